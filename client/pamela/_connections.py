@@ -1,0 +1,139 @@
+"""Pooled connections whose every step also ends at the request's deadline."""
+
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+import httpcore2
+import httpx2
+
+# Shorter than the five seconds common servers allow, so that they do not
+# hang up just as the next request leaves.
+KEEPALIVE_SECONDS = 4.0
+
+
+class StepTimeout(float):
+    """Seconds one step may take; knows when the whole request must be over."""
+
+    __slots__ = ("deadline",)
+
+    deadline: float
+
+    def __new__(cls, seconds: float, deadline: float) -> Self:
+        """Bind a step's seconds to a deadline on the monotonic clock."""
+        step = super().__new__(cls, seconds)
+        step.deadline = deadline
+        return step
+
+    def left(self) -> float:
+        """Return the seconds the next step has; time out when there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise httpcore2.ReadTimeout("the request's total time is over")
+        return min(float(self), left)
+
+
+def _left(timeout: float | None) -> float | None:
+    return timeout.left() if isinstance(timeout, StepTimeout) else timeout
+
+
+class DeadlineStream(httpcore2.NetworkStream):
+    """A socket that waits no longer than the request has left."""
+
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what has arrived, waiting at most for what is left."""
+        return self._stream.read(max_bytes, _left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all bytes."""
+        self._stream.write(buffer, _left(timeout))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        """Shake hands and return the encrypted stream."""
+        secured = self._stream.start_tls(ssl_context, server_hostname, _left(timeout))
+        return DeadlineStream(secured)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Ask the socket about itself, such as whether it is readable."""
+        return self._stream.get_extra_info(info)
+
+
+class DeadlineBackend(httpcore2.SyncBackend):
+    """Opens sockets that know the deadline."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """Connect within what is left."""
+        left = _left(timeout)
+        stream = super().connect_tcp(host, port, left, local_address, socket_options)
+        return DeadlineStream(stream)
+
+
+class DeadlineTransport(httpx2.BaseTransport):
+    """HTTP/1.1 over pooled sockets: no proxies, no environment, TLS verified."""
+
+    def __init__(
+        self, max_connections: int, ssl_context: ssl.SSLContext | None
+    ) -> None:
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=DeadlineBackend(),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request and return its answer, the body still to be read."""
+        url = request.url
+        response = self._pool.handle_request(
+            httpcore2.Request(
+                method=request.method,
+                url=httpcore2.URL(
+                    scheme=url.raw_scheme,
+                    host=url.raw_host,
+                    port=url.port,
+                    target=url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.content or None,
+                extensions=request.extensions,
+            )
+        )
+        return httpx2.Response(
+            response.status, headers=response.headers, stream=_Stream(response)
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+
+class _Stream(httpx2.SyncByteStream):
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()

@@ -1,0 +1,68 @@
+"""Strict JSON: one meaning per document, or an InvalidResponse."""
+
+import json
+import math
+import re
+
+from pamela.exceptions import InvalidResponse
+from pamela.types import JSONValue
+
+MAX_DEPTH = 64
+CONTAINERS = frozenset({dict, list})
+SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def decode_json(body: bytes) -> JSONValue:
+    """Decode UTF-8 JSON without duplicate keys, NaN, infinities or deep nesting."""
+    try:
+        text = body.decode()
+        value: JSONValue = DECODER.decode(text)
+        _refuse_depth(value)
+        if "\\" in text and SURROGATE_ESCAPE.search(text):
+            _refuse_lone_surrogates(value)
+    except (ValueError, RecursionError) as error:
+        # The decoder's error carries the whole answer along; ours must not.
+        raise InvalidResponse(f"the answer is not strict JSON: {error}") from None
+    return value
+
+
+def _unique(pairs: list[tuple[str, JSONValue]]) -> dict[str, JSONValue]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object names a key twice")
+    return found
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError("a number is beyond the range of floats")
+    return number
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_lone_surrogates(value: JSONValue) -> None:
+    # An escape can smuggle in half a character, which no database will store.
+    json.dumps(value, ensure_ascii=False).encode()
+
+
+def _refuse_depth(value: JSONValue) -> None:
+    level = [value] if type(value) in CONTAINERS else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)  # type: ignore[union-attr] # only containers are in a level
+            if type(inner) in CONTAINERS
+        ]
+        if not level:
+            return
+    raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+)

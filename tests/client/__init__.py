@@ -1,0 +1,1 @@
+"""The API client: what it sends, what it reads, and what it refuses."""

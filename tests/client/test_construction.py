@@ -1,0 +1,116 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from pamela import Pamela, PamelaClient, ValidationError
+
+KEY = "pk_live_very_secret"
+PREFIX = "/api/b2b/v1"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "kept"),
+    [
+        (None, "https://api.thisispamela.com"),
+        ("https://pamela.example", "https://pamela.example"),
+        ("https://pamela.example//", "https://pamela.example"),
+        ("https://pamela.example:8443/proxy/", "https://pamela.example:8443/proxy"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        ("http://127.8.9.1", "http://127.8.9.1"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_a_base_url_is_kept_without_its_trailing_slash(
+    base_url: Any, kept: str
+) -> None:
+    with PamelaClient(KEY, base_url) as client:
+        assert client.base_url == kept
+        assert client.base_api_url == kept + PREFIX
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "pamela.example",
+        "http://pamela.example",
+        "http://127.0.0.1.example",
+        "http://localhost.example",
+        "http://10.0.0.1",
+        "http://0.0.0.0:8000",
+        "ftp://pamela.example",
+        "https://user:password@pamela.example",
+        "https://pamela.example?a=1",
+        "https://pamela.example?",
+        "https://pamela.example#a",
+        "https://pamela.example:65536",
+        "http://localhost\\@pamela.example",
+        "https://pamelа.example",  # noqa: RUF001 - a letter from another alphabet
+        "https://pamela.example:99999999",
+        "https://",
+        "https://a b.example",
+        "https://pamela.example\r\nHost: x",
+        7,
+    ],
+)
+def test_a_key_goes_nowhere_without_tls_or_to_a_doubtful_address(base_url: Any) -> None:
+    with pytest.raises(ValidationError):
+        PamelaClient(KEY, base_url)
+
+
+@pytest.mark.parametrize("api_key", ["", " ", "a b", "a\r\nX: y", "ключ", None, b"k"])
+def test_a_key_that_no_header_can_carry_is_a_value_error(api_key: Any) -> None:
+    with pytest.raises(ValueError, match="api_key") as caught:
+        PamelaClient(api_key)
+    assert isinstance(caught.value, ValidationError)
+
+
+@pytest.mark.parametrize(
+    "name", ["timeout", "total_timeout", "max_response_bytes", "max_connections"]
+)
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, None, "30"])
+def test_a_limit_that_limits_nothing_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match=name):
+        PamelaClient(KEY, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["max_response_bytes", "max_connections"])
+def test_what_is_counted_is_counted_in_whole_numbers(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        PamelaClient(KEY, **{name: 1.5})  # type: ignore[arg-type] # the fault is the case
+
+
+def test_the_key_can_be_read_but_never_shows() -> None:
+    with Pamela(KEY) as client:
+        assert client.api_key == KEY
+        assert KEY not in repr(client) + str(client) + repr(client.usage)
+
+
+@pytest.mark.parametrize(
+    ("header", "moment"),
+    [
+        ("Sun, 01 Mar 2026 00:00:07 GMT", datetime(2026, 3, 1, 0, 0, 7, tzinfo=UTC)),
+        ("Sun, 01 Mar 2026 02:00:00 +0200", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("Sun, 01 Mar 2026 00:00:00 -0000", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("yesterday", None),
+        ("Sun, 99 Mar 2026 00:00:00 GMT", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_server_s_time_is_its_date_header(
+    header: str | None, moment: datetime | None
+) -> None:
+    headers = {} if header is None else {"Date": header}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == f"{PREFIX}/usage"
+        return httpx2.Response(200, json={}, headers=headers)
+
+    with PamelaClient(KEY, transport=httpx2.MockTransport(answer)) as client:
+        found = client.server_time()
+    assert found == moment
+    assert found is None or found.tzinfo is UTC
