@@ -1,0 +1,1 @@
+"""Bill phone-call minutes exactly: pull, rate, report to Stripe, reconcile."""

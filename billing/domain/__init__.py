@@ -1,0 +1,1 @@
+"""What billing means: pure values and decisions, standard library only."""

@@ -1,0 +1,75 @@
+"""Postings: the usage rows that a call, or a change of a call, gives rise to."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from billing.domain.period import BillingPeriod, hour_of
+from billing.domain.rating import PriceList, amount_micro, billed_minutes
+from billing.domain.usage import Call
+
+
+class UsageType(StrEnum):
+    """The kinds of row in `b2b_usage`."""
+
+    API_USAGE = "api_usage"
+    ADJUSTMENT = "adjustment"
+
+
+class Slot(NamedTuple):
+    """Where minutes are counted: a customer's UTC hour."""
+
+    customer: str
+    hour: datetime
+
+
+class Charge(NamedTuple):
+    """Signed minutes, and the signed amount in micro-units."""
+
+    minutes: int
+    amount_micro: int
+
+
+class Posting(NamedTuple):
+    """One usage row to be: what a slot gains or loses."""
+
+    type: UsageType
+    slot: Slot
+    charge: Charge
+
+    @property
+    def period(self) -> BillingPeriod:
+        """The month of the slot."""
+        return BillingPeriod.of(self.slot.hour)
+
+
+def charge_call(
+    call: Call, customer: str, prices: PriceList
+) -> tuple[Slot, Charge] | None:
+    """Rate a call: its slot and charge, or None when it is not billable."""
+    started_at, seconds = call.started_at, call.duration_seconds
+    if started_at is None or seconds is None or not call.terminal:
+        return None
+    minutes = billed_minutes(seconds)
+    charge = Charge(minutes, amount_micro(minutes, prices.at(started_at)))
+    return Slot(customer, hour_of(started_at)), charge
+
+
+def plan_postings(
+    due: tuple[Slot, Charge] | None, posted: Mapping[Slot, Charge]
+) -> list[Posting]:
+    """Return what must be added so that the postings of a call equal what is due.
+
+    `posted` sums the earlier postings of this call. Planning the same again adds
+    nothing; the first posting of a call is usage, all later ones are adjustments.
+    """
+    wanted = dict([due]) if due else {}
+    kind = UsageType.ADJUSTMENT if posted else UsageType.API_USAGE
+    postings = []
+    for slot in sorted({*wanted, *posted}):
+        new, old = wanted.get(slot, Charge(0, 0)), posted.get(slot, Charge(0, 0))
+        if new != old:
+            gain = Charge(new.minutes - old.minutes, new.amount_micro - old[1])
+            postings.append(Posting(kind, slot, gain))
+    return postings

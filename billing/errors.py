@@ -1,0 +1,98 @@
+"""The errors of the service, one tree.
+
+BillingError                what failed, where, and what to do; exit code 1
+├── BadInput                the user can mend it; exit code 2
+│   ├── SettingsFault       the settings file or the environment
+│   ├── LedgerUnready       no database, or one not migrated (or newer than the code)
+│   └── AnotherProcess      the ledger is in use by another run
+├── SourceFault             Pamela cannot be read
+│   ├── SourceUnavailable   no answer, a time-out, a server error, a rate limit
+│   ├── SourceRefused       the key is refused, or the subscription lapsed
+│   └── SourceUnreadable    an answer that makes no sense
+├── MeterFault              Stripe cannot be used
+│   ├── MeterUnavailable    no answer, a time-out, a server error, a rate limit
+│   ├── MeterRefused        the key is refused
+│   ├── NoSuchCustomer      Stripe does not know the customer
+│   └── MeterUnfit          set up so that minutes would be counted wrongly
+└── LedgerFault             the database failed: locked, full, gone
+"""
+
+
+class BillingError(Exception):
+    """Something failed; the message says what, where and what to do."""
+
+    exit_code = 1
+
+
+class BadInput(BillingError):
+    """The user can mend it."""
+
+    exit_code = 2
+
+
+class SettingsFault(BadInput):
+    """The settings cannot be used as they are."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+
+
+class LedgerUnready(BadInput):
+    """The database is not there, or its schema is not the one of this code."""
+
+
+class AnotherProcess(BadInput):
+    """Another process works on the same ledger."""
+
+    def __init__(self, lock: str) -> None:
+        super().__init__(
+            f"another pamela-billing process is at work ({lock}); "
+            "wait for it to end, or use PostgreSQL to run several"
+        )
+
+
+class SourceFault(BillingError):
+    """Pamela cannot be read; the month stays marked incomplete."""
+
+    def __init__(self, account: str, what: str) -> None:
+        super().__init__(f"Pamela, account {account}: {what}")
+        self.account = account
+
+
+class SourceUnavailable(SourceFault):
+    """Pamela gave no usable answer; a later run may have one."""
+
+
+class SourceRefused(SourceFault):
+    """Pamela refused the key, or the subscription lapsed."""
+
+
+class SourceUnreadable(SourceFault):
+    """Pamela's answer makes no sense."""
+
+
+class MeterFault(BillingError):
+    """Stripe cannot be used."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Stripe: {what}")
+
+
+class MeterUnavailable(MeterFault):
+    """Stripe gave no usable answer; a later run may have one."""
+
+
+class MeterRefused(MeterFault):
+    """Stripe refused the key."""
+
+
+class NoSuchCustomer(MeterFault):
+    """Stripe does not know the customer, or has deleted it."""
+
+
+class MeterUnfit(MeterFault):
+    """The meter would count minutes wrongly, so nothing is sent."""
+
+
+class LedgerFault(BillingError):
+    """The database failed; what was committed stays, nothing else was written."""

@@ -1,0 +1,102 @@
+"""The few Protocols that have two implementations: what the pipeline is handed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from billing.domain.metering import Answer, MeterEvent
+from billing.domain.period import BillingPeriod, Window
+
+
+class Clock(Protocol):
+    """Where the time comes from: this machine, or a sandbox."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """One page of a list of calls, as the source answered it."""
+
+    records: Sequence[object]
+    total: int
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTotals:
+    """What the source itself says of a month; None where it does not say."""
+
+    call_count: int | None
+    billed_minutes: int | None
+
+
+class UsageSource(Protocol):
+    """One account of the Pamela API. Its methods raise SourceFault."""
+
+    @property
+    def account(self) -> str:
+        """The account's name in the settings."""
+        ...
+
+    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+        """Read one page, newest first, of the calls created in a window."""
+        ...
+
+    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+        """Read one call; None when the source does not know it."""
+        ...
+
+    def read_totals(self, period: BillingPeriod) -> SourceTotals:
+        """Read the source's own totals of a month."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MeterState:
+    """How the meter is set up at Stripe."""
+
+    meter_id: str
+    event_name: str
+    status: str
+    formula: str
+    event_time_window: str | None
+    customer_key: str
+    value_key: str
+    livemode: bool
+
+
+class Meter(Protocol):
+    """A Stripe meter. Its reads raise MeterFault; a send always returns an answer."""
+
+    @property
+    def event_name(self) -> str:
+        """The name under which events are reported."""
+        ...
+
+    def describe(self) -> MeterState | None:
+        """Read how the meter is set up; None when there is no such meter."""
+        ...
+
+    def has_customer(self, stripe_customer: str) -> bool:
+        """Say whether the customer exists and is not deleted."""
+        ...
+
+    def send(self, event: MeterEvent, idempotency_key: str) -> Answer:
+        """Report an event, once, and say what came of it."""
+        ...
+
+    def read_total(self, stripe_customer: str, window: Window) -> int:
+        """Read the minutes counted for a customer in a window."""
+        ...
+
+    def read_hours(self, stripe_customer: str, window: Window) -> dict[datetime, int]:
+        """Read the minutes counted for a customer, hour by hour; no empty hours."""
+        ...
