@@ -1,0 +1,80 @@
+"""Column types that refuse what must not be stored: naive times and inexact numbers."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware moment in UTC; on SQLite its ISO 8601 text, which sorts and reads."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Store text on SQLite, which has no type for time."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse naive times; spell UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a stored time is aware, got {value!r}")
+        utc = value.astimezone(UTC)
+        return spell_time(utc) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return an aware time in UTC."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return datetime.fromisoformat(value)
+        return value.astimezone(UTC)  # type: ignore[no-any-return] # psycopg's datetime
+
+
+class ExactInteger(TypeDecorator[int]):
+    """A 64-bit integer; a bool or a float is refused."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Use INTEGER on SQLite, where it is 64 bits wide and a row's own key."""
+        exact = Integer() if dialect.name == "sqlite" else BigInteger()
+        return dialect.type_descriptor(exact)
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        """Refuse what is not exactly an integer."""
+        if value is not None and type(value) is not int:
+            raise TypeError(f"an integer is stored, got {value!r}")
+        return value
+
+
+class ExactDecimal(TypeDecorator[Decimal]):
+    """A decimal number kept as its own digits; SQLite's NUMERIC is a float."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        """Refuse what is not a Decimal."""
+        if value is None:
+            return None
+        if not isinstance(value, Decimal):
+            raise TypeError(f"a Decimal is stored, got {value!r}")
+        return format(value, "f")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Return the Decimal."""
+        return None if value is None else Decimal(value)
+
+
+def spell_time(moment: datetime) -> str:
+    """Spell a UTC time with a fixed width, as SQLite stores and compares it."""
+    return moment.isoformat(timespec="microseconds")

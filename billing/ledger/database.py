@@ -1,0 +1,144 @@
+"""The database: how it is opened, and what holds for every connection."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from billing.errors import LedgerFault, SettingsFault
+
+LOCK_PATIENCE_SECONDS = 30
+_WRITES = "ledger_writes"
+# SQLite rows are immutable under REPLACE only when deletes by REPLACE fire triggers.
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA recursive_triggers = ON",
+)
+
+
+class Ledger:
+    """The ledger's database; every read and write goes through one of two doors."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether the ledger is a file that one process holds."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        name = self.engine.url.database
+        return Path(name) if self.on_sqlite and name else None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that may write, and commit it. Raises LedgerFault."""
+        with _said_clearly(self.engine), self.engine.connect() as plain:
+            connection = plain.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that reads one consistent state. Raises LedgerFault."""
+        with _said_clearly(self.engine), self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_ledger(url: str, *, connections: int = 16) -> Ledger:
+    """Open a ledger; raises SettingsFault for a URL that names no database of ours."""
+    target = _checked(url)
+    options: dict[str, Any] = {"pool_size": connections, "max_overflow": connections}
+    if target.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": LOCK_PATIENCE_SECONDS}
+    else:
+        # A time zone of the server's never colours what is read.
+        options["connect_args"] = {"options": "-c timezone=UTC"}
+        options["pool_pre_ping"] = True
+    engine = create_engine(target, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return Ledger(engine)
+
+
+@contextmanager
+def connect_for_migration(url: str) -> Iterator[Connection]:
+    """Open one transaction in which a migration runs whole or not at all."""
+    ledger = open_ledger(url)
+    try:
+        with ledger.writing() as connection:
+            yield connection
+    finally:
+        ledger.close()
+
+
+def _checked(url: str) -> URL:
+    try:
+        target = make_url(url)
+        backend = target.get_backend_name()
+    except (ArgumentError, SQLAlchemyError) as fault:
+        raise SettingsFault("ledger url", f"not a database URL ({fault})") from None
+    if backend == "postgresql":
+        return target.set(drivername="postgresql+psycopg")
+    if backend != "sqlite" or not target.database or target.database == ":memory:":
+        raise SettingsFault(
+            "ledger url", "give sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
+        )
+    return target
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # SQLAlchemy's hooks decide when a transaction begins, not the driver.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: a later upgrade could fail half-way (BUSY).
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _said_clearly(engine: Engine) -> Iterator[None]:
+    """Turn the driver's faults into one sentence that says what to do."""
+    try:
+        yield
+    except DBAPIError as fault:
+        raise LedgerFault(_sentence(engine, str(fault.orig))) from fault
+
+
+def _sentence(engine: Engine, words: str) -> str:
+    where = engine.url.render_as_string(hide_password=True)
+    short = " ".join(words.split())[:200]
+    for sign, advice in (
+        ("is locked", "another program holds it; close that one, then run again"),
+        ("is full", "make room on the disk, then run again; nothing was half done"),
+        ("No space left", "make room on the disk, then run again"),
+        ("disk I/O error", "check the disk, then `pamela-billing db check`"),
+        ("malformed", "restore it from a backup; nothing is sent meanwhile"),
+        ("unable to open", "check that the folder exists and may be written"),
+        ("readonly", "check that the file and its folder may be written"),
+        ("no such table", "run `pamela-billing db upgrade`"),
+        ("does not exist", "run `pamela-billing db upgrade`"),
+        ("connection", "check that the server runs and the URL is right"),
+    ):
+        if sign in words:
+            return f"the ledger {where}: {short}; {advice}"
+    return f"the ledger {where}: {short}"

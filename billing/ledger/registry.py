@@ -1,0 +1,109 @@
+"""Who is billed, for which account, at which price: what the settings said."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from billing.domain.rating import Price
+from billing.errors import SettingsFault
+from billing.ledger import audit
+from billing.ledger.audit import Actor
+from billing.ledger.tables import account, customer, price
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who is billed: our name for it, and Stripe's."""
+
+    name: str
+    stripe_customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One Pamela API key, and how its calls find their customers."""
+
+    name: str
+    customer: str | None
+    customer_metadata_key: str | None = None
+
+
+def register(
+    connection: Connection,
+    actor: Actor,
+    *,
+    customers: Iterable[Customer],
+    accounts: Iterable[Account],
+    prices: Iterable[Price],
+) -> None:
+    """Record what is new or changed; raises SettingsFault for a changed price."""
+    for one in customers:
+        values = {"stripe_customer": one.stripe_customer}
+        _keep(connection, actor, customer, one.name, values)
+    for each in accounts:
+        values_of_account = {
+            "customer": each.customer,
+            "customer_metadata_key": each.customer_metadata_key,
+        }
+        _keep(connection, actor, account, each.name, values_of_account)
+    for offered in prices:
+        _keep_price(connection, actor, offered)
+
+
+def price_ids(connection: Connection) -> dict[datetime, int]:
+    """Return the number of each price, by the date it holds from."""
+    rows = connection.execute(select(price.c.effective_from, price.c.id))
+    return {row.effective_from: row.id for row in rows}
+
+
+def known_prices(connection: Connection) -> list[Price]:
+    """Return every price ever registered."""
+    columns = price.c.effective_from, price.c.per_minute, price.c.currency
+    return [Price(*row) for row in connection.execute(select(*columns))]
+
+
+def _keep(
+    connection: Connection,
+    actor: Actor,
+    table: Table,
+    name: str,
+    values: Mapping[str, str | None],
+) -> None:
+    columns = [table.c[column] for column in values]
+    found = connection.execute(select(*columns).where(table.c.name == name)).first()
+    if found is None:
+        row = {"name": name, "registered_at": actor.at, **values}
+        connection.execute(insert(table).values(row))
+    elif tuple(found) != tuple(values.values()):
+        connection.execute(update(table).where(table.c.name == name).values(values))
+    else:
+        return
+    was = dict(found._mapping) if found else None
+    detail = {"was": was, "is": dict(values)}
+    audit.record(connection, actor, f"{table.name}.registered", name, detail)
+
+
+def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
+    held = price.c.effective_from == offered.effective_from
+    columns = price.c.per_minute, price.c.currency
+    found = connection.execute(select(*columns).where(held)).first()
+    if found is None:
+        row = {
+            "effective_from": offered.effective_from,
+            "per_minute": offered.per_minute,
+            "currency": offered.currency,
+            "registered_at": actor.at,
+        }
+        connection.execute(insert(price).values(row))
+        date = offered.effective_from.date().isoformat()
+        audit.record(
+            connection, actor, "price.registered", date, {"price": offered.per_minute}
+        )
+    elif (found.per_minute, found.currency) != (offered.per_minute, offered.currency):
+        raise SettingsFault(
+            f"prices, from {offered.effective_from.date()}",
+            f"the ledger already holds {found.per_minute} {found.currency} from that "
+            "date, and a price never changes; add one with a later date",
+        )

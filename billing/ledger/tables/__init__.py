@@ -1,0 +1,37 @@
+"""The tables: evidence, usage, the way to the meter, and what was found."""
+
+from billing.ledger.tables.base import metadata
+from billing.ledger.tables.evidence import (
+    account,
+    call,
+    customer,
+    price,
+    pull,
+    quarantine,
+)
+from billing.ledger.tables.findings import (
+    audit_event,
+    period_close,
+    reconciliation_break,
+    reconciliation_reading,
+    reconciliation_run,
+)
+from billing.ledger.tables.usage import b2b_usage, meter_attempt, meter_event
+
+__all__ = [
+    "account",
+    "audit_event",
+    "b2b_usage",
+    "call",
+    "customer",
+    "metadata",
+    "meter_attempt",
+    "meter_event",
+    "period_close",
+    "price",
+    "pull",
+    "quarantine",
+    "reconciliation_break",
+    "reconciliation_reading",
+    "reconciliation_run",
+]
