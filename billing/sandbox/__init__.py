@@ -1,0 +1,1 @@
+"""A Pamela API and a Stripe on this machine: one clock, and faults on request."""

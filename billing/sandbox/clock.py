@@ -1,0 +1,36 @@
+"""The sandbox's clock: it ticks like a real one and can be moved."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+class SandboxClock:
+    """Time that both sandbox APIs share; aware, UTC."""
+
+    def __init__(
+        self,
+        start: datetime | None = None,
+        *,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start at a moment (now, when none is given); `ticks` counts seconds."""
+        self._ticks = ticks
+        self._origin = start or datetime.now(UTC)
+        self._started = ticks()
+
+    def now(self) -> datetime:
+        """Return the sandbox's present moment."""
+        return self._origin + timedelta(seconds=self._ticks() - self._started)
+
+    def set(self, moment: datetime) -> datetime:
+        """Move to a moment, forwards or backwards, and return it."""
+        if moment.tzinfo is None:
+            raise ValueError(f"the clock takes an aware time, got {moment!r}")
+        self._origin = moment.astimezone(UTC)
+        self._started = self._ticks()
+        return self._origin
+
+    def advance(self, seconds: int) -> datetime:
+        """Move forwards (or, when negative, back) and return the new moment."""
+        return self.set(self.now() + timedelta(seconds=seconds))

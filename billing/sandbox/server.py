@@ -1,0 +1,95 @@
+"""The sandbox's server: both APIs and the control surface behind one loopback port."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from billing.sandbox.control import control_router
+from billing.sandbox.misbehaving import Cuttable
+from billing.sandbox.pamela_api import pamela_router
+from billing.sandbox.state_file import kept_in
+from billing.sandbox.stripe_api import stripe_router
+from billing.sandbox.world import Sandbox
+
+LOOPBACK = "127.0.0.1"
+STARTS_WITHIN_SECONDS = 10.0
+STOPS_WITHIN_SECONDS = 1
+
+
+def create_app(sandbox: Sandbox) -> FastAPI:
+    """Return the ASGI app; under uvicorn wrap it in `Cuttable`, as `serve` does."""
+    app = FastAPI(title="Sandbox", docs_url=None, redoc_url=None, openapi_url=None)
+    clock, faults = sandbox.clock, sandbox.faults
+    app.include_router(pamela_router(sandbox.pamela, clock, faults, sandbox.pamela_log))
+    app.include_router(control_router(sandbox))
+    app.include_router(stripe_router(sandbox.stripe, clock, faults, sandbox.stripe_log))
+    return app
+
+
+def listen(port: int = 0) -> socket.socket:
+    """Take a loopback port (0: any free one); OSError when it is in use."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, port))
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the base URL at which a listener is reached."""
+    return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+def serve(
+    sandbox: Sandbox, listener: socket.socket, *, state_file: Path | None = None
+) -> None:
+    """Serve until interrupted or terminated; keep the state in a file, if one is given.
+
+    Take the listener first (`listen`): its URL can then be told before this blocks.
+    """
+    with nullcontext() if state_file is None else kept_in(sandbox, state_file):
+        _server(sandbox).run([listener])
+
+
+@contextmanager
+def running(sandbox: Sandbox, port: int = 0) -> Iterator[str]:
+    """Serve from a thread while the block runs; the value is the base URL."""
+    listener = listen(port)
+    server = _server(sandbox)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        yield url_of(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _server(sandbox: Sandbox) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            Cuttable(create_app(sandbox)),
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            # The sandbox's own clock gives the date.
+            date_header=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOPS_WITHIN_SECONDS,
+        )
+    )
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the sandbox's server did not start")
+        time.sleep(0.002)

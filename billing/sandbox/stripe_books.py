@@ -1,0 +1,217 @@
+"""One mode of a Stripe account: its objects, and everything that can be asked of it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import RLock
+
+from billing.sandbox.stripe_customers import Customer, Customers
+from billing.sandbox.stripe_errors import locked, missing
+from billing.sandbox.stripe_events import MeterEvent, MeterEvents, SentEvent
+from billing.sandbox.stripe_fields import Fields
+from billing.sandbox.stripe_idempotency import StoredAnswer, StoredAnswers
+from billing.sandbox.stripe_limits import RateLimits
+from billing.sandbox.stripe_meters import PATH, Meter, Meters
+from billing.sandbox.stripe_paging import listing
+from billing.sandbox.stripe_rules import StripeRules
+from billing.sandbox.stripe_summaries import SummaryQuestion, aggregate, summary_json
+
+Params = Mapping[str, object]
+Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """The cancellation of a meter event."""
+
+    id: str
+    event_name: str
+    identifier: str
+    created_at: datetime
+    status: str
+
+
+@dataclass
+class BooksState:
+    """What one mode of an account remembers between two runs."""
+
+    customers: list[Customer] = field(default_factory=list)
+    meters: list[Meter] = field(default_factory=list)
+    events: list[MeterEvent] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    answers: dict[str, StoredAnswer] = field(default_factory=dict)
+    issued: int = 0
+
+
+class StripeBooks:
+    """The test or the live half of an account; safe to use from many threads.
+
+    Parameters have Stripe's names and may be texts, as forms carry them; what
+    comes back is the JSON that Stripe answers; a refusal is a StripeError.
+    """
+
+    def __init__(
+        self, rules: StripeRules, *, livemode: bool, state: BooksState | None = None
+    ) -> None:
+        state = state or BooksState()
+        self.rules = rules
+        self.livemode = livemode
+        self.lock = RLock()
+        self.limits = RateLimits(rules, livemode=livemode)
+        self.answers = StoredAnswers(rules)
+        for key, answer in state.answers.items():
+            self.answers.keep(key, answer)
+        self.customers = Customers(state.customers)
+        self.meters = Meters(state.meters)
+        self.events = MeterEvents(rules, state.events)
+        self.adjustments = list(state.adjustments)
+        self._issued = state.issued
+        self._busy: set[tuple[str, str]] = set()
+
+    def state(self) -> BooksState:
+        """Return what has to be remembered."""
+        with self.lock:
+            return BooksState(
+                list(self.customers.by_id.values()),
+                list(self.meters.by_id.values()),
+                list(self.events.received),
+                list(self.adjustments),
+                self.answers.kept(),
+                self._issued,
+            )
+
+    def new_name(self, prefix: str) -> str:
+        """Return a name that was never given before, such as cus_T0000000000001."""
+        with self.lock:
+            self._issued += 1
+            return f"{prefix}_{'L' if self.livemode else 'T'}{self._issued:013d}"
+
+    def create_customer(
+        self, params: Params, now: datetime, *, name: str | None = None
+    ) -> Json:
+        """Create a customer, under a given id where one is wanted."""
+        with self.lock:
+            customer = Customer(
+                name or self.new_name("cus"), int(now.timestamp()), self.livemode
+            )
+            return self.customers.add(customer, Fields(params))
+
+    def retrieve_customer(self, name: str) -> Json:
+        """Return a customer, deleted ones as such."""
+        with self.lock:
+            return self.customers.retrieve(name)
+
+    def update_customer(self, name: str, params: Params) -> Json:
+        """Change a customer."""
+        with self.lock:
+            return self.customers.update(name, Fields(params))
+
+    def delete_customer(self, name: str) -> Json:
+        """Delete a customer; later events for them are never counted."""
+        with self.lock:
+            return self.customers.delete(name)
+
+    def list_customers(self, params: Params) -> Json:
+        """Return a page of customers."""
+        with self.lock:
+            return self.customers.list_page(Fields(params))
+
+    def create_meter(self, params: Params, now: datetime) -> Json:
+        """Create a meter."""
+        with self.lock:
+            second = int(now.timestamp())
+            name = self.new_name("mtr")
+            meter = Meter.read(Fields(params), name, second, livemode=self.livemode)
+            return self.meters.add(meter)
+
+    def retrieve_meter(self, name: str) -> Json:
+        """Return a meter."""
+        with self.lock:
+            return self.meters.find(name).to_json()
+
+    def update_meter(self, name: str, params: Params, now: datetime) -> Json:
+        """Change a meter's display name."""
+        with self.lock:
+            return self.meters.rename(name, Fields(params), int(now.timestamp()))
+
+    def deactivate_meter(self, name: str, params: Params, now: datetime) -> Json:
+        """Stop a meter from taking events."""
+        with self.lock:
+            return self.meters.deactivate(name, Fields(params), int(now.timestamp()))
+
+    def reactivate_meter(self, name: str, params: Params, now: datetime) -> Json:
+        """Let a meter take events again."""
+        with self.lock:
+            return self.meters.reactivate(name, Fields(params), int(now.timestamp()))
+
+    def list_meters(self, params: Params) -> Json:
+        """Return a page of meters."""
+        with self.lock:
+            return self.meters.list_page(Fields(params))
+
+    @contextmanager
+    def occupied(self, sent: SentEvent) -> Iterator[None]:
+        """Hold the event's customer and meter; a second holder gets the 429."""
+        with self.lock:
+            meter = self.meters.taking(sent.event_name)
+            place = (meter.id, sent.customer(meter))
+            if place in self._busy:
+                raise locked()
+            self._busy.add(place)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._busy.discard(place)
+
+    def receive_event(self, sent: SentEvent, now: datetime) -> MeterEvent:
+        """Take a meter event; one for an unknown customer is taken, never counted."""
+        with self.lock:
+            sent.check_timestamp(self.rules, now)
+            meter = self.meters.taking(sent.event_name)
+            customer = sent.customer(meter)
+            known = self.customers.exists(customer)
+            event = MeterEvent(
+                sent.identifier,
+                sent.event_name,
+                meter.id,
+                customer,
+                sent.value(meter),
+                sent.timestamp,
+                now,
+                rejected=None if known else "meter_event_customer_not_found",
+            )
+            self.events.add(event)
+            return event
+
+    def cancel_event(
+        self, event_name: str, identifier: str, now: datetime
+    ) -> Adjustment:
+        """Cancel a meter event that was received in the past 24 hours."""
+        with self.lock:
+            known = self.events.cancel(event_name, identifier, now)
+            adjustment = Adjustment(
+                self.new_name("mtradj"),
+                event_name,
+                identifier,
+                now,
+                "complete" if known else "pending",
+            )
+            self.adjustments.append(adjustment)
+            return adjustment
+
+    def list_summaries(self, meter_id: str, params: Params, now: datetime) -> Json:
+        """Return a page of what is known by now of a customer's usage."""
+        with self.lock:
+            meter = self.meters.find(meter_id)
+            question = SummaryQuestion.read(Fields(params))
+            if not self.customers.exists(question.customer):
+                raise missing("customer", question.customer, "customer")
+            shown = self.events.shown(meter, question.customer, question.window, now)
+            rows = [
+                summary_json(meter, question.customer, bucket, aggregate(meter, events))
+                for bucket, events in question.buckets(shown).items()
+            ]
+            page, more = question.cursor.page(rows, lambda row: str(row["id"]))
+            return listing(f"{PATH}/{meter_id}/event_summaries", list(page), more=more)

@@ -1,0 +1,40 @@
+"""The rules of the Stripe stand-in that a person may want to change."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zlib import crc32
+
+
+@dataclass
+class StripeRules:
+    """How long things are remembered, how late and how fast they go."""
+
+    identifier_memory: timedelta = timedelta(hours=24)
+    identifier_spread: timedelta = timedelta(0)  # forgotten up to this much later
+    key_memory: timedelta = timedelta(hours=24)
+    cancel_window: timedelta = timedelta(hours=24)
+    summary_lag: timedelta = timedelta(seconds=60)
+    summary_spread: timedelta = timedelta(0)  # an event shows up to this much later
+    oldest_event: timedelta = timedelta(days=35)
+    newest_event: timedelta = timedelta(minutes=5)
+    processing: timedelta = timedelta(0)  # real time that a meter event takes
+    rate_limited: bool = True
+    live_events_per_second: int = 1_000
+    live_requests_per_second: int = 100
+    live_endpoint_per_second: int = 25
+    test_requests_per_second: int = 25
+
+    def remembers(self, identifier: str, received_at: datetime, now: datetime) -> bool:
+        """Say whether an identifier received then is still refused now."""
+        memory = self.identifier_memory + spread(identifier, self.identifier_spread)
+        return now - received_at < memory
+
+    def shows(self, identifier: str, happened_at: datetime, now: datetime) -> bool:
+        """Say whether summaries know by now what happened to an event then."""
+        lag = self.summary_lag + spread(identifier, self.summary_spread)
+        return now - happened_at >= lag
+
+
+def spread(name: str, width: timedelta) -> timedelta:
+    """Return a share of the width that depends on the name alone."""
+    return width * (crc32(name.encode()) % 1_000) // 1_000

@@ -1,0 +1,128 @@
+"""The sandbox's world: a Pamela and a Stripe on one clock, with faults and logs."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from billing.sandbox.clock import SandboxClock
+from billing.sandbox.faults import Faults
+from billing.sandbox.pamela_calls import Document, written
+from billing.sandbox.pamela_state import PamelaState
+from billing.sandbox.pamela_truth import pamela_truth
+from billing.sandbox.request_log import RequestLog
+from billing.sandbox.stripe_account import StripeAccount
+from billing.sandbox.stripe_rules import StripeRules
+
+STRIPE_KEY = "sk_test_sandbox"
+METER = "stripe_minutes"
+STATE_VERSION = 1
+
+RateLimits = Literal["live", "test", "off"]
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Who is billed: a Stripe customer, and the name that calls give in metadata."""
+
+    id: str
+    name: str
+
+
+@dataclass
+class Sandbox:
+    """Everything that runs behind one port."""
+
+    pamela: PamelaState
+    stripe: StripeAccount
+    clock: SandboxClock
+    faults: Faults = field(default_factory=Faults)
+    pamela_log: RequestLog = field(default_factory=RequestLog)
+    stripe_log: RequestLog = field(default_factory=RequestLog)
+
+    def add_customer(self, customer_id: str | None, name: str | None) -> Customer:
+        """Create a Stripe customer, under a given id where one is wanted."""
+        params = {} if name is None else {"name": name}
+        made = self.stripe.test.create_customer(
+            params, self.clock.now(), name=customer_id
+        )
+        return Customer(str(made["id"]), str(made["name"] or ""))
+
+    def customers(self) -> list[Customer]:
+        """Return Stripe's customers, in the order of their creation."""
+        books = self.stripe.test
+        with books.lock:
+            present = [one for one in books.customers.by_id.values() if not one.deleted]
+        return [Customer(one.id, one.name or "") for one in present]
+
+    def truth(self) -> Document:
+        """Return what was really counted on both sides, as of now."""
+        return {
+            "now": written(self.clock.now()),
+            "pamela": pamela_truth(self.pamela, self.clock.now()),
+            "stripe": self.stripe.truth(),
+        }
+
+    def version(self) -> tuple[int, int]:
+        """Return what grows when there may be something new to save."""
+        return self.pamela.changes, self.stripe_log.seen
+
+    def to_state(self) -> Document:
+        """Return both APIs and the clock as plain JSON values; faults are not kept."""
+        return {
+            "version": STATE_VERSION,
+            "now": written(self.clock.now()),
+            "pamela": self.pamela.to_state(),
+            "stripe": self.stripe.to_state(),
+        }
+
+    @classmethod
+    def from_state(
+        cls, saved: dict[str, Any], *, rate_limits: RateLimits = "live"
+    ) -> "Sandbox":
+        """Return the sandbox that `to_state` wrote down; its clock goes on."""
+        if saved.get("version") != STATE_VERSION:
+            raise ValueError(
+                f"this sandbox reads state of version {STATE_VERSION}, "
+                f"got {saved.get('version')!r}"
+            )
+        now = datetime.fromisoformat(saved["now"])
+        pamela = PamelaState.from_state(saved["pamela"], now)
+        rules = stripe_rules(rate_limits)
+        stripe = StripeAccount.from_state(saved["stripe"], rules)
+        return cls(pamela, stripe, SandboxClock(now))
+
+
+def new_sandbox(
+    pamela: PamelaState,
+    customers: list[Customer],
+    now: datetime,
+    *,
+    rate_limits: RateLimits = "live",
+) -> Sandbox:
+    """Put a Stripe with these customers and the meter beside a Pamela."""
+    stripe = StripeAccount({STRIPE_KEY: False}, stripe_rules(rate_limits))
+    stripe.test.create_meter(
+        {
+            "display_name": "Call minutes",
+            "event_name": METER,
+            "default_aggregation": {"formula": "sum"},
+        },
+        now,
+    )
+    sandbox = Sandbox(pamela, stripe, SandboxClock(now))
+    for customer in customers:
+        sandbox.add_customer(customer.id, customer.name)
+    return sandbox
+
+
+def stripe_rules(rate_limits: RateLimits) -> StripeRules:
+    """Return Stripe's rules with the limits of live mode, of test mode, or none.
+
+    The sandbox's key is a test key, for which Stripe allows 25 requests a second;
+    `live` lets it send as many as live mode takes of meter events, so that trying a
+    month does not take minutes.
+    """
+    rules = StripeRules(rate_limited=rate_limits != "off")
+    if rate_limits == "live":
+        rules.test_requests_per_second = rules.live_events_per_second
+    return rules
