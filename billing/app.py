@@ -1,0 +1,197 @@
+"""The composition root: settings in, a working service out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from billing.domain.period import BillingPeriod
+from billing.domain.rating import PriceList
+from billing.errors import BadInput, SettingsFault
+from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.retries import send_with_retries
+from billing.gateways.stripe_meter import StripeMeter
+from billing.gateways.usage_api import PamelaUsage, connect_usage
+from billing.ledger import migration, registry
+from billing.ledger.audit import Actor
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.registry import Account, Customer
+from billing.pipeline.book import AccountBook
+from billing.pipeline.cycle import CycleTerms
+from billing.pipeline.reconcile import ReconcileTerms
+from billing.pipeline.sync import SyncTerms
+from billing.ports import Clock
+from billing.settings import RATES, AccountSettings, Settings, is_live, read_secret
+
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The service, put together; close it."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Clock
+    meter: StripeMeter
+    livemode: bool
+    sources: tuple[tuple[PamelaUsage, AccountBook], ...]
+    stripe_customers: dict[str, str]
+    actor: str
+
+    def sync_terms(self, *, at_once: bool = False) -> SyncTerms:
+        """Return what a sync is handed."""
+        return SyncTerms(
+            self.livemode,
+            self.stripe_customers,
+            self.clock,
+            send_with_retries,
+            self.actor,
+            at_once=at_once,
+        )
+
+    def reconcile_terms(self) -> ReconcileTerms:
+        """Return what a reconciliation is handed."""
+        return ReconcileTerms(
+            self.sources, self.stripe_customers, self.clock, self.actor
+        )
+
+    def cycle_terms(self) -> CycleTerms:
+        """Return what a whole cycle is handed."""
+        return CycleTerms(
+            self.sources,
+            self.sync_terms(),
+            self.reconcile_terms(),
+            self.clock,
+            self.settings.first_period,
+            self.actor,
+        )
+
+    def source(self, account: str) -> tuple[PamelaUsage, AccountBook]:
+        """Return an account's source; raises BadInput for an unknown name."""
+        for source, book in self.sources:
+            if source.account == account:
+                return source, book
+        known = ", ".join(source.account for source, _ in self.sources)
+        raise BadInput(f"there is no account {account}; the settings name {known}")
+
+    def check_period(self, period: BillingPeriod) -> None:
+        """Refuse a month that is not billed here; raises BadInput."""
+        if period < self.settings.first_period:
+            raise BadInput(
+                f"{period} is before first_period ({self.settings.first_period}) in "
+                "the settings, so it is not billed here"
+            )
+        if period.start > self.clock.now():
+            raise BadInput(f"{period} has not begun")
+
+    def close(self) -> None:
+        """Close every connection."""
+        for source, _ in self.sources:
+            source.close()
+        self.ledger.close()
+
+
+@contextmanager
+def composed(settings: Settings, folder: Path, *, actor: str) -> Iterator[App]:
+    """Put the service together and take it apart; raises BillingError.
+
+    Relative paths and secrets are looked for in `folder`, that of the settings file.
+    """
+    clock = make_clock(settings)
+    ledger = open_ledger(ledger_url(settings, folder))
+    try:
+        migration.refuse_other_schema(ledger)
+        app = _compose(settings, folder, ledger, clock, actor)
+        try:
+            yield app
+        finally:
+            app.close()
+    finally:
+        ledger.close()
+
+
+def ledger_url(settings: Settings, folder: Path) -> str:
+    """Return the ledger's URL, with a relative SQLite path put beside the settings."""
+    url = settings.ledger.url
+    if url.startswith(SQLITE) and not url.startswith(f"{SQLITE}/"):
+        return f"{SQLITE}{(folder / url.removeprefix(SQLITE)).resolve()}"
+    return url
+
+
+def make_clock(settings: Settings) -> Clock:
+    """Return this machine's clock, or the sandbox's when the settings name one."""
+    url = settings.sandbox.clock_url
+    return SandboxClock(url) if url else SystemClock()
+
+
+def make_meter(
+    settings: Settings, folder: Path, sleep: Callable[[float], None]
+) -> tuple[StripeMeter, bool]:
+    """Return the meter, and whether it is live; raises SettingsFault."""
+    stripe = settings.stripe
+    key = read_secret(stripe.api_key, where="stripe.api_key", folder=folder)
+    livemode = is_live(key)
+    events, reads = RATES[livemode]
+    meter = StripeMeter(
+        key.get_secret_value(),
+        stripe.meter,
+        base_url=stripe.base_url,
+        events_per_second=stripe.events_per_second or events,
+        reads_per_second=stripe.reads_per_second or reads,
+        sleep=sleep,
+    )
+    return meter, livemode
+
+
+def make_source(
+    account: AccountSettings, folder: Path, sleep: Callable[[float], None]
+) -> PamelaUsage:
+    """Return an account's source; raises SettingsFault."""
+    where = f"accounts.{account.name}"
+    key = read_secret(account.api_key, where=f"{where}.api_key", folder=folder)
+    return connect_usage(
+        account.name, key.get_secret_value(), account.base_url, sleep=sleep
+    )
+
+
+def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountBook]:
+    accounts = [
+        Account(account.name, account.customer, account.customer_metadata_key)
+        for account in settings.accounts
+    ]
+    with ledger.writing() as connection:
+        registry.register(
+            connection,
+            actor,
+            customers=[Customer(c.name, c.stripe_customer) for c in settings.customers],
+            accounts=accounts,
+            prices=[price.price() for price in settings.prices],
+        )
+        try:
+            prices = PriceList(registry.known_prices(connection))
+        except ValueError as fault:
+            raise SettingsFault("prices", str(fault)) from None
+        numbers = registry.price_ids(connection)
+    names = frozenset(customer.name for customer in settings.customers)
+    return [AccountBook(account, names, prices, numbers) for account in accounts]
+
+
+def _compose(
+    settings: Settings, folder: Path, ledger: Ledger, clock: Clock, actor: str
+) -> App:
+    meter, livemode = make_meter(settings, folder, clock.sleep)
+    sources = [
+        make_source(account, folder, clock.sleep) for account in settings.accounts
+    ]
+    books = _register(settings, ledger, Actor(actor, clock.now()))
+    return App(
+        settings=settings,
+        ledger=ledger,
+        clock=clock,
+        meter=meter,
+        livemode=livemode,
+        sources=tuple(zip(sources, books, strict=True)),
+        stripe_customers={c.name: c.stripe_customer for c in settings.customers},
+        actor=actor,
+    )

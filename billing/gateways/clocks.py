@@ -1,0 +1,59 @@
+"""Where the time comes from: this machine, or a sandbox that can move it."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+
+from billing.errors import SettingsFault
+
+
+class SystemClock:
+    """The clock of the machine we run on."""
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class SandboxClock:
+    """A sandbox's clock, asked anew at least every tenth of a second."""
+
+    FRESH_SECONDS = 0.1
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = httpx2.Client(timeout=5, trust_env=False)
+        self._lock = threading.Lock()
+        self._asked_at = float("-inf")
+        self._moment = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """Return the sandbox's present moment; raises SettingsFault."""
+        with self._lock:
+            elapsed = time.monotonic() - self._asked_at
+            if elapsed > self.FRESH_SECONDS:
+                self._moment = self._ask()
+                self._asked_at = time.monotonic()
+                elapsed = 0.0
+            return self._moment + timedelta(seconds=elapsed)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; the sandbox's clock ticks like any other."""
+        time.sleep(seconds)
+
+    def _ask(self) -> datetime:
+        try:
+            answer = self._client.get(self._url)
+            answer.raise_for_status()
+            return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as fault:
+            raise SettingsFault(
+                "[sandbox] clock_url",
+                f"{self._url} gives no time ({fault}); is the sandbox running?",
+            ) from fault

@@ -1,0 +1,66 @@
+"""Retries: the only policies there are, both after the retry law."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+)
+
+from billing.domain.metering import Answer
+from billing.domain.retrying import MOST_TRIES, delay_before_retry, tries_left
+from billing.errors import MeterUnavailable, SourceUnavailable
+
+T = TypeVar("T")
+Sleep = Callable[[float], None]
+
+# Reading twice harms nobody, and a person or the next hour waits: fewer tries.
+MOST_READS = 4
+
+
+def send_with_retries(
+    send: Callable[[], Answer], *, tries: int, sleep: Sleep
+) -> Answer:
+    """Send until the answer is final or the tries are used up; returns the last answer.
+
+    `tries` were made before: the count survives a restart.
+    """
+
+    def wait(state: RetryCallState) -> float:
+        return delay_before_retry(tries + state.attempt_number).total_seconds()
+
+    retrying = Retrying(
+        retry=retry_if_result(lambda answer: answer.transient),
+        wait=wait,
+        stop=stop_after_attempt(max(tries_left(tries), 1)),
+        sleep=sleep,
+        retry_error_callback=_last_answer,
+    )
+    return retrying(send)
+
+
+def read_with_retries(read: Callable[[], T], *, sleep: Sleep) -> T:
+    """Read until there is an answer or the tries are used up; raises the last fault."""
+
+    def wait(state: RetryCallState) -> float:
+        return delay_before_retry(state.attempt_number).total_seconds()
+
+    retrying = Retrying(
+        retry=retry_if_exception_type((SourceUnavailable, MeterUnavailable)),
+        wait=wait,
+        stop=stop_after_attempt(min(MOST_READS, MOST_TRIES)),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(read)
+
+
+def _last_answer(state: RetryCallState) -> Answer:
+    if state.outcome is None:
+        raise RuntimeError("tenacity gave up before the first try")
+    answer: Answer = state.outcome.result()
+    return answer

@@ -1,0 +1,1 @@
+"""The path data takes: pull, sync, reconcile; it is handed its source and meter."""

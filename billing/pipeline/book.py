@@ -1,0 +1,70 @@
+"""The rules of one account: how its calls are read, rated and given a customer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.period import BillingPeriod
+from billing.domain.posting import charge_call
+from billing.domain.rating import PriceList, billed_minutes, why_not_billable
+from billing.domain.usage import (
+    Call,
+    NotBillable,
+    Quarantined,
+    QuarantineReason,
+    read_call,
+)
+from billing.ledger.calls import Reading
+from billing.ledger.registry import Account
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBook:
+    """How the calls of one account are read and rated."""
+
+    account: Account
+    customers: frozenset[str]
+    prices: PriceList
+    price_ids: Mapping[datetime, int]
+
+    def read(
+        self, record: object, digest: str, period: BillingPeriod, now: datetime
+    ) -> Reading | Quarantined:
+        """Read and rate one record; what cannot be understood is quarantined."""
+        call = read_call(
+            record,
+            account=self.account.name,
+            now=now,
+            customer_metadata_key=self.account.customer_metadata_key,
+        )
+        if isinstance(call, Quarantined):
+            return call
+        reason = why_not_billable(call)
+        if reason is not None:
+            return self._reading(call, digest, period, reason)
+        customer = call.customer_key or self.account.customer
+        if customer is None or customer not in self.customers:
+            detail = f"customer {ascii(customer)[:80]} is not in the settings"
+            fault = QuarantineReason.UNKNOWN_CUSTOMER
+            return Quarantined(self.account.name, call.call_id, fault, detail)
+        return self._reading(call, digest, period, None, customer)
+
+    def _reading(
+        self,
+        call: Call,
+        digest: str,
+        period: BillingPeriod,
+        reason: NotBillable | None,
+        customer: str = "",
+    ) -> Reading:
+        placed_at = call.started_at or call.created_at
+        own_period = BillingPeriod.of(placed_at) if placed_at else period
+        due = None if reason else charge_call(call, customer, self.prices)
+        gap, price_date = 0, None
+        if due and call.started_at and call.duration_seconds is not None:
+            price_date = self.prices.at(call.started_at).effective_from
+            if call.source_minutes is not None:
+                gap = call.source_minutes - billed_minutes(call.duration_seconds)
+        return Reading(
+            call, own_period, call.digest(), digest, reason, due, price_date, gap
+        )

@@ -1,0 +1,167 @@
+"""One whole cycle: pull what is new, sync, reconcile; what cron and daemon run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from billing.domain.period import BillingPeriod
+from billing.errors import BillingError
+from billing.ledger import pulls
+from billing.ledger.database import Ledger
+from billing.ledger.findings import Reconciliation
+from billing.ledger.locks import try_lock
+from billing.ledger.pulls import Certificate
+from billing.pipeline.book import AccountBook
+from billing.pipeline.pull import MARGIN, Progress, pull_usage
+from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
+from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
+from billing.ports import Clock, Meter, UsageSource
+
+# A whole month is read anew once a day, whatever the hourly readings say.
+SWEEP_EVERY = timedelta(hours=24)
+Watcher = Callable[[str], Progress]
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """How one account's month was pulled, or why it was not."""
+
+    account: str
+    period: BillingPeriod
+    certificate: Certificate | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class CycleReport:
+    """What one cycle did; errors say what failed, and what was done stays done."""
+
+    pulls: list[PullResult] = field(default_factory=list)
+    sync: SyncReport | None = None
+    reconciliations: list[Reconciliation] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a part failed or found what the next hours will not mend."""
+        return bool(
+            self.errors
+            or (self.sync and not self.sync.clean)
+            or any(found.needs_a_person for found in self.reconciliations)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTerms:
+    """What a cycle is handed."""
+
+    sources: Sequence[tuple[UsageSource, AccountBook]]
+    sync: SyncTerms
+    reconcile: ReconcileTerms
+    clock: Clock
+    first_period: BillingPeriod
+    actor: str
+
+
+def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
+    """Return the months a cycle works on: the last one, and the present one."""
+    present = BillingPeriod.of(now)
+    return [month for month in (present.previous, present) if month >= first]
+
+
+def run_cycle(
+    ledger: Ledger,
+    meter: Meter,
+    terms: CycleTerms,
+    periods: Sequence[BillingPeriod],
+    watch: Watcher,
+) -> CycleReport:
+    """Pull, sync and reconcile; a part that fails does not stop the others."""
+    report = CycleReport()
+    for period in periods:
+        for source, book in terms.sources:
+            result = _pull(ledger, source, book, terms, (period, watch))
+            report.pulls.append(result)
+            if result.error:
+                report.errors.append(result.error)
+    try:
+        report.sync = sync_meter(ledger, meter, terms.sync, progress=watch("sync"))
+        if report.sync.stopped_because:
+            report.errors.append(f"Stripe: {report.sync.stopped_because}")
+    except BillingError as fault:
+        report.errors.append(str(fault))
+    for period in periods:
+        try:
+            found = reconcile_period(
+                ledger,
+                meter,
+                terms.reconcile,
+                period,
+                progress=watch(f"reconcile {period}"),
+            )
+            report.reconciliations.append(found)
+        except BillingError as fault:
+            report.errors.append(str(fault))
+    return report
+
+
+def _pull(
+    ledger: Ledger,
+    source: UsageSource,
+    book: AccountBook,
+    terms: CycleTerms,
+    what: tuple[BillingPeriod, Watcher],
+) -> PullResult:
+    period = what[0]
+    try:
+        with try_lock(ledger, f"pull:{source.account}") as ours:
+            if not ours:
+                return PullResult(source.account, period)
+            certificate = _pull_as_needed(ledger, source, book, terms, what)
+    except BillingError as fault:
+        return PullResult(source.account, period, error=str(fault))
+    return PullResult(source.account, period, certificate)
+
+
+def _pull_as_needed(
+    ledger: Ledger,
+    source: UsageSource,
+    book: AccountBook,
+    terms: CycleTerms,
+    what: tuple[BillingPeriod, Watcher],
+) -> Certificate:
+    """Read what is recent; read the whole month daily, and when its total is off."""
+    period, watch = what
+    progress = watch(f"pull {period} {source.account}")
+    since = _recent_since(ledger, source.account, period, terms.clock.now())
+
+    def pull(start: datetime | None) -> Certificate:
+        return pull_usage(
+            ledger,
+            source,
+            book,
+            period,
+            clock=terms.clock,
+            actor=terms.actor,
+            since=start,
+            progress=progress,
+        )
+
+    certificate = pull(since)
+    if since is None or certificate.source_minutes is None:
+        return certificate
+    off = certificate.source_minutes - certificate.ledger_minutes
+    with ledger.reading() as connection:
+        was_off = pulls.last_sweep_difference(connection, source.account, period)
+    return certificate if off in {0, was_off} else pull(None)
+
+
+def _recent_since(
+    ledger: Ledger, account: str, period: BillingPeriod, now: datetime
+) -> datetime | None:
+    with ledger.reading() as connection:
+        sweep = pulls.last_complete(connection, account, period, pulls.MONTH)
+        newest = pulls.last_complete(connection, account, period, None)
+    if sweep is None or newest is None or now - sweep >= SWEEP_EVERY:
+        return None
+    return newest - MARGIN

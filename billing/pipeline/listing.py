@@ -1,0 +1,92 @@
+"""Reading a list that moves while it is read, without losing a call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from billing.domain.period import Window
+from billing.errors import SourceUnreadable
+from billing.ports import CallPage, UsageSource
+
+PAGE_SIZE = 100
+_OVERLAPS = (1, 10, 50, PAGE_SIZE)
+_MOST_ROUNDS = 4
+
+
+@dataclass(slots=True)
+class WindowReading:
+    """The calls of one window, each as it was read last."""
+
+    window: Window
+    pages: int = 0
+    records: dict[str, object] = field(default_factory=dict)
+    anonymous: list[object] = field(default_factory=list)
+    duplicates: dict[str, object] = field(default_factory=dict)
+
+    def take(self, page: CallPage) -> set[str]:
+        """Add a page; returns the ids on it."""
+        self.pages += 1
+        ids: set[str] = set()
+        for record in page.records:
+            call_id = record.get("id") if isinstance(record, Mapping) else None
+            if not isinstance(call_id, str):
+                if record not in self.anonymous:
+                    self.anonymous.append(record)
+            elif call_id in ids and record != self.records[call_id]:
+                # Two records of one id in one answer: nobody can say which holds.
+                self.duplicates[call_id] = record
+            else:
+                ids.add(call_id)
+                self.records[call_id] = record
+        return ids
+
+
+def read_window(source: UsageSource, window: Window) -> WindowReading:
+    """Read every call created in a window; raises SourceFault.
+
+    Offsets shift when calls come or go between two pages. So each page must share a
+    call with the page before it; then both together cover one unbroken stretch of the
+    list, and every call that was there all along has been read. Where a page shares
+    none, it is read again further back, and the window anew when that fails.
+    """
+    for _ in range(_MOST_ROUNDS):
+        reading = WindowReading(window)
+        if _read_through(source, reading):
+            return reading
+    raise SourceUnreadable(
+        source.account,
+        f"the list of {window.start:%Y-%m-%d} moved too much to be read whole, "
+        f"{_MOST_ROUNDS} times; it is read again in the next run",
+    )
+
+
+def _read_through(source: UsageSource, reading: WindowReading) -> bool:
+    """Read from the newest call to the oldest; False when the thread was lost."""
+    page = source.list_calls(reading.window, offset=0, limit=PAGE_SIZE)
+    ids = reading.take(page)
+    end = len(page.records)
+    while page.has_more or end < page.total:
+        found = _next_page(source, reading.window, end, ids)
+        if found is None:
+            return False
+        page, start = found
+        reached = start + len(page.records)
+        if reached <= end and (page.has_more or reached < page.total):
+            return False
+        ids = reading.take(page)
+        end = reached
+    return True
+
+
+def _next_page(
+    source: UsageSource, window: Window, end: int, ids: set[str]
+) -> tuple[CallPage, int] | None:
+    for overlap in _OVERLAPS:
+        start = max(end - overlap, 0)
+        page = source.list_calls(window, offset=start, limit=PAGE_SIZE)
+        if any(_id_of(record) in ids for record in page.records):
+            return page, start
+    return None
+
+
+def _id_of(record: object) -> object:
+    return record.get("id") if isinstance(record, Mapping) else None

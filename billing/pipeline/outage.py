@@ -1,0 +1,55 @@
+"""Outages: when Stripe is down for all, one backoff is enough for all."""
+
+import threading
+
+# One customer in trouble may have a faulty event; two at once are an outage.
+AN_OUTAGE = 2
+
+
+class Outage:
+    """What the threads of one sync know of each other's troubles."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._troubled: set[str] = set()
+        self._over = False
+        self.reason: str | None = None
+
+    def may_send(self) -> bool:
+        """Wait while an outage lasts; False when the sync is to stop sending."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._over or len(self._troubled) < AN_OUTAGE
+            )
+            return not self._over
+
+    def trouble(self, customer: str) -> None:
+        """Note that a customer's send went unanswered and is tried again."""
+        with self._changed:
+            self._troubled.add(customer)
+
+    def recovered(self, customer: str) -> None:
+        """Note that a customer's send was answered."""
+        with self._changed:
+            self._troubled.discard(customer)
+            self._changed.notify_all()
+
+    def gave_up(self, customer: str, reason: str) -> None:
+        """Note that a customer's tries are used up; when others fail too, stop all."""
+        with self._changed:
+            if len(self._troubled) >= AN_OUTAGE:
+                self._over, self.reason = True, reason
+            self._troubled.discard(customer)
+            self._changed.notify_all()
+
+    def stop(self, reason: str) -> None:
+        """Stop all sending, such as when the key is refused."""
+        with self._changed:
+            self._over, self.reason = True, reason
+            self._changed.notify_all()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the sync is to stop sending."""
+        with self._changed:
+            return self._over

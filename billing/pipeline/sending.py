@@ -1,0 +1,178 @@
+"""Sending one meter event: write the attempt down, send it, write the answer down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from billing.domain.metering import (
+    Answer,
+    FailReason,
+    SendWindow,
+    Verdict,
+    may_resend,
+    send_window,
+)
+from billing.domain.retrying import delay_before_retry, tries_left
+from billing.ledger import outbox
+from billing.ledger.group_commit import GroupCommit
+from billing.ledger.outbox import Outgoing
+from billing.pipeline.outage import Outage
+from billing.ports import Clock, Meter
+
+
+class Retries(Protocol):
+    """Sends until the answer is final or the tries are used up."""
+
+    def __call__(
+        self, send: Callable[[], Answer], *, tries: int, sleep: Callable[[float], None]
+    ) -> Answer:
+        """Return the last answer; `tries` were made before."""
+        ...
+
+
+class Outcome(StrEnum):
+    """What became of an event in one sync."""
+
+    SYNCED = "synced"
+    REJECTED = "rejected"
+    UNANSWERED = "unanswered"
+    UNCERTAIN = "uncertain"
+    EXPIRED = "expired"
+    WAITING = "waiting"  # its time has not come, or sending has stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends the events of one sync; shared by its threads."""
+
+    meter: Meter
+    writer: GroupCommit
+    outage: Outage
+    retries: Retries
+    clock: Clock
+    owner: str
+
+    def send(self, event: Outgoing) -> Outcome:
+        """Send one event, retry it by the law, and record what came of it."""
+        refusal = self._why_not(event)
+        if refusal is not None:
+            return refusal
+        self._wait_out_backoff(event)
+        if not self.outage.may_send():
+            return Outcome.WAITING
+        trial = _Trial(self, event)
+        answer = self.retries(trial.attempt, tries=event.tries, sleep=self.clock.sleep)
+        return self._conclude(trial, answer)
+
+    def _why_not(self, event: Outgoing) -> Outcome | None:
+        now = self.clock.now()
+        if not may_resend(event.first_unknown_at, now):
+            return self._fail(event, FailReason.UNCERTAIN)
+        window = send_window(event.event.timestamp, now)
+        if window is SendWindow.TOO_LATE:
+            unknown = event.first_unknown_at is not None
+            return self._fail(
+                event, FailReason.UNCERTAIN if unknown else FailReason.EXPIRED
+            )
+        if window is SendWindow.TOO_EARLY:
+            return Outcome.WAITING
+        if not tries_left(event.tries):
+            return self._fail(event, FailReason.UNANSWERED)
+        return None
+
+    def _wait_out_backoff(self, event: Outgoing) -> None:
+        """Wait what a restart in mid-backoff still owes to the retry law."""
+        if not event.tries or event.last_sent_at is None:
+            return
+        due = event.last_sent_at + delay_before_retry(event.tries)
+        rest = due - self.clock.now()
+        if rest > timedelta():
+            self.clock.sleep(rest.total_seconds())
+
+    def _conclude(self, trial: "_Trial", answer: Answer) -> Outcome:
+        customer = trial.event.event.customer
+        if answer.counted:
+            return Outcome.SYNCED
+        if answer.verdict is Verdict.REFUSED:
+            return Outcome.REJECTED
+        if answer.verdict is Verdict.LOCKED_OUT:
+            self.outage.stop(f"the API key is refused: {answer.detail}")
+            return Outcome.WAITING
+        if trial.stopped:
+            return Outcome.WAITING
+        self.outage.gave_up(customer, answer.detail)
+        return self._fail(trial.event, FailReason.UNANSWERED)
+
+    def _fail(self, event: Outgoing, reason: FailReason) -> Outcome:
+        self.writer.write(
+            lambda connection: outbox.move_to_failed(connection, event.id, reason)
+        )
+        return Outcome(reason.value)
+
+
+class _Trial:
+    """One event's attempts in one sync, each knowing what the last one left."""
+
+    def __init__(self, sender: Sender, event: Outgoing) -> None:
+        self._sender = sender
+        self.event = event
+        self.stopped = False
+
+    def attempt(self) -> Answer:
+        """Record an attempt, send, and record the answer."""
+        sender, before = self._sender, self.event
+        now = sender.clock.now()
+        if self._may_not_go(now):
+            self.stopped = True
+            return Answer(Verdict.REFUSED, detail="stopped before it was sent")
+        key = _idempotency_key(before)
+        number = sender.writer.write(
+            lambda connection: outbox.record_attempt(
+                connection, before, owner=sender.owner, idempotency_key=key, now=now
+            )
+        )
+        answer = sender.meter.send(before.event, key)
+        sender.writer.write(
+            lambda connection: outbox.record_answer(
+                connection, before, number, answer, sender.clock.now()
+            )
+        )
+        self._learn(before, answer, now)
+        return answer
+
+    def _may_not_go(self, now: datetime) -> bool:
+        """Decide anew before each send: time passes while a retry waits."""
+        return (
+            self._sender.outage.stopped
+            or not may_resend(self.event.first_unknown_at, now)
+            or send_window(self.event.event.timestamp, now) is not SendWindow.OPEN
+        )
+
+    def _learn(self, before: Outgoing, answer: Answer, sent_at: datetime) -> None:
+        customer, outage = before.event.customer, self._sender.outage
+        unknown = answer.verdict is Verdict.UNKNOWN
+        if unknown:
+            outage.trouble(customer)
+        else:
+            outage.recovered(customer)
+        locked_out = answer.verdict is Verdict.LOCKED_OUT
+        first = before.first_unknown_at
+        self.event = replace(
+            before,
+            attempts=before.attempts + 1,
+            tries=before.tries + (not locked_out),
+            first_unknown_at=(first or sent_at) if unknown else first,
+            last_sent_at=sent_at,
+        )
+
+
+def _idempotency_key(event: Outgoing) -> str:
+    """Return the identifier itself at first, and a fresh key for every resend.
+
+    Stripe replays a stored 500 under an old key; the identifier guards against
+    counting twice, whatever the key.
+    """
+    identifier = event.event.identifier
+    return f"{identifier}:{event.attempts}" if event.attempts else identifier

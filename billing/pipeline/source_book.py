@@ -1,0 +1,118 @@
+"""The source's book: what Pamela says of a month, by customer, down to the calls."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.domain.period import BillingPeriod, Window
+from billing.domain.posting import Charge
+from billing.domain.reconciling import Break, Cause, find_source_breaks
+from billing.ledger import books
+from billing.ledger.books import SourceGap
+from billing.ledger.calls import Reading
+from billing.ledger.database import Ledger
+from billing.pipeline.book import AccountBook
+from billing.pipeline.days import read_day
+from billing.pipeline.pull import MARGIN, READERS
+from billing.ports import UsageSource
+
+
+@dataclass(slots=True)
+class SourceBook:
+    """One account's month: minutes by customer, and how the ledger differs."""
+
+    usage_minutes: int | None = None
+    minutes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    breaks: dict[str, list[Break]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def calls_minutes(self) -> int:
+        """The minutes of all calls, as the source states them."""
+        return sum(self.minutes.values())
+
+    def add_gap(self, gap: SourceGap) -> None:
+        """Count a call whose minutes at the source are not by the rule."""
+        self.minutes[gap.customer] += gap.minutes
+        found = Break(Cause.SOURCE_MINUTES_DIFFER, -gap.minutes, 0, (gap.call_id,))
+        self.breaks[gap.customer].append(found)
+
+
+def read_source_book(
+    ledger: Ledger,
+    source: UsageSource,
+    rules: AccountBook,
+    period: BillingPeriod,
+    now: datetime,
+) -> SourceBook:
+    """Read an account's book; raises SourceFault.
+
+    When the source's own total equals what was pulled, what was pulled is the book.
+    When it does not, every call of the month is read again and compared.
+    """
+    pulled = pulled_book(ledger, source.account, period)
+    pulled.usage_minutes = source.read_totals(period).billed_minutes
+    if pulled.usage_minutes in {None, pulled.calls_minutes}:
+        return pulled
+    fresh = _read_again(ledger, source, rules, period, now)
+    # The month may move while it is read: either total may be the matching one.
+    after = source.read_totals(period).billed_minutes
+    moved = fresh.calls_minutes == pulled.usage_minutes
+    fresh.usage_minutes = pulled.usage_minutes if moved else after
+    return fresh
+
+
+def pulled_book(ledger: Ledger, account: str, period: BillingPeriod) -> SourceBook:
+    """Return an account's book as the last pull left it."""
+    book = SourceBook()
+    with ledger.reading() as connection:
+        held = books.holdings(connection, period)
+        gaps = books.source_gaps(connection, period)
+    for holding in held:
+        if holding.account == account:
+            book.minutes[holding.customer] += holding.minutes
+    for gap in gaps:
+        if gap.account == account:
+            book.add_gap(gap)
+    return book
+
+
+def _read_again(
+    ledger: Ledger,
+    source: UsageSource,
+    rules: AccountBook,
+    period: BillingPeriod,
+    now: datetime,
+) -> SourceBook:
+    book = SourceBook()
+    charges: dict[str, dict[str, Charge]] = defaultdict(dict)
+    for reading in _readings(source, rules, period, now):
+        if reading.due is not None:
+            slot, charge = reading.due
+            charges[slot.customer][reading.call.call_id] = charge
+            book.minutes[slot.customer] += charge.minutes
+            if reading.minutes_gap:
+                name = reading.call.call_id
+                gap = reading.minutes_gap
+                book.add_gap(SourceGap(source.account, slot.customer, name, gap))
+    with ledger.reading() as connection:
+        posted = books.posted_calls(connection, period, source.account)
+    for customer in sorted({*posted, *charges}):
+        ours, theirs = posted.get(customer, {}), charges.get(customer, {})
+        book.breaks[customer] += find_source_breaks(ours, theirs)
+    return book
+
+
+def _readings(
+    source: UsageSource, rules: AccountBook, period: BillingPeriod, now: datetime
+) -> Sequence[Reading]:
+    window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
+    with ThreadPoolExecutor(READERS, thread_name_prefix="compare") as pool:
+        days = pool.map(
+            lambda day: read_day(source, rules, day, period, now), window.days()
+        )
+        latest = {
+            reading.call.call_id: reading for day in days for reading in day.readings
+        }
+    return [reading for reading in latest.values() if reading.period == period]

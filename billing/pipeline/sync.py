@@ -1,0 +1,176 @@
+"""Sync: bring the meter level with the ledger, one meter event per customer's hour."""
+
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.domain.metering import EventState, FailReason, may_resend
+from billing.domain.staging import Destination
+from billing.ledger import outbox, staging
+from billing.ledger.audit import Actor
+from billing.ledger.database import Ledger
+from billing.ledger.group_commit import GroupCommit
+from billing.ledger.locks import try_lock
+from billing.ledger.outbox import Outgoing
+from billing.pipeline.outage import Outage
+from billing.pipeline.preflight import refuse_unfit
+from billing.pipeline.pull import Progress, silent
+from billing.pipeline.sending import Outcome, Retries, Sender
+from billing.ports import Clock, Meter
+
+SENDERS = 8
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What one sync did."""
+
+    staged: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    elsewhere: list[str] = field(default_factory=list)
+    no_such_customer: list[str] = field(default_factory=list)
+    full_hours: list[tuple[str, datetime]] = field(default_factory=list)
+    stopped_because: str | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything that was due is on the meter."""
+        bad = set(self.outcomes) - {Outcome.SYNCED, Outcome.WAITING}
+        faults = self.no_such_customer or self.full_hours or self.stopped_because
+        return not bad and not faults
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTerms:
+    """What a sync is handed: the meter's mode, its customers, its clock and policy."""
+
+    livemode: bool
+    stripe_customers: Mapping[str, str]
+    clock: Clock
+    retries: Retries
+    actor: str
+    at_once: bool = False
+
+
+def sync_meter(
+    ledger: Ledger, meter: Meter, terms: SyncTerms, *, progress: Progress = silent
+) -> SyncReport:
+    """Stage what is due and send it; raises MeterUnfit, MeterFault or LedgerFault.
+
+    Customers are worked on side by side, each one's events one after another, since
+    Stripe takes one request at a time for a customer.
+    """
+    report = SyncReport()
+    with ledger.reading() as connection:
+        customers = sorted(staging.customers_with_work(connection))
+    if not customers:
+        return report
+    refuse_unfit(meter, livemode=terms.livemode)
+    outage = Outage()
+    with (
+        GroupCommit(ledger) as writer,
+        ThreadPoolExecutor(SENDERS, thread_name_prefix="sync") as pool,
+    ):
+        sender = Sender(meter, writer, outage, terms.retries, terms.clock, terms.actor)
+        works = [_CustomerSync(ledger, sender, terms, name) for name in customers]
+        futures = [pool.submit(work.run) for work in works]
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result().add_to(report)
+            progress(done, len(futures))
+    report.stopped_because = outage.reason
+    return report
+
+
+@dataclass(slots=True)
+class _CustomerReport:
+    customer: str
+    staged: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    elsewhere: bool = False
+    no_such_customer: bool = False
+    full_hours: tuple[datetime, ...] = ()
+
+    def add_to(self, report: SyncReport) -> None:
+        report.staged += self.staged
+        report.outcomes.update(self.outcomes)
+        if self.elsewhere:
+            report.elsewhere.append(self.customer)
+        if self.no_such_customer:
+            report.no_such_customer.append(self.customer)
+        report.full_hours += [(self.customer, hour) for hour in self.full_hours]
+
+
+@dataclass(frozen=True, slots=True)
+class _CustomerSync:
+    """The sync of one customer, under its lock."""
+
+    ledger: Ledger
+    sender: Sender
+    terms: SyncTerms
+    customer: str
+
+    def run(self) -> _CustomerReport:
+        report = _CustomerReport(self.customer)
+        with try_lock(self.ledger, f"customer:{self.customer}") as ours:
+            if not ours:
+                report.elsewhere = True
+                return report
+            self._stage(report)
+            due = self._due()
+            if due and not self._customer_exists(due):
+                report.no_such_customer = True
+                report.outcomes[Outcome.WAITING] += len(due)
+                return report
+            self._send(due, report)
+        return report
+
+    def _stage(self, report: _CustomerReport) -> None:
+        stripe_customer = self.terms.stripe_customers.get(self.customer)
+        if stripe_customer is None:
+            return
+        to = Destination(
+            self.customer,
+            stripe_customer,
+            self.sender.meter.event_name,
+            self.terms.livemode,
+        )
+        who = Actor(self.terms.actor, self.terms.clock.now())
+        plan = self.sender.writer.write(
+            lambda ledger: staging.stage(ledger, to, who, at_once=self.terms.at_once)
+        )
+        report.staged = len(plan.events)
+        report.full_hours = plan.full_hours
+
+    def _due(self) -> list[Outgoing]:
+        """Return what is to be sent, with unanswered events armed again."""
+        with self.ledger.reading() as connection:
+            events = outbox.unsynced_events(connection, self.customer)
+        now = self.terms.clock.now()
+        unanswered = [e for e in events if e.reason is FailReason.UNANSWERED]
+        again = [e.id for e in unanswered if may_resend(e.first_unknown_at, now)]
+        too_old = [e.id for e in unanswered if e.id not in again]
+        if unanswered:
+            who = Actor(self.terms.actor, now)
+            self.sender.writer.write(
+                lambda ledger: outbox.take_up(
+                    ledger, who, self.customer, again=again, too_old=too_old
+                )
+            )
+            with self.ledger.reading() as connection:
+                events = outbox.unsynced_events(connection, self.customer)
+        return [e for e in events if e.state is EventState.PENDING]
+
+    def _customer_exists(self, due: list[Outgoing]) -> bool:
+        """Ask Stripe: it takes events of customers it does not know, and drops them."""
+        names = {outgoing.event.stripe_customer for outgoing in due}
+        return all(self.sender.meter.has_customer(name) for name in sorted(names))
+
+    def _send(self, due: list[Outgoing], report: _CustomerReport) -> None:
+        for position, outgoing in enumerate(due):
+            outcome = self.sender.send(outgoing)
+            report.outcomes[outcome] += 1
+            if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
+                report.outcomes[Outcome.WAITING] += len(due) - position - 1
+                return

@@ -1,0 +1,237 @@
+"""Settings: `billing.toml` and the environment, read once and frozen.
+
+Any value can also be given as `PAMELA_BILLING_<SECTION>__<NAME>`, such as
+`PAMELA_BILLING_LEDGER__URL`, which goes before the file. Secrets are never written
+down here: they are named, as `env:NAME` or `file:PATH` (beside the settings file).
+"""
+
+import os
+import tomllib
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from billing.domain.period import BillingPeriod
+from billing.domain.rating import Price
+from billing.errors import SettingsFault
+
+DEFAULT_FILE = Path("billing.toml")
+LIVE_KEYS = ("sk_live_", "rk_live_")
+TEST_KEYS = ("sk_test_", "rk_test_")
+# Stripe's limits, less a margin: events a second, and reads a second an endpoint.
+RATES = {True: (900, 20), False: (20, 20)}
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+StripeCustomer = Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9_]{1,60}$")]
+MeterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]{1,40}$")]
+
+
+def _period(text: str) -> str:
+    BillingPeriod.parse(text)
+    return text
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LedgerSettings(_Section):
+    """Where the ledger is."""
+
+    url: str = "sqlite:///billing.db"
+
+
+class StripeSettings(_Section):
+    """The Stripe account and its meter."""
+
+    api_key: str
+    meter: MeterName = "stripe_minutes"
+    base_url: str | None = None
+    events_per_second: PositiveInt | None = None
+    reads_per_second: PositiveInt | None = None
+
+
+class BillingSettings(_Section):
+    """From which month on this service bills."""
+
+    first_period: Annotated[str, AfterValidator(_period)]
+
+
+class AccountSettings(_Section):
+    """One Pamela API key, and whose its calls are."""
+
+    name: Name
+    api_key: str
+    base_url: str | None = None
+    customer: Name | None = None
+    customer_metadata_key: str | None = None
+
+
+class CustomerSettings(_Section):
+    """Who is billed."""
+
+    name: Name
+    stripe_customer: StripeCustomer
+
+
+class PriceSettings(_Section):
+    """A price per minute and the date (UTC) it holds from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    from_date: Annotated[date, Field(alias="from")]
+    per_minute: Annotated[Decimal, Field(ge=0, max_digits=18)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")] = "usd"
+
+    def price(self) -> Price:
+        """Return the price that this describes."""
+        day = self.from_date
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return Price(midnight, self.per_minute, self.currency)
+
+
+class SandboxSettings(_Section):
+    """Where the time comes from when a sandbox stands in for the world."""
+
+    clock_url: str | None = None
+
+
+class Settings(BaseSettings):
+    """Everything the settings decide."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="PAMELA_BILLING_",
+        env_nested_delimiter="__",
+    )
+
+    ledger: LedgerSettings = LedgerSettings()
+    stripe: StripeSettings
+    billing: BillingSettings
+    accounts: Annotated[tuple[AccountSettings, ...], Field(min_length=1)]
+    customers: Annotated[tuple[CustomerSettings, ...], Field(min_length=1)]
+    prices: tuple[PriceSettings, ...] = (
+        PriceSettings(from_date=date(2020, 1, 1), per_minute=Decimal("0.10")),
+    )
+    sandbox: SandboxSettings = SandboxSettings()
+    log: Literal["json", "text"] = "json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 # the base class's shape
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # likewise
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment go before the file; no other source counts."""
+        return env_settings, init_settings
+
+    @property
+    def first_period(self) -> BillingPeriod:
+        """The first month that is billed."""
+        return BillingPeriod.parse(self.billing.first_period)
+
+
+def read_settings(file: Path) -> Settings:
+    """Read and check the settings; raises SettingsFault."""
+    try:
+        with file.open("rb") as handle:
+            document = tomllib.load(handle)
+    except FileNotFoundError:
+        raise SettingsFault(
+            str(file), "there is no such file; `pamela-billing init` writes one"
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise SettingsFault(str(file), f"cannot be read: {fault}") from None
+    try:
+        settings = Settings(**document)
+    except ValidationError as fault:
+        raise SettingsFault(str(file), _first_fault(fault)) from None
+    _check_names(file, settings)
+    return settings
+
+
+def _first_fault(fault: ValidationError) -> str:
+    said = [
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in fault.errors(include_input=False, include_url=False)
+    ]
+    return "; ".join(said)
+
+
+def _check_names(file: Path, settings: Settings) -> None:
+    customers = [customer.name for customer in settings.customers]
+    stripe = [customer.stripe_customer for customer in settings.customers]
+    accounts = [account.name for account in settings.accounts]
+    for what, names in (
+        ("customer", customers),
+        ("stripe_customer", stripe),
+        ("account", accounts),
+    ):
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise SettingsFault(str(file), f"{what} {min(twice)} stands there twice")
+    for account in settings.accounts:
+        where = f"accounts.{account.name}"
+        if account.customer is None and account.customer_metadata_key is None:
+            raise SettingsFault(
+                str(file), f"{where}: name a customer, or a customer_metadata_key"
+            )
+        if account.customer is not None and account.customer not in customers:
+            raise SettingsFault(
+                str(file), f"{where}: customer {account.customer} is not listed"
+            )
+
+
+def read_secret(reference: str, *, where: str, folder: Path) -> SecretStr:
+    """Fetch a secret named `env:NAME` or `file:PATH`; raises SettingsFault."""
+    kind, _, name = reference.partition(":")
+    if kind == "env" and name:
+        value = os.environ.get(name, "")
+        if not value.strip():
+            raise SettingsFault(where, f"the environment variable {name} is not set")
+    elif kind == "file" and name:
+        path = folder / name
+        try:
+            value = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as fault:
+            raise SettingsFault(where, f"cannot read {path}: {fault}") from None
+        if not value.strip():
+            raise SettingsFault(where, f"{path} is empty")
+    else:
+        raise SettingsFault(
+            where, "name the secret as env:NAME or file:PATH; it never stands here"
+        )
+    return SecretStr(value.strip())
+
+
+def is_live(key: SecretStr) -> bool:
+    """Say whether a Stripe key is a live one; raises SettingsFault for neither."""
+    text = key.get_secret_value()
+    if text.startswith(LIVE_KEYS):
+        return True
+    if text.startswith(TEST_KEYS):
+        return False
+    raise SettingsFault(
+        "stripe.api_key", "not a Stripe secret key (sk_live_, sk_test_, rk_…)"
+    )
