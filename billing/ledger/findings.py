@@ -1,7 +1,6 @@
 """Findings: every reconciliation is kept with its breaks, also when clean."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -110,24 +109,8 @@ def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:
     )
     made = connection.execute(run.returning(reconciliation_run.c.id))
     number = int(made.scalar_one())
-    _insert(
-        connection,
-        reconciliation_reading,
-        (
-            {
-                "run_id": number,
-                "period": str(found.period),
-                "customer": one.customer,
-                "stripe_customer": one.stripe_customer,
-                "pamela_minutes": one.pamela_minutes,
-                "ledger_minutes": one.ledger_minutes,
-                "stripe_minutes": one.stripe_minutes,
-                "settled": int(one.settled),
-                "read_at": found.started_at,
-            }
-            for one in found.customers
-        ),
-    )
+    readings = [_reading(number, found, one) for one in found.customers]
+    _insert(connection, reconciliation_reading, readings)
     rows = [_row(number, item, customer=customer) for customer, item in breaks]
     rows += [
         {
@@ -148,6 +131,22 @@ def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:
     return number
 
 
+def _reading(
+    number: int, found: Reconciliation, one: CustomerFinding
+) -> dict[str, object]:
+    return {
+        "run_id": number,
+        "period": str(found.period),
+        "customer": one.customer,
+        "stripe_customer": one.stripe_customer,
+        "pamela_minutes": one.pamela_minutes,
+        "ledger_minutes": one.ledger_minutes,
+        "stripe_minutes": one.stripe_minutes,
+        "settled": int(one.settled),
+        "read_at": found.started_at,
+    }
+
+
 def _row(number: int, item: Break, *, customer: str) -> dict[str, object]:
     return {
         "run_id": number,
@@ -162,8 +161,7 @@ def _row(number: int, item: Break, *, customer: str) -> dict[str, object]:
 
 
 def _insert(
-    connection: Connection, table: Table, rows: Iterable[dict[str, object]]
+    connection: Connection, table: Table, rows: list[dict[str, object]]
 ) -> None:
-    many = list(rows)
-    if many:
-        connection.execute(insert(table), many)
+    if rows:
+        connection.execute(insert(table), rows)

@@ -1,6 +1,8 @@
 """Outages: when Stripe is down for all, one backoff is enough for all."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # One customer in trouble may have a faulty event; two at once are an outage.
 AN_OUTAGE = 2
@@ -47,6 +49,17 @@ class Outage:
         with self._changed:
             self._over, self.reason = True, reason
             self._changed.notify_all()
+
+    @contextmanager
+    def stopped_by_faults(self) -> Iterator[None]:
+        """Stop all sending when the block fails: nobody may wait for it for ever."""
+        ended_well = False
+        try:
+            yield
+            ended_well = True
+        finally:
+            if not ended_well:
+                self.stop("a fault ended the sync early")
 
     @property
     def stopped(self) -> bool:

@@ -95,12 +95,12 @@ class Sender:
         customer = trial.event.event.customer
         if answer.counted:
             return Outcome.SYNCED
+        if trial.stopped:
+            return Outcome.WAITING
         if answer.verdict is Verdict.REFUSED:
             return Outcome.REJECTED
         if answer.verdict is Verdict.LOCKED_OUT:
             self.outage.stop(f"the API key is refused: {answer.detail}")
-            return Outcome.WAITING
-        if trial.stopped:
             return Outcome.WAITING
         self.outage.gave_up(customer, answer.detail)
         return self._fail(trial.event, FailReason.UNANSWERED)

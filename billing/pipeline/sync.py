@@ -113,7 +113,8 @@ class _CustomerSync:
 
     def run(self) -> _CustomerReport:
         report = _CustomerReport(self.customer)
-        with try_lock(self.ledger, f"customer:{self.customer}") as ours:
+        lock = try_lock(self.ledger, f"customer:{self.customer}")
+        with self.sender.outage.stopped_by_faults(), lock as ours:
             if not ours:
                 report.elsewhere = True
                 return report

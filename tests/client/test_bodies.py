@@ -1,3 +1,5 @@
+"""Bodies: the size cap holds before and after decompression."""
+
 import gzip
 import tracemalloc
 

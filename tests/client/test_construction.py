@@ -1,3 +1,5 @@
+"""Construction: a client that could not work is refused at birth."""
+
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Decoding: JSON is read strictly, or not at all."""
+
 import contextlib
 import json
 from typing import Any

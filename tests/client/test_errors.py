@@ -1,3 +1,5 @@
+"""Errors: every refusal maps to its class, whatever the body."""
+
 import pickle
 import time
 from collections.abc import Iterator

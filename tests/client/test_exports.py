@@ -1,3 +1,5 @@
+"""Exports: the public names are exactly these."""
+
 import subprocess
 import sys
 from importlib.resources import files

@@ -1,3 +1,5 @@
+"""Requests: each endpoint builds the request that the API expects."""
+
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs

@@ -1,3 +1,5 @@
+"""The wire: hostile servers, time-outs and connections, over real sockets."""
+
 import gzip
 import json
 import os

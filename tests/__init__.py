@@ -1,0 +1,1 @@
+"""The rulebook: what the product promises, as tests."""
