@@ -14,6 +14,9 @@ UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
 LONGEST_CALL_SECONDS = 86_400
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _LONGEST_ID = 200
+_LARGEST_NUMBER = 2**63 - 1
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+_CANONICAL = json.JSONEncoder(separators=(",", ":"))
 
 
 class QuarantineReason(StrEnum):
@@ -32,6 +35,7 @@ class QuarantineReason(StrEnum):
     ABSURD_DURATION = "absurd_duration"
     DUPLICATE_ID = "duplicate_id"
     UNKNOWN_CUSTOMER = "unknown_customer"
+    NO_PRICE = "no_price"
 
 
 class NotBillable(StrEnum):
@@ -65,7 +69,7 @@ class Call(NamedTuple):
         times = (self.created_at, self.started_at, self.ended_at)
         spelled = [moment and moment.isoformat() for moment in times]
         parts = [*self[:3], *spelled, *self[6:]]
-        return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+        return sha256(_CANONICAL.encode(parts).encode()).hexdigest()
 
 
 class Quarantined(NamedTuple):
@@ -96,7 +100,8 @@ def read_call(
     """Read one record of the API, strictly: nothing is coerced or guessed."""
     if not isinstance(record, Mapping):
         reason = QuarantineReason.NOT_AN_OBJECT
-        return Quarantined(account, None, reason, f"the record is {_shown(record)}")
+        # Nobody knows what such text holds: its kind is told, and none of it kept.
+        return Quarantined(account, None, reason, f"it is a {type(record).__name__}")
     call_id: str | None = None
     try:
         call_id = _read_id(record)
@@ -172,15 +177,21 @@ def _read_time(record: Mapping[str, object], field: str) -> datetime | None:
         raise _Unreadable(QuarantineReason.BAD_TIME, field, text) from None
     if moment.tzinfo is None:
         raise _Unreadable(QuarantineReason.NAIVE_TIME, field, text)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise _Unreadable(QuarantineReason.BAD_TIME, field, text)
     return moment
 
 
 def _read_count(record: Mapping[str, object], field: str) -> int | None:
     value = record.get(field)
     # A bool is an int to Python and never one to us; a float is never a count.
-    if value is None or type(value) is int:
-        return value
-    raise _Unreadable(QuarantineReason.WRONG_TYPE, field, value)
+    if value is None:
+        return None
+    if type(value) is not int:
+        raise _Unreadable(QuarantineReason.WRONG_TYPE, field, value)
+    if abs(value) > _LARGEST_NUMBER:
+        raise _Unreadable(QuarantineReason.ABSURD_DURATION, field, value)
+    return value
 
 
 def _read_customer_key(record: Mapping[str, object], key: str | None) -> str | None:
@@ -199,4 +210,6 @@ def _read_customer_key(record: Mapping[str, object], key: str | None) -> str | N
 
 def _shown(value: object) -> str:
     # Escapes keep hostile text out of terminals, logs and databases (NUL, surrogates).
+    if type(value) is int and abs(value) > _LARGEST_NUMBER:
+        return "a number beyond 64 bits"
     return ascii(value)[:120]
