@@ -31,7 +31,9 @@ def send_with_retries(
     """
 
     def wait(state: RetryCallState) -> float:
-        return delay_before_retry(tries + state.attempt_number).total_seconds()
+        # tenacity asks this after the last try too, before it stops.
+        retry = min(tries + state.attempt_number, MOST_TRIES - 1)
+        return delay_before_retry(retry).total_seconds()
 
     retrying = Retrying(
         retry=retry_if_result(lambda answer: answer.transient),

@@ -89,8 +89,9 @@ def adjustments(
         usage.amount_micro,
         usage.posted_at,
     ).where(usage.period == str(period), usage.customer == name, ~_IS_USAGE)
-    rows = connection.execute(query.order_by(usage.id)).tuples()
-    return [Adjustment(*row) for row in rows]
+    return [
+        Adjustment._make(row) for row in connection.execute(query.order_by(usage.id))
+    ]
 
 
 def currency_of(connection: Connection, period: BillingPeriod) -> str | None:
@@ -103,7 +104,7 @@ def known_customers(connection: Connection) -> dict[str, str]:
     """Return Stripe's name of each customer that was ever registered."""
     columns = customer.c.name, customer.c.stripe_customer
     rows = connection.execute(select(*columns).order_by(customer.c.name))
-    return dict(rows.tuples().all())
+    return {row.name: row.stripe_customer for row in rows}
 
 
 def _sums() -> list[ColumnElement[int]]:

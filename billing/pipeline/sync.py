@@ -1,7 +1,8 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.group_commit import GroupCommit
 from billing.ledger.locks import try_lock
 from billing.ledger.outbox import Outgoing
-from billing.pipeline.outage import Outage
+from billing.pipeline.outage import Outage, never
 from billing.pipeline.preflight import refuse_unfit
 from billing.pipeline.pull import Progress, silent
 from billing.pipeline.sending import Outcome, Retries, Sender
@@ -52,6 +53,7 @@ class SyncTerms:
     retries: Retries
     actor: str
     at_once: bool = False
+    stopping: Callable[[], bool] = never
 
 
 def sync_meter(
@@ -68,19 +70,36 @@ def sync_meter(
     if not customers:
         return report
     refuse_unfit(meter, livemode=terms.livemode)
-    outage = Outage()
+    outage, sent = Outage(terms.stopping), _Sent(progress)
     with (
         GroupCommit(ledger) as writer,
         ThreadPoolExecutor(SENDERS, thread_name_prefix="sync") as pool,
     ):
         sender = Sender(meter, writer, outage, terms.retries, terms.clock, terms.actor)
-        works = [_CustomerSync(ledger, sender, terms, name) for name in customers]
+        works = [_CustomerSync(ledger, sender, terms, sent, name) for name in customers]
         futures = [pool.submit(work.run) for work in works]
-        for done, future in enumerate(as_completed(futures), start=1):
+        for future in as_completed(futures):
             future.result().add_to(report)
-            progress(done, len(futures))
     report.stopped_because = outage.reason
     return report
+
+
+class _Sent:
+    """How many events are through, over all threads, and how many there are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._done = self._total = 0
+
+    def expect(self, events: int) -> None:
+        with self._lock:
+            self._total += events
+
+    def step(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._progress(self._done, self._total)
 
 
 @dataclass(slots=True)
@@ -109,6 +128,7 @@ class _CustomerSync:
     ledger: Ledger
     sender: Sender
     terms: SyncTerms
+    sent: "_Sent"
     customer: str
 
     def run(self) -> _CustomerReport:
@@ -169,8 +189,10 @@ class _CustomerSync:
         return all(self.sender.meter.has_customer(name) for name in sorted(names))
 
     def _send(self, due: list[Outgoing], report: _CustomerReport) -> None:
+        self.sent.expect(len(due))
         for position, outgoing in enumerate(due):
             outcome = self.sender.send(outgoing)
+            self.sent.step()
             report.outcomes[outcome] += 1
             if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
                 report.outcomes[Outcome.WAITING] += len(due) - position - 1
