@@ -140,12 +140,12 @@ def composed(
 
     Relative paths and secrets are looked for in `folder`, that of the settings file.
     """
-    ends = stop or threading.Event()
     with (
-        closing(StoppableClock(make_clock(settings), ends)) as clock,
+        closing(make_clock(settings)) as time,
         closing(open_ledger(ledger_url(settings, folder))) as ledger,
     ):
         migration.refuse_other_schema(ledger)
+        clock = StoppableClock(time, stop or threading.Event())
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:
             yield app
 

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,8 @@ import httpx2
 
 from billing.errors import BillingError
 
-STARTS_WITHIN_SECONDS = 30
+STARTS_WITHIN_SECONDS = 60
+STATE = "sandbox.json"
 
 
 class NoSandbox(BillingError):
@@ -69,24 +70,29 @@ class World:
 
 
 @contextmanager
-def sandbox_process(plan: WorldPlan) -> Iterator[World]:
-    """Run a sandbox in a process of its own while the block runs."""
+def sandbox_process(plan: WorldPlan) -> Iterator[Callable[[], World]]:
+    """Run a sandbox in a process of its own; the value waits until it is there."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, plan), daemon=True)
     process.start()
     theirs.close()
-    try:
-        if not ours.poll(STARTS_WITHIN_SECONDS):
-            raise NoSandbox("the sandbox did not start; run `pamela-billing sandbox`")
-        with httpx2.Client(timeout=30, trust_env=False) as control:
-            yield World(ours.recv(), control)
-    except EOFError:
-        raise NoSandbox("the sandbox ended; run `pamela-billing sandbox`") from None
-    finally:
-        # Hanging up is the sign to stop; it comes even when this process is killed.
-        ours.close()
-        process.join(STARTS_WITHIN_SECONDS)
+    with httpx2.Client(timeout=30, trust_env=False) as control:
+
+        def world() -> World:
+            try:
+                if ours.poll(STARTS_WITHIN_SECONDS):
+                    return World(ours.recv(), control)
+            except EOFError:
+                pass
+            raise NoSandbox("the sandbox did not start; try `pamela-billing sandbox`")
+
+        try:
+            yield world
+        finally:
+            # Hanging up is the sign to stop, also when this process is killed.
+            ours.close()
+            process.join(STARTS_WITHIN_SECONDS)
 
 
 def _serve(pipe: Connection, plan: WorldPlan) -> None:

@@ -1,6 +1,5 @@
 """Calls as the source told them: read strictly, or set aside with a reason."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,7 +15,6 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 _LONGEST_ID = 200
 _LARGEST_NUMBER = 2**63 - 1
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
-_CANONICAL = json.JSONEncoder(separators=(",", ":"))
 
 
 class QuarantineReason(StrEnum):
@@ -65,11 +63,11 @@ class Call(NamedTuple):
         return self.status in TERMINAL
 
     def digest(self) -> str:
-        """Return the SHA-256 of the extract in its canonical form."""
-        times = (self.created_at, self.started_at, self.ended_at)
-        spelled = [moment and moment.isoformat() for moment in times]
-        parts = [*self[:3], *spelled, *self[6:]]
-        return sha256(_CANONICAL.encode(parts).encode()).hexdigest()
+        """Return the SHA-256 of the extract, written with a field a line."""
+        *fields, key = self
+        # Only the key may be any text: quoted, it can neither break a line nor be None.
+        lines = [*map(str, fields), ascii(key)]
+        return sha256("\n".join(lines).encode()).hexdigest()
 
 
 class Quarantined(NamedTuple):

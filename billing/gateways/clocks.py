@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from billing.errors import SettingsFault
+from billing.ports import Clock
 
 
 class SystemClock:
@@ -69,9 +70,7 @@ class SandboxClock:
 class StoppableClock:
     """A clock whose waits end as soon as the process is to stop."""
 
-    def __init__(
-        self, clock: SystemClock | SandboxClock, stop: threading.Event
-    ) -> None:
+    def __init__(self, clock: Clock, stop: threading.Event) -> None:
         self._clock = clock
         self.stop = stop
 
@@ -82,7 +81,3 @@ class StoppableClock:
     def sleep(self, seconds: float) -> None:
         """Wait, unless the process is to stop."""
         self.stop.wait(seconds)
-
-    def close(self) -> None:
-        """Close the clock underneath."""
-        self._clock.close()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import requests
 import stripe
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 from billing.domain.metering import Answer, MeterEvent, Verdict
 from billing.domain.period import Window
@@ -46,7 +47,7 @@ class StripeMeter:
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
-        self._session = _session()
+        self._session = _session(base_url or stripe.DEFAULT_API_BASE)
         self._client = stripe.StripeClient(
             api_key,
             max_network_retries=0,
@@ -171,9 +172,13 @@ class StripeMeter:
         return read_with_retries(once, sleep=self._sleep)
 
 
-def _session() -> requests.Session:
+def _session(url: str) -> requests.Session:
     """Return one pool of connections for all threads, which lasts over all runs."""
     session = requests.Session()
+    # The environment's proxies are read once, not at each request; and a .netrc,
+    # which would take the place of the API key, is never read.
+    session.trust_env = False
+    session.proxies.update(get_environ_proxies(url))
     adapter = HTTPAdapter(pool_maxsize=MOST_CONNECTIONS)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
