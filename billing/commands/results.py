@@ -60,6 +60,7 @@ def sync_document(report: SyncReport) -> Document:
         "clean": report.clean,
         "elsewhere": report.elsewhere,
         "no_such_customer": report.no_such_customer,
+        "held": report.held,
         "full_hours": [
             {"customer": customer, "hour": spell(hour)}
             for customer, hour in report.full_hours
@@ -88,6 +89,7 @@ def sync_complaints(report: SyncReport) -> list[str]:
         "must report the rest"
         for customer, hour in report.full_hours
     ]
+    said += report.held
     said += [f"{name}: another process is sending it" for name in report.elsewhere]
     if report.stopped_because:
         said.append(f"Stripe: {report.stopped_because}")

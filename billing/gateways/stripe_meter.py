@@ -178,6 +178,7 @@ def _session(url: str) -> requests.Session:
     # The environment's proxies are read once, not at each request; and a .netrc,
     # which would take the place of the API key, is never read.
     session.trust_env = False
+    session.max_redirects = 0
     session.proxies.update(get_environ_proxies(url))
     adapter = HTTPAdapter(pool_maxsize=MOST_CONNECTIONS)
     session.mount("https://", adapter)

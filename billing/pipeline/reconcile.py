@@ -119,12 +119,13 @@ class _Reconciling:
             ) or registry.stripe_customer_of(connection, customer)
         breaks = list(claim.breaks)
         try:
-            counted, hours = self._read_meter(stripe_customer, account.synced_minutes)
+            in_doubt = any(call.attempted for call in account.unsynced)
+            expected = None if in_doubt else account.synced_minutes
+            counted, hours = self._read_meter(stripe_customer, expected)
         except NoSuchCustomer:
             counted, settled = 0, True
             breaks += find_unknown_customer_breaks(account.synced, account.unsynced)
         else:
-            in_doubt = any(call.attempted for call in account.unsynced)
             settled = is_settled(
                 matches=counted == account.synced_minutes and not in_doubt,
                 read=counted,
@@ -145,7 +146,7 @@ class _Reconciling:
         )
 
     def _read_meter(
-        self, stripe_customer: str, expected: int
+        self, stripe_customer: str, expected: int | None
     ) -> tuple[int, Mapping[datetime, int] | None]:
         """Read a total, and the hours when it is not what is expected."""
         window = Window(self.period.start, self.period.end)

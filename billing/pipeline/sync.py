@@ -9,6 +9,7 @@ from datetime import datetime
 
 from billing.domain.metering import EventState, FailReason, may_resend
 from billing.domain.staging import Destination
+from billing.errors import MeterFault
 from billing.ledger import outbox, staging
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
@@ -33,14 +34,15 @@ class SyncReport:
     elsewhere: list[str] = field(default_factory=list)
     no_such_customer: list[str] = field(default_factory=list)
     full_hours: list[tuple[str, datetime]] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     stopped_because: str | None = None
 
     @property
     def clean(self) -> bool:
         """Whether everything that was due is on the meter."""
         bad = set(self.outcomes) - {Outcome.SYNCED, Outcome.WAITING}
-        faults = self.no_such_customer or self.full_hours or self.stopped_because
-        return not bad and not faults
+        faults = (self.no_such_customer, self.full_hours, self.held)
+        return not bad and not any(faults) and not self.stopped_because
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class _CustomerReport:
     elsewhere: bool = False
     no_such_customer: bool = False
     full_hours: tuple[datetime, ...] = ()
+    held: str | None = None
 
     def add_to(self, report: SyncReport) -> None:
         report.staged += self.staged
@@ -118,6 +121,8 @@ class _CustomerReport:
             report.elsewhere.append(self.customer)
         if self.no_such_customer:
             report.no_such_customer.append(self.customer)
+        if self.held:
+            report.held.append(f"{self.customer}: {self.held}")
         report.full_hours += [(self.customer, hour) for hour in self.full_hours]
 
 
@@ -139,17 +144,15 @@ class _CustomerSync:
                 report.elsewhere = True
                 return report
             self._stage(report)
-            due = self._due()
-            if due and not self._customer_exists(due):
-                report.no_such_customer = True
-                report.outcomes[Outcome.WAITING] += len(due)
-                return report
-            self._send(due, report)
+            due = self._due(report)
+            if due:
+                self._send_if_known(due, report)
         return report
 
     def _stage(self, report: _CustomerReport) -> None:
         stripe_customer = self.terms.stripe_customers.get(self.customer)
         if stripe_customer is None:
+            report.held = "it has usage to report, and is not in the settings"
             return
         to = Destination(
             self.customer,
@@ -164,7 +167,7 @@ class _CustomerSync:
         report.staged = len(plan.events)
         report.full_hours = plan.full_hours
 
-    def _due(self) -> list[Outgoing]:
+    def _due(self, report: _CustomerReport) -> list[Outgoing]:
         """Return what is to be sent, with unanswered events armed again."""
         with self.ledger.reading() as connection:
             events = outbox.unsynced_events(connection, self.customer)
@@ -181,12 +184,29 @@ class _CustomerSync:
             )
             with self.ledger.reading() as connection:
                 events = outbox.unsynced_events(connection, self.customer)
-        return [e for e in events if e.state is EventState.PENDING]
+        pending = [e for e in events if e.state is EventState.PENDING]
+        ours = [e for e in pending if e.event.livemode == self.terms.livemode]
+        if len(ours) < len(pending):
+            report.held = "it has events of the other mode, live or test; they wait"
+        return ours
 
-    def _customer_exists(self, due: list[Outgoing]) -> bool:
-        """Ask Stripe: it takes events of customers it does not know, and drops them."""
+    def _send_if_known(self, due: list[Outgoing], report: _CustomerReport) -> None:
+        """Ask Stripe first: it takes events of unknown customers, and drops them."""
+        meter, outage = self.sender.meter, self.sender.outage
         names = {outgoing.event.stripe_customer for outgoing in due}
-        return all(self.sender.meter.has_customer(name) for name in sorted(names))
+        try:
+            known = all(
+                outage.may_send() and meter.has_customer(name) for name in names
+            )
+        except MeterFault as fault:
+            outage.stop(str(fault))
+        if outage.stopped:
+            report.outcomes[Outcome.WAITING] += len(due)
+        elif not known:
+            report.no_such_customer = True
+            report.outcomes[Outcome.WAITING] += len(due)
+        else:
+            self._send(due, report)
 
     def _send(self, due: list[Outgoing], report: _CustomerReport) -> None:
         self.sent.expect(len(due))
@@ -195,5 +215,6 @@ class _CustomerSync:
             self.sent.step()
             report.outcomes[outcome] += 1
             if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
-                report.outcomes[Outcome.WAITING] += len(due) - position - 1
+                left = len(due) - position - 1
+                report.outcomes.update([Outcome.WAITING] * left)
                 return
