@@ -1,0 +1,1 @@
+"""The gateways, over real HTTP against the sandbox."""

@@ -1,0 +1,97 @@
+"""Clocks and pace: where the time comes from, and how fast requests go."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.errors import SettingsFault
+from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.pacing import Pacer
+from tests.sandbox.pamela_world import NOW, World
+
+
+def test_the_system_clock_tells_an_aware_time_in_utc() -> None:
+    now = SystemClock().now()
+    assert now.tzinfo is UTC
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_the_system_clock_waits() -> None:
+    before = datetime.now(UTC)
+    SystemClock().sleep(0.01)
+    assert datetime.now(UTC) - before >= timedelta(seconds=0.009)
+
+
+def test_the_clock_of_a_sandbox_is_followed_when_it_moves(world: World) -> None:
+    clock = SandboxClock(f"{world.url}/_sandbox/clock")
+    clock.FRESH_SECONDS = 0.0
+    try:
+        assert abs(clock.now() - NOW) < timedelta(seconds=1)
+        world.advance(days=40)
+        assert abs(clock.now() - NOW - timedelta(days=40)) < timedelta(seconds=1)
+        assert clock.now().tzinfo is UTC
+    finally:
+        clock.close()
+
+
+def test_the_clock_of_a_sandbox_is_not_asked_every_time(world: World) -> None:
+    clock = SandboxClock(f"{world.url}/_sandbox/clock")
+    try:
+        first = clock.now()
+        world.advance(days=1)
+        assert timedelta() <= clock.now() - first < timedelta(hours=1)
+    finally:
+        clock.close()
+
+
+@pytest.mark.parametrize("where", ["{url}/_sandbox/nothing", "http://127.0.0.1:1/"])
+def test_an_address_that_gives_no_time_is_a_fault_of_the_settings(
+    world: World, where: str
+) -> None:
+    clock = SandboxClock(where.format(url=world.url))
+    with pytest.raises(SettingsFault, match="is the sandbox running"):
+        clock.now()
+    clock.close()
+
+
+class Ticks:
+    """A monotonic clock that sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+        self.lock = threading.Lock()
+
+    def sleep(self, seconds: float) -> None:
+        """Note a wait, and live it."""
+        with self.lock:
+            self.slept.append(seconds)
+            self.now += seconds
+
+
+def test_turns_are_a_gap_apart() -> None:
+    ticks = Ticks()
+    pacer = Pacer(10, ticks=lambda: ticks.now, sleep=ticks.sleep)
+    for _ in range(21):
+        pacer.wait()
+    assert ticks.now == pytest.approx(102.0)
+
+
+def test_a_pause_is_not_made_up_for_with_a_burst() -> None:
+    ticks = Ticks()
+    pacer = Pacer(10, ticks=lambda: ticks.now, sleep=ticks.sleep)
+    pacer.wait()
+    ticks.now += 60
+    for _ in range(3):
+        pacer.wait()
+    assert ticks.slept == [pytest.approx(0.1)] * 2
+
+
+def test_threads_share_one_pace() -> None:
+    pacer = Pacer(200)
+    began = datetime.now(UTC)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: pacer.wait(), range(41)))
+    assert datetime.now(UTC) - began >= timedelta(seconds=0.19)

@@ -1,0 +1,1 @@
+"""The path data takes, with fakes at both ends."""

@@ -1,0 +1,175 @@
+"""A workbench: one ledger between a listed source and a strict meter."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+
+from billing.domain.period import BillingPeriod
+from billing.domain.rating import Price, PriceList
+from billing.gateways.retries import send_with_retries
+from billing.ledger import pulls, registry
+from billing.ledger.audit import Actor
+from billing.ledger.database import Ledger
+from billing.ledger.findings import Reconciliation
+from billing.ledger.pulls import Certificate, PullState
+from billing.ledger.registry import Account, Customer
+from billing.pipeline.book import AccountBook
+from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
+from billing.pipeline.outage import never
+from billing.pipeline.pull import pull_usage, silent
+from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
+from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
+from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
+
+MARCH, APRIL = BillingPeriod(2026, 3), BillingPeriod(2026, 4)
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+START = NOON + timedelta(days=1)
+PRICE = Price(datetime(2020, 1, 1, tzinfo=UTC), Decimal("0.10"))
+
+
+def call(
+    call_id: str, at: datetime = NOON, seconds: object = 60, **more: Any
+) -> Record:
+    """Return the record of a completed call that was answered at once."""
+    record: Record = {
+        "id": call_id,
+        "status": "completed",
+        "created_at": at.isoformat(),
+        "started_at": at.isoformat(),
+        "ended_at": None,
+        "duration_seconds": seconds,
+    }
+    return record | more
+
+
+def of(customer: str) -> dict[str, Any]:
+    """Return the field that names a call's customer."""
+    return {"metadata": {"customer": customer}}
+
+
+@dataclass
+class Bench:
+    """Everything a test of the pipeline needs, put together."""
+
+    ledger: Ledger
+    customers: tuple[str, ...] = ("acme", "globex")
+    first_period: BillingPeriod = MARCH
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
+    source: ListedSource = field(default_factory=ListedSource)
+    at_once: bool = False
+    stopping: Callable[[], bool] = never
+
+    def __post_init__(self) -> None:
+        self.meter = StrictMeter(self.clock)
+        self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
+        self.book = self._register()
+
+    def _register(self) -> AccountBook:
+        account = Account("main", self.customers[0], "customer")
+        with self.ledger.writing() as connection:
+            registry.register(
+                connection,
+                Actor("tests", self.clock.now()),
+                customers=[Customer(*one) for one in self.stripe_customers.items()],
+                accounts=[account],
+                prices=[PRICE],
+            )
+            numbers = registry.price_ids(connection)
+        return AccountBook(
+            account, frozenset(self.customers), PriceList([PRICE]), numbers
+        )
+
+    def sync_terms(self) -> SyncTerms:
+        """Return what a sync is handed."""
+        return SyncTerms(
+            False,
+            self.stripe_customers,
+            self.clock,
+            send_with_retries,
+            "tests",
+            at_once=self.at_once,
+            stopping=self.stopping,
+        )
+
+    def reconcile_terms(self) -> ReconcileTerms:
+        """Return what a reconciliation is handed."""
+        pair = (self.source, self.book)
+        return ReconcileTerms([pair], self.stripe_customers, self.clock, "tests")
+
+    def pull(
+        self, period: BillingPeriod = MARCH, since: datetime | None = None
+    ) -> Certificate:
+        """Pull a month of the source."""
+        return pull_usage(
+            self.ledger,
+            self.source,
+            self.book,
+            period,
+            clock=self.clock,
+            actor="tests",
+            since=since,
+        )
+
+    def pull_state(self, period: BillingPeriod = MARCH) -> PullState:
+        """Return how the newest pull ended."""
+        with self.ledger.reading() as connection:
+            state = pulls.state_of(connection, "main", period)
+        assert state is not None
+        return state
+
+    def sync(self) -> SyncReport:
+        """Bring the meter level with the ledger."""
+        return sync_meter(self.ledger, self.meter, self.sync_terms())
+
+    def reconcile(self, period: BillingPeriod = MARCH) -> Reconciliation:
+        """Compare the three books."""
+        terms = self.reconcile_terms()
+        return reconcile_period(self.ledger, self.meter, terms, period)
+
+    def cycle(self) -> CycleReport:
+        """Run a whole cycle."""
+        terms = CycleTerms(
+            [(self.source, self.book)],
+            self.sync_terms(),
+            self.reconcile_terms(),
+            self.clock,
+            self.first_period,
+            "tests",
+        )
+        periods = periods_at(self.clock.now(), self.first_period)
+        return run_cycle(self.ledger, self.meter, terms, periods, lambda _: silent)
+
+    def take(self, *records: Record) -> None:
+        """Add calls at the source, and pull them."""
+        self.source.calls += records
+        self.pull()
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Read rows by plain SQL."""
+        with self.ledger.reading() as connection:
+            found = connection.execute(text(query), values)
+            return [tuple(row) for row in found]
+
+    def minutes(self) -> dict[str, int]:
+        """Return the minutes that the ledger holds, by customer."""
+        query = "SELECT customer, sum(billed_minutes) FROM b2b_usage GROUP BY customer"
+        return {name: int(held) for name, held in self.rows(query)}
+
+    def counted(self) -> Mapping[str, int]:
+        """Return the minutes that the meter really counted, by customer."""
+        found: dict[str, int] = {}
+        for request in self.meter.counted:
+            event = request.event
+            found[event.customer] = found.get(event.customer, 0) + event.minutes
+        return found
+
+    def events(self) -> list[tuple[str, str, int]]:
+        """Return the events' states: (state, reason, tries), in the order staged."""
+        query = "SELECT state, reason, tries FROM meter_event ORDER BY id"
+        return [
+            (state, reason or "", tries) for state, reason, tries in self.rows(query)
+        ]
