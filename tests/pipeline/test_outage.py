@@ -142,9 +142,9 @@ def test_a_customer_has_one_request_in_flight_at_a_time(sqlite_ledger: Ledger) -
 
 
 def test_two_syncs_at_once_never_send_for_one_customer_together(
-    postgres_url_migrated: str,
+    migrated_postgres_url: str,
 ) -> None:
-    ledgers = [open_ledger(postgres_url_migrated) for _ in range(2)]
+    ledgers = [open_ledger(migrated_postgres_url) for _ in range(2)]
     names = tuple(f"c{number}" for number in range(12))
     first = crowded(ledgers[0], names, hours=4)
     second = Bench(ledgers[1], names)
@@ -165,9 +165,9 @@ def test_two_syncs_at_once_never_send_for_one_customer_together(
 
 
 def test_a_customer_that_another_process_works_on_is_left_to_it(
-    postgres_url_migrated: str,
+    migrated_postgres_url: str,
 ) -> None:
-    ledgers = [open_ledger(postgres_url_migrated) for _ in range(2)]
+    ledgers = [open_ledger(migrated_postgres_url) for _ in range(2)]
     first, second = (
         crowded(ledgers[0], ("acme",), hours=1),
         Bench(ledgers[1], ("acme",)),

@@ -80,12 +80,12 @@ def all_books_agree(one: Circuit, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_through_faults_all_books_end_at_the_same_minutes(
-    migrated_url: str, seed: int
+    ledger_url: str, seed: int
 ) -> None:
     chance = random.Random(seed)
     with (
         seeded_sandbox(seed, calls=250) as (url, sandbox),
-        circuit(url, sandbox, migrated_url) as one,
+        circuit(url, sandbox, ledger_url) as one,
     ):
         struck = 0
         for _ in range(4):
@@ -99,10 +99,10 @@ def test_through_faults_all_books_end_at_the_same_minutes(
     assert struck > 20
 
 
-def test_in_good_weather_one_cycle_is_enough(migrated_url: str) -> None:
+def test_in_good_weather_one_cycle_is_enough(ledger_url: str) -> None:
     with (
         seeded_sandbox(9, calls=250) as (url, sandbox),
-        circuit(url, sandbox, migrated_url) as one,
+        circuit(url, sandbox, ledger_url) as one,
     ):
         one.advance(hours=12)
         report = one.cycle()
