@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m tests.benchmarks` measures, and holds against what is due."""

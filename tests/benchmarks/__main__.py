@@ -1,0 +1,97 @@
+"""The benchmarks' command: measures in one run, one table, exit 1 for what is not met.
+
+`python -m tests.benchmarks [NAME …] [--calls N] [--json]`, from the checkout's root.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tests.benchmarks import footprint, hourly, pulling, syncing
+from tests.benchmarks.places import Places, places
+from tests.benchmarks.results import Result, show
+from tests.benchmarks.world import Shape
+
+
+class Benchmark(NamedTuple):
+    """What is measured, and on a world of how many times as many calls."""
+
+    measure: Callable[[Places, int], Iterator[Result]]
+    times: int = 1
+
+
+CALLS = 100_000
+BENCHMARKS = {
+    "help": Benchmark(footprint.measure_help),
+    "memory": Benchmark(footprint.measure_memory),
+    "pull": Benchmark(pulling.measure),
+    "sync": Benchmark(syncing.measure),
+    "hourly": Benchmark(hourly.measure, times=10),
+}
+NOTES = """The month: {month}. The sandbox is a process of its own on this
+machine, without rate limits, and our own pace is lifted.
+
+Pull: medians of {pulling.ROUNDS} interleaved rounds. A round trip is added by the
+sandbox to every answer. The plain script (official SDK, SQLite, one page after
+another) has one round where there is a round trip. Required at {pulling.JUDGED} ms; on
+bare loopback nobody waits, and both only compute.
+
+Sync: the plain script sends {syncing.SAMPLE:,} calls, scaled up to all.
+
+Hourly: medians of {hourly.HOURS} hours of {hourly.NEW_CALLS:,} new calls, after
+{hourly.WARM_UP} to warm up, on {old:,} calls of the present month that are older than
+48 hours."""
+
+
+def main() -> int:
+    """Measure what is asked for, and show it."""
+    asked = _arguments()
+    results: list[Result] = []
+    with places() as made:
+        for name in asked.names or BENCHMARKS:
+            for result in _measure(name, made, asked.calls):
+                results.append(result)
+                print(f"{result}", file=sys.stderr)
+    notes = _notes(asked.calls)
+    if asked.json:
+        rows = [row.to_json() for row in results]
+        print(json.dumps({"results": rows, "notes": notes}, indent=2))
+    else:
+        show(results, notes)
+    return 0 if all(row.met for row in results) else 1
+
+
+def _measure(name: str, made: Places, calls: int) -> Iterator[Result]:
+    benchmark = BENCHMARKS[name]
+    return benchmark.measure(made, calls * benchmark.times)
+
+
+def _notes(calls: int) -> list[str]:
+    """Say what stands behind the figures."""
+    month = Shape(calls)
+    old = calls * BENCHMARKS["hourly"].times
+    return [
+        line.replace("\n", " ")
+        for line in NOTES.format(
+            month=month, old=old, pulling=pulling, syncing=syncing, hourly=hourly
+        ).split("\n\n")
+    ]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}"
+    )
+    parser.add_argument("--calls", type=int, default=CALLS, help="in the month")
+    parser.add_argument("--json", action="store_true", help="print JSON instead")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(BENCHMARKS):
+        parser.error(f"there is no benchmark {min(unknown)}")
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What the commands cost before they work, and the memory of a whole run."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.composition import write_settings
+from tests.benchmarks.places import SQLITE, Places
+from tests.benchmarks.pulling import MONTH, NOW, seconds_of
+from tests.benchmarks.results import Result
+from tests.benchmarks.world import Shape, running
+
+COMMAND = Path(sys.executable).with_name("pamela-billing")
+STARTS = 5
+# A child starts out with its parent's peak, so a small parent measures.
+PEAK = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+seconds = time.perf_counter() - began
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+unit = 1 if sys.platform == "darwin" else 1024
+print(json.dumps({"code": code, "seconds": seconds, "bytes": peak * unit}))
+"""
+MEGABYTE = 1_000_000
+
+
+def measure_help(_places: Places, _calls: int) -> Iterator[Result]:
+    """Measure how soon `pamela-billing --help` is there."""
+    show_help = [str(COMMAND), "--help"]
+
+    def once() -> None:
+        subprocess.run(show_help, check=True, stdout=subprocess.DEVNULL)
+
+    once()
+    seconds = median(seconds_of(once) for _ in range(STARTS))
+    yield Result("--help", f"{seconds:.3f} s", "", seconds, at_most=0.25, unit=" s")
+
+
+def measure_memory(places: Places, calls: int) -> Iterator[Result]:
+    """Measure the peak memory of `pamela-billing run` on a month it has not seen."""
+    folder = places.new_folder()
+    with running(Shape(calls), NOW) as world:
+        file = write_settings(world, folder, places.new_database(SQLITE), MONTH)
+        chosen = ["--settings", str(file)]
+        subprocess.run(
+            [COMMAND, "db", "upgrade", *chosen], check=True, stdout=subprocess.DEVNULL
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, COMMAND, "run", *chosen],
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+    told = json.loads(done.stdout)
+    if told["code"]:
+        raise RuntimeError(f"`pamela-billing run` ended with {told['code']}")
+    peak = told["bytes"] / MEGABYTE
+    yield Result(
+        f"memory of a whole run, {calls:,} calls",
+        f"{peak:.0f} MB in {told['seconds']:.0f} s",
+        "",
+        peak,
+        at_most=400,
+        unit=" MB",
+    )

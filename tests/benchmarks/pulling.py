@@ -1,0 +1,137 @@
+"""Pulling a month into the ledger, against a plain script and against only fetching."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from statistics import median
+
+from billing.app import App
+from billing.domain.period import BillingPeriod, Window
+from billing.pipeline.pull import READERS, pull_usage
+from pamela import PamelaClient
+from tests.benchmarks.composition import ACCOUNT, service
+from tests.benchmarks.places import DIALECTS, SQLITE, Places
+from tests.benchmarks.results import Result
+from tests.benchmarks.world import Shape, World, WorldClock, running
+
+NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+MONTH = BillingPeriod(2026, 10)
+ROUND_TRIPS = (0, 20, 50)  # milliseconds that an answer takes longer
+JUDGED = 20
+ROUNDS = 3
+PAGE = 100
+
+
+def measure(places: Places, calls: int) -> Iterator[Result]:
+    """Measure pulls with and without a network's round trip; fetching beside them."""
+    with running(Shape(calls), NOW) as world:
+        for delay in ROUND_TRIPS:
+            world.delay(delay)
+            yield from _at_one_delay(places, world, calls, delay)
+
+
+def _at_one_delay(
+    places: Places, world: World, calls: int, delay: int
+) -> Iterator[Result]:
+    where = f"{delay} ms round trip" if delay else "bare loopback"
+    ours: dict[str, list[float]] = {dialect: [] for dialect in DIALECTS}
+    fetches: list[float] = []
+    plain: list[float] = []
+    for _ in range(ROUNDS):
+        for dialect in DIALECTS:
+            ours[dialect].append(_pull_seconds(places, world, dialect, calls))
+        fetches.append(_fetch_seconds(world, calls))
+        # A plain script waits more than it works, so it hardly varies.
+        if not (delay and plain):
+            plain.append(_plain_seconds(places, world, calls))
+    for dialect, seconds in ours.items():
+        taken, slow, least = median(seconds), median(plain), median(fetches)
+        due = 5.0 if delay == JUDGED else None
+        yield Result(
+            f"pull, {dialect}, {where}, against a plain script",
+            _rate(calls, taken),
+            _rate(calls, slow),
+            slow / taken,
+            at_least=due,
+        )
+        yield Result(
+            f"pull, {dialect}, {where}, against only fetching",
+            _rate(calls, taken),
+            _rate(calls, least),
+            100 * least / taken,
+            at_least=40 if dialect == SQLITE else None,
+            unit=" %",
+        )
+
+
+def _rate(calls: int, seconds: float) -> str:
+    return f"{seconds:.1f} s, {calls / seconds:,.0f} calls/s"
+
+
+def pull_month(app: App, clock: WorldClock, calls: int) -> None:
+    """Pull the month and see that nothing is missing."""
+    source, book = app.source(ACCOUNT)
+    found = pull_usage(app.ledger, source, book, MONTH, clock=clock, actor="benchmark")
+    if found.billed != calls or found.source_minutes != found.ledger_minutes:
+        raise RuntimeError(f"the pull is not whole: {found}")
+
+
+def _pull_seconds(places: Places, world: World, dialect: str, calls: int) -> float:
+    database = places.new_database(dialect)
+    with service(world, places.new_folder(), database, MONTH) as (app, clock):
+        return seconds_of(lambda: pull_month(app, clock, calls))
+
+
+def _fetch_seconds(world: World, calls: int) -> float:
+    """Time the fetching of the month's pages, by days, with as many threads."""
+    windows = list(Window(MONTH.start, MONTH.end).days())
+    with (
+        PamelaClient(world.api_key, world.url) as client,
+        ThreadPoolExecutor(READERS) as pool,
+    ):
+        began = time.perf_counter()
+        fetched = sum(pool.map(lambda day: _fetch_day(client, day), windows))
+        taken = time.perf_counter() - began
+    if fetched != calls:
+        raise RuntimeError(f"{fetched} calls were fetched, not {calls}")
+    return taken
+
+
+def _fetch_day(client: PamelaClient, day: Window) -> int:
+    start, end = day.start.isoformat(), day.end.isoformat()
+    fetched = 0
+    while True:
+        page = client.list_calls(
+            limit=PAGE, offset=fetched, start_date=start, end_date=end
+        )
+        fetched += len(page["items"])
+        if not page["has_more"]:
+            return fetched
+
+
+def _plain_seconds(places: Places, world: World, calls: int) -> float:
+    script = "tests/benchmarks/plain_pull.py"
+    file = places.new_folder() / "plain.db"
+    span = [MONTH.start.isoformat(), MONTH.end.isoformat()]
+    command = [places.sdk_python, script, world.url, world.api_key, *span, str(file)]
+    return script_seconds(command, calls)
+
+
+def script_seconds(command: list[object], calls: int) -> float:
+    """Run a plain script that tells its own seconds and how many calls it did."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE)
+    told = json.loads(done.stdout)
+    if told["calls"] != calls:
+        raise RuntimeError(f"the plain script did {told['calls']} calls, not {calls}")
+    return float(told["seconds"])
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long a piece of work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
