@@ -76,5 +76,5 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 
 def spell_time(moment: datetime) -> str:
-    """Spell a UTC time with a fixed width, as SQLite stores and compares it."""
-    return moment.isoformat(timespec="microseconds")
+    """Spell a UTC time as SQLite stores it; `+` sorts before the dot of a fraction."""
+    return moment.isoformat()

@@ -26,6 +26,13 @@ class DayReading:
     readings: list[Reading] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
 
+    def add(self, read: Reading | SetAside) -> None:
+        """Take in one record as it was rated or set aside."""
+        if isinstance(read, SetAside):
+            self.set_aside.append(read)
+        else:
+            self.readings.append(read)
+
 
 def read_day(
     source: UsageSource,
@@ -35,13 +42,16 @@ def read_day(
     now: datetime,
 ) -> DayReading:
     """Read and rate every call created in a window; raises SourceFault."""
-    found = read_window(source, window)
+    found = read_window(source, window, lambda record: _rate(book, record, period, now))
     duplicates = found.duplicates
-    records = [item for name, item in found.records.items() if name not in duplicates]
-    day = rate_records(book, [*records, *found.anonymous], period, now)
-    day.pages = found.pages
+    day = DayReading(found.pages)
+    for name, read in found.records.items():
+        if name not in duplicates:
+            day.add(read)
+    for read in found.anonymous:
+        day.add(read)
     for call_id, record in duplicates.items():
-        day.set_aside.append(_duplicate(source.account, call_id, record))
+        day.add(_duplicate(source.account, call_id, record))
     return day
 
 
@@ -54,15 +64,19 @@ def rate_records(
     """Rate records that were read; set aside what cannot be understood."""
     day = DayReading()
     for record in records:
-        digest = digest_of(record)
-        read = book.read(record, digest, period, now)
-        if isinstance(read, Quarantined):
-            name = read.call_id or f"?{digest[:16]}"
-            item = SetAside(read.account, name, read.reason, read.detail, digest)
-            day.set_aside.append(item)
-        else:
-            day.readings.append(read)
+        day.add(_rate(book, record, period, now))
     return day
+
+
+def _rate(
+    book: AccountBook, record: object, period: BillingPeriod, now: datetime
+) -> Reading | SetAside:
+    digest = digest_of(record)
+    read = book.read(record, digest, period, now)
+    if isinstance(read, Quarantined):
+        name = read.call_id or f"?{digest[:16]}"
+        return SetAside(read.account, name, read.reason, read.detail, digest)
+    return read
 
 
 def digest_of(record: object) -> str:

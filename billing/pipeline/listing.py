@@ -1,12 +1,14 @@
 """Reading a list that moves while it is read, without losing a call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from billing.domain.period import Window
 from billing.errors import SourceUnreadable
 from billing.ports import CallPage, UsageSource
 
+T = TypeVar("T")
 PAGE_SIZE = 100
 _OVERLAPS = (1, 10, 50, PAGE_SIZE)
 _MOST_ROUNDS = 4
@@ -16,43 +18,47 @@ _MOST_PAGES = 10_000
 
 
 @dataclass(slots=True)
-class WindowReading:
-    """The calls of one window, each as it was read last."""
+class WindowReading(Generic[T]):
+    """The calls of one window, each as it was read last and understood."""
 
     window: Window
+    understand: Callable[[object], T]
     pages: int = 0
-    records: dict[str, object] = field(default_factory=dict)
-    anonymous: list[object] = field(default_factory=list)
+    records: dict[str, T] = field(default_factory=dict)
+    anonymous: list[T] = field(default_factory=list)
     duplicates: dict[str, object] = field(default_factory=dict)
 
     def take(self, page: CallPage) -> set[str]:
         """Add a page; returns the ids on it."""
         self.pages += 1
-        ids: set[str] = set()
+        on_page: dict[str, object] = {}
         for record in page.records:
-            call_id = record.get("id") if isinstance(record, Mapping) else None
+            call_id = _id_of(record)
             if not isinstance(call_id, str):
-                if record not in self.anonymous:
-                    self.anonymous.append(record)
-            elif call_id in ids and record != self.records[call_id]:
+                nameless = self.understand(record)
+                if nameless not in self.anonymous:
+                    self.anonymous.append(nameless)
+            elif on_page.setdefault(call_id, record) != record:
                 # Two records of one id in one answer: nobody can say which holds.
                 self.duplicates[call_id] = record
             else:
-                ids.add(call_id)
-                self.records[call_id] = record
-        return ids
+                self.records[call_id] = self.understand(record)
+        return set(on_page)
 
 
-def read_window(source: UsageSource, window: Window) -> WindowReading:
+def read_window(
+    source: UsageSource, window: Window, understand: Callable[[object], T]
+) -> WindowReading[T]:
     """Read every call created in a window; raises SourceFault.
 
     Offsets shift when calls come or go between two pages. So each page must share a
     call with the page before it; then both together cover one unbroken stretch of the
     list, and every call that was there all along has been read. Where a page shares
     none, it is read again further back, and the window anew when that fails.
+    Only what `understand` makes of a record is kept: a page's own text is long.
     """
     for _ in range(_MOST_ROUNDS):
-        reading = WindowReading(window)
+        reading = WindowReading(window, understand)
         if _read_through(source, reading):
             return reading
     raise SourceUnreadable(
@@ -62,7 +68,7 @@ def read_window(source: UsageSource, window: Window) -> WindowReading:
     )
 
 
-def _read_through(source: UsageSource, reading: WindowReading) -> bool:
+def _read_through(source: UsageSource, reading: WindowReading[T]) -> bool:
     """Read from the newest call to the oldest; False when the thread was lost."""
     page = source.list_calls(reading.window, offset=0, limit=PAGE_SIZE)
     ids = reading.take(page)

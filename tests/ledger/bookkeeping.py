@@ -134,5 +134,5 @@ def close_period(ledger: Ledger, period: BillingPeriod) -> None:
             "INSERT INTO period_close (period, closed_at, closed_by, digest) "
             "VALUES (:period, :at, 'tests', 'none')"
         )
-        at = hour_of(ACTOR.at).isoformat(timespec="microseconds")
+        at = hour_of(ACTOR.at).isoformat()
         connection.execute(statement, {"period": str(period), "at": at})

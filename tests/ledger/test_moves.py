@@ -91,7 +91,7 @@ def test_a_usage_row_is_bound_to_an_event_that_exists(ledger: Ledger) -> None:
 
 def test_an_attempt_is_answered_once(ledger: Ledger) -> None:
     event = staged_event(ledger)
-    at = ACTOR.at.isoformat(timespec="microseconds")
+    at = ACTOR.at.isoformat()
     execute(
         ledger,
         "INSERT INTO meter_attempt (event_id, number, idempotency_key, owner, "

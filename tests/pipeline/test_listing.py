@@ -21,6 +21,10 @@ RUNS = 60
 SEEDS = 5
 
 
+def as_it_is(record: object) -> object:
+    return record
+
+
 class RestlessList:
     """Inserts, deletes and changes calls between any two pages."""
 
@@ -66,7 +70,7 @@ def test_a_list_that_moves_while_it_is_read_loses_no_call(block: int) -> None:
     for seed in range(block * RUNS, (block + 1) * RUNS):
         moving = RestlessList(seed)
         try:
-            found = read_window(moving.source, DAY)
+            found = read_window(moving.source, DAY, as_it_is)
         except SourceUnreadable:
             gave_up += 1
             continue
@@ -82,7 +86,7 @@ def test_a_list_that_only_grows_is_always_read_whole() -> None:
     for seed in range(100):
         moving = RestlessList(seed)
         moving.deletes = False
-        found = read_window(moving.source, DAY)
+        found = read_window(moving.source, DAY, as_it_is)
         assert moving.lasting <= set(found.records), f"seed {seed}"
 
 
@@ -90,7 +94,7 @@ def test_a_call_is_kept_as_it_was_read_last() -> None:
     source = ListedSource()
     source.calls = [call(f"c{n}", NOON + timedelta(minutes=n)) for n in range(150)]
     source.between_pages = lambda: source.change("c50", duration_seconds=999)
-    found = read_window(source, DAY)
+    found = read_window(source, DAY, as_it_is)
     record = found.records["c50"]
     assert isinstance(record, dict)
     assert record["duration_seconds"] == 999
@@ -105,14 +109,14 @@ def test_a_list_that_is_another_one_each_time_ends_in_an_error() -> None:
     replace_all()
     source.between_pages = replace_all
     with pytest.raises(SourceUnreadable, match="moved too much"):
-        read_window(source, DAY)
+        read_window(source, DAY, as_it_is)
     assert len(source.requests) < 50
 
 
 def test_a_quiet_list_costs_one_request_for_each_page() -> None:
     source = ListedSource()
     source.calls = [call(f"c{n}", NOON + timedelta(seconds=n)) for n in range(298)]
-    assert len(read_window(source, DAY).records) == 298
+    assert len(read_window(source, DAY, as_it_is).records) == 298
     assert [offset for _, offset in source.requests] == [0, 99, 198]
 
 
@@ -158,29 +162,29 @@ def fresh_pages() -> Iterator[CallPage]:
 def test_a_page_that_lies_or_loops_ends_in_an_error(page: CallPage) -> None:
     source = LyingSource(None, page)
     with pytest.raises(SourceUnreadable):
-        read_window(source, DAY)
+        read_window(source, DAY, as_it_is)
     assert len(source.requests) < 1_000
 
 
 def test_pages_without_an_end_end_in_an_error() -> None:
     with pytest.raises(SourceUnreadable):
-        read_window(LyingSource(fresh_pages(), None), DAY)
+        read_window(LyingSource(fresh_pages(), None), DAY, as_it_is)
 
 
 def test_a_total_that_is_too_low_hides_nothing_when_there_is_more() -> None:
     pages = [CallPage(FULL, 5, has_more=True)]
     pages += [CallPage([FULL[-1], call("last")], 5, has_more=False)]
-    found = read_window(LyingSource(iter(pages), None), DAY)
+    found = read_window(LyingSource(iter(pages), None), DAY, as_it_is)
     assert len(found.records) == 101
 
 
 def test_two_records_of_one_id_on_a_page_are_told_apart() -> None:
     page = CallPage([call("c"), call("c", seconds=9), call("d")], 3, has_more=False)
-    found = read_window(LyingSource(None, page), DAY)
+    found = read_window(LyingSource(None, page), DAY, as_it_is)
     assert set(found.duplicates) == {"c"}
 
 
 def test_an_equal_record_that_comes_twice_is_one_call() -> None:
     page = CallPage([call("c"), call("c")], 2, has_more=False)
-    found = read_window(LyingSource(None, page), DAY)
+    found = read_window(LyingSource(None, page), DAY, as_it_is)
     assert (set(found.records), found.duplicates) == ({"c"}, {})
