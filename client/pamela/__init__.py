@@ -68,9 +68,11 @@ HOMES = {
     "types": "ApiKey CallListResponse CallResponse CallStatusResponse NewApiKey"
     " SubscriptionResponse SubscriptionSession ToolDefinition ToolDeleteResponse"
     " ToolRegistration ToolWebhookParsed UsageQuota UsageResponse WebhookDelivery",
-    "webhooks": "CallCompleted CallFailed CallQueued CallStarted CallTranscriptUpdated"
-    " ToolRouter WebhookEvent create_tool_handler parse_tool_webhook"
-    " parse_webhook_event verify_webhook_signature",
+    "_signatures": "verify_webhook_signature",
+    "_tool_endpoint": "create_tool_handler",
+    "_tool_router": "ToolRouter",
+    "_webhook_events": "CallCompleted CallFailed CallQueued CallStarted"
+    " CallTranscriptUpdated WebhookEvent parse_tool_webhook parse_webhook_event",
 }
 
 __all__ = [

@@ -83,8 +83,8 @@ class CallPages:
     ) -> list[CallStatusResponse]:
         fresh = {key: calls[key] for key in reversed(calls) if key not in self._seen}
         self._seen.update(dict.fromkeys(fresh))
-        while len(self._seen) > MOST_REMEMBERED:
-            del self._seen[next(iter(self._seen))]
+        if len(self._seen) > 2 * MOST_REMEMBERED:
+            self._seen = dict.fromkeys(list(self._seen)[-MOST_REMEMBERED:])
         self._idle = 0 if fresh else self._idle + 1
         if self._idle > MOST_IDLE and not self._done:
             raise ListMoved(f"{self._idle} pages in a row brought no call that is new")

@@ -56,6 +56,9 @@ class ToolEndpoint:
         self._secrets = secrets
         self._is_async = _is_async(handler)
         self.__signature__ = self._asked_of_fastapi()
+        # FastAPI looks here to see that the answer is awaited; Flask, which wants it
+        # at once, just calls, and a call goes by the class.
+        self.__call__ = self._answer  # type: ignore[method-assign] # on purpose
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         """Answer the request that a framework hands in, or that Flask has at hand."""
