@@ -21,7 +21,8 @@ class CallPages:
     Offsets shift when calls come or go between two pages. So each page must share a
     call with those before it: then together they cover one unbroken stretch of the
     list. A page that shares none is read again from where the list's new length, and
-    then steps further and further back, put it. Only the latest calls are remembered.
+    then steps further and further back, put it. Only the latest calls are remembered;
+    while they are all that came, the head of the list will always do.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class CallPages:
         self._total: int | None = None
         self._lost = 0
         self._idle = 0
+        self._forgets = False
         self._seen: dict[str, None] = {}
 
     def request(self, offset: int) -> Request[CallListResponse]:
@@ -68,7 +70,8 @@ class CallPages:
         calls = {_identity(call): call for call in reversed(page["items"])}
         total = page.get("total")
         total = total if type(total) is int else None
-        if self._seen and not self._seen.keys() & calls and (calls or start):
+        at_head = not start and not (self._forgets and calls)
+        if self._seen and not at_head and not self._seen.keys() & calls:
             self._lose(start, total)
             return []
         self._lost = 0
@@ -84,6 +87,7 @@ class CallPages:
         fresh = {key: calls[key] for key in reversed(calls) if key not in self._seen}
         self._seen.update(dict.fromkeys(fresh))
         if len(self._seen) > 2 * MOST_REMEMBERED:
+            self._forgets = True
             self._seen = dict.fromkeys(list(self._seen)[-MOST_REMEMBERED:])
         self._idle = 0 if fresh else self._idle + 1
         if self._idle > MOST_IDLE and not self._done:

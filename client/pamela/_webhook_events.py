@@ -143,7 +143,7 @@ def _moment(value: JSONValue) -> datetime:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         raise ValidationError("timestamp must be an ISO 8601 time") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _transcript(value: JSONValue) -> tuple[JSONValue, ...]:

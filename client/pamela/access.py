@@ -72,4 +72,4 @@ def _moment(text: object) -> datetime | None:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
         raise InvalidResponse("grace_period_ends_at is no ISO 8601 time") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
