@@ -85,21 +85,15 @@ BAD = [
 ]
 
 
-def check(program: str, folder: Path) -> str:
-    path = folder / "program.py"
-    path.write_text(program)
-    arguments = ["--strict", "--config-file=", "--no-error-summary"]
-    cache = f"--cache-dir={folder / 'cache'}"
-    report, faults, _ = api.run([*arguments, cache, str(path)])
+def test_a_user_s_program_is_checked_strictly_and_each_mistake_is_found(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "good.py").write_text(GOOD)
+    (tmp_path / "bad.py").write_text(OPENING + "\n".join(BAD))
+    strict = ["--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
+    report, faults, _ = api.run([*strict, *map(str, tmp_path.glob("*.py"))])
     assert not faults
-    return report
-
-
-def test_a_user_s_program_passes_the_strictest_check(tmp_path: Path) -> None:
-    assert check(GOOD, tmp_path) == ""
-
-
-def test_every_mistake_of_a_user_is_found(tmp_path: Path) -> None:
-    report = check(OPENING + "\n".join(BAD), tmp_path).splitlines()
-    found = [int(line.split(":")[1]) for line in report if " error: " in line]
-    assert found == list(range(2, 2 + len(BAD))), "\n".join(report)
+    errors = [line.split(":") for line in report.splitlines() if " error: " in line]
+    assert {Path(path).name for path, *_ in errors} == {"bad.py"}, report
+    found = [int(line) for _, line, *_ in errors]
+    assert found == list(range(2, 2 + len(BAD))), report
