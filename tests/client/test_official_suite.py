@@ -106,6 +106,7 @@ def test_each_example_of_the_official_readme_runs_as_printed(
     assert len(examples) == 6
     key, url = sandbox["PAMELA_TEST_API_KEY"], sandbox["PAMELA_API_URL"]
     known: dict[str, Any] = {"__name__": "readme", "check_order_status": str.upper}
+    made: set[pamela.PamelaClient] = set()
     for example in examples:
         # Only the server and the key are ours.
         here = example.replace("https://api.thisispamela.com", url)
@@ -116,6 +117,10 @@ def test_each_example_of_the_official_readme_runs_as_printed(
         exec(compile(here, "README.md", "exec"), known)
         if "app" in known:
             post_to(known.pop("app"))
+        # The examples never close a client; the last one goes on with the one there is.
+        made.add(known["client"])
+    for client in made:
+        client.close()
     told = capsys.readouterr().out
     assert "Call created: call_" in told
     assert "Call status: " in told
