@@ -1,29 +1,36 @@
 """The composition root: settings in, a working service out."""
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.archive import ledger_url, make_clock
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import PriceList
 from billing.errors import BadInput, SettingsFault
-from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.clocks import StoppableClock
 from billing.gateways.retries import send_with_retries
 from billing.gateways.stripe_meter import StripeMeter
 from billing.gateways.usage_api import PamelaUsage, connect_usage
 from billing.ledger import migration, registry
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.locks import sole_process
 from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
 from billing.pipeline.cycle import CycleTerms
 from billing.pipeline.reconcile import ReconcileTerms
 from billing.pipeline.sync import SyncTerms
-from billing.ports import Clock
-from billing.settings import RATES, AccountSettings, Settings, is_live, read_secret
-
-SQLITE = "sqlite:///"
+from billing.settings import (
+    RATES,
+    AccountSettings,
+    Settings,
+    is_live,
+    read_secret,
+    read_settings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class App:
 
     settings: Settings
     ledger: Ledger
-    clock: Clock
+    clock: StoppableClock
     meter: StripeMeter
     livemode: bool
     sources: tuple[tuple[PamelaUsage, AccountBook], ...]
@@ -48,6 +55,7 @@ class App:
             send_with_retries,
             self.actor,
             at_once=at_once,
+            stopping=self.clock.stop.is_set,
         )
 
     def reconcile_terms(self) -> ReconcileTerms:
@@ -65,6 +73,7 @@ class App:
             self.clock,
             self.settings.first_period,
             self.actor,
+            stopping=self.clock.stop.is_set,
         )
 
     def source(self, account: str) -> tuple[PamelaUsage, AccountBook]:
@@ -75,54 +84,70 @@ class App:
         known = ", ".join(source.account for source, _ in self.sources)
         raise BadInput(f"there is no account {account}; the settings name {known}")
 
-    def check_period(self, period: BillingPeriod) -> None:
-        """Refuse a month that is not billed here; raises BadInput."""
+    @property
+    def currency(self) -> str:
+        """The currency of every price."""
+        return self.settings.prices[0].currency
+
+    def billed_period(self, period: BillingPeriod | None = None) -> BillingPeriod:
+        """Return a month, or the present one; raises BadInput if it is not billed."""
+        now = self.clock.now()
+        period = period or BillingPeriod.of(now)
         if period < self.settings.first_period:
             raise BadInput(
                 f"{period} is before first_period ({self.settings.first_period}) in "
                 "the settings, so it is not billed here"
             )
-        if period.start > self.clock.now():
+        if period.start > now:
             raise BadInput(f"{period} has not begun")
+        return period
+
+    @contextmanager
+    def sole(self) -> Iterator[None]:
+        """Hold a SQLite ledger for this process; raises AnotherProcess."""
+        with sole_process(self.ledger):
+            yield
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close the connections to both APIs; ledger and clock are their opener's."""
         for source, _ in self.sources:
             source.close()
-        self.ledger.close()
+        self.meter.close()
 
 
 @contextmanager
-def composed(settings: Settings, folder: Path, *, actor: str) -> Iterator[App]:
+def opened_app(
+    settings_file: Path, *, actor: str, stop: threading.Event | None = None
+) -> Iterator[App]:
+    """Read the settings and put the service together; raises BillingError.
+
+    Once `stop` is set nothing more is sent, and no wait goes on.
+    """
+    settings, folder = read_settings(settings_file), settings_file.parent
+    with composed(settings, folder, actor=actor, stop=stop) as app:
+        yield app
+
+
+@contextmanager
+def composed(
+    settings: Settings,
+    folder: Path,
+    *,
+    actor: str,
+    stop: threading.Event | None = None,
+) -> Iterator[App]:
     """Put the service together and take it apart; raises BillingError.
 
     Relative paths and secrets are looked for in `folder`, that of the settings file.
     """
-    clock = make_clock(settings)
-    ledger = open_ledger(ledger_url(settings, folder))
-    try:
+    with (
+        closing(make_clock(settings)) as time,
+        closing(open_ledger(ledger_url(settings, folder))) as ledger,
+    ):
         migration.refuse_other_schema(ledger)
-        app = _compose(settings, folder, ledger, clock, actor)
-        try:
+        clock = StoppableClock(time, stop or threading.Event())
+        with closing(_compose(settings, folder, ledger, clock, actor)) as app:
             yield app
-        finally:
-            app.close()
-    finally:
-        ledger.close()
-
-
-def ledger_url(settings: Settings, folder: Path) -> str:
-    """Return the ledger's URL, with a relative SQLite path put beside the settings."""
-    url = settings.ledger.url
-    if url.startswith(SQLITE) and not url.startswith(f"{SQLITE}/"):
-        return f"{SQLITE}{(folder / url.removeprefix(SQLITE)).resolve()}"
-    return url
-
-
-def make_clock(settings: Settings) -> Clock:
-    """Return this machine's clock, or the sandbox's when the settings name one."""
-    url = settings.sandbox.clock_url
-    return SandboxClock(url) if url else SystemClock()
 
 
 def make_meter(
@@ -178,7 +203,11 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountB
 
 
 def _compose(
-    settings: Settings, folder: Path, ledger: Ledger, clock: Clock, actor: str
+    settings: Settings,
+    folder: Path,
+    ledger: Ledger,
+    clock: StoppableClock,
+    actor: str,
 ) -> App:
     meter, livemode = make_meter(settings, folder, clock.sleep)
     sources = [

@@ -62,6 +62,10 @@ class SourceFault(BillingError):
 class SourceUnavailable(SourceFault):
     """Pamela gave no usable answer; a later run may have one."""
 
+    def __init__(self, account: str, what: str, *, retry_after: float = 0) -> None:
+        super().__init__(account, what)
+        self.retry_after = retry_after
+
 
 class SourceRefused(SourceFault):
     """Pamela refused the key, or the subscription lapsed."""

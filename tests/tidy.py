@@ -21,11 +21,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"domain", "ledger", "ports", "errors"},
     "reports": {"domain", "ledger", "errors"},
     "sandbox": {"domain", "pamela"},
+    "archive": {"domain", "errors", "ports", "settings", "ledger", "gateways"},
     "app": {
-        *("domain", "errors", "ports", "settings", "pamela"),
+        *("domain", "errors", "ports", "settings", "archive", "pamela"),
         *("ledger", "gateways", "pipeline", "reports", "sandbox"),
     },
-    "cli": {"app", "pipeline", "reports", "domain", "errors"},
+    "installation": {
+        *("app", "archive", "settings", "ledger"),
+        *("pipeline", "ports", "domain", "errors"),
+    },
+    "demo": {
+        *("app", "installation", "sandbox"),
+        *("pipeline", "reports", "domain", "errors"),
+    },
+    "commands": {
+        *("app", "archive", "installation", "daemon", "demo", "sandbox"),
+        *("pipeline", "reports", "domain", "errors"),
+    },
+    "cli": {"commands", "errors"},
     "daemon": {"app", "pipeline", "reports", "domain", "errors"},
     "web": {"app", "pipeline", "reports", "domain", "errors"},
     "__main__": {"cli"},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.period import HOUR
+from billing.domain.period import HOUR, hour_of
 
 # Stripe promises to know an identifier for at least 24 hours; an hour is for skew.
 RESEND_WINDOW = timedelta(hours=23)
@@ -90,6 +90,12 @@ class MeterEvent:
     def __post_init__(self) -> None:
         if not 0 <= self.sequence < MOST_EVENTS_PER_HOUR:
             raise ValueError(f"an hour holds sixty events, not number {self.sequence}")
+        if "-" in self.stripe_customer:
+            raise ValueError(
+                f"a dash would blur the identifier: {self.stripe_customer}"
+            )
+        if self.hour != hour_of(self.hour):
+            raise ValueError(f"an event belongs to a whole UTC hour, not {self.hour}")
         if len(self.identifier) > _LONGEST_IDENTIFIER:
             raise ValueError(f"the identifier is too long: {self.identifier}")
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 _FORMAT = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -34,7 +35,7 @@ class BillingPeriod:
     def of(cls, moment: datetime) -> "BillingPeriod":
         """Return the period that an aware moment belongs to."""
         utc = as_utc(moment)
-        return cls(utc.year, utc.month)
+        return _month(utc.year, utc.month)
 
     @property
     def start(self) -> datetime:
@@ -44,7 +45,8 @@ class BillingPeriod:
     @property
     def end(self) -> datetime:
         """The first moment after the month."""
-        return self.next.start
+        months = self.year * 12 + self.month
+        return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
 
     @property
     def next(self) -> "BillingPeriod":
@@ -63,6 +65,11 @@ class BillingPeriod:
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
+
+
+@cache
+def _month(year: int, month: int) -> BillingPeriod:
+    return BillingPeriod(year, month)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,5 +210,5 @@ def _amount_of(minutes: int, hour: datetime, book: MeterBook) -> int:
     charges += [charge for at, charge in book.synced.items() if at == hour]
     for priced in charges:
         if priced.minutes:
-            return minutes * priced.amount_micro // priced.minutes
+            return minutes * (priced.amount_micro // priced.minutes)
     return 0

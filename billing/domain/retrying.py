@@ -8,6 +8,8 @@ MOST_TRIES = 1 + len(RETRY_DELAYS)
 
 def delay_before_retry(retry: int) -> timedelta:
     """Return how long the nth retry (from 1) waits after the answer before it."""
+    if retry < 1:
+        raise ValueError(f"retries count from 1, not {retry}")
     return RETRY_DELAYS[retry - 1]
 
 

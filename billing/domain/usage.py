@@ -1,6 +1,5 @@
 """Calls as the source told them: read strictly, or set aside with a reason."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,6 +13,8 @@ UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
 LONGEST_CALL_SECONDS = 86_400
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _LONGEST_ID = 200
+_LARGEST_NUMBER = 2**63 - 1
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
 class QuarantineReason(StrEnum):
@@ -32,6 +33,7 @@ class QuarantineReason(StrEnum):
     ABSURD_DURATION = "absurd_duration"
     DUPLICATE_ID = "duplicate_id"
     UNKNOWN_CUSTOMER = "unknown_customer"
+    NO_PRICE = "no_price"
 
 
 class NotBillable(StrEnum):
@@ -61,11 +63,11 @@ class Call(NamedTuple):
         return self.status in TERMINAL
 
     def digest(self) -> str:
-        """Return the SHA-256 of the extract in its canonical form."""
-        times = (self.created_at, self.started_at, self.ended_at)
-        spelled = [moment and moment.isoformat() for moment in times]
-        parts = [*self[:3], *spelled, *self[6:]]
-        return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+        """Return the SHA-256 of the extract, written with a field a line."""
+        *fields, key = self
+        # Only the key may be any text: quoted, it can neither break a line nor be None.
+        lines = [*map(str, fields), ascii(key)]
+        return sha256("\n".join(lines).encode()).hexdigest()
 
 
 class Quarantined(NamedTuple):
@@ -96,7 +98,8 @@ def read_call(
     """Read one record of the API, strictly: nothing is coerced or guessed."""
     if not isinstance(record, Mapping):
         reason = QuarantineReason.NOT_AN_OBJECT
-        return Quarantined(account, None, reason, f"the record is {_shown(record)}")
+        # Nobody knows what such text holds: its kind is told, and none of it kept.
+        return Quarantined(account, None, reason, f"it is a {type(record).__name__}")
     call_id: str | None = None
     try:
         call_id = _read_id(record)
@@ -172,15 +175,21 @@ def _read_time(record: Mapping[str, object], field: str) -> datetime | None:
         raise _Unreadable(QuarantineReason.BAD_TIME, field, text) from None
     if moment.tzinfo is None:
         raise _Unreadable(QuarantineReason.NAIVE_TIME, field, text)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise _Unreadable(QuarantineReason.BAD_TIME, field, text)
     return moment
 
 
 def _read_count(record: Mapping[str, object], field: str) -> int | None:
     value = record.get(field)
     # A bool is an int to Python and never one to us; a float is never a count.
-    if value is None or type(value) is int:
-        return value
-    raise _Unreadable(QuarantineReason.WRONG_TYPE, field, value)
+    if value is None:
+        return None
+    if type(value) is not int:
+        raise _Unreadable(QuarantineReason.WRONG_TYPE, field, value)
+    if abs(value) > _LARGEST_NUMBER:
+        raise _Unreadable(QuarantineReason.ABSURD_DURATION, field, value)
+    return value
 
 
 def _read_customer_key(record: Mapping[str, object], key: str | None) -> str | None:
@@ -199,4 +208,6 @@ def _read_customer_key(record: Mapping[str, object], key: str | None) -> str | N
 
 def _shown(value: object) -> str:
     # Escapes keep hostile text out of terminals, logs and databases (NUL, surrogates).
+    if type(value) is int and abs(value) > _LARGEST_NUMBER:
+        return "a number beyond 64 bits"
     return ascii(value)[:120]

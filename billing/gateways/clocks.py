@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from billing.errors import SettingsFault
+from billing.ports import Clock
 
 
 class SystemClock:
@@ -19,6 +20,9 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def close(self) -> None:
+        """Do nothing; a sandbox's clock has a connection to close."""
 
 
 class SandboxClock:
@@ -47,6 +51,10 @@ class SandboxClock:
         """Wait; the sandbox's clock ticks like any other."""
         time.sleep(seconds)
 
+    def close(self) -> None:
+        """Close the connection to the sandbox."""
+        self._client.close()
+
     def _ask(self) -> datetime:
         try:
             answer = self._client.get(self._url)
@@ -57,3 +65,19 @@ class SandboxClock:
                 "[sandbox] clock_url",
                 f"{self._url} gives no time ({fault}); is the sandbox running?",
             ) from fault
+
+
+class StoppableClock:
+    """A clock whose waits end as soon as the process is to stop."""
+
+    def __init__(self, clock: Clock, stop: threading.Event) -> None:
+        self._clock = clock
+        self.stop = stop
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the process is to stop."""
+        self.stop.wait(seconds)

@@ -20,6 +20,8 @@ Sleep = Callable[[float], None]
 
 # Reading twice harms nobody, and a person or the next hour waits: fewer tries.
 MOST_READS = 4
+# A server may ask for more time than the law gives, but not for a silent hour.
+LONGEST_ASKED_SECONDS = 60
 
 
 def send_with_retries(
@@ -31,7 +33,9 @@ def send_with_retries(
     """
 
     def wait(state: RetryCallState) -> float:
-        return delay_before_retry(tries + state.attempt_number).total_seconds()
+        # tenacity asks this after the last try too, before it stops.
+        retry = min(tries + state.attempt_number, MOST_TRIES - 1)
+        return delay_before_retry(retry).total_seconds()
 
     retrying = Retrying(
         retry=retry_if_result(lambda answer: answer.transient),
@@ -47,7 +51,10 @@ def read_with_retries(read: Callable[[], T], *, sleep: Sleep) -> T:
     """Read until there is an answer or the tries are used up; raises the last fault."""
 
     def wait(state: RetryCallState) -> float:
-        return delay_before_retry(state.attempt_number).total_seconds()
+        fault = state.outcome and state.outcome.exception()
+        asked = getattr(fault, "retry_after", 0)
+        own = delay_before_retry(state.attempt_number).total_seconds()
+        return max(own, min(asked, LONGEST_ASKED_SECONDS))
 
     retrying = Retrying(
         retry=retry_if_exception_type((SourceUnavailable, MeterUnavailable)),

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import requests
 import stripe
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 from billing.domain.metering import Answer, MeterEvent, Verdict
 from billing.domain.period import Window
@@ -21,9 +24,9 @@ from billing.ports import MeterState
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 30
+MOST_CONNECTIONS = 16
 PAGE_SIZE = 100
 CONFLICT = 409
-SERVER_ERROR = 500
 # Stripe refuses a repeated identifier in these words, and gives no code.
 ALREADY_EXISTS = "already exists with identifier"
 
@@ -44,10 +47,11 @@ class StripeMeter:
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
+        self._session = _session(base_url or stripe.DEFAULT_API_BASE)
         self._client = stripe.StripeClient(
             api_key,
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+            http_client=stripe.RequestsClient(TIMEOUT_SECONDS, self._session),
             **addresses,
         )
         self._event_name = event_name
@@ -130,6 +134,10 @@ class StripeMeter:
         hours = self._summaries(stripe_customer, window, value_grouping_window="hour")
         return {hour: minutes for hour, minutes in hours.items() if minutes}
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
     def _summaries(
         self, stripe_customer: str, window: Window, **grouping: str
     ) -> dict[datetime, int]:
@@ -164,6 +172,20 @@ class StripeMeter:
         return read_with_retries(once, sleep=self._sleep)
 
 
+def _session(url: str) -> requests.Session:
+    """Return one pool of connections for all threads, which lasts over all runs."""
+    session = requests.Session()
+    # The environment's proxies are read once, not at each request; and a .netrc,
+    # which would take the place of the API key, is never read.
+    session.trust_env = False
+    session.max_redirects = 0
+    session.proxies.update(get_environ_proxies(url))
+    adapter = HTTPAdapter(pool_maxsize=MOST_CONNECTIONS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
 def _answer_of(fault: stripe.StripeError, event: MeterEvent) -> Answer:
     """Say what a fault means for the event: there are three answers, not two."""
     status, words = fault.http_status, str(fault.user_message or fault)
@@ -178,7 +200,8 @@ def _answer_of(fault: stripe.StripeError, event: MeterEvent) -> Answer:
         ALREADY_EXISTS in words and event.identifier in words
     ):
         return Answer(Verdict.DUPLICATE, status, request_id, words)
-    if status is not None and 400 <= status < SERVER_ERROR:
+    # A 404 of a proxy in between is no word of Stripe's: that one stays unknown.
+    if isinstance(fault, stripe.InvalidRequestError | stripe.CardError):
         return Answer(Verdict.REFUSED, status, request_id, words)
     return Answer(Verdict.UNKNOWN, status, request_id, words)
 

@@ -104,6 +104,13 @@ class PamelaUsage:
         except PamelaError as fault:
             raise self._said(fault) from fault
 
+    def _unavailable(self, words: str, fault: PamelaError) -> SourceUnavailable:
+        return SourceUnavailable(
+            self._account,
+            f"no usable answer: {words}",
+            retry_after=fault.retry_after or 0,
+        )
+
     def _said(self, fault: PamelaError) -> SourceFault:
         words = f"{fault.message[:200]} (HTTP {fault.status_code or 'no answer'})"
         if isinstance(fault, AuthenticationError):
@@ -119,9 +126,9 @@ class PamelaUsage:
         if isinstance(fault, CallError) and fault.status_code == NOT_FOUND:
             return _NotFound(self._account, words)
         if isinstance(fault, PamelaConnectionError | RateLimitError):
-            return SourceUnavailable(self._account, f"no usable answer: {words}")
+            return self._unavailable(words, fault)
         if fault.status_code is not None and fault.status_code >= SERVER_ERROR:
-            return SourceUnavailable(self._account, f"no usable answer: {words}")
+            return self._unavailable(words, fault)
         if isinstance(fault, InvalidResponse):
             return SourceUnreadable(self._account, f"an unreadable answer: {words}")
         return SourceFault(self._account, words)

@@ -152,6 +152,35 @@ def unsynced_calls(
     connection: Connection, period: BillingPeriod, customer: str
 ) -> Sequence[UnsyncedCall]:
     """Return the calls of a customer's month that are not known as synced."""
+    calls = _unstaged_calls(connection, period, customer)
+    calls += _unanswered_calls(connection, period, customer)
+    return sorted(calls, key=lambda call: (call.hour, call.call_id))
+
+
+# Both ask for few rows among very many: neither may start from the month's rows.
+def _unstaged_calls(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> list[UnsyncedCall]:
+    keys = usage.call_id, usage.hour
+    query = (
+        select(*keys, func.sum(usage.billed_minutes), func.sum(usage.amount_micro))
+        .where(
+            usage.customer == customer,
+            usage.hour >= period.start,
+            usage.hour < period.end,
+            usage.meter_event_id.is_(None),
+        )
+        .group_by(*keys)
+    )
+    return [
+        UnsyncedCall(call_id, hour, Charge(int(minutes), int(amount)), None)
+        for call_id, hour, minutes, amount in connection.execute(query)
+    ]
+
+
+def _unanswered_calls(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> list[UnsyncedCall]:
     event = meter_event.c
     keys = usage.call_id, usage.hour, event.state, event.reason
     query = (
@@ -161,21 +190,20 @@ def unsynced_calls(
             func.sum(usage.amount_micro),
             func.max(event.last_sent_at),
         )
-        .select_from(b2b_usage.outerjoin(meter_event))
+        .select_from(meter_event.join(b2b_usage))
         .where(
-            usage.period == str(period),
-            usage.customer == customer,
-            event.state.is_(None) | (event.state != "synced"),
+            event.period == str(period),
+            event.customer == customer,
+            event.state != "synced",
         )
         .group_by(*keys)
-        .order_by(usage.hour, usage.call_id)
     )
     return [
         UnsyncedCall(
             call_id,
             hour,
             Charge(int(minutes), int(amount)),
-            EventState(state) if state else None,
+            EventState(state),
             FailReason(reason) if reason else None,
             attempted=sent_at is not None,
         )

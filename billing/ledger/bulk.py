@@ -50,10 +50,8 @@ def _load_sqlite(
         part = rows[first : first + most]
         values = [value for row in part for value in row]
         for column in times:
-            for place in range(column, len(values), width):
-                moment: datetime | None = values[place]
-                if moment is not None:
-                    values[place] = spell_time(moment)
+            moments: list[datetime | None] = values[column::width]
+            values[column::width] = [each and spell_time(each) for each in moments]
         statement = start + ", ".join([group] * len(part))
         connection.exec_driver_sql(statement, tuple(values))
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -43,7 +44,7 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that may write, and commit it. Raises LedgerFault."""
-        with _said_clearly(self.engine), self.engine.connect() as plain:
+        with said_clearly(self.engine), self.engine.connect() as plain:
             connection = plain.execution_options(**{_WRITES: True})
             with connection.begin():
                 yield connection
@@ -51,7 +52,12 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that reads one consistent state. Raises LedgerFault."""
-        with _said_clearly(self.engine), self.engine.connect() as connection:
+        with said_clearly(self.engine), self.engine.connect() as connection:
+            if not self.on_sqlite:
+                # By default each statement would see a state of its own.
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             yield connection
 
     def close(self) -> None:
@@ -116,12 +122,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _said_clearly(engine: Engine) -> Iterator[None]:
+def said_clearly(engine: Engine) -> Iterator[None]:
     """Turn the driver's faults into one sentence that says what to do."""
     try:
         yield
     except DBAPIError as fault:
         raise LedgerFault(_sentence(engine, str(fault.orig))) from fault
+    except psycopg.Error as fault:  # from COPY, which goes past SQLAlchemy
+        raise LedgerFault(_sentence(engine, str(fault))) from fault
 
 
 def _sentence(engine: Engine, words: str) -> str:
@@ -132,6 +140,7 @@ def _sentence(engine: Engine, words: str) -> str:
         ("is full", "make room on the disk, then run again; nothing was half done"),
         ("No space left", "make room on the disk, then run again"),
         ("disk I/O error", "check the disk, then `pamela-billing db check`"),
+        ("not a database", "check the path, or restore it from a backup"),
         ("malformed", "restore it from a backup; nothing is sent meanwhile"),
         ("unable to open", "check that the folder exists and may be written"),
         ("readonly", "check that the file and its folder may be written"),

@@ -91,7 +91,7 @@ def earlier_readings(
         .order_by(reading.id.desc())
         .limit(_READINGS_THAT_MATTER)
     )
-    return list(connection.execute(query).tuples())
+    return [(at, minutes) for at, minutes in connection.execute(query)]
 
 
 def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from billing.errors import AnotherProcess
-from billing.ledger.database import Ledger
+from billing.ledger.database import Ledger, said_clearly
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def try_lock(ledger: Ledger, subject: str) -> Iterator[bool]:
         yield True
         return
     name = int.from_bytes(sha256(subject.encode()).digest()[:8], "big", signed=True)
-    with ledger.engine.connect() as plain:
+    with said_clearly(ledger.engine), ledger.engine.connect() as plain:
         connection = plain.execution_options(isolation_level="AUTOCOMMIT")
         held = connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": name})
         if not held.scalar_one():

@@ -122,7 +122,13 @@ def record_answer(
         evidence = f"{answer.verdict.value}: {answer.request_id or answer.detail}"
         _move(connection, event.id, state="synced", reason=None, evidence=evidence)
     elif answer.verdict is Verdict.REFUSED:
-        move_to_failed(connection, event.id, FailReason.REJECTED)
+        _move(
+            connection,
+            event.id,
+            state="failed",
+            reason=FailReason.REJECTED.value,
+            first_unknown_at=event.first_unknown_at,
+        )
     elif answer.verdict is not Verdict.UNKNOWN:
         # Certainly not counted: what was unknown before this attempt is all there is.
         tried = int(answer.verdict is Verdict.BUSY)

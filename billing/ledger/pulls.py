@@ -100,7 +100,9 @@ def complete_pull(
 
 def fail_pull(connection: Connection, number: int, error: str, now: datetime) -> None:
     """Record why a pull is incomplete."""
-    values = {"state": "failed", "finished_at": now, "error": error[:500]}
+    # Escaped: a source may put into its words what no database takes.
+    said = error.encode("ascii", "backslashreplace").decode().replace("\x00", "")
+    values = {"state": "failed", "finished_at": now, "error": said[:500]}
     connection.execute(update(pull).where(pull.c.id == number).values(values))
 
 

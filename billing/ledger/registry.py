@@ -58,6 +58,12 @@ def price_ids(connection: Connection) -> dict[datetime, int]:
     return {row.effective_from: row.id for row in rows}
 
 
+def stripe_customer_of(connection: Connection, name: str) -> str:
+    """Return Stripe's name of a customer, also of one that left the settings."""
+    query = select(customer.c.stripe_customer).where(customer.c.name == name)
+    return str(connection.execute(query).scalar_one())
+
+
 def known_prices(connection: Connection) -> list[Price]:
     """Return every price ever registered."""
     columns = price.c.effective_from, price.c.per_minute, price.c.currency

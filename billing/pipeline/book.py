@@ -6,7 +6,7 @@ from datetime import datetime
 
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import charge_call
-from billing.domain.rating import PriceList, billed_minutes, why_not_billable
+from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
 from billing.domain.usage import (
     Call,
     NotBillable,
@@ -39,15 +39,19 @@ class AccountBook:
         )
         if isinstance(call, Quarantined):
             return call
-        reason = why_not_billable(call)
-        if reason is not None:
-            return self._reading(call, digest, period, reason)
+        not_billable = why_not_billable(call)
+        if not_billable is not None:
+            return self._reading(call, digest, period, not_billable)
         customer = call.customer_key or self.account.customer
         if customer is None or customer not in self.customers:
             detail = f"customer {ascii(customer)[:80]} is not in the settings"
-            fault = QuarantineReason.UNKNOWN_CUSTOMER
-            return Quarantined(self.account.name, call.call_id, fault, detail)
-        return self._reading(call, digest, period, None, customer)
+            reason = QuarantineReason.UNKNOWN_CUSTOMER
+            return Quarantined(self.account.name, call.call_id, reason, detail)
+        try:
+            return self._reading(call, digest, period, None, customer)
+        except NoPrice as fault:
+            reason = QuarantineReason.NO_PRICE
+            return Quarantined(self.account.name, call.call_id, reason, str(fault))
 
     def _reading(
         self,

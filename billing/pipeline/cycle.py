@@ -12,6 +12,7 @@ from billing.ledger.findings import Reconciliation
 from billing.ledger.locks import try_lock
 from billing.ledger.pulls import Certificate
 from billing.pipeline.book import AccountBook
+from billing.pipeline.outage import never
 from billing.pipeline.pull import MARGIN, Progress, pull_usage
 from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
 from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
@@ -32,6 +33,13 @@ class PullResult:
     error: str | None = None
 
 
+Step = PullResult | SyncReport | Reconciliation | BillingError
+
+
+def untold(_step: Step) -> None:
+    """Tell nobody."""
+
+
 @dataclass(slots=True)
 class CycleReport:
     """What one cycle did; errors say what failed, and what was done stays done."""
@@ -40,6 +48,25 @@ class CycleReport:
     sync: SyncReport | None = None
     reconciliations: list[Reconciliation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    tell: Callable[[Step], None] = field(default=untold, repr=False)
+
+    def add(self, step: Step) -> None:
+        """Take a step in, and tell of it."""
+        match step:
+            case PullResult():
+                self.pulls.append(step)
+                error = step.error
+            case SyncReport():
+                self.sync = step
+                error = step.stopped_because and f"Stripe: {step.stopped_because}"
+            case BillingError():
+                error = str(step)
+            case _:
+                self.reconciliations.append(step)
+                error = None
+        if error:
+            self.errors.append(error)
+        self.tell(step)
 
     @property
     def failed(self) -> bool:
@@ -61,6 +88,7 @@ class CycleTerms:
     clock: Clock
     first_period: BillingPeriod
     actor: str
+    stopping: Callable[[], bool] = never
 
 
 def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
@@ -75,22 +103,26 @@ def run_cycle(
     terms: CycleTerms,
     periods: Sequence[BillingPeriod],
     watch: Watcher,
+    *,
+    tell: Callable[[Step], None] = untold,
 ) -> CycleReport:
-    """Pull, sync and reconcile; a part that fails does not stop the others."""
-    report = CycleReport()
+    """Pull, sync and reconcile; a part that fails does not stop the others.
+
+    `tell` hears of each step as soon as it is done.
+    """
+    report = CycleReport(tell=tell)
     for period in periods:
         for source, book in terms.sources:
-            result = _pull(ledger, source, book, terms, (period, watch))
-            report.pulls.append(result)
-            if result.error:
-                report.errors.append(result.error)
+            if terms.stopping():
+                return report
+            report.add(_pull(ledger, source, book, terms, (period, watch)))
     try:
-        report.sync = sync_meter(ledger, meter, terms.sync, progress=watch("sync"))
-        if report.sync.stopped_because:
-            report.errors.append(f"Stripe: {report.sync.stopped_because}")
+        report.add(sync_meter(ledger, meter, terms.sync, progress=watch("sync")))
     except BillingError as fault:
-        report.errors.append(str(fault))
+        report.add(fault)
     for period in periods:
+        if terms.stopping():
+            return report
         try:
             found = reconcile_period(
                 ledger,
@@ -99,10 +131,21 @@ def run_cycle(
                 period,
                 progress=watch(f"reconcile {period}"),
             )
-            report.reconciliations.append(found)
+            report.add(found)
         except BillingError as fault:
-            report.errors.append(str(fault))
+            report.add(fault)
     return report
+
+
+def pull_month(
+    ledger: Ledger,
+    source: UsageSource,
+    book: AccountBook,
+    terms: CycleTerms,
+    what: tuple[BillingPeriod, Watcher],
+) -> PullResult:
+    """Pull an account's whole month, whatever was read before."""
+    return _pull(ledger, source, book, terms, what, whole=True)
 
 
 def _pull(
@@ -111,13 +154,17 @@ def _pull(
     book: AccountBook,
     terms: CycleTerms,
     what: tuple[BillingPeriod, Watcher],
+    *,
+    whole: bool = False,
 ) -> PullResult:
     period = what[0]
     try:
         with try_lock(ledger, f"pull:{source.account}") as ours:
             if not ours:
                 return PullResult(source.account, period)
-            certificate = _pull_as_needed(ledger, source, book, terms, what)
+            certificate = _pull_as_needed(
+                ledger, source, book, terms, what, whole=whole
+            )
     except BillingError as fault:
         return PullResult(source.account, period, error=str(fault))
     return PullResult(source.account, period, certificate)
@@ -129,11 +176,14 @@ def _pull_as_needed(
     book: AccountBook,
     terms: CycleTerms,
     what: tuple[BillingPeriod, Watcher],
+    *,
+    whole: bool,
 ) -> Certificate:
     """Read what is recent; read the whole month daily, and when its total is off."""
     period, watch = what
     progress = watch(f"pull {period} {source.account}")
-    since = _recent_since(ledger, source.account, period, terms.clock.now())
+    now = terms.clock.now()
+    since = None if whole else _recent_since(ledger, source.account, period, now)
 
     def pull(start: datetime | None) -> Certificate:
         return pull_usage(

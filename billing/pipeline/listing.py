@@ -10,6 +10,9 @@ from billing.ports import CallPage, UsageSource
 PAGE_SIZE = 100
 _OVERLAPS = (1, 10, 50, PAGE_SIZE)
 _MOST_ROUNDS = 4
+# Bounds for a list that loops: pages with nothing new, and pages in all.
+_MOST_IDLE_PAGES = 3
+_MOST_PAGES = 10_000
 
 
 @dataclass(slots=True)
@@ -64,7 +67,10 @@ def _read_through(source: UsageSource, reading: WindowReading) -> bool:
     page = source.list_calls(reading.window, offset=0, limit=PAGE_SIZE)
     ids = reading.take(page)
     end = len(page.records)
+    idle = 0
     while page.has_more or end < page.total:
+        if idle > _MOST_IDLE_PAGES or reading.pages >= _MOST_PAGES:
+            return False
         found = _next_page(source, reading.window, end, ids)
         if found is None:
             return False
@@ -72,7 +78,9 @@ def _read_through(source: UsageSource, reading: WindowReading) -> bool:
         reached = start + len(page.records)
         if reached <= end and (page.has_more or reached < page.total):
             return False
+        known = len(reading.records)
         ids = reading.take(page)
+        idle = idle + 1 if len(reading.records) == known else 0
         end = reached
     return True
 

@@ -1,17 +1,26 @@
 """Outages: when Stripe is down for all, one backoff is enough for all."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # One customer in trouble may have a faulty event; two at once are an outage.
 AN_OUTAGE = 2
+# How soon those who wait notice that the process is to stop.
+_LOOK_EVERY_SECONDS = 0.5
+
+
+def never() -> bool:
+    """Say that nobody wants to stop."""
+    return False
 
 
 class Outage:
     """What the threads of one sync know of each other's troubles."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: Callable[[], bool] = never) -> None:
+        """Start with none; `stopping` says whether the process is to stop."""
+        self._stopping = stopping
         self._changed = threading.Condition()
         self._troubled: set[str] = set()
         self._over = False
@@ -20,10 +29,11 @@ class Outage:
     def may_send(self) -> bool:
         """Wait while an outage lasts; False when the sync is to stop sending."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._over or len(self._troubled) < AN_OUTAGE
-            )
-            return not self._over
+            while not self._over and len(self._troubled) >= AN_OUTAGE:
+                if self._stopping():
+                    return False
+                self._changed.wait(_LOOK_EVERY_SECONDS)
+            return not self._over and not self._stopping()
 
     def trouble(self, customer: str) -> None:
         """Note that a customer's send went unanswered and is tried again."""
@@ -65,4 +75,4 @@ class Outage:
     def stopped(self) -> bool:
         """Whether the sync is to stop sending."""
         with self._changed:
-            return self._over
+            return self._over or self._stopping()

@@ -16,13 +16,13 @@ from billing.domain.reconciling import (
     is_settled,
 )
 from billing.errors import NoSuchCustomer
-from billing.ledger import books, findings, pulls, quarantine
+from billing.ledger import books, findings, pulls, quarantine, registry
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.findings import AccountFinding, Reconciliation
 from billing.pipeline.book import AccountBook
 from billing.pipeline.pull import READERS, Progress, silent
-from billing.pipeline.source_book import SourceBook, pulled_book, read_source_book
+from billing.pipeline.source_book import SourceBook, pulled_books, read_source_book
 from billing.ports import Clock, Meter, UsageSource
 
 
@@ -90,16 +90,16 @@ class _Reconciling:
         )
 
     def _read_sources(self) -> dict[str, SourceBook]:
-        found = {
-            source.account: read_source_book(
-                self.ledger, source, rules, self.period, self.now
+        found = pulled_books(self.ledger, self.period)
+        for source, rules in self.terms.sources:
+            found[source.account] = read_source_book(
+                self.ledger,
+                source,
+                rules,
+                found[source.account],
+                period=self.period,
+                now=self.now,
             )
-            for source, rules in self.terms.sources
-        }
-        with self.ledger.reading() as connection:
-            held = books.holdings(connection, self.period)
-        for account in {holding.account for holding in held} - set(found):
-            found[account] = pulled_book(self.ledger, account, self.period)
         return found
 
     def _account(self, name: str, book: SourceBook) -> AccountFinding:
@@ -114,15 +114,18 @@ class _Reconciling:
         with self.ledger.reading() as connection:
             account = books.customer_account(connection, self.period, customer)
             earlier = findings.earlier_readings(connection, self.period, customer)
-        stripe_customer = self.terms.stripe_customers.get(customer, "")
+            stripe_customer = self.terms.stripe_customers.get(
+                customer
+            ) or registry.stripe_customer_of(connection, customer)
         breaks = list(claim.breaks)
         try:
-            counted, hours = self._read_meter(stripe_customer, account.synced_minutes)
+            in_doubt = any(call.attempted for call in account.unsynced)
+            expected = None if in_doubt else account.synced_minutes
+            counted, hours = self._read_meter(stripe_customer, expected)
         except NoSuchCustomer:
             counted, settled = 0, True
             breaks += find_unknown_customer_breaks(account.synced, account.unsynced)
         else:
-            in_doubt = any(call.attempted for call in account.unsynced)
             settled = is_settled(
                 matches=counted == account.synced_minutes and not in_doubt,
                 read=counted,
@@ -143,7 +146,7 @@ class _Reconciling:
         )
 
     def _read_meter(
-        self, stripe_customer: str, expected: int
+        self, stripe_customer: str, expected: int | None
     ) -> tuple[int, Mapping[datetime, int] | None]:
         """Read a total, and the hours when it is not what is expected."""
         window = Window(self.period.start, self.period.end)

@@ -96,6 +96,8 @@ class Sender:
         if answer.counted:
             return Outcome.SYNCED
         if trial.stopped:
+            # Whoever no longer tries is in no trouble: nobody may wait for it.
+            self.outage.recovered(customer)
             return Outcome.WAITING
         if answer.verdict is Verdict.REFUSED:
             return Outcome.REJECTED
@@ -134,9 +136,10 @@ class _Trial:
             )
         )
         answer = sender.meter.send(before.event, key)
+        answered_at = sender.clock.now()
         sender.writer.write(
             lambda connection: outbox.record_answer(
-                connection, before, number, answer, sender.clock.now()
+                connection, before, number, answer, answered_at
             )
         )
         self._learn(before, answer, now)

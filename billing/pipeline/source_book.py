@@ -43,6 +43,8 @@ def read_source_book(
     ledger: Ledger,
     source: UsageSource,
     rules: AccountBook,
+    pulled: SourceBook,
+    *,
     period: BillingPeriod,
     now: datetime,
 ) -> SourceBook:
@@ -51,7 +53,6 @@ def read_source_book(
     When the source's own total equals what was pulled, what was pulled is the book.
     When it does not, every call of the month is read again and compared.
     """
-    pulled = pulled_book(ledger, source.account, period)
     pulled.usage_minutes = source.read_totals(period).billed_minutes
     if pulled.usage_minutes in {None, pulled.calls_minutes}:
         return pulled
@@ -63,19 +64,18 @@ def read_source_book(
     return fresh
 
 
-def pulled_book(ledger: Ledger, account: str, period: BillingPeriod) -> SourceBook:
-    """Return an account's book as the last pull left it."""
-    book = SourceBook()
+def pulled_books(ledger: Ledger, period: BillingPeriod) -> defaultdict[str, SourceBook]:
+    """Return each account's book as the last pull left it; empty without one."""
+    pulled: defaultdict[str, SourceBook] = defaultdict(SourceBook)
     with ledger.reading() as connection:
+        # This sums the whole month, so it is asked once for all accounts.
         held = books.holdings(connection, period)
         gaps = books.source_gaps(connection, period)
     for holding in held:
-        if holding.account == account:
-            book.minutes[holding.customer] += holding.minutes
+        pulled[holding.account].minutes[holding.customer] += holding.minutes
     for gap in gaps:
-        if gap.account == account:
-            book.add_gap(gap)
-    return book
+        pulled[gap.account].add_gap(gap)
+    return pulled
 
 
 def _read_again(

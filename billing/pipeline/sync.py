@@ -1,20 +1,22 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.metering import EventState, FailReason, may_resend
 from billing.domain.staging import Destination
+from billing.errors import MeterFault
 from billing.ledger import outbox, staging
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.group_commit import GroupCommit
 from billing.ledger.locks import try_lock
 from billing.ledger.outbox import Outgoing
-from billing.pipeline.outage import Outage
+from billing.pipeline.outage import Outage, never
 from billing.pipeline.preflight import refuse_unfit
 from billing.pipeline.pull import Progress, silent
 from billing.pipeline.sending import Outcome, Retries, Sender
@@ -32,14 +34,15 @@ class SyncReport:
     elsewhere: list[str] = field(default_factory=list)
     no_such_customer: list[str] = field(default_factory=list)
     full_hours: list[tuple[str, datetime]] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     stopped_because: str | None = None
 
     @property
     def clean(self) -> bool:
         """Whether everything that was due is on the meter."""
         bad = set(self.outcomes) - {Outcome.SYNCED, Outcome.WAITING}
-        faults = self.no_such_customer or self.full_hours or self.stopped_because
-        return not bad and not faults
+        faults = (self.no_such_customer, self.full_hours, self.held)
+        return not bad and not any(faults) and not self.stopped_because
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SyncTerms:
     retries: Retries
     actor: str
     at_once: bool = False
+    stopping: Callable[[], bool] = never
 
 
 def sync_meter(
@@ -68,19 +72,36 @@ def sync_meter(
     if not customers:
         return report
     refuse_unfit(meter, livemode=terms.livemode)
-    outage = Outage()
+    outage, sent = Outage(terms.stopping), _Sent(progress)
     with (
         GroupCommit(ledger) as writer,
         ThreadPoolExecutor(SENDERS, thread_name_prefix="sync") as pool,
     ):
         sender = Sender(meter, writer, outage, terms.retries, terms.clock, terms.actor)
-        works = [_CustomerSync(ledger, sender, terms, name) for name in customers]
+        works = [_CustomerSync(ledger, sender, terms, sent, name) for name in customers]
         futures = [pool.submit(work.run) for work in works]
-        for done, future in enumerate(as_completed(futures), start=1):
+        for future in as_completed(futures):
             future.result().add_to(report)
-            progress(done, len(futures))
     report.stopped_because = outage.reason
     return report
+
+
+class _Sent:
+    """How many events are through, over all threads, and how many there are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._done = self._total = 0
+
+    def expect(self, events: int) -> None:
+        with self._lock:
+            self._total += events
+
+    def step(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._progress(self._done, self._total)
 
 
 @dataclass(slots=True)
@@ -91,6 +112,7 @@ class _CustomerReport:
     elsewhere: bool = False
     no_such_customer: bool = False
     full_hours: tuple[datetime, ...] = ()
+    held: str | None = None
 
     def add_to(self, report: SyncReport) -> None:
         report.staged += self.staged
@@ -99,6 +121,8 @@ class _CustomerReport:
             report.elsewhere.append(self.customer)
         if self.no_such_customer:
             report.no_such_customer.append(self.customer)
+        if self.held:
+            report.held.append(f"{self.customer}: {self.held}")
         report.full_hours += [(self.customer, hour) for hour in self.full_hours]
 
 
@@ -109,6 +133,7 @@ class _CustomerSync:
     ledger: Ledger
     sender: Sender
     terms: SyncTerms
+    sent: "_Sent"
     customer: str
 
     def run(self) -> _CustomerReport:
@@ -119,17 +144,15 @@ class _CustomerSync:
                 report.elsewhere = True
                 return report
             self._stage(report)
-            due = self._due()
-            if due and not self._customer_exists(due):
-                report.no_such_customer = True
-                report.outcomes[Outcome.WAITING] += len(due)
-                return report
-            self._send(due, report)
+            due = self._due(report)
+            if due:
+                self._send_if_known(due, report)
         return report
 
     def _stage(self, report: _CustomerReport) -> None:
         stripe_customer = self.terms.stripe_customers.get(self.customer)
         if stripe_customer is None:
+            report.held = "it has usage to report, and is not in the settings"
             return
         to = Destination(
             self.customer,
@@ -144,7 +167,7 @@ class _CustomerSync:
         report.staged = len(plan.events)
         report.full_hours = plan.full_hours
 
-    def _due(self) -> list[Outgoing]:
+    def _due(self, report: _CustomerReport) -> list[Outgoing]:
         """Return what is to be sent, with unanswered events armed again."""
         with self.ledger.reading() as connection:
             events = outbox.unsynced_events(connection, self.customer)
@@ -161,17 +184,37 @@ class _CustomerSync:
             )
             with self.ledger.reading() as connection:
                 events = outbox.unsynced_events(connection, self.customer)
-        return [e for e in events if e.state is EventState.PENDING]
+        pending = [e for e in events if e.state is EventState.PENDING]
+        ours = [e for e in pending if e.event.livemode == self.terms.livemode]
+        if len(ours) < len(pending):
+            report.held = "it has events of the other mode, live or test; they wait"
+        return ours
 
-    def _customer_exists(self, due: list[Outgoing]) -> bool:
-        """Ask Stripe: it takes events of customers it does not know, and drops them."""
+    def _send_if_known(self, due: list[Outgoing], report: _CustomerReport) -> None:
+        """Ask Stripe first: it takes events of unknown customers, and drops them."""
+        meter, outage = self.sender.meter, self.sender.outage
         names = {outgoing.event.stripe_customer for outgoing in due}
-        return all(self.sender.meter.has_customer(name) for name in sorted(names))
+        try:
+            known = all(
+                outage.may_send() and meter.has_customer(name) for name in names
+            )
+        except MeterFault as fault:
+            outage.stop(str(fault))
+        if outage.stopped:
+            report.outcomes[Outcome.WAITING] += len(due)
+        elif not known:
+            report.no_such_customer = True
+            report.outcomes[Outcome.WAITING] += len(due)
+        else:
+            self._send(due, report)
 
     def _send(self, due: list[Outgoing], report: _CustomerReport) -> None:
+        self.sent.expect(len(due))
         for position, outgoing in enumerate(due):
             outcome = self.sender.send(outgoing)
+            self.sent.step()
             report.outcomes[outcome] += 1
             if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
-                report.outcomes[Outcome.WAITING] += len(due) - position - 1
+                left = len(due) - position - 1
+                report.outcomes.update([Outcome.WAITING] * left)
                 return

@@ -155,8 +155,10 @@ def _set_subscription(order: Order) -> Document:
 
 def _show_faults(order: Order) -> Document:
     faults = order.sandbox.faults
+    # A key of JSON is a plain text, not a member of an enumeration.
+    struck = {f"{kind}": times for kind, times in faults.struck.items()}
     in_force = [fault_json(fault) for fault in faults.in_force()]
-    return {"faults": in_force, "struck": dict(faults.struck)}
+    return {"faults": in_force, "struck": struck}
 
 
 def _set_faults(order: Order) -> Document:

@@ -70,7 +70,10 @@ def _taken(call_id: str, known: Call | None, given: Document, now: datetime) -> 
     opens = created if known is None else moment_of(known.opens)
     if "visible_at" in script:
         opens = needed_moment(script["visible_at"], f"{SCRIPT}.visible_at")
-    revisions = [_revision(one) for one in script.get("then", [])]
+    then = script.get("then", [])
+    if not isinstance(then, list):
+        raise ControlError(f"{SCRIPT}.then is a list")
+    revisions = [_revision(one) for one in then]
     return call_as_given(
         call_id, document, created=created, opens=opens, revisions=revisions
     )

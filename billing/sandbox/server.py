@@ -1,11 +1,13 @@
 """The sandbox's server: both APIs and the control surface behind one loopback port."""
 
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -36,7 +38,11 @@ def listen(port: int = 0) -> socket.socket:
     """Take a loopback port (0: any free one); OSError when it is in use."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((LOOPBACK, port))
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
@@ -51,9 +57,12 @@ def serve(
     """Serve until interrupted or terminated; keep the state in a file, if one is given.
 
     Take the listener first (`listen`): its URL can then be told before this blocks.
+    For the main thread, where signals arrive.
     """
-    with nullcontext() if state_file is None else kept_in(sandbox, state_file):
-        _server(sandbox).run([listener])
+    server = _server(sandbox)
+    keeping = nullcontext() if state_file is None else kept_in(sandbox, state_file)
+    with _stopped_by_signals(server), keeping, listener:
+        server.run([listener])
 
 
 @contextmanager
@@ -70,6 +79,22 @@ def running(sandbox: Sandbox, port: int = 0) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+@contextmanager
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Let signals only end the server; uvicorn raises them again when it is done."""
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's shape
+        server.should_exit = True
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _server(sandbox: Sandbox) -> uvicorn.Server:

@@ -35,7 +35,7 @@ ONCE = {
     "b2b_usage_staged": ("b2b_usage", "OLD.meter_event_id IS NOT NULL"),
     "meter_event_synced": (
         "meter_event",
-        "OLD.state = 'synced' AND NEW.state = 'pending'",
+        "OLD.state = 'synced' AND NEW.state <> 'failed'",
     ),
     "meter_attempt_answered": ("meter_attempt", "OLD.verdict IS NOT NULL"),
     "quarantine_released": ("quarantine", "OLD.released_at IS NOT NULL"),
@@ -85,6 +85,10 @@ def _guard_sqlite() -> None:
         of = "" if columns == "*" else f"OF {columns} "
         _sqlite(f"{table}_keeps", f"DELETE ON {table}", "", stop)
         _sqlite(f"{table}_stays", f"UPDATE {of}ON {table}", "", stop)
+        if "id" in KEYS[table]:
+            # A row's hidden number has other names, which no list of columns covers.
+            moved = "WHEN NEW.id IS NOT OLD.id "
+            _sqlite(f"{table}_keeps_number", f"UPDATE ON {table}", moved, stop)
         taken = " OR ".join(
             f"EXISTS (SELECT 1 FROM {table} t WHERE {_same(key)})"
             for key in KEYS[table]
@@ -141,6 +145,7 @@ def downgrade() -> None:
         for table in FROZEN:
             for rule in ("keeps", "stays", "is_new"):
                 op.execute(f"DROP TRIGGER {table}_{rule}")
+            op.execute(f"DROP TRIGGER IF EXISTS {table}_keeps_number")
         for name in ONCE:
             op.execute(f"DROP TRIGGER {name}_once")
         for table in ("b2b_usage", "meter_event"):

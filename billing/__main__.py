@@ -1,0 +1,6 @@
+"""Makes `python -m billing` the same as `pamela-billing`."""
+
+from billing.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The command line: finds the command, and turns what went wrong into an exit code.
+
+| exit code | meaning |
+|---|---|
+| 0 | done, and clean |
+| 1 | work failed, or breaks were found |
+| 2 | the command line, the settings or the ledger need mending first |
+| 3 | `reconcile`: nothing is wrong, but Stripe's summaries are not settled yet |
+| 130 | interrupted |
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from billing.errors import BillingError
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+# Where each command is, and what it does; it is imported when it is called.
+COMMANDS = {
+    "demo": ("demo:demo", "See the whole path work, on a sandbox, in seconds."),
+    "sandbox": ("sandbox:sandbox", "Run a Pamela API and a Stripe on this machine."),
+    "init": ("init:init", "Write billing.toml and make the ledger."),
+    "doctor": ("doctor:doctor", "Check keys, meter, customers, ledger and clock."),
+    "run": ("run:run", "Pull, sync and reconcile: one whole cycle, as for cron."),
+    "daemon": ("daemon:daemon", "Run a cycle at the start of every hour."),
+    "pull": ("pull:pull", "Read a month of calls into the ledger."),
+    "sync": ("sync:sync", "Bring the Stripe meter level with the ledger."),
+    "reconcile": ("reconcile:reconcile", "Compare Pamela, the ledger and Stripe."),
+    "status": ("status:status", "Show what is pending, synced and failed."),
+    "report": ("report:report", "Usage of a month, or a customer's statement."),
+    "db": ("db:db", "Upgrade the ledger's schema, or check the ledger."),
+}
+
+
+class Program(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, the likely ones first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        found: click.Command = getattr(
+            import_module(f"billing.commands.{module}"), name
+        )
+        return found
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command and leave with its exit code; every failure is one sentence."""
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(
+                given, prog_name, complete_var, standalone_mode=False, **extra
+            )
+        except BrokenPipeError:
+            # Whoever read our output has had enough of it.
+            sys.stderr.close()
+            code = FAILED
+        except (click.ClickException, click.Abort, BillingError, OSError) as fault:
+            code = _refuse(fault, as_json="--json" in given)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(fault: Exception, *, as_json: bool) -> int:
+    """Say what went wrong in one sentence or one document; return the exit code."""
+    kind, message, code = _explained(fault)
+    if as_json:
+        click.echo(json.dumps({"error": {"kind": kind, "message": message}}))
+    elif isinstance(fault, click.ClickException):
+        fault.show()
+    else:
+        click.echo(f"pamela-billing: {message}", err=True)
+    return code
+
+
+def _explained(fault: Exception) -> tuple[str, str, int]:
+    match fault:
+        case click.ClickException():
+            return "BadInput", fault.format_message(), WRONG_USE
+        case click.Abort():
+            return "Interrupted", "interrupted", INTERRUPTED
+        case BillingError():
+            return type(fault).__name__, str(fault), fault.exit_code
+        case _:
+            return "SystemFault", str(fault), FAILED
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pamela-billing")
+def main() -> None:
+    """Bill phone-call minutes exactly, and prove it.
+
+    Every command takes --json and --settings FILE (default: ./billing.toml). Start
+    with `pamela-billing demo`, or with `pamela-billing init` when you have keys.
+    """

@@ -1,0 +1,55 @@
+"""`pull`: read a month of calls into the ledger."""
+
+from pathlib import Path
+
+import click
+
+from billing.app import App, opened_app
+from billing.commands.display import complain, progress_bars, show_table
+from billing.commands.options import (
+    CLEAN,
+    FAILED,
+    common_options,
+    period_argument,
+    show_json,
+)
+from billing.commands.results import PULL_HEADINGS, pull_document, pull_line
+from billing.domain.period import BillingPeriod
+from billing.pipeline.cycle import PullResult, Watcher, pull_month
+
+
+@click.command()
+@period_argument
+@click.option("--account", metavar="NAME", help="Only this account.")
+@common_options
+def pull(
+    settings_file: Path,
+    as_json: bool,
+    period: BillingPeriod | None,
+    account: str | None,
+) -> int:
+    """Read every call of a month (default: the present one) into the ledger."""
+    with opened_app(settings_file, actor="pamela-billing pull") as app, app.sole():
+        month = app.billed_period(period)
+        with progress_bars() as watch:
+            results = _pull_all(app, month, account, watch)
+    failed = [result for result in results if result.error]
+    if as_json:
+        pulls = [pull_document(result) for result in results]
+        show_json({"period": str(month), "pulls": pulls})
+    else:
+        show_table(PULL_HEADINGS, map(pull_line, results), title=f"Pull {month}")
+        for result in failed:
+            complain(f"pamela-billing: {result.error}")
+    return FAILED if failed else CLEAN
+
+
+def _pull_all(
+    app: App, month: BillingPeriod, account: str | None, watch: Watcher
+) -> list[PullResult]:
+    sources = [app.source(account)] if account else app.sources
+    terms = app.cycle_terms()
+    return [
+        pull_month(app.ledger, source, book, terms, (month, watch))
+        for source, book in sources
+    ]

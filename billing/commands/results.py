@@ -1,0 +1,108 @@
+"""Results of pulls, syncs and cycles, as documents, lines and sentences."""
+
+from billing.pipeline.cycle import CycleReport, PullResult
+from billing.pipeline.sync import SyncReport
+from billing.reports.reconciliation import reconciliation_document
+from billing.reports.spelling import Document, spell
+
+PULL_HEADINGS = [
+    *("account", "complete", "calls", "billed", "not billable"),
+    *("quarantined", "minutes by Pamela", "minutes here"),
+]
+ELSEWHERE = "another process is pulling it"
+
+
+def pull_document(result: PullResult) -> Document:
+    """Return a pull with its certificate."""
+    found = result.certificate
+    document: Document = {
+        "account": result.account,
+        "period": str(result.period),
+        "complete": found is not None,
+        "error": result.error,
+    }
+    if found is not None:
+        document |= {
+            "pages": found.pages,
+            "fetched": found.fetched,
+            "billed": found.billed,
+            "not_billable": dict(found.not_billable),
+            "quarantined": dict(found.quarantined),
+            "source_call_count": found.source_call_count,
+            "source_minutes": found.source_minutes,
+            "ledger_minutes": found.ledger_minutes,
+        }
+    return document
+
+
+def pull_line(result: PullResult) -> list[str]:
+    """Return a pull as a line under PULL_HEADINGS."""
+    found = result.certificate
+    if found is None:
+        state = "no" if result.error else ELSEWHERE
+        return [result.account, state, *[""] * (len(PULL_HEADINGS) - 2)]
+    counts = (
+        found.fetched,
+        found.billed,
+        sum(found.not_billable.values()),
+        sum(found.quarantined.values()),
+        "?" if found.source_minutes is None else found.source_minutes,
+        found.ledger_minutes,
+    )
+    return [result.account, "yes", *map(str, counts)]
+
+
+def sync_document(report: SyncReport) -> Document:
+    """Return what a sync did."""
+    return {
+        "staged": report.staged,
+        "events": {outcome.value: count for outcome, count in report.outcomes.items()},
+        "clean": report.clean,
+        "elsewhere": report.elsewhere,
+        "no_such_customer": report.no_such_customer,
+        "held": report.held,
+        "full_hours": [
+            {"customer": customer, "hour": spell(hour)}
+            for customer, hour in report.full_hours
+        ],
+        "stopped_because": report.stopped_because,
+    }
+
+
+def sync_sentence(report: SyncReport) -> str:
+    """Say in one line what a sync did."""
+    if not report.outcomes:
+        return "Sync: nothing was due."
+    counts = [f"{count:,} {name}" for name, count in report.outcomes.items()]
+    return f"Sync: {report.staged:,} events staged; {', '.join(counts)}."
+
+
+def sync_complaints(report: SyncReport) -> list[str]:
+    """Return a sentence, with what to do, for all that went wrong in a sync."""
+    said = [
+        f"Stripe has no customer for {name}; mend stripe_customer in the settings, "
+        "nothing of it was sent"
+        for name in report.no_such_customer
+    ]
+    said += [
+        f"{customer} has sixty events in the hour {spell(hour)} already; a person "
+        "must report the rest"
+        for customer, hour in report.full_hours
+    ]
+    said += report.held
+    said += [f"{name}: another process is sending it" for name in report.elsewhere]
+    if report.stopped_because:
+        said.append(f"Stripe: {report.stopped_because}")
+    return said
+
+
+def cycle_document(report: CycleReport, currency: str) -> Document:
+    """Return what a whole cycle did."""
+    found = report.reconciliations
+    return {
+        "failed": report.failed,
+        "errors": list(report.errors),
+        "pulls": [pull_document(result) for result in report.pulls],
+        "sync": sync_document(report.sync) if report.sync else None,
+        "reconciliations": [reconciliation_document(one, currency) for one in found],
+    }

@@ -1,0 +1,62 @@
+"""`run`: one whole cycle, as cron or a person starts it."""
+
+from pathlib import Path
+
+import click
+
+from billing.app import opened_app
+from billing.commands.display import (
+    complain,
+    progress_bars,
+    say,
+    show_findings,
+    show_table,
+)
+from billing.commands.options import CLEAN, FAILED, PERIOD, common_options, show_json
+from billing.commands.results import (
+    PULL_HEADINGS,
+    cycle_document,
+    pull_line,
+    sync_complaints,
+    sync_sentence,
+)
+from billing.domain.period import BillingPeriod
+from billing.pipeline.cycle import CycleReport, periods_at, run_cycle
+
+
+@click.command()
+@click.argument("periods", type=PERIOD, nargs=-1)
+@common_options
+def run(settings_file: Path, as_json: bool, periods: tuple[BillingPeriod, ...]) -> int:
+    """Pull, sync and reconcile months (default: the last one and the present one)."""
+    with opened_app(settings_file, actor="pamela-billing run") as app, app.sole():
+        now = app.clock.now()
+        months = [app.billed_period(period) for period in periods]
+        months = months or periods_at(now, app.settings.first_period)
+        with progress_bars() as watch:
+            report = run_cycle(app.ledger, app.meter, app.cycle_terms(), months, watch)
+        currency = app.currency
+    if as_json:
+        show_json(cycle_document(report, currency))
+    else:
+        show_cycle(report)
+    return FAILED if report.failed else CLEAN
+
+
+def show_cycle(report: CycleReport) -> None:
+    """Print what a cycle did, and what failed in it."""
+    lines = [[str(result.period), *pull_line(result)] for result in report.pulls]
+    show_table(["period", *PULL_HEADINGS], lines, title="Pull")
+    if report.sync:
+        say(sync_sentence(report.sync))
+    for found in report.reconciliations:
+        show_findings(found)
+    complaints = list(report.errors)
+    if report.sync:
+        complaints += [
+            sentence
+            for sentence in sync_complaints(report.sync)
+            if sentence not in complaints
+        ]
+    for sentence in complaints:
+        complain(f"pamela-billing: {sentence}")

@@ -1,0 +1,89 @@
+"""`sandbox`: a Pamela API and a Stripe on this machine."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from billing.commands.options import CLEAN
+from billing.errors import BadInput
+from billing.sandbox.seeds import empty, realistic
+from billing.sandbox.server import listen, serve, url_of
+from billing.sandbox.state_file import load_state
+from billing.sandbox.world import METER, STRIPE_KEY, Sandbox, new_sandbox
+
+PORT = 8900
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--empty", "is_empty", is_flag=True, help="Start without any calls.")
+@click.option(
+    "--state",
+    "state_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep everything in this file, and go on from it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Tell where it is in JSON.")
+def sandbox(
+    port: int, seed: int, is_empty: bool, state_file: Path | None, as_json: bool
+) -> int:
+    """Run a Pamela API and a Stripe on this machine, until interrupted.
+
+    They share one clock, which can be moved, and misbehave on request. Port 0 takes
+    any free port.
+    """
+    try:
+        listener = listen(port)
+    except OSError as fault:
+        raise BadInput(f"port {port} cannot be used: {fault.strerror}") from fault
+    world = _world(seed, is_empty=is_empty, state_file=state_file)
+    # Whoever reads the URL may connect at once: connections wait until we serve.
+    listener.listen()
+    # Ctrl-C may come before the server listens to signals.
+    with suppress(KeyboardInterrupt):
+        _introduce(world, url_of(listener), as_json=as_json)
+        serve(world, listener, state_file=state_file)
+    return CLEAN
+
+
+def _world(seed: int, *, is_empty: bool, state_file: Path | None) -> Sandbox:
+    try:
+        saved = load_state(state_file) if state_file else None
+        if saved is not None:
+            return Sandbox.from_state(saved)
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise BadInput(f"{state_file} cannot be gone on from: {fault}") from fault
+    now = datetime.now(UTC)
+    seeded = empty(seed, now) if is_empty else realistic(seed, now)
+    return new_sandbox(seeded.pamela, seeded.customers, now)
+
+
+def _introduce(world: Sandbox, url: str, *, as_json: bool) -> None:
+    accounts = world.pamela.accounts
+    customers = world.customers()
+    if as_json:
+        document = {
+            "url": url,
+            "stripe_key": STRIPE_KEY,
+            "meter": METER,
+            "accounts": [{"name": a.name, "api_key": a.api_key} for a in accounts],
+            "customers": [{"id": c.id, "name": c.name} for c in customers],
+        }
+        click.echo(json.dumps(document))
+        return
+    lines = [
+        f"The sandbox is at {url} until you press Ctrl-C. Its keys open nothing else.",
+        "",
+        *(f"  Pamela account {a.name}: {a.api_key}" for a in accounts),
+        f"  Stripe key: {STRIPE_KEY} (meter {METER})",
+        *(f"  Stripe customer {c.id}: {c.name}" for c in customers),
+        "",
+        f"  Official SDK: PamelaClient(api_key=..., base_url={url!r})",
+        f"  Billing: pamela-billing init --sandbox {url}",
+        f"  Control: GET {url}/_sandbox shows it, PUT {url}/_sandbox/clock moves time",
+    ]
+    click.echo("\n".join(lines))

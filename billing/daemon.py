@@ -1,0 +1,220 @@
+"""The daemon: a cycle at once, then one at minute :00 of every hour, until stopped."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from billing.app import App, opened_app
+from billing.domain.period import hour_of
+from billing.errors import BillingError
+from billing.pipeline.cycle import PullResult, Step, periods_at, run_cycle
+from billing.pipeline.pull import Progress, silent
+from billing.pipeline.sync import SyncReport
+from billing.reports.reconciliation import Reconciliation
+from billing.reports.spelling import Document, spell
+
+ACTOR = "pamela-billing daemon"
+STOPPERS = {signal.SIGTERM, signal.SIGINT}
+# How long a cycle may go on after the wish to stop; a kill would be safe as well.
+GRACE_SECONDS = 5
+LOOK_AT_SANDBOX_EVERY_SECONDS = 1
+MISFIRE_GRACE_SECONDS = 3_600
+
+
+def run_daemon(settings_file: Path, *, in_json: bool = False) -> None:
+    """Run cycles until SIGTERM or SIGINT; raises BillingError when it cannot start."""
+    stop = threading.Event()
+    with opened_app(settings_file, actor=ACTOR, stop=stop) as app, app.sole():
+        # Threads inherit the mask, so the signals wait for `sigwait` and no one else.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
+        log = _log(in_json=in_json or app.settings.log == "json")
+        cycles = _Cycles(app, log, stop)
+        log.info("start", now=spell(app.clock.now()), first_period=_first(app))
+        scheduler = _scheduled(cycles)
+        number = signal.sigwait(STOPPERS)
+        stop.set()
+        scheduler.shutdown(wait=False)
+        in_time = cycles.idle.wait(GRACE_SECONDS)
+        log.info("stop", signal=signal.Signals(number).name, cycle_ended=in_time)
+        if not in_time:
+            # A request hangs. All that must survive is committed already.
+            sys.stdout.flush()
+            os._exit(0)
+
+
+def _scheduled(cycles: "_Cycles") -> BackgroundScheduler:
+    # What matters is in our own log; a late tick while a cycle runs does not.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    scheduler = BackgroundScheduler(timezone=UTC)
+    trigger: BaseTrigger = CronTrigger(minute=0, timezone=UTC)
+    job = cycles.run
+    if cycles.follows_sandbox:
+        trigger = IntervalTrigger(seconds=LOOK_AT_SANDBOX_EVERY_SECONDS, timezone=UTC)
+        job = cycles.run_in_a_new_hour
+    scheduler.add_job(
+        job,
+        trigger,
+        # A cycle covers all that is due, so the first catches missed hours up.
+        next_run_time=datetime.now(UTC),
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=MISFIRE_GRACE_SECONDS,
+    )
+    scheduler.start()
+    return scheduler
+
+
+class _Cycles:
+    """The job: whole cycles, one after another, each step of them logged."""
+
+    def __init__(
+        self, app: App, log: FilteringBoundLogger, stop: threading.Event
+    ) -> None:
+        self._app = app
+        self._log = log
+        self._stop = stop
+        self._hour: datetime | None = None
+        self._trouble: str | None = None
+        self.idle = threading.Event()
+        self.idle.set()
+
+    @property
+    def follows_sandbox(self) -> bool:
+        """Whether the time comes from a sandbox, whose hours may pass in no time."""
+        return self._app.settings.sandbox.clock_url is not None
+
+    def run(self) -> None:
+        """Run a cycle; whatever fails is logged, and the next hour tries again."""
+        if self._stop.is_set():
+            return
+        self.idle.clear()
+        try:
+            self._run_cycle()
+        except Exception as fault:  # noqa: BLE001 # the boundary: the daemon stays up
+            # The words of a fault that nobody thought of might hold a secret.
+            place = traceback.extract_tb(fault.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            words = str(fault) if isinstance(fault, BillingError) else where
+            self._log.error("cycle", failed=True, error=type(fault).__name__, at=words)
+        finally:
+            self.idle.set()
+
+    def run_in_a_new_hour(self) -> None:
+        """Run a cycle when an hour of the sandbox's clock has begun since the last."""
+        try:
+            hour = hour_of(self._app.clock.now())
+        except BillingError as fault:
+            if self._trouble != str(fault):
+                self._trouble = str(fault)
+                self._log.error("clock", error=self._trouble)
+            return
+        self._trouble = None
+        if hour != self._hour:
+            self._hour = hour
+            self.run()
+
+    def _run_cycle(self) -> None:
+        app, started = self._app, time.monotonic()
+        now = app.clock.now()
+        report = run_cycle(
+            app.ledger,
+            app.meter,
+            app.cycle_terms(),
+            periods_at(now, app.settings.first_period),
+            _unwatched,
+            tell=self._tell,
+        )
+        seconds = round(time.monotonic() - started, 3)
+        self._log.info("cycle", now=spell(now), failed=report.failed, seconds=seconds)
+
+    def _tell(self, step: Step) -> None:
+        match step:
+            case PullResult():
+                self._log.info("pull", **_pull_fields(step))
+            case SyncReport():
+                self._log.info("sync", **_sync_fields(step))
+            case BillingError():
+                self._log.error("fault", kind=type(step).__name__, error=str(step))
+            case _:
+                self._log.info("reconcile", **_reconcile_fields(step))
+
+
+def _pull_fields(result: PullResult) -> Document:
+    found = result.certificate
+    fields: Document = {
+        "account": result.account,
+        "period": str(result.period),
+        "complete": found is not None,
+    }
+    if found is not None:
+        quarantined = sum(found.quarantined.values())
+        fields |= {"fetched": found.fetched, "quarantined": quarantined}
+    return fields | ({"error": result.error} if result.error else {})
+
+
+def _sync_fields(report: SyncReport) -> Document:
+    return {
+        "staged": report.staged,
+        "events": {outcome.value: count for outcome, count in report.outcomes.items()},
+        "clean": report.clean,
+        "stopped_because": report.stopped_because,
+    }
+
+
+def _reconcile_fields(found: Reconciliation) -> Document:
+    return {
+        "period": str(found.period),
+        "settled": found.settled,
+        "clean": found.clean,
+        "difference_minutes": found.difference_minutes,
+        "breaks": sum(len(one.breaks) for one in found.customers),
+        "quarantined": found.quarantined,
+    }
+
+
+def _first(app: App) -> str:
+    return str(app.settings.first_period)
+
+
+def _unwatched(_name: str) -> Progress:
+    return silent
+
+
+def _log(*, in_json: bool) -> FilteringBoundLogger:
+    """Return a log of one line a step, to standard output, with times in UTC."""
+    last = (
+        structlog.processors.JSONRenderer()
+        if in_json
+        else structlog.processors.KeyValueRenderer()
+    )
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stdout),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.EventRenamer("step"),
+            _in_order,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    return log
+
+
+def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Begin every line with the same words."""
+    first = {name: event.pop(name) for name in ("time", "level", "step")}
+    return {**first, **event}

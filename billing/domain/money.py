@@ -1,0 +1,25 @@
+"""Money as people read it: exact decimals out of integer micro-units."""
+
+from billing.domain.rating import MICRO
+
+_PLACES = 6
+_USUAL_PLACES = 2
+# Currencies that have no smaller unit.
+_WHOLE = frozenset(
+    {
+        *("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga"),
+        *("pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"),
+    }
+)
+
+
+def format_micro(amount_micro: int, currency: str) -> str:
+    """Spell an amount exactly, with the currency's usual places or as many as needed.
+
+    The digits never round: 12_340_001 micro-dollars are `12.340001`.
+    """
+    whole, rest = divmod(abs(amount_micro), MICRO)
+    least = 0 if currency in _WHOLE else _USUAL_PLACES
+    digits = f"{rest:0{_PLACES}d}".rstrip("0").ljust(least, "0")
+    sign = "-" if amount_micro < 0 else ""
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"

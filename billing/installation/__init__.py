@@ -1,0 +1,1 @@
+"""Setting up: the first settings file, and the examination of what it names."""

@@ -1,0 +1,84 @@
+"""The whole examination: settings, keys, both APIs, every customer, ledger, clock."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from billing.app import make_meter, make_source
+from billing.archive import ledger_url, make_clock
+from billing.errors import BillingError, SettingsFault
+from billing.ledger import migration
+from billing.ledger.database import open_ledger
+from billing.pipeline.examination import (
+    Check,
+    examine_customers,
+    examine_meter,
+    examine_source,
+    failed,
+)
+from billing.ports import Clock
+from billing.settings import AccountSettings, Settings, read_settings
+
+SETTINGS = "settings"
+
+
+def examine(settings_file: Path) -> list[Check]:
+    """Look at everything that the settings name; a fault does not end the rest."""
+    try:
+        settings = read_settings(settings_file)
+    except SettingsFault as fault:
+        return [failed(SETTINGS, fault, "mend the file, or write it with `init`")]
+    folder = settings_file.parent
+    checks = [
+        Check(SETTINGS, True, f"{settings_file} is understood"),
+        _ledger(settings, folder),
+    ]
+    with closing(make_clock(settings)) as clock:
+        try:
+            clock.now()
+        except SettingsFault as fault:
+            remedy = "start the sandbox, or take [sandbox] clock_url out of the file"
+            return [*checks, failed("clock", fault, remedy)]
+        for account in settings.accounts:
+            checks += _account(account, folder, clock)
+        return [*checks, *_stripe(settings, folder, clock)]
+
+
+def _ledger(settings: Settings, folder: Path) -> Check:
+    remedy = "run `pamela-billing db upgrade`"
+    try:
+        ledger = open_ledger(ledger_url(settings, folder))
+    except SettingsFault as fault:
+        return failed("ledger", fault, "mend [ledger] url in the settings")
+    try:
+        migration.refuse_other_schema(ledger)
+    except BillingError as fault:
+        return failed("ledger", fault, remedy)
+    finally:
+        ledger.close()
+    return Check("ledger", True, f"at schema {migration.head()}")
+
+
+def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[Check]:
+    name = account.name
+    try:
+        source = make_source(account, folder, clock.sleep)
+    except SettingsFault as fault:
+        yield failed(f"account {name}", fault, f"give the account {name} its key")
+        return
+    with closing(source):
+        yield from examine_source(name, source.server_time, clock)
+
+
+def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
+    try:
+        meter, livemode = make_meter(settings, folder, clock.sleep)
+    except SettingsFault as fault:
+        yield failed("Stripe", fault, "give [stripe] api_key a secret key")
+        return
+    with closing(meter):
+        checks = list(examine_meter(meter, livemode=livemode))
+        yield from checks
+        if checks[0].passed:
+            customers = {c.name: c.stripe_customer for c in settings.customers}
+            yield from examine_customers(meter, customers)

@@ -1,0 +1,136 @@
+"""The first settings file: one for real keys, with examples, or one for a sandbox."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from billing.archive import upgrade_ledger
+from billing.domain.period import BillingPeriod
+from billing.errors import BadInput
+from billing.installation.sandbox_facts import SandboxFacts, read_facts
+
+REAL = """\
+# The settings of pamela-billing. `pamela-billing doctor` checks all of them.
+# Secrets never stand here: they are named, as env:NAME or file:PATH (beside this file).
+
+[ledger]
+url = "sqlite:///billing.db"           # or postgresql+psycopg://USER@HOST/DATABASE
+
+[stripe]
+api_key = "env:STRIPE_API_KEY"         # sk_live_..., sk_test_..., or a restricted key
+meter = "stripe_minutes"               # the meter's event name
+# events_per_second = 900              # default: 900 with a live key, 20 in test mode
+
+[billing]
+first_period = "{period}"               # the first month that is billed from here
+
+[[accounts]]                           # one for each Pamela API key
+name = "main"
+api_key = "env:PAMELA_API_KEY"
+customer = "acme"                      # whose the calls are, unless metadata says so
+# customer_metadata_key = "customer"   # the key of a call's metadata that names it
+
+[[customers]]                          # everybody who is billed
+name = "acme"
+stripe_customer = "cus_replaceme"
+
+[[prices]]                             # a price never changes: add a later one
+from = 2020-01-01
+per_minute = "0.10"
+currency = "usd"
+"""
+SANDBOX = """\
+# Settings for the sandbox at {url}; its clock gives the time.
+
+[ledger]
+url = "sqlite:///billing.db"
+
+[stripe]
+api_key = "file:secrets/stripe"
+meter = "{meter}"
+base_url = "{url}"
+events_per_second = 900                # the sandbox takes as many as live mode,
+reads_per_second = 90                  # and reads beside them
+
+[billing]
+first_period = "{period}"
+
+[sandbox]
+clock_url = "{url}/_sandbox/clock"
+"""
+
+
+def write_settings(file: Path, present: BillingPeriod, *, force: bool) -> None:
+    """Write settings to be filled in; raises BadInput when there are some."""
+    _write(file, REAL.format(period=present), force=force)
+
+
+def write_sandbox_settings(file: Path, url: str, *, force: bool) -> SandboxFacts:
+    """Write settings for a running sandbox, and its keys beside them.
+
+    Raises BadInput when there are settings already, or no sandbox.
+    """
+    _refuse_existing(file, force=force)
+    facts = read_facts(url)
+    secrets = {"stripe": facts.stripe_key}
+    secrets |= {f"pamela-{account.name}": account.api_key for account in facts.accounts}
+    _write_secrets(file.parent / "secrets", secrets)
+    _write(file, _sandbox_text(facts), force=force)
+    return facts
+
+
+def make_ledger(file: Path) -> str:
+    """Make the ledger that the settings name; returns its schema's version."""
+    return upgrade_ledger(file)
+
+
+def _sandbox_text(facts: SandboxFacts) -> str:
+    period = BillingPeriod.of(facts.now).previous
+    text = SANDBOX.format(url=facts.url, meter=facts.meter, period=period)
+    for account in facts.accounts:
+        secret = f"file:secrets/pamela-{account.name}"
+        text += "\n[[accounts]]\n" + _lines(
+            name=account.name,
+            api_key=secret,
+            base_url=facts.url,
+            customer=account.customer,
+            customer_metadata_key=account.customer_metadata_key,
+        )
+    for customer in facts.customers:
+        text += "\n[[customers]]\n" + _lines(
+            name=customer.plain_name, stripe_customer=customer.id
+        )
+    return text
+
+
+def _lines(**values: str | None) -> str:
+    # What comes from a sandbox was checked to be plain words; see sandbox_facts.
+    return "".join(f'{key} = "{text}"\n' for key, text in values.items() if text)
+
+
+def _refuse_existing(file: Path, *, force: bool) -> None:
+    if file.exists() and not force:
+        raise BadInput(f"{file} is there already; --force overwrites it")
+
+
+def _write(file: Path, text: str, *, force: bool) -> None:
+    _refuse_existing(file, force=force)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise BadInput(f"{file} cannot be written: {fault.strerror}") from fault
+
+
+def _write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, secret in secrets.items():
+            path = folder / name
+            path.unlink(missing_ok=True)
+            # Nobody else may read it, not even for the moment before a chmod.
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"{secret}\n")
+    except OSError as fault:
+        raise BadInput(f"{folder} cannot be written: {fault.strerror}") from fault

@@ -1,0 +1,1 @@
+"""Commands over real HTTP, and the reports that they print."""

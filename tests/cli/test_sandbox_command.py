@@ -1,0 +1,102 @@
+"""The sandbox as a process: it tells where it is, keeps its state, and stops."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from billing.app import opened_app
+from tests.cli.desk import command_line, run_alone, type_in
+
+
+class SandboxProcess:
+    """A running `pamela-billing sandbox`."""
+
+    def __init__(self, folder: Path, *args: str) -> None:
+        self.process = subprocess.Popen(
+            command_line("sandbox", "--port", "0", "--json", *args),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.told: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.url = self.told["url"]
+
+    def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop; return its exit code."""
+        self.process.send_signal(sign)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return self.process.wait(30)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_it_keeps_its_state_however_it_is_stopped(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    first = SandboxProcess(tmp_path, "--empty", "--state", "world.json")
+    with httpx2.Client(trust_env=False) as client:
+        client.post(f"{first.url}/_sandbox/customers", json={"name": "acme"})
+        assert first.stop(sign) == 0
+        second = SandboxProcess(tmp_path, "--state", "world.json")
+        told = client.get(f"{second.url}/_sandbox").json()
+    assert [customer["name"] for customer in told["customers"]] == ["acme"]
+    assert second.stop() == 0
+
+
+def test_init_and_run_work_against_it(tmp_path: Path) -> None:
+    sandbox = SandboxProcess(tmp_path, "--empty")
+    account = sandbox.told["accounts"][0]["api_key"]
+    with httpx2.Client(trust_env=False) as client:
+        refused = type_in(tmp_path, "init", "--sandbox", sandbox.url)
+        assert refused.exit_code == 2
+        assert "has no customers yet" in refused.stderr
+        client.post(f"{sandbox.url}/_sandbox/customers", json={"name": "acme"})
+        now = client.get(f"{sandbox.url}/_sandbox/clock").json()["now"]
+        call = {
+            "started_at": now,
+            "duration_seconds": 0,
+            "metadata": {"customer": "acme"},
+        }
+        answer = client.post(
+            f"{sandbox.url}/_sandbox/calls",
+            json=[call],
+            headers={"Authorization": f"Bearer {account}"},
+        )
+        assert answer.json()["added"] == 1
+    made = type_in(tmp_path, "init", "--sandbox", sandbox.url)
+    assert made.exit_code == 0, made.stderr
+    with opened_app(tmp_path / "billing.toml", actor="tests") as app:
+        assert app.stripe_customers.keys() == {"acme"}
+    assert type_in(tmp_path, "run").exit_code == 0
+    status = json.loads(type_in(tmp_path, "status", "--json").stdout)
+    assert status["rows"]["pending"] == 1
+    assert sandbox.stop() == 0
+
+
+def test_a_person_is_told_how_to_use_it(tmp_path: Path) -> None:
+    line = command_line("sandbox", "--port", "0", "--empty")
+    process = subprocess.Popen(
+        line, cwd=tmp_path, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert process.stdout
+    text = "".join(process.stdout.readline() for _ in range(8))
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    assert process.wait(30) == 0
+    for words in ("pamela-billing init --sandbox http", "PamelaClient(", "Stripe key"):
+        assert words in text
+
+
+def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_text("[]")
+    line = ("sandbox", "--port", "0", "--state", "world.json")
+    found = run_alone(*line, folder=tmp_path)
+    assert found.returncode == 2
+    assert "world.json" in found.stderr
+    assert "Traceback" not in found.stderr

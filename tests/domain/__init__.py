@@ -1,0 +1,1 @@
+"""What billing means: the rules, case by case."""

@@ -1,0 +1,105 @@
+"""Staging: the rows of an hour become one event with just the difference."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.domain.staging import Destination, UnstagedRow, plan_events
+from tests.domain.telling import NOON
+
+HOUR = timedelta(hours=1)
+ONE, TWO, THREE = NOON, NOON + HOUR, NOON + 2 * HOUR
+LONG_AFTER = NOON + timedelta(days=2)
+ACME = Destination("acme", "cus_acme", "stripe_minutes", livemode=False)
+
+HOURS = st.sampled_from([ONE, TWO, THREE])
+ROWS = st.lists(
+    st.tuples(HOURS, st.integers(-1440, 1440), st.integers(-(10**9), 10**9)),
+    max_size=20,
+).map(lambda rows: [UnstagedRow(n, *row) for n, row in enumerate(rows, 1)])
+STAGED = st.dictionaries(HOURS, st.integers(0, 61))
+
+
+def row(number: int, hour: datetime, minutes: int) -> UnstagedRow:
+    return UnstagedRow(number, hour, minutes, minutes * 100_000)
+
+
+def test_an_event_carries_the_rows_of_its_hour() -> None:
+    rows = [row(1, TWO, 3), row(2, ONE, 1), row(3, TWO, 4), row(4, ONE, -1)]
+    plan = plan_events(rows, ACME, {}, LONG_AFTER)
+    first, second = plan.events
+    assert (first.event.hour, first.event.minutes, first.rows) == (ONE, 0, (2, 4))
+    assert (second.event.hour, second.event.minutes, second.rows) == (TWO, 7, (1, 3))
+    assert (first.amount_micro, second.amount_micro) == (0, 700_000)
+    assert plan.full_hours == ()
+
+
+def test_an_event_goes_to_the_customer_of_its_rows() -> None:
+    (planned,) = plan_events([row(1, ONE, 3)], ACME, {}, LONG_AFTER).events
+    event = planned.event
+    assert (event.customer, event.stripe_customer) == ("acme", "cus_acme")
+    assert (event.meter, event.livemode) == ("stripe_minutes", False)
+
+
+@pytest.mark.parametrize(("staged", "minute"), [(0, 0), (1, 1), (17, 17), (59, 59)])
+def test_late_minutes_of_an_hour_take_its_next_sequence(
+    staged: int, minute: int
+) -> None:
+    (planned,) = plan_events([row(9, ONE, 2)], ACME, {ONE: staged}, LONG_AFTER).events
+    assert planned.event.sequence == staged
+    assert planned.event.timestamp == ONE + timedelta(minutes=minute)
+    assert planned.event.minutes == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "at_once", "hours"),
+    [
+        (TWO, False, [ONE]),
+        (TWO - timedelta(microseconds=1), False, []),
+        (TWO + timedelta(minutes=30), False, [ONE]),
+        (THREE, False, [ONE, TWO]),
+        (ONE, True, [ONE, TWO]),
+    ],
+)
+def test_an_hour_waits_until_it_is_over_unless_asked(
+    now: datetime, at_once: bool, hours: list[datetime]
+) -> None:
+    rows = [row(1, ONE, 3), row(2, TWO, 4)]
+    plan = plan_events(rows, ACME, {}, now, at_once=at_once)
+    assert [planned.event.hour for planned in plan.events] == hours
+
+
+@pytest.mark.parametrize("staged", [60, 61])
+def test_a_full_hour_is_shown_and_not_sent(staged: int) -> None:
+    rows = [row(1, ONE, 3), row(2, TWO, 4)]
+    plan = plan_events(rows, ACME, {ONE: staged}, LONG_AFTER)
+    assert plan.full_hours == (ONE,)
+    assert [planned.rows for planned in plan.events] == [(2,)]
+
+
+def test_nothing_waiting_plans_nothing() -> None:
+    plan = plan_events([], ACME, {ONE: 3}, LONG_AFTER)
+    assert (plan.events, plan.full_hours) == ((), ())
+
+
+@given(ROWS, STAGED, st.sampled_from([ONE, TWO, THREE, LONG_AFTER]), st.booleans())
+def test_each_row_goes_into_one_event_or_waits(
+    rows: list[UnstagedRow], staged: dict[datetime, int], now: datetime, at_once: bool
+) -> None:
+    plan = plan_events(rows, ACME, staged, now, at_once=at_once)
+    carried = Counter(number for planned in plan.events for number in planned.rows)
+    waits = {
+        r.id
+        for r in rows
+        if staged.get(r.hour, 0) >= 60 or not (at_once or r.hour + HOUR <= now)
+    }
+    assert carried == Counter(r.id for r in rows if r.id not in waits)
+    by_id = {r.id: r for r in rows}
+    for planned in plan.events:
+        mine = [by_id[number] for number in planned.rows]
+        assert {r.hour for r in mine} == {planned.event.hour}
+        assert planned.event.minutes == sum(r.minutes for r in mine)
+        assert planned.amount_micro == sum(r.amount_micro for r in mine)

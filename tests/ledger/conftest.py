@@ -1,0 +1,81 @@
+"""Migrated ledgers: each engine is migrated once, and every test gets a copy."""
+
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.migration import upgrade
+from tests.postgres import PostgresServer
+
+COPIES = count(1)
+TEMPLATE = "migrated"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one SQLite file for the whole run."""
+    file = tmp_path_factory.mktemp("template") / "ledger.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """Migrate one PostgreSQL database for the whole run."""
+    upgrade(postgres_server.create_database(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Give the address of a migrated SQLite file."""
+    file = tmp_path / "ledger.db"
+    shutil.copy(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def migrated_postgres_url(
+    postgres_server: PostgresServer, postgres_template: str
+) -> Iterator[str]:
+    """Give the address of a migrated PostgreSQL database."""
+    name = f"ledger_{next(COPIES)}"
+    yield postgres_server.create_database(name, postgres_template)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """Give the address of a migrated database, once on each engine."""
+    fixture = "sqlite_url" if request.param == "sqlite" else "migrated_postgres_url"
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """Give a migrated ledger, once on each engine."""
+    yield from opened(ledger_url)
+
+
+@pytest.fixture
+def sqlite_ledger(sqlite_url: str) -> Iterator[Ledger]:
+    """Give a migrated ledger on SQLite."""
+    yield from opened(sqlite_url)
+
+
+@pytest.fixture
+def postgres_ledger(migrated_postgres_url: str) -> Iterator[Ledger]:
+    """Give a migrated ledger on PostgreSQL."""
+    yield from opened(migrated_postgres_url)
+
+
+def opened(url: str) -> Iterator[Ledger]:
+    """Open a ledger and close it at the end."""
+    ledger = open_ledger(url)
+    yield ledger
+    ledger.close()

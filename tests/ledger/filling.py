@@ -1,0 +1,111 @@
+"""A ledger with at least two rows in every table whose rows are only ever added."""
+
+from sqlalchemy import Connection, inspect
+
+from billing.domain.metering import Answer, Verdict
+from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.ledger import findings, outbox, quarantine
+from billing.ledger.database import Ledger
+from billing.ledger.findings import Reconciliation
+from billing.ledger.outbox import Outgoing
+from billing.ledger.quarantine import SetAside
+from billing.ledger.registry import register as register_more
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    HOUR,
+    MARCH,
+    NOON,
+    PRICE,
+    close_period,
+    reading,
+    record,
+    register,
+    stage,
+    start_pull,
+    unsynced,
+)
+
+# What moves in rows that are otherwise kept as they are: states, answers, ends.
+MOVING: dict[str, set[str]] = {
+    "price": set(),
+    "call": set(),
+    "b2b_usage": {"meter_event_id"},
+    "meter_event": {
+        *("state", "reason", "evidence"),
+        *("tries", "first_unknown_at", "last_sent_at"),
+    },
+    "meter_attempt": {
+        *("answered_at", "verdict", "http_status", "request_id", "detail"),
+    },
+    "quarantine": {"released_at"},
+    "reconciliation_run": set(),
+    "reconciliation_reading": set(),
+    "reconciliation_break": set(),
+    "period_close": set(),
+    "audit_event": set(),
+    "pull": {
+        *("finished_at", "state", "error", "pages", "fetched", "billed"),
+        *("not_billable", "quarantined", "reasons", "source_call_count"),
+        *("source_minutes", "ledger_minutes"),
+    },
+}
+
+
+def fill(ledger: Ledger) -> None:
+    """Fill every table, two rows or more in each."""
+    register(ledger)
+    later = type(PRICE)(MARCH.next.start, PRICE.per_minute)
+    with ledger.writing() as connection:
+        register_more(connection, ACTOR, customers=[], accounts=[], prices=[later])
+    record(ledger, *(reading(f"call_{n}", started_at=NOON + n * HOUR) for n in (1, 2)))
+    assert stage(ledger) == 2
+    answer = Answer(Verdict.COUNTED, 200, "req_1")
+    for event in unsynced(ledger):
+        with ledger.writing() as connection:
+            attempt = attempt_of(connection, event)
+            outbox.record_answer(connection, event, attempt, answer, ACTOR.at)
+    record(ledger, reading("call_3"))
+    assert stage(ledger) == 1
+    with ledger.writing() as connection:
+        attempt_of(connection, unsynced(ledger)[0])
+    record(ledger, reading("call_4"))
+    set_aside_and_reconcile(ledger)
+    for period in (MARCH.previous, MARCH.previous.previous):
+        close_period(ledger, period)
+
+
+def attempt_of(connection: Connection, event: Outgoing) -> int:
+    """Write down an attempt that nothing is known of yet."""
+    return outbox.record_attempt(
+        connection, event, owner="me", idempotency_key="key", now=ACTOR.at
+    )
+
+
+def set_aside_and_reconcile(ledger: Ledger) -> None:
+    """Set two records aside and keep two reconciliations with a break each."""
+    lost = Break(Cause.NOT_COUNTED, -2, -200_000, hour=NOON)
+    finding = CustomerFinding("acme", "cus_acme", 4, 4, 2, settled=True, breaks=(lost,))
+    found = Reconciliation(MARCH, ACTOR.at, (finding,), (), quarantined=2)
+    items = [SetAside("main", f"bad_{n}", "no_id", "-", "0" * 64) for n in (1, 2)]
+    with ledger.writing() as connection:
+        number = start_pull(connection)
+        quarantine.set_aside(
+            connection, items, period=MARCH, pull_id=number, now=ACTOR.at
+        )
+        findings.save(connection, found, ACTOR)
+        findings.save(connection, found, ACTOR)
+
+
+def keys_of(ledger: Ledger, table: str) -> list[tuple[str, ...]]:
+    """List the unique keys of a table, the primary one first."""
+    with ledger.reading() as connection:
+        inspector = inspect(connection)
+        primary = inspector.get_pk_constraint(table)["constrained_columns"]
+        unique = inspector.get_unique_constraints(table)
+    return [tuple(primary), *(tuple(one["column_names"]) for one in unique)]
+
+
+def columns_of(ledger: Ledger, table: str) -> list[str]:
+    """List the columns of a table."""
+    with ledger.reading() as connection:
+        return [column["name"] for column in inspect(connection).get_columns(table)]

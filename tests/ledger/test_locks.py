@@ -1,0 +1,145 @@
+"""Locks: one process on a file, one daemon for each subject, and none for the dead."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from billing.errors import AnotherProcess, LedgerFault
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.locks import sole_process, try_lock
+
+ROOT = Path(__file__).parents[2]
+HOLDER = """
+import sys
+from billing.ledger.database import open_ledger
+from billing.ledger.locks import sole_process, try_lock
+
+url, subject = sys.argv[1:]
+ledger = open_ledger(url)
+with sole_process(ledger), try_lock(ledger, subject) as held:
+    print(held, flush=True)
+    sys.stdin.read()
+"""
+PATIENCE = 30
+
+
+@contextmanager
+def another_process(url: str, subject: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a process that holds the ledger and a subject until its input ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, url, subject],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "True\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_process_is_refused_the_file(
+    sqlite_url: str, sqlite_ledger: Ledger
+) -> None:
+    with (
+        another_process(sqlite_url, "acme"),
+        pytest.raises(AnotherProcess, match=r"another pamela-billing process .*\.lock"),
+        sole_process(sqlite_ledger),
+    ):
+        raise AssertionError("two processes hold one file")
+
+
+def test_a_killed_process_holds_no_file(sqlite_url: str, sqlite_ledger: Ledger) -> None:
+    with another_process(sqlite_url, "acme") as process:
+        process.kill()
+        process.wait(PATIENCE)
+        with sole_process(sqlite_ledger), try_lock(sqlite_ledger, "acme") as held:
+            assert held
+
+
+def test_a_second_run_in_one_process_is_refused_too(sqlite_ledger: Ledger) -> None:
+    with (
+        sole_process(sqlite_ledger),
+        pytest.raises(AnotherProcess),
+        sole_process(sqlite_ledger),
+    ):
+        raise AssertionError("two runs hold one file")
+    with sole_process(sqlite_ledger):
+        pass
+
+
+def test_on_postgresql_processes_share_the_ledger(
+    migrated_postgres_url: str, postgres_ledger: Ledger
+) -> None:
+    with another_process(migrated_postgres_url, "acme"), sole_process(postgres_ledger):
+        with try_lock(postgres_ledger, "acme") as held:
+            assert not held
+        with try_lock(postgres_ledger, "globex") as held:
+            assert held
+
+
+def test_the_server_frees_what_a_killed_process_held(
+    migrated_postgres_url: str, postgres_ledger: Ledger
+) -> None:
+    with another_process(migrated_postgres_url, "acme") as process:
+        process.kill()
+        process.wait(PATIENCE)
+        with waits_for(postgres_ledger, "acme") as held:
+            assert held
+
+
+@contextmanager
+def waits_for(ledger: Ledger, subject: str) -> Iterator[bool]:
+    """Try until the server has noticed that the holder is gone."""
+    for _ in range(1_000):
+        with try_lock(ledger, subject) as held:
+            if held:
+                yield held
+                return
+    yield False
+
+
+def test_a_subject_is_held_by_one_at_a_time(postgres_ledger: Ledger) -> None:
+    with try_lock(postgres_ledger, "acme") as first:
+        with try_lock(postgres_ledger, "acme") as second:
+            assert (first, second) == (True, False)
+        with try_lock(postgres_ledger, "acme") as third:
+            assert not third
+    with try_lock(postgres_ledger, "acme") as fourth:
+        assert fourth
+
+
+def test_a_subject_is_let_go_when_the_work_fails(postgres_ledger: Ledger) -> None:
+    def fail() -> None:
+        with try_lock(postgres_ledger, "acme"):
+            raise KeyError("work failed")
+
+    with pytest.raises(KeyError):
+        fail()
+    with try_lock(postgres_ledger, "acme") as held:
+        assert held
+
+
+def test_the_holder_of_a_lock_leaves_no_transaction_open(
+    postgres_ledger: Ledger,
+) -> None:
+    idle = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND state = 'idle in transaction'"
+    )
+    with try_lock(postgres_ledger, "acme"), postgres_ledger.reading() as connection:
+        assert connection.exec_driver_sql(idle).scalar_one() == 0
+
+
+def test_a_server_that_is_gone_is_said_clearly(tmp_path: Path) -> None:
+    gone = open_ledger(f"postgresql://billing@/none?host={tmp_path}")
+    with pytest.raises(LedgerFault), try_lock(gone, "acme"):
+        raise AssertionError("a lock without a server")
+    gone.close()

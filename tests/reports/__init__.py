@@ -1,0 +1,1 @@
+"""Reports: queries in, documents out."""

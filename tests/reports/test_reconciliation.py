@@ -1,0 +1,70 @@
+"""A reconciliation says what it comes to, and waiting is told from breaks."""
+
+from typing import Any
+
+import pytest
+
+from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.ledger.findings import AccountFinding, Reconciliation
+from billing.reports.reconciliation import (
+    is_only_unsettled,
+    reconciliation_document,
+    reconciliation_lines,
+    reconciliation_sentences,
+)
+from tests.ledger.bookkeeping import MARCH, NOON
+
+WHOLE = AccountFinding("main", 10, 10, complete=True)
+HALF = AccountFinding("main", None, 10, complete=False)
+OFF = AccountFinding("main", 12, 10, complete=True)
+
+
+def found(
+    *causes: Cause, account: AccountFinding = WHOLE, quarantined: int = 0
+) -> Reconciliation:
+    """Reconcile one customer; each cause is a break of one minute."""
+    breaks = tuple(Break(cause, -1, -100_000, ("call_1",), NOON) for cause in causes)
+    stripe = 10 - len(breaks)
+    settled = Cause.NOT_SETTLED not in causes
+    customer = CustomerFinding("acme", "cus_1", 10, 10, stripe, settled, breaks)
+    return Reconciliation(MARCH, NOON, (customer,), (account,), quarantined)
+
+
+@pytest.mark.parametrize(
+    ("reconciliation", "waits", "sentence"),
+    [
+        (found(), False, "The three books agree, minute by minute."),
+        (found(Cause.NOT_SETTLED), True, "Not settled yet"),
+        (found(Cause.NOT_SETTLED, Cause.REJECTED), False, "difference: -2 minutes"),
+        (found(Cause.IN_FLIGHT), False, "difference: -1 minutes"),
+        (found(Cause.NOT_SETTLED, account=HALF), False, "was not read whole"),
+        (found(Cause.NOT_SETTLED, account=OFF), False, "its own total is 12"),
+        (found(Cause.NOT_SETTLED, quarantined=2), False, "2 calls are in quarantine"),
+    ],
+)
+def test_the_verdict(
+    reconciliation: Reconciliation, waits: bool, sentence: str
+) -> None:
+    assert is_only_unsettled(reconciliation) == waits
+    assert sentence in " ".join(reconciliation_sentences(reconciliation))
+
+
+def test_the_document_keeps_every_break_with_its_exact_amount() -> None:
+    document = reconciliation_document(found(Cause.REJECTED), "usd")
+    assert document["difference_minutes"] == -1
+    customers: Any = document["customers"]
+    assert customers[0]["breaks"] == [
+        {
+            "cause": "rejected",
+            "minutes": -1,
+            "amount": "-0.10",
+            "calls": ["call_1"],
+            "hour": "2026-03-10T12:00:00Z",
+        }
+    ]
+
+
+def test_the_table_adds_the_breaks_of_a_cause_up_and_ends_with_a_total() -> None:
+    lines = reconciliation_lines(found(Cause.REJECTED, Cause.REJECTED))
+    assert lines[0][-1] == "rejected -2"
+    assert lines[-1][:6] == ["total", "", "10", "10", "8", "-2"]

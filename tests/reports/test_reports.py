@@ -1,0 +1,207 @@
+"""Reports add up, keep corrections apart, and follow each row to the meter."""
+
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+from sqlalchemy import text
+
+from billing.domain.metering import Answer, FailReason, Verdict
+from billing.errors import BadInput
+from billing.ledger import outbox
+from billing.ledger.database import Ledger
+from billing.ledger.usage_totals import Key
+from billing.reports.overview import count_attempts
+from billing.reports.soundness import read_faults
+from billing.reports.standing import read_standing, standing_document
+from billing.reports.statement import read_statement
+from billing.reports.usage import read_usage
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    APRIL,
+    HOUR,
+    MARCH,
+    NOON,
+    reading,
+    record,
+    rows,
+    stage,
+    unsynced,
+)
+
+DAY = timedelta(days=1)
+
+
+def fill(ledger: Ledger) -> None:
+    """Bill 2 + 1 minutes to acme on two days, 1 to globex; correct the first by +3."""
+    record(
+        ledger,
+        reading("call_1", seconds=61),
+        reading("call_2", seconds=0, started_at=NOON + DAY),
+    )
+    record(ledger, reading("call_3", seconds=1, customer="globex", account="other"))
+    record(ledger, reading("call_1", seconds=300))
+
+
+@pytest.mark.parametrize(
+    ("key", "lines"),
+    [
+        ("customer", {"acme": (2, 3, 3, "0.60"), "globex": (1, 1, 0, "0.10")}),
+        ("account", {"main": (2, 3, 3, "0.60"), "other": (1, 1, 0, "0.10")}),
+        (
+            "day",
+            {"2026-03-10": (2, 3, 3, "0.60"), "2026-03-11": (1, 1, 0, "0.10")},
+        ),
+    ],
+)
+def test_usage_adds_up_by_every_key(
+    ledger: Ledger, key: Key, lines: dict[str, tuple[object, ...]]
+) -> None:
+    fill(ledger)
+    report = read_usage(ledger, MARCH, key)
+    fields = ("calls", "minutes", "adjusted_minutes", "billed_amount")
+    found = {
+        name: tuple(report.line(total)[field] for field in fields)
+        for name, total in report.totals.items()
+    }
+    assert found == lines
+    assert report.total.billed_minutes == 7
+    assert report.document()["total"] == report.line(report.total)
+    _, table = report.table()
+    assert table[-1][0] == "total"
+    assert [line[-1] for line in table] == [line[-1] for line in lines.values()] + [
+        "0.70"
+    ]
+
+
+def test_a_month_without_calls_is_an_empty_report(ledger: Ledger) -> None:
+    report = read_usage(ledger, APRIL, "customer")
+    assert report.document()["rows"] == []
+    assert report.total.billed_amount_micro == 0
+
+
+def test_a_statement_keeps_corrections_apart_from_days(ledger: Ledger) -> None:
+    fill(ledger)
+    document = read_statement(ledger, MARCH, "acme").document()
+    assert document["days"] == [
+        {"day": "2026-03-10", "calls": 1, "minutes": 2, "amount": "0.20"},
+        {"day": "2026-03-11", "calls": 1, "minutes": 1, "amount": "0.10"},
+    ]
+    assert document["usage"] == {"calls": 2, "minutes": 3, "amount": "0.30"}
+    assert document["adjusted"] == {"minutes": 3, "amount": "0.30"}
+    assert document["total"] == {"minutes": 6, "amount": "0.60"}
+    assert document["adjustments"] == [
+        {
+            "call": "call_1",
+            "account": "main",
+            "hour": "2026-03-10T12:00:00Z",
+            "posted_at": "2026-03-12T12:00:00Z",
+            "minutes": 3,
+            "amount": "0.30",
+        }
+    ]
+
+
+def test_a_correction_downwards_is_a_negative_amount(ledger: Ledger) -> None:
+    record(ledger, reading("call_1", seconds=300))
+    record(ledger, reading("call_1", seconds=61))
+    _, table = read_statement(ledger, MARCH, "acme").table()
+    assert table == [
+        ["usage", "2026-03-10", "", "1", "5", "0.50"],
+        ["adjustment", "2026-03-10", "call_1", "", "-3", "-0.30"],
+        ["total", "", "", "1", "2", "0.20"],
+    ]
+
+
+def test_a_statement_of_nobody_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(BadInput, match="no customer nobody; the ledger knows acme"):
+        read_statement(ledger, MARCH, "nobody")
+
+
+def state_of(ledger: Ledger) -> tuple[dict[str, int], dict[str, int], object]:
+    [month] = read_standing(ledger, [MARCH])
+    document = standing_document([month], ACTOR.at)
+    listed = document["periods"]
+    assert isinstance(listed, list)
+    entry = listed[0]
+    assert document["rows"] == entry["rows"]
+    return entry["rows"], entry["failed_reasons"], entry["oldest_pending"]
+
+
+def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
+    record(ledger, reading("call_1"), reading("call_2", started_at=NOON + HOUR))
+    unstaged = {"pending": 2, "synced": 0, "failed": 0}
+    assert state_of(ledger) == (unstaged, {}, "2026-03-10T12:00:00Z")
+    assert stage(ledger) == 2
+    assert state_of(ledger)[0] == unstaged
+    first, second = unsynced(ledger)
+    with ledger.writing() as connection:
+        attempt = outbox.record_attempt(
+            connection, first, owner="tests", idempotency_key="a", now=ACTOR.at
+        )
+        answer = Answer(Verdict.COUNTED, 200, "req_1")
+        outbox.record_answer(connection, first, attempt, answer, ACTOR.at)
+    synced = {"pending": 1, "synced": 1, "failed": 0}
+    assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")
+    with ledger.writing() as connection:
+        outbox.move_to_failed(connection, second.id, FailReason.REJECTED)
+    failed = {"pending": 0, "synced": 1, "failed": 1}
+    assert state_of(ledger) == (failed, {"rejected": 1}, None)
+    assert count_attempts(ledger) == {"counted": 1}
+
+
+def test_a_ledger_as_the_pipeline_leaves_it_is_sound(ledger: Ledger) -> None:
+    fill(ledger)
+    stage(ledger)
+    record(ledger, reading("call_2", seconds=0, started_at=None))
+    assert set(read_faults(ledger)) == {"schema", "file", "events", "calls", "amounts"}
+    assert not any(read_faults(ledger).values())
+
+
+@pytest.mark.parametrize(
+    ("damage", "check", "words"),
+    [
+        (
+            "UPDATE b2b_usage SET billed_minutes = 9 WHERE call_id = 'call_2'",
+            {"events", "calls", "amounts"},
+            "reports 1 minutes, its rows hold 9",
+        ),
+        (
+            "UPDATE b2b_usage SET amount_micro = 1 WHERE call_id = 'call_2'",
+            {"events", "amounts"},
+            "1 minutes cost 100000 micro-units, rows hold 1",
+        ),
+        (
+            "DELETE FROM b2b_usage WHERE call_id = 'call_3'",
+            {"calls"},
+            "call call_3 of other is 1 minutes, its rows hold 0",
+        ),
+    ],
+)
+def test_damage_that_goes_round_the_triggers_is_found(
+    ledger: Ledger, damage: str, check: set[str], words: str
+) -> None:
+    fill(ledger)
+    stage(ledger)
+    disarm(ledger)
+    with ledger.writing() as connection:
+        connection.execute(text(damage))
+    faults = read_faults(ledger)
+    assert {name for name, found in faults.items() if found} == check
+    assert words in "; ".join(chain(*faults.values()))
+
+
+def disarm(ledger: Ledger) -> None:
+    """Switch off the triggers that guard usage rows."""
+    if ledger.on_sqlite:
+        guards = rows(
+            ledger,
+            "SELECT name FROM sqlite_master "
+            "WHERE type = 'trigger' AND tbl_name = 'b2b_usage'",
+        )
+        statements = [f"DROP TRIGGER {name}" for (name,) in guards]
+    else:
+        statements = ["ALTER TABLE b2b_usage DISABLE TRIGGER USER"]
+    with ledger.writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement))

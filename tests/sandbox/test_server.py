@@ -1,0 +1,125 @@
+"""The server: both APIs behind one port, and a state that outlives the process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+import stripe
+
+from billing.sandbox.seeds import empty, realistic
+from billing.sandbox.server import listen, running, url_of
+from billing.sandbox.state_file import kept_in, load_state, save_state
+from billing.sandbox.world import METER, STRIPE_KEY, RateLimits, Sandbox, new_sandbox
+from tests.sandbox.pamela_world import NOW, connected, empty_world
+
+SERVE = """
+import sys
+from pathlib import Path
+from billing.sandbox.seeds import empty
+from billing.sandbox.server import listen, serve, url_of
+from billing.sandbox.world import new_sandbox
+from tests.sandbox.pamela_world import NOW
+
+seeded = empty(0, NOW)
+listener = listen()
+print(url_of(listener), flush=True)
+sandbox = new_sandbox(seeded.pamela, seeded.customers, NOW)
+serve(sandbox, listener, state_file=Path(sys.argv[1]))
+"""
+
+
+def test_stripe_knows_the_meter_and_the_customers() -> None:
+    seeded = realistic(1, NOW, calls=50)
+    with running(new_sandbox(seeded.pamela, seeded.customers, NOW)) as url:
+        client = stripe.StripeClient(STRIPE_KEY, base_addresses={"api": url})
+        (meter,) = client.v1.billing.meters.list({"status": "active"}).data
+        assert (meter.event_name, meter.default_aggregation.formula) == (METER, "sum")
+        assert not meter.livemode
+        customers = client.v1.customers.list({"limit": 100}).data
+        assert {one.id for one in customers} == {one.id for one in seeded.customers}
+
+
+@pytest.mark.parametrize(
+    ("rate_limits", "refused"), [("live", False), ("test", True), ("off", False)]
+)
+def test_stripe_can_be_as_slow_as_it_is_in_test_mode(
+    rate_limits: RateLimits, refused: bool
+) -> None:
+    seeded = empty(0, NOW)
+    sandbox = new_sandbox(seeded.pamela, seeded.customers, NOW, rate_limits=rate_limits)
+    with running(sandbox) as url, httpx2.Client(base_url=url) as http:
+        key = {"Authorization": f"Bearer {STRIPE_KEY}"}
+        answers = {
+            http.get("/v1/customers", headers=key).status_code for _ in range(60)
+        }
+    assert (429 in answers) == refused
+
+
+def test_a_port_in_use_is_refused() -> None:
+    with listen() as listener:
+        listener.listen()
+        port = int(url_of(listener).rsplit(":", 1)[1])
+        with pytest.raises(OSError, match="in use"):
+            listen(port)
+
+
+def test_the_state_is_saved_whole_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.json"
+    assert load_state(path) is None
+    with empty_world() as world:
+        world.add(connected("c", NOW - timedelta(hours=1)))
+        world.advance(hours=5)
+        save_state(world.sandbox, path)
+        saved = load_state(path)
+        assert saved is not None
+        loaded = Sandbox.from_state(saved)
+        assert loaded.clock.now() - world.sandbox.clock.now() < timedelta(minutes=1)
+        assert loaded.truth()["pamela"] == world.sandbox.truth()["pamela"]
+        assert loaded.stripe.to_state() == world.sandbox.stripe.to_state()
+    assert os.listdir(tmp_path) == ["sandbox.json"], "nothing is left beside it"
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"version": 99}'])
+def test_another_file_is_not_taken_for_a_state(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "sandbox.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"\w"):
+        Sandbox.from_state(load_state(path) or {})
+
+
+def test_the_state_is_saved_while_things_happen(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.json"
+    with empty_world() as world, kept_in(world.sandbox, path, every=0.01):
+        world.add(connected("c", NOW))
+        deadline = time.monotonic() + 10
+        while not (path.exists() and b'\\"c\\"' in path.read_bytes()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_saves_first(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    path = tmp_path / "sandbox.json"
+    command = [sys.executable, "-c", SERVE, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        transport = httpx2.HTTPTransport(retries=5)
+        with httpx2.Client(base_url=url, transport=transport) as http:
+            assert http.get("/_sandbox", timeout=20).status_code == 200
+            http.post("/_sandbox/customers", json={"id": "cus_kept"})
+            asked = time.monotonic()
+            process.send_signal(ending)
+            process.wait(timeout=10)
+        assert time.monotonic() - asked < 5
+    saved = load_state(path)
+    assert saved is not None
+    assert [one.id for one in Sandbox.from_state(saved).customers()] == ["cus_kept"]
