@@ -7,6 +7,7 @@ from billing.sandbox.pamela_accounts import Account
 from billing.sandbox.pamela_calls import Document, micros, read_json
 from billing.sandbox.pamela_listeners import Listener
 from billing.sandbox.pamela_state import PamelaState
+from billing.sandbox.pamela_tool_calls import read_reply
 from billing.sandbox.postman import deliver, new_client
 from billing.sandbox.world import Sandbox
 
@@ -24,6 +25,10 @@ async def call_tool(sandbox: Sandbox, account: Account, wanted: Document) -> Doc
         raise ControlError("call_id and tool_name are texts")
     if not isinstance(arguments, dict):
         raise ControlError("arguments is an object")
+    try:
+        json.dumps(arguments, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ControlError(f"arguments is no plain JSON: {error}") from error
     listener = _listener(sandbox, account, call_id)
     tool = listener.tool(name)
     if tool is None:
@@ -56,7 +61,6 @@ def _listener(sandbox: Sandbox, account: Account, call_id: str) -> Listener:
 
 def _read(text: str) -> object:
     try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
+        return read_reply(text)
+    except ValueError:
         return text
-    return value

@@ -1,14 +1,16 @@
 """Tool calls: which tools a call has, what it asks of them, and what they answer."""
 
-import json
 from collections.abc import Mapping
+
+import orjson
 
 from billing.sandbox.pamela_accounts import Account
 from billing.sandbox.pamela_calls import Document
-from billing.sandbox.pamela_deliveries import Reply
+from billing.sandbox.pamela_deliveries import Reply, canonical
 from billing.sandbox.pamela_errors import invalid
 
 USUAL_TIMEOUT_MS = 30_000
+LONGEST_TIMEOUT_MS = 300_000
 DEEPEST = 8  # levels of a schema for which arguments are made up
 OF_TYPE: Document = {"boolean": True, "array": [], "null": None}
 
@@ -23,6 +25,7 @@ def tools_of(account: Account, request: Document) -> list[Document]:
             raise invalid("A tool is an object with a name.", field="tools")
         if not isinstance(tool.get("input_schema"), dict | None):
             raise invalid("A tool's input_schema is an object.", field="tools")
+        _check_arguments(tool)
         tools.setdefault(tool["name"], tool)
     for tool in account.tools.values():
         if tool["active"]:
@@ -33,7 +36,8 @@ def tools_of(account: Account, request: Document) -> list[Document]:
 def timeout_ms(tool: Document) -> int:
     """Return how long a tool may take."""
     given = tool.get("timeout_ms")
-    return given if type(given) is int and given > 0 else USUAL_TIMEOUT_MS
+    known = type(given) is int and 0 < given <= LONGEST_TIMEOUT_MS
+    return given if known and isinstance(given, int) else USUAL_TIMEOUT_MS
 
 
 def made_up(schema: object, depth: int = 0) -> object:
@@ -63,18 +67,35 @@ def arguments_for(tool: Document) -> Document:
     return _made_up_object(schema, 0) if isinstance(schema, Mapping) else {}
 
 
+def read_reply(text: str) -> object:
+    """Read a reply's JSON; ValueError for what cannot be written again, either."""
+    value: object = orjson.loads(text)
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
 def judged(reply: Reply) -> tuple[Reply, object]:
     """Return a tool's reply, an error if it holds no result, and the result."""
     if reply.error is not None:
         return reply, None
     try:
-        answer = json.loads(reply.body)
-    except (ValueError, RecursionError):
+        answer = read_reply(reply.body)
+    except ValueError:
         answer = None
     if not isinstance(answer, dict) or "result" not in answer:
         text = "the reply is no JSON object with a result"
         return Reply(reply.status, reply.body, text), None
     return reply, answer["result"]
+
+
+def _check_arguments(tool: Document) -> None:
+    try:
+        canonical(arguments_for(tool))
+    except RecursionError as error:
+        raise invalid("A tool's input_schema is too deep.", field="tools") from error
 
 
 def _made_up_object(schema: Mapping[object, object], depth: int) -> Document:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
+import orjson
+
 from billing.sandbox.pamela_accounts import Account
 from billing.sandbox.pamela_calls import (
     Call,
@@ -217,7 +219,7 @@ class Webhooks:
 
 
 def _with_result(call: Call, tool: str, result: object) -> Call:
-    text = json.dumps(result)
+    text = orjson.dumps(result).decode()
     said = []
     for at, body in call.stages:
         shown = read_json(body)

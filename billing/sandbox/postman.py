@@ -55,7 +55,9 @@ async def post(client: httpx2.AsyncClient, delivery: Delivery) -> Reply:
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return Reply(None, error=f"{type(error).__name__}: {error}")
     refused = None if response.is_success else f"HTTP {response.status_code}"
-    return Reply(response.status_code, response.text, refused)
+    # JSON is UTF-8, whatever the header says.
+    body = response.content.decode(errors="replace")
+    return Reply(response.status_code, body, refused)
 
 
 def new_client() -> httpx2.AsyncClient:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ SCHEMA: Json = {
     "properties": {"order_id": {"type": "string"}, "note": {"type": "string"}},
     "required": ["order_id"],
 }
+DEEP = b'{"result":' + b"[" * 900 + b"]" * 900 + b"}"
 TOOL: Json = {"name": "look_up", "description": "Look up.", "input_schema": SCHEMA}
 
 
@@ -116,7 +118,7 @@ def test_a_tool_can_be_called_by_hand(world: World, user: Hook) -> None:
     assert user.events()[0]["arguments"] == {"order_id": "ñ-1"}
     world.api("POST", f"/calls/{call_id}/hangup")
     heard = world.get(f"/calls/{call_id}")["transcript"]
-    assert heard.endswith('Tool look_up: {"state": "sent"}')
+    assert heard.endswith('Tool look_up: {"state":"sent"}')
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,8 @@ def test_a_tool_can_be_called_by_hand(world: World, user: Hook) -> None:
         (500, b"oops", "HTTP 500"),
         (302, b"", "HTTP 302"),
         (200, b'{"results":1}', "the reply is no JSON object with a result"),
+        (200, b'{"result":NaN}', "the reply is no JSON object with a result"),
+        (200, DEEP, "the reply is no JSON object with a result"),
         (200, b"[]", "the reply is no JSON object with a result"),
         (200, b"\xff", "the reply is no JSON object with a result"),
     ],
@@ -187,6 +191,16 @@ def test_a_tool_call_that_makes_no_sense_is_refused(
     assert answer.status_code == status
     assert answer.json()["error"]
     assert user.seen == []
+
+
+def test_arguments_are_plain_json(world: World, user: Hook) -> None:
+    call_id = in_progress(world, user)
+    arguments = {"a": float("nan")}
+    order = json.dumps(
+        {"call_id": call_id, "tool_name": "look_up", "arguments": arguments}
+    )
+    assert world.control("POST", "/tool_calls", content=order).status_code == 400
+    assert deliveries(world) == []
 
 
 def test_only_a_call_in_progress_asks(world: World, user: Hook) -> None:

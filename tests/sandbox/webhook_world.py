@@ -14,6 +14,12 @@ from tests.sandbox.pamela_world import Json, World
 WAITS_SECONDS = 10.0
 
 
+class Server(ThreadingHTTPServer):
+    """The usual backlog of five drops connections when many calls report at once."""
+
+    request_queue_size = 128
+
+
 class Hook:
     """A loopback server that takes webhooks; answers come in turn, then 200."""
 
@@ -35,7 +41,7 @@ class Hook:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
 
     def events(self) -> list[Json]:
