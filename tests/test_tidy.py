@@ -62,7 +62,7 @@ BROKEN = [
     ("library homes", "billing/domain/period.py", "import pydantic\n"),
     ("library homes", "billing/pipeline/pull.py", "from sqlalchemy import select\n"),
     ("library homes", "billing/pipeline/sync.py", "import stripe\n"),
-    ("library homes", "client/pamela/_http.py", "import tenacity\n"),
+    ("library homes", "client/pamela/_http.py", "import stripe\n"),
     ("field names", "billing/ledger/utils.py", OPENING),
     ("field names", "billing/services/meter.py", OPENING),
     ("field names", "tests/test_helpers.py", OPENING),

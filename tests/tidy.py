@@ -43,7 +43,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"app", "pipeline", "reports", "domain", "errors"},
     "__main__": {"cli"},
 }
-HOME_OF = {"sqlalchemy": "ledger", "stripe": "gateways", "tenacity": "gateways"}
+HOMES_OF = {
+    "sqlalchemy": {"ledger"},
+    "stripe": {"gateways"},
+    "tenacity": {"gateways", "pamela"},
+}
 TIMELESS = {"domain", "ledger", "pipeline", "reports"}
 CLOCKS = re.compile(
     r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?|func\.now)$"
@@ -206,9 +210,9 @@ def library_homes(source: Source) -> Iterator[str]:
     if not source.is_product:
         return
     for line, (library, *_) in imports_of(source):
-        home = HOME_OF.get(library, source.part)
-        if home != source.part:
-            yield f"{line}: {library} is imported only in billing/{home}"
+        homes = HOMES_OF.get(library, {source.part})
+        if source.part not in homes:
+            yield f"{line}: {library} is imported only in {' and '.join(sorted(homes))}"
         elif source.part == "domain" and library not in DOMAIN_LIBRARIES:
             yield f"{line}: the domain uses the standard library only, not {library}"
 

@@ -139,7 +139,7 @@ def connect_usage(
 ) -> PamelaUsage:
     """Return an account's source; raises SettingsFault for a key or URL of no use."""
     try:
-        client = PamelaClient(api_key, base_url)
+        client = PamelaClient(api_key, base_url, retries=None)
     except PamelaError as fault:
         raise SettingsFault(f"accounts.{account}", fault.message) from None
     return PamelaUsage(account, client, sleep=sleep)

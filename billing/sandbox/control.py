@@ -9,6 +9,8 @@
 | DELETE /_sandbox/calls/{id} | | makes a call disappear |
 | POST /_sandbox/customers | `{"id"?: text, "name"?: text}` | adds a Stripe customer |
 | PUT /_sandbox/subscription | as the partner API shows it | changes it |
+| GET /_sandbox/deliveries | | webhooks, and what came of them |
+| POST /_sandbox/tool_calls | `{"call_id", "tool_name", "arguments"}` | asks now |
 | GET /_sandbox/faults | | faults in force, and how often each kind has struck |
 | PUT /_sandbox/faults | list of faults | puts these in force and lifts all others |
 | GET /_sandbox/truth | | what was really counted, and every request seen |
@@ -19,8 +21,11 @@ API's own field names, and whatever is given is served back, however broken; mis
 fields follow from the others or are null; `take_calls` says what the extra key
 `_sandbox` of a call can script. A fault is `{"kind", "endpoint", "probability",
 "count", "starts_at", "ends_at" or "seconds", "detail"}`; only the kind is needed. `GET
-/_sandbox/truth?requests=no` leaves the requests out. Times are ISO 8601 with an
-offset. Bad input is answered with 400 and `{"error": text}`, and changes nothing.
+/_sandbox/truth?requests=no` leaves the requests out; `GET
+/_sandbox/deliveries?call_id=…` shows one call's. A tool call is signed, sent and
+answered at once, with `{"status", "body", "error", "delivery_id"}`. Times are ISO
+8601 with an offset. Bad input is answered with 400 and `{"error": text}`, and changes
+nothing.
 """
 
 import json
@@ -31,6 +36,7 @@ from fastapi import APIRouter, Request, Response
 
 from billing.sandbox.control_calls import ControlError, needed_moment, take_calls
 from billing.sandbox.control_faults import fault_json, read_faults
+from billing.sandbox.control_webhooks import call_tool, show_deliveries
 from billing.sandbox.pamela_accounts import Account, Subscription
 from billing.sandbox.pamela_asking import bearer
 from billing.sandbox.pamela_calls import Document, written
@@ -38,6 +44,8 @@ from billing.sandbox.pamela_errors import Refusal, json_response
 from billing.sandbox.request_log import RequestLog
 from billing.sandbox.stripe_errors import StripeError
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox
+
+Act = Callable[["Order"], Document | Awaitable[Document]]
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,16 @@ def _set_subscription(order: Order) -> Document:
     return subscription.to_json()
 
 
+def _show_deliveries(order: Order) -> Document:
+    call_id = order.request.query_params.get("call_id")
+    return show_deliveries(order.sandbox.pamela, call_id)
+
+
+async def _call_tool(order: Order) -> Document:
+    wanted = order.document("call_id", "tool_name", "arguments")
+    return await call_tool(order.sandbox, order.account(), wanted)
+
+
 def _show_faults(order: Order) -> Document:
     faults = order.sandbox.faults
     # A key of JSON is a plain text, not a member of an enumeration.
@@ -180,7 +198,7 @@ def _log(log: RequestLog) -> Document:
     return {"seen": log.seen, "latest": log.to_json()}
 
 
-TABLE: tuple[tuple[str, str, Callable[[Order], Document]], ...] = (
+TABLE: tuple[tuple[str, str, Act], ...] = (
     ("GET", "/_sandbox", _show_base),
     ("GET", "/_sandbox/clock", _show_clock),
     ("PUT", "/_sandbox/clock", _move_clock),
@@ -188,6 +206,8 @@ TABLE: tuple[tuple[str, str, Callable[[Order], Document]], ...] = (
     ("DELETE", "/_sandbox/calls/{name}", _remove_call),
     ("POST", "/_sandbox/customers", _add_customer),
     ("PUT", "/_sandbox/subscription", _set_subscription),
+    ("GET", "/_sandbox/deliveries", _show_deliveries),
+    ("POST", "/_sandbox/tool_calls", _call_tool),
     ("GET", "/_sandbox/faults", _show_faults),
     ("PUT", "/_sandbox/faults", _set_faults),
     ("GET", "/_sandbox/truth", _show_truth),
@@ -202,13 +222,12 @@ def control_router(sandbox: Sandbox) -> APIRouter:
     return router
 
 
-def _route(
-    sandbox: Sandbox, act: Callable[[Order], Document]
-) -> Callable[[Request], Awaitable[Response]]:
+def _route(sandbox: Sandbox, act: Act) -> Callable[[Request], Awaitable[Response]]:
     async def route(request: Request) -> Response:
         order = Order(sandbox, request, await request.body())
         try:
-            return json_response(act(order))
+            done = act(order)
+            return json_response(await done if isinstance(done, Awaitable) else done)
         except ControlError as error:
             return json_response({"error": str(error)}, error.status)
 

@@ -18,7 +18,9 @@ from billing.sandbox.pamela_calls import (
     written,
 )
 from billing.sandbox.pamela_errors import Code, Refusal, invalid
+from billing.sandbox.pamela_listeners import Listener
 from billing.sandbox.pamela_state import PamelaState
+from billing.sandbox.pamela_tool_calls import tools_of
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 COUNTRIES = frozenset({"US", "GB", "CA"})
@@ -42,6 +44,7 @@ def create_call(
 ) -> Document:
     """Dial: the call rings, is answered and ends as the clock moves on."""
     _check_call(request)
+    tools = tools_of(account, request)
     chance = state.chance()
     longest = request.get("max_duration_seconds")
     seconds = chance.randint(1, longest if isinstance(longest, int) else USUAL_SECONDS)
@@ -61,7 +64,9 @@ def create_call(
         "metadata": request.get("metadata") or {},
     }
     call = call_that_ends(document)
-    state.put_calls(account, [call], now)
+    with state.lock:
+        state.put_calls(account, [call], now)
+        _follow(state, account, call.id, request, tools=tools)
     shown = read_json(state.visible_call(account, call.id, now)[1])
     return _reply(shown, now, "Call created.") | {
         "to": request["to"],
@@ -83,13 +88,31 @@ def end_call(
         if shown["status"] in TERMINAL:
             message = f"The call is already {shown['status']}."
             raise invalid(message, state.terminal_conflict, call_id=call_id)
-        ended = _ended(shown, now, hangup=hangup)
+        heard = call.final().get("transcript")
+        ended = _ended(shown, now, heard, hangup=hangup)
         end = (micros(now), write_json(ended))
         state.put_calls(account, [replace(call, stages=(end,))], now)
     return _reply(ended, now, "Call ended." if hangup else "Call cancelled.")
 
 
-def _ended(shown: Document, now: datetime, *, hangup: bool) -> Document:
+def _follow(
+    state: PamelaState,
+    account: Account,
+    call_id: str,
+    request: Document,
+    *,
+    tools: list[Document],
+) -> None:
+    webhooks = request.get("webhooks")
+    if not isinstance(webhooks, dict) or not webhooks:
+        return
+    told, asked = webhooks.get("webhook_url"), webhooks.get("tool_webhook_url")
+    state.webhooks.follow(
+        Listener(account, call_id, told or None, asked or None, tools)
+    )
+
+
+def _ended(shown: Document, now: datetime, heard: object, *, hangup: bool) -> Document:
     started = read_moment(shown.get("started_at"))
     ended = shown | {"status": "cancelled", "ended_at": written(now)}
     if started is None:
@@ -98,6 +121,7 @@ def _ended(shown: Document, now: datetime, *, hangup: bool) -> Document:
     spoken: Document = {
         "duration_seconds": seconds,
         "billed_minutes": billed_minutes(seconds),
+        "transcript": heard,
     }
     return ended | spoken | ({"status": "completed"} if hangup else {})
 
@@ -146,3 +170,8 @@ def _check_options(request: Document) -> None:
     for name, kind in (("metadata", dict), ("webhooks", dict), ("tools", list)):
         if not isinstance(request.get(name), kind | None):
             raise invalid(f"{name} is not of the right type.", field=name)
+    webhooks = request.get("webhooks") or {}
+    if isinstance(webhooks, dict) and not all(
+        isinstance(url, str | None) for url in webhooks.values()
+    ):
+        raise invalid("webhooks names URLs.", field="webhooks")

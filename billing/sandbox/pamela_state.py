@@ -9,7 +9,9 @@ from typing import Any
 from billing.sandbox.pamela_accounts import Account, ApiKey, digest_of
 from billing.sandbox.pamela_book import ListQuery, Page
 from billing.sandbox.pamela_calls import Call, Document, micros, written
+from billing.sandbox.pamela_deliveries import Delivery, Reply
 from billing.sandbox.pamela_errors import Code, Refusal, too_many_requests
+from billing.sandbox.pamela_webhooks import Webhooks
 
 Hook = Callable[[], object]
 
@@ -33,6 +35,7 @@ class PamelaState:
         self.requests_per_second = requests_per_second
         self.lock = threading.RLock()
         self.accounts: list[Account] = []
+        self.webhooks = Webhooks(self.lock)
         self.changes = 0
         self.issued = 0
         self._known_keys: dict[str, Account] = {}
@@ -158,6 +161,12 @@ class PamelaState:
         with self.lock:
             self._after_lists = list(hooks)
 
+    def settle_delivery(self, delivery: Delivery, reply: Reply, now: datetime) -> None:
+        """Note what came of an attempt to deliver a webhook."""
+        with self.lock:
+            self.webhooks.settle(delivery, reply, micros(now))
+            self.changes += 1
+
     def to_state(self) -> Document:
         """Return everything remembered as plain JSON values."""
         with self.lock:
@@ -167,6 +176,7 @@ class PamelaState:
                 "terminal_conflict": self.terminal_conflict,
                 "requests_per_second": self.requests_per_second,
                 "accounts": [account.to_state() for account in self.accounts],
+                "webhooks": self.webhooks.to_state(),
             }
 
     @classmethod
@@ -180,4 +190,5 @@ class PamelaState:
         state.issued = saved["issued"]
         for account in saved["accounts"]:
             state.add_account(Account.from_state(account, micros(now)), now)
+        state.webhooks.restore(saved.get("webhooks", {}), state.accounts)
         return state

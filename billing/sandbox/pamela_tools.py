@@ -6,9 +6,7 @@ from billing.sandbox.pamela_accounts import Account
 from billing.sandbox.pamela_calls import Document, written
 from billing.sandbox.pamela_errors import Refusal, invalid
 from billing.sandbox.pamela_state import PamelaState
-
-USUAL_TIMEOUT_MS = 30_000
-LONGEST_TIMEOUT_MS = 300_000
+from billing.sandbox.pamela_tool_calls import LONGEST_TIMEOUT_MS, USUAL_TIMEOUT_MS
 
 
 def register_tool(

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from billing.sandbox.control import control_router
 from billing.sandbox.misbehaving import Cuttable
 from billing.sandbox.pamela_api import pamela_router
+from billing.sandbox.postman import delivering
 from billing.sandbox.state_file import kept_in
 from billing.sandbox.stripe_api import stripe_router
 from billing.sandbox.world import Sandbox
@@ -61,7 +62,7 @@ def serve(
     """
     server = _server(sandbox)
     keeping = nullcontext() if state_file is None else kept_in(sandbox, state_file)
-    with _stopped_by_signals(server), keeping, listener:
+    with _stopped_by_signals(server), keeping, listener, delivering(sandbox):
         server.run([listener])
 
 
@@ -74,7 +75,8 @@ def running(sandbox: Sandbox, port: int = 0) -> Iterator[str]:
     thread.start()
     try:
         _wait_until_started(server, thread)
-        yield url_of(listener)
+        with delivering(sandbox):
+            yield url_of(listener)
     finally:
         server.should_exit = True
         thread.join()

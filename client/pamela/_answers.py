@@ -1,11 +1,10 @@
 """What came back: a value of the promised shape, or the error it stands for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from pamela._decoding import decode_json
-from pamela._endpoints import Request
+from pamela._requests import Answer, Request
 from pamela.exceptions import (
     AuthenticationError,
     CallError,
@@ -30,15 +29,6 @@ BY_STATUS: Mapping[int, type[PamelaError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, headers by lower-case name, and the decompressed body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 def read_answer(request: Request[T], answer: Answer) -> T:
     """Return what the endpoint promises, or raise what the answer says."""
     if answer.status >= 400:
@@ -48,7 +38,7 @@ def read_answer(request: Request[T], answer: Answer) -> T:
             raise RedirectRefused(f"the server redirects to {_location(answer)}")
         if not 200 <= answer.status < 300:
             raise InvalidResponse(f"status {answer.status} is no answer")
-        return request.shape(decode_json(answer.body))
+        return request.read(answer)
     except InvalidResponse as error:
         error.status_code = answer.status
         error.headers = dict(answer.headers)
@@ -57,20 +47,26 @@ def read_answer(request: Request[T], answer: Answer) -> T:
 
 def read_error(path: str, answer: Answer) -> PamelaError:
     """Build the error an answer of 400 or more stands for, whatever its body."""
-    other = CallError if path.startswith("/calls") else PamelaError
-    error_class = BY_STATUS.get(answer.status, other)
     try:
         body = decode_json(answer.body)
     except InvalidResponse:
         body = None
+    return build_error(path, answer.status, answer.headers, body)
+
+
+def build_error(
+    path: str, status: int, headers: Mapping[str, str], body: JSONValue
+) -> PamelaError:
+    """Build the error a status and a decoded body stand for."""
+    other = CallError if path.startswith("/calls") else PamelaError
     layers = list(_layers(body))
-    message = _message(layers) or f"Request failed with status {answer.status}"
-    return error_class(
+    message = _message(layers) or f"Request failed with status {status}"
+    return BY_STATUS.get(status, other)(
         message[:MAX_MESSAGE],
         _code(layers),
         _details(layers),
-        answer.status,
-        headers=answer.headers,
+        status,
+        headers=headers,
     )
 
 

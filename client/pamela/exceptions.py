@@ -9,15 +9,15 @@ PamelaError
 ├── PamelaConnectionError       no answer: refused, reset, TLS
 │   ├── PamelaTimeoutError      too slow, in one step or altogether
 │   └── IncompleteResponse      cut off in the middle (an InvalidResponse too)
-└── InvalidResponse             an answer that cannot be read
-    ├── ResponseTooLarge        over the limit, before or after decompression
-    └── RedirectRefused         a 3xx; none is followed
+├── InvalidResponse             an answer that cannot be read
+│   ├── ResponseTooLarge        over the limit, before or after decompression
+│   └── RedirectRefused         a 3xx; none is followed
+└── ListMoved                   calls came and went faster than pages were read
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from pamela.types import JSONObject
 
@@ -84,7 +84,10 @@ class CallError(PamelaError):
 
 
 class PamelaConnectionError(PamelaError):
-    """No answer arrived; whether the server acted is unknown."""
+    """No answer arrived; whether the server acted is unknown, unless it is `unsent`."""
+
+    unsent: bool = False
+    """Whether it is certain that the server never saw the request."""
 
 
 class PamelaTimeoutError(PamelaConnectionError):
@@ -103,12 +106,19 @@ class ResponseTooLarge(InvalidResponse):
     """The answer is larger than the client agreed to read."""
 
 
+class ListMoved(PamelaError):
+    """The list of calls changed too much while it was read; start again."""
+
+
 class RedirectRefused(InvalidResponse):
     """The server points elsewhere; the key goes nowhere but to `base_url`."""
 
 
 def read_date(header: str | None) -> datetime | None:
     """Read an HTTP date as aware UTC; None when there is none or it is nonsense."""
+    # Imported here because it is slow to load and seldom needed.
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
     try:
         moment = parsedate_to_datetime(header or "")
         if moment.tzinfo is None:

@@ -1,5 +1,6 @@
 """What the API answers: any field may be absent, as the server sends them."""
 
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypedDict
 
 JSONPrimitive: TypeAlias = str | int | float | bool | None
@@ -110,9 +111,9 @@ class ToolWebhookParsed(TypedDict, total=False):
     arguments: JSONObject
     call_id: str
     correlation_id: str
-    call_session_id: str
-    partner_id: str
-    project_id: str
+    call_session_id: str | None
+    partner_id: str | None
+    project_id: str | None
 
 
 class WebhookDelivery(TypedDict, total=False):
@@ -127,3 +128,37 @@ class WebhookDelivery(TypedDict, total=False):
     delivered_at: str | None
     created_at: str
     error: str | None
+
+
+class ApiKey(TypedDict, total=False):
+    """What is known of an API key; never the key itself."""
+
+    id: str
+    key_prefix: str
+    project_id: str | None
+    active: bool
+    created_at: str
+    revoked_at: str | None
+    success: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """An API key at its making: `key` is shown this once, and in no repr."""
+
+    key: str = field(repr=False)
+    facts: ApiKey
+
+
+class SubscriptionResponse(TypedDict, total=False):
+    """The state of a subscription, in Stripe's words; `read_access` interprets it."""
+
+    subscription_status: str | None
+    grace_period_ends_at: str | None
+
+
+class SubscriptionSession(TypedDict, total=False):
+    """Where the customer goes on: a page at Stripe."""
+
+    url: str
+    id: str

@@ -85,6 +85,32 @@ def test_what_is_counted_is_counted_in_whole_numbers(name: str) -> None:
         PamelaClient(KEY, **{name: 1.5})  # type: ignore[arg-type] # the fault is the case
 
 
+def test_a_client_for_a_test_host_can_be_made_but_sends_no_key_in_clear() -> None:
+    sent: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        return httpx2.Response(200, json={})
+
+    transport = httpx2.MockTransport(answer)
+    client = PamelaClient(KEY, "http://test", transport=transport)
+    with client, pytest.raises(ValidationError, match="https"):
+        client.get_call("call_1")
+    assert sent == []
+
+
+@pytest.mark.parametrize("user_token", ["", "a b", 7, "a\r\nX: y"])
+def test_a_user_token_that_no_header_can_carry_is_refused(user_token: Any) -> None:
+    with pytest.raises(ValidationError, match="user_token"):
+        PamelaClient(KEY, user_token=user_token)
+
+
+@pytest.mark.parametrize("retries", [True, 3, "none", {"attempts": 2}])
+def test_retries_are_a_policy_or_none(retries: Any) -> None:
+    with pytest.raises(ValidationError, match="retries"):
+        PamelaClient(KEY, retries=retries)
+
+
 def test_the_key_can_be_read_but_never_shows() -> None:
     with Pamela(KEY) as client:
         assert client.api_key == KEY

@@ -30,7 +30,7 @@ NESTED = {"code": 7003, "message": "no such call", "details": {"id": "c1"}}
 
 def client_of(*args: Any, **kwargs: Any) -> PamelaClient:
     transport = httpx2.MockTransport(lambda request: httpx2.Response(*args, **kwargs))
-    return PamelaClient("pk_live_1", transport=transport)
+    return PamelaClient("pk_live_1", transport=transport, retries=None)
 
 
 def error_of(*args: Any, path: str = "calls", **kwargs: Any) -> PamelaError:
@@ -274,7 +274,7 @@ def test_no_error_of_the_transport_leaks(
         raise fault("broken")
 
     transport = httpx2.MockTransport(fail)
-    client = PamelaClient("pk_live_1", transport=transport)
+    client = PamelaClient("pk_live_1", transport=transport, retries=None)
     with client, pytest.raises(PamelaError) as caught:
         client.get_call("c1")
     assert type(caught.value) is expected
@@ -291,6 +291,8 @@ class Drip(httpx2.SyncByteStream):
 
 def test_a_handed_in_transport_cannot_outstay_the_total_time() -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Drip()))
-    client = PamelaClient("pk_live_1", transport=transport, total_timeout=0.02)
+    client = PamelaClient(
+        "pk_live_1", transport=transport, total_timeout=0.02, retries=None
+    )
     with client, pytest.raises(PamelaTimeoutError):
         client.get_call("c1")

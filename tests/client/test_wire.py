@@ -61,7 +61,7 @@ def served(
     """Give a scripted server and a client of it."""
     with (
         ScriptedServer(script) as server,
-        PamelaClient("pk_live_1", server.url, **limits) as client,
+        PamelaClient("pk_live_1", server.url, retries=None, **limits) as client,
     ):
         yield server, client
 

@@ -1,9 +1,11 @@
 """Tools, keys and subscription: the parts of Pamela beside its calls."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
+from billing.sandbox.pamela_calls import written
 from tests.sandbox.pamela_world import NOW, Json, World, connected, empty_world
 
 TOOL: Json = {"name": "look_up", "description": "Look up.", "input_schema": {}}
@@ -97,6 +99,73 @@ def test_a_partner_is_told_what_is_wrong(
 def test_an_api_key_opens_nothing_of_the_partner(world: World) -> None:
     assert world.api("GET", "/partner/subscription").status_code == 401
     assert world.api("GET", "/calls", headers=world.user).status_code == 401
+
+
+def subscribe(world: World, status: str | None, grace: datetime | None = None) -> None:
+    order = {
+        "subscription_status": status,
+        "grace_period_ends_at": None if grace is None else written(grace),
+    }
+    assert world.control("PUT", "/subscription", json=order).json() == order
+
+
+def access(world: World) -> int:
+    """Return the status of a request, or the code under which it is refused."""
+    response = world.api("GET", "/calls")
+    if response.status_code == 403:
+        return int(response.json()["detail"]["error_code"])
+    return response.status_code
+
+
+def test_who_is_past_due_has_access_until_the_grace_ends(world: World) -> None:
+    grace = NOW + timedelta(days=7)
+    subscribe(world, "past_due", grace)
+    shown = world.api("GET", "/partner/subscription", headers=world.user).json()
+    assert shown["subscription_status"] == "past_due"
+    assert shown["grace_period_ends_at"] == written(grace)
+    for moment, found in [
+        (NOW, 200),
+        (grace - timedelta(microseconds=1), 200),
+        (grace, 7008),
+        (grace + timedelta(days=30), 7008),
+        (NOW, 200),
+    ]:
+        world.sandbox.clock.set(moment)
+        assert access(world) == found, moment
+    world.sandbox.clock.set(grace)
+    subscribe(world, "active")
+    assert access(world) == 200, "a payment opens the account again"
+
+
+def test_a_lapse_refuses_new_calls_and_lets_those_under_way_end(world: World) -> None:
+    subscribe(world, "past_due", NOW + timedelta(seconds=1))
+    order = {"to": "+15550101", "task": "Confirm."}
+    made = world.api("POST", "/calls", json=order)
+    assert made.status_code == 200
+    world.advance(hours=1)
+    refused = world.api("POST", "/calls", json=order)
+    assert refused.status_code == 403
+    assert refused.json()["detail"]["error_code"] == 7008
+    subscribe(world, "active")
+    call = world.get(f"/calls/{made.json()['id']}")
+    assert call["status"] == "completed"
+    assert world.get("/usage")["billed_minutes"] == call["billed_minutes"]
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("active", 200),
+        ("trialing", 200),
+        ("past_due", 7008),
+        *((status, 1005) for status in ("canceled", "unpaid", "paused", None)),
+    ],
+)
+def test_access_follows_the_subscription(
+    world: World, status: str | None, found: int
+) -> None:
+    subscribe(world, status)
+    assert access(world) == found
 
 
 @pytest.mark.parametrize("place", ["checkout", "portal"])

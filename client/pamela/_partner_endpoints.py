@@ -1,0 +1,146 @@
+"""The partner's endpoints, which ask for a user's token instead of an API key."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pamela import _arguments, _shapes
+from pamela._requests import Request, in_json, in_json_or_empty
+from pamela.access import Access, read_access
+from pamela.exceptions import InvalidResponse
+from pamela.types import (
+    ApiKey,
+    JSONValue,
+    NewApiKey,
+    SubscriptionResponse,
+    SubscriptionSession,
+)
+
+# Nobody documents which of these carries the key.
+KEY_NAMES = ("key", "api_key", "full_key", "secret")
+
+
+def create_api_key(
+    project_id: str | None = None,
+    key_prefix: str | None = None,
+    *,
+    user_token: str | None = None,
+    resend: bool = False,
+) -> Request[NewApiKey]:
+    """Make an API key, for one project if one is named; it is shown this once."""
+    body = {
+        "project_id": _arguments.filled("project_id", project_id),
+        "key_prefix": _arguments.filled("key_prefix", key_prefix),
+    }
+    return Request(
+        "POST",
+        "/partner/api-keys",
+        "",
+        in_json(_new_key),
+        _arguments.encode_given(body),
+        resend=resend,
+        by_user=True,
+        user_token=user_token,
+    )
+
+
+def list_api_keys(*, user_token: str | None = None) -> Request[list[ApiKey]]:
+    """List the user's API keys, without their secrets."""
+    read = in_json(_shapes.api_keys)
+    return Request(
+        "GET", "/partner/api-keys", "", read, by_user=True, user_token=user_token
+    )
+
+
+def revoke_api_key(
+    key_id: str, *, user_token: str | None = None, resend: bool = False
+) -> Request[ApiKey]:
+    """Make an API key invalid for good."""
+    segment = _arguments.segment("key_id", key_id)
+    return Request(
+        "POST",
+        f"/partner/api-keys/{segment}/revoke",
+        "",
+        in_json_or_empty(_shapes.api_key, {"id": key_id, "success": True}),
+        resend=resend,
+        by_user=True,
+        user_token=user_token,
+    )
+
+
+def get_subscription(*, user_token: str | None = None) -> Request[SubscriptionResponse]:
+    """Read the state of the subscription; `read_access` says what it allows."""
+    read = in_json(_shapes.subscription)
+    return Request(
+        "GET", "/partner/subscription", "", read, by_user=True, user_token=user_token
+    )
+
+
+def get_access(
+    at: datetime | None = None, *, user_token: str | None = None
+) -> Request[Access]:
+    """Read what the subscription allows at a moment, by default now."""
+
+    def access(answer: JSONValue) -> Access:
+        return read_access(_shapes.subscription(answer), at or datetime.now(UTC))
+
+    asked = get_subscription(user_token=user_token)
+    return Request(
+        asked.method,
+        asked.path,
+        "",
+        in_json(access),
+        by_user=True,
+        user_token=user_token,
+    )
+
+
+def open_checkout(
+    fields: Mapping[str, JSONValue] | None = None,
+    *,
+    user_token: str | None = None,
+    resend: bool = False,
+) -> Request[SubscriptionSession]:
+    """Open a Stripe checkout for the subscription; `fields` are sent as they are."""
+    return _open("checkout", fields, user_token=user_token, resend=resend)
+
+
+def open_portal(
+    fields: Mapping[str, JSONValue] | None = None,
+    *,
+    user_token: str | None = None,
+    resend: bool = False,
+) -> Request[SubscriptionSession]:
+    """Open Stripe's customer portal; `fields` are sent as they are."""
+    return _open("portal", fields, user_token=user_token, resend=resend)
+
+
+def _open(
+    what: str,
+    fields: Mapping[str, JSONValue] | None,
+    *,
+    user_token: str | None,
+    resend: bool,
+) -> Request[SubscriptionSession]:
+    given = None if fields is None else _arguments.json_object("fields", fields)
+    return Request(
+        "POST",
+        f"/partner/subscription/{what}",
+        "",
+        in_json(_shapes.session),
+        None if given is None else _arguments.encode_body(given),
+        resend=resend,
+        by_user=True,
+        user_token=user_token,
+    )
+
+
+def _new_key(answer: JSONValue) -> NewApiKey:
+    facts = dict(_shapes.an_object(answer))
+    nested = facts.get("api_key")
+    if isinstance(nested, dict):
+        facts = {**facts, **nested, "api_key": nested.get("api_key")}
+    found = [facts.pop(name, None) for name in KEY_NAMES]
+    key = next((value for value in found if isinstance(value, str) and value), None)
+    if key is None:
+        raise InvalidResponse("the key was made, but the answer does not show it")
+    return NewApiKey(key, _shapes.api_key(facts))

@@ -1,0 +1,134 @@
+"""Web apps that take signed webhooks, served by real servers."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import flask
+import uvicorn
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
+from werkzeug.serving import make_server
+
+from pamela import ToolRouter, create_tool_handler, parse_tool_webhook
+from pamela.types import JSONObject, ToolWebhookParsed
+
+SECRET = "whsec_test"
+SCHEMA: JSONObject = {
+    "type": "object",
+    "properties": {"order_id": {"type": "string"}},
+    "required": ["order_id"],
+}
+Answer = Callable[[dict[str, Any]], Any]
+
+
+def router() -> ToolRouter:
+    """Make a router with a sync and an async tool."""
+    tools = ToolRouter()
+
+    @tools.tool("look_up", "Looks an order up.", input_schema=SCHEMA)
+    def look_up(asked: ToolWebhookParsed) -> str:
+        return f"{asked['arguments']['order_id']} is on its way"
+
+    @tools.tool("cancel", "Cancels an order.", input_schema=SCHEMA)
+    async def cancel(asked: ToolWebhookParsed) -> dict[str, str]:
+        return {"cancelled": str(asked["arguments"]["order_id"])}
+
+    return tools
+
+
+def routes(seen: list[str]) -> dict[str, Any]:
+    """Return the endpoints of all apps, by path; they tell what reached them."""
+    handler = create_tool_handler([SECRET, "whsec_next"])
+
+    @handler
+    def sync(payload: dict[str, Any]) -> dict[str, Any]:
+        seen.append("sync")
+        return {"result": parse_tool_webhook(payload)["tool_name"]}
+
+    @handler
+    async def coroutine(payload: dict[str, Any]) -> dict[str, Any]:
+        seen.append("coroutine")
+        return {"result": parse_tool_webhook(payload)["tool_name"]}
+
+    return {"/sync": sync, "/coroutine": coroutine, "/router": handler(router())}
+
+
+def fastapi_app(seen: list[str]) -> FastAPI:
+    """Make a FastAPI app."""
+    app = FastAPI()
+    for path, endpoint in routes(seen).items():
+        app.post(path)(endpoint)
+    return app
+
+
+def starlette_app(seen: list[str]) -> Starlette:
+    """Make a Starlette app."""
+    found = routes(seen).items()
+    return Starlette(
+        routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in found]
+    )
+
+
+def flask_app(seen: list[str]) -> flask.Flask:
+    """Make a Flask app."""
+    app = flask.Flask("tools")
+    for path, endpoint in routes(seen).items():
+        app.post(path)(endpoint)
+
+    handler = create_tool_handler(SECRET)
+
+    @handler
+    async def awaited(payload: dict[str, Any]) -> dict[str, Any]:
+        return {"result": payload["tool_name"]}
+
+    async def by_hand() -> Any:
+        return await awaited(flask.request)
+
+    # As programs had to do it with the official SDK.
+    app.post("/by-hand")(lambda: drive(by_hand()))
+    return app
+
+
+def drive(coroutine: Any) -> Any:
+    """Run a coroutine that never really waits, as a framework would."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waits for something")
+
+
+@contextmanager
+def served_by_uvicorn(app: Any) -> Iterator[str]:
+    """Serve an ASGI app while the block runs; the value is its URL."""
+    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.005)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def served_by_werkzeug(app: flask.Flask) -> Iterator[str]:
+    """Serve a WSGI app while the block runs; the value is its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
