@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.benchmarks import footprint, hourly, pulling, syncing
+from tests.benchmarks import client, footprint, hourly, pulling, syncing
 from tests.benchmarks.places import Places, places
 from tests.benchmarks.results import Result, show
 from tests.benchmarks.world import Shape
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "memory": Benchmark(footprint.measure_memory),
     "pull": Benchmark(pulling.measure),
     "sync": Benchmark(syncing.measure),
+    "client": Benchmark(client.measure),
     "hourly": Benchmark(hourly.measure, times=10),
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this

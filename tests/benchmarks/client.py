@@ -1,43 +1,23 @@
-"""The client against the official SDK: one call, all calls, memory, and importing.
-
-`python -m tests.benchmarks.client [CALLS]` prints the rows; exit 1 for what is not met.
-"""
+"""The client against the official SDK: one call, all calls, memory, and importing."""
 
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from tests.benchmarks.places import Places
+from tests.benchmarks.results import Result
 
 HERE = Path(__file__).parent
-PACKAGES = ("thisispamela==1.2.0", "typing-extensions")
-CALLS = 100_000
 GETS = 2_000
 ROUNDS = 5
 JUDGED = 20  # milliseconds of a round trip
 MEGABYTE = 1_000_000
-
-
-class Row(NamedTuple):
-    """What was measured: `ratio` is required to be at least or at most so much."""
-
-    name: str
-    ours: str
-    baseline: str
-    ratio: float
-    at_least: float | None = None
-    at_most: float | None = None
-
-    @property
-    def met(self) -> bool:
-        """Whether the requirement, if there is one, is met."""
-        enough = self.at_least is None or self.ratio >= self.at_least
-        return enough and (self.at_most is None or self.ratio <= self.at_most)
 
 
 class Told(NamedTuple):
@@ -50,33 +30,7 @@ class Told(NamedTuple):
     bytes: int
 
 
-class SdkPlace(Protocol):
-    """Where the official SDK is installed."""
-
-    @property
-    def sdk_python(self) -> Path:
-        """The Python of its environment."""
-        ...
-
-
-class Folder:
-    """A folder whose environment has the official SDK, made when it is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @cached_property
-    def sdk_python(self) -> Path:
-        """The Python of the environment."""
-        python = self._folder / "sdk" / "bin" / "python"
-        make = ["uv", "venv", "-q", "-p", sys.executable, str(python.parents[1])]
-        install = ["uv", "pip", "install", "-q", "-p", str(python), *PACKAGES]
-        for command in (make, install):
-            subprocess.run(command, cwd=self._folder, check=True)
-        return python
-
-
-def measure(places: SdkPlace, calls: int) -> Iterator[Row]:
+def measure(places: Places, calls: int) -> Iterator[Result]:
     """Measure all; both SDKs ask the same server, in turns."""
     ours, official = Path(sys.executable), places.sdk_python
     yield from _importing(ours, official)
@@ -87,34 +41,34 @@ def measure(places: SdkPlace, calls: int) -> Iterator[Row]:
         yield from _memory(ours, url, calls)
 
 
-def _importing(ours: Path, official: Path) -> Iterator[Row]:
+def _importing(ours: Path, official: Path) -> Iterator[Result]:
     pairs = _in_turns(ours, official, "import", "http://127.0.0.1:9", 0)
     for name, what, due in (
         ("import pamela", "imported", 1.0),
         ("import pamela, and make a client", "made", None),
     ):
         mine, theirs = (median(getattr(t, what) for t in side) for side in pairs)
-        row = Row(name, f"{mine:.3f} s", f"{theirs:.3f} s", mine / theirs)
-        yield row._replace(at_most=due)
+        row = Result(name, f"{mine:.3f} s", f"{theirs:.3f} s", mine / theirs)
+        yield replace(row, at_most=due)
 
 
-def _getting(ours: Path, official: Path, url: str) -> Iterator[Row]:
+def _getting(ours: Path, official: Path, url: str) -> Iterator[Result]:
     pairs = _in_turns(ours, official, "get", f"{url}/0", GETS)
     mine, theirs = (GETS / median(t.seconds for t in side) for side in pairs)
     rates = f"{mine:,.0f}/s", f"{theirs:,.0f}/s"
-    yield Row("get_call, one after another", *rates, mine / theirs, at_least=1.3)
+    yield Result("get_call, one after another", *rates, mine / theirs, at_least=1.3)
 
 
 def _reading(
     ours: Path, official: Path, url: str, calls: int, delay: int
-) -> Iterator[Row]:
+) -> Iterator[Result]:
     rounds = 1 if delay else 3  # who waits for a network hardly varies
     pairs = _in_turns(ours, official, "read", url, calls, rounds=rounds)
     for side in pairs:
         assert all(told.read == calls for told in side), side
     mine, theirs = (median(t.seconds for t in side) for side in pairs)
     where = f"{delay} ms round trip" if delay else "bare loopback"
-    yield Row(
+    yield Result(
         f"all of {calls:,} calls, {where}",
         f"{mine:.2f} s",
         f"{theirs:.2f} s",
@@ -123,11 +77,11 @@ def _reading(
     )
 
 
-def _memory(ours: Path, url: str, calls: int) -> Iterator[Row]:
+def _memory(ours: Path, url: str, calls: int) -> Iterator[Result]:
     with _serving(calls // 10) as fewer:
         small = _run(ours, "read", f"{fewer}/0", calls // 10).bytes
     large = _run(ours, "read", f"{url}/0", calls).bytes
-    yield Row(
+    yield Result(
         f"memory, {calls:,} calls against {calls // 10:,}",
         f"{large / MEGABYTE:.1f} MB",
         f"{small / MEGABYTE:.1f} MB",
@@ -166,25 +120,3 @@ def _serving(calls: int) -> Iterator[str]:
         finally:
             server.stdin.close()
             server.wait(10)
-
-
-def main() -> int:
-    """Measure, and print the rows as they come."""
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else CALLS
-    met = True
-    with tempfile.TemporaryDirectory() as folder:
-        for row in measure(Folder(Path(folder)), calls):
-            due = f">= {row.at_least}" if row.at_least else ""
-            due = f"<= {row.at_most}" if row.at_most else due
-            verdict = ("met" if row.met else "NOT MET") if due else ""
-            print(
-                f"{row.name:45} {row.ours:>10} {row.baseline:>10}"
-                f" {row.ratio:6.2f} {due:7} {verdict}",
-                flush=True,
-            )
-            met = met and row.met
-    return 0 if met else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
