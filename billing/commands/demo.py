@@ -9,6 +9,7 @@ import click
 from billing.commands.options import json_option
 from billing.demo.world import STATE, WorldPlan, sandbox_process
 from billing.errors import BadInput
+from billing.sandbox.clock import early_in_month
 
 CALLS = 10_000
 
@@ -32,8 +33,7 @@ def demo(as_json: bool, keep: bool, folder: Path | None, seed: int, calls: int) 
     """
     started, real_now = time.monotonic(), datetime.now(UTC)
     folder = folder or Path(f"demo-{real_now:%Y%m%d-%H%M%S}")
-    # On the third, all of last month is still inside the 35 days that Stripe takes.
-    now = real_now.replace(day=3, hour=12, minute=0, second=0, microsecond=0)
+    now = early_in_month(real_now)
     plan = WorldPlan(seed, calls, now, _made(folder) / STATE)
     if not as_json:
         click.echo(f"A sandbox starts; its clock says {now:%Y-%m-%d %H:%M} UTC.")

@@ -9,6 +9,7 @@ import click
 
 from billing.commands.options import CLEAN
 from billing.errors import BadInput
+from billing.sandbox.clock import early_in_month
 from billing.sandbox.seeds import empty, realistic
 from billing.sandbox.server import listen, serve, url_of
 from billing.sandbox.state_file import load_state
@@ -57,7 +58,8 @@ def _world(seed: int, *, is_empty: bool, state_file: Path | None) -> Sandbox:
             return Sandbox.from_state(saved)
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise BadInput(f"{state_file} cannot be gone on from: {fault}") from fault
-    now = datetime.now(UTC)
+    real_now = datetime.now(UTC)
+    now = real_now if is_empty else early_in_month(real_now)
     seeded = empty(seed, now) if is_empty else realistic(seed, now)
     return new_sandbox(seeded.pamela, seeded.customers, now)
 
@@ -77,6 +79,7 @@ def _introduce(world: Sandbox, url: str, *, as_json: bool) -> None:
         return
     lines = [
         f"The sandbox is at {url} until you press Ctrl-C. Its keys open nothing else.",
+        f"Its clock says {world.clock.now():%Y-%m-%d %H:%M} UTC, and ticks.",
         "",
         *(f"  Pamela account {a.name}: {a.api_key}" for a in accounts),
         f"  Stripe key: {STRIPE_KEY} (meter {METER})",

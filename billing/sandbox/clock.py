@@ -5,6 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
+def early_in_month(now: datetime) -> datetime:
+    """Return noon of the month's third day, in UTC.
+
+    From there all of last month lies within the 35 days that Stripe takes.
+    """
+    utc = now.astimezone(UTC)
+    return utc.replace(day=3, hour=12, minute=0, second=0, microsecond=0)
+
+
 class SandboxClock:
     """Time that both sandbox APIs share; aware, UTC."""
 
