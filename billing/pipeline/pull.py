@@ -1,9 +1,7 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +18,6 @@ from billing.ports import Clock, UsageSource
 # A call may wait and talk for hours between its creation and its end.
 MARGIN = timedelta(hours=48)
 READERS = 16
-_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 Progress = Callable[[int, int], None]
 
 
@@ -53,8 +50,7 @@ def pull_usage(
         )
     pull = _Pull(ledger, source, book, period, number, clock, actor)
     try:
-        with _rare_collections():
-            found = pull.read(window, progress)
+        found = pull.read(window, progress)
     except BillingError as fault:
         with ledger.writing() as connection:
             pulls.fail_pull(connection, number, str(fault), clock.now())
@@ -62,17 +58,6 @@ def pull_usage(
     with ledger.writing() as connection:
         pulls.complete_pull(connection, number, found, clock.now())
     return found
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let the collector of cycles look seldom: calls by the thousand hold none."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 @dataclass(frozen=True, slots=True)
