@@ -49,7 +49,8 @@ def _at_one_delay(
             plain.append(_plain_seconds(places, world, calls))
     for dialect, seconds in ours.items():
         taken, slow, least = median(seconds), median(plain), median(fetches)
-        due = 5.0 if delay == JUDGED else None
+        # The plain script writes to SQLite, so only that row compares like with like.
+        due = 5.0 if delay == JUDGED and dialect == SQLITE else None
         yield Result(
             f"pull, {dialect}, {where}, against a plain script",
             _rate(calls, taken),
