@@ -59,7 +59,7 @@ def read_with_retries(read: Callable[[], T], *, sleep: Sleep) -> T:
     retrying = Retrying(
         retry=retry_if_exception_type((SourceUnavailable, MeterUnavailable)),
         wait=wait,
-        stop=stop_after_attempt(min(MOST_READS, MOST_TRIES)),
+        stop=stop_after_attempt(MOST_READS),
         sleep=sleep,
         reraise=True,
     )

@@ -19,19 +19,10 @@ from billing.pipeline.examination import (
     examine_source,
 )
 from billing.ports import MeterState
-from tests.pipeline.fakes import StrictMeter, VirtualClock
+from tests.pipeline.fakes import StrictMeter, VirtualClock, fit_meter
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-FIT = MeterState(
-    meter_id="mtr_1",
-    event_name="stripe_minutes",
-    status="active",
-    formula="sum",
-    event_time_window=None,
-    customer_key="stripe_customer_id",
-    value_key="value",
-    livemode=False,
-)
+FIT = fit_meter()
 
 
 class LockedMeter(StrictMeter):
