@@ -21,7 +21,14 @@ _CALL_COLUMNS = (
 )
 _USAGE_COLUMNS = (
     *("type", "account", "customer", "call_id", "call_revision", "period", "hour"),
-    *("billed_minutes", "amount_micro", "currency", "price_id", "corrects"),
+    *(
+        "call_hour",
+        "billed_minutes",
+        "amount_micro",
+        "currency",
+        "price_id",
+        "corrects",
+    ),
     *("pull_id", "posted_at"),
 )
 
@@ -153,6 +160,7 @@ def _usage_row(
         reading.call.call_id,
         revision,
         str(BillingPeriod.of(slot.hour)),
+        slot.hour,
         slot.hour,
         charge.minutes,
         charge.amount_micro,

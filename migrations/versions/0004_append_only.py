@@ -1,6 +1,10 @@
 """Rows that carry money are only ever added: the database refuses everything else."""
 
+from collections.abc import Iterator
+
 from alembic import op
+
+from billing.ledger import guards
 
 revision = "0004"
 down_revision = "0003"
@@ -41,8 +45,6 @@ ONCE = {
     "quarantine_released": ("quarantine", "OLD.released_at IS NOT NULL"),
     "pull_ended": ("pull", "OLD.state <> 'running'"),
 }
-# SQLite's INSERT OR REPLACE deletes silently unless a pragma of the writer's is set,
-# so an insert that would replace is refused by itself.
 KEYS = {
     "price": ("id", "effective_from"),
     "call": ("id", "account, call_id, revision"),
@@ -61,8 +63,6 @@ KEYS = {
     "audit_event": ("id",),
     "pull": ("id",),
 }
-REFUSAL = "{table} is append-only: correct by adding"
-CLOSED = "the period is closed: post an adjustment in an open one"
 
 
 def upgrade() -> None:
@@ -73,69 +73,19 @@ def upgrade() -> None:
         "e.identifier, e.evidence "
         "FROM b2b_usage u LEFT JOIN meter_event e ON e.id = u.meter_event_id"
     )
-    if op.get_bind().dialect.name == "sqlite":
-        _guard_sqlite()
-    else:
-        _guard_postgresql()
+    for statement in _guards(op.get_bind().dialect.name):
+        op.execute(statement)
 
 
-def _guard_sqlite() -> None:
+def _guards(dialect: str) -> Iterator[str]:
+    if dialect != "sqlite":
+        yield from guards.postgresql_functions()
     for table, columns in FROZEN.items():
-        stop = f"SELECT RAISE(ABORT, '{REFUSAL.format(table=table)}')"
-        of = "" if columns == "*" else f"OF {columns} "
-        _sqlite(f"{table}_keeps", f"DELETE ON {table}", "", stop)
-        _sqlite(f"{table}_stays", f"UPDATE {of}ON {table}", "", stop)
-        if "id" in KEYS[table]:
-            # A row's hidden number has other names, which no list of columns covers.
-            moved = "WHEN NEW.id IS NOT OLD.id "
-            _sqlite(f"{table}_keeps_number", f"UPDATE ON {table}", moved, stop)
-        taken = " OR ".join(
-            f"EXISTS (SELECT 1 FROM {table} t WHERE {_same(key)})"
-            for key in KEYS[table]
-        )
-        _sqlite(f"{table}_is_new", f"INSERT ON {table}", f"WHEN {taken} ", stop)
+        yield from guards.keep(dialect, table, columns, KEYS[table])
     for name, (table, forbidden) in ONCE.items():
-        stop = f"SELECT RAISE(ABORT, '{REFUSAL.format(table=table)}')"
-        _sqlite(f"{name}_once", f"UPDATE ON {table}", f"WHEN {forbidden} ", stop)
-    closed = "WHEN EXISTS (SELECT 1 FROM period_close c WHERE c.period = NEW.period) "
+        yield from guards.once(dialect, name, table, forbidden)
     for table in ("b2b_usage", "meter_event"):
-        stop = f"SELECT RAISE(ABORT, '{CLOSED}')"
-        _sqlite(f"{table}_in_open_period", f"INSERT ON {table}", closed, stop)
-
-
-def _sqlite(name: str, event: str, when: str, body: str) -> None:
-    op.execute(f"CREATE TRIGGER {name} BEFORE {event} {when}BEGIN {body}; END")
-
-
-def _same(key: str) -> str:
-    return " AND ".join(f"t.{name} = NEW.{name}" for name in key.split(", "))
-
-
-def _guard_postgresql() -> None:
-    op.execute(
-        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "RAISE EXCEPTION '% is append-only: correct by adding', TG_TABLE_NAME; END $$"
-    )
-    op.execute(
-        "CREATE FUNCTION refuse_closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF EXISTS (SELECT 1 FROM period_close c WHERE c.period = NEW.period) "
-        f"THEN RAISE EXCEPTION '{CLOSED}'; END IF; RETURN NEW; END $$"
-    )
-    for table, columns in FROZEN.items():
-        of = "" if columns == "*" else f"OF {columns} "
-        _postgresql(f"{table}_keeps", f"DELETE ON {table} FOR EACH ROW")
-        _postgresql(f"{table}_stays", f"UPDATE {of}ON {table} FOR EACH ROW")
-        _postgresql(f"{table}_is_kept", f"TRUNCATE ON {table} FOR EACH STATEMENT")
-    for name, (table, forbidden) in ONCE.items():
-        event = f"UPDATE ON {table} FOR EACH ROW WHEN ({forbidden})"
-        _postgresql(f"{name}_once", event)
-    for table in ("b2b_usage", "meter_event"):
-        event = f"INSERT ON {table} FOR EACH ROW"
-        _postgresql(f"{table}_in_open_period", event, "refuse_closed")
-
-
-def _postgresql(name: str, event: str, function: str = "refuse_change") -> None:
-    op.execute(f"CREATE TRIGGER {name} BEFORE {event} EXECUTE FUNCTION {function}()")
+        yield from guards.only_in_open_periods(dialect, table)
 
 
 def downgrade() -> None:

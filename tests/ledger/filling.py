@@ -1,6 +1,6 @@
 """A ledger with at least two rows in every table whose rows are only ever added."""
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, insert, inspect
 
 from billing.domain.metering import Answer, Verdict
 from billing.domain.reconciling import Break, Cause, CustomerFinding
@@ -10,6 +10,7 @@ from billing.ledger.findings import Reconciliation
 from billing.ledger.outbox import Outgoing
 from billing.ledger.quarantine import SetAside
 from billing.ledger.registry import register as register_more
+from billing.ledger.tables import break_case, error_report, law_check, meter_reading
 from tests.ledger.bookkeeping import (
     ACTOR,
     HOUR,
@@ -32,7 +33,7 @@ MOVING: dict[str, set[str]] = {
     "b2b_usage": {"meter_event_id"},
     "meter_event": {
         *("state", "reason", "evidence"),
-        *("tries", "first_unknown_at", "last_sent_at"),
+        *("tries", "first_unknown_at", "last_sent_at", "rearmed_at"),
     },
     "meter_attempt": {
         *("answered_at", "verdict", "http_status", "request_id", "detail"),
@@ -42,6 +43,13 @@ MOVING: dict[str, set[str]] = {
     "reconciliation_reading": set(),
     "reconciliation_break": set(),
     "period_close": set(),
+    "meter_reading": set(),
+    "error_report": {"settled_at"},
+    "break_case": {
+        *("acknowledged_at", "acknowledged_by", "reason"),
+        *("resolved_at", "resolved_by"),
+    },
+    "law_check": set(),
     "audit_event": set(),
     "pull": {
         *("finished_at", "state", "error", "pages", "fetched", "billed"),
@@ -70,8 +78,27 @@ def fill(ledger: Ledger) -> None:
         attempt_of(connection, unsynced(ledger)[0])
     record(ledger, reading("call_4"))
     set_aside_and_reconcile(ledger)
+    add_doubts(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
         close_period(ledger, period)
+
+
+def add_doubts(ledger: Ledger) -> None:
+    """Add what is read to settle doubts, and what is kept of a break's life."""
+    at = ACTOR.at
+    window = {"created_at": at, "window_start": at, "window_end": at, "read_at": at}
+    words = {"codes": "[]", "identifiers": "[]"}
+    case = {"period": str(MARCH), "cause": "not_counted", "calls": "[]"}
+    checked = {"last_call": 1, "last_usage": 1, "last_attempt": 1, "faults": "[]"}
+    with ledger.writing() as connection:
+        for number in (1, 2):
+            reading = {"event_id": 1, "read_at": at, "minutes": number}
+            connection.execute(insert(meter_reading).values(reading))
+            report = {"name": f"evt_{number}", "error_count": 1, **window, **words}
+            connection.execute(insert(error_report).values(report))
+            opened = {"opened_at": at, "opened_run": number}
+            connection.execute(insert(break_case).values(**case, **opened))
+            connection.execute(insert(law_check).values(at=at, whole=1, **checked))
 
 
 def attempt_of(connection: Connection, event: Outgoing) -> int:

@@ -11,22 +11,34 @@ from billing.ledger.tables.evidence import (
 )
 from billing.ledger.tables.findings import (
     audit_event,
+    break_case,
+    law_check,
     period_close,
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
 )
-from billing.ledger.tables.usage import b2b_usage, meter_attempt, meter_event
+from billing.ledger.tables.usage import (
+    b2b_usage,
+    error_report,
+    meter_attempt,
+    meter_event,
+    meter_reading,
+)
 
 __all__ = [
     "account",
     "audit_event",
     "b2b_usage",
+    "break_case",
     "call",
     "customer",
+    "error_report",
+    "law_check",
     "metadata",
     "meter_attempt",
     "meter_event",
+    "meter_reading",
     "period_close",
     "price",
     "pull",

@@ -5,6 +5,7 @@ from sqlalchemy import Column, ForeignKey, Index, Text, UniqueConstraint
 from billing.ledger.tables.base import (
     key,
     number,
+    partial_index,
     table,
     text_column,
     time,
@@ -35,6 +36,9 @@ reconciliation_reading = table(
     number("stripe_minutes"),
     number("settled"),
     time("read_at"),
+    number("unknown_minutes", null=True),
+    number("invoiced_minutes", null=True),
+    text_column("invoice", null=True),
     UniqueConstraint("run_id", "customer"),
     Index(None, "period", "customer", "id"),
 )
@@ -50,7 +54,27 @@ reconciliation_break = table(
     number("minutes"),
     number("amount_micro"),
     text_column("calls"),
+    number("case_id", null=True),
     Index(None, "run_id"),
+)
+
+break_case = table(
+    "break_case",
+    key(),
+    text_column("period"),
+    text_column("customer", null=True),
+    text_column("account", null=True),
+    text_column("cause"),
+    time("hour", null=True),
+    text_column("calls"),
+    time("opened_at"),
+    number("opened_run", ForeignKey("reconciliation_run.id")),
+    time("acknowledged_at", null=True),
+    text_column("acknowledged_by", null=True),
+    text_column("reason", null=True),
+    time("resolved_at", null=True),
+    text_column("resolved_by", null=True),
+    partial_index("ix_break_case_open", "period", where="resolved_at IS NULL"),
 )
 
 period_close = table(
@@ -59,6 +83,18 @@ period_close = table(
     time("closed_at"),
     text_column("closed_by"),
     text_column("digest"),
+    text_column("totals", null=True),
+)
+
+law_check = table(
+    "law_check",
+    key(),
+    time("at"),
+    number("whole"),
+    number("last_call"),
+    number("last_usage"),
+    number("last_attempt"),
+    text_column("faults"),
 )
 
 audit_event = table(
