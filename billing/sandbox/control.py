@@ -13,6 +13,8 @@
 | POST /_sandbox/tool_calls | `{"call_id", "tool_name", "arguments"}` | asks now |
 | GET /_sandbox/faults | | faults in force, and how often each kind has struck |
 | PUT /_sandbox/faults | list of faults | puts these in force and lifts all others |
+| GET, POST, DELETE /_sandbox/stripe/rejections | `{"code", "customer"?, "count"?,
+"delay_seconds"?}` | rejects events received from now on, after a while; lifts all |
 | GET /_sandbox/truth | | what was really counted, and every request seen |
 
 Calls and the subscription belong to the account whose API key is sent as
@@ -28,58 +30,22 @@ answered at once, with `{"status", "body", "error", "delivery_id"}`. Times are I
 nothing.
 """
 
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
 from billing.sandbox.control_calls import ControlError, needed_moment, take_calls
 from billing.sandbox.control_faults import fault_json, read_faults
+from billing.sandbox.control_orders import Act, Order
+from billing.sandbox.control_stripe import STRIPE_TABLE
 from billing.sandbox.control_webhooks import call_tool, show_deliveries
-from billing.sandbox.pamela_accounts import Account, Subscription
-from billing.sandbox.pamela_asking import bearer
+from billing.sandbox.pamela_accounts import Subscription
 from billing.sandbox.pamela_calls import Document, written
-from billing.sandbox.pamela_errors import Refusal, json_response
+from billing.sandbox.pamela_errors import json_response
 from billing.sandbox.request_log import RequestLog
 from billing.sandbox.stripe_errors import StripeError
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox
-
-Act = Callable[["Order"], Document | Awaitable[Document]]
-
-
-@dataclass(frozen=True)
-class Order:
-    """One request to the control surface."""
-
-    sandbox: Sandbox
-    request: Request
-    body: bytes
-
-    def json(self) -> object:
-        """Return the body; the standard library's reader keeps big and odd numbers."""
-        try:
-            value: object = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise ControlError(f"the body is not JSON: {error}") from error
-        return value
-
-    def document(self, *fields: str) -> Document:
-        """Return the body as an object that has no other fields than these."""
-        value = self.json()
-        if not isinstance(value, dict) or not value.keys() <= set(fields):
-            raise ControlError(f"an object with {', '.join(fields)} is expected")
-        return value
-
-    def account(self) -> Account:
-        """Return the account whose API key is sent."""
-        try:
-            account = self.sandbox.pamela.account_of_key(bearer(self.request))
-        except Refusal as refusal:
-            raise ControlError(refusal.message, 401) from refusal
-        if account is None:
-            raise ControlError("no account has this API key", 401)
-        return account
 
 
 def _show_base(order: Order) -> Document:
@@ -211,6 +177,7 @@ TABLE: tuple[tuple[str, str, Act], ...] = (
     ("GET", "/_sandbox/faults", _show_faults),
     ("PUT", "/_sandbox/faults", _set_faults),
     ("GET", "/_sandbox/truth", _show_truth),
+    *STRIPE_TABLE,
 )
 
 

@@ -30,7 +30,8 @@ async def _receive(call: Call, *, v2: bool) -> tuple[SentEvent, MeterEvent]:
     sent = read_event(call.books, call.params, call.now, v2=v2)
     with call.books.occupied(sent):
         await asyncio.sleep(call.books.rules.processing.total_seconds())
-        return sent, call.books.receive_event(sent, call.now)
+        taken = call.books.receive_event(sent, call.now, request_key=call.key)
+        return sent, taken
 
 
 async def _create_event(call: Call) -> Json:
@@ -119,6 +120,18 @@ TABLE: tuple[tuple[str, str, str, Operation], ...] = (
         "/v1/billing/meters/{name}/event_summaries",
         "event_summaries.list",
         lambda call: call.books.list_summaries(call.name, call.params, call.now),
+    ),
+    (
+        "GET",
+        "/v2/core/events",
+        "core_events.list",
+        lambda call: call.books.list_core_events(call.params, call.now),
+    ),
+    (
+        "GET",
+        "/v2/core/events/{name}",
+        "core_events.retrieve",
+        lambda call: call.books.retrieve_core_event(_alone(call), call.now),
     ),
     (
         "GET",

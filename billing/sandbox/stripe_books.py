@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import RLock
 
+from billing.sandbox.stripe_core_events import EventQuestion, no_event
 from billing.sandbox.stripe_customers import Customer, Customers
 from billing.sandbox.stripe_errors import locked, missing
 from billing.sandbox.stripe_events import MeterEvent, MeterEvents, SentEvent
 from billing.sandbox.stripe_fields import Fields
 from billing.sandbox.stripe_idempotency import StoredAnswer, StoredAnswers
+from billing.sandbox.stripe_intake import Intake
 from billing.sandbox.stripe_limits import RateLimits
 from billing.sandbox.stripe_meters import PATH, Meter, Meters
 from billing.sandbox.stripe_paging import listing
+from billing.sandbox.stripe_rejections import Rejection, Rejections
+from billing.sandbox.stripe_reports import ErrorReport, error_reports
 from billing.sandbox.stripe_rules import StripeRules
 from billing.sandbox.stripe_summaries import SummaryQuestion, aggregate, summary_json
 
@@ -42,6 +46,7 @@ class BooksState:
     adjustments: list[Adjustment] = field(default_factory=list)
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     issued: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
 
 
 class StripeBooks:
@@ -66,6 +71,10 @@ class StripeBooks:
         self.meters = Meters(state.meters)
         self.events = MeterEvents(rules, state.events)
         self.adjustments = list(state.adjustments)
+        self.rejections = Rejections(state.rejections)
+        self._intake = Intake(
+            rules, self.customers, self.meters, self.events, self.rejections
+        )
         self._issued = state.issued
         self._busy: set[tuple[str, str]] = set()
 
@@ -79,6 +88,7 @@ class StripeBooks:
                 list(self.adjustments),
                 self.answers.kept(),
                 self._issued,
+                list(self.rejections.orders),
             )
 
     def new_name(self, prefix: str) -> str:
@@ -154,8 +164,7 @@ class StripeBooks:
     def occupied(self, sent: SentEvent) -> Iterator[None]:
         """Hold the event's customer and meter; a second holder gets the 429."""
         with self.lock:
-            meter = self.meters.taking(sent.event_name)
-            place = (meter.id, sent.customer(meter))
+            place = self._intake.place(sent)
             if place in self._busy:
                 raise locked()
             self._busy.add(place)
@@ -165,25 +174,46 @@ class StripeBooks:
             with self.lock:
                 self._busy.discard(place)
 
-    def receive_event(self, sent: SentEvent, now: datetime) -> MeterEvent:
+    def receive_event(
+        self, sent: SentEvent, now: datetime, *, request_key: str | None = None
+    ) -> MeterEvent:
         """Take a meter event; one for an unknown customer is taken, never counted."""
         with self.lock:
-            sent.check_timestamp(self.rules, now)
-            meter = self.meters.taking(sent.event_name)
-            customer = sent.customer(meter)
-            known = self.customers.exists(customer)
-            event = MeterEvent(
-                sent.identifier,
-                sent.event_name,
-                meter.id,
-                customer,
-                sent.value(meter),
-                sent.timestamp,
-                now,
-                rejected=None if known else "meter_event_customer_not_found",
+            return self._intake.receive(sent, now, request_key)
+
+    def reject(self, order: Rejection) -> None:
+        """Reject events received from now on, as the order says."""
+        with self.lock:
+            self.rejections.orders.append(order)
+
+    def error_reports(self, now: datetime) -> list[ErrorReport]:
+        """Return the error reports made by now and not yet forgotten, oldest first."""
+        with self.lock:
+            return error_reports(
+                self.events.rejected, self.rules, now, livemode=self.livemode
             )
-            self.events.add(event)
-            return event
+
+    def list_core_events(self, params: Params, now: datetime) -> Json:
+        """Return a page of API v2's events, the newest first."""
+        question = EventQuestion.read(Fields(params))
+        reports = filter(question.asks_for, reversed(self.error_reports(now)))
+        rows, after, before = question.cut(list(reports))
+        with_data = self.rules.listed_events_have_data
+        return {
+            "data": [
+                row.to_json(self.rules) if with_data else row.notification()
+                for row in rows
+            ],
+            "next_page_url": after,
+            "previous_page_url": before,
+        }
+
+    def retrieve_core_event(self, name: str, now: datetime) -> Json:
+        """Return an event of API v2 with its data."""
+        for report in self.error_reports(now):
+            if report.id == name:
+                return report.to_json(self.rules)
+        raise no_event(name)
 
     def cancel_event(
         self, event_name: str, identifier: str, now: datetime

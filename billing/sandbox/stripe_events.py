@@ -77,7 +77,10 @@ class SentEvent:
 
 @dataclass
 class MeterEvent:
-    """A meter event that was received; `rejected` is the code of a silent refusal."""
+    """A meter event that was received; `rejected` is the code of a silent refusal.
+
+    A rejected event never counts, also while its rejection is not yet known.
+    """
 
     identifier: str
     event_name: str
@@ -88,6 +91,13 @@ class MeterEvent:
     received_at: datetime
     rejected: str | None = None
     cancelled_at: datetime | None = None
+    rejected_at: datetime | None = None
+    request_key: str | None = None  # the idempotency key that it came with
+
+    @property
+    def judged_at(self) -> datetime:
+        """Return when a rejection becomes known."""
+        return self.rejected_at or self.received_at
 
     @property
     def reason(self) -> str | None:
@@ -103,6 +113,7 @@ class MeterEvents:
     ) -> None:
         self._rules = rules
         self.received: list[MeterEvent] = []
+        self.rejected: list[MeterEvent] = []
         self._latest: dict[str, MeterEvent] = {}
         self._in_order: dict[tuple[str, str], list[MeterEvent]] = {}
         for event in received or []:
@@ -158,6 +169,8 @@ class MeterEvents:
 
     def _file(self, event: MeterEvent) -> None:
         self.received.append(event)
+        if event.rejected is not None:
+            self.rejected.append(event)
         self._latest[event.identifier] = event
         place = self._in_order.setdefault((event.meter, event.customer), [])
         insort(place, event, key=lambda filed: filed.timestamp)

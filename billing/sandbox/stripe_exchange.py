@@ -107,7 +107,8 @@ class StripeExchange:
         if isinstance(asked.params, StripeError):
             raise asked.params
         try:
-            body = asked.endpoint.operation(Call(books, asked.params, asked.name, now))
+            call = Call(books, asked.params, asked.name, now, asked.idempotency_key)
+            body = asked.endpoint.operation(call)
             if isawaitable(body):
                 body = await body
         except StripeError as error:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from billing.sandbox.stripe_errors import invalid
@@ -26,7 +26,8 @@ def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
             if not isinstance(inner, dict):
                 raise invalid(f"Invalid parameter: {key}", param=key)
             place = inner
-        if last in place and last:
+        last = last or str(len(place))  # a list may leave out its numbers
+        if last in place:
             raise invalid(f"Parameter given twice: {key}", param=key)
         place[last] = value
     return form
@@ -106,6 +107,11 @@ class Fields:
 
     def moment(self, name: str) -> int | None:
         """Return the unix second of an RFC 3339 text (v2), or None when absent."""
+        instant = self.instant(name)
+        return None if instant is None else int(instant.timestamp())
+
+    def instant(self, name: str) -> datetime | None:
+        """Return the moment of an RFC 3339 text (v2), or None when absent."""
         value = self.maybe_text(name)
         if value is None:
             return None
@@ -114,8 +120,9 @@ class Fields:
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            raise invalid(f"Invalid RFC 3339 timestamp: {value}", param=name)
-        return int(moment.timestamp())
+            wire = self._wire(name)
+            raise invalid(f"Invalid RFC 3339 timestamp: {value}", param=wire)
+        return moment
 
     def group(self, name: str) -> Self | None:
         """Return the nested parameters of this name, or None when absent."""
@@ -143,6 +150,18 @@ class Fields:
                 )
         return dict(value)
 
+    def values(self, name: str) -> list[str] | None:
+        """Return a list of texts, or None when absent."""
+        value = self._take(name)
+        if value is None:
+            return None
+        listed = list(value.values()) if isinstance(value, Mapping) else value
+        if not isinstance(listed, list) or not all(
+            isinstance(one, str) for one in listed
+        ):
+            raise invalid(f"Invalid array: {self._wire(name)}", param=self._wire(name))
+        return listed
+
     def end(self) -> None:
         """Refuse every parameter that nobody asked for."""
         for name in self._params:
@@ -159,3 +178,8 @@ class Fields:
         return invalid(
             f"Missing required param: {wire}.", param=wire, code="parameter_missing"
         )
+
+
+def rfc3339(moment: datetime) -> str:
+    """Render a moment as v2 does."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

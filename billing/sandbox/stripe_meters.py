@@ -111,17 +111,6 @@ class Meters:
         found = [m for m in self.by_id.values() if m.event_name == event_name]
         return min(found, key=lambda meter: meter.status, default=None)
 
-    def taking(self, event_name: str) -> Meter:
-        """Return the active meter of this event name, or raise the 400."""
-        meter = self.named(event_name)
-        if meter is None or meter.status != "active":
-            raise refused(
-                f"No active meter found with this event name: {event_name}",
-                param="event_name",
-                v2_code="archived_meter" if meter else "no_meter",
-            )
-        return meter
-
     def add(self, meter: Meter) -> dict[str, object]:
         """Create a meter; among active ones its event name has to be new."""
         self._refuse_namesake(meter)

@@ -27,6 +27,7 @@ class Call:
     params: Json
     name: str  # the id in the path, or nothing
     now: datetime
+    key: str | None = None  # the idempotency key
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Asked:
         """Read a request to its end."""
         body = await request.body()
         text = body if request.method == "POST" else request.url.query.encode()
-        params = read_params(text, v2=endpoint.v2)
+        in_json = endpoint.v2 and request.method == "POST"
+        params = read_params(text, in_json=in_json)
         key = request.headers.get("Idempotency-Key")
         return cls(
             endpoint,
@@ -115,10 +117,10 @@ def secret_key(authorization: str) -> str | None:
     return None
 
 
-def read_params(text: bytes, *, v2: bool) -> Json | StripeError:
+def read_params(text: bytes, *, in_json: bool) -> Json | StripeError:
     """Return the parameters of a form or of a JSON body, or what is wrong with it."""
     try:
-        if not v2:
+        if not in_json:
             pairs = parse_qsl(text.decode(), keep_blank_values=True, errors="strict")
             return parse_form(pairs)
         params = orjson.loads(text or b"{}")

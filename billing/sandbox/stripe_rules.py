@@ -17,6 +17,13 @@ class StripeRules:
     summary_spread: timedelta = timedelta(0)  # an event shows up to this much later
     oldest_event: timedelta = timedelta(days=35)
     newest_event: timedelta = timedelta(minutes=5)
+    refuses_at_once: bool = True  # no meter or an archived one; else only later
+    rejection_delay: timedelta = timedelta(0)
+    report_delay: timedelta = timedelta(0)  # after the end of a validation window
+    report_samples: int = 3  # errors that a report names, of each code
+    reports_name_keys: bool = False  # by idempotency key instead of identifier
+    listed_events_have_data: bool = False
+    event_memory: timedelta = timedelta(days=30)
     processing: timedelta = timedelta(0)  # real time that a meter event takes
     rate_limited: bool = True
     live_events_per_second: int = 1_000

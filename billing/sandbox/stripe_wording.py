@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from billing.sandbox.stripe_books import Adjustment, Json, Params, StripeBooks
 from billing.sandbox.stripe_errors import StripeError, invalid
 from billing.sandbox.stripe_events import LONGEST_PAYLOAD_TEXT, MeterEvent, SentEvent
-from billing.sandbox.stripe_fields import Fields
+from billing.sandbox.stripe_fields import Fields, rfc3339
 
 LONGEST_NAME = 100
 
@@ -101,11 +101,6 @@ def create_meter_event(books: StripeBooks, params: Params, now: datetime) -> Jso
     sent = read_event(books, params, now)
     with books.occupied(sent):
         return event_json(books, sent, books.receive_event(sent, now))
-
-
-def rfc3339(moment: datetime) -> str:
-    """Render a moment as v2 does."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _absent(name: str) -> StripeError:
