@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -24,11 +24,29 @@ _PRAGMAS = (
 )
 
 
+class Hold(Protocol):
+    """A lock that is ours, as long as nobody took it from us."""
+
+    def still_held(self) -> bool:
+        """Ask whether the lock is ours at this moment."""
+        ...
+
+
+class Locks(Protocol):
+    """Who works on what, over all processes."""
+
+    def hold(self, subject: str) -> AbstractContextManager[Hold | None]:
+        """Hold a subject; None when another holds it."""
+        ...
+
+
 class Ledger:
     """The ledger's database; every read and write goes through one of two doors."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, locks: Locks | None = None) -> None:
+        """Wrap an engine; `locks` divide the work in place of the database's own."""
         self.engine = engine
+        self.locks = locks
 
     @property
     def on_sqlite(self) -> bool:

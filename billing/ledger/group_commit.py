@@ -5,13 +5,21 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection
 
 from billing.ledger.database import Ledger
 
 T = TypeVar("T")
+
+
+class Writer(Protocol):
+    """Writes to the ledger for whoever asks."""
+
+    def write(self, write: Callable[[Connection], T]) -> T:
+        """Run a write in a transaction; it is durable once this returns."""
+        ...
 
 
 @dataclass(slots=True)
@@ -67,3 +75,26 @@ class GroupCommit:
                 entry.result = entry.write(connection)
         for entry in group:
             entry.durable = True
+
+
+class DirectCommit:
+    """A writer for one thread: each write is a commit of its own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Do nothing: nothing is left open."""
+
+    def write(self, write: Callable[[Connection], T]) -> T:
+        """Run a write in a transaction of its own; raises LedgerFault."""
+        with self._ledger.writing() as connection:
+            return write(connection)

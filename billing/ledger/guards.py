@@ -24,8 +24,7 @@ def keep(dialect: str, table: str, columns: str, keys: Sequence[str]) -> Iterato
     # SQLite's INSERT OR REPLACE deletes silently unless a pragma of the writer's is
     # set, so an insert that would replace is refused by itself.
     taken = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {table} t WHERE {_same(key)})"  # noqa: S608 # ours
-        for key in keys
+        f"EXISTS (SELECT 1 FROM {table} t WHERE {_same(key)})" for key in keys
     )
     yield _sqlite(f"{table}_is_new", f"INSERT ON {table}", f"WHEN {taken} ", stop)
 
@@ -76,7 +75,7 @@ def postgresql_functions() -> Iterator[str]:
     yield (
         "CREATE FUNCTION refuse_closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF EXISTS (SELECT 1 FROM period_close c WHERE c.period = NEW.period) "
-        f"THEN RAISE EXCEPTION '{CLOSED}'; END IF; RETURN NEW; END $$"
+        "THEN RAISE EXCEPTION '" + CLOSED + "'; END IF; RETURN NEW; END $$"
     )
 
 

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from billing.errors import AnotherProcess
-from billing.ledger.database import Ledger, said_clearly
+from billing.ledger.database import Hold, Ledger, Locks, said_clearly
 
 
 @contextmanager
@@ -31,24 +32,68 @@ def sole_process(ledger: Ledger) -> Iterator[None]:
 
 
 @contextmanager
-def try_lock(ledger: Ledger, subject: str) -> Iterator[bool]:
-    """Hold a subject, such as a customer, over all daemons; yields whether we do.
+def try_lock(ledger: Ledger, subject: str) -> Iterator[Hold | None]:
+    """Hold a subject, such as a customer, over all daemons; None when another does."""
+    own: Locks = _HeldByFile() if ledger.on_sqlite else _Advisory(ledger)
+    locks = ledger.locks or own
+    with locks.hold(subject) as hold:
+        yield hold
 
-    The lock is PostgreSQL's session-level advisory lock: the server frees it when the
-    holder dies. It keeps a connection of its own, in autocommit, so no transaction is
-    open meanwhile. On SQLite the process holds the file already.
+
+class _HeldByFile:
+    """On SQLite one process holds the file, and so everything in it."""
+
+    @contextmanager
+    def hold(self, subject: str) -> Iterator[Hold | None]:
+        """Hold what the process holds already."""
+        yield self
+
+    def still_held(self) -> bool:
+        """Say yes: the system frees the file only when the process ends."""
+        return True
+
+
+class _Advisory:
+    """PostgreSQL's session-level advisory locks: freed when the holder dies.
+
+    Each keeps a connection of its own, in autocommit, so no transaction is open
+    meanwhile.
     """
-    if ledger.on_sqlite:
-        yield True
-        return
-    name = int.from_bytes(sha256(subject.encode()).digest()[:8], "big", signed=True)
-    with said_clearly(ledger.engine), ledger.engine.connect() as plain:
-        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-        held = connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": name})
-        if not held.scalar_one():
-            yield False
-            return
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @contextmanager
+    def hold(self, subject: str) -> Iterator[Hold | None]:
+        """Take the lock if it is free."""
+        digest = sha256(subject.encode()).digest()[:8]
+        name = int.from_bytes(digest, "big", signed=True)
+        engine = self._ledger.engine
+        with said_clearly(engine), engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            asked = text("SELECT pg_try_advisory_lock(:n)")
+            if not connection.execute(asked, {"n": name}).scalar_one():
+                yield None
+                return
+            hold = _SessionHold(connection)
+            try:
+                yield hold
+            finally:
+                if hold.still_held():
+                    unlock = text("SELECT pg_advisory_unlock(:n)")
+                    connection.execute(unlock, {"n": name})
+
+
+class _SessionHold:
+    """A lock of a session: it is held while the session lives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def still_held(self) -> bool:
+        """Ask the server, on the session that took the lock."""
         try:
-            yield True
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": name})
+            self._connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True

@@ -12,8 +12,9 @@ from billing.ledger.findings import Reconciliation
 from billing.ledger.locks import try_lock
 from billing.ledger.pulls import Certificate
 from billing.pipeline.book import AccountBook
+from billing.pipeline.crew import THREADS, Crew
 from billing.pipeline.outage import never
-from billing.pipeline.pull import MARGIN, Progress, pull_usage
+from billing.pipeline.pull import MARGIN, Progress, PullTerms, pull_usage
 from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
 from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
 from billing.ports import Clock, Meter, UsageSource
@@ -89,6 +90,7 @@ class CycleTerms:
     first_period: BillingPeriod
     actor: str
     stopping: Callable[[], bool] = never
+    crew: Crew = THREADS
 
 
 def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
@@ -160,7 +162,7 @@ def _pull(
     period = what[0]
     try:
         with try_lock(ledger, f"pull:{source.account}") as ours:
-            if not ours:
+            if ours is None:
                 return PullResult(source.account, period)
             certificate = _pull_as_needed(
                 ledger, source, book, terms, what, whole=whole
@@ -191,8 +193,7 @@ def _pull_as_needed(
             source,
             book,
             period,
-            clock=terms.clock,
-            actor=terms.actor,
+            terms=PullTerms(terms.clock, terms.actor, terms.crew),
             since=start,
             progress=progress,
         )

@@ -1,7 +1,7 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pulls import Certificate
 from billing.pipeline.book import AccountBook
+from billing.pipeline.crew import THREADS, Crew
 from billing.pipeline.days import DayReading, Tally, rate_records, read_day
 from billing.ports import Clock, UsageSource
 
@@ -25,14 +26,22 @@ def silent(_done: int, _total: int) -> None:
     """Show no progress."""
 
 
+@dataclass(frozen=True, slots=True)
+class PullTerms:
+    """What a pull is handed: its clock, who asked for it, and who does the reading."""
+
+    clock: Clock
+    actor: str
+    crew: Crew = THREADS
+
+
 def pull_usage(
     ledger: Ledger,
     source: UsageSource,
     book: AccountBook,
     period: BillingPeriod,
     *,
-    clock: Clock,
-    actor: str,
+    terms: PullTerms,
     since: datetime | None = None,
     progress: Progress = silent,
 ) -> Certificate:
@@ -40,6 +49,7 @@ def pull_usage(
 
     Whatever was read is kept; a pull that fails leaves the month marked incomplete.
     """
+    clock = terms.clock
     now = clock.now()
     start = period.start - MARGIN
     window = Window(max(since or start, start), min(period.end + MARGIN, now))
@@ -48,7 +58,7 @@ def pull_usage(
         number = pulls.start_pull(
             connection, source.account, period, scope=scope, window=window, now=now
         )
-    pull = _Pull(ledger, source, book, period, number, clock, actor)
+    pull = _Pull(ledger, source, book, period, number, terms)
     try:
         found = pull.read(window, progress)
     except BillingError as fault:
@@ -69,8 +79,7 @@ class _Pull:
     book: AccountBook
     period: BillingPeriod
     number: int
-    clock: Clock
-    actor: str
+    terms: PullTerms
 
     def read(self, window: Window, progress: Progress) -> Certificate:
         """Read every day of the window, then what was underway, then the totals."""
@@ -94,7 +103,7 @@ class _Pull:
     def _days(self, windows: list[Window]) -> Iterator[DayReading]:
         """Read days side by side, a few ahead of the one that is recorded."""
         ahead: list[Future[DayReading]] = []
-        with ThreadPoolExecutor(READERS, thread_name_prefix="pull") as pool:
+        with self.terms.crew.pool(READERS, "pull") as pool:
             try:
                 for window in windows:
                     ahead.append(pool.submit(self._read_day, window))
@@ -107,7 +116,7 @@ class _Pull:
                     future.cancel()
 
     def _read_day(self, window: Window) -> DayReading:
-        now = self.clock.now()
+        now = self.terms.clock.now()
         return read_day(self.source, self.book, window, self.period, now)
 
     def _read_underway(self, tally: Tally) -> DayReading:
@@ -116,13 +125,13 @@ class _Pull:
             underway = books.calls_underway(connection, self.source.account)
         found = (self.source.get_call(name) for name in underway if name not in tally)
         records = [record for record in found if record is not None]
-        return rate_records(self.book, records, self.period, self.clock.now())
+        return rate_records(self.book, records, self.period, self.terms.clock.now())
 
     def _record(self, day: DayReading) -> None:
         """Record a day's calls, with all they change, in one commit."""
         if not day.readings and not day.set_aside:
             return
-        now, book = self.clock.now(), self.book
+        now, book = self.terms.clock.now(), self.book
         posting = calls.Posting(self.number, now, book.prices.currency, book.price_ids)
         own = [item for item in day.readings if item.period == self.period]
         other = [item for item in day.readings if item.period != self.period]
@@ -148,7 +157,7 @@ class _Pull:
                     "released": released,
                     "set_aside": len(day.set_aside),
                 }
-                who = Actor(self.actor, now)
+                who = Actor(self.terms.actor, now)
                 audit.record(
                     connection, who, "calls.recorded", str(self.period), detail
                 )

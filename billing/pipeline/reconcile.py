@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +20,7 @@ from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.findings import AccountFinding, Reconciliation
 from billing.pipeline.book import AccountBook
+from billing.pipeline.crew import THREADS, Crew
 from billing.pipeline.pull import READERS, Progress, silent
 from billing.pipeline.source_book import SourceBook, pulled_books, read_source_book
 from billing.ports import Clock, Meter, UsageSource
@@ -34,6 +34,7 @@ class ReconcileTerms:
     stripe_customers: Mapping[str, str]
     clock: Clock
     actor: str
+    crew: Crew = THREADS
 
 
 def reconcile_period(
@@ -78,7 +79,7 @@ class _Reconciling:
                 claims[customer].breaks += found
         names = sorted({*self.terms.stripe_customers, *claims})
         customers = []
-        with ThreadPoolExecutor(READERS, thread_name_prefix="reconcile") as pool:
+        with self.terms.crew.pool(READERS, "reconcile") as pool:
             work = [pool.submit(self._compare, name, claims[name]) for name in names]
             for done, future in enumerate(work, start=1):
                 customers.append(future.result())
@@ -99,6 +100,7 @@ class _Reconciling:
                 found[source.account],
                 period=self.period,
                 now=self.now,
+                crew=self.terms.crew,
             )
         return found
 

@@ -16,7 +16,7 @@ from billing.domain.metering import (
 )
 from billing.domain.retrying import delay_before_retry, tries_left
 from billing.ledger import outbox
-from billing.ledger.group_commit import GroupCommit
+from billing.ledger.group_commit import Writer
 from billing.ledger.outbox import Outgoing
 from billing.pipeline.outage import Outage
 from billing.ports import Clock, Meter
@@ -48,7 +48,7 @@ class Sender:
     """Sends the events of one sync; shared by its threads."""
 
     meter: Meter
-    writer: GroupCommit
+    writer: Writer
     outage: Outage
     retries: Retries
     clock: Clock

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from billing.ledger.books import SourceGap
 from billing.ledger.calls import Reading
 from billing.ledger.database import Ledger
 from billing.pipeline.book import AccountBook
+from billing.pipeline.crew import Crew
 from billing.pipeline.days import read_day
 from billing.pipeline.pull import MARGIN, READERS
 from billing.ports import UsageSource
@@ -47,6 +47,7 @@ def read_source_book(
     *,
     period: BillingPeriod,
     now: datetime,
+    crew: Crew,
 ) -> SourceBook:
     """Read an account's book; raises SourceFault.
 
@@ -56,7 +57,7 @@ def read_source_book(
     pulled.usage_minutes = source.read_totals(period).billed_minutes
     if pulled.usage_minutes in {None, pulled.calls_minutes}:
         return pulled
-    fresh = _read_again(ledger, source, rules, period, now)
+    fresh = _read_again(ledger, source, rules, _When(period, now, crew))
     # The month may move while it is read: either total may be the matching one.
     after = source.read_totals(period).billed_minutes
     moved = fresh.calls_minutes == pulled.usage_minutes
@@ -78,16 +79,24 @@ def pulled_books(ledger: Ledger, period: BillingPeriod) -> defaultdict[str, Sour
     return pulled
 
 
+@dataclass(frozen=True, slots=True)
+class _When:
+    """Which month is read again, when, and by whom."""
+
+    period: BillingPeriod
+    now: datetime
+    crew: Crew
+
+
 def _read_again(
     ledger: Ledger,
     source: UsageSource,
     rules: AccountBook,
-    period: BillingPeriod,
-    now: datetime,
+    when: _When,
 ) -> SourceBook:
-    book = SourceBook()
+    book, period = SourceBook(), when.period
     charges: dict[str, dict[str, Charge]] = defaultdict(dict)
-    for reading in _readings(source, rules, period, now):
+    for reading in _readings(source, rules, when):
         if reading.due is not None:
             slot, charge = reading.due
             charges[slot.customer][reading.call.call_id] = charge
@@ -105,10 +114,13 @@ def _read_again(
 
 
 def _readings(
-    source: UsageSource, rules: AccountBook, period: BillingPeriod, now: datetime
+    source: UsageSource,
+    rules: AccountBook,
+    when: _When,
 ) -> Sequence[Reading]:
+    period, now = when.period, when.now
     window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
-    with ThreadPoolExecutor(READERS, thread_name_prefix="compare") as pool:
+    with when.crew.pool(READERS, "compare") as pool:
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()
         )

@@ -3,7 +3,6 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,9 +12,9 @@ from billing.errors import MeterFault
 from billing.ledger import outbox, staging
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.group_commit import GroupCommit
 from billing.ledger.locks import try_lock
 from billing.ledger.outbox import Outgoing
+from billing.pipeline.crew import THREADS, Crew
 from billing.pipeline.outage import Outage, never
 from billing.pipeline.preflight import refuse_unfit
 from billing.pipeline.pull import Progress, silent
@@ -56,6 +55,7 @@ class SyncTerms:
     actor: str
     at_once: bool = False
     stopping: Callable[[], bool] = never
+    crew: Crew = THREADS
 
 
 def sync_meter(
@@ -74,13 +74,13 @@ def sync_meter(
     refuse_unfit(meter, livemode=terms.livemode)
     outage, sent = Outage(terms.stopping), _Sent(progress)
     with (
-        GroupCommit(ledger) as writer,
-        ThreadPoolExecutor(SENDERS, thread_name_prefix="sync") as pool,
+        terms.crew.writer(ledger) as writer,
+        terms.crew.pool(SENDERS, "sync") as pool,
     ):
         sender = Sender(meter, writer, outage, terms.retries, terms.clock, terms.actor)
         works = [_CustomerSync(ledger, sender, terms, sent, name) for name in customers]
         futures = [pool.submit(work.run) for work in works]
-        for future in as_completed(futures):
+        for future in futures:
             future.result().add_to(report)
     report.stopped_because = outage.reason
     return report
@@ -140,7 +140,7 @@ class _CustomerSync:
         report = _CustomerReport(self.customer)
         lock = try_lock(self.ledger, f"customer:{self.customer}")
         with self.sender.outage.stopped_by_faults(), lock as ours:
-            if not ours:
+            if ours is None:
                 report.elsewhere = True
                 return report
             self._stage(report)

@@ -1,6 +1,5 @@
-"""Corrections: of closed months, and of events that were replaced or cancelled."""
+"""Corrections: a row of usage may stand in another month than its call."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +23,7 @@ USAGE_BEFORE = (
 USAGE = f"{USAGE_BEFORE}, call_hour"
 USAGE_KEYS_BEFORE = ("id", "account, call_id, call_revision, hour, customer")
 USAGE_KEYS = ("id", "account, call_id, call_revision, call_hour, customer")
-ATTEMPT_BEFORE = "id, event_id, number, idempotency_key, owner, started_at"
-EVENT_BEFORE = (
-    "id, identifier, customer, stripe_customer, meter, livemode, period, hour, "
-    "sequence, timestamp, minutes, amount_micro, usage_rows, staged_at"
-)
 BOUND = "OLD.meter_event_id IS NOT NULL"
-REPLACED = "OLD.reason = 'replaced'"
 VIEW = (
     "CREATE VIEW b2b_usage_status AS SELECT u.*, "
     "COALESCE(e.state, 'pending') AS status, e.reason AS failed_because, "
@@ -51,45 +44,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("call_hour <> hour"),
         postgresql_where=sa.text("call_hour <> hour"),
     )
-    op.add_column("meter_event", sa.Column("carries", sa.Text()))
-    op.create_index(
-        "ix_meter_event_carries",
-        "meter_event",
-        ["carries"],
-        sqlite_where=sa.text("carries IS NOT NULL"),
-        postgresql_where=sa.text("carries IS NOT NULL"),
-    )
-    op.add_column("meter_event", sa.Column("rearmed_at", UtcTime()))
-    kind = sa.Column("kind", sa.Text(), nullable=False, server_default="event")
-    op.add_column("meter_attempt", kind)
-    op.add_column("reconciliation_break", sa.Column("case_id", ExactInteger()))
-    op.add_column(
-        "reconciliation_reading", sa.Column("unknown_minutes", ExactInteger())
-    )
-    op.add_column(
-        "reconciliation_reading", sa.Column("invoiced_minutes", ExactInteger())
-    )
-    op.add_column("reconciliation_reading", sa.Column("invoice", sa.Text()))
-    op.add_column("period_close", sa.Column("totals", sa.Text()))
-    for table in ("meter_attempt", "meter_event"):
-        op.execute(guards.drop(dialect, table, f"{table}_stays"))
-    for statement in _guards(dialect):
-        op.execute(statement)
     op.execute(VIEW)
-
-
-def _guards(dialect: str) -> Iterator[str]:
-    yield guards.stay(dialect, "meter_attempt", f"{ATTEMPT_BEFORE}, kind")
-    yield guards.stay(dialect, "meter_event", f"{EVENT_BEFORE}, carries")
-    yield from guards.once(dialect, "meter_event_replaced", "meter_event", REPLACED)
-    if dialect == "sqlite":
-        yield from guards.keep(dialect, "b2b_usage", USAGE, USAGE_KEYS)
-        yield from guards.only_in_open_periods(dialect, "b2b_usage")
-        replaced = (
-            f"{BOUND} AND NOT EXISTS (SELECT 1 FROM meter_event e "
-            "WHERE e.id = OLD.meter_event_id AND e.reason = 'replaced')"
-        )
-        yield from guards.once(dialect, "b2b_usage_staged", "b2b_usage", replaced)
 
 
 def _alter_usage() -> None:
@@ -151,6 +106,11 @@ def _rebuild_usage() -> None:
     op.drop_table("b2b_usage")
     op.rename_table("b2b_usage_next", "b2b_usage")
     _index_usage()
+    replaced = (
+        f"{BOUND} AND NOT EXISTS (SELECT 1 FROM meter_event e "
+        "WHERE e.id = OLD.meter_event_id AND e.reason = 'replaced')"
+    )
+    _guard_usage(USAGE, USAGE_KEYS, replaced)
 
 
 def _create_usage(name: str, parts: tuple[SchemaItem, ...]) -> None:
@@ -203,29 +163,11 @@ def downgrade() -> None:
     """Take everything back; rows that correct a closed month lose its hour."""
     dialect = op.get_bind().dialect.name
     op.execute("DROP VIEW b2b_usage_status")
-    op.execute(guards.drop(dialect, "meter_event", "meter_event_replaced_once"))
-    for table in ("meter_attempt", "meter_event"):
-        op.execute(guards.drop(dialect, table, f"{table}_stays"))
-    op.drop_index("ix_meter_event_carries")
-    for table, columns in ADDED.items():
-        for column in columns:
-            op.drop_column(table, column)
-    op.execute(guards.stay(dialect, "meter_attempt", ATTEMPT_BEFORE))
-    op.execute(guards.stay(dialect, "meter_event", EVENT_BEFORE))
     if dialect == "sqlite":
         _rebuild_usage_as_before()
     else:
         _alter_usage_as_before()
     op.execute(VIEW)
-
-
-ADDED = {
-    "period_close": ["totals"],
-    "reconciliation_reading": ["invoice", "invoiced_minutes", "unknown_minutes"],
-    "reconciliation_break": ["case_id"],
-    "meter_attempt": ["kind"],
-    "meter_event": ["rearmed_at", "carries"],
-}
 
 
 def _rebuild_usage_as_before() -> None:
@@ -238,10 +180,14 @@ def _rebuild_usage_as_before() -> None:
     op.drop_table("b2b_usage")
     op.rename_table("b2b_usage_next", "b2b_usage")
     _index_usage()
+    _guard_usage(USAGE_BEFORE, USAGE_KEYS_BEFORE, BOUND)
+
+
+def _guard_usage(columns: str, keys: tuple[str, ...], bound: str) -> None:
     statements = [
-        *guards.keep("sqlite", "b2b_usage", USAGE_BEFORE, USAGE_KEYS_BEFORE),
+        *guards.keep("sqlite", "b2b_usage", columns, keys),
         *guards.only_in_open_periods("sqlite", "b2b_usage"),
-        *guards.once("sqlite", "b2b_usage_staged", "b2b_usage", BOUND),
+        *guards.once("sqlite", "b2b_usage_staged", "b2b_usage", bound),
     ]
     for statement in statements:
         op.execute(statement)

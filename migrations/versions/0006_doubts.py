@@ -1,4 +1,4 @@
-"""What is read to settle doubts, and the life of a break."""
+"""What is read to settle doubts, what an event replaces, and the life of a break."""
 
 from collections.abc import Iterator
 
@@ -41,17 +41,51 @@ ONCE = {
         ),
     ),
     "break_case_resolved": ("break_case", "OLD.resolved_at IS NOT NULL"),
+    "meter_event_replaced": ("meter_event", "OLD.reason = 'replaced'"),
 }
 
 
+EVENT_BEFORE = (
+    "id, identifier, customer, stripe_customer, meter, livemode, period, hour, "
+    "sequence, timestamp, minutes, amount_micro, usage_rows, staged_at"
+)
+ATTEMPT_BEFORE = "id, event_id, number, idempotency_key, owner, started_at"
+ADDED = (
+    ("period_close", "totals", sa.Text()),
+    ("reconciliation_reading", "unknown_minutes", ExactInteger()),
+    ("reconciliation_reading", "invoiced_minutes", ExactInteger()),
+    ("reconciliation_reading", "invoice", sa.Text()),
+    ("reconciliation_break", "case_id", ExactInteger()),
+    ("reconciliation_break", "evidence", sa.Text()),
+    ("meter_event", "carries", sa.Text()),
+    ("meter_event", "rearmed_at", UtcTime()),
+)
+
+
 def upgrade() -> None:
-    """Make the tables, and their guards."""
+    """Make the tables and columns, and their guards."""
+    dialect = op.get_bind().dialect.name
     _create_tables()
-    for statement in _guards(op.get_bind().dialect.name):
+    for table, column, kind in ADDED:
+        op.add_column(table, sa.Column(column, kind))
+    attempted = sa.Column("kind", sa.Text(), nullable=False, server_default="event")
+    op.add_column("meter_attempt", attempted)
+    op.create_index(
+        "ix_meter_event_carries",
+        "meter_event",
+        ["carries"],
+        sqlite_where=sa.text("carries IS NOT NULL"),
+        postgresql_where=sa.text("carries IS NOT NULL"),
+    )
+    for table in ("meter_attempt", "meter_event"):
+        op.execute(guards.drop(dialect, table, f"{table}_stays"))
+    for statement in _guards(dialect):
         op.execute(statement)
 
 
 def _guards(dialect: str) -> Iterator[str]:
+    yield guards.stay(dialect, "meter_attempt", f"{ATTEMPT_BEFORE}, kind")
+    yield guards.stay(dialect, "meter_event", f"{EVENT_BEFORE}, carries")
     for table, (columns, keys) in NEW.items():
         yield from guards.keep(dialect, table, columns, keys)
     for name, (table, forbidden) in ONCE.items():
@@ -136,6 +170,16 @@ def _create_tables() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables."""
+    """Drop the tables and columns."""
+    dialect = op.get_bind().dialect.name
     for table in reversed(NEW):
         op.drop_table(table)
+    op.execute(guards.drop(dialect, "meter_event", "meter_event_replaced_once"))
+    for table in ("meter_attempt", "meter_event"):
+        op.execute(guards.drop(dialect, table, f"{table}_stays"))
+    op.drop_index("ix_meter_event_carries", "meter_event")
+    op.drop_column("meter_attempt", "kind")
+    for table, column, _ in reversed(ADDED):
+        op.drop_column(table, column)
+    op.execute(guards.stay(dialect, "meter_attempt", ATTEMPT_BEFORE))
+    op.execute(guards.stay(dialect, "meter_event", EVENT_BEFORE))

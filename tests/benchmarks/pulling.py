@@ -10,7 +10,7 @@ from statistics import median
 
 from billing.app import App
 from billing.domain.period import BillingPeriod, Window
-from billing.pipeline.pull import READERS, pull_usage
+from billing.pipeline.pull import READERS, PullTerms, pull_usage
 from pamela import PamelaClient
 from tests.benchmarks.composition import ACCOUNT, service
 from tests.benchmarks.places import DIALECTS, SQLITE, Places
@@ -75,7 +75,9 @@ def _rate(calls: int, seconds: float) -> str:
 def pull_month(app: App, clock: WorldClock, calls: int) -> None:
     """Pull the month and see that nothing is missing."""
     source, book = app.source(ACCOUNT)
-    found = pull_usage(app.ledger, source, book, MONTH, clock=clock, actor="benchmark")
+    found = pull_usage(
+        app.ledger, source, book, MONTH, terms=PullTerms(clock, "benchmark")
+    )
     if found.billed != calls or found.source_minutes != found.ledger_minutes:
         raise RuntimeError(f"the pull is not whole: {found}")
 

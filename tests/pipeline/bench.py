@@ -20,7 +20,7 @@ from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
 from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
 from billing.pipeline.outage import never
-from billing.pipeline.pull import pull_usage, silent
+from billing.pipeline.pull import PullTerms, pull_usage, silent
 from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
 from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
 from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
@@ -109,8 +109,7 @@ class Bench:
             self.source,
             self.book,
             period,
-            clock=self.clock,
-            actor="tests",
+            terms=PullTerms(self.clock, "tests"),
             since=since,
         )
 

@@ -55,6 +55,7 @@ reconciliation_break = table(
     number("amount_micro"),
     text_column("calls"),
     number("case_id", null=True),
+    text_column("evidence", null=True),
     Index(None, "run_id"),
 )
 

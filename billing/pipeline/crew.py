@@ -1,0 +1,67 @@
+"""The crew: who does work side by side, and whose writes share a commit."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from billing.errors import BillingError
+from billing.ledger.database import Ledger
+from billing.ledger.group_commit import DirectCommit, GroupCommit, Writer
+
+T = TypeVar("T")
+
+
+class Crew(Protocol):
+    """Hands out workers and writers; threads, or the caller alone."""
+
+    def pool(self, workers: int, name: str) -> AbstractContextManager[Executor]:
+        """Return workers for one piece of work."""
+        ...
+
+    def writer(self, ledger: Ledger) -> AbstractContextManager[Writer]:
+        """Return who writes for all of them."""
+        ...
+
+
+class Threads:
+    """Threads where waiting is the cost; their writes share commits."""
+
+    def pool(self, workers: int, name: str) -> AbstractContextManager[Executor]:
+        """Return a pool of threads."""
+        return ThreadPoolExecutor(workers, thread_name_prefix=name)
+
+    def writer(self, ledger: Ledger) -> AbstractContextManager[Writer]:
+        """Return one writer for many threads."""
+        return GroupCommit(ledger)
+
+
+class Alone:
+    """Everything in the caller's own thread, in the order it was asked for."""
+
+    def pool(self, workers: int, name: str) -> AbstractContextManager[Executor]:
+        """Return a pool that does each piece of work at once."""
+        return _AtOnce()
+
+    def writer(self, ledger: Ledger) -> AbstractContextManager[Writer]:
+        """Return a writer that commits each write by itself."""
+        return DirectCommit(ledger)
+
+
+class _AtOnce(Executor):
+    """An executor whose work is done when `submit` returns."""
+
+    def submit(
+        self, work: Callable[..., T], /, *args: object, **kwargs: object
+    ) -> Future[T]:
+        """Do the work now; its failure is kept for whoever asks for the result."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BillingError as fault:
+            future.set_exception(fault)
+        return future
+
+
+THREADS: Crew = Threads()
+ALONE: Crew = Alone()
