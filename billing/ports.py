@@ -1,12 +1,17 @@
 """The few Protocols that have two implementations: what the pipeline is handed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from billing.domain.invoicing import Invoice, MeteredItem
 from billing.domain.metering import Answer, MeterEvent
 from billing.domain.period import BillingPeriod, Window
+from billing.domain.rejecting import ErrorReport
+
+# Asked right before the first byte of a request is written; no means that none is.
+MayGo = Callable[[], bool]
 
 
 class Clock(Protocol):
@@ -18,6 +23,10 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+        ...
+
+    def elapsed(self) -> timedelta:
+        """Read a counter that nobody sets and that also counts while suspended."""
         ...
 
 
@@ -71,10 +80,11 @@ class MeterState:
     customer_key: str
     value_key: str
     livemode: bool
+    server_time: datetime | None = None  # when Stripe said so
 
 
 class Meter(Protocol):
-    """A Stripe meter. Its reads raise MeterFault; a send always returns an answer."""
+    """A Stripe meter. Reads raise MeterFault; send and cancel return an answer."""
 
     @property
     def event_name(self) -> str:
@@ -89,8 +99,12 @@ class Meter(Protocol):
         """Say whether the customer exists and is not deleted."""
         ...
 
-    def send(self, event: MeterEvent, idempotency_key: str) -> Answer:
+    def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
         """Report an event, once, and say what came of it."""
+        ...
+
+    def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+        """Take an event back, once, and say what came of it."""
         ...
 
     def read_total(self, stripe_customer: str, window: Window) -> int:
@@ -99,4 +113,16 @@ class Meter(Protocol):
 
     def read_hours(self, stripe_customer: str, window: Window) -> dict[datetime, int]:
         """Read the minutes counted for a customer, hour by hour; no empty hours."""
+        ...
+
+    def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
+        """Read what the meter refused after it had taken it, oldest first."""
+        ...
+
+    def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
+        """Read the invoices that bill this meter's minutes in a window."""
+        ...
+
+    def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
+        """Read what a customer is billed by this meter for, and on which terms."""
         ...

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.period import HOUR, hour_of
+from billing.domain.period import HOUR, Window, hour_of
 
 # Stripe promises to know an identifier for at least 24 hours; an hour is for skew.
 RESEND_WINDOW = timedelta(hours=23)
@@ -31,6 +31,9 @@ class FailReason(StrEnum):
     REJECTED = "rejected"  # refused by name: a person mends the cause
     UNCERTAIN = "uncertain"  # perhaps counted, too old to resend safely
     EXPIRED = "expired"  # too old for the meter to take
+    CANCELLING = "cancelling"  # a cancellation left, and what came of it is unknown
+    REPLACED = "replaced"  # certainly not counted; its rows went on without it
+    VOIDED = "voided"  # a person decided that it is never sent
 
 
 LEGAL_MOVES = frozenset(
@@ -53,6 +56,8 @@ class Verdict(StrEnum):
     BUSY = "busy"  # asked to slow down; not counted, try again
     UNKNOWN = "unknown"  # no answer, or a server error: counted or not
     LOCKED_OUT = "locked_out"  # the key is refused; not counted, nothing will be
+    UNSENT = "unsent"  # held back before its first byte: no try at all
+    CANCELLED = "cancelled"  # taken back from the meter, now or before
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,11 @@ class MeterEvent:
     def timestamp(self) -> datetime:
         """The event's own minute: the hour plus its sequence in minutes."""
         return self.hour + timedelta(minutes=self.sequence)
+
+    @property
+    def own_minute(self) -> Window:
+        """The minute in which the meter counts nothing but this event."""
+        return Window(self.timestamp, self.timestamp + timedelta(minutes=1))
 
 
 class SendWindow(StrEnum):

@@ -79,6 +79,10 @@ class Window:
     start: datetime
     end: datetime
 
+    def overlaps(self, other: "Window") -> bool:
+        """Say whether two windows have a moment in common."""
+        return max(self.start, other.start) < min(self.end, other.end)
+
     def days(self) -> Iterator["Window"]:
         """Cut the window at UTC midnights."""
         start = self.start

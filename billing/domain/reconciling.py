@@ -30,6 +30,8 @@ class Cause(StrEnum):
     REJECTED = "rejected"
     UNCERTAIN = "uncertain"
     EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    VOIDED = "voided"
     COUNTED_UNRECORDED = "counted_unrecorded"  # counted, its answer was lost
     NOT_SETTLED = "not_settled"  # the summary may still be catching up
     UNKNOWN_CUSTOMER = "unknown_customer"  # Stripe does not know the customer

@@ -9,6 +9,10 @@ import httpx2
 from billing.errors import SettingsFault
 from billing.ports import Clock
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Where it exists: a counter that goes on while the machine is suspended.
+COUNTER = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class SystemClock:
     """The clock of the machine we run on."""
@@ -20,6 +24,10 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def elapsed(self) -> timedelta:
+        """Read the machine's own counter, which nobody sets."""
+        return timedelta(microseconds=time.clock_gettime_ns(COUNTER) // 1000)
 
     def close(self) -> None:
         """Do nothing; a sandbox's clock has a connection to close."""
@@ -51,6 +59,10 @@ class SandboxClock:
         """Wait; the sandbox's clock ticks like any other."""
         time.sleep(seconds)
 
+    def elapsed(self) -> timedelta:
+        """Count by the sandbox's moment, so that a move of its clock is time spent."""
+        return self.now() - EPOCH
+
     def close(self) -> None:
         """Close the connection to the sandbox."""
         self._client.close()
@@ -81,3 +93,7 @@ class StoppableClock:
     def sleep(self, seconds: float) -> None:
         """Wait, unless the process is to stop."""
         self.stop.wait(seconds)
+
+    def elapsed(self) -> timedelta:
+        """Read the counter of the clock behind it."""
+        return self._clock.elapsed()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -100,6 +100,10 @@ class WorldClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def elapsed(self) -> timedelta:
+        """Count by the moment there."""
+        return self.now() - datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @contextmanager

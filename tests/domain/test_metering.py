@@ -1,7 +1,7 @@
 """Meter events: names, minutes of their own, and until when they may be sent."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -161,6 +161,8 @@ def test_an_hour_is_over_when_the_next_begins(now: datetime, over: bool) -> None
         (Verdict.BUSY, False, True),
         (Verdict.UNKNOWN, False, True),
         (Verdict.LOCKED_OUT, False, False),
+        (Verdict.UNSENT, False, False),
+        (Verdict.CANCELLED, False, False),
     ],
 )
 def test_an_answer_says_whether_it_counted_and_may_change(
@@ -179,3 +181,11 @@ def test_what_is_synced_never_waits_again() -> None:
 def test_events_of_the_year_9998_have_names_too() -> None:
     last = make(hour=datetime(9998, 12, 31, 23, tzinfo=UTC), sequence=59)
     assert last.identifier.endswith("-99981231T23-59")
+
+
+def test_an_event_has_a_minute_to_itself() -> None:
+    events = [make(sequence=sequence) for sequence in range(60)]
+    for one, after in pairwise(events):
+        assert one.own_minute.start == one.timestamp
+        assert one.own_minute.end == after.own_minute.start
+    assert events[-1].own_minute.end == events[0].hour + timedelta(hours=1)

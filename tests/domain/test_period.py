@@ -130,3 +130,18 @@ def test_a_window_is_cut_at_midnights(start: str, end: str, days: int) -> None:
         assert one.end.hour == one.end.minute == 0
     if cut:
         assert (cut[0].start, cut[-1].end) == (window.start, window.end)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "together"),
+    [(0, 1, False), (0, 3, True), (2, 4, True), (3, 4, True), (5, 6, False)],
+)
+def test_windows_overlap_when_they_have_a_moment_in_common(
+    start: int, end: int, together: bool
+) -> None:
+    noon = at("2026-03-10T12:00:00+00:00")
+    one, other = (
+        Window(noon + timedelta(hours=a), noon + timedelta(hours=b))
+        for a, b in ((1, 5), (start, end))
+    )
+    assert one.overlaps(other) is other.overlaps(one) is together

@@ -55,7 +55,7 @@ class MeterDesk:
 
     def send(self, event: MeterEvent | None = None, key: str = "k0") -> Answer:
         """Send an event once."""
-        return self.meter.send(event or self.event(), key)
+        return self.meter.send(event or self.event(), key, lambda: True)
 
     def strike(
         self, kind: FaultKind, endpoint: str = CREATE, count: int = 1, detail: str = ""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.errors import SettingsFault
-from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.clocks import SandboxClock, StoppableClock, SystemClock
 from billing.gateways.pacing import Pacer
 from tests.sandbox.pamela_world import NOW, World
 
@@ -22,6 +22,31 @@ def test_the_system_clock_waits() -> None:
     before = datetime.now(UTC)
     SystemClock().sleep(0.01)
     assert datetime.now(UTC) - before >= timedelta(seconds=0.009)
+
+
+def test_the_system_clock_counts_what_elapses() -> None:
+    clock = SystemClock()
+    before = clock.elapsed()
+    clock.sleep(0.01)
+    assert timedelta(milliseconds=9) <= clock.elapsed() - before < timedelta(seconds=60)
+
+
+def test_a_clock_that_may_stop_counts_as_the_one_behind_it() -> None:
+    clock = StoppableClock(SystemClock(), threading.Event())
+    assert clock.elapsed() - SystemClock().elapsed() <= timedelta()
+    assert SystemClock().elapsed() - clock.elapsed() < timedelta(seconds=60)
+
+
+def test_a_move_of_a_sandboxs_clock_has_elapsed(world: World) -> None:
+    clock = SandboxClock(f"{world.url}/_sandbox/clock")
+    clock.FRESH_SECONDS = 0.0
+    try:
+        before = clock.elapsed()
+        world.advance(days=2)
+        moved = clock.elapsed() - before - timedelta(days=2)
+        assert abs(moved) < timedelta(seconds=1)
+    finally:
+        clock.close()
 
 
 def test_the_clock_of_a_sandbox_is_followed_when_it_moves(world: World) -> None:

@@ -50,6 +50,10 @@ class HastyClock:
         """Move the sandbox's clock."""
         self._clock.set(self._clock.now() + timedelta(seconds=seconds))
 
+    def elapsed(self) -> timedelta:
+        """Count by the sandbox's moment."""
+        return self.now() - datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass
 class Circuit:

@@ -1,134 +1,22 @@
 """Stand-ins for the world: a clock that is moved, a list that moves, a strict meter."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
+from billing.domain.invoicing import Invoice, MeteredItem
 from billing.domain.metering import Answer, MeterEvent, Verdict
-from billing.domain.period import BillingPeriod, Window, hour_of
+from billing.domain.period import Window, hour_of
+from billing.domain.rejecting import ErrorReport
 from billing.errors import MeterUnavailable, NoSuchCustomer
-from billing.ports import CallPage, MeterState, SourceTotals
+from billing.ports import MayGo, MeterState
+from tests.pipeline.listed_source import ListedSource, Record
+from tests.pipeline.virtual_clock import VirtualClock
 
-Record = dict[str, object]
+__all__ = ["ListedSource", "Record", "VirtualClock"]
 IDENTIFIER_MEMORY = timedelta(hours=24)
-
-
-class VirtualClock:
-    """A clock whose sleep takes no time; each thread has lived its own sleeps."""
-
-    def __init__(self, start: datetime) -> None:
-        self._base = start
-        self._lived = threading.local()
-        self._lock = threading.Lock()
-        self._latest = start
-        self.on_sleep: Callable[[float], None] = lambda _seconds: None
-
-    def now(self) -> datetime:
-        """Return the present moment of this thread."""
-        base, own = getattr(self._lived, "at", (self._base, timedelta()))
-        return self._base + own if base == self._base else self._base
-
-    def sleep(self, seconds: float) -> None:
-        """Let this thread live so many seconds."""
-        moment = self.now() + timedelta(seconds=seconds)
-        self._lived.at = (self._base, moment - self._base)
-        with self._lock:
-            self._latest = max(self._latest, moment)
-        self.on_sleep(seconds)
-
-    def advance(self, **step: float) -> None:
-        """Move on for all threads, from the latest moment that any has lived."""
-        with self._lock:
-            self._base = self._latest = self._latest + timedelta(**step)
-
-    @property
-    def latest(self) -> datetime:
-        """The latest moment that any thread has lived."""
-        return self._latest
-
-
-class ListedSource:
-    """A usage source over a list that `between_pages` may change."""
-
-    def __init__(self, account: str = "main") -> None:
-        self._account = account
-        self.calls: list[Record] = []
-        self.between_pages: Callable[[], None] = lambda: None
-        self.minutes: int | None = None
-        self.silent_totals = False
-        self.requests: list[tuple[Window, int]] = []
-        self.lock = threading.RLock()
-
-    @property
-    def account(self) -> str:
-        """The account's name in the settings."""
-        return self._account
-
-    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
-        """Read a page, newest first; then let happen what was scripted."""
-        with self.lock:
-            self.requests.append((window, offset))
-            found = [one for one in self.calls if window_holds(window, one)]
-            found.sort(key=created_at, reverse=True)
-            page = [dict(one) for one in found[offset : offset + limit]]
-            self.between_pages()
-        return CallPage(page, len(found), offset + len(page) < len(found))
-
-    def get_call(self, call_id: str) -> Mapping[str, object] | None:
-        """Read one call."""
-        with self.lock:
-            return next((dict(c) for c in self.calls if c.get("id") == call_id), None)
-
-    def read_totals(self, period: BillingPeriod) -> SourceTotals:
-        """Add up the month by the rule, unless `minutes` says what to answer."""
-        if self.silent_totals:
-            return SourceTotals(None, None)
-        with self.lock:
-            held = [minutes_of(one) for one in self.calls if month_of(one) == period]
-        total = sum(held) if self.minutes is None else self.minutes
-        return SourceTotals(len(self.calls), total)
-
-    def change(self, call_id: str, **fields: object) -> None:
-        """Let the source say something else of a call."""
-        next(c for c in self.calls if c.get("id") == call_id).update(fields)
-
-    def remove(self, call_id: str) -> None:
-        """Delete a call at the source."""
-        self.calls = [one for one in self.calls if one.get("id") != call_id]
-
-
-def created_at(record: Record) -> datetime:
-    """Return when the source lists a record as created."""
-    return _moment(str(record.get("listed_at") or record["created_at"]))
-
-
-_moment = lru_cache(100_000)(datetime.fromisoformat)
-
-
-def window_holds(window: Window, record: Record) -> bool:
-    """Say whether a window's list shows a record."""
-    return window.start <= created_at(record) < window.end
-
-
-def month_of(record: Record) -> BillingPeriod | None:
-    """Return the month that the source counts a call in, as well as it knows."""
-    over = record.get("status") in {"completed", "failed", "cancelled"}
-    try:
-        started = datetime.fromisoformat(str(record.get("started_at")))
-        return BillingPeriod.of(started) if over else None
-    except ValueError:
-        return None
-
-
-def minutes_of(record: Record) -> int:
-    """Return the minutes that the source states of a call, else those of the rule."""
-    stated, seconds = record.get("billed_minutes"), record.get("duration_seconds")
-    if isinstance(stated, int):
-        return stated
-    return max(-(-seconds // 60), 1) if isinstance(seconds, int) else 0
 
 
 def fit_meter() -> MeterState:
@@ -155,7 +43,7 @@ class Request:
 
     event: MeterEvent
     key: str
-    at: datetime
+    at: datetime  # by the meter's own clock
 
 
 Reply = Callable[["StrictMeter", Request], Answer]
@@ -208,6 +96,32 @@ def kill_after(meter: "StrictMeter", request: Request) -> Answer:
     raise Killed
 
 
+def take_back(meter: "StrictMeter", request: Request) -> Answer:
+    """Cancel an event that was received within a day."""
+    name, taken = request.event.identifier, meter.taken.get(request.event.identifier)
+    if taken is None:
+        return Answer(Verdict.REFUSED, 400, "req_1", f"no event named {name}")
+    if request.at - taken.at >= IDENTIFIER_MEMORY:
+        words = "only events received in the past 24 hours can be cancelled"
+        return Answer(Verdict.REFUSED, 400, "req_1", words)
+    if taken not in meter.counted:
+        return Answer(Verdict.CANCELLED, 400, "req_1", "already cancelled")
+    meter.counted.remove(taken)
+    return Answer(Verdict.CANCELLED, 200, "req_1")
+
+
+def take_back_unheard(meter: "StrictMeter", request: Request) -> Answer:
+    """Cancel the event, and let the answer get lost."""
+    take_back(meter, request)
+    return Answer(Verdict.UNKNOWN, None, None, "connection reset")
+
+
+def kill_after_take_back(meter: "StrictMeter", request: Request) -> Answer:
+    """Kill the process once the event is cancelled."""
+    take_back(meter, request)
+    raise Killed
+
+
 @dataclass
 class StrictMeter:
     """A meter that plays a script and notes whoever breaks one of its rules."""
@@ -220,11 +134,17 @@ class StrictMeter:
     script: list[Reply] = field(default_factory=list)
     always: Reply = count
     by_customer: dict[str, Reply] = field(default_factory=dict)
+    cancel_script: list[Reply] = field(default_factory=list)
+    always_cancel: Reply = take_back
     watch: Callable[[MeterEvent], None] = lambda _event: None
     requests: list[Request] = field(default_factory=list)
+    cancels: list[Request] = field(default_factory=list)
     counted: list[Request] = field(default_factory=list)
     taken: dict[str, Request] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    reports: list[ErrorReport] = field(default_factory=list)
+    invoices: dict[str, list[Invoice]] = field(default_factory=dict)
+    items: dict[str, list[MeteredItem]] = field(default_factory=dict)
     broken_rules: list[str] = field(default_factory=list)
     _payloads: dict[str, MeterEvent] = field(default_factory=dict)
     _keys: dict[str, MeterEvent] = field(default_factory=dict)
@@ -233,7 +153,7 @@ class StrictMeter:
 
     def describe(self) -> MeterState | None:
         """Read how the meter is set up."""
-        return self.state
+        return self.state and replace(self.state, server_time=self.clock.true())
 
     def has_customer(self, stripe_customer: str) -> bool:
         """Say whether the customer exists; MeterUnavailable while reads are down."""
@@ -241,16 +161,31 @@ class StrictMeter:
             raise MeterUnavailable("no answer")
         return stripe_customer not in self.missing
 
-    def send(self, event: MeterEvent, idempotency_key: str) -> Answer:
+    def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
         """Check the rules, then answer as the script says."""
-        request = Request(event, idempotency_key, self.clock.now())
         with self._alone(event.stripe_customer):
             self.watch(event)
+            if not may_go():
+                return Answer(Verdict.UNSENT)
+            request = Request(event, idempotency_key, self.clock.true())
             with self._lock:
                 self._check(request)
                 self.requests.append(request)
                 named = self.by_customer.get(event.customer)
                 reply = self.script.pop(0) if self.script else named or self.always
+                return reply(self, request)
+
+    def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+        """Take an event back, or answer as the script of cancellations says."""
+        with self._alone(event.stripe_customer):
+            if not may_go():
+                return Answer(Verdict.UNSENT)
+            request = Request(event, idempotency_key, self.clock.true())
+            with self._lock:
+                self._check_key(request)
+                self.cancels.append(request)
+                script = self.cancel_script
+                reply = script.pop(0) if script else self.always_cancel
                 return reply(self, request)
 
     @contextmanager
@@ -269,12 +204,15 @@ class StrictMeter:
         event = request.event
         if self._payloads.setdefault(event.identifier, event) != event:
             self.broken_rules.append(f"{event.identifier} has two payloads")
-        if request.key in self._keys:
-            self.broken_rules.append(f"the key {request.key} is used again")
-        self._keys[request.key] = event
+        self._check_key(request)
         age = request.at - event.timestamp
         if not timedelta(minutes=-5) <= age <= timedelta(days=35):
             self.broken_rules.append(f"{event.identifier} is out of the window")
+
+    def _check_key(self, request: Request) -> None:
+        if request.key in self._keys:
+            self.broken_rules.append(f"the key {request.key} is used again")
+        self._keys[request.key] = request.event
 
     def read_total(self, stripe_customer: str, window: Window) -> int:
         """Read the minutes counted, but those that are `hidden` yet."""
@@ -292,6 +230,22 @@ class StrictMeter:
                 hour = hour_of(event.timestamp)
                 hours[hour] = hours.get(hour, 0) + event.minutes
         return {hour: minutes for hour, minutes in hours.items() if minutes}
+
+    def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
+        """Return the `reports` since a moment."""
+        return [one for one in self.reports if one.created_at >= since]
+
+    def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
+        """Return the customer's `invoices` with a line in the window."""
+        return [
+            invoice
+            for invoice in self.invoices.get(stripe_customer, [])
+            if any(line.window.overlaps(window) for line in invoice.lines)
+        ]
+
+    def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
+        """Return the customer's `items`."""
+        return self.items.get(stripe_customer, [])
 
 
 def utc(text: str) -> datetime:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.metering import Answer, Verdict
+from billing.domain.metering import Answer, FailReason, Verdict
 from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.ledger import outbox
 from billing.ledger.findings import Reconciliation
 from tests.pipeline.bench import NOON, START, Bench, call, of
 from tests.pipeline.fakes import (
@@ -110,6 +111,20 @@ def expired(bench: Bench) -> None:
     bench.sync()
 
 
+def fail(bench: Bench, reason: FailReason) -> None:
+    take_and_sync(bench, lock_out)
+    with bench.ledger.writing() as connection:
+        outbox.move_to_failed(connection, 1, reason)
+
+
+def cancelling(bench: Bench) -> None:
+    fail(bench, FailReason.CANCELLING)
+
+
+def voided(bench: Bench) -> None:
+    fail(bench, FailReason.VOIDED)
+
+
 def counted_unrecorded(bench: Bench) -> None:
     take_and_sync(bench, kill_after)
 
@@ -148,6 +163,8 @@ CASES: dict[Cause, tuple[Callable[[Bench], None], int]] = {
     Cause.REJECTED: (rejected, -5),
     Cause.UNCERTAIN: (uncertain, -5),
     Cause.EXPIRED: (expired, -5),
+    Cause.CANCELLING: (cancelling, -5),
+    Cause.VOIDED: (voided, -5),
     Cause.COUNTED_UNRECORDED: (counted_unrecorded, 5),
     Cause.NOT_SETTLED: (not_settled, -5),
     Cause.UNKNOWN_CUSTOMER: (unknown_customer, -5),

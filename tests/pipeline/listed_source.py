@@ -1,0 +1,92 @@
+"""A usage source over a list that moves."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+
+from billing.domain.period import BillingPeriod, Window
+from billing.ports import CallPage, SourceTotals
+
+Record = dict[str, object]
+
+
+class ListedSource:
+    """A usage source over a list that `between_pages` may change."""
+
+    def __init__(self, account: str = "main") -> None:
+        self._account = account
+        self.calls: list[Record] = []
+        self.between_pages: Callable[[], None] = lambda: None
+        self.minutes: int | None = None
+        self.silent_totals = False
+        self.requests: list[tuple[Window, int]] = []
+        self.lock = threading.RLock()
+
+    @property
+    def account(self) -> str:
+        """The account's name in the settings."""
+        return self._account
+
+    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+        """Read a page, newest first; then let happen what was scripted."""
+        with self.lock:
+            self.requests.append((window, offset))
+            found = [one for one in self.calls if window_holds(window, one)]
+            found.sort(key=created_at, reverse=True)
+            page = [dict(one) for one in found[offset : offset + limit]]
+            self.between_pages()
+        return CallPage(page, len(found), offset + len(page) < len(found))
+
+    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+        """Read one call."""
+        with self.lock:
+            return next((dict(c) for c in self.calls if c.get("id") == call_id), None)
+
+    def read_totals(self, period: BillingPeriod) -> SourceTotals:
+        """Add up the month by the rule, unless `minutes` says what to answer."""
+        if self.silent_totals:
+            return SourceTotals(None, None)
+        with self.lock:
+            held = [minutes_of(one) for one in self.calls if month_of(one) == period]
+        total = sum(held) if self.minutes is None else self.minutes
+        return SourceTotals(len(self.calls), total)
+
+    def change(self, call_id: str, **fields: object) -> None:
+        """Let the source say something else of a call."""
+        next(c for c in self.calls if c.get("id") == call_id).update(fields)
+
+    def remove(self, call_id: str) -> None:
+        """Delete a call at the source."""
+        self.calls = [one for one in self.calls if one.get("id") != call_id]
+
+
+def created_at(record: Record) -> datetime:
+    """Return when the source lists a record as created."""
+    return _moment(str(record.get("listed_at") or record["created_at"]))
+
+
+_moment = lru_cache(100_000)(datetime.fromisoformat)
+
+
+def window_holds(window: Window, record: Record) -> bool:
+    """Say whether a window's list shows a record."""
+    return window.start <= created_at(record) < window.end
+
+
+def month_of(record: Record) -> BillingPeriod | None:
+    """Return the month that the source counts a call in, as well as it knows."""
+    over = record.get("status") in {"completed", "failed", "cancelled"}
+    try:
+        started = datetime.fromisoformat(str(record.get("started_at")))
+        return BillingPeriod.of(started) if over else None
+    except ValueError:
+        return None
+
+
+def minutes_of(record: Record) -> int:
+    """Return the minutes that the source states of a call, else those of the rule."""
+    stated, seconds = record.get("billed_minutes"), record.get("duration_seconds")
+    if isinstance(stated, int):
+        return stated
+    return max(-(-seconds // 60), 1) if isinstance(seconds, int) else 0
