@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import cycle, islice
 
+from billing.sandbox.clock import first_of_month
 from billing.sandbox.pamela_calls import Call
 from billing.sandbox.pamela_state import PamelaState
-from billing.sandbox.seeds import Seeded, customers_of, first_of_month, new_account
+from billing.sandbox.seeds import Seeded, customers_of, new_account
 
 HOUR = 3_600  # seconds
 # The last minute of an hour is left out: a call is answered in the hour of its birth.

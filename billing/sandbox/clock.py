@@ -14,6 +14,12 @@ def early_in_month(now: datetime) -> datetime:
     return utc.replace(day=3, hour=12, minute=0, second=0, microsecond=0)
 
 
+def first_of_month(moment: datetime, months: int = 0) -> datetime:
+    """Return the first midnight of a moment's month, or of one some months away."""
+    years, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    return datetime(years, month + 1, 1, tzinfo=UTC)
+
+
 class SandboxClock:
     """Time that both sandbox APIs share; aware, UTC."""
 

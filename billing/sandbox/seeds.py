@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from billing.sandbox.clock import first_of_month
 from billing.sandbox.pamela_accounts import Account
 from billing.sandbox.pamela_calls import Call, call_that_ends, micros
 from billing.sandbox.pamela_state import PamelaState
@@ -88,12 +89,6 @@ def new_account(
 def customers_of(names: list[str]) -> list[Customer]:
     """Return a Stripe customer for each name."""
     return [Customer(f"cus_{name.replace('-', '')}", name) for name in names]
-
-
-def first_of_month(moment: datetime, months: int = 0) -> datetime:
-    """Return the first midnight of a moment's month, or of one some months away."""
-    years, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    return datetime(years, month + 1, 1, tzinfo=UTC)
 
 
 def _days(now: datetime) -> list[datetime]:

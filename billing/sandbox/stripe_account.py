@@ -6,9 +6,10 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from billing.sandbox.stripe_books import BooksState, Json, StripeBooks
+from billing.sandbox.stripe_books import Json, StripeBooks
 from billing.sandbox.stripe_errors import unauthorized
 from billing.sandbox.stripe_rules import StripeRules
+from billing.sandbox.stripe_state import BooksState
 from billing.sandbox.stripe_truth import count_usage
 
 

@@ -9,12 +9,12 @@ from billing.sandbox.clock import SandboxClock
 from billing.sandbox.faults import Faults
 from billing.sandbox.request_log import RequestLog
 from billing.sandbox.stripe_account import StripeAccount
+from billing.sandbox.stripe_billing_api import BILLING_TABLE
 from billing.sandbox.stripe_books import Json
 from billing.sandbox.stripe_errors import StripeError
 from billing.sandbox.stripe_events import MeterEvent, SentEvent
 from billing.sandbox.stripe_exchange import StripeExchange
-from billing.sandbox.stripe_fields import Fields
-from billing.sandbox.stripe_request import Call, Endpoint
+from billing.sandbox.stripe_request import Call, Endpoint, Route, alone
 from billing.sandbox.stripe_wording import (
     adjustment_json,
     adjustment_json_v2,
@@ -52,19 +52,12 @@ def _cancel_event_v2(call: Call) -> Json:
     return adjustment_json_v2(call.books, cancelled)
 
 
-def _alone(call: Call) -> str:
-    """Return the id of a request that takes no parameters."""
-    Fields(call.params).end()
-    return call.name
-
-
 def _unknown(call: Call) -> Json:
     message = f"Unrecognized request URL: {call.name}"
     raise StripeError(404, "invalid_request_error", message, v2_code="not_found")
 
 
-Operation = Callable[[Call], Json | Awaitable[Json]]
-TABLE: tuple[tuple[str, str, str, Operation], ...] = (
+TABLE: tuple[Route, ...] = (
     ("POST", "/v1/billing/meter_events", "meter_events.create", _create_event),
     ("POST", "/v2/billing/meter_events", "meter_events.create", _create_event_v2),
     (
@@ -95,7 +88,7 @@ TABLE: tuple[tuple[str, str, str, Operation], ...] = (
         "GET",
         "/v1/billing/meters/{name}",
         "meters.retrieve",
-        lambda call: call.books.retrieve_meter(_alone(call)),
+        lambda call: call.books.retrieve_meter(alone(call)),
     ),
     (
         "POST",
@@ -131,7 +124,7 @@ TABLE: tuple[tuple[str, str, str, Operation], ...] = (
         "GET",
         "/v2/core/events/{name}",
         "core_events.retrieve",
-        lambda call: call.books.retrieve_core_event(_alone(call), call.now),
+        lambda call: call.books.retrieve_core_event(alone(call), call.now),
     ),
     (
         "GET",
@@ -149,7 +142,7 @@ TABLE: tuple[tuple[str, str, str, Operation], ...] = (
         "GET",
         "/v1/customers/{name}",
         "customers.retrieve",
-        lambda call: call.books.retrieve_customer(_alone(call)),
+        lambda call: call.books.retrieve_customer(alone(call)),
     ),
     (
         "POST",
@@ -161,8 +154,9 @@ TABLE: tuple[tuple[str, str, str, Operation], ...] = (
         "DELETE",
         "/v1/customers/{name}",
         "customers.delete",
-        lambda call: call.books.delete_customer(_alone(call)),
+        lambda call: call.books.delete_customer(alone(call), call.now),
     ),
+    *BILLING_TABLE,
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from threading import RLock
 
+from billing.sandbox.stripe_billing import StripeBilling, Surroundings
 from billing.sandbox.stripe_core_events import EventQuestion, no_event
 from billing.sandbox.stripe_customers import Customer, Customers
 from billing.sandbox.stripe_errors import locked, missing
 from billing.sandbox.stripe_events import MeterEvent, MeterEvents, SentEvent
 from billing.sandbox.stripe_fields import Fields
-from billing.sandbox.stripe_idempotency import StoredAnswer, StoredAnswers
+from billing.sandbox.stripe_idempotency import StoredAnswers
 from billing.sandbox.stripe_intake import Intake
 from billing.sandbox.stripe_limits import RateLimits
 from billing.sandbox.stripe_meters import PATH, Meter, Meters
@@ -19,34 +19,11 @@ from billing.sandbox.stripe_paging import listing
 from billing.sandbox.stripe_rejections import Rejection, Rejections
 from billing.sandbox.stripe_reports import ErrorReport, error_reports
 from billing.sandbox.stripe_rules import StripeRules
+from billing.sandbox.stripe_state import Adjustment, BooksState
 from billing.sandbox.stripe_summaries import SummaryQuestion, aggregate, summary_json
 
 Params = Mapping[str, object]
 Json = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Adjustment:
-    """The cancellation of a meter event."""
-
-    id: str
-    event_name: str
-    identifier: str
-    created_at: datetime
-    status: str
-
-
-@dataclass
-class BooksState:
-    """What one mode of an account remembers between two runs."""
-
-    customers: list[Customer] = field(default_factory=list)
-    meters: list[Meter] = field(default_factory=list)
-    events: list[MeterEvent] = field(default_factory=list)
-    adjustments: list[Adjustment] = field(default_factory=list)
-    answers: dict[str, StoredAnswer] = field(default_factory=dict)
-    issued: int = 0
-    rejections: list[Rejection] = field(default_factory=list)
 
 
 class StripeBooks:
@@ -75,6 +52,18 @@ class StripeBooks:
         self._intake = Intake(
             rules, self.customers, self.meters, self.events, self.rejections
         )
+        self.billing = StripeBilling(
+            Surroundings(
+                rules,
+                self.customers,
+                self.meters,
+                self.events,
+                self.new_name,
+                self.lock,
+                livemode,
+            ),
+            state.billing,
+        )
         self._issued = state.issued
         self._busy: set[tuple[str, str]] = set()
 
@@ -89,6 +78,7 @@ class StripeBooks:
                 self.answers.kept(),
                 self._issued,
                 list(self.rejections.orders),
+                self.billing.state(),
             )
 
     def new_name(self, prefix: str) -> str:
@@ -117,10 +107,12 @@ class StripeBooks:
         with self.lock:
             return self.customers.update(name, Fields(params))
 
-    def delete_customer(self, name: str) -> Json:
-        """Delete a customer; later events for them are never counted."""
+    def delete_customer(self, name: str, now: datetime) -> Json:
+        """Delete a customer: their subscriptions end, later events never count."""
         with self.lock:
-            return self.customers.delete(name)
+            gone = self.customers.delete(name)
+            self.billing.subscriptions.end_all_of(name, int(now.timestamp()))
+            return gone
 
     def list_customers(self, params: Params) -> Json:
         """Return a page of customers."""

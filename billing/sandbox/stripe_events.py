@@ -150,13 +150,27 @@ class MeterEvents:
         self, meter: Meter, customer: str, window: range, now: datetime
     ) -> Iterator[MeterEvent]:
         """Yield what summaries know by now of these unix seconds, by timestamp."""
+        within = self._within(meter, customer, window)
+        return (event for event in within if self._shows(event, now))
+
+    def counted(
+        self, meter: Meter, customer: str, window: range, by: datetime
+    ) -> Iterator[MeterEvent]:
+        """Yield what really counts of these unix seconds, of all that came before."""
+        for event in self._within(meter, customer, window):
+            cancelled = event.cancelled_at is not None and event.cancelled_at < by
+            if event.rejected is None and event.received_at < by and not cancelled:
+                yield event
+
+    def _within(
+        self, meter: Meter, customer: str, window: range
+    ) -> Iterator[MeterEvent]:
         filed = self._in_order.get((meter.id, customer), [])
         start = bisect_left(filed, window.start, key=lambda event: event.timestamp)
         for event in filed[start:]:
             if event.timestamp >= window.stop:
                 return
-            if self._shows(event, now):
-                yield event
+            yield event
 
     def _shows(self, event: MeterEvent, now: datetime) -> bool:
         name, rules = event.identifier, self._rules

@@ -134,6 +134,32 @@ class Fields:
             raise invalid(f"Invalid hash: {wire}", param=wire)
         return type(self)(value, wire)
 
+    def is_group(self, name: str) -> bool:
+        """Say whether this name has nested parameters."""
+        return isinstance(self._take(name), Mapping)
+
+    def groups(self, name: str) -> list[Self]:
+        """Return a list's nested parameters; an absent list is empty."""
+        value = self._take(name)
+        wire = self._wire(name)
+        if value is None:
+            return []
+        listed = value if isinstance(value, Mapping) else None
+        if isinstance(value, list):
+            listed = {str(number): one for number, one in enumerate(value)}
+        if listed is None or not all(isinstance(o, Mapping) for o in listed.values()):
+            raise invalid(f"Invalid array: {wire}", param=wire)
+        return [type(self)(one, f"{wire}[{key}]") for key, one in listed.items()]
+
+    def maybe_flag(self, name: str) -> bool | None:
+        """Return a true or a false that may be absent; forms carry it as text."""
+        value = self._take(name)
+        if value is None or isinstance(value, bool):
+            return value
+        if value in {"true", "false"}:
+            return value == "true"
+        raise invalid(f"Invalid boolean: {value}", param=self._wire(name))
+
     def texts(self, name: str) -> dict[str, str] | None:
         """Return a map of texts under names of the caller's, or None when absent."""
         value = self._take(name)

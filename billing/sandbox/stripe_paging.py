@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Self, TypeVar
 
 from billing.sandbox.stripe_errors import invalid, missing
@@ -57,6 +58,43 @@ class Cursor:
             if name(item) == wanted:
                 return place
         raise missing("object", wanted, param)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Between which unix seconds a list's objects are to be created."""
+
+    first: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def read(cls, fields: Fields, name: str = "created") -> Self:
+        """Read `created`: one second, or a hash of gt, gte, lt and lte."""
+        if not fields.is_group(name):
+            second = fields.maybe_whole(name)
+            return cls(second, second)
+        group = fields.group(name) or Fields({})
+        gt, gte = group.maybe_whole("gt"), group.maybe_whole("gte")
+        lt, lte = group.maybe_whole("lt"), group.maybe_whole("lte")
+        group.end()
+        firsts = [gte, None if gt is None else gt + 1]
+        lasts = [lte, None if lt is None else lt - 1]
+        return cls(
+            max((one for one in firsts if one is not None), default=None),
+            min((one for one in lasts if one is not None), default=None),
+        )
+
+    def hold(self, second: int) -> bool:
+        """Say whether a second lies within them."""
+        return (self.first is None or second >= self.first) and (
+            self.last is None or second <= self.last
+        )
+
+
+def plain_text(value: Decimal) -> str:
+    """Write a number as Stripe's decimal strings have it: no exponent, no tail."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def listing(

@@ -15,7 +15,7 @@ from fastapi import Request
 
 from billing.sandbox.stripe_books import Json, StripeBooks
 from billing.sandbox.stripe_errors import StripeError, invalid
-from billing.sandbox.stripe_fields import parse_form
+from billing.sandbox.stripe_fields import Fields, parse_form
 from billing.sandbox.stripe_idempotency import StoredAnswer
 
 
@@ -30,6 +30,16 @@ class Call:
     key: str | None = None  # the idempotency key
 
 
+Operation = Callable[[Call], Json | Awaitable[Json]]
+Route = tuple[str, str, str, Operation]  # method, path, name, work
+
+
+def alone(call: Call) -> str:
+    """Return the id in the path of a request that takes no parameters."""
+    Fields(call.params).end()
+    return call.name
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A path of the API, the name that faults and limits know it by, and its work."""
@@ -37,7 +47,7 @@ class Endpoint:
     method: str
     path: str
     name: str
-    operation: Callable[[Call], Json | Awaitable[Json]]
+    operation: Operation
 
     @property
     def v2(self) -> bool:

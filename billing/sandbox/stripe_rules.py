@@ -24,6 +24,8 @@ class StripeRules:
     reports_name_keys: bool = False  # by idempotency key instead of identifier
     listed_events_have_data: bool = False
     event_memory: timedelta = timedelta(days=30)
+    invoice_grace: timedelta = timedelta(hours=1)  # an invoice is a draft so long
+    payment_delay: timedelta = timedelta(hours=1)  # a final one is open so long
     processing: timedelta = timedelta(0)  # real time that a meter event takes
     rate_limited: bool = True
     live_events_per_second: int = 1_000

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from billing.sandbox.stripe_books import Adjustment, Json, Params, StripeBooks
+from billing.sandbox.stripe_books import Json, Params, StripeBooks
 from billing.sandbox.stripe_errors import StripeError, invalid
 from billing.sandbox.stripe_events import LONGEST_PAYLOAD_TEXT, MeterEvent, SentEvent
 from billing.sandbox.stripe_fields import Fields, rfc3339
+from billing.sandbox.stripe_state import Adjustment
 
 LONGEST_NAME = 100
 

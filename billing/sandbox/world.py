@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from billing.sandbox.clock import SandboxClock
+from billing.sandbox.clock import SandboxClock, first_of_month
 from billing.sandbox.faults import Faults
 from billing.sandbox.pamela_calls import Document, written
 from billing.sandbox.pamela_state import PamelaState
@@ -15,6 +15,8 @@ from billing.sandbox.stripe_rules import StripeRules
 
 STRIPE_KEY = "sk_test_sandbox"
 METER = "stripe_minutes"
+CENTS_A_MINUTE = "10"
+MONTHS_SUBSCRIBED = 3  # customers subscribed at the start of the month so long ago
 STATE_VERSION = 1
 
 RateLimits = Literal["live", "test", "off"]
@@ -40,11 +42,18 @@ class Sandbox:
     stripe_log: RequestLog = field(default_factory=RequestLog)
 
     def add_customer(self, customer_id: str | None, name: str | None) -> Customer:
-        """Create a Stripe customer, under a given id where one is wanted."""
+        """Create a Stripe customer, under a given id where one is wanted.
+
+        They have been subscribed to the price of a minute for a while.
+        """
         params = {} if name is None else {"name": name}
-        made = self.stripe.test.create_customer(
-            params, self.clock.now(), name=customer_id
-        )
+        books, now = self.stripe.test, self.clock.now()
+        made = books.create_customer(params, now, name=customer_id)
+        since = first_of_month(now, -MONTHS_SUBSCRIBED)
+        for price in list(books.billing.prices.by_id)[:1]:
+            books.billing.create_subscription(
+                {"customer": made["id"], "items": [{"price": price}]}, since
+            )
         return Customer(str(made["id"]), str(made["name"] or ""))
 
     def customers(self) -> list[Customer]:
@@ -99,13 +108,26 @@ def new_sandbox(
     *,
     rate_limits: RateLimits = "live",
 ) -> Sandbox:
-    """Put a Stripe with these customers and the meter beside a Pamela."""
+    """Put a Stripe with these customers, the meter and a price beside a Pamela."""
     stripe = StripeAccount({STRIPE_KEY: False}, stripe_rules(rate_limits))
-    stripe.test.create_meter(
+    meter = stripe.test.create_meter(
         {
             "display_name": "Call minutes",
             "event_name": METER,
             "default_aggregation": {"formula": "sum"},
+        },
+        now,
+    )
+    stripe.test.billing.create_price(
+        {
+            "currency": "usd",
+            "unit_amount_decimal": CENTS_A_MINUTE,
+            "recurring": {
+                "interval": "month",
+                "usage_type": "metered",
+                "meter": meter["id"],
+            },
+            "product_data": {"name": "Call minutes"},
         },
         now,
     )

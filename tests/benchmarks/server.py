@@ -16,9 +16,10 @@ from datetime import datetime
 from itertools import islice
 
 from billing.sandbox.bulk import bulk
+from billing.sandbox.clock import first_of_month
 from billing.sandbox.pamela_book import CallBook
 from billing.sandbox.pamela_calls import Call
-from billing.sandbox.seeds import Seeded, first_of_month
+from billing.sandbox.seeds import Seeded
 from billing.sandbox.server import listen, serve, url_of
 from billing.sandbox.world import STRIPE_KEY, Sandbox, new_sandbox
 

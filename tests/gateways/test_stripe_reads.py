@@ -89,7 +89,7 @@ def test_minutes_that_are_not_whole_are_not_from_this_ledger(desk: MeterDesk) ->
 def test_customers_exist_or_not(desk: MeterDesk) -> None:
     assert desk.meter.has_customer("cus_acme") is True
     assert desk.meter.has_customer("cus_nobody") is False
-    desk.world.sandbox.stripe.test.delete_customer("cus_acme")
+    desk.world.sandbox.stripe.test.delete_customer("cus_acme", NOW)
     assert desk.meter.has_customer("cus_acme") is False
 
 

@@ -202,7 +202,7 @@ def test_an_unknown_customer_is_taken_and_never_counted(
     customer = "cus_nobody"
     if deleted:
         customer = str(stripe_world.books.create_customer({}, T0)["id"])
-        stripe_world.books.delete_customer(customer)
+        stripe_world.books.delete_customer(customer, T0)
     payload = {"stripe_customer_id": customer, "value": "5"}
     stripe_world.send({**stripe_world.event(), "payload": payload})
     [event] = stripe_world.books.events.received

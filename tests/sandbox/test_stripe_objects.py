@@ -56,11 +56,11 @@ def test_a_deleted_customer_is_only_known_to_be_deleted(
 ) -> None:
     books, name = stripe_world.books, stripe_world.customer
     gone = {"id": name, "object": "customer", "deleted": True}
-    assert books.delete_customer(name) == gone
+    assert books.delete_customer(name, T0) == gone
     assert books.retrieve_customer(name) == gone
     assert ids(books.list_customers({})) == []
     for change in (
-        lambda: books.delete_customer(name),
+        lambda: books.delete_customer(name, T0),
         lambda: books.update_customer(name, {"name": "Back"}),
         lambda: books.retrieve_customer("cus_nobody"),
     ):
@@ -72,7 +72,7 @@ def test_usage_counted_before_a_deletion_stays_counted(
     stripe_world: StripeWorld,
 ) -> None:
     stripe_world.send(stripe_world.event())
-    stripe_world.books.delete_customer(stripe_world.customer)
+    stripe_world.books.delete_customer(stripe_world.customer, T0)
     [event] = stripe_world.books.events.received
     assert event.reason is None
 

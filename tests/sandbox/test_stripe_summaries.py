@@ -106,7 +106,7 @@ def test_a_question_that_stripe_would_refuse_is_refused(
 
 
 def test_a_deleted_customer_has_no_summaries(stripe_world: StripeWorld) -> None:
-    stripe_world.books.delete_customer(stripe_world.customer)
+    stripe_world.books.delete_customer(stripe_world.customer, T0)
     with pytest.raises(StripeError) as caught:
         stripe_world.summaries(T0, SETTLED, SETTLED)
     assert caught.value.code == "resource_missing"
