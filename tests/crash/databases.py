@@ -1,0 +1,56 @@
+"""Fresh ledgers of both kinds for victims: copies of one that was migrated once."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+
+from billing.ledger.migration import upgrade
+from tests.postgres import PostgresServer
+
+SQLITE, POSTGRESQL = "SQLite (WAL)", "PostgreSQL"
+KINDS = (SQLITE, POSTGRESQL)
+TEMPLATE = "victims"
+
+
+class Databases:
+    """Where new ledgers come from; a PostgreSQL runs once it is asked for."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._numbers = count(1)
+        self._server: PostgresServer | None = None
+        self._file = folder / "template.db"
+
+    @property
+    def server(self) -> PostgresServer:
+        """The PostgreSQL server."""
+        if self._server is None:
+            self._server = self._stack.enter_context(PostgresServer(fsync=False))
+            upgrade(self._server.create_database(TEMPLATE))
+        return self._server
+
+    @contextmanager
+    def fresh(self, kind: str) -> Iterator[str]:
+        """Give the URL of a new, empty ledger."""
+        name = f"victim_{next(self._numbers)}"
+        if kind == POSTGRESQL:
+            yield self.server.create_database(name, TEMPLATE)
+            self.server.drop_database(name)
+            return
+        if not self._file.exists():
+            upgrade(f"sqlite:///{self._file}")
+        folder = self._folder / name
+        folder.mkdir()
+        shutil.copy(self._file, folder / "ledger.db")
+        yield f"sqlite:///{folder / 'ledger.db'}"
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[Databases]:
+    """Give new ledgers while the block runs."""
+    with ExitStack() as stack:
+        yield Databases(folder, stack)
