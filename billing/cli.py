@@ -32,6 +32,7 @@ COMMANDS = {
     "sync": ("sync:sync", "Bring the Stripe meter level with the ledger."),
     "reconcile": ("reconcile:reconcile", "Compare Pamela, the ledger and Stripe."),
     "status": ("status:status", "Show what is pending, synced and failed."),
+    "close": ("close:close", "Freeze a month, or say what stands in the way."),
     "report": ("report:report", "Usage of a month, or a customer's statement."),
     "db": ("db:db", "Upgrade the ledger's schema, or check the ledger."),
 }

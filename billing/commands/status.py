@@ -53,6 +53,9 @@ def _reasons(month: PeriodStanding) -> str:
 
 def _show_month(month: PeriodStanding) -> None:
     period = month.period
+    if month.closed:
+        at, by = spell(month.closed.closed_at), month.closed.closed_by
+        say(f"{period}: closed {at} by {by}.")
     if month.sync.oldest_pending:
         say(f"{period}: the oldest pending hour is {spell(month.sync.oldest_pending)}.")
     if not month.pulls:

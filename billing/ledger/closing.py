@@ -5,14 +5,27 @@ prices that the month's rows name; its rows, each with the evidence that it was 
 from; the totals per customer. Nothing in it depends on the database that holds it.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Connection, collate, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    collate,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from billing.domain.period import BillingPeriod
+from billing.ledger import audit
+from billing.ledger.audit import Actor
 from billing.ledger.tables import b2b_usage, call, period_close, price
 
 FORMAT = "pamela-billing close 1"
@@ -29,6 +42,66 @@ class CustomerTotal(NamedTuple):
     rows: int
     minutes: int
     amount_micro: int
+
+
+class ClosedMonth(NamedTuple):
+    """A month that is frozen."""
+
+    period: BillingPeriod
+    closed_at: datetime
+    closed_by: str
+    digest: str
+    totals: Mapping[str, Any]
+
+
+def closed_month(connection: Connection, period: BillingPeriod) -> ClosedMonth | None:
+    """Return how a month was closed; None while it is open."""
+    close = period_close.c
+    columns = close.closed_at, close.closed_by, close.digest, close.totals
+    query = select(*columns).where(close.period == str(period))
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    closed_at, closed_by, digest, totals = row
+    return ClosedMonth(period, closed_at, closed_by, digest, json.loads(totals or "{}"))
+
+
+def hold_still(connection: Connection) -> None:
+    """Let nobody else add a row or bind one, until this transaction ends."""
+    # On SQLite a transaction that writes is alone from its beginning.
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("LOCK TABLE b2b_usage IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def freeze(
+    connection: Connection,
+    period: BillingPeriod,
+    actor: Actor,
+    *,
+    run: int,
+    reason: str | None,
+) -> ClosedMonth:
+    """Close a month for ever, as the reconciliation `run` found it to be right."""
+    customers = customer_totals(connection, period)
+    totals = {
+        "rows": sum(one.rows for one in customers),
+        "minutes": sum(one.minutes for one in customers),
+        "amount_micro": sum(one.amount_micro for one in customers),
+        "customers": [one._asdict() for one in customers],
+        "reconciliation": run,
+    }
+    digest = period_digest(connection, period)
+    row = {
+        "period": str(period),
+        "closed_at": actor.at,
+        "closed_by": actor.name,
+        "digest": digest,
+        "totals": json.dumps(totals, sort_keys=True),
+    }
+    connection.execute(insert(period_close).values(row))
+    detail = {"digest": digest, "reconciliation": run, "reason": reason}
+    audit.record(connection, actor, "period.closed", str(period), detail)
+    return ClosedMonth(period, actor.at, actor.name, digest, totals)
 
 
 def closed_periods(connection: Connection) -> dict[str, str]:

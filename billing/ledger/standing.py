@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from billing.domain.metering import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger import pulls, quarantine
+from billing.ledger.closing import ClosedMonth, closed_month
 from billing.ledger.pulls import PullState
 from billing.ledger.quarantine import OpenItem
 from billing.ledger.tables import (
@@ -66,6 +67,7 @@ class PeriodStanding:
     pulls: Sequence[AccountPulls]
     quarantined: Sequence[OpenItem]
     last_reconciliation: LastReconciliation | None
+    closed: ClosedMonth | None = None
 
 
 def period_standing(connection: Connection, period: BillingPeriod) -> PeriodStanding:
@@ -76,6 +78,7 @@ def period_standing(connection: Connection, period: BillingPeriod) -> PeriodStan
         _pulls(connection, period),
         quarantine.open_items(connection, period),
         _last_reconciliation(connection, period),
+        closed_month(connection, period),
     )
 
 

@@ -52,9 +52,15 @@ def by_state(counts: Counter[str]) -> dict[str, int]:
 
 
 def _month(month: PeriodStanding) -> Document:
-    last = month.last_reconciliation
+    last, closed = month.last_reconciliation, month.closed
     return {
         "period": str(month.period),
+        "closed": closed
+        and {
+            "closed_at": spell(closed.closed_at),
+            "closed_by": closed.closed_by,
+            "digest": closed.digest,
+        },
         "rows": by_state(month.sync.rows),
         "minutes": by_state(month.sync.minutes),
         "failed_reasons": dict(month.sync.failed_reasons),

@@ -129,7 +129,7 @@ def test_status_tells_of_pulls_quarantine_and_the_last_reconciliation(
     month = status["periods"][1]
     assert set(month) == {
         *("period", "rows", "minutes", "failed_reasons", "oldest_pending"),
-        *("pulls", "quarantined", "last_reconciliation"),
+        *("pulls", "quarantined", "last_reconciliation", "closed"),
     }
     assert [one["account"] for one in month["pulls"]] == [
         *("lakeview", "riverside", "summit"),

@@ -129,9 +129,9 @@ class Bench:
         terms = self.reconcile_terms()
         return reconcile_period(self.ledger, self.meter, terms, period)
 
-    def cycle(self) -> CycleReport:
-        """Run a whole cycle."""
-        terms = CycleTerms(
+    def cycle_terms(self) -> CycleTerms:
+        """Return what a whole cycle is handed."""
+        return CycleTerms(
             [(self.source, self.book)],
             self.sync_terms(),
             self.reconcile_terms(),
@@ -139,7 +139,11 @@ class Bench:
             self.first_period,
             "tests",
         )
+
+    def cycle(self) -> CycleReport:
+        """Run a whole cycle."""
         periods = periods_at(self.clock.now(), self.first_period)
+        terms = self.cycle_terms()
         return run_cycle(self.ledger, self.meter, terms, periods, lambda _: silent)
 
     def take(self, *records: Record) -> None:

@@ -1,0 +1,123 @@
+"""`close`: freeze a month, or say what stands in the way."""
+
+from getpass import getuser
+from pathlib import Path
+
+import click
+
+from billing.app import opened_app
+from billing.archive import opened_books
+from billing.commands.display import progress_bars, say, show_table
+from billing.commands.options import CLEAN, FAILED, PERIOD, common_options, show_json
+from billing.domain.closing import Obstacle
+from billing.domain.period import BillingPeriod
+from billing.pipeline.close import CloseReport, close_period, examine_close
+from billing.reports.spelling import Document, spell
+
+_NAMES_IN_A_LINE = 3
+
+
+@click.command()
+@click.argument("period", type=PERIOD)
+@click.option("--dry-run", is_flag=True, help="Only look, and only into the ledger.")
+@click.option("--reason", metavar="TEXT", help="Kept in the audit trail.")
+@common_options
+def close(
+    settings_file: Path,
+    as_json: bool,
+    period: BillingPeriod,
+    dry_run: bool,
+    reason: str | None,
+) -> int:
+    """Freeze a month for ever, once it is pulled, sent, reconciled and explained.
+
+    The month is pulled whole and reconciled first. Ends with 1, and changes nothing
+    of the month, when something stands in the way. There is no reopening: what comes
+    later is an adjustment in the first open month.
+    """
+    report = (
+        _examine(settings_file, period)
+        if dry_run
+        else _close(settings_file, period, reason)
+    )
+    if as_json:
+        show_json({"dry_run": dry_run, **_document(report)})
+    else:
+        _show(report, dry_run=dry_run)
+    return FAILED if report.obstacles else CLEAN
+
+
+def _examine(settings_file: Path, period: BillingPeriod) -> CloseReport:
+    with opened_books(settings_file) as books:
+        accounts = [account.name for account in books.settings.accounts]
+        return examine_close(books.ledger, period, accounts, books.now)
+
+
+def _close(
+    settings_file: Path, period: BillingPeriod, reason: str | None
+) -> CloseReport:
+    actor = f"{_person()}, pamela-billing close"
+    with opened_app(settings_file, actor=actor) as app, app.sole():
+        month = app.billed_period(period)
+        with progress_bars() as watch:
+            return close_period(
+                app.ledger, app.meter, app.cycle_terms(), month, watch, reason=reason
+            )
+
+
+def _person() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may know no user
+        return "somebody"
+
+
+def _document(report: CloseReport) -> Document:
+    closed = report.closed
+    document: Document = {
+        "period": str(report.period),
+        "closed": closed is not None,
+        "already": report.already,
+        "obstacles": [_obstacle(obstacle) for obstacle in report.obstacles],
+    }
+    if closed is not None:
+        document |= {
+            "closed_at": spell(closed.closed_at),
+            "closed_by": closed.closed_by,
+            "digest": closed.digest,
+            "totals": dict(closed.totals),
+        }
+    return document
+
+
+def _obstacle(obstacle: Obstacle) -> Document:
+    return {
+        "kind": obstacle.kind.value,
+        "found": obstacle.found,
+        "count": obstacle.count,
+        "minutes": obstacle.minutes,
+        "names": list(obstacle.names),
+        "remedy": obstacle.remedy,
+    }
+
+
+def _show(report: CloseReport, *, dry_run: bool) -> None:
+    month, closed = report.period, report.closed
+    if closed is not None:
+        was = "was closed before" if report.already else "is closed"
+        say(f"{month} {was}: {spell(closed.closed_at)}, by {closed.closed_by}.")
+        say(f"Digest {closed.digest}")
+    elif report.obstacles:
+        headings = ["in the way", "count", "minutes", "which", "what to do"]
+        lines = map(_line, report.obstacles)
+        show_table(headings, lines, title=f"{month} is not closed")
+    elif dry_run:
+        say(f"{month}: as far as the ledger knows, nothing stands in the way.")
+
+
+def _line(obstacle: Obstacle) -> list[str]:
+    names = obstacle.names[:_NAMES_IN_A_LINE]
+    more = obstacle.count - len(names)
+    which = ", ".join(names) + (f" and {more} more" if names and more > 0 else "")
+    figures = [f"{obstacle.count}", f"{obstacle.minutes}"]
+    return [obstacle.found, *figures, which, obstacle.remedy]

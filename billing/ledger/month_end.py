@@ -1,0 +1,202 @@
+"""Month ends: what of a month is unfinished, in figures and with a few names."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+
+from billing.domain.closing import (
+    FINAL_REASONS,
+    MOST_NAMES,
+    AccountReading,
+    BreakShare,
+    EventShare,
+    LastRun,
+    MonthEnd,
+    Share,
+)
+from billing.domain.metering import EventState
+from billing.domain.period import BillingPeriod
+from billing.domain.usage import LONGEST_CALL_SECONDS
+from billing.ledger import pulls
+from billing.ledger.closing import closed_periods
+from billing.ledger.tables import (
+    b2b_usage,
+    break_case,
+    call,
+    meter_event,
+    pull,
+    quarantine,
+    reconciliation_break,
+    reconciliation_reading,
+    reconciliation_run,
+)
+
+event, usage = meter_event.c, b2b_usage.c
+
+
+def read_month_end(
+    connection: Connection,
+    period: BillingPeriod,
+    accounts: Collection[str],
+    now: datetime,
+) -> MonthEnd:
+    """Return how a month stands at its end; `accounts` have to be pulled."""
+    run = _last_run(connection, period)
+    return MonthEnd(
+        period,
+        _earlier_open(connection, period),
+        tuple(_readings(connection, period, accounts)),
+        _underway(connection, period, now),
+        _quarantined(connection, period),
+        _unstaged(connection, period),
+        tuple(_events(connection, period)),
+        _last_change(connection, period),
+        run,
+        _breaks(connection, run.number) if run else (),
+    )
+
+
+def _earlier_open(connection: Connection, period: BillingPeriod) -> Share:
+    """Step down from month to month: usage is too much to be read for this."""
+    closed = closed_periods(connection)
+    earlier = select(func.max(usage.period))
+    names: list[str] = []
+    month: str | None = str(period)
+    while month := connection.execute(earlier.where(usage.period < month)).scalar():
+        if month not in closed:
+            names.append(month)
+    return Share(len(names), 0, tuple(names))
+
+
+def _readings(
+    connection: Connection, period: BillingPeriod, accounts: Collection[str]
+) -> Iterator[AccountReading]:
+    pulled = select(pull.c.account).where(pull.c.period == str(period)).distinct()
+    for name in sorted({*accounts, *connection.scalars(pulled)}):
+        last = pulls.state_of(connection, name, period)
+        whole_at = pulls.last_complete(connection, name, period, pulls.MONTH)
+        state, error = (last.state, last.error) if last else (None, None)
+        yield AccountReading(name, state, error, whole_at)
+
+
+def _underway(connection: Connection, period: BillingPeriod, now: datetime) -> Share:
+    """Count the calls that may still end; no call is longer than a day."""
+    newer = call.alias("newer")
+    later = select(newer.c.id).where(
+        newer.c.account == call.c.account,
+        newer.c.call_id == call.c.call_id,
+        newer.c.revision > call.c.revision,
+    )
+    alive = call.c.started_at > now - timedelta(seconds=LONGEST_CALL_SECONDS)
+    where = (
+        (call.c.not_billable == "underway")
+        & (call.c.period == str(period))
+        & alive
+        & ~later.exists()
+    )
+    return _share(connection, select(call.c.call_id).where(where), call.c.id)
+
+
+def _quarantined(connection: Connection, period: BillingPeriod) -> Share:
+    held = quarantine.c.released_at.is_(None) & (quarantine.c.period == str(period))
+    query = select(quarantine.c.call_id).where(held)
+    return _share(connection, query, quarantine.c.id)
+
+
+def _unstaged(connection: Connection, period: BillingPeriod) -> Share:
+    """Count the rows that wait; those of earlier months would be sent in this one."""
+    waiting = usage.meter_event_id.is_(None) & (usage.hour < period.end)
+    query = select(usage.call_id).where(waiting)
+    return _share(connection, query, usage.id, usage.billed_minutes)
+
+
+def _events(connection: Connection, period: BillingPeriod) -> Iterator[EventShare]:
+    of_month = (event.period == str(period)) & _is_open()
+    kinds = select(event.state, event.reason).where(of_month).distinct()
+    for state, reason in connection.execute(kinds.order_by(event.state, event.reason)):
+        why = event.reason.is_(None) if reason is None else event.reason == reason
+        query = select(event.identifier).where(of_month, event.state == state, why)
+        share = _share(connection, query, event.id, event.minutes)
+        yield EventShare(EventState(state), reason, share)
+
+
+def _is_open() -> ColumnElement[bool]:
+    final = event.reason.in_(FINAL_REASONS)
+    return (event.state != "synced") & or_(event.reason.is_(None), ~final)
+
+
+def _last_change(connection: Connection, period: BillingPeriod) -> datetime | None:
+    """Return when the month's rows or events last changed."""
+    of_month = usage.period == str(period)
+    posted = select(usage.posted_at).where(of_month).order_by(usage.id.desc()).limit(1)
+    moves = select(func.max(event.staged_at), func.max(event.last_sent_at)).where(
+        event.period == str(period)
+    )
+    moments = [connection.execute(posted).scalar(), *connection.execute(moves).one()]
+    return max(filter(None, moments), default=None)
+
+
+def _last_run(connection: Connection, period: BillingPeriod) -> LastRun | None:
+    run, reading = reconciliation_run.c, reconciliation_reading.c
+    query = select(run.id, run.started_at, run.settled).where(run.period == str(period))
+    found = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
+    if found is None:
+        return None
+    unsettled = select(reading.customer).where(
+        reading.run_id == found.id, reading.settled == 0
+    )
+    names = connection.scalars(unsettled.order_by(reading.customer))
+    return LastRun(found.id, found.started_at, bool(found.settled), tuple(names))
+
+
+def _breaks(connection: Connection, run: int) -> tuple[BreakShare, ...]:
+    found, case = reconciliation_break.c, break_case.c
+    query = (
+        select(
+            found.cause,
+            case.acknowledged_at.is_not(None),
+            found.minutes,
+            found.case_id,
+            func.coalesce(found.customer, found.account, ""),
+            found.hour,
+            found.calls,
+        )
+        .select_from(
+            reconciliation_break.outerjoin(break_case, case.id == found.case_id)
+        )
+        .where(found.run_id == run)
+        .order_by(found.id)
+    )
+    shares: dict[tuple[str, bool], Share] = defaultdict(Share)
+    for cause, known, minutes, *what in connection.execute(query):
+        share = shares[cause, bool(known)]
+        names = share.names
+        if len(names) < MOST_NAMES and (name := _name(*what)) not in names:
+            names += (name,)
+        grown = Share(share.count + 1, share.minutes + minutes, names)
+        shares[cause, bool(known)] = grown
+    return tuple(BreakShare(*kind, shares[kind]) for kind in sorted(shares))
+
+
+def _name(case: int | None, whose: str, hour: datetime | None, calls: str) -> str:
+    named = json.loads(calls)[:MOST_NAMES]
+    where = f"{hour:%Y-%m-%dT%H}" if hour and not named else ""
+    known_as = f"case {case}:" if case else ""
+    return " ".join(filter(None, [known_as, whose, where, *named]))
+
+
+def _share(
+    connection: Connection,
+    named: Select[str],
+    order: ColumnElement[int],
+    minutes: ColumnElement[int] | None = None,
+) -> Share:
+    """Count what a query names, add its minutes up, and take the first names."""
+    total = func.count() if minutes is None else func.coalesce(func.sum(minutes), 0)
+    sums = named.with_only_columns(func.count(), total)
+    count, added = connection.execute(sums).one()
+    names = tuple(connection.scalars(named.order_by(order).limit(MOST_NAMES)))
+    return Share(int(count), 0 if minutes is None else int(added), names)

@@ -1,0 +1,95 @@
+"""Close: read a month whole once more, reconcile it, and freeze it if all is done."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.closing import Hindrance, Obstacle, find_obstacles
+from billing.domain.period import BillingPeriod
+from billing.errors import BillingError
+from billing.ledger.audit import Actor
+from billing.ledger.closing import ClosedMonth, closed_month, freeze, hold_still
+from billing.ledger.database import Ledger
+from billing.ledger.month_end import read_month_end
+from billing.pipeline.cycle import CycleTerms, Watcher, pull_month
+from billing.pipeline.reconcile import reconcile_period
+from billing.ports import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReport:
+    """Whether a month is closed, and if not, what stands in the way."""
+
+    period: BillingPeriod
+    closed: ClosedMonth | None = None
+    already: bool = False
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+def examine_close(
+    ledger: Ledger, period: BillingPeriod, accounts: Collection[str], now: datetime
+) -> CloseReport:
+    """Say what stands in the way of a close, as far as the ledger knows by itself."""
+    with ledger.reading() as connection:
+        closed = closed_month(connection, period)
+        if closed is not None:
+            return CloseReport(period, closed, already=True)
+        month = read_month_end(connection, period, accounts, now)
+    return CloseReport(period, obstacles=tuple(find_obstacles(month, now)))
+
+
+def close_period(
+    ledger: Ledger,
+    meter: Meter,
+    terms: CycleTerms,
+    period: BillingPeriod,
+    watch: Watcher,
+    *,
+    reason: str | None = None,
+) -> CloseReport:
+    """Close a month for ever, or say what stands in the way and change nothing of it.
+
+    A month that is closed already stays as it is. Raises LedgerFault.
+    """
+    accounts = [source.account for source, _ in terms.sources]
+    now = terms.clock.now()
+    known = examine_close(ledger, period, accounts, now)
+    if known.already or now < period.end:
+        return known
+    unreadable = tuple(_read_anew(ledger, meter, terms, period, watch))
+    with ledger.writing() as connection:
+        hold_still(connection)
+        closed = closed_month(connection, period)
+        if closed is not None:
+            return CloseReport(period, closed, already=True)
+        now = terms.clock.now()
+        month = read_month_end(connection, period, accounts, now)
+        obstacles = (*unreadable, *find_obstacles(month, now))
+        if obstacles or month.last_run is None:
+            return CloseReport(period, obstacles=obstacles)
+        who = Actor(terms.actor, now)
+        run = month.last_run.number
+        closed = freeze(connection, period, who, run=run, reason=reason)
+    return CloseReport(period, closed)
+
+
+def _read_anew(
+    ledger: Ledger,
+    meter: Meter,
+    terms: CycleTerms,
+    period: BillingPeriod,
+    watch: Watcher,
+) -> Iterator[Obstacle]:
+    """Pull and reconcile the month; what cannot be read stands in the way."""
+    again = "see to that, then close again"
+    for source, book in terms.sources:
+        pulled = pull_month(ledger, source, book, terms, (period, watch))
+        if pulled.certificate is None:
+            found = pulled.error or f"another process is pulling {pulled.account}"
+            names = (pulled.account,)
+            yield Obstacle(Hindrance.UNREADABLE, found, again, names=names)
+    progress = watch(f"reconcile {period}")
+    try:
+        reconcile_period(ledger, meter, terms.reconcile, period, progress=progress)
+    except BillingError as fault:
+        yield Obstacle(Hindrance.UNREADABLE, str(fault), again)
