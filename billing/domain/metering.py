@@ -79,6 +79,12 @@ class Answer:
         """Whether the same request may have another answer soon."""
         return self.verdict in {Verdict.BUSY, Verdict.UNKNOWN}
 
+    @property
+    def troubled(self) -> bool:
+        """Whether there was no answer at all, or none of the meter's own."""
+        silent = self.transient and self.http_status is None
+        return silent or self.verdict is Verdict.UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class MeterEvent:

@@ -1,5 +1,7 @@
 """What Stripe's answers mean: for an event, for a cancellation, and for a read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,9 +16,12 @@ from billing.errors import (
 )
 
 CONFLICT = 409
+NOT_FOUND = 404
 # Stripe refuses a repeated identifier in these words, and gives no code.
 ALREADY_EXISTS = "already exists with identifier"
 ALREADY = "already"
+# What reading a field leads to that is not there, or not what was promised.
+NONSENSE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def answer_of(fault: stripe.StripeError, event: MeterEvent) -> Answer:
@@ -39,15 +44,37 @@ def answer_of(fault: stripe.StripeError, event: MeterEvent) -> Answer:
     return Answer(Verdict.UNKNOWN, status, request_id, words)
 
 
+def as_cancellation(answer: Answer, event: MeterEvent) -> Answer:
+    """Say what an answer means where the request was to take the event back."""
+    words = answer.detail.replace(event.identifier, "").lower()
+    refused = answer.verdict in {Verdict.REFUSED, Verdict.DUPLICATE}
+    if refused and ALREADY not in words:
+        return replace(answer, verdict=Verdict.REFUSED)
+    if refused or answer.verdict is Verdict.COUNTED:
+        return replace(answer, verdict=Verdict.CANCELLED)
+    return answer
+
+
 def fault_of(fault: stripe.StripeError) -> MeterFault:
     """Say what a fault means for a read."""
     words = f"{fault.user_message or fault} (HTTP {fault.http_status or 'no answer'})"
     if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
         return MeterRefused(f"the API key is refused: {words}; check the settings")
     if isinstance(fault, stripe.InvalidRequestError):
-        missing = fault.http_status == 404 or fault.code == "resource_missing"
-        return NoSuchCustomer(words) if missing else MeterFault(words)
+        missing = fault.http_status == NOT_FOUND or fault.code == "resource_missing"
+        nobody = missing and "customer" in words.lower()
+        return NoSuchCustomer(words) if nobody else MeterFault(words)
     return MeterUnavailable(words)
+
+
+@contextmanager
+def sensible(what: str) -> Iterator[None]:
+    """Read an answer's fields; raises MeterFault where they are not as promised."""
+    try:
+        yield
+    except NONSENSE as fault:
+        words = f"{type(fault).__name__}: {fault}"[:200]
+        raise MeterFault(f"{what} cannot be read ({words})") from fault
 
 
 def whole_minutes(value: object, where: str) -> int:
@@ -59,11 +86,3 @@ def whole_minutes(value: object, where: str) -> int:
             "not from this ledger"
         )
     return int(exact)
-
-
-def cancellation_of(fault: stripe.StripeError, event: MeterEvent) -> Answer:
-    """Say what a fault means for the cancellation of an event."""
-    answer = answer_of(fault, event)
-    if answer.verdict is Verdict.REFUSED and ALREADY in answer.detail.lower():
-        return replace(answer, verdict=Verdict.CANCELLED)
-    return answer

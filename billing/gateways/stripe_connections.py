@@ -1,20 +1,70 @@
-"""The connections to Stripe: one pool, one pace of reads, and their retries."""
+"""The connections to Stripe: how one request leaves, and how reads are repeated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
 import stripe
-from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
+from billing.domain.metering import Answer, MeterEvent, Verdict
+from billing.errors import BillingError
+from billing.gateways.departures import AskingAdapter, departing
 from billing.gateways.pacing import Pacer
 from billing.gateways.retries import Sleep, read_with_retries
-from billing.gateways.stripe_answers import fault_of
+from billing.gateways.stripe_answers import NONSENSE, answer_of, fault_of
+from billing.ports import MayGo
 
 T = TypeVar("T")
+Json = Mapping[str, Any]
 MOST_CONNECTIONS = 16
+
+
+def send_once(
+    request: Callable[[], stripe.StripeObject],
+    event: MeterEvent,
+    may_go: MayGo,
+    named: Callable[[Json], object],
+) -> Answer:
+    """Let a request leave, if it still may, and say what its answer means.
+
+    `named` reads the identifier that the answer names.
+    """
+    with departing(may_go) as departure:
+        try:
+            taken = request()
+        except stripe.StripeError as fault:
+            if isinstance(fault.__cause__, BillingError):
+                raise fault.__cause__ from None
+            if departure.held:
+                return Answer(Verdict.UNSENT, detail="held back before it was written")
+            if isinstance(fault, stripe.APIConnectionError) and not departure.left:
+                words = f"certainly not sent: {fault.user_message or fault}"
+                return Answer(Verdict.BUSY, detail=words)
+            return answer_of(fault, event)
+        except NONSENSE as fault:
+            # JSON on which the library stumbles; what it was is not told.
+            if not departure.left:
+                raise
+            return Answer(Verdict.UNKNOWN, detail=f"no usable answer: {fault}")
+    return _taken(taken, event, named)
+
+
+def _taken(
+    answer: stripe.StripeObject, event: MeterEvent, named: Callable[[Json], object]
+) -> Answer:
+    try:
+        response = answer.last_response
+        request_id = response.request_id if response else None
+        told = answer.to_dict()
+        same = named(told) == event.identifier and told["livemode"] is event.livemode
+    except NONSENSE as fault:
+        return Answer(Verdict.UNKNOWN, 200, detail=f"no usable answer: {fault}")
+    if not same:
+        words = "the answer names another event or another mode"
+        return Answer(Verdict.UNKNOWN, 200, request_id, words)
+    return Answer(Verdict.COUNTED, 200, request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +96,7 @@ def open_session(url: str) -> requests.Session:
     session.trust_env = False
     session.max_redirects = 0
     session.proxies.update(get_environ_proxies(url))
-    adapter = HTTPAdapter(pool_maxsize=MOST_CONNECTIONS)
+    adapter = AskingAdapter(pool_maxsize=MOST_CONNECTIONS)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -1,6 +1,6 @@
 """Invoices and subscriptions: what Stripe bills of a meter's minutes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from billing.domain.period import Window
 from billing.errors import MeterFault
 from billing.gateways.stripe_answers import whole_minutes
 from billing.gateways.stripe_connections import StripeReads
+from billing.gateways.stripe_identity import OurMeters
 
 PAGE_SIZE = 100
 BILLED = frozenset({"open", "paid", "uncollectible"})
@@ -26,7 +27,7 @@ class StripeInvoices:
         self._meters: dict[str, str | None] = {}
 
     def read_invoices(
-        self, stripe_customer: str, window: Window, meters: Collection[str]
+        self, stripe_customer: str, window: Window, meters: OurMeters
     ) -> list[Invoice]:
         """Read the invoices with lines of these meters in a window, oldest first."""
         params: Any = {
@@ -41,12 +42,16 @@ class StripeInvoices:
                 for invoice in client.v1.invoices.list(params).auto_paging_iter()
             ]
         )
+        for one in listed:
+            meters.refuse_other_mode(one.get("livemode"), f"the invoice {one['id']}")
         found = [self._invoice(one, window, meters) for one in listed]
         with_lines = [invoice for invoice in found if invoice.lines]
         return sorted(with_lines, key=lambda one: (one.created_at, one.name))
 
-    def read_subscriptions(self, stripe_customer: str, meter: str) -> list[MeteredItem]:
-        """Read the items of a customer's subscriptions that bill this meter."""
+    def read_subscriptions(
+        self, stripe_customer: str, meters: OurMeters
+    ) -> list[MeteredItem]:
+        """Read the items of a customer's subscriptions that bill the meter in use."""
         params: Any = {"customer": stripe_customer, "limit": PAGE_SIZE}
         listed: list[Json] = self._reads.ask(
             lambda client: [
@@ -56,23 +61,24 @@ class StripeInvoices:
                 ).auto_paging_iter()
             ]
         )
+        for one in listed:
+            name = f"the subscription {one['id']}"
+            meters.refuse_other_mode(one.get("livemode"), name)
         return [
             _item_of(subscription, item)
             for subscription in listed
             if subscription["status"] not in OVER
             for item in self._items(subscription)
-            if _meter_of(item["price"]) == meter
+            if _meter_of(item["price"]) == meters.in_use
         ]
 
-    def _invoice(
-        self, invoice: Json, window: Window, meters: Collection[str]
-    ) -> Invoice:
+    def _invoice(self, invoice: Json, window: Window, meters: OurMeters) -> Invoice:
         lines = [
             _line_of(line, price)
             for line in self._lines(invoice)
             if _window_of(line).overlaps(window)
             if (price := _price_of(line)) is not None
-            if self._meter(price) in meters
+            if self._meter(price) in meters.ids
         ]
         times = invoice.get("status_transitions") or {}
         return Invoice(

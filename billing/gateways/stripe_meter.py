@@ -8,18 +8,15 @@ from typing import Any
 import stripe
 
 from billing.domain.invoicing import Invoice, MeteredItem
-from billing.domain.metering import Answer, MeterEvent, Verdict
+from billing.domain.metering import Answer, MeterEvent
 from billing.domain.period import Window, as_utc
 from billing.domain.rejecting import ErrorReport
 from billing.errors import MeterFault, NoSuchCustomer
 from billing.gateways.pacing import Pacer
 from billing.gateways.retries import Sleep
-from billing.gateways.stripe_answers import (
-    answer_of,
-    cancellation_of,
-    whole_minutes,
-)
-from billing.gateways.stripe_connections import StripeReads, open_session
+from billing.gateways.stripe_answers import as_cancellation, sensible, whole_minutes
+from billing.gateways.stripe_connections import StripeReads, open_session, send_once
+from billing.gateways.stripe_identity import OurMeters
 from billing.gateways.stripe_invoices import StripeInvoices
 from billing.gateways.stripe_reports import read_reports
 from billing.ports import MayGo, MeterState
@@ -55,13 +52,14 @@ class StripeMeter:
         self._event_pace = Pacer(events_per_second)
         self._reads = StripeReads(self._client, Pacer(reads_per_second), sleep)
         self._invoices = StripeInvoices(self._reads)
-        self._meter_ids: tuple[str, ...] = ()
+        self._ours: OurMeters | None = None
 
     @property
     def event_name(self) -> str:
         """The name under which events are reported."""
         return self._event_name
 
+    @sensible("the list of meters")
     def describe(self) -> MeterState | None:
         """Read how the meter is set up; an active one goes before an inactive one."""
 
@@ -79,8 +77,8 @@ class StripeMeter:
         found = sorted(named, key=lambda meter: meter.status != "active")
         if not found:
             return None
-        self._meter_ids = tuple(meter.id for meter in found)
         meter = found[0]
+        self._ours = OurMeters(tuple(one.id for one in found), meter.livemode)
         return MeterState(
             meter_id=meter.id,
             event_name=meter.event_name,
@@ -93,6 +91,7 @@ class StripeMeter:
             server_time=server_time,
         )
 
+    @sensible("the customer")
     def has_customer(self, stripe_customer: str) -> bool:
         """Say whether the customer exists and is not deleted."""
         try:
@@ -101,20 +100,24 @@ class StripeMeter:
             )
         except NoSuchCustomer:
             return False
-        return not getattr(found, "deleted", False)
+        if getattr(found, "deleted", False):
+            return False
+        if self._ours is not None:
+            self._ours.refuse_other_mode(
+                found.livemode, f"the customer {stripe_customer}"
+            )
+        return True
 
     def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
         """Report an event, once, and say what came of it."""
         self._event_pace.wait()
-        if not may_go():
-            return Answer(Verdict.UNSENT)
         timestamp = int(event.timestamp.timestamp())
         payload = {
             "stripe_customer_id": event.stripe_customer,
             "value": str(event.minutes),
         }
-        try:
-            taken = self._client.v1.billing.meter_events.create(
+        return send_once(
+            lambda: self._client.v1.billing.meter_events.create(
                 {
                     "event_name": event.meter,
                     "identifier": event.identifier,
@@ -122,37 +125,29 @@ class StripeMeter:
                     "payload": payload,
                 },
                 {"idempotency_key": idempotency_key},
-            )
-        except stripe.StripeError as fault:
-            return answer_of(fault, event)
-        request_id = taken.last_response.request_id if taken.last_response else None
-        if taken.identifier != event.identifier or taken.livemode != event.livemode:
-            words = "the answer names another event or another mode"
-            return Answer(Verdict.UNKNOWN, 200, request_id, words)
-        return Answer(Verdict.COUNTED, 200, request_id)
+            ),
+            event,
+            may_go,
+            named=lambda told: told["identifier"],
+        )
 
     def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
         """Take an event back, once, and say what came of it."""
         self._event_pace.wait()
-        if not may_go():
-            return Answer(Verdict.UNSENT)
-        try:
-            taken = self._client.v1.billing.meter_event_adjustments.create(
+        answer = send_once(
+            lambda: self._client.v1.billing.meter_event_adjustments.create(
                 {
                     "event_name": event.meter,
                     "type": "cancel",
                     "cancel": {"identifier": event.identifier},
                 },
                 {"idempotency_key": idempotency_key},
-            )
-        except stripe.StripeError as fault:
-            return cancellation_of(fault, event)
-        request_id = taken.last_response.request_id if taken.last_response else None
-        named = taken.cancel.identifier if taken.cancel else None
-        if named != event.identifier or taken.livemode != event.livemode:
-            words = "the answer names another event or another mode"
-            return Answer(Verdict.UNKNOWN, 200, request_id, words)
-        return Answer(Verdict.CANCELLED, 200, request_id)
+            ),
+            event,
+            may_go,
+            named=lambda told: told["cancel"]["identifier"],
+        )
+        return as_cancellation(answer, event)
 
     def read_total(self, stripe_customer: str, window: Window) -> int:
         """Read the minutes counted for a customer in a window."""
@@ -163,36 +158,37 @@ class StripeMeter:
         hours = self._summaries(stripe_customer, window, value_grouping_window="hour")
         return {hour: minutes for hour, minutes in hours.items() if minutes}
 
+    @sensible("an error report")
     def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
         """Read what the meter refused after it had taken it, oldest first."""
-        return read_reports(self._reads, self._known_meters(), since)
+        return read_reports(self._reads, self._our_meters(), since)
 
+    @sensible("an invoice")
     def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
         """Read the invoices that bill this meter's minutes in a window."""
-        return self._invoices.read_invoices(
-            stripe_customer, window, self._known_meters()
-        )
+        return self._invoices.read_invoices(stripe_customer, window, self._our_meters())
 
+    @sensible("a subscription")
     def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
         """Read what a customer is billed by this meter for, and on which terms."""
-        return self._invoices.read_subscriptions(
-            stripe_customer, self._known_meters()[0]
-        )
+        return self._invoices.read_subscriptions(stripe_customer, self._our_meters())
 
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
 
-    def _known_meters(self) -> tuple[str, ...]:
-        """Return every meter of this name, the one in use first."""
-        if not self._meter_ids and self.describe() is None:
+    def _our_meters(self) -> OurMeters:
+        if self._ours is None:
+            self.describe()
+        if self._ours is None:
             raise MeterFault(f"there is no meter named {self._event_name}")
-        return self._meter_ids
+        return self._ours
 
+    @sensible("a summary")
     def _summaries(
         self, stripe_customer: str, window: Window, **grouping: str
     ) -> dict[datetime, int]:
-        meter_id = self._known_meters()[0]
+        ours = self._our_meters()
         params: Any = {
             "customer": stripe_customer,
             "start_time": int(window.start.timestamp()),
@@ -203,13 +199,16 @@ class StripeMeter:
 
         def read(client: stripe.StripeClient) -> list[Any]:
             summaries = client.v1.billing.meters.event_summaries
-            return list(summaries.list(meter_id, params).auto_paging_iter())
+            return list(summaries.list(ours.in_use, params).auto_paging_iter())
 
+        rows = self._reads.ask(read)
+        for row in rows:
+            ours.refuse_other_mode(row.livemode, "a summary")
         return {
             datetime.fromtimestamp(row.start_time, UTC): whole_minutes(
                 row.aggregated_value, "the meter"
             )
-            for row in self._reads.ask(read)
+            for row in rows
         }
 
 

@@ -1,6 +1,6 @@
 """Error reports: the events in which Stripe tells what it refused late."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from billing.domain.period import Window, as_utc
 from billing.domain.rejecting import ErrorReport
 from billing.errors import MeterFault
 from billing.gateways.stripe_connections import StripeReads
+from billing.gateways.stripe_identity import OurMeters
 
 TYPES = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 PAGE_SIZE = 100
@@ -15,7 +16,7 @@ Json = Mapping[str, Any]
 
 
 def read_reports(
-    reads: StripeReads, meters: Collection[str], since: datetime
+    reads: StripeReads, meters: OurMeters, since: datetime
 ) -> list[ErrorReport]:
     """Read the reports on these meters, and those on none, oldest first."""
     params: Any = {
@@ -26,12 +27,15 @@ def read_reports(
     # A row of the list has no data: each event is fetched by its id.
     listed = reads.ask(
         lambda client: [
-            event.id
+            event.to_dict()
             for event in client.v2.core.events.list(params).auto_paging_iter()
-            if _meter_of(event.to_dict()) in {None, *meters}
         ]
     )
-    reports = [_read_report(reads, name) for name in dict.fromkeys(listed)]
+    ours = [event for event in listed if _meter_of(event) in {None, *meters.ids}]
+    for event in ours:
+        meters.refuse_other_mode(event.get("livemode"), f"the event {event['id']}")
+    names = dict.fromkeys(str(event["id"]) for event in ours)
+    reports = [_read_report(reads, name) for name in names]
     return sorted(reports, key=lambda report: (report.created_at, report.name))
 
 

@@ -156,7 +156,7 @@ class _Trial:
     def _learn(self, before: Outgoing, answer: Answer, sent_at: datetime) -> None:
         customer, outage = before.event.customer, self._sender.outage
         unknown = answer.verdict is Verdict.UNKNOWN
-        if unknown:
+        if answer.troubled:
             outage.trouble(customer)
         else:
             outage.recovered(customer)

@@ -172,6 +172,24 @@ def test_an_answer_says_whether_it_counted_and_may_change(
     assert (answer.counted, answer.transient) == (counted, transient)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "status", "troubled"),
+    [
+        (Verdict.BUSY, None, True),
+        (Verdict.BUSY, 429, False),
+        (Verdict.UNKNOWN, None, True),
+        (Verdict.UNKNOWN, 500, True),
+        (Verdict.COUNTED, 200, False),
+        (Verdict.REFUSED, 400, False),
+        (Verdict.UNSENT, None, False),
+    ],
+)
+def test_silence_is_trouble_and_a_word_of_the_meter_is_none(
+    verdict: Verdict, status: int | None, troubled: bool
+) -> None:
+    assert Answer(verdict, status).troubled is troubled
+
+
 def test_what_is_synced_never_waits_again() -> None:
     stay = {(state, state) for state in EventState}
     forbidden = {*product(EventState, EventState)} - LEGAL_MOVES - stay

@@ -124,13 +124,6 @@ def test_an_answer_of_the_other_mode_is_not_taken_as_counted(desk: MeterDesk) ->
     assert "another mode" in answer.detail
 
 
-def test_nobody_listening_is_an_unknown_answer(desk: MeterDesk) -> None:
-    desk.world.url = "http://127.0.0.1:1"
-    desk.meter = desk.connect()
-    answer = desk.send()
-    assert (answer.verdict, answer.http_status) == (Verdict.UNKNOWN, None)
-
-
 @pytest.mark.parametrize("failures", range(7))
 def test_the_retry_law_holds_over_real_http(desk: MeterDesk, failures: int) -> None:
     desk.strike(FaultKind.ERROR_503, count=failures)

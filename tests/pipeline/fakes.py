@@ -75,6 +75,11 @@ def be_busy(meter: "StrictMeter", request: Request) -> Answer:
     return Answer(Verdict.BUSY, 429, "req_1", "slow down")
 
 
+def find_nobody(meter: "StrictMeter", request: Request) -> Answer:
+    """Find no way to the meter, so that certainly nothing was sent."""
+    return Answer(Verdict.BUSY, None, None, "connection refused")
+
+
 def refuse(meter: "StrictMeter", request: Request) -> Answer:
     """Name a fault of the event."""
     return Answer(Verdict.REFUSED, 400, "req_1", "no such thing")

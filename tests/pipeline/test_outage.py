@@ -13,7 +13,14 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.pipeline.sending import Outcome
 from billing.pipeline.sync import SENDERS
 from tests.pipeline.bench import NOON, START, Bench, call, of
-from tests.pipeline.fakes import Request, StrictMeter, count, lose_request
+from tests.pipeline.fakes import (
+    Reply,
+    Request,
+    StrictMeter,
+    count,
+    find_nobody,
+    lose_request,
+)
 
 FIFTY = tuple(f"c{number}" for number in range(50))
 HOUR = timedelta(hours=1)
@@ -33,15 +40,19 @@ def crowded(ledger: Ledger, names: tuple[str, ...] = FIFTY, hours: int = 2) -> B
     return bench
 
 
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [(lose_request, "connection reset"), (find_nobody, "connection refused")],
+)
 def test_an_outage_costs_one_backoff_not_one_for_each_customer(
-    sqlite_ledger: Ledger,
+    sqlite_ledger: Ledger, reply: Reply, reason: str
 ) -> None:
     bench = crowded(sqlite_ledger)
-    bench.meter.always = lose_request
+    bench.meter.always = reply
     began = bench.clock.latest
     report = bench.sync()
     assert bench.clock.latest - began <= ONE_BACKOFF
-    assert report.stopped_because == "connection reset"
+    assert report.stopped_because == reason
     assert not report.clean
     states = [state for state, *_ in bench.events()]
     assert states.count("pending") >= len(states) - SENDERS
