@@ -7,7 +7,7 @@ down here: they are named, as `env:NAME` or `file:PATH` (beside the settings fil
 
 import os
 import tomllib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -66,6 +66,12 @@ class StripeSettings(_Section):
     base_url: str | None = None
     events_per_second: PositiveInt | None = None
     reads_per_second: PositiveInt | None = None
+    grace_hours: Annotated[int, Field(ge=1, le=72)] = 1
+
+    @property
+    def grace(self) -> timedelta:
+        """How long Stripe keeps an invoice open once its month is over."""
+        return timedelta(hours=self.grace_hours)
 
 
 class BillingSettings(_Section):

@@ -8,6 +8,8 @@ from billing.archive import opened_books
 from billing.commands.display import say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
 from billing.pipeline.cycle import periods_at
+from billing.reports.deadlines import HEADINGS as DEADLINE_HEADINGS
+from billing.reports.deadlines import DeadlineReport, read_deadlines
 from billing.reports.spelling import spell
 from billing.reports.standing import (
     STATES,
@@ -24,11 +26,15 @@ def status(settings_file: Path, as_json: bool) -> int:
     with opened_books(settings_file) as books:
         months = periods_at(books.now, books.settings.first_period)
         found = read_standing(books.ledger, reversed(months))
+        grace = books.settings.stripe.grace
+        deadlines = read_deadlines(books.ledger, books.now, grace)
     if as_json:
-        show_json(standing_document(found, books.now))
+        document = standing_document(found, books.now)
+        show_json(document | {"deadlines": deadlines.document()})
         return CLEAN
     say(f"As of {spell(books.now)}")
     _show_rows(found)
+    _show_deadlines(deadlines)
     for month in found:
         _show_month(month)
     return CLEAN
@@ -44,6 +50,16 @@ def _show_rows(found: list[PeriodStanding]) -> None:
     ]
     headings = ["period", "state", "usage rows", "minutes", "reasons"]
     show_table(headings, lines, title="Usage on its way to the meter")
+
+
+def _show_deadlines(found: DeadlineReport) -> None:
+    if found.nearest:
+        title = f"The nearest deadlines of {found.items} open items"
+        show_table(DEADLINE_HEADINGS, found.lines(), title=title)
+    if found.missed_items:
+        missed = f"{found.missed_items} open items, {found.missed_minutes} minutes"
+        remedy = "bill them outside the meter, then `sync --void EVENT --reason TEXT`"
+        say(f"Past every deadline are {missed}: {remedy}.")
 
 
 def _reasons(month: PeriodStanding) -> str:

@@ -20,6 +20,7 @@ url = "sqlite:///billing.db"           # or postgresql+psycopg://USER@HOST/DATAB
 api_key = "env:STRIPE_API_KEY"         # sk_live_..., sk_test_..., or a restricted key
 meter = "stripe_minutes"               # the meter's event name
 # events_per_second = 900              # default: 900 with a live key, 20 in test mode
+grace_hours = 1                        # how long Stripe keeps invoices open: 1 to 72
 
 [billing]
 first_period = "{period}"               # the first month that is billed from here

@@ -5,10 +5,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from billing.domain.closing import (
-    FINAL_REASONS,
     MOST_NAMES,
     AccountReading,
     BreakShare,
@@ -22,6 +21,7 @@ from billing.domain.period import BillingPeriod
 from billing.domain.usage import LONGEST_CALL_SECONDS
 from billing.ledger import pulls
 from billing.ledger.closing import closed_periods
+from billing.ledger.open_items import is_open
 from billing.ledger.tables import (
     b2b_usage,
     break_case,
@@ -114,18 +114,13 @@ def _unstaged(connection: Connection, period: BillingPeriod) -> Share:
 
 
 def _events(connection: Connection, period: BillingPeriod) -> Iterator[EventShare]:
-    of_month = (event.period == str(period)) & _is_open()
+    of_month = (event.period == str(period)) & is_open()
     kinds = select(event.state, event.reason).where(of_month).distinct()
     for state, reason in connection.execute(kinds.order_by(event.state, event.reason)):
         why = event.reason.is_(None) if reason is None else event.reason == reason
         query = select(event.identifier).where(of_month, event.state == state, why)
         share = _share(connection, query, event.id, event.minutes)
         yield EventShare(EventState(state), reason, share)
-
-
-def _is_open() -> ColumnElement[bool]:
-    final = event.reason.in_(FINAL_REASONS)
-    return (event.state != "synced") & or_(event.reason.is_(None), ~final)
 
 
 def _last_change(connection: Connection, period: BillingPeriod) -> datetime | None:

@@ -1,6 +1,6 @@
 """Spelling: how times and amounts stand in every document."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Document = dict[str, object]
 
@@ -11,3 +11,12 @@ def spell(moment: datetime | None) -> str | None:
         return None
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def spell_span(span: timedelta) -> str:
+    """Spell how long something takes, in its two largest units, as 3 d 04 h."""
+    hours, seconds = divmod(span.seconds, 3_600)
+    if span.days:
+        return f"{span.days} d {hours:02d} h"
+    minutes, seconds = divmod(seconds, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
