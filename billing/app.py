@@ -20,6 +20,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import sole_process
 from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
+from billing.pipeline.customer_work import Negative, Policy
 from billing.pipeline.cycle import CycleTerms
 from billing.pipeline.reconcile import ReconcileTerms
 from billing.pipeline.sync import SyncTerms
@@ -46,8 +47,11 @@ class App:
     stripe_customers: dict[str, str]
     actor: str
 
-    def sync_terms(self, *, at_once: bool = False) -> SyncTerms:
+    def sync_terms(
+        self, *, at_once: bool = False, settle_only: bool = False
+    ) -> SyncTerms:
         """Return what a sync is handed."""
+        stripe = self.settings.stripe
         return SyncTerms(
             self.livemode,
             self.stripe_customers,
@@ -56,6 +60,8 @@ class App:
             self.actor,
             at_once=at_once,
             stopping=self.clock.stop.is_set,
+            policy=Policy(Negative(stripe.negative), stripe.rearm),
+            settle_only=settle_only,
         )
 
     def reconcile_terms(self) -> ReconcileTerms:

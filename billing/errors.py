@@ -15,6 +15,7 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── NoSuchCustomer      Stripe does not know the customer
 │   └── MeterUnfit          set up so that minutes would be counted wrongly
 └── LedgerFault             the database failed: locked, full, gone
+    └── Overtaken           another process moved the same event meanwhile
 """
 
 
@@ -100,3 +101,14 @@ class MeterUnfit(MeterFault):
 
 class LedgerFault(BillingError):
     """The database failed; what was committed stays, nothing else was written."""
+
+
+class Overtaken(LedgerFault):
+    """Another process moved the same event meanwhile; nothing was written here."""
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(
+            f"another process works on the event {identifier}; it goes on there, and "
+            "nothing was changed here"
+        )
+        self.identifier = identifier

@@ -66,6 +66,10 @@ class StripeSettings(_Section):
     base_url: str | None = None
     events_per_second: PositiveInt | None = None
     reads_per_second: PositiveInt | None = None
+    # What becomes of a difference below zero that no cancellation can report.
+    negative: Literal["event", "hold"] = "event"
+    # Whether an event that was proved absent is sent again without asking anybody.
+    rearm: bool = True
     grace_hours: Annotated[int, Field(ge=1, le=72)] = 1
 
     @property

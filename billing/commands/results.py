@@ -1,6 +1,7 @@
 """Results of pulls, syncs and cycles, as documents, lines and sentences."""
 
 from billing.pipeline.cycle import CycleReport, PullResult
+from billing.pipeline.sending import Outcome
 from billing.pipeline.sync import SyncReport
 from billing.reports.reconciliation import reconciliation_document
 from billing.reports.spelling import Document, spell
@@ -57,6 +58,8 @@ def sync_document(report: SyncReport) -> Document:
     return {
         "staged": report.staged,
         "events": {outcome.value: count for outcome, count in report.outcomes.items()},
+        "settled": report.settled,
+        "rejected": report.rejected,
         "clean": report.clean,
         "elsewhere": report.elsewhere,
         "no_such_customer": report.no_such_customer,
@@ -71,10 +74,18 @@ def sync_document(report: SyncReport) -> Document:
 
 def sync_sentence(report: SyncReport) -> str:
     """Say in one line what a sync did."""
+    found = [
+        f"{count:,} {words}"
+        for count, words in (
+            (report.settled, "settled by reading"),
+            (report.rejected, "found refused"),
+        )
+        if count
+    ]
     if not report.outcomes:
-        return "Sync: nothing was due."
+        return f"Sync: {', '.join(found) or 'nothing was due'}."
     counts = [f"{count:,} {name}" for name, count in report.outcomes.items()]
-    return f"Sync: {report.staged:,} events staged; {', '.join(counts)}."
+    return f"Sync: {report.staged:,} events staged; {', '.join(counts + found)}."
 
 
 def sync_complaints(report: SyncReport) -> list[str]:
@@ -90,6 +101,16 @@ def sync_complaints(report: SyncReport) -> list[str]:
         for customer, hour in report.full_hours
     ]
     said += report.held
+    if report.rejected:
+        said.append(
+            f"Stripe refused {report.rejected} events that it had taken; see `breaks`, "
+            "mend the cause, then `sync --retry`"
+        )
+    if report.outcomes[Outcome.HELD]:
+        said.append(
+            f"{report.outcomes[Outcome.HELD]} events would take minutes from a month "
+            "that has too few, or wait for a person; they are held"
+        )
     said += [f"{name}: another process is sending it" for name in report.elsewhere]
     if report.stopped_because:
         said.append(f"Stripe: {report.stopped_because}")

@@ -4,26 +4,73 @@ from pathlib import Path
 
 import click
 
-from billing.app import opened_app
+from billing.app import App, opened_app
 from billing.commands.display import complain, progress_bars, say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.results import sync_complaints, sync_document, sync_sentence
-from billing.pipeline.sync import sync_meter
+from billing.errors import BadInput
+from billing.pipeline.intervene import retry_rejected, void_event
+from billing.pipeline.sync import SyncReport, sync_meter
+
+ACTOR = "pamela-billing sync"
 
 
 @click.command()
 @click.option("--now", "at_once", is_flag=True, help="Report the present hour too.")
+@click.option(
+    "--retry",
+    is_flag=True,
+    help="Send anew, under new identifiers, what Stripe refused: the cause is mended.",
+)
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="Only read what is in doubt from Stripe, and decide it; send nothing.",
+)
+@click.option("--void", metavar="EVENT", help="Give up a failed event for good.")
+@click.option("--reason", default="", help="Why, with --void; kept in the audit trail.")
 @common_options
-def sync(settings_file: Path, as_json: bool, at_once: bool) -> int:
+def sync(
+    *,
+    settings_file: Path,
+    as_json: bool,
+    at_once: bool,
+    retry: bool,
+    settle: bool,
+    void: str | None,
+    reason: str,
+) -> int:
     """Report to the Stripe meter what the ledger holds and the meter does not."""
-    with opened_app(settings_file, actor="pamela-billing sync") as app, app.sole():
-        terms = app.sync_terms(at_once=at_once)
-        with progress_bars() as watch:
-            report = sync_meter(app.ledger, app.meter, terms, progress=watch("sync"))
-    if as_json:
-        show_json(sync_document(report))
-    else:
-        say(sync_sentence(report))
-        for sentence in sync_complaints(report):
-            complain(f"pamela-billing: {sentence}")
+    if sum((retry, settle, void is not None)) > 1:
+        raise BadInput("give one of --retry, --settle and --void")
+    if reason and void is None:
+        raise BadInput("--reason belongs to --void")
+    with opened_app(settings_file, actor=ACTOR) as app, app.sole():
+        if void is not None:
+            void_event(app.ledger, ACTOR, app.clock.now(), void, reason)
+            return _told({"voided": void}, f"{void} is given up.", as_json=as_json)
+        freed = retry_rejected(app.ledger, ACTOR, app.clock.now()) if retry else 0
+        report = _sync(app, at_once=at_once, settle_only=settle)
+    document, sentence = sync_document(report), sync_sentence(report)
+    if retry:
+        document["retried"] = freed
+        sentence = f"{freed} refused events are sent anew. {sentence}"
+    _told(document, sentence, as_json=as_json)
+    if not as_json:
+        for complaint in sync_complaints(report):
+            complain(f"pamela-billing: {complaint}")
     return CLEAN if report.clean else FAILED
+
+
+def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:
+    terms = app.sync_terms(at_once=at_once, settle_only=settle_only)
+    with progress_bars() as watch:
+        return sync_meter(app.ledger, app.meter, terms, progress=watch("sync"))
+
+
+def _told(document: dict[str, object], sentence: str, *, as_json: bool) -> int:
+    if as_json:
+        show_json(document)
+    else:
+        say(sentence)
+    return CLEAN

@@ -11,6 +11,8 @@ RESEND_WINDOW = timedelta(hours=23)
 # Stripe takes timestamps up to 35 days old and 5 minutes ahead; margins for skew.
 OLDEST_TIMESTAMP = timedelta(days=35) - timedelta(hours=12)
 NEWEST_TIMESTAMP = timedelta(minutes=4)
+# How far a clock may be off before ages that it gives are worth nothing.
+CLOCK_SLACK = timedelta(minutes=5)
 # Each event of an hour has a minute of its own, so an hour holds sixty.
 MOST_EVENTS_PER_HOUR = 60
 _LONGEST_IDENTIFIER = 100
@@ -147,8 +149,13 @@ def send_window(timestamp: datetime, now: datetime) -> SendWindow:
 
 
 def may_resend(first_unknown_at: datetime | None, now: datetime) -> bool:
-    """Say whether a resend is provably counted at most once."""
-    return first_unknown_at is None or now - first_unknown_at < RESEND_WINDOW
+    """Say whether a resend is provably counted at most once.
+
+    A doubt from the future has no age that could be trusted: a clock was set.
+    """
+    if first_unknown_at is None:
+        return True
+    return -CLOCK_SLACK <= now - first_unknown_at < RESEND_WINDOW
 
 
 def is_over(hour: datetime, now: datetime) -> bool:

@@ -1,11 +1,11 @@
 """Postings: the usage rows that a call, or a change of a call, gives rise to."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing.domain.period import BillingPeriod, hour_of
+from billing.domain.period import HOUR, BillingPeriod, hour_of
 from billing.domain.rating import PriceList, amount_micro, billed_minutes
 from billing.domain.usage import Call
 
@@ -42,6 +42,22 @@ class Posting(NamedTuple):
     def period(self) -> BillingPeriod:
         """The month of the slot."""
         return BillingPeriod.of(self.slot.hour)
+
+
+def posting_hour(
+    hour: datetime, closed: Collection[BillingPeriod], at: datetime
+) -> datetime:
+    """Return the hour in which usage of an hour is posted at a moment: its own.
+
+    When its month is closed, it stands in the first open month after it: now, or, where
+    that month is over, in its last hour.
+    """
+    period = BillingPeriod.of(hour)
+    if period not in closed:
+        return hour
+    while period in closed:
+        period = period.next
+    return min(max(hour_of(at), period.start), period.end - HOUR)
 
 
 def charge_call(

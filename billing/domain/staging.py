@@ -1,12 +1,14 @@
 """Staging: which usage rows become which meter events."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from billing.domain.metering import MOST_EVENTS_PER_HOUR, MeterEvent, is_over
+from billing.domain.period import BillingPeriod
+from billing.domain.posting import posting_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,19 @@ class Destination:
 
 
 class UnstagedRow(NamedTuple):
-    """A usage row that no meter event carries yet."""
+    """A usage row that no meter event carries yet, and the hour it is posted in."""
 
     id: int
     hour: datetime
     minutes: int
     amount_micro: int
+
+
+class Place(NamedTuple):
+    """Where rows are reported: an hour, and the closed month that they come from."""
+
+    hour: datetime
+    carries: BillingPeriod | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class PlannedEvent:
     event: MeterEvent
     amount_micro: int
     rows: tuple[int, ...]
+    carries: BillingPeriod | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +61,46 @@ class StagingPlan:
 
 
 def plan_events(
-    rows: Iterable[UnstagedRow],
+    places: Mapping[Place, Sequence[UnstagedRow]],
     to: Destination,
     staged: Mapping[datetime, int],
     now: datetime,
     *,
     at_once: bool = False,
 ) -> StagingPlan:
-    """Plan an event for each hour that is over (or, `at_once`, for every hour).
+    """Plan an event for each place whose hour is over (or, `at_once`, for every one).
 
     `staged` counts the events that an hour has already. An event reports just the
     difference: the minutes of the rows that no earlier event carries.
     """
-    hours: dict[datetime, list[UnstagedRow]] = defaultdict(list)
-    for row in rows:
-        if at_once or is_over(row.hour, now):
-            hours[row.hour].append(row)
     planned, full = [], []
-    for hour in sorted(hours):
-        sequence = staged.get(hour, 0)
+    taken = dict(staged)
+    for place in sorted(places, key=lambda place: (place.hour, str(place.carries))):
+        hour, rows = place.hour, places[place]
+        if not (at_once or is_over(hour, now)):
+            continue
+        sequence = taken.get(hour, 0)
         if sequence >= MOST_EVENTS_PER_HOUR:
             full.append(hour)
             continue
-        carried = hours[hour]
-        event = to.event(hour, sequence, sum(row.minutes for row in carried))
-        amount = sum(row.amount_micro for row in carried)
-        planned.append(PlannedEvent(event, amount, tuple(row.id for row in carried)))
+        taken[hour] = sequence + 1
+        event = to.event(hour, sequence, sum(row.minutes for row in rows))
+        amount = sum(row.amount_micro for row in rows)
+        numbers = tuple(row.id for row in rows)
+        planned.append(PlannedEvent(event, amount, numbers, place.carries))
     return StagingPlan(tuple(planned), tuple(full))
+
+
+def place_rows(
+    rows: Iterable[UnstagedRow], closed: Collection[BillingPeriod], now: datetime
+) -> dict[Place, list[UnstagedRow]]:
+    """Group rows by where they are reported: in their hour, while its month is open.
+
+    Rows of a closed month whose event was rejected too late are carried on.
+    """
+    places: dict[Place, list[UnstagedRow]] = defaultdict(list)
+    for row in rows:
+        hour = posting_hour(row.hour, closed, now)
+        carries = None if hour == row.hour else BillingPeriod.of(row.hour)
+        places[Place(hour, carries)].append(row)
+    return places

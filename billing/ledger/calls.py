@@ -8,9 +8,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.domain.posting import Charge, Slot, UsageType, plan_postings
+from billing.domain.posting import (
+    Charge,
+    Slot,
+    UsageType,
+    plan_postings,
+    posting_hour,
+)
 from billing.domain.usage import Call, NotBillable
 from billing.ledger.bulk import load_rows
+from billing.ledger.closed_months import closed_months
 from billing.ledger.tables import b2b_usage, call
 
 _BATCH = 5_000
@@ -21,15 +28,8 @@ _CALL_COLUMNS = (
 )
 _USAGE_COLUMNS = (
     *("type", "account", "customer", "call_id", "call_revision", "period", "hour"),
-    *(
-        "call_hour",
-        "billed_minutes",
-        "amount_micro",
-        "currency",
-        "price_id",
-        "corrects",
-    ),
-    *("pull_id", "posted_at"),
+    *("call_hour", "billed_minutes", "amount_micro", "currency", "price_id"),
+    *("corrects", "pull_id", "posted_at"),
 )
 
 
@@ -53,6 +53,7 @@ class Posting(NamedTuple):
     at: datetime
     currency: str
     price_ids: Mapping[datetime, int]
+    closed: frozenset[BillingPeriod] = frozenset()
 
 
 def record_readings(
@@ -68,6 +69,7 @@ def record_readings(
     a month that nobody asked for.
     """
     changed = 0
+    posting = posting._replace(closed=closed_months(connection))
     for first in range(0, len(readings), _BATCH):
         batch = readings[first : first + _BATCH]
         changed += _record_batch(connection, posting, batch, only_known=only_known)
@@ -152,15 +154,16 @@ def _usage_row(
     *,
     corrects: int | None = None,
 ) -> tuple[Any, ...]:
-    adjusts = corrects is not None
+    hour = posting_hour(slot.hour, posting.closed, posting.at)
+    adjusts = corrects is not None or hour != slot.hour
     return (
         (UsageType.ADJUSTMENT if adjusts else UsageType.API_USAGE).value,
         reading.call.account,
         slot.customer,
         reading.call.call_id,
         revision,
-        str(BillingPeriod.of(slot.hour)),
-        slot.hour,
+        str(BillingPeriod.of(hour)),
+        hour,
         slot.hour,
         charge.minutes,
         charge.amount_micro,
@@ -193,7 +196,7 @@ def _posted(
         select(
             usage.call_id,
             usage.customer,
-            usage.hour,
+            usage.call_hour,
             func.sum(usage.billed_minutes),
             func.sum(usage.amount_micro),
             func.min(usage.id),
@@ -202,7 +205,7 @@ def _posted(
             usage.account == readings[0].call.account,
             usage.call_id.in_([reading.call.call_id for reading in readings]),
         )
-        .group_by(usage.call_id, usage.customer, usage.hour)
+        .group_by(usage.call_id, usage.customer, usage.call_hour)
     )
     posted: dict[str, dict[Slot, Charge]] = defaultdict(dict)
     originals: dict[str, int] = {}

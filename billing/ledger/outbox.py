@@ -4,7 +4,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from billing.domain.metering import (
     Answer,
@@ -13,9 +22,13 @@ from billing.domain.metering import (
     MeterEvent,
     Verdict,
 )
+from billing.errors import Overtaken
 from billing.ledger import audit
 from billing.ledger.audit import Actor
 from billing.ledger.tables import meter_attempt, meter_event
+
+# Of these nothing is left to do by anybody.
+_FINISHED = (FailReason.REPLACED.value, FailReason.VOIDED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +43,61 @@ class Outgoing:
     attempts: int
     first_unknown_at: datetime | None
     last_sent_at: datetime | None
+    rearmed_at: datetime | None = None
 
 
 def unsynced_events(connection: Connection, customer: str) -> list[Outgoing]:
-    """Return a customer's events that are not synced, oldest timestamp first."""
-    attempts = (
-        select(func.count())
-        .where(meter_attempt.c.event_id == meter_event.c.id)
-        .scalar_subquery()
+    """Return a customer's events with something left to do, oldest timestamp first."""
+    event = meter_event.c
+    unfinished = event.reason.is_(None) | event.reason.not_in(_FINISHED)
+    return _events(
+        connection,
+        (event.customer == customer) & (event.state != "synced") & unfinished,
     )
-    query = (
-        select(meter_event, attempts.label("attempts"))
-        .where(meter_event.c.customer == customer, meter_event.c.state != "synced")
-        .order_by(meter_event.c.timestamp, meter_event.c.id)
+
+
+def event_named(connection: Connection, identifier: str) -> Outgoing | None:
+    """Return an event by its identifier; None when there is none."""
+    found = _events(connection, meter_event.c.identifier == identifier)
+    return found[0] if found else None
+
+
+def event_numbered(connection: Connection, number: int) -> Outgoing:
+    """Return an event by its number."""
+    return _events(connection, meter_event.c.id == number)[0]
+
+
+def _events(connection: Connection, which: ColumnElement[bool]) -> list[Outgoing]:
+    query = select(meter_event, _attempts_made().label("attempts")).where(which)
+    in_order = query.order_by(meter_event.c.timestamp, meter_event.c.id)
+    return [_outgoing(row) for row in connection.execute(in_order)]
+
+
+def _attempts_made() -> ScalarSelect[int]:
+    made = select(func.count()).where(meter_attempt.c.event_id == meter_event.c.id)
+    return made.scalar_subquery()
+
+
+def _outgoing(row: Row[tuple[object, ...]]) -> Outgoing:
+    return Outgoing(
+        row.id,
+        MeterEvent(
+            row.customer,
+            row.stripe_customer,
+            row.meter,
+            bool(row.livemode),
+            row.hour,
+            row.sequence,
+            row.minutes,
+        ),
+        EventState(row.state),
+        FailReason(row.reason) if row.reason else None,
+        row.tries,
+        row.attempts,
+        row.first_unknown_at,
+        row.last_sent_at,
+        row.rearmed_at,
     )
-    return [
-        Outgoing(
-            row.id,
-            MeterEvent(
-                row.customer,
-                row.stripe_customer,
-                row.meter,
-                bool(row.livemode),
-                row.hour,
-                row.sequence,
-                row.minutes,
-            ),
-            EventState(row.state),
-            FailReason(row.reason) if row.reason else None,
-            row.tries,
-            row.attempts,
-            row.first_unknown_at,
-            row.last_sent_at,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def record_attempt(
@@ -77,25 +110,40 @@ def record_attempt(
 ) -> int:
     """Write an attempt down before it leaves; until answered, its outcome is unknown.
 
-    The try counts from here on, so that the count survives a kill.
+    The try counts from here on, so that the count survives a kill. Raises Overtaken
+    when another process has moved the event since it was read.
     """
+    move(
+        connection,
+        event,
+        tries=event.tries + 1,
+        first_unknown_at=event.first_unknown_at or now,
+        last_sent_at=now,
+    )
+    who = {"owner": owner, "idempotency_key": idempotency_key}
+    return insert_attempt(connection, event, kind="event", now=now, **who)
+
+
+def insert_attempt(
+    connection: Connection,
+    event: Outgoing,
+    *,
+    kind: str,
+    owner: str,
+    idempotency_key: str,
+    now: datetime,
+) -> int:
+    """Add an attempt of a kind, `event` or `cancel`; returns its number."""
     row = {
         "event_id": event.id,
         "number": event.attempts + 1,
         "idempotency_key": idempotency_key,
         "owner": owner,
         "started_at": now,
+        "kind": kind,
     }
     made = insert(meter_attempt).values(row).returning(meter_attempt.c.id)
-    attempt = connection.execute(made).scalar_one()
-    _move(
-        connection,
-        event.id,
-        tries=event.tries + 1,
-        first_unknown_at=event.first_unknown_at or now,
-        last_sent_at=now,
-    )
-    return int(attempt)
+    return int(connection.execute(made).scalar_one())
 
 
 def record_answer(
@@ -104,11 +152,39 @@ def record_answer(
     attempt: int,
     answer: Answer,
     now: datetime,
-) -> None:
+) -> bool:
     """Write down what came of an attempt, and move its event accordingly.
 
-    `event` is as it was before the attempt.
+    `event` is as it was before the attempt. The answer is kept in any case; False says
+    that another process had moved the event on, so it was left alone.
     """
+    note_answer(connection, attempt, answer, now)
+    moves: dict[str, object] = {}
+    if answer.counted:
+        evidence = f"{answer.verdict.value}: {answer.request_id or answer.detail}"
+        moves = {"state": "synced", "reason": None, "evidence": evidence}
+    elif answer.verdict is Verdict.REFUSED:
+        # A refusal proves nothing of an earlier request whose answer was lost.
+        doubted = event.first_unknown_at is not None
+        reason = FailReason.UNCERTAIN if doubted else FailReason.REJECTED
+        moves = {"state": "failed", "reason": reason.value}
+        moves["first_unknown_at"] = event.first_unknown_at
+    elif answer.verdict is not Verdict.UNKNOWN:
+        # Certainly not counted: what was unknown before this attempt is all there is.
+        tried = int(answer.verdict is Verdict.BUSY)
+        moves = {
+            "tries": event.tries + tried,
+            "first_unknown_at": event.first_unknown_at,
+        }
+        if answer.verdict is Verdict.UNSENT:
+            moves["last_sent_at"] = event.last_sent_at
+    return not moves or _moved(connection, event, event.attempts + 1, moves)
+
+
+def note_answer(
+    connection: Connection, attempt: int, answer: Answer, now: datetime
+) -> None:
+    """Keep the answer of an attempt."""
     answered = {
         "answered_at": now,
         "verdict": answer.verdict.value,
@@ -118,31 +194,11 @@ def record_answer(
     }
     one = update(meter_attempt).where(meter_attempt.c.id == attempt)
     connection.execute(one.values(answered))
-    if answer.counted:
-        evidence = f"{answer.verdict.value}: {answer.request_id or answer.detail}"
-        _move(connection, event.id, state="synced", reason=None, evidence=evidence)
-    elif answer.verdict is Verdict.REFUSED:
-        _move(
-            connection,
-            event.id,
-            state="failed",
-            reason=FailReason.REJECTED.value,
-            first_unknown_at=event.first_unknown_at,
-        )
-    elif answer.verdict is not Verdict.UNKNOWN:
-        # Certainly not counted: what was unknown before this attempt is all there is.
-        tried = int(answer.verdict is Verdict.BUSY)
-        _move(
-            connection,
-            event.id,
-            tries=event.tries + tried,
-            first_unknown_at=event.first_unknown_at,
-        )
 
 
-def move_to_failed(connection: Connection, event: int, reason: FailReason) -> None:
-    """Mark an event failed, and why."""
-    _move(connection, event, state="failed", reason=reason.value)
+def move_to_failed(connection: Connection, event: Outgoing, reason: FailReason) -> None:
+    """Mark an event failed, and why; raises Overtaken."""
+    move(connection, event, state="failed", reason=reason.value)
 
 
 def take_up(
@@ -150,19 +206,37 @@ def take_up(
     actor: Actor,
     customer: str,
     *,
-    again: Collection[int],
-    too_old: Collection[int],
+    again: Collection[Outgoing],
+    too_old: Collection[Outgoing],
 ) -> None:
     """Give unanswered events a new round of tries; the too old become uncertain."""
     for event in again:
-        _move(connection, event, state="pending", reason=None, tries=0)
+        move(connection, event, state="pending", reason=None, tries=0)
     for event in too_old:
         move_to_failed(connection, event, FailReason.UNCERTAIN)
-    detail = {"again": list(again), "uncertain": list(too_old)}
+    detail = {
+        "again": [event.id for event in again],
+        "uncertain": [event.id for event in too_old],
+    }
     audit.record(connection, actor, "events.taken_up", customer, detail)
 
 
-def _move(connection: Connection, event: int, **values: object) -> None:
-    # A stale owner changes nothing: synced is only left on evidence.
-    unsynced = (meter_event.c.id == event) & (meter_event.c.state != "synced")
-    connection.execute(update(meter_event).where(unsynced).values(values))
+def move(connection: Connection, event: Outgoing, **values: object) -> None:
+    """Change an event that is still as it was read; raises Overtaken otherwise."""
+    if not _moved(connection, event, event.attempts, values):
+        raise Overtaken(event.event.identifier)
+
+
+def _moved(
+    connection: Connection, event: Outgoing, attempts: int, values: dict[str, object]
+) -> bool:
+    """Compare and set: a stale owner writes nothing."""
+    row = meter_event.c
+    unchanged = (
+        (row.id == event.id)
+        & (row.state == event.state.value)
+        & (row.reason.is_not_distinct_from(event.reason and event.reason.value))
+        & (_attempts_made() == attempts)
+    )
+    done = connection.execute(update(meter_event).where(unchanged).values(values))
+    return done.rowcount == 1

@@ -1,51 +1,70 @@
-"""Staging: usage rows are bound, for ever, to the meter events that carry them."""
+"""Staging: usage rows are bound to the meter events that carry them."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
-from billing.domain.metering import EventState
+from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import (
     Destination,
+    Place,
     PlannedEvent,
     StagingPlan,
     UnstagedRow,
+    place_rows,
     plan_events,
 )
 from billing.ledger import audit
 from billing.ledger.audit import Actor
+from billing.ledger.closed_months import closed_months
 from billing.ledger.tables import b2b_usage, meter_event
 
 _NUMBERS_PER_STATEMENT = 10_000
 NOTHING_TO_SEND = "its rows cancel out: nothing to report"
+# What a sync takes up by itself; the other reasons wait for a person, or for nothing.
+_TAKEN_UP = (FailReason.UNANSWERED, FailReason.UNCERTAIN, FailReason.CANCELLING)
+
+event, usage = meter_event.c, b2b_usage.c
 
 
-def customers_with_work(connection: Connection) -> set[str]:
-    """Return the customers that have rows to stage or events to send."""
-    unstaged = (
-        select(b2b_usage.c.customer)
-        .where(b2b_usage.c.meter_event_id.is_(None))
-        .distinct()
+def customers_with_work(
+    connection: Connection, stripe_customers: Mapping[str, str]
+) -> set[str]:
+    """Return the customers with rows to stage, events to send, or doubts to settle."""
+    unstaged = select(usage.customer).where(usage.meter_event_id.is_(None)).distinct()
+    open_events = or_(
+        event.state == EventState.PENDING.value,
+        event.reason.in_([reason.value for reason in _TAKEN_UP]),
     )
-    unsynced = (
-        select(meter_event.c.customer).where(meter_event.c.state != "synced").distinct()
-    )
-    return {*connection.scalars(unstaged), *connection.scalars(unsynced)}
+    unsynced = select(event.customer).where(event.state != "synced", open_events)
+    found = {*connection.scalars(unstaged), *connection.scalars(unsynced.distinct())}
+    refused = select(event.customer, event.stripe_customer).where(_is_refused())
+    for customer, stripe_customer in connection.execute(refused.distinct()):
+        if stripe_customers.get(customer, stripe_customer) != stripe_customer:
+            found.add(customer)
+    return found
 
 
 def stage(
-    connection: Connection, to: Destination, actor: Actor, *, at_once: bool = False
+    connection: Connection,
+    to: Destination,
+    actor: Actor,
+    *,
+    at_once: bool = False,
+    waiting: Collection[datetime] = (),
 ) -> StagingPlan:
-    """Stage a customer's unstaged rows; returns what was planned and made."""
-    usage = b2b_usage.c
-    columns = usage.id, usage.hour, usage.billed_minutes, usage.amount_micro
-    waiting = select(*columns).where(
-        usage.customer == to.customer, usage.meter_event_id.is_(None)
-    )
-    rows = [UnstagedRow(*row) for row in connection.execute(waiting)]
-    staged = _staged(connection, to, {row.hour for row in rows}) if rows else {}
-    plan = plan_events(rows, to, staged, actor.at, at_once=at_once)
+    """Stage a customer's unstaged rows; returns what was planned and made.
+
+    Rows of hours that are `waiting`, for a cancellation to end, are left.
+    """
+    every = unstaged_places(connection, to.customer, actor.at)
+    places = {place: rows for place, rows in every.items() if place.hour not in waiting}
+    if not places:
+        return StagingPlan(())
+    staged = _staged(connection, to, {place.hour for place in places})
+    plan = plan_events(places, to, staged, actor.at, at_once=at_once)
     for planned in plan.events:
         _make(connection, planned, actor.at)
     if plan.events:
@@ -57,10 +76,54 @@ def stage(
     return plan
 
 
+def unstaged_places(
+    connection: Connection, customer: str, now: datetime
+) -> dict[Place, list[UnstagedRow]]:
+    """Return a customer's rows that no event carries, by where they are reported."""
+    columns = usage.id, usage.hour, usage.billed_minutes, usage.amount_micro
+    waiting = select(*columns).where(
+        usage.customer == customer, usage.meter_event_id.is_(None)
+    )
+    rows = [UnstagedRow(*row) for row in connection.execute(waiting)]
+    return place_rows(rows, closed_months(connection), now) if rows else {}
+
+
+def release_misaddressed(connection: Connection, to: Destination, actor: Actor) -> int:
+    """Release what is addressed to another Stripe customer and certainly not counted.
+
+    What was tried keeps its address: its payload is frozen at the first attempt.
+    """
+    untried = (event.state == EventState.PENDING.value) & event.last_sent_at.is_(None)
+    found = select(event.id).where(
+        event.customer == to.customer,
+        event.stripe_customer != to.stripe_customer,
+        event.livemode == int(to.livemode),
+        or_(untried, _is_refused()),
+    )
+    numbers = list(connection.scalars(found))
+    for number in numbers:
+        release(connection, number)
+    if numbers:
+        detail = {"events": numbers, "now": to.stripe_customer}
+        audit.record(connection, actor, "events.readdressed", to.customer, detail)
+    return len(numbers)
+
+
+def release(connection: Connection, number: int) -> None:
+    """Take the rows from an event that certainly does not count, to be staged anew."""
+    values = {"state": "failed", "reason": FailReason.REPLACED.value}
+    connection.execute(update(meter_event).where(event.id == number).values(values))
+    free = update(b2b_usage).where(usage.meter_event_id == number)
+    connection.execute(free.values(meter_event_id=None))
+
+
+def _is_refused() -> ColumnElement[bool]:
+    return (event.state != "synced") & (event.reason == FailReason.REJECTED.value)
+
+
 def _staged(
     connection: Connection, to: Destination, hours: set[datetime]
 ) -> dict[datetime, int]:
-    event = meter_event.c
     query = (
         select(event.hour, func.max(event.sequence) + 1)
         .where(
@@ -75,29 +138,30 @@ def _staged(
 
 
 def _make(connection: Connection, planned: PlannedEvent, now: datetime) -> None:
-    event = planned.event
-    state = EventState.PENDING if event.minutes else EventState.SYNCED
+    made_of = planned.event
+    state = EventState.PENDING if made_of.minutes else EventState.SYNCED
     values = {
-        "identifier": event.identifier,
-        "customer": event.customer,
-        "stripe_customer": event.stripe_customer,
-        "meter": event.meter,
-        "livemode": int(event.livemode),
-        "period": str(BillingPeriod.of(event.hour)),
-        "hour": event.hour,
-        "sequence": event.sequence,
-        "timestamp": event.timestamp,
-        "minutes": event.minutes,
+        "identifier": made_of.identifier,
+        "customer": made_of.customer,
+        "stripe_customer": made_of.stripe_customer,
+        "meter": made_of.meter,
+        "livemode": int(made_of.livemode),
+        "period": str(BillingPeriod.of(made_of.hour)),
+        "hour": made_of.hour,
+        "sequence": made_of.sequence,
+        "timestamp": made_of.timestamp,
+        "minutes": made_of.minutes,
         "amount_micro": planned.amount_micro,
         "usage_rows": len(planned.rows),
+        "carries": None if planned.carries is None else str(planned.carries),
         "staged_at": now,
         "state": state.value,
-        "evidence": None if event.minutes else NOTHING_TO_SEND,
+        "evidence": None if made_of.minutes else NOTHING_TO_SEND,
         "tries": 0,
     }
-    made = insert(meter_event).values(values).returning(meter_event.c.id)
+    made = insert(meter_event).values(values).returning(event.id)
     number = connection.execute(made).scalar_one()
     for first in range(0, len(planned.rows), _NUMBERS_PER_STATEMENT):
         part = planned.rows[first : first + _NUMBERS_PER_STATEMENT]
-        bind = update(b2b_usage).where(b2b_usage.c.id.in_(part))
+        bind = update(b2b_usage).where(usage.id.in_(part))
         connection.execute(bind.values(meter_event_id=number))

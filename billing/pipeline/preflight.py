@@ -1,12 +1,15 @@
 """Preflight: what must hold of a meter before anything is sent to it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from billing.domain.metering import CLOCK_SLACK
 from billing.errors import MeterUnfit
 from billing.ports import Meter, MeterState
 
 CUSTOMER_KEY = "stripe_customer_id"
 VALUE_KEY = "value"
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,20 @@ def find_flaws(state: MeterState | None, name: str, livemode: bool) -> list[Mete
     ]
 
 
-def refuse_unfit(meter: Meter, *, livemode: bool) -> MeterState:
-    """Return how the meter is set up; raises MeterUnfit or MeterFault."""
+def refuse_unfit(meter: Meter, *, livemode: bool, now: datetime) -> MeterState:
+    """Return how the meter is set up; raises MeterUnfit or MeterFault.
+
+    A clock that is off by minutes is refused too: every age would be wrong.
+    """
     state = meter.describe()
     flaws = find_flaws(state, meter.event_name, livemode)
     if flaws or state is None:
         said = "; ".join(f"{flaw.what}: {flaw.remedy}" for flaw in flaws)
         raise MeterUnfit(f"nothing is sent, because {said}")
+    if state.server_time is not None and abs(now - state.server_time) > CLOCK_SLACK:
+        off = abs(now - state.server_time) // SECOND
+        raise MeterUnfit(
+            f"nothing is sent, because this machine's clock is {off} s off Stripe's: "
+            "set it by a time server (NTP)"
+        )
     return state

@@ -15,11 +15,19 @@ from billing.domain.metering import (
     send_window,
 )
 from billing.domain.retrying import delay_before_retry, tries_left
+from billing.domain.settling import REARMED_FOR
 from billing.ledger import outbox
+from billing.ledger.database import Hold
 from billing.ledger.group_commit import Writer
 from billing.ledger.outbox import Outgoing
 from billing.pipeline.outage import Outage
-from billing.ports import Clock, Meter
+from billing.pipeline.reckoning import Reckoning
+from billing.ports import Meter
+
+CLOCK_WAS_SET = (
+    "this machine's clock was set while events were sent, so no age is sure; "
+    "set it by a time server (NTP), then run again"
+)
 
 
 class Retries(Protocol):
@@ -41,6 +49,7 @@ class Outcome(StrEnum):
     UNCERTAIN = "uncertain"
     EXPIRED = "expired"
     WAITING = "waiting"  # its time has not come, or sending has stopped
+    HELD = "held"  # it would take the month's total below zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +60,27 @@ class Sender:
     writer: Writer
     outage: Outage
     retries: Retries
-    clock: Clock
+    time: Reckoning
     owner: str
 
-    def send(self, event: Outgoing) -> Outcome:
-        """Send one event, retry it by the law, and record what came of it."""
+    def send(self, event: Outgoing, hold: Hold) -> Outcome:
+        """Send one event, retry it by the law, and record what came of it.
+
+        `hold` is the lock under which its customer is worked on. Raises Overtaken.
+        """
         refusal = self._why_not(event)
         if refusal is not None:
             return refusal
         self._wait_out_backoff(event)
         if not self.outage.may_send():
             return Outcome.WAITING
-        trial = _Trial(self, event)
-        answer = self.retries(trial.attempt, tries=event.tries, sleep=self.clock.sleep)
+        trial = _Trial(self, event, hold)
+        answer = self.retries(trial.attempt, tries=event.tries, sleep=self.time.sleep)
         return self._conclude(trial, answer)
 
     def _why_not(self, event: Outgoing) -> Outcome | None:
-        now = self.clock.now()
-        if not may_resend(event.first_unknown_at, now):
+        now = self.time.now()
+        if not may_resend(event.first_unknown_at, now) or is_stale(event, now):
             return self._fail(event, FailReason.UNCERTAIN)
         window = send_window(event.event.timestamp, now)
         if window is SendWindow.TOO_LATE:
@@ -87,9 +99,9 @@ class Sender:
         if not event.tries or event.last_sent_at is None:
             return
         due = event.last_sent_at + delay_before_retry(event.tries)
-        rest = due - self.clock.now()
+        rest = due - self.time.now()
         if rest > timedelta():
-            self.clock.sleep(rest.total_seconds())
+            self.time.sleep(rest.total_seconds())
 
     def _conclude(self, trial: "_Trial", answer: Answer) -> Outcome:
         customer = trial.event.event.customer
@@ -100,7 +112,8 @@ class Sender:
             self.outage.recovered(customer)
             return Outcome.WAITING
         if answer.verdict is Verdict.REFUSED:
-            return Outcome.REJECTED
+            doubted = trial.event.first_unknown_at is not None
+            return Outcome.UNCERTAIN if doubted else Outcome.REJECTED
         if answer.verdict is Verdict.LOCKED_OUT:
             self.outage.stop(f"the API key is refused: {answer.detail}")
             return Outcome.WAITING
@@ -109,7 +122,7 @@ class Sender:
 
     def _fail(self, event: Outgoing, reason: FailReason) -> Outcome:
         self.writer.write(
-            lambda connection: outbox.move_to_failed(connection, event.id, reason)
+            lambda connection: outbox.move_to_failed(connection, event, reason)
         )
         return Outcome(reason.value)
 
@@ -117,40 +130,48 @@ class Sender:
 class _Trial:
     """One event's attempts in one sync, each knowing what the last one left."""
 
-    def __init__(self, sender: Sender, event: Outgoing) -> None:
+    def __init__(self, sender: Sender, event: Outgoing, hold: Hold) -> None:
         self._sender = sender
         self.event = event
+        self.hold = hold
         self.stopped = False
 
     def attempt(self) -> Answer:
         """Record an attempt, send, and record the answer."""
         sender, before = self._sender, self.event
-        now = sender.clock.now()
-        if self._may_not_go(now):
+        now = sender.time.now()
+        if not self._may_go():
             self.stopped = True
-            return Answer(Verdict.REFUSED, detail="stopped before it was sent")
+            return Answer(Verdict.UNSENT, detail="stopped before it was sent")
         key = _idempotency_key(before)
         number = sender.writer.write(
             lambda connection: outbox.record_attempt(
                 connection, before, owner=sender.owner, idempotency_key=key, now=now
             )
         )
-        answer = sender.meter.send(before.event, key, lambda: True)
-        answered_at = sender.clock.now()
+        answer = sender.meter.send(before.event, key, self._may_go)
+        answered_at = sender.time.now()
         sender.writer.write(
             lambda connection: outbox.record_answer(
                 connection, before, number, answer, answered_at
             )
         )
         self._learn(before, answer, now)
+        self.stopped = answer.verdict is Verdict.UNSENT
         return answer
 
-    def _may_not_go(self, now: datetime) -> bool:
-        """Decide anew before each send: time passes while a retry waits."""
+    def _may_go(self) -> bool:
+        """Decide anew right before each send: time passes, and a lock may be lost."""
+        time, event = self._sender.time, self.event
+        if time.clock_was_set():
+            self._sender.outage.stop(CLOCK_WAS_SET)
+        now = time.now()
         return (
-            self._sender.outage.stopped
-            or not may_resend(self.event.first_unknown_at, now)
-            or send_window(self.event.event.timestamp, now) is not SendWindow.OPEN
+            not self._sender.outage.stopped
+            and may_resend(event.first_unknown_at, now)
+            and not is_stale(event, now)
+            and send_window(event.event.timestamp, now) is SendWindow.OPEN
+            and self.hold.still_held()
         )
 
     def _learn(self, before: Outgoing, answer: Answer, sent_at: datetime) -> None:
@@ -160,15 +181,23 @@ class _Trial:
             outage.trouble(customer)
         else:
             outage.recovered(customer)
-        locked_out = answer.verdict is Verdict.LOCKED_OUT
+        unsent = answer.verdict is Verdict.UNSENT
+        free = unsent or answer.verdict is Verdict.LOCKED_OUT
         first = before.first_unknown_at
         self.event = replace(
             before,
             attempts=before.attempts + 1,
-            tries=before.tries + (not locked_out),
+            tries=before.tries + (not free),
             first_unknown_at=(first or sent_at) if unknown else first,
-            last_sent_at=sent_at,
+            last_sent_at=before.last_sent_at if unsent else sent_at,
         )
+
+
+def is_stale(event: Outgoing, now: datetime) -> bool:
+    """Say whether the proof by which an event was armed again is too old by now."""
+    rearmed, sent = event.rearmed_at, event.last_sent_at
+    unsent_since = rearmed is not None and (sent is None or sent <= rearmed)
+    return unsent_since and rearmed is not None and now - rearmed > REARMED_FOR
 
 
 def _idempotency_key(event: Outgoing) -> str:

@@ -127,7 +127,9 @@ def test_an_event_is_sent_only_while_the_meter_surely_takes_it(
         (timedelta(hours=23), False),
         (timedelta(hours=24), False),
         (timedelta(days=400), False),
-        (-timedelta(hours=1), True),
+        (-timedelta(minutes=5), True),
+        (-timedelta(minutes=5) - TICK, False),
+        (-timedelta(hours=30), False),
     ],
 )
 def test_the_unknown_is_resent_for_less_than_23_hours(

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.staging import Destination, UnstagedRow, plan_events
+from billing.domain.staging import (
+    Destination,
+    StagingPlan,
+    UnstagedRow,
+    place_rows,
+    plan_events,
+)
 from tests.domain.telling import NOON
 
 HOUR = timedelta(hours=1)
@@ -23,13 +29,26 @@ ROWS = st.lists(
 STAGED = st.dictionaries(HOURS, st.integers(0, 61))
 
 
+def plan_of(
+    rows: list[UnstagedRow],
+    to: Destination,
+    staged: dict[datetime, int],
+    now: datetime,
+    *,
+    at_once: bool = False,
+) -> StagingPlan:
+    """Plan the events of rows while every month is open."""
+    places = place_rows(rows, (), now)
+    return plan_events(places, to, staged, now, at_once=at_once)
+
+
 def row(number: int, hour: datetime, minutes: int) -> UnstagedRow:
     return UnstagedRow(number, hour, minutes, minutes * 100_000)
 
 
 def test_an_event_carries_the_rows_of_its_hour() -> None:
     rows = [row(1, TWO, 3), row(2, ONE, 1), row(3, TWO, 4), row(4, ONE, -1)]
-    plan = plan_events(rows, ACME, {}, LONG_AFTER)
+    plan = plan_of(rows, ACME, {}, LONG_AFTER)
     first, second = plan.events
     assert (first.event.hour, first.event.minutes, first.rows) == (ONE, 0, (2, 4))
     assert (second.event.hour, second.event.minutes, second.rows) == (TWO, 7, (1, 3))
@@ -38,7 +57,7 @@ def test_an_event_carries_the_rows_of_its_hour() -> None:
 
 
 def test_an_event_goes_to_the_customer_of_its_rows() -> None:
-    (planned,) = plan_events([row(1, ONE, 3)], ACME, {}, LONG_AFTER).events
+    (planned,) = plan_of([row(1, ONE, 3)], ACME, {}, LONG_AFTER).events
     event = planned.event
     assert (event.customer, event.stripe_customer) == ("acme", "cus_acme")
     assert (event.meter, event.livemode) == ("stripe_minutes", False)
@@ -48,7 +67,7 @@ def test_an_event_goes_to_the_customer_of_its_rows() -> None:
 def test_late_minutes_of_an_hour_take_its_next_sequence(
     staged: int, minute: int
 ) -> None:
-    (planned,) = plan_events([row(9, ONE, 2)], ACME, {ONE: staged}, LONG_AFTER).events
+    (planned,) = plan_of([row(9, ONE, 2)], ACME, {ONE: staged}, LONG_AFTER).events
     assert planned.event.sequence == staged
     assert planned.event.timestamp == ONE + timedelta(minutes=minute)
     assert planned.event.minutes == 2
@@ -68,20 +87,20 @@ def test_an_hour_waits_until_it_is_over_unless_asked(
     now: datetime, at_once: bool, hours: list[datetime]
 ) -> None:
     rows = [row(1, ONE, 3), row(2, TWO, 4)]
-    plan = plan_events(rows, ACME, {}, now, at_once=at_once)
+    plan = plan_of(rows, ACME, {}, now, at_once=at_once)
     assert [planned.event.hour for planned in plan.events] == hours
 
 
 @pytest.mark.parametrize("staged", [60, 61])
 def test_a_full_hour_is_shown_and_not_sent(staged: int) -> None:
     rows = [row(1, ONE, 3), row(2, TWO, 4)]
-    plan = plan_events(rows, ACME, {ONE: staged}, LONG_AFTER)
+    plan = plan_of(rows, ACME, {ONE: staged}, LONG_AFTER)
     assert plan.full_hours == (ONE,)
     assert [planned.rows for planned in plan.events] == [(2,)]
 
 
 def test_nothing_waiting_plans_nothing() -> None:
-    plan = plan_events([], ACME, {ONE: 3}, LONG_AFTER)
+    plan = plan_of([], ACME, {ONE: 3}, LONG_AFTER)
     assert (plan.events, plan.full_hours) == ((), ())
 
 
@@ -89,7 +108,7 @@ def test_nothing_waiting_plans_nothing() -> None:
 def test_each_row_goes_into_one_event_or_waits(
     rows: list[UnstagedRow], staged: dict[datetime, int], now: datetime, at_once: bool
 ) -> None:
-    plan = plan_events(rows, ACME, staged, now, at_once=at_once)
+    plan = plan_of(rows, ACME, staged, now, at_once=at_once)
     carried = Counter(number for planned in plan.events for number in planned.rows)
     waits = {
         r.id

@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from billing.errors import LedgerFault
-from billing.ledger import pulls, quarantine
+from billing.ledger import pulls, quarantine, staging
+from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pulls import Certificate
+from billing.ledger.tables import b2b_usage
 from tests.ledger.bookkeeping import (
+    ACME,
     ACTOR,
     APRIL,
     HOUR,
@@ -22,7 +25,6 @@ from tests.ledger.bookkeeping import (
     rows,
     stage,
     staged_event,
-    usage_rows,
 )
 from tests.ledger.filling import set_aside_and_reconcile
 
@@ -120,32 +122,67 @@ def test_a_record_is_released_once(ledger: Ledger) -> None:
         execute(ledger, "UPDATE quarantine SET released_at = NULL")
 
 
-def test_a_closed_month_takes_no_posting(ledger: Ledger) -> None:
+APRIL_FIRST = APRIL.start
+
+
+def posted(ledger: Ledger) -> list[tuple[object, ...]]:
+    with ledger.reading() as connection:
+        usage = b2b_usage.c
+        columns = usage.type, usage.hour, usage.call_hour
+        found = select(*columns, usage.billed_minutes, usage.corrects)
+        return [tuple(row) for row in connection.execute(found.order_by(usage.id))]
+
+
+def test_a_late_call_of_a_closed_month_is_an_adjustment_in_the_next(
+    ledger: Ledger,
+) -> None:
     register(ledger)
     close_period(ledger, MARCH)
-    with pytest.raises(LedgerFault, match="the period is closed: post an adjustment"):
-        record(ledger, reading())
-    assert usage_rows(ledger) == []
-    assert rows(ledger, "SELECT * FROM call") == []
-
-
-def test_a_closed_month_takes_no_event(ledger: Ledger) -> None:
-    register(ledger)
     record(ledger, reading())
-    close_period(ledger, MARCH)
-    with pytest.raises(LedgerFault, match="the period is closed"):
-        stage(ledger)
+    assert posted(ledger) == [("adjustment", APRIL_FIRST, NOON, 2, None)]
 
 
-def test_a_closed_month_takes_no_correction_from_a_call_that_moved_away(
+def test_a_changed_call_of_a_closed_month_is_corrected_in_the_next(
     ledger: Ledger,
 ) -> None:
     register(ledger)
     record(ledger, reading())
     close_period(ledger, MARCH)
-    with pytest.raises(LedgerFault, match="the period is closed"):
-        record(ledger, reading(started_at=NOON + timedelta(days=31)))
-    assert len(usage_rows(ledger)) == 1
+    for seconds in (200, 200, 30):
+        record(ledger, reading(seconds=seconds))
+    assert posted(ledger) == [
+        ("api_usage", NOON, NOON, 2, None),
+        ("adjustment", APRIL_FIRST, NOON, 2, 1),
+        ("adjustment", APRIL_FIRST, NOON, -3, 1),
+    ]
+
+
+def test_a_call_that_moves_out_of_a_closed_month_is_taken_back_in_the_next(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    record(ledger, reading())
+    close_period(ledger, MARCH)
+    later = NOON + timedelta(days=31)
+    record(ledger, reading(started_at=later))
+    assert posted(ledger) == [
+        ("api_usage", NOON, NOON, 2, None),
+        ("adjustment", APRIL_FIRST, NOON, -2, 1),
+        ("adjustment", later, later, 2, 1),
+    ]
+
+
+def test_rows_of_a_closed_month_are_carried_by_an_event_of_the_next(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    record(ledger, reading())
+    close_period(ledger, MARCH)
+    with ledger.writing() as connection:
+        later = Actor("tests", APRIL_FIRST + timedelta(hours=5))
+        (planned,) = staging.stage(connection, ACME, later, at_once=True).events
+    assert (planned.event.hour, planned.carries) == (later.at, MARCH)
+    assert planned.event.minutes == 2
 
 
 def test_other_months_stay_open(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from billing.domain.metering import Answer, EventState, FailReason, Verdict, may_resend
-from billing.errors import LedgerFault
+from billing.errors import LedgerFault, Overtaken
 from billing.ledger import outbox
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import Outgoing
@@ -152,8 +152,9 @@ def test_a_stale_answer_changes_nothing_that_is_synced(
     answer(ledger, seen, Answer(Verdict.COUNTED, 200, "req_1"))
     with ledger.writing() as connection:
         refused = Answer(Verdict.REFUSED, 400)
-        outbox.record_answer(connection, event, stale, refused, NOW)
-        outbox.move_to_failed(connection, event.id, FailReason.UNANSWERED)
+        assert not outbox.record_answer(connection, event, stale, refused, NOW)
+    with pytest.raises(Overtaken), ledger.writing() as connection:
+        outbox.move_to_failed(connection, event, FailReason.UNANSWERED)
     assert rows(ledger, STATE) == [("synced", None, "counted: req_1")]
 
 
@@ -162,8 +163,8 @@ def test_a_failure_has_its_reason(
     ledger: Ledger, event: Outgoing, reason: FailReason
 ) -> None:
     with ledger.writing() as connection:
-        outbox.move_to_failed(connection, event.id, reason)
-    after = now_of(ledger)
+        outbox.move_to_failed(connection, event, reason)
+        after = outbox.event_numbered(connection, event.id)
     assert (after.state, after.reason) == (EventState.FAILED, reason)
 
 
@@ -172,8 +173,10 @@ def test_taking_up_gives_new_tries_and_keeps_the_doubt(
 ) -> None:
     answer(ledger, event, Answer(Verdict.UNKNOWN))
     with ledger.writing() as connection:
-        outbox.move_to_failed(connection, event.id, FailReason.UNANSWERED)
-        outbox.take_up(connection, ACTOR, "acme", again=[event.id], too_old=[])
+        asked = outbox.event_numbered(connection, event.id)
+        outbox.move_to_failed(connection, asked, FailReason.UNANSWERED)
+        asked = outbox.event_numbered(connection, event.id)
+        outbox.take_up(connection, ACTOR, "acme", again=[asked], too_old=[])
     after = now_of(ledger)
     assert (after.state, after.tries, after.attempts) == (EventState.PENDING, 0, 1)
     assert after.first_unknown_at == NOW
@@ -185,7 +188,7 @@ def test_what_is_too_old_to_resend_becomes_uncertain(
     ledger: Ledger, event: Outgoing
 ) -> None:
     with ledger.writing() as connection:
-        outbox.take_up(connection, ACTOR, "acme", again=[], too_old=[event.id])
+        outbox.take_up(connection, ACTOR, "acme", again=[], too_old=[event])
     assert rows(ledger, STATE) == [("failed", "uncertain", None)]
 
 

@@ -36,7 +36,7 @@ def _registered(ledger: Ledger) -> None:
 
 def work(ledger: Ledger) -> set[str]:
     with ledger.reading() as connection:
-        return customers_with_work(connection)
+        return customers_with_work(connection, {"acme": "cus_acme"})
 
 
 def test_an_hour_becomes_one_event(ledger: Ledger) -> None:

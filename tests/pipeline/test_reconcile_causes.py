@@ -114,7 +114,8 @@ def expired(bench: Bench) -> None:
 def fail(bench: Bench, reason: FailReason) -> None:
     take_and_sync(bench, lock_out)
     with bench.ledger.writing() as connection:
-        outbox.move_to_failed(connection, 1, reason)
+        event = outbox.event_numbered(connection, 1)
+        outbox.move_to_failed(connection, event, reason)
 
 
 def cancelling(bench: Bench) -> None:

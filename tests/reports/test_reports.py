@@ -144,7 +144,7 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     synced = {"pending": 1, "synced": 1, "failed": 0}
     assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")
     with ledger.writing() as connection:
-        outbox.move_to_failed(connection, second.id, FailReason.REJECTED)
+        outbox.move_to_failed(connection, second, FailReason.REJECTED)
     failed = {"pending": 0, "synced": 1, "failed": 1}
     assert state_of(ledger) == (failed, {"rejected": 1}, None)
     assert count_attempts(ledger) == {"counted": 1}

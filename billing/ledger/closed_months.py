@@ -1,0 +1,12 @@
+"""Closed months: which they are, for whoever posts or stages."""
+
+from sqlalchemy import Connection, select
+
+from billing.domain.period import BillingPeriod
+from billing.ledger.tables import period_close
+
+
+def closed_months(connection: Connection) -> frozenset[BillingPeriod]:
+    """Return the months that are closed."""
+    names = connection.scalars(select(period_close.c.period))
+    return frozenset(BillingPeriod.parse(name) for name in names)

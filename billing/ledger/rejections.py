@@ -1,0 +1,135 @@
+"""Rejections: Stripe's reports of errors, and the events that they may be about."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+
+from billing.domain.period import Window
+from billing.domain.rejecting import ErrorReport
+from billing.ledger.tables import (
+    error_report,
+    meter_attempt,
+    meter_event,
+    meter_reading,
+)
+
+# An event may be validated some time after it was received.
+VALIDATED_WITHIN = timedelta(hours=1)
+SLACK = timedelta(minutes=5)
+
+event, attempt, report = meter_event.c, meter_attempt.c, error_report.c
+
+
+class Suspect(NamedTuple):
+    """An event that a report may be about, and whether the report names it."""
+
+    event_id: int
+    customer: str
+    named: bool
+
+
+def newest_report_at(connection: Connection) -> datetime | None:
+    """Return when the newest report that is known was made."""
+    found: datetime | None = connection.execute(
+        select(func.max(report.created_at))
+    ).scalar()
+    return found
+
+
+def save_reports(
+    connection: Connection, found: Iterable[ErrorReport], now: datetime
+) -> int:
+    """Keep the reports that are new; returns how many."""
+    known = set(connection.scalars(select(report.name)))
+    rows = [
+        {
+            "name": one.name,
+            "created_at": one.created_at,
+            "window_start": one.window.start,
+            "window_end": one.window.end,
+            "error_count": one.error_count,
+            "codes": json.dumps(sorted(one.codes)),
+            "identifiers": json.dumps(sorted(one.identifiers)),
+            "read_at": now,
+        }
+        for one in {one.name: one for one in found}.values()
+        if one.name not in known
+    ]
+    if rows:
+        connection.execute(insert(error_report), rows)
+    return len(rows)
+
+
+def open_reports(connection: Connection) -> list[ErrorReport]:
+    """Return the reports that are not explained yet, oldest first."""
+    query = select(error_report).where(report.settled_at.is_(None)).order_by(report.id)
+    return [
+        ErrorReport(
+            row.name,
+            row.created_at,
+            Window(row.window_start, row.window_end),
+            row.error_count,
+            tuple(json.loads(row.codes)),
+            tuple(json.loads(row.identifiers)),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def suspects(connection: Connection, one: ErrorReport) -> list[Suspect]:
+    """Return the synced events that a report may be about and nothing clears.
+
+    A report names only a sample, so all that was sent in its window is suspect, until
+    its own minute was seen to hold it.
+    """
+    named = _named(one)
+    sent = (attempt.started_at >= one.window.start - VALIDATED_WITHIN) & (
+        attempt.started_at <= one.window.end + SLACK
+    )
+    tried = select(attempt.event_id).where(attempt.kind == "event", sent)
+    query = (
+        select(event.id, event.customer, named)
+        .where(
+            event.state == "synced",
+            event.minutes != 0,
+            or_(event.id.in_(tried), named),
+            ~_is_cleared(one),
+        )
+        .order_by(event.id)
+    )
+    return [
+        Suspect(number, customer, bool(is_named))
+        for number, customer, is_named in connection.execute(query)
+    ]
+
+
+def named_and_rejected(connection: Connection, one: ErrorReport) -> int:
+    """Count the events that a report names and that are known as rejected."""
+    gone = event.reason.in_(["rejected", "replaced", "voided"])
+    query = select(func.count()).select_from(meter_event)
+    return int(connection.execute(query.where(_named(one), gone)).scalar_one())
+
+
+def settle_report(connection: Connection, name: str, now: datetime) -> None:
+    """Note that every event a report may be about is decided."""
+    done = update(error_report).where(report.name == name)
+    connection.execute(done.values(settled_at=now))
+
+
+def _named(one: ErrorReport) -> ColumnElement[bool]:
+    names: Sequence[str] = one.identifiers
+    by_key = select(attempt.event_id).where(attempt.idempotency_key.in_(names))
+    return event.identifier.in_(names) | event.id.in_(by_key)
+
+
+def _is_cleared(one: ErrorReport) -> ColumnElement[bool]:
+    reading = meter_reading.c
+    seen = select(reading.id).where(
+        reading.event_id == event.id,
+        reading.minutes == event.minutes,
+        reading.read_at >= one.window.end,
+    )
+    return seen.exists()

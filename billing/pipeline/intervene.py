@@ -1,0 +1,42 @@
+"""Intervene: a person gives up an event, or has refused ones sent anew."""
+
+from datetime import datetime
+
+from billing.errors import AnotherProcess, BadInput
+from billing.ledger import interventions
+from billing.ledger.audit import Actor
+from billing.ledger.database import Ledger
+from billing.ledger.locks import try_lock
+
+
+def void_event(
+    ledger: Ledger, who: str, now: datetime, identifier: str, why: str
+) -> None:
+    """Give up an event for good, with a reason; raises BadInput or AnotherProcess."""
+    if not why.strip():
+        raise BadInput("say why the event is given up: --reason TEXT")
+    with ledger.reading() as connection:
+        found = interventions.find_event(connection, identifier)
+    subject = f"customer:{found.event.customer}"
+    with try_lock(ledger, subject) as hold:
+        if hold is None:
+            raise AnotherProcess(subject)
+        with ledger.writing() as connection:
+            found = interventions.find_event(connection, identifier)
+            interventions.void(connection, Actor(who, now), found, why)
+
+
+def retry_rejected(ledger: Ledger, who: str, now: datetime) -> int:
+    """Free what Stripe refused, to be sent anew; returns how many events that were.
+
+    Whoever calls this has mended the cause, such as a customer that was not there.
+    """
+    freed, actor = 0, Actor(who, now)
+    with ledger.reading() as connection:
+        customers = interventions.rejected_customers(connection)
+    for customer in customers:
+        with try_lock(ledger, f"customer:{customer}") as hold:
+            if hold is not None:
+                with ledger.writing() as connection:
+                    freed += interventions.retry_rejected(connection, actor, customer)
+    return freed
