@@ -36,6 +36,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 
 from billing.sandbox.control_calls import ControlError, needed_moment, take_calls
+from billing.sandbox.control_destinations import DESTINATIONS_TABLE
 from billing.sandbox.control_faults import fault_json, read_faults
 from billing.sandbox.control_orders import Act, Order
 from billing.sandbox.control_stripe import STRIPE_TABLE
@@ -178,6 +179,7 @@ TABLE: tuple[tuple[str, str, Act], ...] = (
     ("PUT", "/_sandbox/faults", _set_faults),
     ("GET", "/_sandbox/truth", _show_truth),
     *STRIPE_TABLE,
+    *DESTINATIONS_TABLE,
 )
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx2
 
 from billing.sandbox.pamela_calls import micros
 from billing.sandbox.pamela_deliveries import SIGNATURE_HEADER, Delivery, Reply
+from billing.sandbox.stripe_destinations import Notice
 from billing.sandbox.world import Sandbox
 
 LOOKS_EVERY_SECONDS = 0.05
@@ -39,12 +40,14 @@ def delivering(sandbox: Sandbox) -> Iterator[None]:
             rounds.result()
 
 
-async def post(client: httpx2.AsyncClient, delivery: Delivery) -> Reply:
+Parcel = Delivery | Notice
+
+
+async def post(
+    client: httpx2.AsyncClient, delivery: Parcel, signed: dict[str, str]
+) -> Reply:
     """Send a delivery's signed bytes once and return what came back."""
-    headers = {
-        "Content-Type": "application/json",
-        SIGNATURE_HEADER: delivery.signature,
-    }
+    headers = {"Content-Type": "application/json", **signed}
     try:
         async with asyncio.timeout(delivery.timeout_ms / 1000):
             response = await client.post(
@@ -66,28 +69,41 @@ def new_client() -> httpx2.AsyncClient:
 
 
 async def deliver(
-    client: httpx2.AsyncClient, sandbox: Sandbox, delivery: Delivery
+    client: httpx2.AsyncClient, sandbox: Sandbox, delivery: Parcel
 ) -> Reply:
     """Send a delivery once and note what came of it."""
-    reply = await post(client, delivery)
-    sandbox.pamela.settle_delivery(delivery, reply, sandbox.clock.now())
+    if isinstance(delivery, Delivery):
+        signed = {SIGNATURE_HEADER: delivery.signature}
+        reply = await post(client, delivery, signed)
+        sandbox.pamela.settle_delivery(delivery, reply, sandbox.clock.now())
+        return reply
+    books = sandbox.stripe.test
+    with books.lock:
+        signed = books.notices.headers(delivery, sandbox.clock.now())
+    reply = await post(client, delivery, signed)
+    with books.lock:
+        books.notices.settle(delivery, reply, sandbox.clock.now())
     return reply
 
 
 async def _rounds(sandbox: Sandbox) -> None:
-    """Look at the clock; each call's webhooks go in order, those of calls abreast."""
-    webhooks = sandbox.pamela.webhooks
+    """Look at the clock; each call's webhooks go in order, all else abreast."""
+    webhooks, books = sandbox.pamela.webhooks, sandbox.stripe.test
     busy: dict[str, asyncio.Task[None]] = {}
     async with new_client() as client, asyncio.TaskGroup() as group:
 
-        async def send(deliveries: list[Delivery]) -> None:
+        async def send(deliveries: Sequence[Parcel]) -> None:
             for delivery in deliveries:
                 await deliver(client, sandbox, delivery)
 
         # Whoever stops the server cancels this.
         while True:
             busy = {name: task for name, task in busy.items() if not task.done()}
-            due = webhooks.due(micros(sandbox.clock.now()), busy=busy)
-            for call_id in list(due)[: MOST_AT_ONCE - len(busy)]:
-                busy[call_id] = group.create_task(send(due[call_id]))
+            now = sandbox.clock.now()
+            due: dict[str, Sequence[Parcel]] = {
+                **webhooks.due(micros(now), busy=busy),
+                **{one.id: [one] for one in books.due_notices(now, busy)},
+            }
+            for name in list(due)[: MOST_AT_ONCE - len(busy)]:
+                busy[name] = group.create_task(send(due[name]))
             await asyncio.sleep(LOOKS_EVERY_SECONDS)

@@ -1,13 +1,15 @@
 """One mode of a Stripe account: its objects, and everything that can be asked of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from threading import RLock
 
 from billing.sandbox.stripe_billing import StripeBilling, Surroundings
-from billing.sandbox.stripe_core_events import EventQuestion, no_event
+from billing.sandbox.stripe_core_events import list_events, retrieve_event
 from billing.sandbox.stripe_customers import Customer, Customers
+from billing.sandbox.stripe_destinations import Notice
 from billing.sandbox.stripe_errors import locked, missing
 from billing.sandbox.stripe_events import MeterEvent, MeterEvents, SentEvent
 from billing.sandbox.stripe_fields import Fields
@@ -15,6 +17,7 @@ from billing.sandbox.stripe_idempotency import StoredAnswers
 from billing.sandbox.stripe_intake import Intake
 from billing.sandbox.stripe_limits import RateLimits
 from billing.sandbox.stripe_meters import PATH, Meter, Meters
+from billing.sandbox.stripe_notices import Notices
 from billing.sandbox.stripe_paging import listing
 from billing.sandbox.stripe_rejections import Rejection, Rejections
 from billing.sandbox.stripe_reports import ErrorReport, error_reports
@@ -64,6 +67,7 @@ class StripeBooks:
             ),
             state.billing,
         )
+        self.notices = Notices(state.destinations, state.notices)
         self._issued = state.issued
         self._busy: set[tuple[str, str]] = set()
 
@@ -79,6 +83,8 @@ class StripeBooks:
                 self._issued,
                 list(self.rejections.orders),
                 self.billing.state(),
+                list(self.notices.destinations.values()),
+                list(self.notices.notices.values()),
             )
 
     def new_name(self, prefix: str) -> str:
@@ -176,6 +182,7 @@ class StripeBooks:
     def reject(self, order: Rejection) -> None:
         """Reject events received from now on, as the order says."""
         with self.lock:
+            self.notices.changes += 1
             self.rejections.orders.append(order)
 
     def error_reports(self, now: datetime) -> list[ErrorReport]:
@@ -185,27 +192,19 @@ class StripeBooks:
                 self.events.rejected, self.rules, now, livemode=self.livemode
             )
 
+    def due_notices(self, now: datetime, busy: Iterable[str] = ()) -> list[Notice]:
+        """Return the notifications that are to be sent now."""
+        with self.lock:
+            reports, rejected = partial(self.error_reports, now), self.events.rejected
+            return self.notices.due(reports, len(rejected), now, busy=busy)
+
     def list_core_events(self, params: Params, now: datetime) -> Json:
         """Return a page of API v2's events, the newest first."""
-        question = EventQuestion.read(Fields(params))
-        reports = filter(question.asks_for, reversed(self.error_reports(now)))
-        rows, after, before = question.cut(list(reports))
-        with_data = self.rules.listed_events_have_data
-        return {
-            "data": [
-                row.to_json(self.rules) if with_data else row.notification()
-                for row in rows
-            ],
-            "next_page_url": after,
-            "previous_page_url": before,
-        }
+        return list_events(self.error_reports(now), self.rules, Fields(params))
 
     def retrieve_core_event(self, name: str, now: datetime) -> Json:
         """Return an event of API v2 with its data."""
-        for report in self.error_reports(now):
-            if report.id == name:
-                return report.to_json(self.rules)
-        raise no_event(name)
+        return retrieve_event(self.error_reports(now), self.rules, name)
 
     def cancel_event(
         self, event_name: str, identifier: str, now: datetime

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from billing.sandbox.stripe_errors import StripeError, invalid
 from billing.sandbox.stripe_fields import Fields
 from billing.sandbox.stripe_paging import MOST, USUAL
-from billing.sandbox.stripe_reports import ErrorReport
+from billing.sandbox.stripe_reports import ErrorReport, Json
+from billing.sandbox.stripe_rules import StripeRules
 
 PATH = "/v2/core/events"
 MOST_TYPES = 20
@@ -92,10 +93,30 @@ class EventQuestion:
         return f"{PATH}?{urlencode([*pairs, ('page', token)])}"
 
 
-def no_event(name: str) -> StripeError:
-    """Return the 404 for an event that never was or is forgotten."""
+def list_events(
+    reports: Sequence[ErrorReport], rules: StripeRules, fields: Fields
+) -> Json:
+    """Return a page of the events asked for, the newest first."""
+    question = EventQuestion.read(fields)
+    wanted = [one for one in reversed(reports) if question.asks_for(one)]
+    rows, after, before = question.cut(wanted)
+    whole = rules.listed_events_have_data
+    return {
+        "data": [row.to_json(rules) if whole else row.notification() for row in rows],
+        "next_page_url": after,
+        "previous_page_url": before,
+    }
+
+
+def retrieve_event(
+    reports: Sequence[ErrorReport], rules: StripeRules, name: str
+) -> Json:
+    """Return an event with its data; the 404 when it never was or is forgotten."""
+    for report in reports:
+        if report.id == name:
+            return report.to_json(rules)
     message = f"No such event: '{name}'"
-    return StripeError(404, "invalid_request_error", message, v2_code="not_found")
+    raise StripeError(404, "invalid_request_error", message, v2_code="not_found")
 
 
 def _read_page(token: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from billing.sandbox.stripe_billing import BillingState
 from billing.sandbox.stripe_customers import Customer
+from billing.sandbox.stripe_destinations import Destination, Notice
 from billing.sandbox.stripe_events import MeterEvent
 from billing.sandbox.stripe_idempotency import StoredAnswer
 from billing.sandbox.stripe_meters import Meter
@@ -34,3 +35,5 @@ class BooksState:
     issued: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     billing: BillingState = field(default_factory=BillingState)
+    destinations: list[Destination] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)

@@ -71,9 +71,13 @@ class Sandbox:
             "stripe": self.stripe.truth(),
         }
 
-    def version(self) -> tuple[int, int]:
+    def version(self) -> tuple[int, int, int]:
         """Return what grows when there may be something new to save."""
-        return self.pamela.changes, self.stripe_log.seen
+        return (
+            self.pamela.changes,
+            self.stripe_log.seen,
+            self.stripe.test.notices.changes,
+        )
 
     def to_state(self) -> Document:
         """Return both APIs and the clock as plain JSON values; faults are not kept."""

@@ -23,7 +23,7 @@ class Server(ThreadingHTTPServer):
 class Hook:
     """A loopback server that takes webhooks; answers come in turn, then 200."""
 
-    def __init__(self) -> None:
+    def __init__(self, signature: str) -> None:
         self.seen: list[tuple[bytes, str]] = []
         self.answers: list[tuple[int, bytes]] = []
         self.result = b'{"result":"done"}'
@@ -32,7 +32,7 @@ class Hook:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.seen.append((body, self.headers["X-Pamela-Signature"]))
+                hook.seen.append((body, self.headers[signature]))
                 told = hook.answers.pop(0) if hook.answers else (200, hook.result)
                 self.send_response(told[0])
                 self.end_headers()
@@ -50,9 +50,9 @@ class Hook:
 
 
 @contextmanager
-def hook() -> Iterator[Hook]:
-    """Run such a server."""
-    made = Hook()
+def hook(signature: str = "X-Pamela-Signature") -> Iterator[Hook]:
+    """Run such a server, which keeps the header of this name."""
+    made = Hook(signature)
     thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
     thread.start()
     try:
