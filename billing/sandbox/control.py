@@ -13,9 +13,12 @@
 | POST /_sandbox/tool_calls | `{"call_id", "tool_name", "arguments"}` | asks now |
 | GET /_sandbox/faults | | faults in force, and how often each kind has struck |
 | PUT /_sandbox/faults | list of faults | puts these in force and lifts all others |
-| GET, POST, DELETE /_sandbox/stripe/rejections | `{"code", "customer"?, "count"?,
-"delay_seconds"?}` | rejects events received from now on, after a while; lifts all |
-| GET /_sandbox/truth | | what was really counted, and every request seen |
+| GET, PUT /_sandbox/stripe/rules | rules, as shown | changes those given; in seconds |
+| GET, POST, DELETE /_sandbox/stripe/rejections | an order | rejects events later on |
+| GET, POST /_sandbox/stripe/destinations | `{"url", "events"?}` | notifies a server |
+| PUT, DELETE /_sandbox/stripe/destinations/{id} | options | spoils it, or ends it |
+| GET /_sandbox/stripe/deliveries | | notifications, and what came of them |
+| GET /_sandbox/truth | | what was really counted and invoiced, every request seen |
 
 Calls and the subscription belong to the account whose API key is sent as
 `Authorization: Bearer`; a deletion without one looks in every account. Calls have the
@@ -25,9 +28,14 @@ fields follow from the others or are null; `take_calls` says what the extra key
 "count", "starts_at", "ends_at" or "seconds", "detail"}`; only the kind is needed. `GET
 /_sandbox/truth?requests=no` leaves the requests out; `GET
 /_sandbox/deliveries?call_id=…` shows one call's. A tool call is signed, sent and
-answered at once, with `{"status", "body", "error", "delivery_id"}`. Times are ISO
-8601 with an offset. Bad input is answered with 400 and `{"error": text}`, and changes
-nothing.
+answered at once, with `{"status", "body", "error", "delivery_id"}`.
+
+An order to reject is `{"code", "customer"?, "count"?, "delay_seconds"?}`; it holds for
+events received from now on, and DELETE lifts all. A destination's options are
+`copies`, `lost_per_thousand`, `spread_seconds` (late by up to this, so out of order),
+`real_time` (signed at this machine's time) and, for PUT, `"rotate": true`; its secret
+is shown when it is new. Times are ISO 8601 with an offset. Bad input is answered with
+400 and `{"error": text}`, and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable

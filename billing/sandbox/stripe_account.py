@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 
 from pydantic import TypeAdapter
@@ -46,11 +47,13 @@ class StripeAccount:
             raise unauthorized(key)
         return self.live if livemode else self.test
 
-    def truth(self, event_name: str | None = None) -> Json:
-        """Return what was really counted, in test mode and in live mode."""
+    def truth(
+        self, event_name: str | None = None, *, now: datetime | None = None
+    ) -> Json:
+        """Return what was really counted, in both modes, and invoiced by a moment."""
         return {
-            "test": count_usage(self.test, event_name),
-            "live": count_usage(self.live, event_name),
+            "test": count_usage(self.test, event_name, now),
+            "live": count_usage(self.live, event_name, now),
         }
 
     def to_state(self) -> Json:

@@ -178,6 +178,7 @@ class MeterEvents:
         return (
             event.rejected is None
             and rules.shows(name, event.received_at, now)
+            and not rules.hides(name, event.received_at, now)
             and not gone
         )
 

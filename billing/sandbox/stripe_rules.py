@@ -15,6 +15,9 @@ class StripeRules:
     cancel_window: timedelta = timedelta(hours=24)
     summary_lag: timedelta = timedelta(seconds=60)
     summary_spread: timedelta = timedelta(0)  # an event shows up to this much later
+    dip_per_thousand: int = 0  # so many events vanish from summaries once more
+    dip_after: timedelta = timedelta(minutes=10)  # counted from when they showed
+    dip_lasts: timedelta = timedelta(minutes=10)
     oldest_event: timedelta = timedelta(days=35)
     newest_event: timedelta = timedelta(minutes=5)
     refuses_at_once: bool = True  # no meter or an archived one; else only later
@@ -42,6 +45,13 @@ class StripeRules:
         """Say whether summaries know by now what happened to an event then."""
         lag = self.summary_lag + spread(identifier, self.summary_spread)
         return now - happened_at >= lag
+
+    def hides(self, identifier: str, received_at: datetime, now: datetime) -> bool:
+        """Say whether summaries have for a while lost an event that they showed."""
+        if crc32(f"dip:{identifier}".encode()) % 1_000 >= self.dip_per_thousand:
+            return False
+        lag = self.summary_lag + spread(identifier, self.summary_spread)
+        return timedelta(0) <= now - received_at - lag - self.dip_after < self.dip_lasts
 
 
 def spread(name: str, width: timedelta) -> timedelta:

@@ -1,6 +1,7 @@
 """The truth about meter usage: what was really counted, to the event."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,15 +10,20 @@ from billing.sandbox.stripe_events import MeterEvent
 from billing.sandbox.stripe_summaries import aggregate, plain_number
 
 HOUR = 3_600
+Totals = dict[str, Decimal]
 
 
-def count_usage(books: StripeBooks, event_name: str | None = None) -> Json:
+def count_usage(
+    books: StripeBooks, event_name: str | None = None, now: datetime | None = None
+) -> Json:
     """Return, per customer, the hours with their events and the totals of the months.
 
     Lag plays no part: this is what counts in the end. Whole numbers are ints, any
-    others exact texts. Totals are per event name.
+    others exact texts. Totals are per event name. `invoiced` has what the invoices
+    that are final by now bill, by the month in which their cycle began.
     """
     with books.lock:
+        invoiced = {} if now is None else _invoiced(books, event_name, now)
         by_customer: dict[str, list[MeterEvent]] = defaultdict(list)
         for event in books.events.received:
             if event_name in {None, event.event_name}:
@@ -26,8 +32,11 @@ def count_usage(books: StripeBooks, event_name: str | None = None) -> Json:
             customer: {
                 "hours": _hours(books, by_customer[customer]),
                 "months": _months(books, by_customer[customer]),
+                "rejected": _uncounted(by_customer[customer], cancelled=False),
+                "cancelled": _uncounted(by_customer[customer], cancelled=True),
+                "invoiced": invoiced.get(customer, {}),
             }
-            for customer in sorted(by_customer)
+            for customer in sorted({*by_customer, *invoiced})
         }
 
 
@@ -47,8 +56,7 @@ def _hours(books: StripeBooks, events: list[MeterEvent]) -> Json:
 def _months(books: StripeBooks, events: list[MeterEvent]) -> Json:
     by_month: dict[str, list[MeterEvent]] = defaultdict(list)
     for event in events:
-        moment = datetime.fromtimestamp(event.timestamp, UTC)
-        by_month[f"{moment:%Y-%m}"].append(event)
+        by_month[month_of(event.timestamp)].append(event)
     return {month: _totals(books, by_month[month]) for month in sorted(by_month)}
 
 
@@ -62,7 +70,40 @@ def _totals(books: StripeBooks, events: list[MeterEvent]) -> Json:
     for meter_id, counted in by_meter.items():
         meter = books.meters.by_id[meter_id]
         totals[meter.event_name] += aggregate(meter, counted)
-    return {name: _exact(total) for name, total in totals.items()}
+    return exact_totals(totals)
+
+
+def _uncounted(events: list[MeterEvent], *, cancelled: bool) -> Json:
+    """Add up, per month and event name, what was cancelled or else rejected."""
+    by_month: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for event in events:
+        if event.reason is not None and (event.rejected is None) == cancelled:
+            by_month[month_of(event.timestamp)][event.event_name] += event.value
+    return {month: exact_totals(by_month[month]) for month in sorted(by_month)}
+
+
+def _invoiced(
+    books: StripeBooks, event_name: str | None, now: datetime
+) -> dict[str, Json]:
+    """Add up, per customer and month, what the invoices that are final by now bill.
+
+    Two subscriptions to one meter bill its usage twice; nothing billed is left out.
+    """
+    invoices, found = books.billing.invoices, dict[str, dict[str, Totals]]()
+    for invoice in reversed(invoices.present(now)):
+        if invoices.status(invoice, now) == "draft":
+            continue
+        months = found.setdefault(invoices.subscription(invoice).customer, {})
+        for line in invoices.lines(invoice, now):
+            name = books.meters.by_id[line.price.meter].event_name
+            if line.quantity and event_name in {None, name}:
+                totals = months.setdefault(month_of(invoice.start), {})
+                totals[name] = totals.get(name, Decimal(0)) + line.quantity
+    return {
+        customer: {month: exact_totals(totals) for month, totals in months.items()}
+        for customer, months in found.items()
+        if months
+    }
 
 
 def _event_json(event: MeterEvent) -> Json:
@@ -75,6 +116,16 @@ def _event_json(event: MeterEvent) -> Json:
         "counted": event.reason is None,
         "reason": event.reason,
     }
+
+
+def exact_totals(totals: Mapping[str, Decimal]) -> Json:
+    """Render totals: whole numbers as ints, any others as exact texts."""
+    return {name: _exact(total) for name, total in totals.items()}
+
+
+def month_of(second: int) -> str:
+    """Return the UTC month of a unix second, such as 2026-03."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m}"
 
 
 def _exact(value: Decimal) -> int | str:

@@ -65,10 +65,11 @@ class Sandbox:
 
     def truth(self) -> Document:
         """Return what was really counted on both sides, as of now."""
+        now = self.clock.now()
         return {
-            "now": written(self.clock.now()),
-            "pamela": pamela_truth(self.pamela, self.clock.now()),
-            "stripe": self.stripe.truth(),
+            "now": written(now),
+            "pamela": pamela_truth(self.pamela, now),
+            "stripe": self.stripe.truth(now=now),
         }
 
     def version(self) -> tuple[int, int, int]:

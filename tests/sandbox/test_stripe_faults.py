@@ -126,6 +126,26 @@ def test_a_rate_limit_has_its_reason_and_a_lock_has_none(
     assert reasons == ["global-concurrency", None]
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "global-rate",
+        "endpoint-rate",
+        "global-concurrency",
+        "endpoint-concurrency",
+        "resource-specific",
+    ],
+)
+def test_a_limit_can_have_any_of_stripes_reasons(
+    faulty_site: StripeSite, reason: str
+) -> None:
+    faulty_site.strike(once(FaultKind.RATE_LIMIT, reason))
+    with pytest.raises(stripe.RateLimitError) as caught:
+        send(faulty_site)()
+    headers = faulty_site.headers(caught.value)
+    assert headers["stripe-rate-limited-reason"] == reason
+
+
 def test_a_fault_strikes_only_the_endpoint_it_names(faulty_site: StripeSite) -> None:
     faulty_site.strike(Fault(FaultKind.ERROR_500, "stripe.customers.*"))
     send(faulty_site)()

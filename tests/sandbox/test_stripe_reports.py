@@ -194,7 +194,7 @@ def test_rejections_are_ordered_shown_and_lifted(world: World) -> None:
         {"code": BAD_VALUE, "customer": 5},
         {"code": BAD_VALUE, "count": 0},
         {"code": BAD_VALUE, "delay_seconds": -1},
-        {"code": BAD_VALUE, "delay_seconds": 1.5},
+        {"code": BAD_VALUE, "delay_seconds": "soon"},
         {"code": BAD_VALUE, "reason": "none"},
     ],
 )
