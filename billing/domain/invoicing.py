@@ -43,3 +43,4 @@ class MeteredItem:
     unit_amount_decimal: Decimal | None  # in minor units; None where tiers say it
     currency: str
     interval: str
+    threshold: bool = False  # whether an invoice is also made in mid-cycle

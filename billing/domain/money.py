@@ -11,6 +11,15 @@ _WHOLE = frozenset(
         *("pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"),
     }
 )
+# Currencies whose unit has a thousand smaller ones.
+_THOUSANDTHS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+
+
+def minor_per_unit(currency: str) -> int:
+    """Return how many minor units, such as cents, a unit of a currency has."""
+    if currency in _WHOLE:
+        return 1
+    return 1_000 if currency in _THOUSANDTHS else 100
 
 
 def format_micro(amount_micro: int, currency: str) -> str:

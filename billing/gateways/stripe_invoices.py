@@ -159,6 +159,7 @@ def _item_of(subscription: Json, item: Json) -> MeteredItem:
         unit_amount_decimal=None if exact is None else Decimal(str(exact)),
         currency=price["currency"],
         interval=_interval_of(price["recurring"]),
+        threshold=any(one.get("billing_thresholds") for one in (subscription, item)),
     )
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from billing.app import make_meter, make_source
 from billing.archive import ledger_url, make_clock
+from billing.domain.rating import NoPrice, PriceList
 from billing.errors import BillingError, SettingsFault
 from billing.ledger import migration
 from billing.ledger.database import open_ledger
@@ -16,7 +18,8 @@ from billing.pipeline.examination import (
     examine_source,
     failed,
 )
-from billing.ports import Clock
+from billing.pipeline.terms import OurTerms, examine_terms
+from billing.ports import Clock, Meter
 from billing.settings import AccountSettings, Settings, read_settings
 
 SETTINGS = "settings"
@@ -82,3 +85,16 @@ def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
         if checks[0].passed:
             customers = {c.name: c.stripe_customer for c in settings.customers}
             yield from examine_customers(meter, customers)
+            yield from _terms(settings, meter, customers, clock.now())
+
+
+def _terms(
+    settings: Settings, meter: Meter, customers: dict[str, str], now: datetime
+) -> Iterator[Check]:
+    try:
+        price = PriceList(price.price() for price in settings.prices).at(now)
+    except (ValueError, NoPrice) as fault:
+        yield Check("prices", False, str(fault), "mend [[prices]] in the settings")
+        return
+    ours = OurTerms(price, settings.stripe.grace, now)
+    yield from examine_terms(meter, customers, ours)

@@ -22,6 +22,13 @@ class Check:
     found: str
     remedy: str = ""
 
+    @property
+    def mark(self) -> str:
+        """A tick, a cross, or a mark for what is worth a word."""
+        if not self.passed:
+            return "✗"
+        return "!" if self.remedy else "✓"
+
 
 def failed(name: str, fault: BillingError, remedy: str) -> Check:
     """Return the check that a fault has ended."""

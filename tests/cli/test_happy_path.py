@@ -46,6 +46,7 @@ def test_doctor_finds_nothing_wrong_with_a_sandbox(desk: Desk) -> None:
     assert names[:2] == ["settings", "ledger"]
     assert {"account riverside", "clock, against riverside"} <= set(names)
     assert {"Stripe", "meter stripe_minutes", "customer elm-couriers"} <= set(names)
+    assert {"subscription of elm-couriers", "grace period"} <= set(names)
     assert "✗" not in desk.done("doctor")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.money import format_micro
+from billing.domain.money import format_micro, minor_per_unit
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_an_amount_is_spelled(amount_micro: int, currency: str, spelled: str) ->
 def test_the_spelling_is_exactly_the_amount(amount_micro: int, currency: str) -> None:
     spelled = Decimal(format_micro(amount_micro, currency))
     assert spelled * 1_000_000 == amount_micro
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor"),
+    [("usd", 100), ("eur", 100), ("jpy", 1), ("krw", 1), ("kwd", 1_000)],
+)
+def test_a_unit_has_its_currencys_minor_units(currency: str, minor: int) -> None:
+    assert minor_per_unit(currency) == minor
