@@ -100,6 +100,10 @@ class StripeMeter:
             )
         except NoSuchCustomer:
             return False
+        if found.id != stripe_customer:
+            raise MeterFault(
+                f"the answer names another customer than {stripe_customer}"
+            )
         if getattr(found, "deleted", False):
             return False
         if self._ours is not None:

@@ -22,6 +22,16 @@ EVENT = MeterEvent(
     sequence=0,
     minutes=5,
 )
+METER_ROW = {
+    "id": "mtr_1",
+    "event_name": "stripe_minutes",
+    "status": "active",
+    "default_aggregation": {"formula": "sum"},
+    "event_time_window": None,
+    "customer_mapping": {"event_payload_key": "stripe_customer_id"},
+    "value_settings": {"event_payload_key": "value"},
+    "livemode": False,
+}
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 PATH = re.compile(rb"[A-Z]+ (\S+) HTTP")
 
@@ -43,7 +53,7 @@ class Scripted:
     url: str = ""
     answer: Callable[[str], object] = lambda path: None  # None: hang up
     status: int = 200
-    keep_alive: bool = True
+    date: str = "Tue, 10 Mar 2026 12:00:07 GMT"
     received: list[bytes] = field(default_factory=list)  # of each connection
     requests: list[str] = field(default_factory=list)  # the paths of whole ones
 
@@ -73,13 +83,11 @@ class Scripted:
                 if told is None:
                     return
                 connection.sendall(self._worded(told))
-                if not self.keep_alive:
-                    return
 
     def _worded(self, told: object) -> bytes:
         body = told if isinstance(told, str) else json.dumps(told)
         head = f"HTTP/1.1 {self.status} Said\r\nContent-Type: application/json\r\n"
-        head += "Request-Id: req_1\r\nDate: Tue, 10 Mar 2026 12:00:07 GMT\r\n"
+        head += f"Request-Id: req_1\r\nDate: {self.date}\r\n"
         content = body.encode()
         return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
@@ -121,6 +129,11 @@ def meter_at(url: str, slept: list[float] | None = None) -> Iterator[StripeMeter
         yield meter
     finally:
         meter.close()
+
+
+def listing(*rows: object, more: bool = False) -> dict[str, Any]:
+    """Word a page of a list as Stripe does."""
+    return {"object": "list", "data": list(rows), "has_more": more, "url": "/v1/x"}
 
 
 def taken(path: str) -> dict[str, Any]:
