@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from billing.domain.metering import MOST_EVENTS_PER_HOUR, MeterEvent, is_over
-from billing.domain.period import BillingPeriod
+from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import posting_hour
 
 
@@ -96,11 +96,12 @@ def place_rows(
 ) -> dict[Place, list[UnstagedRow]]:
     """Group rows by where they are reported: in their hour, while its month is open.
 
-    Rows of a closed month whose event was rejected too late are carried on.
+    Rows of a closed month whose event was rejected too late are carried on, in the
+    newest hour that is over.
     """
     places: dict[Place, list[UnstagedRow]] = defaultdict(list)
     for row in rows:
-        hour = posting_hour(row.hour, closed, now)
+        hour = posting_hour(row.hour, closed, now - HOUR)
         carries = None if hour == row.hour else BillingPeriod.of(row.hour)
         places[Place(hour, carries)].append(row)
     return places

@@ -110,10 +110,11 @@ class CustomerSync:
         events = self._unsynced()
         now = self.sender.time.now()
         unanswered = [e for e in events if e.reason is FailReason.UNANSWERED]
-        if not unanswered:
+        sendable = [*unanswered, *(e for e in events if e.state is EventState.PENDING)]
+        too_old = [e for e in sendable if not may_resend(e.first_unknown_at, now)]
+        again = [e for e in unanswered if e not in too_old]
+        if not (again or too_old):
             return events
-        again = [e for e in unanswered if may_resend(e.first_unknown_at, now)]
-        too_old = [e for e in unanswered if e not in again]
         actor = work.actor
         self.sender.writer.write(
             lambda ledger: outbox.take_up(

@@ -95,6 +95,7 @@ def sync_meter(
     with ledger.reading() as connection:
         customers |= staging.customers_with_work(connection, terms.stripe_customers)
     if not customers:
+        settle_reports(ledger, time)
         return report
     refuse_unfit(meter, livemode=terms.livemode, now=time.now())
     outage, sent = Outage(terms.stopping), Sent(progress)

@@ -17,6 +17,7 @@ from billing.domain.posting import (
     UsageType,
     charge_call,
     plan_postings,
+    posting_hour,
 )
 from billing.domain.rating import NoPrice, Price, PriceList
 from tests.domain.telling import NOON, tell
@@ -193,3 +194,40 @@ def test_what_is_not_billable_has_no_charge(
 def test_a_call_before_all_prices_cannot_be_charged() -> None:
     with pytest.raises(NoPrice, match="add one with an earlier date"):
         charge_call(tell(started_at=NOON - timedelta(days=365)), "acme", PRICES)
+
+
+FEBRUARY, MARCH_MONTH, APRIL_MONTH = (BillingPeriod(2026, month) for month in (2, 3, 4))
+IN_FEBRUARY = datetime(2026, 2, 27, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("closed", "at", "hour"),
+    [
+        ((), datetime(2026, 3, 5, 12, 34, tzinfo=UTC), IN_FEBRUARY),
+        ((MARCH_MONTH,), datetime(2026, 3, 5, 12, 34, tzinfo=UTC), IN_FEBRUARY),
+        (
+            (FEBRUARY,),
+            datetime(2026, 3, 5, 12, 34, tzinfo=UTC),
+            datetime(2026, 3, 5, 12, tzinfo=UTC),
+        ),
+        (
+            (FEBRUARY, MARCH_MONTH),
+            datetime(2026, 4, 2, 1, 59, tzinfo=UTC),
+            datetime(2026, 4, 2, 1, tzinfo=UTC),
+        ),
+        (
+            (FEBRUARY,),
+            datetime(2026, 4, 2, 1, 59, tzinfo=UTC),
+            datetime(2026, 3, 31, 23, tzinfo=UTC),
+        ),
+        (
+            (FEBRUARY,),
+            datetime(2026, 2, 28, 5, tzinfo=UTC),
+            datetime(2026, 3, 1, tzinfo=UTC),
+        ),
+    ],
+)
+def test_usage_of_a_closed_month_is_posted_in_the_first_open_one(
+    closed: tuple[BillingPeriod, ...], at: datetime, hour: datetime
+) -> None:
+    assert posting_hour(IN_FEBRUARY, closed, at) == hour

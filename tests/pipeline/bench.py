@@ -18,7 +18,9 @@ from billing.ledger.findings import Reconciliation
 from billing.ledger.pulls import Certificate, PullState
 from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
+from billing.pipeline.customer_work import USUAL, Policy
 from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
+from billing.pipeline.intervene import retry_rejected
 from billing.pipeline.outage import never
 from billing.pipeline.pull import PullTerms, pull_usage, silent
 from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
@@ -62,6 +64,8 @@ class Bench:
     source: ListedSource = field(default_factory=ListedSource)
     at_once: bool = False
     stopping: Callable[[], bool] = never
+    policy: Policy = USUAL
+    settle_only: bool = False
 
     def __post_init__(self) -> None:
         self.meter = StrictMeter(self.clock)
@@ -93,6 +97,8 @@ class Bench:
             "tests",
             at_once=self.at_once,
             stopping=self.stopping,
+            policy=self.policy,
+            settle_only=self.settle_only,
         )
 
     def reconcile_terms(self) -> ReconcileTerms:
@@ -123,6 +129,10 @@ class Bench:
     def sync(self) -> SyncReport:
         """Bring the meter level with the ledger."""
         return sync_meter(self.ledger, self.meter, self.sync_terms())
+
+    def retry(self) -> int:
+        """Let a person send anew what the meter refused."""
+        return retry_rejected(self.ledger, "tests", self.clock.now())
 
     def reconcile(self, period: BillingPeriod = MARCH) -> Reconciliation:
         """Compare the three books."""
@@ -156,6 +166,11 @@ class Bench:
         with self.ledger.reading() as connection:
             found = connection.execute(text(query), values)
             return [tuple(row) for row in found]
+
+    def execute(self, statement: str) -> None:
+        """Change the ledger by plain SQL."""
+        with self.ledger.writing() as connection:
+            connection.execute(text(statement))
 
     def minutes(self) -> dict[str, int]:
         """Return the minutes that the ledger holds, by customer."""

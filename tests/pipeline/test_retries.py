@@ -182,6 +182,7 @@ def test_a_computer_that_slept_a_day_in_a_backoff_does_not_resend(bench: Bench) 
     assert bench.sync().outcomes == {Outcome.WAITING: 1, Outcome.SYNCED: 1}
     names = [request.event.timestamp for request in bench.meter.requests]
     assert names == [NOON, NOON + HOUR]
+    bench.meter.hidden = {bench.meter.requests[0].event.identifier}
     bench.clock.advance(hours=1)
     bench.sync()
     assert bench.events()[0][:2] == ("failed", "uncertain")
@@ -206,6 +207,7 @@ def test_a_refused_key_says_nothing_of_what_was_sent_before(bench: Bench) -> Non
     bench.meter.script = [lose_answer, lock_out]
     bench.take(call("c"))
     bench.sync()
+    bench.meter.hidden = {bench.meter.requests[0].event.identifier}
     bench.clock.advance(hours=24)
     bench.sync()
     assert bench.events()[0][:2] == ("failed", "uncertain")
