@@ -1,0 +1,90 @@
+"""One seed: the storm, the calm after it, and the verdict."""
+
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tests.simulation.catalogue import Fault
+from tests.simulation.daemons import HOUR, Daemon, mend_all, run_once
+from tests.simulation.ending import in_doubt, judge_books, judge_liveness
+from tests.simulation.storage import Storage
+from tests.simulation.storms import Storms
+from tests.simulation.trace import Trace, Violation
+from tests.simulation.world import World
+
+# An uncertain event is settled, or before a person, within a day and two hours.
+MOST_HOURS_OF_DOUBT = 24
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a seed."""
+
+    seed: int
+    digest: str
+    steps: int
+    happened: Counter[str]
+    faults: list[str]
+    violation: str | None = None
+    invariant: str | None = None
+    last: list[str] = field(default_factory=list)
+
+
+def run_seed(seed: int, storage: Storage, *, keep_all: bool = False) -> Result:
+    """Run one seed from its beginning to its verdict."""
+    world = World(seed, storage, keep_all=keep_all)
+    trace: Trace = world.trace
+    violation = invariant = None
+    try:
+        _live_through(world)
+    except Violation as fault:
+        violation, invariant = str(fault), fault.invariant
+        if fault.__cause__ is not None:
+            violation += "\n" + "".join(traceback.format_exception(fault.__cause__))
+    last = list(trace.last) if violation or keep_all else []
+    digest = trace.digest()
+    world.close()
+    return Result(
+        seed,
+        digest,
+        trace.steps,
+        trace.happened,
+        world.weather.present(),
+        violation,
+        invariant,
+        last,
+    )
+
+
+def _live_through(world: World) -> None:
+    schedule, weather = world.schedule, world.weather
+    pace = world.chance.pick((2, 6, 9))
+    daemons = [Daemon(world, "A", pace)]
+    if weather.strikes(Fault.TWO_DAEMONS):
+        daemons.append(Daemon(world, "B", pace + 2))
+
+    def look() -> None:
+        for daemon in daemons:
+            daemon.look()
+
+    storms = Storms(world, [daemon.host for daemon in daemons])
+    storms.plan()
+    schedule.after_step = look
+    look()
+    schedule.run(world.until)
+    schedule.note("the storm is over")
+    storms.clear()
+    for daemon in daemons[1:]:
+        daemon.retire()
+    daemons[0].settle_down()
+    schedule.run(schedule.now + HOUR)
+    run_once(world, "P", mend_all)
+    schedule.run(schedule.now + HOUR + timedelta(minutes=5))
+    for _ in range(MOST_HOURS_OF_DOUBT):
+        if not in_doubt(world):
+            break
+        schedule.run(schedule.now + HOUR)
+    daemons[0].retire()
+    judge_liveness(world)
+    judge_books(world)

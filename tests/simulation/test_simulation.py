@@ -1,0 +1,23 @@
+"""As many seeds as fit into a minute: no invariant is violated in any of them."""
+
+import os
+import time
+
+from tests.simulation.__main__ import show_failure
+from tests.simulation.campaign import run_seeds
+
+SECONDS = 50
+JOBS = 2
+# Each run of the tests looks at other seeds of the same endless row.
+FIRST = int(time.time()) // 3_600 % 100_000 * 1_000
+
+
+def test_no_seed_violates_an_invariant() -> None:
+    os.environ["PYTHONHASHSEED"] = "0"  # for the processes that are started
+    until = time.monotonic() + SECONDS
+    seeds = range(FIRST, FIRST + 100_000)
+    campaign = run_seeds(seeds, jobs=JOBS, until=until)
+    for failure in campaign.failures[:3]:
+        show_failure(failure)
+    assert not campaign.failures
+    assert campaign.seeds > 0
