@@ -85,25 +85,24 @@ def suspects(connection: Connection, one: ErrorReport) -> list[Suspect]:
     A report names only a sample, so all that was sent in its window is suspect, until
     its own minute was seen to hold it.
     """
-    named = _named(one)
-    sent = (attempt.started_at >= one.window.start - VALIDATED_WITHIN) & (
-        attempt.started_at <= one.window.end + SLACK
-    )
-    tried = select(attempt.event_id).where(attempt.kind == "event", sent)
+    counts = (event.state == "synced") & (event.minutes != 0)
     query = (
-        select(event.id, event.customer, named)
-        .where(
-            event.state == "synced",
-            event.minutes != 0,
-            or_(event.id.in_(tried), named),
-            ~_is_cleared(one),
-        )
+        select(event.id, event.customer, _named(one))
+        .where(counts, _may_be_meant(one), ~_is_cleared(one))
         .order_by(event.id)
     )
     return [
         Suspect(number, customer, bool(is_named))
         for number, customer, is_named in connection.execute(query)
     ]
+
+
+def awaits_answers(connection: Connection, one: ErrorReport) -> bool:
+    """Say whether a report may be about an event of which nothing is known yet."""
+    unknown = event.first_unknown_at.is_not(None) & (event.state != "synced")
+    undecided = event.reason.is_(None) | event.reason.in_(["unanswered", "uncertain"])
+    query = select(event.id).where(unknown, undecided, _may_be_meant(one))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def named_and_rejected(connection: Connection, one: ErrorReport) -> int:
@@ -117,6 +116,14 @@ def settle_report(connection: Connection, name: str, now: datetime) -> None:
     """Note that every event a report may be about is decided."""
     done = update(error_report).where(report.name == name)
     connection.execute(done.values(settled_at=now))
+
+
+def _may_be_meant(one: ErrorReport) -> ColumnElement[bool]:
+    sent = (attempt.started_at >= one.window.start - VALIDATED_WITHIN) & (
+        attempt.started_at <= one.window.end + SLACK
+    )
+    tried = select(attempt.event_id).where(attempt.kind == "event", sent)
+    return or_(event.id.in_(tried), _named(one))
 
 
 def _named(one: ErrorReport) -> ColumnElement[bool]:

@@ -66,7 +66,10 @@ def settle_reports(ledger: Ledger, time: Reckoning) -> None:
             report.name
             for report in rejections.open_reports(connection)
             if rejections.named_and_rejected(connection, report) >= report.error_count
-            or not rejections.suspects(connection, report)
+            or not (
+                rejections.suspects(connection, report)
+                or rejections.awaits_answers(connection, report)
+            )
         ]
     if done:
         now = time.now()

@@ -21,6 +21,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
 from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
+from billing.pipeline.intervene import retry_rejected
 from billing.pipeline.pull import silent
 from billing.pipeline.reconcile import ReconcileTerms
 from billing.pipeline.sync import SyncTerms
@@ -79,6 +80,16 @@ class Circuit:
         )
         periods = periods_at(clock.now(), FIRST)
         return run_cycle(self.ledger, self.meter, terms, periods, lambda _: silent)
+
+    def retry(self) -> int:
+        """Let a person send anew what Stripe refused."""
+        return retry_rejected(self.ledger, "tests", self.sandbox.clock.now())
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Read rows by plain SQL."""
+        with self.ledger.reading() as connection:
+            found = connection.execute(text(query), values)
+            return [tuple(row) for row in found]
 
     def advance(self, **step: int) -> None:
         """Move the sandbox's clock."""
@@ -153,7 +164,7 @@ def ledger_minutes(ledger: Ledger) -> Minutes:
     )
     with ledger.reading() as connection:
         rows = connection.execute(text(query)).all()
-    return {(name, _moment(hour)): int(minutes) for name, hour, minutes in rows}
+    return {(name, moment(hour)): int(minutes) for name, hour, minutes in rows}
 
 
 def stripe_minutes(truth: Any) -> Minutes:
@@ -196,8 +207,8 @@ def by_name(minutes: Minutes) -> dict[str, int]:
     return dict(found)
 
 
-def _moment(value: object) -> datetime:
-    moment = (
-        value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    )
-    return moment.astimezone(UTC)
+def moment(value: object) -> datetime:
+    """Read a time as either database gives it."""
+    if not isinstance(value, datetime):
+        value = datetime.fromisoformat(str(value))
+    return value.astimezone(UTC)

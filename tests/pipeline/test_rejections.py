@@ -7,6 +7,7 @@ import pytest
 from billing.domain.period import Window
 from billing.domain.rejecting import ErrorReport
 from tests.pipeline.bench import NOON, Bench, call
+from tests.pipeline.fakes import lose_answer, lose_request
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 NOT_FOUND = ("meter_event_customer_not_found",)
@@ -134,3 +135,18 @@ def test_what_waits_untried_follows_its_customer_and_what_was_tried_does_not(
     bench.sync()
     assert states(bench) == ["replaced", "synced"]
     assert [one.event.stripe_customer for one in bench.meter.requests] == ["cus_acme2"]
+
+
+def test_a_report_that_comes_before_the_answer_waits_for_it(bench: Bench) -> None:
+    bench.take(call("c"))
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.sync()
+    report(bench, name_of(bench, 0), count=2)
+    lose(bench, 0)
+    bench.settle_only = True
+    bench.sync()
+    assert settled(bench) == 0
+    bench.settle_only = False
+    bench.sync()
+    bench.clock.advance(minutes=1)
+    assert bench.sync().rejected == 1
