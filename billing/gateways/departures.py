@@ -14,7 +14,7 @@ from billing.ports import MayGo
 
 
 class HeldBack(Exception):
-    """The sender may no longer send: nothing that counts has left."""
+    """The sender may no longer send: nothing has left."""
 
 
 @dataclass(slots=True)
@@ -23,15 +23,13 @@ class Departure:
 
     may_go: MayGo
     left: bool = False  # a byte of it may have been written
-    held: bool = False  # it was refused, and so never was a whole request
+    held: bool = False  # it was refused, and nothing was written
 
     def allowed(self) -> bool:
-        """Ask for the next bytes, and note the answer."""
-        if not self.may_go():
-            self.held = True
-            return False
-        self.left = True
-        return True
+        """Ask whether it may leave, and note the answer."""
+        self.left = self.may_go()
+        self.held = not self.left
+        return self.left
 
 
 _CURRENT: ContextVar[Departure | None] = ContextVar("departure", default=None)
@@ -39,7 +37,7 @@ _CURRENT: ContextVar[Departure | None] = ContextVar("departure", default=None)
 
 @contextmanager
 def departing(may_go: MayGo) -> Iterator[Departure]:
-    """Ask `may_go` before anything that this thread writes in the block."""
+    """Ask `may_go` before this thread writes its request in the block."""
     departure = Departure(may_go)
     token = _CURRENT.set(departure)
     try:
@@ -49,32 +47,39 @@ def departing(may_go: MayGo) -> Iterator[Departure]:
 
 
 class AskingConnection(HTTPConnection):
-    """A connection that asks once it stands, right before it writes.
+    """A connection that asks once, when it stands, right before it writes.
 
-    The head and the body are written, and so asked for, one after the other: a
-    request that is refused in between lacks its body, and the connection is closed.
+    Head and body are gathered and written as one: there is no part of a request that
+    could leave before the question, nor after a refusal.
     """
 
-    _connecting = False
+    _gathered: list[bytes] | None = None
 
-    def connect(self) -> None:
-        """Connect; what is said to a proxy on the way is not the request."""
-        self._connecting = True
+    def request(self, *args: Any, **more: Any) -> None:
+        """Write a request; raises HeldBack, with the connection closed."""
+        departure = _CURRENT.get()
+        if departure is None:
+            super().request(*args, **more)
+            return
+        self._gathered = []
         try:
-            super().connect()
+            super().request(*args, **more)
+            whole = b"".join(self._gathered)
         finally:
-            self._connecting = False
+            self._gathered = None
+        if self.sock is None:
+            self.connect()
+        if not departure.allowed():
+            self.close()
+            raise HeldBack
+        self.send(whole)
 
     def send(self, data: Any) -> None:
-        """Write bytes; raises HeldBack, with the connection closed."""
-        departure = _CURRENT.get()
-        if departure is not None and not self._connecting:
-            if self.sock is None:
-                self.connect()
-            if not departure.allowed():
-                self.close()
-                raise HeldBack
-        super().send(data)
+        """Write bytes, or gather them."""
+        if self._gathered is None:
+            super().send(data)
+        else:
+            self._gathered.append(bytes(data))
 
 
 class AskingTLSConnection(AskingConnection, HTTPSConnection):
