@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from billing.domain.causes import CARRIED, WAITING
 from billing.domain.metering import EventState
 from billing.domain.period import BillingPeriod
-from billing.domain.reconciling import WAITING
 
 # Events that nothing more is expected of, though they are not on the meter.
 FINAL_REASONS = frozenset({"replaced", "voided"})
@@ -192,6 +192,8 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         count = len(names) or 1
         yield _of(Hindrance.NOT_SETTLED, Share(count, 0, names), found, remedy)
     for cause, acknowledged, share in month.breaks:
+        if cause in CARRIED:
+            continue
         if cause in WAITING:
             remedy = "run `pamela-billing run`, then close again"
         elif not acknowledged:

@@ -1,88 +1,66 @@
-"""Reconciliation: three books of one month, and the breaks between them.
+"""Reconciliation: the books of one month, and the breaks between them.
 
-Differences are signed as the meter sees them: negative means that Stripe holds fewer
-minutes than Pamela, positive means more.
+The chain of a customer's month: Pamela → calls → billed rows → counted events →
+Stripe's summary → the invoice. Differences are signed as the meter sees them: negative
+means that Stripe holds fewer minutes than Pamela, positive means more.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.metering import EventState, FailReason
+from billing.domain.causes import CARRIED, WAITING, Book, Cause
 from billing.domain.posting import Charge
 
 # Stripe gives no bound on how late a summary may be; these are this project's.
 QUIET_BEFORE_READ = timedelta(hours=2)
 BETWEEN_EQUAL_READS = timedelta(minutes=30)
-
-
-class Cause(StrEnum):
-    """Why two books differ; the list is closed."""
-
-    LATE_CALL = "late_call"  # the source has it, the ledger does not yet
-    CHANGED_CALL = "changed_call"  # the source now says something else
-    MISSING_AT_SOURCE = "missing_at_source"  # billed, and gone from the source
-    SOURCE_MINUTES_DIFFER = "source_minutes_differ"  # its minutes are not by the rule
-    NOT_STAGED = "not_staged"  # its hour is not over, or awaits the next run
-    IN_FLIGHT = "in_flight"  # staged, and not yet answered
-    UNANSWERED = "unanswered"
-    REJECTED = "rejected"
-    UNCERTAIN = "uncertain"
-    EXPIRED = "expired"
-    CANCELLING = "cancelling"
-    VOIDED = "voided"
-    COUNTED_UNRECORDED = "counted_unrecorded"  # counted, its answer was lost
-    NOT_SETTLED = "not_settled"  # the summary may still be catching up
-    UNKNOWN_CUSTOMER = "unknown_customer"  # Stripe does not know the customer
-    NOT_COUNTED = "not_counted"  # answered as taken, and not on the meter
-    FOREIGN_EVENT = "foreign_event"  # on the meter, and not from this ledger
-
-
-# What the next hours bring by themselves; anything else needs a person.
-WAITING = frozenset(
-    {
-        Cause.LATE_CALL,
-        Cause.CHANGED_CALL,
-        Cause.NOT_STAGED,
-        Cause.IN_FLIGHT,
-        Cause.UNANSWERED,
-        Cause.COUNTED_UNRECORDED,
-        Cause.NOT_SETTLED,
-    }
-)
+NOTHING = Charge(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """One finding: signed minutes and micro-units, its cause and its calls."""
+    """One finding: signed minutes and micro-units, its cause and where it is from."""
 
     cause: Cause
     minutes: int
     amount_micro: int
     calls: tuple[str, ...] = ()
     hour: datetime | None = None
+    event: str | None = None  # the identifier of a meter event
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class UnsyncedCall:
-    """A call's minutes in an hour that the ledger does not know as synced."""
+class Bounds:
+    """Between which totals Stripe's lies: what is counted, and what perhaps is."""
 
-    call_id: str
-    hour: datetime
-    charge: Charge
-    state: EventState | None  # None: not staged yet
-    reason: FailReason | None = None
-    attempted: bool = False
+    lower: int
+    upper: int
+
+    @classmethod
+    def of(cls, counted: int, doubtful: Iterable[int]) -> "Bounds":
+        """Spread out from what is counted, by each event of unknown outcome."""
+        known = list(doubtful)
+        less = sum(min(0, minutes) for minutes in known)
+        return cls(counted + less, counted + sum(known) - less)
+
+    @property
+    def unknown_minutes(self) -> int:
+        """How far apart they are."""
+        return self.upper - self.lower
+
+    def __contains__(self, minutes: int) -> bool:
+        return self.lower <= minutes <= self.upper
 
 
-@dataclass(frozen=True, slots=True)
-class MeterBook:
-    """What the ledger holds as synced, and what the meter shows, hour by hour."""
+class MeterVerdict(StrEnum):
+    """What may be said of Stripe's figure."""
 
-    synced: Mapping[datetime, Charge]
-    counted: Mapping[datetime, int] | None  # None: the totals agree
-    unsynced: tuple[UnsyncedCall, ...] = ()
+    EXACT = "exact"
+    WAITING = "waiting"  # not known yet: neither right nor wrong
+    BREAK = "break"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +74,9 @@ class CustomerFinding:
     stripe_minutes: int
     settled: bool
     breaks: tuple[Break, ...] = field(default=())
+    bounds: Bounds | None = None  # None: nothing is in doubt
+    invoiced_minutes: int | None = None  # None: no final invoice was read
+    invoice: str | None = None
 
     @property
     def difference_minutes(self) -> int:
@@ -103,9 +84,56 @@ class CustomerFinding:
         return self.stripe_minutes - self.pamela_minutes
 
     @property
+    def invoice_difference(self) -> int | None:
+        """The minutes invoiced less those on the meter; None without an invoice."""
+        if self.invoiced_minutes is None:
+            return None
+        return self.invoiced_minutes - self.stripe_minutes
+
+    @property
     def unexplained_minutes(self) -> int:
         """What the breaks do not add up to; zero when every minute has a cause."""
-        return self.difference_minutes - sum(item.minutes for item in self.breaks)
+        return self.difference_minutes - self._explained(of_invoice=False)
+
+    @property
+    def unexplained_invoice_minutes(self) -> int:
+        """The same of the invoice's difference."""
+        return (self.invoice_difference or 0) - self._explained(of_invoice=True)
+
+    @property
+    def unknown_minutes(self) -> int:
+        """The minutes of which nobody knows yet whether Stripe counted them."""
+        return self.bounds.unknown_minutes if self.bounds else 0
+
+    @property
+    def verdict(self) -> MeterVerdict:
+        """Say whether Stripe's figure is right, wrong, or not known yet."""
+        found = {item.cause for item in self.breaks if item.cause.book is Book.METER}
+        if not self.settled:
+            return MeterVerdict.WAITING
+        if found - WAITING or (self.bounds and self.stripe_minutes not in self.bounds):
+            return MeterVerdict.BREAK
+        return (
+            MeterVerdict.WAITING
+            if found or self.unknown_minutes
+            else MeterVerdict.EXACT
+        )
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the books agree, but for what stands in another month for good."""
+        return (
+            self.verdict is MeterVerdict.EXACT
+            and self.unexplained_minutes == self.unexplained_invoice_minutes == 0
+            and all(item.cause in CARRIED for item in self.breaks)
+        )
+
+    def _explained(self, *, of_invoice: bool) -> int:
+        return sum(
+            item.minutes
+            for item in self.breaks
+            if (item.cause.book is Book.INVOICE) is of_invoice
+        )
 
 
 def is_settled(
@@ -132,85 +160,11 @@ def is_settled(
     )
 
 
-def find_source_breaks(
-    posted: Mapping[str, Charge], source: Mapping[str, Charge]
-) -> list[Break]:
-    """Compare the ledger with the source, call by call, for one customer."""
-    breaks = []
-    for call_id in sorted({*posted, *source}):
-        ours, theirs = posted.get(call_id), source.get(call_id)
-        if ours == theirs:
-            continue
-        if ours is None:
-            cause = Cause.LATE_CALL
-        elif theirs is None:
-            cause = Cause.MISSING_AT_SOURCE
-        else:
-            cause = Cause.CHANGED_CALL
-        old, new = theirs or Charge(0, 0), ours or Charge(0, 0)
-        if new.minutes != old.minutes or new.amount_micro != old.amount_micro:
-            breaks.append(
-                Break(cause, new[0] - old[0], new[1] - old[1], calls=(call_id,))
-            )
-    return breaks
+def less(charge: Charge) -> Charge:
+    """Return a charge with its sign turned."""
+    return Charge(-charge.minutes, -charge.amount_micro)
 
 
-def find_meter_breaks(book: MeterBook, *, settled: bool) -> list[Break]:
-    """Compare the ledger with the meter, hour by hour, for one customer."""
-    breaks = [_unsynced_break(call) for call in book.unsynced]
-    if book.counted is None:
-        return breaks
-    for hour in sorted({*book.synced, *book.counted}):
-        synced = book.synced.get(hour, Charge(0, 0))
-        residue = book.counted.get(hour, 0) - synced.minutes
-        if residue:
-            cause = _residue_cause(book, hour, residue, settled=settled)
-            amount = _amount_of(residue, hour, book)
-            breaks.append(Break(cause, residue, amount, hour=hour))
-    return breaks
-
-
-def find_unknown_customer_breaks(
-    synced: Mapping[datetime, Charge], unsynced: Iterable[UnsyncedCall]
-) -> list[Break]:
-    """Say what is lost when Stripe does not know the customer: everything."""
-    breaks = [_unsynced_break(call) for call in unsynced]
-    for hour, (minutes, amount) in sorted(synced.items()):
-        breaks.append(Break(Cause.UNKNOWN_CUSTOMER, -minutes, -amount, hour=hour))
-    return breaks
-
-
-def _unsynced_break(call: UnsyncedCall) -> Break:
-    if call.state is None:
-        cause = Cause.NOT_STAGED
-    elif call.state is EventState.FAILED and call.reason is not None:
-        cause = Cause(call.reason.value)
-    else:
-        cause = Cause.IN_FLIGHT
-    minutes, amount = call.charge
-    return Break(cause, -minutes, -amount, calls=(call.call_id,), hour=call.hour)
-
-
-def _residue_cause(
-    book: MeterBook, hour: datetime, residue: int, *, settled: bool
-) -> Cause:
-    attempted = sum(
-        call.charge.minutes
-        for call in book.unsynced
-        if call.hour == hour and call.attempted
-    )
-    if attempted and min(0, attempted) <= residue <= max(0, attempted):
-        return Cause.COUNTED_UNRECORDED
-    if not settled:
-        return Cause.NOT_SETTLED
-    return Cause.NOT_COUNTED if residue < 0 else Cause.FOREIGN_EVENT
-
-
-def _amount_of(minutes: int, hour: datetime, book: MeterBook) -> int:
-    """Price a residue as the hour's own minutes were priced, else leave it at zero."""
-    charges = [call.charge for call in book.unsynced if call.hour == hour]
-    charges += [charge for at, charge in book.synced.items() if at == hour]
-    for priced in charges:
-        if priced.minutes:
-            return minutes * (priced.amount_micro // priced.minutes)
-    return 0
+def priced(minutes: int, like: Charge) -> int:
+    """Price minutes as other minutes were, in micro-units; zero without a model."""
+    return minutes * (like.amount_micro // like.minutes) if like.minutes else 0

@@ -1,17 +1,15 @@
 """The books: what the ledger holds, summed the ways that readers ask for."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from billing.domain.metering import EventState, FailReason
-from billing.domain.period import BillingPeriod
+from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import Charge
-from billing.domain.reconciling import UnsyncedCall
-from billing.ledger.tables import b2b_usage, call, meter_event
+from billing.domain.reconciling_source import CarriedCall, EdgeCall
+from billing.ledger.tables import b2b_usage, call
 
 usage = b2b_usage.c
 
@@ -36,9 +34,19 @@ class SourceGap:
     minutes: int
 
 
+@dataclass(frozen=True, slots=True)
+class CarriedRow:
+    """A call of an account's customer that is billed in another month than its own."""
+
+    account: str
+    customer: str
+    carried: CarriedCall
+
+
 def holdings(connection: Connection, period: BillingPeriod) -> list[Holding]:
     """Return the minutes of a month by account and customer."""
-    keys = usage.account, usage.customer
+    # In the order of the index that holds all of it, so nothing is sorted.
+    keys = usage.customer, usage.account
     query = (
         select(*keys, func.sum(usage.billed_minutes), func.count())
         .where(usage.period == str(period))
@@ -47,16 +55,52 @@ def holdings(connection: Connection, period: BillingPeriod) -> list[Holding]:
     )
     return [
         Holding(account, customer, int(minutes), rows)
-        for account, customer, minutes, rows in connection.execute(query)
+        for customer, account, minutes, rows in connection.execute(query)
     ]
 
 
-def account_minutes(connection: Connection, period: BillingPeriod, account: str) -> int:
-    """Return the minutes that the ledger holds of an account's month."""
-    query = select(func.coalesce(func.sum(usage.billed_minutes), 0)).where(
-        usage.period == str(period), usage.account == account
+def carried_calls(connection: Connection, period: BillingPeriod) -> list[CarriedRow]:
+    """Return the calls that are billed in this month and not of it, or the reverse."""
+    keys = (
+        *(usage.account, usage.customer, usage.call_id),
+        *(usage.call_hour, usage.period),
     )
-    return int(connection.execute(query).scalar_one())
+    query = (
+        select(*keys, func.sum(usage.billed_minutes), func.sum(usage.amount_micro))
+        .where(
+            usage.call_hour != usage.hour,
+            or_(usage.period == str(period), _is_called_in(period)),
+        )
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+    found = []
+    for account, customer, call_id, hour, billed_in, *sums in connection.execute(query):
+        own, month = BillingPeriod.of(hour), BillingPeriod.parse(billed_in)
+        if own != month:
+            charge = Charge(*(int(total) for total in sums))
+            carried = CarriedCall(call_id, own, month, charge)
+            found.append(CarriedRow(account, customer, carried))
+    return found
+
+
+def account_minutes(connection: Connection, period: BillingPeriod, account: str) -> int:
+    """Return the minutes of an account's calls of a month, wherever they are billed."""
+    total = func.coalesce(func.sum(usage.billed_minutes), 0)
+    of_account = select(total).where(usage.account == account)
+    billed = of_account.where(usage.period == str(period))
+    carried = of_account.where(usage.call_hour != usage.hour)
+    of_others = carried.where(usage.period == str(period), ~_is_called_in(period))
+    in_others = carried.where(usage.period != str(period), _is_called_in(period))
+    minutes = [
+        int(connection.execute(query).scalar_one())
+        for query in (billed, of_others, in_others)
+    ]
+    return minutes[0] - minutes[1] + minutes[2]
+
+
+def _is_called_in(period: BillingPeriod) -> ColumnElement[bool]:
+    return (usage.call_hour >= period.start) & (usage.call_hour < period.end)
 
 
 def calls_underway(connection: Connection, account: str) -> list[str]:
@@ -94,120 +138,62 @@ def source_gaps(connection: Connection, period: BillingPeriod) -> list[SourceGap
 def posted_calls(
     connection: Connection, period: BillingPeriod, account: str
 ) -> dict[str, dict[str, Charge]]:
-    """Return what is posted in an account's month, by customer and call."""
+    """Return what is posted of an account's calls of a month, by customer and call.
+
+    Where they are billed does not matter.
+    """
     keys = usage.customer, usage.call_id
-    query = (
-        select(*keys, func.sum(usage.billed_minutes), func.sum(usage.amount_micro))
-        .where(usage.period == str(period), usage.account == account)
-        .group_by(*keys)
+    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    of_account = select(*keys, *sums).where(usage.account == account)
+    here = of_account.where(usage.period == str(period), _is_called_in(period))
+    elsewhere = of_account.where(
+        usage.call_hour != usage.hour,
+        usage.period != str(period),
+        _is_called_in(period),
     )
     posted: dict[str, dict[str, Charge]] = defaultdict(dict)
-    for customer, call_id, minutes, amount in connection.execute(query):
-        posted[customer][call_id] = Charge(int(minutes), int(amount))
+    for query in (here, elsewhere):
+        for customer, call_id, *more in connection.execute(query.group_by(*keys)):
+            had = posted[customer].get(call_id, Charge(0, 0))
+            charge = Charge(had.minutes + int(more[0]), had.amount_micro + int(more[1]))
+            posted[customer][call_id] = charge
     return posted
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerAccount:
-    """What the ledger holds of one customer's month, as of one moment."""
-
-    minutes: int
-    synced: Mapping[datetime, Charge]
-    unsynced: tuple[UnsyncedCall, ...]
-    last_sent_at: datetime | None
-
-    @property
-    def synced_minutes(self) -> int:
-        """The minutes that are on the meter, as far as is known."""
-        return sum(charge.minutes for charge in self.synced.values())
-
-
-def customer_account(
-    connection: Connection, period: BillingPeriod, customer: str
-) -> CustomerAccount:
-    """Return what the ledger holds of a customer's month, in one consistent read."""
-    total = select(func.coalesce(func.sum(usage.billed_minutes), 0)).where(
-        usage.period == str(period), usage.customer == customer
-    )
-    event = meter_event.c
-    of_customer = (event.period == str(period)) & (event.customer == customer)
-    hours = (
-        select(event.hour, func.sum(event.minutes), func.sum(event.amount_micro))
-        .where(of_customer, event.state == "synced")
-        .group_by(event.hour)
-    )
-    sent = select(func.max(event.last_sent_at)).where(of_customer)
-    return CustomerAccount(
-        int(connection.execute(total).scalar_one()),
-        {
-            hour: Charge(int(minutes), int(amount))
-            for hour, minutes, amount in connection.execute(hours)
-        },
-        tuple(unsynced_calls(connection, period, customer)),
-        connection.execute(sent).scalar(),
-    )
-
-
-def unsynced_calls(
-    connection: Connection, period: BillingPeriod, customer: str
-) -> Sequence[UnsyncedCall]:
-    """Return the calls of a customer's month that are not known as synced."""
-    calls = _unstaged_calls(connection, period, customer)
-    calls += _unanswered_calls(connection, period, customer)
-    return sorted(calls, key=lambda call: (call.hour, call.call_id))
-
-
-# Both ask for few rows among very many: neither may start from the month's rows.
-def _unstaged_calls(
-    connection: Connection, period: BillingPeriod, customer: str
-) -> list[UnsyncedCall]:
-    keys = usage.call_id, usage.hour
+def months_of_calls(
+    connection: Connection, account: str, calls: Collection[str]
+) -> dict[str, BillingPeriod]:
+    """Return the month that the ledger last put each of these calls into."""
     query = (
-        select(*keys, func.sum(usage.billed_minutes), func.sum(usage.amount_micro))
-        .where(
-            usage.customer == customer,
-            usage.hour >= period.start,
-            usage.hour < period.end,
-            usage.meter_event_id.is_(None),
-        )
-        .group_by(*keys)
+        select(usage.call_id, usage.call_hour, func.sum(usage.billed_minutes))
+        .where(usage.account == account, usage.call_id.in_(calls))
+        .group_by(usage.call_id, usage.call_hour)
+        .having(func.sum(usage.billed_minutes) != 0)
     )
-    return [
-        UnsyncedCall(call_id, hour, Charge(int(minutes), int(amount)), None)
-        for call_id, hour, minutes, amount in connection.execute(query)
+    return {
+        call_id: BillingPeriod.of(hour)
+        for call_id, hour, _ in connection.execute(query)
+    }
+
+
+def edge_calls(
+    connection: Connection, period: BillingPeriod, account: str
+) -> list[EdgeCall]:
+    """Return the account's calls in the hours on either side of the month's edges."""
+    hours = [
+        edge + hours * HOUR for edge in (period.start, period.end) for hours in (-1, 0)
     ]
-
-
-def _unanswered_calls(
-    connection: Connection, period: BillingPeriod, customer: str
-) -> list[UnsyncedCall]:
-    event = meter_event.c
-    keys = usage.call_id, usage.hour, event.state, event.reason
+    minutes = func.sum(usage.billed_minutes)
+    same = (call.c.account == usage.account) & (call.c.call_id == usage.call_id)
     query = (
-        select(
-            *keys,
-            func.sum(usage.billed_minutes),
-            func.sum(usage.amount_micro),
-            func.max(event.last_sent_at),
-        )
-        .select_from(meter_event.join(b2b_usage))
-        .where(
-            event.period == str(period),
-            event.customer == customer,
-            event.state != "synced",
-        )
-        .group_by(*keys)
+        select(usage.call_id, call.c.started_at, minutes)
+        .select_from(b2b_usage.join(call, same))
+        .where(usage.account == account, usage.call_hour.in_(hours), _is_newest())
+        .group_by(usage.call_id, call.c.started_at)
+        .order_by(usage.call_id)
     )
     return [
-        UnsyncedCall(
-            call_id,
-            hour,
-            Charge(int(minutes), int(amount)),
-            EventState(state),
-            FailReason(reason) if reason else None,
-            attempted=sent_at is not None,
-        )
-        for call_id, hour, state, reason, minutes, amount, sent_at in (
-            connection.execute(query)
-        )
+        EdgeCall(call_id, started_at, int(total))
+        for call_id, started_at, total in connection.execute(query)
+        if started_at is not None
     ]

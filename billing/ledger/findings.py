@@ -3,11 +3,13 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, insert, select
 
+from billing.domain.causes import CARRIED, WAITING, Cause
 from billing.domain.period import BillingPeriod
-from billing.domain.reconciling import WAITING, Break, CustomerFinding
+from billing.domain.reconciling import Break, CustomerFinding
 from billing.ledger import audit
 from billing.ledger.audit import Actor
 from billing.ledger.tables import (
@@ -28,6 +30,7 @@ class AccountFinding:
     usage_minutes: int | None
     calls_minutes: int
     complete: bool
+    edge_calls: tuple[str, ...] = ()  # at the month's edges, and all the difference
 
     @property
     def difference_minutes(self) -> int:
@@ -35,6 +38,21 @@ class AccountFinding:
         if self.usage_minutes is None:
             return 0
         return self.calls_minutes - self.usage_minutes
+
+    @property
+    def breaks(self) -> tuple[Break, ...]:
+        """The difference with its cause; none when there is none."""
+        off, edge = self.difference_minutes, self.edge_calls
+        cause = Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS
+        return (Break(cause, off, 0, edge),) if off else ()
+
+
+class Finding(NamedTuple):
+    """A break, and whose it is: a customer's, or an account's as a whole."""
+
+    customer: str | None
+    account: str | None
+    item: Break
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,7 @@ class Reconciliation:
     customers: tuple[CustomerFinding, ...]
     accounts: tuple[AccountFinding, ...]
     quarantined: int
+    invoices_read: bool = False
 
     @property
     def complete(self) -> bool:
@@ -63,11 +82,24 @@ class Reconciliation:
         return sum(one.difference_minutes for one in self.customers)
 
     @property
+    def breaks(self) -> list[Finding]:
+        """Every break of the month, of customers and then of accounts."""
+        found = [
+            Finding(one.customer, None, item)
+            for one in self.customers
+            for item in one.breaks
+        ]
+        return found + [
+            Finding(None, account.account, item)
+            for account in self.accounts
+            for item in account.breaks
+        ]
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether a break is of a kind that the next hours do not mend."""
-        causes = {item.cause for one in self.customers for item in one.breaks}
-        off = any(account.difference_minutes for account in self.accounts)
-        return bool(causes - WAITING) or off or bool(self.quarantined)
+        causes = {found.item.cause for found in self.breaks}
+        return bool(causes - WAITING - CARRIED) or bool(self.quarantined)
 
     @property
     def clean(self) -> bool:
@@ -75,7 +107,7 @@ class Reconciliation:
         return (
             self.settled
             and not self.quarantined
-            and not any(one.breaks or one.difference_minutes for one in self.customers)
+            and all(one.agrees for one in self.customers)
             and not any(account.difference_minutes for account in self.accounts)
         )
 
@@ -96,8 +128,7 @@ def earlier_readings(
 
 def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:
     """Keep a reconciliation with its readings and breaks; returns its number."""
-    breaks = [(one.customer, item) for one in found.customers for item in one.breaks]
-    off = [account for account in found.accounts if account.difference_minutes]
+    breaks = found.breaks
     run = insert(reconciliation_run).values(
         period=str(found.period),
         started_at=found.started_at,
@@ -105,27 +136,14 @@ def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:
         settled=int(found.settled),
         complete=int(found.complete),
         difference_minutes=found.difference_minutes,
-        breaks=len(breaks) + len(off),
+        breaks=len(breaks),
+        invoices=int(found.invoices_read),
     )
     made = connection.execute(run.returning(reconciliation_run.c.id))
     number = int(made.scalar_one())
     readings = [_reading(number, found, one) for one in found.customers]
     _insert(connection, reconciliation_reading, readings)
-    rows = [_row(number, item, customer=customer) for customer, item in breaks]
-    rows += [
-        {
-            "run_id": number,
-            "customer": None,
-            "account": account.account,
-            "cause": "source_total_differs",
-            "hour": None,
-            "minutes": account.difference_minutes,
-            "amount_micro": 0,
-            "calls": "[]",
-        }
-        for account in off
-    ]
-    _insert(connection, reconciliation_break, rows)
+    _insert(connection, reconciliation_break, [_row(number, one) for one in breaks])
     detail = {"run": number, "difference_minutes": found.difference_minutes}
     audit.record(connection, actor, "period.reconciled", str(found.period), detail)
     return number
@@ -144,19 +162,25 @@ def _reading(
         "stripe_minutes": one.stripe_minutes,
         "settled": int(one.settled),
         "read_at": found.started_at,
+        "unknown_minutes": one.unknown_minutes,
+        "invoiced_minutes": one.invoiced_minutes,
+        "invoice": one.invoice,
     }
 
 
-def _row(number: int, item: Break, *, customer: str) -> dict[str, object]:
+def _row(number: int, found: Finding) -> dict[str, object]:
+    item = found.item
     return {
         "run_id": number,
-        "customer": customer,
-        "account": None,
+        "customer": found.customer,
+        "account": found.account,
         "cause": item.cause.value,
         "hour": item.hour,
         "minutes": item.minutes,
         "amount_micro": item.amount_micro,
         "calls": json.dumps(list(item.calls)),
+        "event": item.event,
+        "evidence": item.evidence,
     }
 
 

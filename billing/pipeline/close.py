@@ -12,7 +12,7 @@ from billing.ledger.closing import ClosedMonth, closed_month, freeze, hold_still
 from billing.ledger.database import Ledger
 from billing.ledger.month_end import read_month_end
 from billing.pipeline.cycle import CycleTerms, Watcher, pull_month
-from billing.pipeline.reconcile import reconcile_period
+from billing.pipeline.reconcile import CLOSELY, reconcile_period
 from billing.ports import Meter
 
 
@@ -90,6 +90,8 @@ def _read_anew(
             yield Obstacle(Hindrance.UNREADABLE, found, again, names=names)
     progress = watch(f"reconcile {period}")
     try:
-        reconcile_period(ledger, meter, terms.reconcile, period, progress=progress)
+        reconcile_period(
+            *(ledger, meter, terms.reconcile, period), depth=CLOSELY, progress=progress
+        )
     except BillingError as fault:
         yield Obstacle(Hindrance.UNREADABLE, str(fault), again)

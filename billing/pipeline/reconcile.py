@@ -1,28 +1,35 @@
-"""Reconcile: three books of a month, and a cause for every minute between them."""
+"""Reconcile: the books of a month, and a cause for every minute between them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billing.domain.period import BillingPeriod, Window
-from billing.domain.reconciling import (
-    Break,
-    CustomerFinding,
-    MeterBook,
-    find_meter_breaks,
-    find_unknown_customer_breaks,
-    is_settled,
+from billing.domain.period import BillingPeriod
+from billing.domain.reconciling import CustomerFinding
+from billing.domain.reconciling_invoice import (
+    ArrivedEvent,
+    InvoicedMonth,
+    with_invoice,
 )
-from billing.errors import NoSuchCustomer
-from billing.ledger import books, findings, pulls, quarantine, registry
+from billing.domain.reconciling_meter import SentEvent
+from billing.ledger import findings, pulls, quarantine
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.findings import AccountFinding, Reconciliation
+from billing.ledger.meter_books import Home
+from billing.ledger.month_book import NOTHING_CLOSELY, Closely, MonthBook, read_month
 from billing.pipeline.book import AccountBook
+from billing.pipeline.comparison import Comparison, CustomerBook, Shown, customer_books
 from billing.pipeline.crew import THREADS, Crew
-from billing.pipeline.pull import READERS, Progress, silent
-from billing.pipeline.source_book import SourceBook, pulled_books, read_source_book
+from billing.pipeline.meter_view import MeterView
+from billing.pipeline.pull import Progress, silent
+from billing.pipeline.source_book import (
+    FreshMonth,
+    SourceBook,
+    read_again,
+    source_books,
+)
 from billing.ports import Clock, Meter, UsageSource
 
 
@@ -35,6 +42,18 @@ class ReconcileTerms:
     clock: Clock
     actor: str
     crew: Crew = THREADS
+    never_negative: bool = False  # minutes less are never sent, they wait
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How closely a reconciliation looks, whether the totals agree or not."""
+
+    hours: bool = False  # the meter's hours of every customer
+    invoices: bool = False  # what was invoiced of a month that is over
+
+
+BY_TOTALS, CLOSELY = Depth(), Depth(hours=True, invoices=True)
 
 
 def reconcile_period(
@@ -43,6 +62,7 @@ def reconcile_period(
     terms: ReconcileTerms,
     period: BillingPeriod,
     *,
+    depth: Depth = BY_TOTALS,
     progress: Progress = silent,
 ) -> Reconciliation:
     """Compare Pamela, the ledger and Stripe, and keep what was found.
@@ -50,7 +70,8 @@ def reconcile_period(
     Raises SourceFault or MeterFault when a book cannot be read: no figure is better
     than a wrong one.
     """
-    work = _Reconciling(ledger, meter, terms, period, terms.clock.now())
+    view = MeterView(meter, period, terms.crew)
+    work = _Reconciling(ledger, view, terms, period, depth, terms.clock.now())
     found = work.run(progress)
     with ledger.writing() as connection:
         findings.save(connection, found, Actor(terms.actor, terms.clock.now()))
@@ -58,111 +79,163 @@ def reconcile_period(
 
 
 @dataclass(frozen=True, slots=True)
+class _Look:
+    """The ledger at one moment, with the source's books and every customer's."""
+
+    month: MonthBook
+    sources: Mapping[str, SourceBook]
+    customers: Mapping[str, CustomerBook]
+
+
+@dataclass(frozen=True, slots=True)
 class _Reconciling:
     """One reconciliation at work."""
 
     ledger: Ledger
-    meter: Meter
+    view: MeterView
     terms: ReconcileTerms
     period: BillingPeriod
+    depth: Depth
     now: datetime
 
     def run(self, progress: Progress) -> Reconciliation:
         """Read every book, then put them side by side."""
-        source_books = self._read_sources()
-        accounts = [self._account(name, book) for name, book in source_books.items()]
-        claims: dict[str, _Claim] = defaultdict(_Claim)
-        for book in source_books.values():
-            for customer, minutes in book.minutes.items():
-                claims[customer].minutes += minutes
-            for customer, found in book.breaks.items():
-                claims[customer].breaks += found
-        names = sorted({*self.terms.stripe_customers, *claims})
-        customers = []
-        with self.terms.crew.pool(READERS, "reconcile") as pool:
-            work = [pool.submit(self._compare, name, claims[name]) for name in names]
-            for done, future in enumerate(work, start=1):
-                customers.append(future.result())
-                progress(done, len(work))
+        totals = {
+            source.account: source.read_totals(self.period).billed_minutes
+            for source, _ in self.terms.sources
+        }
+        look = self._look(totals, {})
+        fresh = self._read_again(look.sources)
+        if fresh:
+            look = self._look(totals, fresh)
+        accounts = tuple(self._account(*item) for item in look.sources.items())
+        customers = self._customers(totals, fresh, look, progress)
         with self.ledger.reading() as connection:
             quarantined = quarantine.count_open(connection, self.period)
         return Reconciliation(
-            self.period, self.now, tuple(customers), tuple(accounts), quarantined
+            self.period,
+            self.now,
+            tuple(customers),
+            accounts,
+            quarantined,
+            invoices_read=self._reads_invoices,
         )
 
-    def _read_sources(self) -> dict[str, SourceBook]:
-        found = pulled_books(self.ledger, self.period)
-        for source, rules in self.terms.sources:
-            found[source.account] = read_source_book(
-                self.ledger,
+    @property
+    def _reads_invoices(self) -> bool:
+        return self.depth.invoices and self.now >= self.period.end
+
+    def _look(
+        self,
+        totals: Mapping[str, int | None],
+        fresh: Mapping[str, FreshMonth],
+        closely: Closely = NOTHING_CLOSELY,
+    ) -> _Look:
+        """Look at the ledger's month, all of it in one consistent state."""
+        calls = {
+            account: {call for held in month.charges.values() for call in held}
+            for account, month in fresh.items()
+        }
+        with self.ledger.reading() as connection:
+            month = read_month(connection, self.period, replace(closely, calls=calls))
+        sources = source_books(month, totals, fresh)
+        customers = customer_books(month, sources, self.terms.stripe_customers)
+        return _Look(month, sources, customers)
+
+    def _read_again(self, books: Mapping[str, SourceBook]) -> dict[str, FreshMonth]:
+        """Read again, call by call, each account whose total is not that of its calls.
+
+        When the source's own total equals what was pulled, what was pulled is the book.
+        """
+        return {
+            source.account: read_again(
                 source,
                 rules,
-                found[source.account],
-                period=self.period,
-                now=self.now,
+                self.period,
+                self.now,
+                usage_minutes=books[source.account].usage_minutes,
                 crew=self.terms.crew,
             )
-        return found
+            for source, rules in self.terms.sources
+            if books[source.account].is_off
+        }
 
     def _account(self, name: str, book: SourceBook) -> AccountFinding:
         asked = {source.account for source, _ in self.terms.sources}
         with self.ledger.reading() as connection:
             last = pulls.state_of(connection, name, self.period)
         complete = name in asked and last is not None and last.state == "complete"
-        return AccountFinding(name, book.usage_minutes, book.calls_minutes, complete)
+        totals = book.usage_minutes, book.calls_minutes
+        return AccountFinding(name, *totals, complete, book.edge_calls)
 
-    def _compare(self, customer: str, claim: "_Claim") -> CustomerFinding:
-        """Compare one customer's books; by the hour only when the totals differ."""
-        with self.ledger.reading() as connection:
-            account = books.customer_account(connection, self.period, customer)
-            earlier = findings.earlier_readings(connection, self.period, customer)
-            stripe_customer = self.terms.stripe_customers.get(
-                customer
-            ) or registry.stripe_customer_of(connection, customer)
-        breaks = list(claim.breaks)
-        try:
-            in_doubt = any(call.attempted for call in account.unsynced)
-            expected = None if in_doubt else account.synced_minutes
-            counted, hours = self._read_meter(stripe_customer, expected)
-        except NoSuchCustomer:
-            counted, settled = 0, True
-            breaks += find_unknown_customer_breaks(account.synced, account.unsynced)
-        else:
-            settled = is_settled(
-                matches=counted == account.synced_minutes and not in_doubt,
-                read=counted,
-                earlier_reads=earlier,
-                last_sent_at=account.last_sent_at,
-                now=self.now,
-            )
-            meter_book = MeterBook(account.synced, hours, account.unsynced)
-            breaks += find_meter_breaks(meter_book, settled=settled)
-        return CustomerFinding(
-            customer,
-            stripe_customer,
-            claim.minutes,
-            account.minutes,
-            counted,
-            settled,
-            tuple(breaks),
-        )
+    def _customers(
+        self,
+        totals: Mapping[str, int | None],
+        fresh: Mapping[str, FreshMonth],
+        look: _Look,
+        progress: Progress,
+    ) -> list[CustomerFinding]:
+        """Compare by totals, and by the hour where those differ."""
+        homes = [home for book in look.customers.values() for home in book.synced]
+        counted = {} if self.depth.hours else self.view.totals(homes, progress)
+        invoiced = self._read_invoices(homes)
+        off = {
+            name
+            for name, book in look.customers.items()
+            if self.depth.hours or book.differs_from(counted)
+        }
+        hours = self.view.hours([home for home in homes if home.customer in off])
+        counted |= {home: _total(found) for home, found in hours.items()}
+        known = {home: found or {} for home, found in hours.items()}
+        finals = {
+            name: month.finalized_at
+            for name, month in invoiced.items()
+            if month.finalized_at is not None
+        }
+        # What differs is compared with the ledger as it is after the meter was read;
+        # all that is said of a customer comes from one state of the ledger.
+        again = look
+        if off or finals:
+            again = self._look(totals, fresh, Closely({}, known, finals))
+        comparisons = [
+            Comparison(found.customers[name], found.month, shown, self.now)
+            for name, book in look.customers.items()
+            for found in [again if name in off else look]
+            for shown in [Shown.of(book.synced, counted, known)]
+        ]
+        questions = {one.book.customer: one.asks_for() for one in comparisons}
+        read = self.view.own_minutes({name: q for name, q in questions.items() if q})
+        return [
+            self._finding(one, read, invoiced, again.month.arrived)
+            for one in comparisons
+        ]
 
-    def _read_meter(
-        self, stripe_customer: str, expected: int | None
-    ) -> tuple[int, Mapping[datetime, int] | None]:
-        """Read a total, and the hours when it is not what is expected."""
-        window = Window(self.period.start, self.period.end)
-        counted = self.meter.read_total(stripe_customer, window)
-        if counted == expected:
-            return counted, None
-        hours = self.meter.read_hours(stripe_customer, window)
-        # The hours are read later and may know more; their sum is the one total.
-        return sum(hours.values()), hours
+    def _finding(
+        self,
+        one: Comparison,
+        read: Mapping[str, SentEvent],
+        invoiced: Mapping[str, InvoicedMonth],
+        arrived: Mapping[str, Sequence[ArrivedEvent]],
+    ) -> CustomerFinding:
+        name = one.book.customer
+        known = self.terms.stripe_customers.get(name)
+        stripe_customer = known or one.month.stripe_customers[name]
+        never = self.terms.never_negative
+        found = one.finding(stripe_customer, read, never_negative=never)
+        if name not in invoiced:
+            return found
+        return with_invoice(found, invoiced[name], arrived.get(name, ()))
+
+    def _read_invoices(self, homes: Sequence[Home]) -> dict[str, InvoicedMonth]:
+        """Read, by customer, what was invoiced; nothing where nothing final was."""
+        if not self._reads_invoices:
+            return {}
+        found: dict[str, list[InvoicedMonth]] = defaultdict(list)
+        for home, month in self.view.invoices(homes).items():
+            if month is not None:
+                found[home.customer].append(month)
+        return {name: InvoicedMonth.of(months) for name, months in found.items()}
 
 
-@dataclass(slots=True)
-class _Claim:
-    """What the source claims of one customer, and where the ledger differs."""
-
-    minutes: int = 0
-    breaks: list[Break] = field(default_factory=list)
+def _total(hours: Mapping[datetime, int] | None) -> int | None:
+    return None if hours is None else sum(hours.values())

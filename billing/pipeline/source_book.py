@@ -1,17 +1,23 @@
 """The source's book: what Pamela says of a month, by customer, down to the calls."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing.domain.causes import Cause
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
-from billing.domain.reconciling import Break, Cause, find_source_breaks
-from billing.ledger import books
+from billing.domain.reconciling import Break
+from billing.domain.reconciling_source import (
+    Elsewhere,
+    find_edge_calls,
+    find_source_breaks,
+    moved_to,
+)
 from billing.ledger.books import SourceGap
 from billing.ledger.calls import Reading
-from billing.ledger.database import Ledger
+from billing.ledger.month_book import AccountCalls, MonthBook
 from billing.pipeline.book import AccountBook
 from billing.pipeline.crew import Crew
 from billing.pipeline.days import read_day
@@ -26,11 +32,17 @@ class SourceBook:
     usage_minutes: int | None = None
     minutes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     breaks: dict[str, list[Break]] = field(default_factory=lambda: defaultdict(list))
+    edge_calls: tuple[str, ...] = ()
 
     @property
     def calls_minutes(self) -> int:
         """The minutes of all calls, as the source states them."""
         return sum(self.minutes.values())
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its calls do not add up to the source's own total."""
+        return self.usage_minutes not in {None, self.calls_minutes}
 
     def add_gap(self, gap: SourceGap) -> None:
         """Count a call whose minutes at the source are not by the rule."""
@@ -39,92 +51,145 @@ class SourceBook:
         self.breaks[gap.customer].append(found)
 
 
-def read_source_book(
-    ledger: Ledger,
+@dataclass(slots=True)
+class FreshMonth:
+    """An account's month, read again call by call."""
+
+    usage_minutes: int | None = None
+    charges: dict[str, dict[str, Charge]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    gaps: list[SourceGap] = field(default_factory=list)
+    outside: dict[str, datetime] = field(default_factory=dict)  # started then
+    started: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, reading: Reading, period: BillingPeriod) -> None:
+        """Take in one call, of this month or of one beside it."""
+        call = reading.call
+        if reading.due is None:
+            return
+        slot, charge = reading.due
+        if reading.period != period:
+            self.outside[call.call_id] = slot.hour
+            if call.started_at is not None:
+                self.outside[call.call_id] = call.started_at
+            return
+        self.charges[slot.customer][call.call_id] = charge
+        self.started[call.call_id] = call.started_at or slot.hour
+        if reading.minutes_gap:
+            names = (call.account, slot.customer, call.call_id)
+            self.gaps.append(SourceGap(*names, reading.minutes_gap))
+
+    @property
+    def calls_minutes(self) -> int:
+        """The minutes of all calls, as the source states them."""
+        held = (charge for calls in self.charges.values() for charge in calls.values())
+        gaps = sum(gap.minutes for gap in self.gaps)
+        return sum(charge.minutes for charge in held) + gaps
+
+
+def read_again(
     source: UsageSource,
     rules: AccountBook,
-    pulled: SourceBook,
-    *,
     period: BillingPeriod,
     now: datetime,
+    *,
+    usage_minutes: int | None,
     crew: Crew,
-) -> SourceBook:
-    """Read an account's book; raises SourceFault.
+) -> FreshMonth:
+    """Read every call of an account's month; raises SourceFault.
 
-    When the source's own total equals what was pulled, what was pulled is the book.
-    When it does not, every call of the month is read again and compared.
+    `usage_minutes` is the source's total from before.
     """
-    pulled.usage_minutes = source.read_totals(period).billed_minutes
-    if pulled.usage_minutes in {None, pulled.calls_minutes}:
-        return pulled
-    fresh = _read_again(ledger, source, rules, _When(period, now, crew))
-    # The month may move while it is read: either total may be the matching one.
-    after = source.read_totals(period).billed_minutes
-    moved = fresh.calls_minutes == pulled.usage_minutes
-    fresh.usage_minutes = pulled.usage_minutes if moved else after
-    return fresh
-
-
-def pulled_books(ledger: Ledger, period: BillingPeriod) -> defaultdict[str, SourceBook]:
-    """Return each account's book as the last pull left it; empty without one."""
-    pulled: defaultdict[str, SourceBook] = defaultdict(SourceBook)
-    with ledger.reading() as connection:
-        # This sums the whole month, so it is asked once for all accounts.
-        held = books.holdings(connection, period)
-        gaps = books.source_gaps(connection, period)
-    for holding in held:
-        pulled[holding.account].minutes[holding.customer] += holding.minutes
-    for gap in gaps:
-        pulled[gap.account].add_gap(gap)
-    return pulled
-
-
-@dataclass(frozen=True, slots=True)
-class _When:
-    """Which month is read again, when, and by whom."""
-
-    period: BillingPeriod
-    now: datetime
-    crew: Crew
-
-
-def _read_again(
-    ledger: Ledger,
-    source: UsageSource,
-    rules: AccountBook,
-    when: _When,
-) -> SourceBook:
-    book, period = SourceBook(), when.period
-    charges: dict[str, dict[str, Charge]] = defaultdict(dict)
-    for reading in _readings(source, rules, when):
-        if reading.due is not None:
-            slot, charge = reading.due
-            charges[slot.customer][reading.call.call_id] = charge
-            book.minutes[slot.customer] += charge.minutes
-            if reading.minutes_gap:
-                name = reading.call.call_id
-                gap = reading.minutes_gap
-                book.add_gap(SourceGap(source.account, slot.customer, name, gap))
-    with ledger.reading() as connection:
-        posted = books.posted_calls(connection, period, source.account)
-    for customer in sorted({*posted, *charges}):
-        ours, theirs = posted.get(customer, {}), charges.get(customer, {})
-        book.breaks[customer] += find_source_breaks(ours, theirs)
-    return book
-
-
-def _readings(
-    source: UsageSource,
-    rules: AccountBook,
-    when: _When,
-) -> Sequence[Reading]:
-    period, now = when.period, when.now
+    fresh = FreshMonth()
     window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
-    with when.crew.pool(READERS, "compare") as pool:
+    with crew.pool(READERS, "compare") as pool:
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()
         )
         latest = {
             reading.call.call_id: reading for day in days for reading in day.readings
         }
-    return [reading for reading in latest.values() if reading.period == period]
+    for reading in latest.values():
+        fresh.add(reading, period)
+    # The month may move while it is read: either total may be the matching one.
+    after = source.read_totals(period).billed_minutes
+    moved = fresh.calls_minutes == usage_minutes
+    fresh.usage_minutes = usage_minutes if moved else after
+    return fresh
+
+
+def source_books(
+    month: MonthBook,
+    totals: Mapping[str, int | None],
+    fresh: Mapping[str, FreshMonth],
+) -> dict[str, SourceBook]:
+    """Return each account's book: as the last pull left it, or as it was read again."""
+    found: defaultdict[str, SourceBook] = defaultdict(SourceBook)
+    for account, total in totals.items():
+        found[account].usage_minutes = total
+    for account, customer, minutes in _pulled(month):
+        found[account].minutes[customer] += minutes
+    for gap in month.gaps:
+        found[gap.account].add_gap(gap)
+    for account, again in fresh.items():
+        found[account] = _compare(month.calls[account], again, month.period)
+    return dict(found)
+
+
+def _pulled(month: MonthBook) -> Iterator[tuple[str, str, int]]:
+    """Give the minutes of the calls of the month, wherever they are billed."""
+    for held in month.holdings:
+        yield held.account, held.customer, held.minutes
+    for row in month.carried:
+        carried = row.carried
+        signed = (carried.own_period == month.period) - (
+            carried.billed_in == month.period
+        )
+        yield row.account, row.customer, signed * carried.charge.minutes
+
+
+def _compare(
+    ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
+) -> SourceBook:
+    book = SourceBook(fresh.usage_minutes)
+    for gap in fresh.gaps:
+        book.add_gap(gap)
+    elsewhere = _elsewhere(ours, fresh, period)
+    for customer in sorted({*ours.posted, *fresh.charges}):
+        posted, theirs = ours.posted.get(customer, {}), fresh.charges.get(customer, {})
+        book.minutes[customer] += sum(charge.minutes for charge in theirs.values())
+        book.breaks[customer] += find_source_breaks(posted, theirs, elsewhere)
+    if book.is_off and book.usage_minutes is not None:
+        off = book.calls_minutes - book.usage_minutes
+        book.edge_calls = find_edge_calls(off, ours.at_edges, period)
+    return book
+
+
+def _elsewhere(
+    ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
+) -> dict[str, Elsewhere]:
+    """Find the calls that the two sides have in different months or customers."""
+    billed_to, belongs_to = _owners(ours.posted), _owners(fresh.charges)
+    found = {
+        call_id: Elsewhere(
+            Cause.CHANGED_CALL,
+            f"of {belongs_to[call_id]}, and billed to {billed_to[call_id]} till now",
+        )
+        for call_id in billed_to.keys() & belongs_to.keys()
+        if billed_to[call_id] != belongs_to[call_id]
+    }
+    for call_id in fresh.outside.keys() & billed_to.keys():
+        found[call_id] = moved_to(fresh.outside[call_id], period)
+    for call_id in ours.months.keys() & belongs_to.keys():
+        found[call_id] = moved_to(fresh.started[call_id], period)
+    return found
+
+
+def _owners(calls: Mapping[str, Mapping[str, Charge]]) -> dict[str, str]:
+    return {
+        call_id: customer
+        for customer, held in calls.items()
+        for call_id, charge in held.items()
+        if charge.minutes
+    }

@@ -2,8 +2,9 @@
 
 from collections import Counter
 
+from billing.domain.causes import Cause
 from billing.domain.money import format_micro
-from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.domain.reconciling import Break, CustomerFinding
 from billing.ledger.findings import Reconciliation
 from billing.reports.spelling import Document, spell
 

@@ -24,7 +24,7 @@ NEW = {
         ("id", "name"),
     ),
     "break_case": (
-        "id, period, customer, account, cause, hour, calls, opened_at, opened_run",
+        "id, period, customer, account, cause, hour, event, calls, opened_at, opened_run",
         ("id",),
     ),
     "law_check": (guards.ALL, ("id",)),
@@ -57,6 +57,8 @@ ADDED = (
     ("reconciliation_reading", "invoice", sa.Text()),
     ("reconciliation_break", "case_id", ExactInteger()),
     ("reconciliation_break", "evidence", sa.Text()),
+    ("reconciliation_break", "event", sa.Text()),
+    ("reconciliation_run", "invoices", ExactInteger()),
     ("meter_event", "carries", sa.Text()),
     ("meter_event", "rearmed_at", UtcTime()),
 )
@@ -132,6 +134,7 @@ def _create_tables() -> None:
         sa.Column("account", sa.Text(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("hour", UtcTime(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=True),
         sa.Column("calls", sa.Text(), nullable=False),
         sa.Column("opened_at", UtcTime(), nullable=False),
         sa.Column("opened_run", ExactInteger(), nullable=False),

@@ -1,82 +1,18 @@
-"""Reconciling: each difference between two books has its cause."""
+"""Reconciling: what a finding comes to, and when a figure may be believed."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.metering import EventState, FailReason
-from billing.domain.posting import Charge
+from billing.domain.causes import CARRIED, CAUSES, WAITING, Book, Cause, Course
+from billing.domain.metering import FailReason
 from billing.domain.reconciling import (
+    Bounds,
     Break,
-    Cause,
     CustomerFinding,
-    MeterBook,
-    UnsyncedCall,
-    find_meter_breaks,
-    find_source_breaks,
-    find_unknown_customer_breaks,
+    MeterVerdict,
     is_settled,
 )
-from tests.domain.telling import NOON
-
-TWO = Charge(2, 200_000)
-THREE = Charge(3, 300_000)
-NOTHING = Charge(0, 0)
-LATER = NOON + timedelta(hours=1)
-FAILED, PENDING = EventState.FAILED, EventState.PENDING
-
-
-@pytest.mark.parametrize(
-    ("posted", "source", "breaks"),
-    [
-        ({}, {}, []),
-        ({"a": TWO}, {"a": TWO}, []),
-        ({}, {"a": TWO}, [Break(Cause.LATE_CALL, -2, -200_000, ("a",))]),
-        ({"a": TWO}, {}, [Break(Cause.MISSING_AT_SOURCE, 2, 200_000, ("a",))]),
-        ({"a": TWO}, {"a": THREE}, [Break(Cause.CHANGED_CALL, -1, -100_000, ("a",))]),
-        ({"a": THREE}, {"a": TWO}, [Break(Cause.CHANGED_CALL, 1, 100_000, ("a",))]),
-        ({"a": NOTHING}, {"a": TWO}, [Break(Cause.CHANGED_CALL, -2, -200_000, ("a",))]),
-        (
-            {"a": TWO},
-            {"a": Charge(2, 250_000)},
-            [Break(Cause.CHANGED_CALL, 0, -50_000, ("a",))],
-        ),
-        ({"a": NOTHING}, {}, []),
-        ({}, {"a": NOTHING}, []),
-        (
-            {"b": TWO, "c": TWO},
-            {"a": THREE, "c": TWO},
-            [
-                Break(Cause.LATE_CALL, -3, -300_000, ("a",)),
-                Break(Cause.MISSING_AT_SOURCE, 2, 200_000, ("b",)),
-            ],
-        ),
-    ],
-)
-def test_the_ledger_is_compared_with_the_source_call_by_call(
-    posted: dict[str, Charge], source: dict[str, Charge], breaks: list[Break]
-) -> None:
-    assert find_source_breaks(posted, source) == breaks
-
-
-@pytest.mark.parametrize(
-    ("state", "reason", "cause"),
-    [
-        (None, None, Cause.NOT_STAGED),
-        (PENDING, None, Cause.IN_FLIGHT),
-        (FAILED, FailReason.UNANSWERED, Cause.UNANSWERED),
-        (FAILED, FailReason.REJECTED, Cause.REJECTED),
-        (FAILED, FailReason.UNCERTAIN, Cause.UNCERTAIN),
-        (FAILED, FailReason.EXPIRED, Cause.EXPIRED),
-    ],
-)
-@pytest.mark.parametrize("settled", [True, False])
-def test_minutes_on_their_way_are_missing_with_the_state_they_are_in(
-    state: EventState | None, reason: FailReason | None, cause: Cause, settled: bool
-) -> None:
-    book = MeterBook({}, {}, (UnsyncedCall("a", NOON, TWO, state, reason),))
-    expected = [Break(cause, -2, -200_000, ("a",), NOON)]
-    assert find_meter_breaks(book, settled=settled) == expected
 
 
 def test_every_reason_of_a_failure_is_a_cause() -> None:
@@ -85,89 +21,73 @@ def test_every_reason_of_a_failure_is_a_cause() -> None:
     assert reasons <= {cause.value for cause in Cause}
 
 
+def test_every_cause_has_a_book_a_meaning_and_a_remedy_in_one_line() -> None:
+    assert set(CAUSES) == set(Cause)
+    for cause in Cause:
+        assert cause.book in Book
+        for words in (cause.meaning, cause.remedy):
+            assert words
+            assert "\n" not in words
+    assert Course.STAYS in {cause.course for cause in Cause}
+    assert not WAITING & CARRIED
+
+
 @pytest.mark.parametrize(
-    ("synced", "counted", "settled", "breaks"),
+    ("doubtful", "bounds", "inside", "outside"),
     [
-        ({}, {}, True, []),
-        ({NOON: TWO}, {NOON: 2}, True, []),
-        ({NOON: TWO}, {NOON: 2}, False, []),
-        ({NOON: NOTHING}, {}, True, []),
-        ({NOON: TWO}, {}, True, [(Cause.NOT_COUNTED, -2, -200_000)]),
-        ({NOON: TWO}, {}, False, [(Cause.NOT_SETTLED, -2, -200_000)]),
-        ({NOON: THREE}, {NOON: 2}, True, [(Cause.NOT_COUNTED, -1, -100_000)]),
-        ({NOON: TWO}, {NOON: 3}, True, [(Cause.FOREIGN_EVENT, 1, 100_000)]),
-        ({NOON: TWO}, {NOON: 3}, False, [(Cause.NOT_SETTLED, 1, 100_000)]),
-        ({}, {NOON: 5}, True, [(Cause.FOREIGN_EVENT, 5, 0)]),
+        ([], Bounds(10, 10), [10], [9, 11]),
+        ([5], Bounds(10, 15), [10, 12, 15], [9, 16]),
+        ([-4], Bounds(6, 10), [6, 10], [5, 11]),
+        ([5, -4, 3], Bounds(6, 18), [6, 18], [5, 19]),
     ],
 )
-def test_the_ledger_is_compared_with_the_meter_hour_by_hour(
-    synced: dict[datetime, Charge],
-    counted: dict[datetime, int],
+def test_what_is_in_doubt_spreads_the_bounds_to_its_own_side(
+    doubtful: list[int], bounds: Bounds, inside: list[int], outside: list[int]
+) -> None:
+    assert Bounds.of(10, doubtful) == bounds
+    assert bounds.unknown_minutes == sum(map(abs, doubtful))
+    assert all(minutes in bounds for minutes in inside)
+    assert not any(minutes in bounds for minutes in outside)
+
+
+EXACT, WAIT, BREAK = MeterVerdict.EXACT, MeterVerdict.WAITING, MeterVerdict.BREAK
+
+
+@pytest.mark.parametrize(
+    ("stripe", "doubtful", "settled", "cause", "verdict"),
+    [
+        (10, [], True, None, EXACT),
+        (10, [], False, None, WAIT),
+        (10, [5], True, None, WAIT),
+        (12, [5], True, Cause.COUNTED_UNRECORDED, WAIT),
+        (15, [5], False, Cause.NOT_SETTLED, WAIT),
+        (16, [5], False, Cause.NOT_SETTLED, WAIT),
+        (16, [5], True, Cause.FOREIGN_EVENT, BREAK),
+        (9, [], True, Cause.NOT_COUNTED, BREAK),
+        (10, [], True, Cause.FOREIGN_EVENT, BREAK),  # hours that cancel out
+        (10, [], True, Cause.REJECTED, EXACT),  # of another book
+    ],
+)
+def test_inside_the_bounds_is_waiting_and_outside_is_a_break(
+    stripe: int,
+    doubtful: list[int],
     settled: bool,
-    breaks: list[tuple[Cause, int, int]],
+    cause: Cause | None,
+    verdict: MeterVerdict,
 ) -> None:
-    found = find_meter_breaks(MeterBook(synced, counted), settled=settled)
-    assert found == [Break(*item, hour=NOON) for item in breaks]
+    breaks = (Break(cause, stripe - 10, 0),) if cause else ()
+    bounds = Bounds.of(10, doubtful)
+    found = CustomerFinding("a", "cus", 10, 10, stripe, settled, breaks, bounds)
+    assert found.verdict is verdict
+    assert found.agrees is (verdict is EXACT and not breaks)
 
 
-def test_hours_that_cancel_out_are_both_shown() -> None:
-    book = MeterBook({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
-    found = find_meter_breaks(book, settled=True)
-    assert [(item.cause, item.minutes, item.hour) for item in found] == [
-        (Cause.NOT_COUNTED, -2, NOON),
-        (Cause.FOREIGN_EVENT, 2, LATER),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("minutes", "counted", "cause"),
-    [
-        (2, 2, Cause.COUNTED_UNRECORDED),
-        (2, 1, Cause.COUNTED_UNRECORDED),
-        (2, 3, Cause.FOREIGN_EVENT),
-        (2, -1, Cause.NOT_COUNTED),
-        (-2, -2, Cause.COUNTED_UNRECORDED),
-        (-2, -3, Cause.NOT_COUNTED),
-        (-2, 1, Cause.FOREIGN_EVENT),
-    ],
-)
-def test_what_was_sent_and_never_answered_may_be_what_was_counted(
-    minutes: int, counted: int, cause: Cause
-) -> None:
-    lost = UnsyncedCall(
-        "a", NOON, Charge(minutes, minutes * 100_000), PENDING, attempted=True
-    )
-    on_its_way, residue = find_meter_breaks(
-        MeterBook({}, {NOON: counted}, (lost,)), settled=True
-    )
-    assert on_its_way.cause is Cause.IN_FLIGHT
-    assert (residue.cause, residue.minutes) == (cause, counted)
-    assert residue.amount_micro == counted * 100_000
-
-
-def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
-    waiting = UnsyncedCall("a", NOON, TWO, PENDING, attempted=False)
-    elsewhere = UnsyncedCall("b", LATER, TWO, PENDING, attempted=True)
-    book = MeterBook({}, {NOON: 2}, (waiting, elsewhere))
-    causes = [item.cause for item in find_meter_breaks(book, settled=True)]
-    assert causes == [Cause.IN_FLIGHT, Cause.IN_FLIGHT, Cause.FOREIGN_EVENT]
-
-
-def test_a_meter_that_was_not_read_hour_by_hour_shows_only_what_is_on_its_way() -> None:
-    waiting = UnsyncedCall("a", NOON, TWO, None)
-    book = MeterBook({LATER: THREE}, None, (waiting,))
-    causes = [item.cause for item in find_meter_breaks(book, settled=True)]
-    assert causes == [Cause.NOT_STAGED]
-
-
-def test_a_customer_that_stripe_does_not_know_is_missing_every_minute() -> None:
-    waiting = UnsyncedCall("a", NOON, TWO, PENDING)
-    found = find_unknown_customer_breaks({LATER: TWO, NOON: THREE}, [waiting])
-    assert found == [
-        Break(Cause.IN_FLIGHT, -2, -200_000, ("a",), NOON),
-        Break(Cause.UNKNOWN_CUSTOMER, -3, -300_000, (), NOON),
-        Break(Cause.UNKNOWN_CUSTOMER, -2, -200_000, (), LATER),
-    ]
+def test_minutes_that_stand_in_another_month_for_good_are_no_disagreement() -> None:
+    carried = Break(Cause.BILLED_IN_LATER_MONTH, -2, -200_000, ("a",))
+    found = CustomerFinding("acme", "cus_acme", 10, 8, 8, settled=True)
+    assert not found.agrees
+    with_its_cause = CustomerFinding("acme", "cus_acme", 10, 8, 8, True, (carried,))
+    assert with_its_cause.agrees
 
 
 def test_a_finding_knows_what_its_breaks_leave_unexplained() -> None:

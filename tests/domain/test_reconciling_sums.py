@@ -1,103 +1,31 @@
 """Reconciling any books: the breaks add up exactly to the difference."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.metering import EventState, FailReason
+from billing.domain.causes import Book
+from billing.domain.metering import EventState
 from billing.domain.posting import Charge
-from billing.domain.reconciling import (
-    Break,
-    CustomerFinding,
-    MeterBook,
-    UnsyncedCall,
-    find_meter_breaks,
-    find_source_breaks,
+from billing.domain.reconciling_invoice import (
+    ArrivedEvent,
+    InvoicedMonth,
+    with_invoice,
 )
-from tests.domain.telling import NOON
-
-CALLS = st.sampled_from("abcdef")
-HOURS = st.integers(0, 3).map(lambda n: NOON + timedelta(hours=n))
-CHARGES = st.integers(-60, 60).map(lambda minutes: Charge(minutes, minutes * 100_000))
-STATES: st.SearchStrategy[tuple[EventState | None, FailReason | None]] = (
-    st.sampled_from(
-        [(None, None), (EventState.PENDING, None), (EventState.SYNCED, None)]
-    )
-    # An event that was replaced has no call left.
-    | st.sampled_from(sorted({*FailReason} - {FailReason.REPLACED})).map(
-        lambda reason: (EventState.FAILED, reason)
-    )
+from tests.domain.any_books import (
+    CALLS,
+    CHARGES,
+    FINAL,
+    HOURS,
+    MINUTES,
+    Books,
+    Event,
+    all_books,
 )
-
-
-@dataclass
-class Books:
-    """One customer's month in three books, as the tests build it row by row."""
-
-    source: dict[str, Charge]
-    counted: dict[datetime, int]
-    posted: dict[str, Charge] = field(
-        default_factory=lambda: defaultdict(lambda: Charge(0, 0))
-    )
-    synced: dict[datetime, Charge] = field(
-        default_factory=lambda: defaultdict(lambda: Charge(0, 0))
-    )
-    unsynced: list[UnsyncedCall] = field(default_factory=list)
-
-    def post(
-        self,
-        call_id: str,
-        hour: datetime,
-        charge: Charge,
-        state: tuple[EventState | None, FailReason | None],
-        attempted: bool,
-    ) -> None:
-        """Add a usage row whose event is in a state."""
-        self.posted[call_id] = added(self.posted[call_id], charge)
-        if state[0] is EventState.SYNCED:
-            self.synced[hour] = added(self.synced[hour], charge)
-        else:
-            row = UnsyncedCall(call_id, hour, charge, *state, attempted)
-            self.unsynced.append(row)
-
-    def breaks(self, *, settled: bool) -> list[Break]:
-        """Find the breaks between all three."""
-        book = MeterBook(self.synced, self.counted, tuple(self.unsynced))
-        return [
-            *find_source_breaks(self.posted, self.source),
-            *find_meter_breaks(book, settled=settled),
-        ]
-
-    def finding(self, *, settled: bool) -> CustomerFinding:
-        """Find what a reconciliation would report."""
-        return CustomerFinding(
-            *("acme", "cus_acme"),
-            pamela_minutes=sum(charge.minutes for charge in self.source.values()),
-            ledger_minutes=sum(charge.minutes for charge in self.posted.values()),
-            stripe_minutes=sum(self.counted.values()),
-            settled=settled,
-            breaks=tuple(self.breaks(settled=settled)),
-        )
-
-
-def added(one: Charge, other: Charge) -> Charge:
-    return Charge(one.minutes + other.minutes, one.amount_micro + other.amount_micro)
-
-
-@st.composite
-def all_books(draw: st.DrawFn) -> Books:
-    """Build any books: rows in every state, and whatever the others say."""
-    books = Books(
-        source=draw(st.dictionaries(CALLS, CHARGES)),
-        counted=draw(st.dictionaries(HOURS, st.integers(-60, 60))),
-    )
-    rows = st.tuples(CALLS, HOURS, CHARGES, STATES, st.booleans())
-    for row in draw(st.lists(rows, max_size=10)):
-        books.post(*row)
-    return books
 
 
 @given(all_books(), st.booleans())
@@ -108,22 +36,68 @@ def test_the_breaks_add_up_to_the_difference(books: Books, settled: bool) -> Non
     assert finding.unexplained_minutes == 0
 
 
+@given(all_books())
+def test_every_book_explains_its_own_step(books: Books) -> None:
+    synced = sum(charge.minutes for charge in books.synced.values())
+    stations = [
+        sum(charge.minutes for charge in books.source.values()),
+        sum(charge.minutes for charge in books.calls.values()),
+        books.rows,
+        synced,
+        sum((books.counted or {}).values()),
+    ]
+    steps: dict[Book, int] = defaultdict(int)
+    for item in books.breaks(settled=True):
+        steps[item.cause.book] += item.minutes
+    taken = [after - before for before, after in pairwise(stations)]
+    assert [steps[book] for book in Book if book is not Book.INVOICE] == taken
+
+
+@given(
+    all_books(),
+    MINUTES,
+    st.lists(st.tuples(HOURS, CHARGES, st.integers(-2, 2)), max_size=4),
+)
+def test_the_breaks_of_the_invoice_add_up_to_its_difference(
+    books: Books, minutes: int, arrivals: list[tuple[datetime, Charge, int]]
+) -> None:
+    arrived = [
+        ArrivedEvent("event", hour, charge, ("a",), FINAL + timedelta(hours=late))
+        for hour, charge, late in arrivals
+    ]
+    month = InvoicedMonth(minutes, ("in_1",), FINAL)
+    finding = with_invoice(books.finding(settled=True), month, arrived)
+    invoiced = [item for item in finding.breaks if item.cause.book is Book.INVOICE]
+    difference = minutes - finding.stripe_minutes
+    assert finding.invoice_difference == difference
+    assert sum(item.minutes for item in invoiced) == difference
+    assert finding.unexplained_minutes == finding.unexplained_invoice_minutes == 0
+
+
 @given(all_books(), st.booleans())
 def test_no_break_is_empty_unless_a_row_is_on_its_way(
     books: Books, settled: bool
 ) -> None:
-    waiting = {call.call_id for call in books.unsynced}
     for item in books.breaks(settled=settled):
-        assert item.minutes or item.amount_micro or set(item.calls) <= waiting
+        if item.cause.book in {Book.SOURCE, Book.MONTHS, Book.METER}:
+            assert item.minutes or item.amount_micro
 
 
 @given(st.lists(st.tuples(CALLS, HOURS, CHARGES), max_size=10))
 def test_books_that_agree_have_no_breaks(
     rows: list[tuple[str, datetime, Charge]],
 ) -> None:
-    books = Books(source={}, counted={})
-    for call_id, hour, charge in rows:
-        books.post(call_id, hour, charge, (EventState.SYNCED, None), attempted=True)
+    synced = (EventState.SYNCED, None)
+    events = [
+        Event(number, *row, synced, True, False, row[2].minutes, None)
+        for number, row in enumerate(rows)
+    ]
+    books = Books({}, {}, [], {}, events)
+    for event in events:
+        had, more = books.posted[event.call_id], event.charge
+        books.posted[event.call_id] = Charge(had[0] + more[0], had[1] + more[1])
     books.source = dict(books.posted)
     books.counted = {hour: charge.minutes for hour, charge in books.synced.items()}
     assert books.breaks(settled=True) == []
+    assert books.finding(settled=True).agrees
+    assert replace(books.finding(settled=True), settled=False).agrees is False

@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection, insert, inspect
 
+from billing.domain.causes import Cause
 from billing.domain.metering import Answer, Verdict
-from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.domain.reconciling import Break, CustomerFinding
 from billing.ledger import findings, outbox, quarantine
 from billing.ledger.database import Ledger
 from billing.ledger.findings import Reconciliation

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.domain.causes import Cause
+from billing.domain.reconciling import Break, CustomerFinding
 from billing.ledger import findings
 from billing.ledger.database import Ledger
 from billing.ledger.findings import AccountFinding, Reconciliation

@@ -6,7 +6,7 @@ import pytest
 
 from billing.domain.posting import Charge
 from billing.errors import LedgerFault
-from billing.ledger import books, staging
+from billing.ledger import meter_books, staging
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import unsynced_events
 from billing.ledger.staging import NOTHING_TO_SEND, customers_with_work
@@ -135,11 +135,11 @@ def test_an_hour_with_sixty_events_is_full(ledger: Ledger) -> None:
     assert (plan.events, plan.full_hours) == ((), (NOON,))
     with ledger.reading() as connection:
         (waiting,) = [
-            call
-            for call in books.unsynced_calls(connection, MARCH, "acme")
-            if call.state is None
+            one
+            for _, one in meter_books.unsynced(connection, MARCH)
+            if one.state is None
         ]
-    assert (waiting.call_id, waiting.charge) == ("one_too_many", Charge(2, 200_000))
+    assert (waiting.calls, waiting.charge) == (("one_too_many",), Charge(2, 200_000))
 
 
 def test_what_is_staged_and_what_fails_with_it_is_undone_together(

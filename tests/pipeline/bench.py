@@ -23,7 +23,12 @@ from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycl
 from billing.pipeline.intervene import retry_rejected
 from billing.pipeline.outage import never
 from billing.pipeline.pull import PullTerms, pull_usage, silent
-from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
+from billing.pipeline.reconcile import (
+    BY_TOTALS,
+    Depth,
+    ReconcileTerms,
+    reconcile_period,
+)
 from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
 from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
 
@@ -134,10 +139,12 @@ class Bench:
         """Let a person send anew what the meter refused."""
         return retry_rejected(self.ledger, "tests", self.clock.now())
 
-    def reconcile(self, period: BillingPeriod = MARCH) -> Reconciliation:
+    def reconcile(
+        self, period: BillingPeriod = MARCH, depth: Depth = BY_TOTALS
+    ) -> Reconciliation:
         """Compare the three books."""
         terms = self.reconcile_terms()
-        return reconcile_period(self.ledger, self.meter, terms, period)
+        return reconcile_period(self.ledger, self.meter, terms, period, depth=depth)
 
     def cycle_terms(self) -> CycleTerms:
         """Return what a whole cycle is handed."""

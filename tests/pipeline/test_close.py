@@ -1,6 +1,6 @@
 """A month is frozen once, whole or not at all, and nothing gets into it afterwards."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -161,7 +161,7 @@ def test_a_difference_keeps_a_month_open_until_somebody_acknowledges_it(
 class DeadMeter(StrictMeter):
     """A meter that cannot be read."""
 
-    def read_total(self, stripe_customer: str, window: Window) -> int:
+    def read_hours(self, stripe_customer: str, window: Window) -> dict[datetime, int]:
         raise MeterUnavailable("gone")
 
 

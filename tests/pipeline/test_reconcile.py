@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.reconciling import Cause
+from billing.domain.causes import Cause
 from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.findings import Reconciliation
 from billing.ports import SourceTotals

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from billing.domain.reconciling import Break, Cause, CustomerFinding
+from billing.domain.causes import Cause
+from billing.domain.reconciling import Break, CustomerFinding
 from billing.ledger.findings import AccountFinding, Reconciliation
 from billing.reports.reconciliation import (
     is_only_unsettled,

@@ -21,6 +21,7 @@ reconciliation_run = table(
     number("complete"),
     number("difference_minutes"),
     number("breaks"),
+    number("invoices", null=True),
     Index(None, "period", "id"),
 )
 
@@ -56,6 +57,7 @@ reconciliation_break = table(
     text_column("calls"),
     number("case_id", null=True),
     text_column("evidence", null=True),
+    text_column("event", null=True),
     Index(None, "run_id"),
 )
 
@@ -67,6 +69,7 @@ break_case = table(
     text_column("account", null=True),
     text_column("cause"),
     time("hour", null=True),
+    text_column("event", null=True),
     text_column("calls"),
     time("opened_at"),
     number("opened_run", ForeignKey("reconciliation_run.id")),

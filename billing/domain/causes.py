@@ -1,0 +1,199 @@
+"""Causes: why two books differ, what that means and what to do; the list is closed."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Book(StrEnum):
+    """Which two books a cause lies between, along the way of a minute."""
+
+    SOURCE = "source"  # what Pamela says, and the calls that are posted
+    MONTHS = "months"  # the month of a call, and the month it is billed in
+    SENDING = "sending"  # what is billed, and what is known as counted
+    METER = "meter"  # what is known as counted, and what Stripe shows
+    INVOICE = "invoice"  # what Stripe shows, and what it has invoiced
+
+
+class Course(StrEnum):
+    """What becomes of a break when nobody does anything."""
+
+    WAITS = "waits"  # the next hours mend it
+    STAYS = "stays"  # a person decides
+    CARRIED = "carried"  # the same minutes stand in another month, for good
+
+
+class Cause(StrEnum):
+    """Why two books differ."""
+
+    LATE_CALL = "late_call"
+    CHANGED_CALL = "changed_call"
+    MISSING_AT_SOURCE = "missing_at_source"
+    MONTH_EDGE = "month_edge"
+    SOURCE_MINUTES_DIFFER = "source_minutes_differ"
+    SOURCE_TOTAL_DIFFERS = "source_total_differs"
+    BILLED_IN_LATER_MONTH = "billed_in_later_month"
+    CORRECTS_EARLIER_MONTH = "corrects_earlier_month"
+    SENT_IN_LATER_MONTH = "sent_in_later_month"
+    CARRIES_EARLIER_MONTH = "carries_earlier_month"
+    NOT_STAGED = "not_staged"
+    IN_FLIGHT = "in_flight"
+    HELD = "held"
+    UNANSWERED = "unanswered"
+    REJECTED = "rejected"
+    UNCERTAIN = "uncertain"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    VOIDED = "voided"
+    COUNTED_UNRECORDED = "counted_unrecorded"
+    COUNTED_AFTER_ALL = "counted_after_all"
+    NOT_SETTLED = "not_settled"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+    NOT_COUNTED = "not_counted"
+    FOREIGN_EVENT = "foreign_event"
+    INVOICED_BEFORE_IT_ARRIVED = "invoiced_before_it_arrived"
+    INVOICE_DIFFERS = "invoice_differs"
+
+    @property
+    def book(self) -> Book:
+        """The two books that it lies between."""
+        return CAUSES[self].book
+
+    @property
+    def course(self) -> Course:
+        """What becomes of it when nobody does anything."""
+        return CAUSES[self].course
+
+    @property
+    def meaning(self) -> str:
+        """What it means, in one line."""
+        return CAUSES[self].meaning
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in one line."""
+        return CAUSES[self].remedy
+
+
+class Explanation(NamedTuple):
+    """What there is to say of a cause."""
+
+    book: Book
+    course: Course
+    meaning: str
+    remedy: str
+
+
+_WAITS, _STAYS, _CARRIED = Course
+CAUSES: dict[Cause, Explanation] = {
+    Cause.LATE_CALL: Explanation(
+        *(Book.SOURCE, _WAITS, "Pamela has the call, the ledger does not yet"),
+        "the next pull brings it; `reconcile --heal` pulls now",
+    ),
+    Cause.CHANGED_CALL: Explanation(
+        *(Book.SOURCE, _WAITS, "Pamela now says something else of the call"),
+        "the next pull corrects it; `reconcile --heal` pulls now",
+    ),
+    Cause.MISSING_AT_SOURCE: Explanation(
+        *(Book.SOURCE, _STAYS, "billed, and deleted upstream since"),
+        "ask Pamela; the ledger keeps what was billed until a person decides",
+    ),
+    Cause.MONTH_EDGE: Explanation(
+        *(Book.SOURCE, _STAYS, "at the edge of the month, on either side of which"),
+        "pull both months; what then stays, Pamela puts into the other month",
+    ),
+    Cause.SOURCE_MINUTES_DIFFER: Explanation(
+        *(Book.SOURCE, _STAYS, "Pamela's minutes of the call are not by the rule"),
+        "ask Pamela; the rule is what is billed",
+    ),
+    Cause.SOURCE_TOTAL_DIFFERS: Explanation(
+        *(Book.SOURCE, _STAYS, "the account's own total is not that of its calls"),
+        "pull the month again; what then stays is for Pamela to explain",
+    ),
+    Cause.BILLED_IN_LATER_MONTH: Explanation(
+        *(Book.MONTHS, _CARRIED, "came after the close: billed in a later month"),
+        "nothing; the later month shows the same minutes",
+    ),
+    Cause.CORRECTS_EARLIER_MONTH: Explanation(
+        *(Book.MONTHS, _CARRIED, "belongs to an earlier, closed month"),
+        "nothing; the earlier month shows the same minutes",
+    ),
+    Cause.SENT_IN_LATER_MONTH: Explanation(
+        *(Book.SENDING, _CARRIED, "rejected after the close: sent in a later month"),
+        "nothing; the later month shows the same minutes",
+    ),
+    Cause.CARRIES_EARLIER_MONTH: Explanation(
+        *(Book.SENDING, _CARRIED, "reports minutes of an earlier, closed month"),
+        "nothing; the earlier month shows the same minutes",
+    ),
+    Cause.NOT_STAGED: Explanation(
+        *(Book.SENDING, _WAITS, "its hour is not over, or awaits the next sync"),
+        "the next sync sends it",
+    ),
+    Cause.IN_FLIGHT: Explanation(
+        *(Book.SENDING, _WAITS, "staged for Stripe, and not yet answered"),
+        "the next sync sends it",
+    ),
+    Cause.HELD: Explanation(
+        *(Book.SENDING, _STAYS, "minutes less, which may not be sent as things are"),
+        "credit the customer, or `sync --void EVENT --reason TEXT`",
+    ),
+    Cause.UNANSWERED: Explanation(
+        *(Book.SENDING, _WAITS, "Stripe gave no answer, all tries are used up"),
+        "the next sync resends it, which is safe for 23 hours",
+    ),
+    Cause.REJECTED: Explanation(
+        *(Book.SENDING, _STAYS, "Stripe refused it, at once or later: not counted"),
+        "mend what Stripe names, then `sync --retry`",
+    ),
+    Cause.UNCERTAIN: Explanation(
+        *(Book.SENDING, _STAYS, "perhaps counted, and too old to resend safely"),
+        "`sync --settle` reads the event's own minute and decides",
+    ),
+    Cause.EXPIRED: Explanation(
+        *(Book.SENDING, _STAYS, "never sent, and too old for Stripe: past 35 days"),
+        "bill it outside the meter, then `sync --void EVENT --reason TEXT`",
+    ),
+    Cause.CANCELLING: Explanation(
+        *(Book.SENDING, _WAITS, "its cancellation left, the outcome is unknown"),
+        "the next sync asks again; then `sync --settle`",
+    ),
+    Cause.VOIDED: Explanation(
+        *(Book.SENDING, _STAYS, "a person decided not to send it"),
+        "acknowledge it: `breaks --acknowledge N --reason TEXT`",
+    ),
+    Cause.COUNTED_UNRECORDED: Explanation(
+        *(Book.METER, _WAITS, "counted, and its answer was lost"),
+        "the next sync learns it; then `sync --settle`",
+    ),
+    Cause.COUNTED_AFTER_ALL: Explanation(
+        *(Book.METER, _STAYS, "on the meter, though the ledger holds it as not so"),
+        "`sync --settle`; if it stays, ask Stripe with the event's name",
+    ),
+    Cause.NOT_SETTLED: Explanation(
+        *(Book.METER, _WAITS, "Stripe's summary may still be catching up"),
+        "reconcile again later",
+    ),
+    Cause.UNKNOWN_CUSTOMER: Explanation(
+        *(Book.METER, _STAYS, "Stripe does not know the customer, or deleted it"),
+        "mend stripe_customer in the settings",
+    ),
+    Cause.NOT_COUNTED: Explanation(
+        *(Book.METER, _STAYS, "answered as taken, and not on the meter"),
+        "`sync --settle` looks for the rejection; then `sync --retry`",
+    ),
+    Cause.FOREIGN_EVENT: Explanation(
+        *(Book.METER, _STAYS, "on the meter, and not from this ledger"),
+        "find who else reports to this meter; cancel or credit what is too much",
+    ),
+    Cause.INVOICED_BEFORE_IT_ARRIVED: Explanation(
+        *(Book.INVOICE, _STAYS, "reached Stripe after the invoice was final"),
+        "bill or credit it on the next invoice",
+    ),
+    Cause.INVOICE_DIFFERS: Explanation(
+        *(Book.INVOICE, _STAYS, "the invoice's quantity is not the meter's"),
+        "compare the invoice's lines; bill or credit the difference",
+    ),
+}
+
+WAITING = frozenset(cause for cause in Cause if cause.course is Course.WAITS)
+CARRIED = frozenset(cause for cause in Cause if cause.course is Course.CARRIED)
