@@ -123,3 +123,22 @@ def test_the_sandbox_tells_the_time_of_its_clock(desk: MeterDesk) -> None:
     state = desk.meter.describe()
     assert state is not None
     assert state.server_time == NOW.replace(day=13)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"id": "cus_other", "livemode": False}, "another customer than cus_acme"),
+        ({"id": "cus_acme", "livemode": True}, "cus_acme is not in test mode"),
+    ],
+)
+def test_an_answer_about_another_customer_or_mode_is_a_fault(
+    told: dict[str, object], words: str
+) -> None:
+    def answer(path: str) -> object:
+        return told if "/customers/" in path else listing(METER_ROW)
+
+    with serving(answer) as server, meter_at(server.url) as meter:
+        meter.describe()
+        with pytest.raises(MeterFault, match=words):
+            meter.has_customer("cus_acme")
