@@ -14,9 +14,12 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── MeterRefused        the key is refused
 │   ├── NoSuchCustomer      Stripe does not know the customer
 │   └── MeterUnfit          set up so that minutes would be counted wrongly
+├── LawBroken               the ledger contradicts itself, so nothing is sent
 └── LedgerFault             the database failed: locked, full, gone
     └── Overtaken           another process moved the same event meanwhile
 """
+
+from collections.abc import Mapping, Sequence
 
 
 class BillingError(Exception):
@@ -97,6 +100,17 @@ class NoSuchCustomer(MeterFault):
 
 class MeterUnfit(MeterFault):
     """The meter would count minutes wrongly, so nothing is sent."""
+
+
+class LawBroken(BillingError):
+    """The ledger contradicts itself; nothing is sent until it no longer does."""
+
+    def __init__(self, laws: Mapping[str, Sequence[str]]) -> None:
+        said = "; ".join(f"{law}: {', '.join(words)}" for law, words in laws.items())
+        super().__init__(
+            f"the ledger breaks a law, so nothing is sent ({said}); run "
+            "`pamela-billing db check`, and mend what it names or restore a backup"
+        )
 
 
 class LedgerFault(BillingError):

@@ -7,7 +7,8 @@ import click
 from billing.archive import opened_books, upgrade_ledger
 from billing.commands.display import mark, say, show_table
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
-from billing.reports.soundness import read_faults
+from billing.domain.laws import SENTENCES
+from billing.reports.laws import read_faults
 
 
 @click.group()
@@ -30,16 +31,22 @@ def upgrade(settings_file: Path, as_json: bool) -> int:
 @db.command()
 @common_options
 def check(settings_file: Path, as_json: bool) -> int:
-    """Check the schema, the file, and that all sums of the ledger hold."""
+    """Check the schema, and that the ledger keeps every law, in all its rows."""
     with opened_books(settings_file) as books:
         faults = read_faults(books.ledger)
     sound = not any(faults.values())
     if as_json:
-        checks = [{"check": name, "faults": found} for name, found in faults.items()]
-        show_json({"sound": sound, "checks": checks})
-    else:
-        lines = [
-            [mark(not found), name, "; ".join(found)] for name, found in faults.items()
+        checks = [
+            {"check": law.value, "law": SENTENCES[law], "faults": found}
+            for law, found in faults.items()
         ]
-        show_table(["", "check", "faults"], lines)
+        show_json({"sound": sound, "checks": checks})
+        return CLEAN if sound else FAILED
+    lines = [
+        [mark(not found), law.value, SENTENCES[law]] for law, found in faults.items()
+    ]
+    show_table(["", "law", "what always holds"], lines)
+    for law, found in faults.items():
+        for words in found:
+            say(f"{mark(False)} {law}: {words}.")
     return CLEAN if sound else FAILED

@@ -10,6 +10,7 @@ from billing.commands.options import CLEAN, common_options, show_json
 from billing.pipeline.cycle import periods_at
 from billing.reports.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.deadlines import DeadlineReport, read_deadlines
+from billing.reports.laws import law_document, law_sentence, read_law_standing
 from billing.reports.spelling import spell
 from billing.reports.standing import (
     STATES,
@@ -28,15 +29,18 @@ def status(settings_file: Path, as_json: bool) -> int:
         found = read_standing(books.ledger, reversed(months))
         grace = books.settings.stripe.grace
         deadlines = read_deadlines(books.ledger, books.now, grace)
+        laws = read_law_standing(books.ledger)
     if as_json:
         document = standing_document(found, books.now)
-        show_json(document | {"deadlines": deadlines.document()})
+        more = {"deadlines": deadlines.document(), "laws": law_document(laws)}
+        show_json(document | more)
         return CLEAN
     say(f"As of {spell(books.now)}")
     _show_rows(found)
     _show_deadlines(deadlines)
     for month in found:
         _show_month(month)
+    say(law_sentence(laws))
     return CLEAN
 
 

@@ -10,6 +10,7 @@ from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.results import sync_complaints, sync_document, sync_sentence
 from billing.errors import BadInput
 from billing.pipeline.intervene import retry_rejected, void_event
+from billing.pipeline.laws import uphold_laws
 from billing.pipeline.sync import SyncReport, sync_meter
 
 ACTOR = "pamela-billing sync"
@@ -49,6 +50,8 @@ def sync(
         if void is not None:
             void_event(app.ledger, ACTOR, app.clock.now(), void, reason)
             return _told({"voided": void}, f"{void} is given up.", as_json=as_json)
+        if not settle:
+            uphold_laws(app.ledger, app.clock.now())
         freed = retry_rejected(app.ledger, ACTOR, app.clock.now()) if retry else 0
         report = _sync(app, at_once=at_once, settle_only=settle)
     document, sentence = sync_document(report), sync_sentence(report)

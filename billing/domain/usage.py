@@ -11,6 +11,8 @@ UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
 
 # The API takes at most an hour a call; a day leaves room for what it may allow later.
 LONGEST_CALL_SECONDS = 86_400
+# A call may wait and talk for hours between its creation and its end.
+READ_AGAIN = timedelta(hours=48)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _LONGEST_ID = 200
 _LARGEST_NUMBER = 2**63 - 1

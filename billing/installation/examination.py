@@ -7,10 +7,12 @@ from pathlib import Path
 
 from billing.app import make_meter, make_source
 from billing.archive import ledger_url, make_clock
+from billing.domain.laws import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
 from billing.errors import BillingError, SettingsFault
 from billing.ledger import migration
-from billing.ledger.database import open_ledger
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.laws import find_faults
 from billing.pipeline.examination import (
     Check,
     examine_customers,
@@ -34,7 +36,7 @@ def examine(settings_file: Path) -> list[Check]:
     folder = settings_file.parent
     checks = [
         Check(SETTINGS, True, f"{settings_file} is understood"),
-        _ledger(settings, folder),
+        *_ledger(settings, folder),
     ]
     with closing(make_clock(settings)) as clock:
         try:
@@ -47,19 +49,34 @@ def examine(settings_file: Path) -> list[Check]:
         return [*checks, *_stripe(settings, folder, clock)]
 
 
-def _ledger(settings: Settings, folder: Path) -> Check:
+def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
     remedy = "run `pamela-billing db upgrade`"
     try:
         ledger = open_ledger(ledger_url(settings, folder))
     except SettingsFault as fault:
-        return failed("ledger", fault, "mend [ledger] url in the settings")
+        yield failed("ledger", fault, "mend [ledger] url in the settings")
+        return
+    with closing(ledger):
+        try:
+            migration.refuse_other_schema(ledger)
+        except BillingError as fault:
+            yield failed("ledger", fault, remedy)
+            return
+        yield Check("ledger", True, f"at schema {migration.head()}")
+        yield from _laws(ledger)
+
+
+def _laws(ledger: Ledger) -> Iterator[Check]:
+    remedy = "mend the rows it names, or restore a backup; nothing is sent until then"
     try:
-        migration.refuse_other_schema(ledger)
+        with ledger.reading() as connection:
+            faults = find_faults(connection)
     except BillingError as fault:
-        return failed("ledger", fault, remedy)
-    finally:
-        ledger.close()
-    return Check("ledger", True, f"at schema {migration.head()}")
+        yield failed("laws", fault, "see that the database can be read")
+        return
+    for law, words in faults.items():
+        said = "; ".join(words) or SENTENCES[law]
+        yield Check(f"law of {law}", not words, said, remedy if words else "")
 
 
 def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[Check]:

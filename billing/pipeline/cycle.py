@@ -13,6 +13,7 @@ from billing.ledger.locks import try_lock
 from billing.ledger.pulls import Certificate
 from billing.pipeline.book import AccountBook
 from billing.pipeline.crew import THREADS, Crew
+from billing.pipeline.laws import uphold_laws
 from billing.pipeline.outage import never
 from billing.pipeline.pull import MARGIN, Progress, PullTerms, pull_usage
 from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
@@ -119,6 +120,7 @@ def run_cycle(
                 return report
             report.add(_pull(ledger, source, book, terms, (period, watch)))
     try:
+        uphold_laws(ledger, terms.clock.now())
         report.add(sync_meter(ledger, meter, terms.sync, progress=watch("sync")))
     except BillingError as fault:
         report.add(fault)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from billing.domain.period import BillingPeriod, Window
+from billing.domain.usage import READ_AGAIN
 from billing.errors import BillingError
 from billing.ledger import audit, books, calls, pulls, quarantine
 from billing.ledger.audit import Actor
@@ -16,8 +17,7 @@ from billing.pipeline.crew import THREADS, Crew
 from billing.pipeline.days import DayReading, Tally, rate_records, read_day
 from billing.ports import Clock, UsageSource
 
-# A call may wait and talk for hours between its creation and its end.
-MARGIN = timedelta(hours=48)
+MARGIN = READ_AGAIN
 READERS = 16
 Progress = Callable[[int, int], None]
 

@@ -90,7 +90,8 @@ def add_doubts(ledger: Ledger) -> None:
     window = {"created_at": at, "window_start": at, "window_end": at, "read_at": at}
     words = {"codes": "[]", "identifiers": "[]"}
     case = {"period": str(MARCH), "cause": "not_counted", "calls": "[]"}
-    checked = {"last_call": 1, "last_usage": 1, "last_attempt": 1, "faults": "[]"}
+    ends = ("call", "usage", "event", "attempt", "pull")
+    checked = {"faults": "{}", **{f"last_{name}": 1 for name in ends}}
     with ledger.writing() as connection:
         for number in (1, 2):
             reading = {"event_id": 1, "read_at": at, "minutes": number}

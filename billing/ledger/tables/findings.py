@@ -97,7 +97,9 @@ law_check = table(
     number("whole"),
     number("last_call"),
     number("last_usage"),
+    number("last_event"),
     number("last_attempt"),
+    number("last_pull"),
     text_column("faults"),
 )
 
