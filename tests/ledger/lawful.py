@@ -2,64 +2,74 @@
 
 from datetime import timedelta
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, text, update
 
 from billing.domain.metering import Answer, Verdict
 from billing.domain.period import Window
 from billing.ledger import closing, outbox, pulls, registry
+from billing.ledger.calls import Reading
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import Outgoing
 from billing.ledger.pulls import Certificate
-from billing.ledger.tables import b2b_usage, meter_reading, period_close
+from billing.ledger.tables import (
+    b2b_usage,
+    call,
+    meter_event,
+    meter_reading,
+    metadata,
+    period_close,
+)
 from tests.ledger.bookkeeping import (
     ACTOR,
     HOUR,
     MARCH,
     NOON,
-    PRICES,
-    Price,
-    posting_of,
+    PRICE,
     reading,
     record,
     register,
     rows,
     stage,
+    start_pull,
     unsynced,
 )
-from billing.ledger.calls import record_readings
 
 FEBRUARY = MARCH.previous
 IN_FEBRUARY = NOON - timedelta(days=20)
-SENT = ACTOR.at
 COUNTED = Answer(Verdict.COUNTED, 200, "req_1")
+DUPLICATE = Answer(Verdict.DUPLICATE, 400, "req_2")
 UNKNOWN = Answer(Verdict.UNKNOWN, detail="no answer")
 
 
 def fill_lawfully(ledger: Ledger) -> None:
     """Fill a ledger with calls, corrections, a closed month, events and pulls."""
     register(ledger)
-    february = reading("february", started_at=IN_FEBRUARY)
-    record(ledger, february)
-    close_february(ledger)
+    record(ledger, reading("february", started_at=IN_FEBRUARY))
+    assert stage(ledger) == 1
+    [billed] = unsynced(ledger)
+    send(ledger, billed, COUNTED)
+    close(ledger)
     record(ledger, reading("plain"), reading("never", started_at=None, seconds=None))
-    record(ledger, reading("down", started_at=NOON + HOUR, seconds=300))
-    assert stage(ledger) == 3
+    record(ledger, reading("less", started_at=NOON + HOUR, seconds=300))
+    assert stage(ledger) == 2
     for event in unsynced(ledger):
         send(ledger, event, COUNTED)
-    record(ledger, reading("down", started_at=NOON + HOUR, seconds=61))
+    record(ledger, reading("less", started_at=NOON + HOUR, seconds=61))
     record(ledger, reading("moved", started_at=NOON + 2 * HOUR))
     assert stage(ledger) == 2
-    down, moved = unsynced(ledger)
-    send(ledger, down, UNKNOWN, Answer(Verdict.DUPLICATE, 400, "req_2"))
-    settle_and_rearm(ledger, moved)
-    record(ledger, reading("moved", started_at=NOON + 2 * HOUR, customer="globex"))
-    record(ledger, reading("unstaged", started_at=NOON + 3 * HOUR))
+    less, moved = unsynced(ledger)
+    send(ledger, less, UNKNOWN, DUPLICATE)
+    send_after_settling(ledger, moved)
+    moved_on = reading("moved", started_at=NOON + 2 * HOUR, customer="globex")
+    record(ledger, moved_on, reading("unstaged", started_at=NOON + 3 * HOUR))
     carry(ledger)
     pull_twice(ledger)
-    register_a_later_price(ledger)
+    later = type(PRICE)(MARCH.next.start, PRICE.per_minute)
+    with ledger.writing() as connection:
+        registry.register(connection, ACTOR, customers=[], accounts=[], prices=[later])
 
 
-def close_february(ledger: Ledger) -> None:
+def close(ledger: Ledger) -> None:
     """Close February with its own digest."""
     with ledger.writing() as connection:
         digest = closing.period_digest(connection, FEBRUARY)
@@ -67,68 +77,102 @@ def close_february(ledger: Ledger) -> None:
         connection.execute(insert(period_close).values(closed_by="tests", **values))
 
 
-def send(ledger: Ledger, event: Outgoing, *answers: Answer) -> None:
-    """Send an event, an hour between attempts."""
-    for number, answer in enumerate(answers):
-        now = SENT + number * HOUR
+def send(
+    ledger: Ledger, event: Outgoing, *answers: Answer, after: timedelta = HOUR
+) -> None:
+    """Send an event, an hour or so between its attempts."""
+    for answer in answers:
         [event] = [one for one in unsynced(ledger) if one.id == event.id]
+        now = ACTOR.at + event.attempts * after
         with ledger.writing() as connection:
             attempt = outbox.record_attempt(
-                connection, event, owner="me", idempotency_key=f"{number}", now=now
+                connection, event, owner="me", idempotency_key="key", now=now
             )
             outbox.record_answer(connection, event, attempt, answer, now)
 
 
-def settle_and_rearm(ledger: Ledger, event: Outgoing) -> None:
+def send_after_settling(ledger: Ledger, event: Outgoing) -> None:
     """Let an attempt have no answer, read its minute twice as empty, send it anew."""
     send(ledger, event, UNKNOWN)
-    later = SENT + timedelta(hours=30)
+    later = timedelta(hours=30)
+    values = {"rearmed_at": ACTOR.at + later, "tries": 0, "first_unknown_at": None}
     with ledger.writing() as connection:
-        for at in (later - HOUR, later):
-            read = {"event_id": event.id, "read_at": at, "minutes": 0}
-            connection.execute(insert(meter_reading).values(read))
-        statement = text(
-            "UPDATE meter_event SET rearmed_at = :at, tries = 0, "
-            "first_unknown_at = NULL WHERE id = :id"
-        )
-        at = later.isoformat() if ledger.on_sqlite else later
-        connection.execute(statement, {"at": at, "id": event.id})
-    [event] = [one for one in unsynced(ledger) if one.id == event.id]
-    with ledger.writing() as connection:
-        attempt = outbox.record_attempt(
-            connection, event, owner="me", idempotency_key="9", now=later
-        )
-        outbox.record_answer(connection, event, attempt, COUNTED, later)
+        for before in (HOUR, timedelta()):
+            read = {"event_id": event.id, "read_at": ACTOR.at + later - before}
+            connection.execute(insert(meter_reading).values(minutes=0, **read))
+        one = update(meter_event).where(meter_event.c.id == event.id)
+        connection.execute(one.values(values))
+    send(ledger, event, COUNTED, after=later)
 
 
 def carry(ledger: Ledger) -> None:
     """Correct February's call, and take in a late one, in the month that is open."""
+    longer = reading("february", started_at=IN_FEBRUARY, seconds=200)
+    ((first,),) = rows(ledger, "SELECT id FROM b2b_usage WHERE call_id = 'february'")
     with ledger.writing() as connection:
-        original = select(b2b_usage.c.id).where(b2b_usage.c.call_id == "february")
-        first = connection.execute(original).scalar_one()
-        posting = posting_of(connection)
-        # What planning gives for an open month is posted in the next one instead.
-        for call, minutes, revision, corrects in (
-            (reading("february", started_at=IN_FEBRUARY, seconds=200), 2, 2, first),
-            (reading("late", started_at=IN_FEBRUARY), 2, 1, None),
-        ):
-            add_revision(ledger, connection, posting, call)
-            connection.execute(
-                insert(b2b_usage).values(
-                    type="adjustment",
-                    account="main",
-                    customer="acme",
-                    call_id=call.call.call_id,
-                    call_revision=revision,
-                    period=str(MARCH),
-                    hour=ACTOR.at,
-                    call_hour=IN_FEBRUARY,
-                    billed_minutes=minutes,
-                    amount_micro=minutes * 100_000,
-                    currency="usd",
-                    price_id=1,
-                    corrects=corrects,
-                    pull_id=posting.pull_id,
-                    posted_at=ACTOR.at,
-                )
+        number = start_pull(connection)
+        _carry(connection, longer, number, revision=2, minutes=2, corrects=first)
+        late = reading("late", started_at=IN_FEBRUARY)
+        _carry(connection, late, number, revision=1, minutes=2, corrects=None)
+
+
+def _carry(
+    connection: Connection,
+    read: Reading,
+    pull: int,
+    *,
+    revision: int,
+    minutes: int,
+    corrects: object,
+) -> None:
+    extract = read.call._asdict()
+    customer = extract.pop("customer_key")
+    shared = {"customer": customer, "pull_id": pull}
+    kept = {
+        **{"revision": revision, "period": str(FEBRUARY), "minutes_gap": 0},
+        **{"extract_sha256": read.extract_sha256, "source_sha256": "0" * 64},
+    }
+    row = {
+        **{"type": "adjustment", "account": "main", "call_id": read.call.call_id},
+        **{"call_revision": revision, "period": str(MARCH), "hour": ACTOR.at},
+        **{"call_hour": IN_FEBRUARY, "billed_minutes": minutes},
+        **{"amount_micro": minutes * 100_000, "currency": "usd", "price_id": 1},
+        **{"corrects": corrects, "posted_at": ACTOR.at},
+    }
+    connection.execute(insert(call).values(**extract, **kept, **shared))
+    connection.execute(insert(b2b_usage).values(**row, **shared))
+
+
+def pull_twice(ledger: Ledger) -> None:
+    """Pull the month whole, and then what is recent."""
+    found = Certificate(1, 1, {"underway": 2}, {"no_id": 1})
+    for scope, day in ((pulls.MONTH, 0), (pulls.RECENT, 1)):
+        now = ACTOR.at + timedelta(days=day)
+        window = Window(now - timedelta(days=3), now)
+        with ledger.writing() as connection:
+            number = pulls.start_pull(
+                connection, "main", MARCH, scope=scope, window=window, now=now
             )
+            pulls.complete_pull(connection, number, found, now)
+
+
+def disarm(ledger: Ledger) -> None:
+    """Switch every guard off, as whoever edits a ledger by hand may do."""
+    names = [table.name for table in metadata.tables.values()]
+    if ledger.on_sqlite:
+        guards = rows(ledger, "SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        statements = [f"DROP TRIGGER {name}" for (name,) in guards]
+    else:
+        statements = [f"ALTER TABLE {name} DISABLE TRIGGER ALL" for name in names]
+    with ledger.writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def damage(ledger: Ledger, *statements: str) -> None:
+    """Edit a disarmed ledger; foreign keys are not looked at until the end."""
+    with ledger.writing() as connection:
+        if ledger.on_sqlite:
+            connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+        for statement in statements:
+            connection.execute(text(statement))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, null, select
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from billing.domain.call_laws import CallHistory, Revision, UsageRow, judge_call
 from billing.domain.laws import Fault, Law
@@ -148,4 +148,4 @@ def _priced(moment: ColumnElement[Any], prices: list[Price]) -> ColumnElement[An
     """Return the place in the list of the price that holds at a moment."""
     dates = sorted((one.effective_from for one in prices), reverse=True)
     places = [(moment >= date, place) for place, date in enumerate(dates)]
-    return case(*places, else_=-1) if places else null()
+    return case(*places, else_=-1) if places else moment.is_(None)

@@ -138,46 +138,67 @@ def evidence(scope: Scope) -> Iterator[Fault]:
 
 
 def _is_shown() -> ColumnElement[bool]:
-    """Say whether an answer or a reading shows an event; nothing needs none."""
+    """Say whether something shows that an event counted; an empty one needs nothing."""
     of_event = select(attempt.id).where(attempt.event_id == event.id)
-    answered = of_event.where(attempt.kind == "event", attempt.verdict.in_(_COUNTED))
+    nothing = and_(event.minutes == 0, ~of_event.exists())
+    return event.evidence.is_not(None) & or_(nothing, _was_counted())
+
+
+def _was_counted() -> ColumnElement[bool]:
+    """Say whether an answer or a reading once showed an event."""
+    answered = select(attempt.id).where(
+        attempt.event_id == event.id,
+        attempt.kind == "event",
+        attempt.verdict.in_(_COUNTED),
+    )
     read = select(reading.id).where(
         reading.event_id == event.id, reading.minutes == event.minutes
     )
-    nothing = and_(event.minutes == 0, ~of_event.exists())
-    return event.evidence.is_not(None) & or_(nothing, answered.exists(), read.exists())
+    return or_(answered.exists(), read.exists())
 
 
 def _may_be_counted() -> ColumnElement[bool]:
+    """Say whether an attempt may count that was never read as absent."""
     unknown = or_(
         attempt.verdict.is_(None),
         attempt.verdict.in_([*_COUNTED, Verdict.UNKNOWN.value]),
     )
-    since = or_(event.rearmed_at.is_(None), attempt.started_at > event.rearmed_at)
     sent = select(attempt.id).where(
-        attempt.event_id == event.id, attempt.kind == "event", unknown, since
+        attempt.event_id == event.id, attempt.kind == "event", unknown
     )
-    return sent.exists()
+    absent = select(reading.id).where(
+        reading.event_id == event.id, reading.minutes == 0
+    )
+    return sent.exists() & ~absent.exists()
 
 
 def totals(scope: Scope) -> Iterator[Fault]:
-    """Add up what was reported of a customer's month: Stripe loses what is below 0."""
-    keys = event.livemode, event.meter, event.stripe_customer, event.period
-    synced = event.state == EventState.SYNCED.value
+    """Add up what was reported of a customer's month: Stripe loses what is below 0.
+
+    What counted and was rejected later still adds: it is sent anew, not a fault of
+    ours. What was cancelled does not.
+    """
+    cancelled = select(attempt.id).where(
+        attempt.event_id == event.id, attempt.kind == "cancel"
+    )
+    counted = or_(
+        event.state == EventState.SYNCED.value, _was_counted() & ~cancelled.exists()
+    )
+    keys = event.livemode, event.meter, event.stripe_customer
     for part in scope.events():
         lessened = (
             select(event.customer, event.period)
-            .where(among(event.id, part), event.minutes < 0, synced)
+            .where(among(event.id, part), event.minutes < 0, counted)
             .distinct()
         )
         for customer, period in scope.connection.execute(lessened).all():
             total = func.sum(event.minutes)
             query = (
                 select(*keys, total)
-                .where(event.customer == customer, event.period == period, synced)
+                .where(event.customer == customer, event.period == period, counted)
                 .group_by(*keys)
                 .having(total < 0)
             )
-            for *_, name, month, minutes in scope.connection.execute(query):
-                words = f"{minutes} minutes are reported of {name} for {month}"
+            for *_, name, minutes in scope.connection.execute(query):
+                words = f"{minutes} minutes are reported of {name} for {period}"
                 yield Fault(Law.TOTALS, words)
