@@ -16,7 +16,7 @@ from sqlalchemy import text
 from billing.domain.period import BillingPeriod
 from billing.installation.first_settings import write_sandbox_settings
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.soundness import find_faults
+from billing.ledger.laws import find_faults
 from billing.sandbox.control_calls import take_calls
 from billing.sandbox.pamela_calls import written
 from billing.sandbox.pamela_state import PamelaState

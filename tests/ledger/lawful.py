@@ -1,9 +1,11 @@
 """A ledger that keeps every law, with every kind of row that a law is about."""
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, text, update
 
+from billing.domain.laws import Law
 from billing.domain.metering import Answer, Verdict
 from billing.domain.period import Window
 from billing.ledger import closing, outbox, pulls, registry
@@ -14,9 +16,9 @@ from billing.ledger.pulls import Certificate
 from billing.ledger.tables import (
     b2b_usage,
     call,
+    metadata,
     meter_event,
     meter_reading,
-    metadata,
     period_close,
 )
 from tests.ledger.bookkeeping import (
@@ -39,6 +41,14 @@ IN_FEBRUARY = NOON - timedelta(days=20)
 COUNTED = Answer(Verdict.COUNTED, 200, "req_1")
 DUPLICATE = Answer(Verdict.DUPLICATE, 400, "req_2")
 UNKNOWN = Answer(Verdict.UNKNOWN, detail="no answer")
+
+
+class Damage(NamedTuple):
+    """What is done to a ledger by hand, which laws that breaks, and what is said."""
+
+    statements: str
+    laws: set[Law]
+    words: str
 
 
 def fill_lawfully(ledger: Ledger) -> None:
@@ -129,15 +139,26 @@ def _carry(
     customer = extract.pop("customer_key")
     shared = {"customer": customer, "pull_id": pull}
     kept = {
-        **{"revision": revision, "period": str(FEBRUARY), "minutes_gap": 0},
-        **{"extract_sha256": read.extract_sha256, "source_sha256": "0" * 64},
+        "revision": revision,
+        "period": str(FEBRUARY),
+        "minutes_gap": 0,
+        "extract_sha256": read.extract_sha256,
+        "source_sha256": "0" * 64,
     }
     row = {
-        **{"type": "adjustment", "account": "main", "call_id": read.call.call_id},
-        **{"call_revision": revision, "period": str(MARCH), "hour": ACTOR.at},
-        **{"call_hour": IN_FEBRUARY, "billed_minutes": minutes},
-        **{"amount_micro": minutes * 100_000, "currency": "usd", "price_id": 1},
-        **{"corrects": corrects, "posted_at": ACTOR.at},
+        "type": "adjustment",
+        "account": "main",
+        "call_id": read.call.call_id,
+        "call_revision": revision,
+        "period": str(MARCH),
+        "hour": ACTOR.at,
+        "call_hour": IN_FEBRUARY,
+        "billed_minutes": minutes,
+        "amount_micro": minutes * 100_000,
+        "currency": "usd",
+        "price_id": 1,
+        "corrects": corrects,
+        "posted_at": ACTOR.at,
     }
     connection.execute(insert(call).values(**extract, **kept, **shared))
     connection.execute(insert(b2b_usage).values(**row, **shared))

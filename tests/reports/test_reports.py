@@ -1,10 +1,8 @@
 """Reports add up, keep corrections apart, and follow each row to the meter."""
 
 from datetime import timedelta
-from itertools import chain
 
 import pytest
-from sqlalchemy import text
 
 from billing.domain.metering import Answer, FailReason, Verdict
 from billing.errors import BadInput
@@ -12,7 +10,6 @@ from billing.ledger import outbox
 from billing.ledger.database import Ledger
 from billing.ledger.usage_totals import Key
 from billing.reports.overview import count_attempts
-from billing.reports.soundness import read_faults
 from billing.reports.standing import read_standing, standing_document
 from billing.reports.statement import read_statement
 from billing.reports.usage import read_usage
@@ -24,7 +21,6 @@ from tests.ledger.bookkeeping import (
     NOON,
     reading,
     record,
-    rows,
     stage,
     unsynced,
 )
@@ -148,60 +144,3 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     failed = {"pending": 0, "synced": 1, "failed": 1}
     assert state_of(ledger) == (failed, {"rejected": 1}, None)
     assert count_attempts(ledger) == {"counted": 1}
-
-
-def test_a_ledger_as_the_pipeline_leaves_it_is_sound(ledger: Ledger) -> None:
-    fill(ledger)
-    stage(ledger)
-    record(ledger, reading("call_2", seconds=0, started_at=None))
-    assert set(read_faults(ledger)) == {"schema", "file", "events", "calls", "amounts"}
-    assert not any(read_faults(ledger).values())
-
-
-@pytest.mark.parametrize(
-    ("damage", "check", "words"),
-    [
-        (
-            "UPDATE b2b_usage SET billed_minutes = 9 WHERE call_id = 'call_2'",
-            {"events", "calls", "amounts"},
-            "reports 1 minutes, its rows hold 9",
-        ),
-        (
-            "UPDATE b2b_usage SET amount_micro = 1 WHERE call_id = 'call_2'",
-            {"events", "amounts"},
-            "1 minutes cost 100000 micro-units, rows hold 1",
-        ),
-        (
-            "DELETE FROM b2b_usage WHERE call_id = 'call_3'",
-            {"calls"},
-            "call call_3 of other is 1 minutes, its rows hold 0",
-        ),
-    ],
-)
-def test_damage_that_goes_round_the_triggers_is_found(
-    ledger: Ledger, damage: str, check: set[str], words: str
-) -> None:
-    fill(ledger)
-    stage(ledger)
-    disarm(ledger)
-    with ledger.writing() as connection:
-        connection.execute(text(damage))
-    faults = read_faults(ledger)
-    assert {name for name, found in faults.items() if found} == check
-    assert words in "; ".join(chain(*faults.values()))
-
-
-def disarm(ledger: Ledger) -> None:
-    """Switch off the triggers that guard usage rows."""
-    if ledger.on_sqlite:
-        guards = rows(
-            ledger,
-            "SELECT name FROM sqlite_master "
-            "WHERE type = 'trigger' AND tbl_name = 'b2b_usage'",
-        )
-        statements = [f"DROP TRIGGER {name}" for (name,) in guards]
-    else:
-        statements = ["ALTER TABLE b2b_usage DISABLE TRIGGER USER"]
-    with ledger.writing() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
