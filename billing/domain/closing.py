@@ -7,20 +7,21 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from billing.domain.causes import CARRIED, WAITING
-from billing.domain.metering import EventState
+from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
 
 # Events that nothing more is expected of, though they are not on the meter.
-FINAL_REASONS = frozenset({"replaced", "voided"})
+FINAL_REASONS = frozenset({FailReason.REPLACED, FailReason.VOIDED})
 # So many names say what is meant; their count is told in full.
 MOST_NAMES = 20
-_REMEDIES = {
-    None: "run `pamela-billing sync`",
-    "unanswered": "run `pamela-billing sync`, which sends them again",
-    "rejected": "mend what Stripe names, then run `pamela-billing sync --retry`",
-    "uncertain": "run `pamela-billing sync --settle`",
-    "cancelling": "run `pamela-billing sync --settle`",
-    "expired": "bill them outside the meter, then `sync --void EVENT --reason TEXT`",
+_SYNC = "run `pamela-billing sync`"
+_VOID = "`sync --void EVENT --reason TEXT`"
+_REMEDIES: dict[FailReason | None, str] = {
+    FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
+    FailReason.REJECTED: f"mend what Stripe names, then {_SYNC[:-1]} --retry`",
+    FailReason.UNCERTAIN: f"{_SYNC[:-1]} --settle`",
+    FailReason.CANCELLING: f"{_SYNC[:-1]} --settle`",
+    FailReason.EXPIRED: f"bill them outside the meter, then {_VOID}",
 }
 
 
@@ -35,6 +36,7 @@ class Hindrance(StrEnum):
     QUARANTINED = "quarantined"
     NOT_STAGED = "not_staged"
     NOT_FINAL = "not_final"
+    SUSPECTED = "suspected"
     NOT_RECONCILED = "not_reconciled"
     NOT_SETTLED = "not_settled"
     BREAKS = "breaks"
@@ -71,11 +73,12 @@ class AccountReading(NamedTuple):
 
 
 class EventShare(NamedTuple):
-    """The events of a month in one state."""
+    """The events of a month in one state; those that take minutes back stand apart."""
 
     state: EventState
-    reason: str | None
+    reason: FailReason | None
     share: Share
+    negative: bool = False
 
 
 class BreakShare(NamedTuple):
@@ -106,6 +109,7 @@ class MonthEnd:
     quarantined: Share
     unstaged: Share
     events: tuple[EventShare, ...]
+    suspected: Share
     last_change: datetime | None
     last_run: LastRun | None
     breaks: tuple[BreakShare, ...]
@@ -166,12 +170,19 @@ def _meter(month: MonthEnd) -> Iterator[Obstacle]:
             Hindrance.NOT_STAGED,
             month.unstaged,
             "rows of usage wait to be sent",
-            "run `pamela-billing sync`",
+            _SYNC,
         )
-    for state, reason, share in month.events:
+    for state, reason, share, negative in month.events:
         found = f"events are {state}" + (f": {reason}" if reason else "")
-        remedy = _REMEDIES.get(reason, _REMEDIES[None])
+        found += ", and take minutes back" if negative else ""
+        remedy = _REMEDIES.get(reason, _SYNC)
+        if negative and reason is None:
+            remedy += f"; if they stay, credit the customer, then {_VOID}"
         yield _of(Hindrance.NOT_FINAL, share, found, remedy)
+    if month.suspected.count:
+        found = "Stripe reported errors, which these events may be lost to"
+        remedy = f"{_SYNC}, which reads them back"
+        yield _of(Hindrance.SUSPECTED, month.suspected, found, remedy)
 
 
 def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:

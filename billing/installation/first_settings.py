@@ -21,6 +21,8 @@ api_key = "env:STRIPE_API_KEY"         # sk_live_..., sk_test_..., or a restrict
 meter = "stripe_minutes"               # the meter's event name
 # events_per_second = 900              # default: 900 with a live key, 20 in test mode
 grace_hours = 1                        # how long Stripe keeps invoices open: 1 to 72
+# negative = "event"                   # or "hold": nothing below zero is ever sent
+# rearm = true                         # send again, unasked, what was proved absent
 
 [billing]
 first_period = "{period}"               # the first month that is billed from here

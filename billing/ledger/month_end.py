@@ -16,10 +16,10 @@ from billing.domain.closing import (
     MonthEnd,
     Share,
 )
-from billing.domain.metering import EventState
+from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.domain.usage import LONGEST_CALL_SECONDS
-from billing.ledger import pulls
+from billing.ledger import pulls, rejections
 from billing.ledger.closing import closed_periods
 from billing.ledger.open_items import is_open
 from billing.ledger.tables import (
@@ -53,6 +53,7 @@ def read_month_end(
         _quarantined(connection, period),
         _unstaged(connection, period),
         tuple(_events(connection, period)),
+        _suspected(connection, period),
         _last_change(connection, period),
         run,
         _breaks(connection, run.number) if run else (),
@@ -115,12 +116,27 @@ def _unstaged(connection: Connection, period: BillingPeriod) -> Share:
 
 def _events(connection: Connection, period: BillingPeriod) -> Iterator[EventShare]:
     of_month = (event.period == str(period)) & is_open()
-    kinds = select(event.state, event.reason).where(of_month).distinct()
-    for state, reason in connection.execute(kinds.order_by(event.state, event.reason)):
-        why = event.reason.is_(None) if reason is None else event.reason == reason
-        query = select(event.identifier).where(of_month, event.state == state, why)
+    keys = event.state, func.coalesce(event.reason, ""), event.minutes < 0
+    kinds = select(*keys).where(of_month).distinct().order_by(*keys)
+    for kind in connection.execute(kinds):
+        same = [key == value for key, value in zip(keys, kind, strict=True)]
+        query = select(event.identifier).where(of_month, *same)
         share = _share(connection, query, event.id, event.minutes)
-        yield EventShare(EventState(state), reason, share)
+        state, reason, negative = kind
+        why = FailReason(reason) if reason else None
+        yield EventShare(EventState(state), why, share, negative=bool(negative))
+
+
+def _suspected(connection: Connection, period: BillingPeriod) -> Share:
+    """Count the events that reports of errors may be about."""
+    numbers = {
+        suspect.event_id
+        for report in rejections.open_reports(connection)
+        for suspect in rejections.suspects(connection, report)
+    }
+    meant = (event.period == str(period)) & event.id.in_(numbers)
+    query = select(event.identifier).where(meant)
+    return _share(connection, query, event.id, event.minutes)
 
 
 def _last_change(connection: Connection, period: BillingPeriod) -> datetime | None:

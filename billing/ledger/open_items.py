@@ -1,20 +1,24 @@
 """Open items: rows that no event carries yet, and events without a final answer."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from billing.domain.closing import FINAL_REASONS
 from billing.domain.deadlines import OpenItem
 from billing.domain.metering import EventState
+from billing.domain.posting import posting_hour
+from billing.ledger.closed_months import closed_months
 from billing.ledger.tables import b2b_usage, meter_event
 
 event, usage = meter_event.c, b2b_usage.c
 _AT_ONCE = 2_000
 
 
-def open_items(connection: Connection) -> Iterator[OpenItem]:
-    """Read every open item, a few at a time, in no order."""
+def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
+    """Read every open item, a few at a time, in no order; rows where they will be."""
+    closed = closed_months(connection)
     keys = usage.customer, usage.hour
     waiting = (
         select(*keys, func.sum(usage.billed_minutes), func.count())
@@ -24,7 +28,8 @@ def open_items(connection: Connection) -> Iterator[OpenItem]:
     )
     state = EventState.PENDING.value
     for customer, hour, minutes, rows in connection.execute(waiting):
-        yield OpenItem(None, customer, hour, hour, int(minutes), int(rows), state)
+        place = posting_hour(hour, closed, now)
+        yield OpenItem(None, customer, place, place, int(minutes), int(rows), state)
     unsynced = select(meter_event).where(is_open())
     for row in connection.execute(unsynced.execution_options(yield_per=_AT_ONCE)):
         yield OpenItem(
@@ -41,7 +46,7 @@ def open_items(connection: Connection) -> Iterator[OpenItem]:
 
 def is_open() -> ColumnElement[bool]:
     """Return the condition under which an event has no final answer."""
-    final = event.reason.in_(FINAL_REASONS)
+    final = event.reason.in_([reason.value for reason in FINAL_REASONS])
     return (event.state != EventState.SYNCED.value) & or_(
         event.reason.is_(None), ~final
     )

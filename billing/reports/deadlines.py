@@ -82,7 +82,7 @@ def read_deadlines(ledger: Ledger, now: datetime, grace: timedelta) -> DeadlineR
     report = DeadlineReport(now)
     near: list[NearDeadline] = []
     with ledger.reading() as connection:
-        for item in open_items(connection):
+        for item in open_items(connection, now):
             found = deadlines_of(item, grace)
             ahead = found.next_at(now)
             report.items += 1

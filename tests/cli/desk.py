@@ -1,8 +1,10 @@
 """A desk: a folder with settings, a sandbox to point them at, and the command line."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +84,11 @@ class Desk:
         text = self.settings_file.read_text()
         assert old in text
         self.settings_file.write_text(text.replace(old, new))
+
+    def query(self, statement: str, *values: object) -> list[Any]:
+        """Read the ledger by plain SQL."""
+        with closing(sqlite3.connect(self.folder / "billing.db")) as connection:
+            return connection.execute(statement, values).fetchall()
 
     def write_secret(self, name: str, secret: str) -> None:
         """Change a secret's file."""

@@ -16,7 +16,7 @@ from billing.domain.closing import (
     Share,
     find_obstacles,
 )
-from billing.domain.metering import EventState
+from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
 
 MARCH = BillingPeriod(2026, 3)
@@ -29,17 +29,17 @@ READ = AccountReading("main", "complete", None, MARCH.end)
 RUN = LastRun(9, CHANGED, settled=True, unsettled=())
 DONE = MonthEnd(
     MARCH,
-    NONE,
-    (READ,),
-    NONE,
-    NONE,
-    NONE,
-    (),
-    CHANGED,
-    RUN,
-    (BreakShare("x", True, SOME),),
+    earlier_open=NONE,
+    accounts=(READ,),
+    underway=NONE,
+    quarantined=NONE,
+    unstaged=NONE,
+    events=(),
+    suspected=NONE,
+    last_change=CHANGED,
+    last_run=RUN,
+    breaks=(BreakShare("x", acknowledged=True, share=SOME),),
 )
-PENDING, FAILED = EventState.PENDING, EventState.FAILED
 
 
 def kinds(month: MonthEnd, now: datetime = NOW) -> list[Hindrance]:
@@ -69,8 +69,11 @@ def run(**changes: Any) -> dict[str, Any]:
     return {"last_run": RUN._replace(**changes)}
 
 
-def event(state: EventState, reason: str | None = None) -> dict[str, Any]:
-    return {"events": (EventShare(state, reason, SOME),)}
+def event(
+    reason: FailReason | None = None, *, negative: bool = False
+) -> dict[str, Any]:
+    state = EventState.FAILED if reason else EventState.PENDING
+    return {"events": (EventShare(state, reason, SOME, negative=negative),)}
 
 
 def broken(cause: str, *, acknowledged: bool = False) -> dict[str, Any]:
@@ -88,12 +91,14 @@ def broken(cause: str, *, acknowledged: bool = False) -> dict[str, Any]:
         ({"underway": SOME}, Hindrance.UNDERWAY, "wait"),
         ({"quarantined": SOME}, Hindrance.QUARANTINED, "status"),
         ({"unstaged": SOME}, Hindrance.NOT_STAGED, "sync"),
-        (event(PENDING), Hindrance.NOT_FINAL, "sync"),
-        (event(FAILED, "unanswered"), Hindrance.NOT_FINAL, "sync"),
-        (event(FAILED, "uncertain"), Hindrance.NOT_FINAL, "sync --settle"),
-        (event(FAILED, "cancelling"), Hindrance.NOT_FINAL, "sync"),
-        (event(FAILED, "rejected"), Hindrance.NOT_FINAL, "sync --retry"),
-        (event(FAILED, "expired"), Hindrance.NOT_FINAL, "sync --void"),
+        (event(), Hindrance.NOT_FINAL, "sync`"),
+        (event(negative=True), Hindrance.NOT_FINAL, "credit"),
+        (event(FailReason.UNANSWERED), Hindrance.NOT_FINAL, "sync"),
+        (event(FailReason.UNCERTAIN), Hindrance.NOT_FINAL, "sync --settle"),
+        (event(FailReason.CANCELLING), Hindrance.NOT_FINAL, "sync"),
+        (event(FailReason.REJECTED), Hindrance.NOT_FINAL, "sync --retry"),
+        (event(FailReason.EXPIRED), Hindrance.NOT_FINAL, "sync --void"),
+        ({"suspected": SOME}, Hindrance.SUSPECTED, "sync"),
         ({"last_run": None}, Hindrance.NOT_RECONCILED, "reconcile 2026-03"),
         (run(started_at=CHANGED - SECOND), Hindrance.NOT_RECONCILED, "reconcile"),
         (run(settled=False), Hindrance.NOT_SETTLED, "reconcile"),
@@ -129,7 +134,7 @@ def test_everything_open_is_told_at_once_with_its_figures() -> None:
     month = replace(
         DONE,
         **account(state="failed", error="no answer"),
-        **event(FAILED, "rejected"),
+        **event(FailReason.REJECTED),
         **broken("not_counted"),
         quarantined=SOME,
         unstaged=SOME,
