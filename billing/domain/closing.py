@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing.domain.causes import CARRIED, WAITING
+from billing.domain.causes import CARRIED, WAITING, Cause
 from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
 
@@ -16,6 +16,7 @@ FINAL_REASONS = frozenset({FailReason.REPLACED, FailReason.VOIDED})
 MOST_NAMES = 20
 _SYNC = "run `pamela-billing sync`"
 _VOID = "`sync --void EVENT --reason TEXT`"
+_ACKNOWLEDGE = "acknowledge it: `breaks --acknowledge N --reason TEXT`"
 _REMEDIES: dict[FailReason | None, str] = {
     FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
     FailReason.REJECTED: f"mend what Stripe names, then {_SYNC[:-1]} --retry`",
@@ -82,9 +83,9 @@ class EventShare(NamedTuple):
 
 
 class BreakShare(NamedTuple):
-    """The breaks of one cause that nobody has acknowledged, or that all have been."""
+    """The breaks of one cause that are all acknowledged, or that none of them is."""
 
-    cause: str
+    cause: Cause
     acknowledged: bool
     share: Share
 
@@ -203,15 +204,11 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         count = len(names) or 1
         yield _of(Hindrance.NOT_SETTLED, Share(count, 0, names), found, remedy)
     for cause, acknowledged, share in month.breaks:
-        if cause in CARRIED:
+        if cause in CARRIED or (acknowledged and cause not in WAITING):
             continue
-        if cause in WAITING:
-            remedy = "run `pamela-billing run`, then close again"
-        elif not acknowledged:
-            remedy = "mend it, or acknowledge it with a reason"
-        else:
-            continue
-        yield _of(Hindrance.BREAKS, share, f"breaks: {cause}", remedy)
+        then = ", then close again" if cause in WAITING else f"; or {_ACKNOWLEDGE}"
+        found = f"breaks: {cause}, {cause.meaning}"
+        yield _of(Hindrance.BREAKS, share, found, cause.remedy + then)
 
 
 def _of(kind: Hindrance, share: Share, found: str, remedy: str) -> Obstacle:

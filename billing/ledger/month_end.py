@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
+from billing.domain.causes import Cause
 from billing.domain.closing import (
     MOST_NAMES,
     AccountReading,
@@ -189,7 +190,10 @@ def _breaks(connection: Connection, run: int) -> tuple[BreakShare, ...]:
             names += (name,)
         grown = Share(share.count + 1, share.minutes + minutes, names)
         shares[cause, bool(known)] = grown
-    return tuple(BreakShare(*kind, shares[kind]) for kind in sorted(shares))
+    return tuple(
+        BreakShare(Cause(cause), known, shares[cause, known])
+        for cause, known in sorted(shares)
+    )
 
 
 def _name(case: int | None, whose: str, hour: datetime | None, calls: str) -> str:

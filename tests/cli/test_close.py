@@ -1,8 +1,17 @@
 """`close` freezes a month once, or says what stands in the way of it."""
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.cli.desk import LAST, PRESENT, Desk
+
+
+@pytest.fixture(autouse=True)
+def _invoices_stay_open(desk: Desk) -> None:
+    """Let what is reported on the third day still reach the invoice."""
+    desk.sandbox.stripe.rules.invoice_grace = timedelta(hours=72)
 
 
 def kinds(report: dict[str, Any]) -> list[str]:
@@ -37,6 +46,16 @@ def test_a_month_is_closed_once_its_books_agree_and_then_stays(desk: Desk) -> No
     shown = desk.json("status")["periods"][1]["closed"]
     assert shown == {key: made[key] for key in ("closed_at", "closed_by", "digest")}
     assert f"{LAST}: closed" in desk.done("status")
+
+
+def test_what_was_invoiced_before_it_arrived_keeps_a_month_open(desk: Desk) -> None:
+    desk.sandbox.stripe.rules.invoice_grace = timedelta(hours=1)
+    desk.done("run")
+    desk.settle()
+    [obstacle] = desk.json("close", LAST, code=1)["obstacles"]
+    assert "invoiced_before_it_arrived" in obstacle["found"]
+    assert "next invoice" in obstacle["remedy"]
+    assert "acknowledge" in obstacle["remedy"]
 
 
 def test_a_dry_run_needs_no_keys_and_changes_nothing(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from billing.domain.causes import CARRIED, Cause
 from billing.domain.closing import (
     AccountReading,
     BreakShare,
@@ -38,7 +39,7 @@ DONE = MonthEnd(
     suspected=NONE,
     last_change=CHANGED,
     last_run=RUN,
-    breaks=(BreakShare("x", acknowledged=True, share=SOME),),
+    breaks=(BreakShare(Cause.FOREIGN_EVENT, acknowledged=True, share=SOME),),
 )
 
 
@@ -76,7 +77,7 @@ def event(
     return {"events": (EventShare(state, reason, SOME, negative=negative),)}
 
 
-def broken(cause: str, *, acknowledged: bool = False) -> dict[str, Any]:
+def broken(cause: Cause, *, acknowledged: bool = False) -> dict[str, Any]:
     return {"breaks": (BreakShare(cause, acknowledged, SOME),)}
 
 
@@ -103,10 +104,9 @@ def broken(cause: str, *, acknowledged: bool = False) -> dict[str, Any]:
         (run(started_at=CHANGED - SECOND), Hindrance.NOT_RECONCILED, "reconcile"),
         (run(settled=False), Hindrance.NOT_SETTLED, "reconcile"),
         (run(settled=False, unsettled=("acme",)), Hindrance.NOT_SETTLED, "reconcile"),
-        (broken("not_counted"), Hindrance.BREAKS, "acknowledge"),
-        (broken("no_such_cause"), Hindrance.BREAKS, "acknowledge"),
-        (broken("late_call"), Hindrance.BREAKS, "run"),
-        (broken("late_call", acknowledged=True), Hindrance.BREAKS, "run"),
+        (broken(Cause.NOT_COUNTED), Hindrance.BREAKS, "acknowledge"),
+        (broken(Cause.LATE_CALL), Hindrance.BREAKS, "then close again"),
+        (broken(Cause.LATE_CALL, acknowledged=True), Hindrance.BREAKS, "close again"),
     ],
 )
 def test_each_open_thing_stands_in_the_way_and_says_what_to_do(
@@ -126,8 +126,15 @@ def test_a_reconciliation_from_before_the_end_of_the_month_proves_nothing() -> N
 
 
 def test_an_acknowledged_break_that_stays_stands_in_nobodys_way() -> None:
-    month = replace(DONE, **broken("not_counted", acknowledged=True))
+    month = replace(DONE, **broken(Cause.NOT_COUNTED, acknowledged=True))
     assert find_obstacles(month, NOW) == []
+
+
+@pytest.mark.parametrize("cause", sorted(CARRIED))
+def test_what_stands_in_another_month_for_good_stands_in_nobodys_way(
+    cause: Cause,
+) -> None:
+    assert find_obstacles(replace(DONE, **broken(cause)), NOW) == []
 
 
 def test_everything_open_is_told_at_once_with_its_figures() -> None:
@@ -135,7 +142,7 @@ def test_everything_open_is_told_at_once_with_its_figures() -> None:
         DONE,
         **account(state="failed", error="no answer"),
         **event(FailReason.REJECTED),
-        **broken("not_counted"),
+        **broken(Cause.NOT_COUNTED),
         quarantined=SOME,
         unstaged=SOME,
     )
