@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
+from billing.domain.causes import Cause
 from billing.domain.period import Window
 from billing.domain.rejecting import ErrorReport
 from billing.ledger.tables import (
@@ -14,6 +15,8 @@ from billing.ledger.tables import (
     meter_attempt,
     meter_event,
     meter_reading,
+    reconciliation_break,
+    reconciliation_run,
 )
 
 # An event may be validated some time after it was received.
@@ -103,6 +106,32 @@ def awaits_answers(connection: Connection, one: ErrorReport) -> bool:
     undecided = event.reason.is_(None) | event.reason.in_(["unanswered", "uncertain"])
     query = select(event.id).where(unknown, undecided, _may_be_meant(one))
     return connection.execute(query.limit(1)).first() is not None
+
+
+def missing_events(
+    connection: Connection, customer: str | None = None
+) -> list[Suspect]:
+    """Return the synced events of hours that Stripe's summary was found short of.
+
+    These are of the newest reconciliation of each month, and no report names them.
+    """
+    run, found = reconciliation_run.c, reconciliation_break.c
+    newest = select(func.max(run.id)).group_by(run.period)
+    short = (found.cause == Cause.NOT_COUNTED.value) & found.run_id.in_(newest)
+    query = (
+        select(event.id, event.customer)
+        .select_from(reconciliation_break)
+        .join(
+            meter_event,
+            (event.customer == found.customer) & (event.hour == found.hour),
+        )
+        .where(short, event.state == "synced", event.minutes != 0)
+        .distinct()
+        .order_by(event.id)
+    )
+    if customer is not None:
+        query = query.where(event.customer == customer)
+    return [Suspect(*row, named=False) for row in connection.execute(query)]
 
 
 def named_and_rejected(connection: Connection, one: ErrorReport) -> int:

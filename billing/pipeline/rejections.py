@@ -1,12 +1,11 @@
 """Rejections: what Stripe took and then refused is found, and no longer called synced.
 
 A report names only a sample of what was refused, so the own minutes of all events of
-its window are read.
+its window are read; so are those of hours of which a summary was found short.
 """
 
 from datetime import timedelta
 
-from billing.domain.rejecting import ErrorReport
 from billing.domain.settling import Finding, settle
 from billing.ledger import doubts, outbox, rejections
 from billing.ledger.database import Ledger
@@ -35,28 +34,39 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: Reckoning) -> set[str
         with ledger.writing() as connection:
             rejections.save_reports(connection, found, now)
     with ledger.reading() as connection:
-        return {
-            suspect.customer
+        meant = [
+            suspect
             for report in rejections.open_reports(connection)
             for suspect in rejections.suspects(connection, report)
-        }
+        ]
+        missing = rejections.missing_events(connection)
+    return {suspect.customer for suspect in [*meant, *missing]}
 
 
 def reject_what_is_reported(work: CustomerWork) -> int:
     """Read the minutes of this customer's suspects; returns how many were rejected."""
+    customer = work.to.customer
     with work.ledger.reading() as connection:
         found = [
-            (report, suspect)
+            (f"{report.name} ({', '.join(report.codes)})", suspect)
             for report in rejections.open_reports(connection)
             for suspect in rejections.suspects(connection, report)
-            if suspect.customer == work.to.customer
+            if suspect.customer == customer
         ]
-    gone: set[int] = set()
-    for report, suspect in found:
-        if suspect.event_id not in gone and _is_gone(work, suspect):
-            _reject(work, report, suspect)
-            gone.add(suspect.event_id)
-    return len(gone)
+        missing = rejections.missing_events(connection, customer)
+    found += [("its minute is empty, and no report says why", one) for one in missing]
+    rejected = 0
+    # One read an event: what names it goes before what only suspects it.
+    once = {suspect.event_id: (why, suspect) for why, suspect in _named_last(found)}
+    for why, suspect in once.values():
+        if _is_gone(work, suspect):
+            _reject(work, why, suspect)
+            rejected += 1
+    return rejected
+
+
+def _named_last(found: list[tuple[str, Suspect]]) -> list[tuple[str, Suspect]]:
+    return sorted(found, key=lambda pair: pair[1].named)
 
 
 def settle_reports(ledger: Ledger, time: Reckoning) -> None:
@@ -91,8 +101,7 @@ def _is_gone(work: CustomerWork, suspect: Suspect) -> bool:
     return found is Finding.ABSENT
 
 
-def _reject(work: CustomerWork, report: ErrorReport, suspect: Suspect) -> None:
-    why = f"{report.name} ({', '.join(report.codes)})"
+def _reject(work: CustomerWork, why: str, suspect: Suspect) -> None:
     actor = work.actor
     work.sender.writer.write(
         lambda connection: doubts.reject(connection, actor, suspect.event_id, why)

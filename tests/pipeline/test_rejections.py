@@ -150,3 +150,22 @@ def test_a_report_that_comes_before_the_answer_waits_for_it(bench: Bench) -> Non
     bench.sync()
     bench.clock.advance(minutes=1)
     assert bench.sync().rejected == 1
+
+
+def test_what_no_report_tells_of_is_found_once_a_summary_is_short_of_it(
+    bench: Bench,
+) -> None:
+    three_events(bench)
+    lose(bench, 1)
+    for _ in range(2):
+        bench.clock.advance(hours=3)
+        bench.reconcile()
+    for _ in range(2):
+        assert states(bench) == ["synced"] * 3
+        bench.sync()
+        bench.clock.advance(minutes=30)
+    bench.sync()
+    assert states(bench) == ["synced", "rejected", "synced"]
+    assert bench.retry() == 1
+    bench.sync()
+    assert bench.counted() == {"acme": 6}
