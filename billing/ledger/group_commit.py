@@ -1,17 +1,25 @@
 """Group commit: what many threads write at once becomes durable in one commit."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from threading import Lock
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from billing.ledger.database import Ledger
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Receipt(Protocol[T_co]):
+    """A write that was handed in."""
+
+    def wait(self) -> T_co:
+        """Return what it gave once it is durable; raises LedgerFault or its own."""
+        ...
 
 
 class Writer(Protocol):
@@ -21,21 +29,22 @@ class Writer(Protocol):
         """Run a write in a transaction; it is durable once this returns."""
         ...
 
+    def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
+        """Let a write be durable soon: with the next commit, or when it is waited for.
 
-@dataclass(slots=True)
-class _Entry:
-    write: Callable[[Connection], Any]
-    result: Any = None
-    durable: bool = False
+        Writes are made in the order in which they were handed in.
+        """
+        ...
 
 
 class GroupCommit:
-    """One writer for many threads; `write` returns once its commit is durable."""
+    """One commit for many threads; whoever comes first commits what waits for all."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._entries: SimpleQueue[_Entry] = SimpleQueue()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
+        self._guard = Lock()
+        self._waiting: list[_Entry[object]] = []
+        self._leading = False
 
     def __enter__(self) -> Self:
         return self
@@ -46,35 +55,89 @@ class GroupCommit:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.shutdown()
+        """Do nothing: what was waited for is durable."""
 
     def write(self, write: Callable[[Connection], T]) -> T:
         """Run a write in a shared transaction; raises LedgerFault or its own fault."""
-        entry = _Entry(write)
-        self._entries.put(entry)
-        wait([self._writer.submit(self._commit_waiting)])
+        return self.hand_in(write).wait()
+
+    def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
+        """Let a write be part of the next commit."""
+        entry = _Entry(self, write)
+        with self._guard:
+            self._waiting.append(cast(_Entry[object], entry))
+        return entry
+
+    def finish(self, entry: "_Entry[T]") -> None:
+        """Return once an entry is durable."""
+        while not entry.tried:
+            if not self._lead(entry):
+                entry.woken.acquire()
         if not entry.durable:
             # Its group failed, maybe by a neighbour's fault: alone it fails by its own.
-            self._writer.submit(self._commit, [entry]).result()
-        result: T = entry.result
-        return result
+            self._commit([cast(_Entry[object], entry)])
 
-    def _commit_waiting(self) -> None:
-        group: list[_Entry] = []
+    def _lead(self, entry: "_Entry[T]") -> bool:
+        """Commit for all who wait; False when another is at it, who will wake us."""
+        with self._guard:
+            if entry.tried:
+                return True
+            if self._leading:
+                entry.asleep = True
+                return False
+            self._leading = True
+            group, self._waiting = self._waiting, []
         try:
-            while True:
-                group.append(self._entries.get_nowait())
-        except Empty:
-            self._commit(group)
+            with suppress(Exception):  # each of the group then tries by itself
+                self._commit(group)
+        finally:
+            self._hand_over(group)
+        return True
 
-    def _commit(self, group: list[_Entry]) -> None:
-        if not group:
-            return
+    def _hand_over(self, group: list["_Entry[object]"]) -> None:
+        """Wake the group, and one of those who came meanwhile to lead the next."""
+        with self._guard:
+            self._leading = False
+            for entry in group:
+                entry.tried = True
+                entry.wake()
+            for entry in self._waiting:
+                if entry.wake():
+                    return
+
+    def _commit(self, group: list["_Entry[object]"]) -> None:
         with self._ledger.writing() as connection:
             for entry in group:
                 entry.result = entry.write(connection)
         for entry in group:
             entry.durable = True
+
+
+class _Entry(Generic[T]):
+    """A write, and how far it has come."""
+
+    __slots__ = ("asleep", "durable", "result", "tried", "woken", "write", "writer")
+
+    def __init__(self, writer: GroupCommit, write: Callable[[Connection], T]) -> None:
+        self.writer = writer
+        self.write = write
+        self.result: T | None = None
+        self.tried = self.durable = self.asleep = False
+        self.woken = Lock()
+        self.woken.acquire()
+
+    def wait(self) -> T:
+        """Return what the write gave once it is durable."""
+        self.writer.finish(self)
+        return cast(T, self.result)
+
+    def wake(self) -> bool:
+        """Wake who waits for this entry; False when nobody does."""
+        if not self.asleep:
+            return False
+        self.asleep = False
+        self.woken.release()
+        return True
 
 
 class DirectCommit:
@@ -98,3 +161,18 @@ class DirectCommit:
         """Run a write in a transaction of its own; raises LedgerFault."""
         with self._ledger.writing() as connection:
             return write(connection)
+
+    def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
+        """Write at once: nobody else would share the commit."""
+        return _Done(self.write(write))
+
+
+class _Done(Generic[T]):
+    """A write that is durable already."""
+
+    def __init__(self, result: T) -> None:
+        self._result = result
+
+    def wait(self) -> T:
+        """Return what the write gave."""
+        return self._result
