@@ -5,16 +5,23 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from billing.domain.cancelling import SyncedEvent
-from billing.domain.metering import Answer, FailReason, Verdict
+from billing.domain.metering import FailReason, Verdict
 from billing.domain.period import BillingPeriod
 from billing.domain.settling import MinuteReading
 from billing.domain.staging import Destination
 from billing.ledger import audit, outbox, staging
+from billing.ledger.attempts import (
+    CANCEL,
+    EVENT,
+    Answered,
+    Attempt,
+    add_attempts,
+    note_answers,
+)
 from billing.ledger.audit import Actor
 from billing.ledger.outbox import Outgoing
 from billing.ledger.tables import meter_attempt, meter_event, meter_reading
 
-EVENT, CANCEL = "event", "cancel"
 event, attempt = meter_event.c, meter_attempt.c
 
 
@@ -121,35 +128,22 @@ def first_sent_at(connection: Connection, number: int) -> datetime | None:
     return found
 
 
-def record_cancel_attempt(
-    connection: Connection,
-    taken: Outgoing,
-    *,
-    owner: str,
-    idempotency_key: str,
-    now: datetime,
-) -> int:
+def record_cancel_attempt(connection: Connection, attempt: Attempt) -> None:
     """Write down that an event is about to be cancelled; raises Overtaken."""
-    outbox.move_to_failed(connection, taken, FailReason.CANCELLING)
-    return outbox.insert_attempt(
-        connection,
-        taken,
-        kind=CANCEL,
-        owner=owner,
-        idempotency_key=idempotency_key,
-        now=now,
-    )
+    outbox.move_to_failed(connection, attempt.event, FailReason.CANCELLING)
+    add_attempts(connection, [attempt])
 
 
 def record_cancel_answer(
-    connection: Connection, actor: Actor, taken: Outgoing, number: int, answer: Answer
+    connection: Connection, actor: Actor, answered: Answered
 ) -> bool:
     """Write down what came of a cancellation; returns whether it is decided by that.
 
     Taken back, its rows are free; refused, or not taken in, the event counts as before,
     unless an earlier request went unanswered.
     """
-    outbox.note_answer(connection, number, answer, actor.at)
+    note_answers(connection, [answered])
+    taken, answer = answered.event, answered.answer
     now_is = outbox.event_numbered(connection, taken.id)
     if now_is.reason is not FailReason.CANCELLING:
         return False

@@ -1,7 +1,8 @@
 """Group commit: what many threads write at once becomes durable in one commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
@@ -11,7 +12,20 @@ from sqlalchemy import Connection
 from billing.ledger.database import Ledger
 
 T = TypeVar("T")
+R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfMany(Generic[R]):
+    """A write that is made together with its like, by the same few statements."""
+
+    record: Callable[[Connection, Sequence[R]], None]
+    item: R
+
+    def __call__(self, connection: Connection) -> None:
+        """Write it by itself."""
+        self.record(connection, [self.item])
 
 
 class Receipt(Protocol[T_co]):
@@ -30,9 +44,9 @@ class Writer(Protocol):
         ...
 
     def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
-        """Let a write be durable soon: with the next commit, or when it is waited for.
+        """Let a write be durable with the next commit, or once it is waited for.
 
-        Writes are made in the order in which they were handed in.
+        Those that share a commit are made in no certain order.
         """
         ...
 
@@ -107,8 +121,14 @@ class GroupCommit:
 
     def _commit(self, group: list["_Entry[object]"]) -> None:
         with self._ledger.writing() as connection:
+            alike: dict[Callable[..., None], list[object]] = {}
             for entry in group:
-                entry.result = entry.write(connection)
+                if isinstance(entry.write, OneOfMany):
+                    alike.setdefault(entry.write.record, []).append(entry.write.item)
+                else:
+                    entry.result = entry.write(connection)
+            for record, items in alike.items():
+                record(connection, items)
         for entry in group:
             entry.durable = True
 

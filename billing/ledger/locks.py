@@ -93,7 +93,7 @@ class _SessionHold:
     def still_held(self) -> bool:
         """Ask the server, on the session that took the lock."""
         try:
-            self._connection.execute(text("SELECT 1"))
+            self._connection.exec_driver_sql("SELECT 1")
         except DBAPIError:
             return False
         return True

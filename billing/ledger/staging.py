@@ -1,9 +1,18 @@
 """Staging: usage rows are bound to the meter events that carry them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
@@ -27,6 +36,12 @@ NOTHING_TO_SEND = "its rows cancel out: nothing to report"
 _TAKEN_UP = (FailReason.UNANSWERED, FailReason.UNCERTAIN, FailReason.CANCELLING)
 
 event, usage = meter_event.c, b2b_usage.c
+_ADD = insert(meter_event)
+_BIND = (
+    update(b2b_usage)
+    .where(usage.id.in_(bindparam("those", expanding=True)))
+    .values(meter_event_id=bindparam("to_event"))
+)
 
 
 def customers_with_work(
@@ -65,8 +80,7 @@ def stage(
         return StagingPlan(())
     staged = _staged(connection, to, {place.hour for place in places})
     plan = plan_events(places, to, staged, actor.at, at_once=at_once)
-    for planned in plan.events:
-        _make(connection, planned, actor.at)
+    _make(connection, plan.events, actor.at)
     if plan.events:
         detail = {
             "events": len(plan.events),
@@ -137,10 +151,30 @@ def _staged(
     return {hour: int(count) for hour, count in connection.execute(query)}
 
 
-def _make(connection: Connection, planned: PlannedEvent, now: datetime) -> None:
+def _make(
+    connection: Connection, planned: Sequence[PlannedEvent], now: datetime
+) -> None:
+    """Make the events, and bind to each the rows that it carries."""
+    if not planned:
+        return
+    connection.execute(_ADD, [_row(one, now) for one in planned])
+    names = [one.event.identifier for one in planned]
+    numbers: dict[str, int] = {}
+    for first in range(0, len(names), _NUMBERS_PER_STATEMENT):
+        part = names[first : first + _NUMBERS_PER_STATEMENT]
+        made = select(event.identifier, event.id).where(event.identifier.in_(part))
+        numbers |= dict(map(tuple, connection.execute(made)))
+    for one in planned:
+        number = numbers[one.event.identifier]
+        for first in range(0, len(one.rows), _NUMBERS_PER_STATEMENT):
+            rows = one.rows[first : first + _NUMBERS_PER_STATEMENT]
+            connection.execute(_BIND, {"to_event": number, "those": rows})
+
+
+def _row(planned: PlannedEvent, now: datetime) -> dict[str, object]:
     made_of = planned.event
     state = EventState.PENDING if made_of.minutes else EventState.SYNCED
-    values = {
+    return {
         "identifier": made_of.identifier,
         "customer": made_of.customer,
         "stripe_customer": made_of.stripe_customer,
@@ -159,9 +193,3 @@ def _make(connection: Connection, planned: PlannedEvent, now: datetime) -> None:
         "evidence": None if made_of.minutes else NOTHING_TO_SEND,
         "tries": 0,
     }
-    made = insert(meter_event).values(values).returning(event.id)
-    number = connection.execute(made).scalar_one()
-    for first in range(0, len(planned.rows), _NUMBERS_PER_STATEMENT):
-        part = planned.rows[first : first + _NUMBERS_PER_STATEMENT]
-        bind = update(b2b_usage).where(usage.id.in_(part))
-        connection.execute(bind.values(meter_event_id=number))

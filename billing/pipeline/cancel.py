@@ -8,6 +8,7 @@ from billing.domain.metering import FailReason, Verdict
 from billing.domain.period import BillingPeriod
 from billing.domain.settling import Finding, settle_cancel
 from billing.ledger import doubts, outbox, staging
+from billing.ledger.attempts import CANCEL, Answered, Attempt
 from billing.ledger.outbox import Outgoing
 from billing.pipeline.customer_work import CustomerWork
 from billing.pipeline.settle import read_own_minute
@@ -76,20 +77,17 @@ def _cancel(work: CustomerWork, taken: Outgoing) -> bool:
     if not sender.outage.may_send():
         return False
     key = f"{taken.event.identifier}:{taken.attempts}"
-    now = sender.time.now()
-    number = sender.writer.write(
-        lambda connection: doubts.record_cancel_attempt(
-            connection, taken, owner=sender.owner, idempotency_key=key, now=now
-        )
+    attempt = Attempt(taken, sender.owner, key, sender.time.now(), CANCEL)
+    sender.writer.write(
+        lambda connection: doubts.record_cancel_attempt(connection, attempt)
     )
     answer = sender.meter.cancel(taken.event, key, lambda: _may_go(work, taken))
     if answer.verdict is Verdict.LOCKED_OUT:
         sender.outage.stop(f"the API key is refused: {answer.detail}")
     actor = work.actor
+    answered = Answered(taken, answer, actor.at)
     return sender.writer.write(
-        lambda connection: doubts.record_cancel_answer(
-            connection, actor, taken, number, answer
-        )
+        lambda connection: doubts.record_cancel_answer(connection, actor, answered)
     )
 
 

@@ -18,7 +18,7 @@ from billing.pipeline.cancel import cancel_what_is_too_much
 from billing.pipeline.customer_work import CustomerWork, Negative, Policy
 from billing.pipeline.pull import Progress
 from billing.pipeline.rejections import reject_what_is_reported
-from billing.pipeline.sending import Outcome, Sender
+from billing.pipeline.sending import Course, Outcome, Sender
 from billing.pipeline.settle import settle_doubts
 
 
@@ -160,11 +160,24 @@ class CustomerSync:
         self, work: CustomerWork, due: list[Outgoing], report: CustomerReport
     ) -> None:
         self.sent.expect(len(due))
+        course = Course(work.hold)
+        try:
+            self._send_in_turn(work, due, course, report)
+        finally:
+            course.settle()
+
+    def _send_in_turn(
+        self,
+        work: CustomerWork,
+        due: list[Outgoing],
+        course: Course,
+        report: CustomerReport,
+    ) -> None:
         for position, outgoing in enumerate(due):
-            if self._takes_too_much(work, outgoing):
+            if self._takes_too_much(work, outgoing, course):
                 outcome = Outcome.HELD
             else:
-                outcome = self.sender.send(outgoing, work.hold)
+                outcome = self.sender.send(outgoing, course)
             self.sent.step()
             report.outcomes[outcome] += 1
             if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
@@ -172,7 +185,9 @@ class CustomerSync:
                 report.outcomes.update([Outcome.WAITING] * left)
                 return
 
-    def _takes_too_much(self, work: CustomerWork, outgoing: Outgoing) -> bool:
+    def _takes_too_much(
+        self, work: CustomerWork, outgoing: Outgoing, course: Course
+    ) -> bool:
         """Say whether an event has to wait: Stripe loses a total below zero."""
         event = outgoing.event
         if event.minutes >= 0 or outgoing.first_unknown_at is not None:
@@ -180,6 +195,7 @@ class CustomerSync:
         if work.policy.negative is Negative.HOLD:
             return True
         period = BillingPeriod.of(event.hour)
+        course.settle()
         with self.ledger.reading() as connection:
             counted = doubts.counted_minutes(connection, period, event.stripe_customer)
         return not keeps_above_zero(event.minutes, counted)

@@ -17,8 +17,9 @@ from billing.domain.metering import (
 from billing.domain.retrying import delay_before_retry, tries_left
 from billing.domain.settling import REARMED_FOR
 from billing.ledger import outbox
+from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.database import Hold
-from billing.ledger.group_commit import Writer
+from billing.ledger.group_commit import OneOfMany, Receipt, Writer
 from billing.ledger.outbox import Outgoing
 from billing.pipeline.outage import Outage
 from billing.pipeline.reckoning import Reckoning
@@ -52,6 +53,35 @@ class Outcome(StrEnum):
     HELD = "held"  # it would take the month's total below zero
 
 
+@dataclass(slots=True)
+class Course:
+    """One customer's sends: the lock they are made under, and the last answer.
+
+    The answer that an event counts is written down in the commit of the attempt that
+    follows, or when the course is settled. If it is lost, the event is sent again, and
+    Stripe says that it has it.
+    """
+
+    hold: Hold
+    lost: bool = False
+    _last: Receipt[None] | None = None
+
+    def still_held(self) -> bool:
+        """Ask whether the lock is held; once lost it stays lost."""
+        self.lost = self.lost or not self.hold.still_held()
+        return not self.lost
+
+    def keep(self, answer: Receipt[None]) -> None:
+        """Remember an answer that was handed in."""
+        self._last = answer
+
+    def settle(self) -> None:
+        """Return once every answer is durable; raises LedgerFault."""
+        last, self._last = self._last, None
+        if last is not None:
+            last.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Sends the events of one sync; shared by its threads."""
@@ -63,10 +93,10 @@ class Sender:
     time: Reckoning
     owner: str
 
-    def send(self, event: Outgoing, hold: Hold) -> Outcome:
+    def send(self, event: Outgoing, course: Course) -> Outcome:
         """Send one event, retry it by the law, and record what came of it.
 
-        `hold` is the lock under which its customer is worked on. Raises Overtaken.
+        `course` is that of its customer; settle it at the end. Raises Overtaken.
         """
         refusal = self._why_not(event)
         if refusal is not None:
@@ -74,7 +104,7 @@ class Sender:
         self._wait_out_backoff(event)
         if not self.outage.may_send():
             return Outcome.WAITING
-        trial = _Trial(self, event, hold)
+        trial = _Trial(self, event, course)
         answer = self.retries(trial.attempt, tries=event.tries, sleep=self.time.sleep)
         return self._conclude(trial, answer)
 
@@ -130,48 +160,46 @@ class Sender:
 class _Trial:
     """One event's attempts in one sync, each knowing what the last one left."""
 
-    def __init__(self, sender: Sender, event: Outgoing, hold: Hold) -> None:
+    def __init__(self, sender: Sender, event: Outgoing, course: Course) -> None:
         self._sender = sender
         self.event = event
-        self.hold = hold
+        self.course = course
         self.stopped = False
 
     def attempt(self) -> Answer:
         """Record an attempt, send, and record the answer."""
         sender, before = self._sender, self.event
         now = sender.time.now()
-        if not self._may_go():
+        if not self._is_due():
             self.stopped = True
             return Answer(Verdict.UNSENT, detail="stopped before it was sent")
         key = _idempotency_key(before)
-        number = sender.writer.write(
-            lambda connection: outbox.record_attempt(
-                connection, before, owner=sender.owner, idempotency_key=key, now=now
-            )
-        )
+        attempt = Attempt(before, sender.owner, key, now)
+        sender.writer.write(OneOfMany(record_attempts, attempt))
+        self.course.settle()
         answer = sender.meter.send(before.event, key, self._may_go)
-        answered_at = sender.time.now()
-        sender.writer.write(
-            lambda connection: outbox.record_answer(
-                connection, before, number, answer, answered_at
-            )
-        )
+        answered = Answered(before, answer, sender.time.now())
+        self.course.keep(sender.writer.hand_in(OneOfMany(record_answers, answered)))
+        if not answer.counted:
+            self.course.settle()
         self._learn(before, answer, now)
         self.stopped = answer.verdict is Verdict.UNSENT
         return answer
 
     def _may_go(self) -> bool:
         """Decide anew right before each send: time passes, and a lock may be lost."""
+        return self._is_due() and self.course.still_held()
+
+    def _is_due(self) -> bool:
         time, event = self._sender.time, self.event
         if time.clock_was_set():
             self._sender.outage.stop(CLOCK_WAS_SET)
         now = time.now()
         return (
-            not self._sender.outage.stopped
+            not (self._sender.outage.stopped or self.course.lost)
             and may_resend(event.first_unknown_at, now)
             and not is_stale(event, now)
             and send_window(event.event.timestamp, now) is SendWindow.OPEN
-            and self.hold.still_held()
         )
 
     def _learn(self, before: Outgoing, answer: Answer, sent_at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A bare loop of stripe-python: events sent by some threads, and nothing written down."""
+"""A bare loop of stripe-python: some threads that send, and write nothing down."""
 
 import json
 import sys

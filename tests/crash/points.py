@@ -73,14 +73,14 @@ WORKS = (
     ),
     Work(
         "attempt",
+        _statement("UPDATE meter_event SET tries"),
         _statement("INSERT INTO meter_attempt"),
-        _statement("UPDATE meter_event"),
         4,
     ),
     Work(
         "answer",
         _statement("UPDATE meter_attempt"),
-        _statement("UPDATE meter_event"),
+        _statement("UPDATE meter_event SET state"),
         4,
     ),
     Work(

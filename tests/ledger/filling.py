@@ -5,7 +5,8 @@ from sqlalchemy import Connection, insert, inspect
 from billing.domain.causes import Cause
 from billing.domain.metering import Answer, Verdict
 from billing.domain.reconciling import Break, CustomerFinding
-from billing.ledger import findings, outbox, quarantine
+from billing.ledger import findings, quarantine
+from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.database import Ledger
 from billing.ledger.findings import Reconciliation
 from billing.ledger.outbox import Outgoing
@@ -71,8 +72,8 @@ def fill(ledger: Ledger) -> None:
     answer = Answer(Verdict.COUNTED, 200, "req_1")
     for event in unsynced(ledger):
         with ledger.writing() as connection:
-            attempt = attempt_of(connection, event)
-            outbox.record_answer(connection, event, attempt, answer, ACTOR.at)
+            attempt_of(connection, event)
+            record_answers(connection, [Answered(event, answer, ACTOR.at)])
     record(ledger, reading("call_3"))
     assert stage(ledger) == 1
     with ledger.writing() as connection:
@@ -103,11 +104,9 @@ def add_doubts(ledger: Ledger) -> None:
             connection.execute(insert(law_check).values(at=at, whole=1, **checked))
 
 
-def attempt_of(connection: Connection, event: Outgoing) -> int:
+def attempt_of(connection: Connection, event: Outgoing) -> None:
     """Write down an attempt that nothing is known of yet."""
-    return outbox.record_attempt(
-        connection, event, owner="me", idempotency_key="key", now=ACTOR.at
-    )
+    record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])
 
 
 def set_aside_and_reconcile(ledger: Ledger) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, insert, text, update
 from billing.domain.laws import Law
 from billing.domain.metering import Answer, Verdict
 from billing.domain.period import Window
-from billing.ledger import closing, outbox, pulls, registry
+from billing.ledger import closing, pulls, registry
+from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.calls import Reading
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import Outgoing
@@ -95,10 +96,8 @@ def send(
         [event] = [one for one in unsynced(ledger) if one.id == event.id]
         now = ACTOR.at + event.attempts * after
         with ledger.writing() as connection:
-            attempt = outbox.record_attempt(
-                connection, event, owner="me", idempotency_key="key", now=now
-            )
-            outbox.record_answer(connection, event, attempt, answer, now)
+            record_attempts(connection, [Attempt(event, "me", "key", now)])
+            record_answers(connection, [Answered(event, answer, now)])
 
 
 def send_after_settling(ledger: Ledger, event: Outgoing) -> None:

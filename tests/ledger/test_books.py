@@ -9,7 +9,8 @@ from billing.domain.metering import Answer, EventState, FailReason, Verdict
 from billing.domain.posting import Charge
 from billing.domain.reconciling_meter import Unsynced
 from billing.domain.reconciling_source import CarriedCall
-from billing.ledger import books, outbox
+from billing.ledger import books
+from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.books import Holding, SourceGap
 from billing.ledger.database import Ledger
 from billing.ledger.meter_books import Home, SyncedTotal
@@ -49,11 +50,9 @@ def attempt(ledger: Ledger, hour_from_noon: int, answer: Answer | None) -> None:
         if one.event.hour == NOON + hour_from_noon * HOUR
     ]
     with ledger.writing() as connection:
-        number = outbox.record_attempt(
-            connection, event, owner="me", idempotency_key="key", now=ACTOR.at
-        )
+        record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])
         if answer:
-            outbox.record_answer(connection, event, number, answer, ACTOR.at)
+            record_answers(connection, [Answered(event, answer, ACTOR.at)])
 
 
 def test_holdings_are_summed_by_account_and_customer(ledger: Ledger) -> None:

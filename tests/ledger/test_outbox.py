@@ -8,6 +8,7 @@ import pytest
 from billing.domain.metering import Answer, EventState, FailReason, Verdict, may_resend
 from billing.errors import LedgerFault, Overtaken
 from billing.ledger import outbox
+from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import Outgoing
 from tests.ledger.bookkeeping import ACTOR, rows, staged_event, unsynced
@@ -25,18 +26,16 @@ def event(ledger: Ledger) -> Outgoing:
     return staged_event(ledger)
 
 
-def attempt(ledger: Ledger, event: Outgoing, at: datetime = NOW) -> int:
+def attempt(ledger: Ledger, event: Outgoing, at: datetime = NOW) -> None:
     with ledger.writing() as connection:
-        return outbox.record_attempt(
-            connection, event, owner="me", idempotency_key="key", now=at
-        )
+        record_attempts(connection, [Attempt(event, "me", "key", at)])
 
 
 def answer(ledger: Ledger, event: Outgoing, answer: Answer, at: datetime = NOW) -> None:
     """Attempt and answer once."""
-    number = attempt(ledger, event, at)
+    attempt(ledger, event, at)
     with ledger.writing() as connection:
-        outbox.record_answer(connection, event, number, answer, at)
+        record_answers(connection, [Answered(event, answer, at)])
 
 
 def now_of(ledger: Ledger) -> Outgoing:
@@ -147,12 +146,12 @@ def test_two_owners_cannot_write_the_same_attempt(
 def test_a_stale_answer_changes_nothing_that_is_synced(
     ledger: Ledger, event: Outgoing
 ) -> None:
-    stale = attempt(ledger, event)
+    attempt(ledger, event)
     seen = replace(event, attempts=1, tries=1, first_unknown_at=NOW)
     answer(ledger, seen, Answer(Verdict.COUNTED, 200, "req_1"))
     with ledger.writing() as connection:
         refused = Answer(Verdict.REFUSED, 400)
-        assert not outbox.record_answer(connection, event, stale, refused, NOW)
+        record_answers(connection, [Answered(event, refused, NOW)])
     with pytest.raises(Overtaken), ledger.writing() as connection:
         outbox.move_to_failed(connection, event, FailReason.UNANSWERED)
     assert rows(ledger, STATE) == [("synced", None, "counted: req_1")]

@@ -9,6 +9,7 @@ import pytest
 from billing.domain.metering import MeterEvent
 from billing.errors import MeterUnfit, Overtaken
 from billing.ledger import outbox
+from billing.ledger.attempts import Attempt, add_attempts
 from billing.ledger.database import Hold, Ledger
 from billing.pipeline.sending import Outcome
 from tests.pipeline.bench import NOON, Bench, call
@@ -61,14 +62,8 @@ def test_an_event_that_another_process_moved_is_left_alone(bench: Bench) -> None
         bench.meter.watch = lambda _event: None
         with bench.ledger.writing() as connection:
             event = outbox.event_numbered(connection, 1)
-            outbox.insert_attempt(
-                connection,
-                event,
-                kind="event",
-                owner="another",
-                idempotency_key="another",
-                now=bench.clock.now(),
-            )
+            attempt = Attempt(event, "another", "another", bench.clock.now())
+            add_attempts(connection, [attempt])
 
     bench.meter.watch = overtake
     with pytest.raises(Overtaken, match="another process works on the event"):

@@ -6,7 +6,7 @@ import pytest
 
 from billing.domain.deadlines import Limit
 from billing.domain.metering import Answer, Verdict
-from billing.ledger import outbox
+from billing.ledger.attempts import Answered, record_answers
 from billing.ledger.database import Ledger
 from billing.reports.deadlines import MOST, DeadlineReport, read_deadlines
 from billing.reports.spelling import spell_span
@@ -34,9 +34,9 @@ def read(ledger: Ledger, *, after: timedelta = timedelta()) -> DeadlineReport:
 def answer(ledger: Ledger, verdict: Verdict) -> None:
     [event] = unsynced(ledger)
     with ledger.writing() as connection:
-        attempt = attempt_of(connection, event)
+        attempt_of(connection, event)
         said = Answer(verdict, None, "req_1")
-        outbox.record_answer(connection, event, attempt, said, NOW)
+        record_answers(connection, [Answered(event, said, NOW)])
 
 
 def test_nothing_open_has_no_deadline(ledger: Ledger) -> None:

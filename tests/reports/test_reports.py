@@ -7,6 +7,7 @@ import pytest
 from billing.domain.metering import Answer, FailReason, Verdict
 from billing.errors import BadInput
 from billing.ledger import outbox
+from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.database import Ledger
 from billing.ledger.usage_totals import Key
 from billing.reports.overview import count_attempts
@@ -132,11 +133,9 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     assert state_of(ledger)[0] == unstaged
     first, second = unsynced(ledger)
     with ledger.writing() as connection:
-        attempt = outbox.record_attempt(
-            connection, first, owner="tests", idempotency_key="a", now=ACTOR.at
-        )
+        record_attempts(connection, [Attempt(first, "tests", "a", ACTOR.at)])
         answer = Answer(Verdict.COUNTED, 200, "req_1")
-        outbox.record_answer(connection, first, attempt, answer, ACTOR.at)
+        record_answers(connection, [Answered(first, answer, ACTOR.at)])
     synced = {"pending": 1, "synced": 1, "failed": 0}
     assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")
     with ledger.writing() as connection:
