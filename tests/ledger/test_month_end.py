@@ -7,7 +7,7 @@ from sqlalchemy import insert, update
 from billing.domain.causes import Cause
 from billing.domain.closing import MOST_NAMES, BreakShare, MonthEnd, Share
 from billing.domain.metering import Answer, EventState, Verdict
-from billing.ledger import outbox
+from billing.ledger.attempts import Answered, record_answers
 from billing.ledger.database import Ledger
 from billing.ledger.month_end import read_month_end
 from billing.ledger.tables import (
@@ -82,9 +82,9 @@ def test_events_are_counted_by_state_and_few_of_many_are_named(ledger: Ledger) -
     stage(ledger)
     [event] = unsynced(ledger)
     with ledger.writing() as connection:
-        attempt = attempt_of(connection, event)
+        attempt_of(connection, event)
         refusal = Answer(Verdict.REFUSED, 400, "req_1", "no")
-        outbox.record_answer(connection, event, attempt, refusal, ACTOR.at)
+        record_answers(connection, [Answered(event, refusal, ACTOR.at)])
     staged = month_end(ledger)
     assert staged.unstaged == Share()
     [share] = staged.events
