@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from billing.domain.metering import EventState
+from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.ledger import pulls, quarantine
 from billing.ledger.closing import ClosedMonth, closed_month
@@ -90,10 +90,13 @@ def sync_standing(
     of_month = event.period == str(period)
     if customer is not None:
         of_month &= event.customer == customer
+    # What was replaced has let go of its rows: other events carry them now.
+    replaced = FailReason.REPLACED.value
+    carries_rows = or_(event.reason.is_(None), event.reason != replaced)
     keys = event.state, event.reason
     staged = (
         select(*keys, func.sum(event.usage_rows), func.sum(event.minutes))
-        .where(of_month)
+        .where(of_month, carries_rows)
         .group_by(*keys)
     )
     for state, reason, rows, minutes in connection.execute(staged):

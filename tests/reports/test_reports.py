@@ -9,6 +9,7 @@ from billing.errors import BadInput
 from billing.ledger import outbox
 from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.database import Ledger
+from billing.ledger.interventions import retry_rejected
 from billing.ledger.usage_totals import Key
 from billing.reports.overview import count_attempts
 from billing.reports.standing import read_standing, standing_document
@@ -143,3 +144,8 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     failed = {"pending": 0, "synced": 1, "failed": 1}
     assert state_of(ledger) == (failed, {"rejected": 1}, None)
     assert count_attempts(ledger) == {"counted": 1}
+    with ledger.writing() as connection:
+        assert retry_rejected(connection, ACTOR, "acme") == 1
+    assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")
+    assert stage(ledger) == 1
+    assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")
