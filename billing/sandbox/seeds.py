@@ -23,6 +23,8 @@ OFFICE_HOURS = 5  # a customer's calls of a day fall into so many hours, in UTC
 WEEKEND_SHARE = 0.1  # of the customers' weekend days that see any calls
 # Nothing happens by itself for a while, so that a demonstration can end at zero.
 QUIET = timedelta(minutes=15)
+# A month that is about to close has fewer: what happens to it is told one by one.
+CLOSING = ("riverside", "summit")
 AHEAD = timedelta(hours=6)
 CALLS_AHEAD = 60
 WITHIN_HOUR = 3_300  # calls are created in the first 55 minutes of an office hour
@@ -54,11 +56,32 @@ def realistic(
         account = new_account(pamela, name, now, customers=customers)
         share = calls * len(customers) // sum(map(len, ACCOUNTS.values()))
         usual = _usual_calls(caller, customers, days, now, share=share)
+        usual += _calls_ahead(caller, customers, now)
         usual += awkward_calls(caller, customers, now, QUIET)
         if broken:
             usual += broken_calls(caller, customers[0], now)
         pamela.put_calls(account, usual, now)
     return Seeded(pamela, customers_of([n for c in ACCOUNTS.values() for n in c]))
+
+
+def month_end(seed: int, now: datetime, *, calls: int = 1_500) -> Seeded:
+    """Return this month up to now: two accounts and five customers, no call underway.
+
+    Nothing happens by itself after it.
+    """
+    now = now.astimezone(UTC)
+    chance = random.Random(f"month end:{seed}")
+    pamela = PamelaState(seed=seed)
+    accounts = {name: ACCOUNTS[name] for name in CLOSING}
+    names = [name for customers in accounts.values() for name in customers]
+    days = [day for day in _days(now) if day >= first_of_month(now)]
+    for name, customers in accounts.items():
+        caller = Caller(chance, CUSTOMER_KEY if len(customers) > 1 else None)
+        account = new_account(pamela, name, now, customers=customers)
+        share = calls * len(customers) // len(names)
+        usual = _usual_calls(caller, customers, days, now, share=share)
+        pamela.put_calls(account, usual, now)
+    return Seeded(pamela, customers_of(names))
 
 
 def empty(seed: int, now: datetime) -> Seeded:
@@ -121,6 +144,15 @@ def _usual_calls(
         # What would happen while the clock stands at about now is left out.
         if call.stages[-1][0] < micros(now):
             calls.append(call)
+    return calls
+
+
+def _calls_ahead(
+    caller: Caller, customers: tuple[str, ...], now: datetime
+) -> list[Call]:
+    """Return calls of the hours to come."""
+    chance = caller.chance
+    calls = []
     for _ in range(CALLS_AHEAD * len(customers) // 8):
         wait = chance.uniform(QUIET.total_seconds(), AHEAD.total_seconds())
         created = now + timedelta(milliseconds=int(wait * 1000))

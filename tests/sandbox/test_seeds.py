@@ -10,7 +10,7 @@ from billing.sandbox.bulk import bulk
 from billing.sandbox.clock import first_of_month
 from billing.sandbox.pamela_calls import Call, Document, micros, read_moment
 from billing.sandbox.pamela_truth import pamela_truth
-from billing.sandbox.seeds import QUIET, Seeded, empty, realistic
+from billing.sandbox.seeds import QUIET, Seeded, empty, month_end, realistic
 
 LATE_IN_MONTH = datetime(2026, 10, 30, 20, 0, tzinfo=UTC)
 MOMENTS = (
@@ -172,6 +172,15 @@ def test_the_same_seed_makes_the_same_world() -> None:
 
     assert states(1) == states(1)
     assert all(one != other for one, other in zip(states(1), states(2), strict=True))
+
+
+def test_a_month_that_is_to_close_has_its_own_calls_only_and_all_are_over() -> None:
+    world = month_end(7, LATE_IN_MONTH, calls=100)
+    calls = all_calls(world)
+    assert len(calls) > 90
+    assert len(world.customers) == 5
+    first, last = micros(first_of_month(LATE_IN_MONTH)), micros(LATE_IN_MONTH)
+    assert all(first <= call.created and call.settled(last) for call in calls)
 
 
 def test_broken_calls_come_only_when_asked_for() -> None:
