@@ -2,19 +2,27 @@
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
 from billing.commands.options import json_option
-from billing.demo.world import STATE, WorldPlan, sandbox_process
+from billing.demo.world import STATE, Scenario, WorldPlan, sandbox_process
 from billing.errors import BadInput
-from billing.sandbox.clock import early_in_month
+from billing.sandbox.clock import early_in_month, evening_of_month_end
 
-CALLS = 10_000
+CALLS = {Scenario.FIRST_DAY: 10_000, Scenario.MONTH_END: 1_500}
 
 
 @click.command()
+@click.option(
+    "--scenario",
+    type=click.Choice([each.value for each in Scenario]),
+    default=Scenario.FIRST_DAY.value,
+    show_default=True,
+    help="The first day of use, or a month that closes through all that can happen.",
+)
 @click.option("--keep", is_flag=True, help="Leave the sandbox running until Ctrl-C.")
 @click.option(
     "--folder",
@@ -22,26 +30,40 @@ CALLS = 10_000
     help="Where to put the files [default: ./demo-DATE-TIME].",
 )
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--calls", type=click.IntRange(1), default=CALLS, hidden=True)
+@click.option("--calls", type=click.IntRange(1), hidden=True)
 @json_option
-def demo(as_json: bool, keep: bool, folder: Path | None, seed: int, calls: int) -> int:
-    """Show the whole path work: pull, sync, an outage, reconcile, report.
+def demo(
+    *,
+    as_json: bool,
+    scenario: str,
+    keep: bool,
+    folder: Path | None,
+    seed: int,
+    calls: int | None,
+) -> int:
+    """Show the whole path work: pull, sync, an outage, reconcile, close, report.
 
-    A Pamela API and a Stripe run on this machine for it, with three accounts, eight
-    customers and about 10,000 calls. It takes less than half a minute, needs no keys
-    and touches nothing outside its folder.
+    A Pamela API and a Stripe run on this machine for it. `first-day` has three
+    accounts, eight customers and about 10,000 calls; `month-end` has five customers
+    and a clock that is moved by days. Either takes less than half a minute, needs no
+    keys and touches nothing outside its folder.
     """
     started, real_now = time.monotonic(), datetime.now(UTC)
     folder = folder or Path(f"demo-{real_now:%Y%m%d-%H%M%S}")
-    now = early_in_month(real_now)
-    plan = WorldPlan(seed, calls, now, _made(folder) / STATE)
+    chosen = Scenario(scenario)
+    closing = chosen is Scenario.MONTH_END
+    now = evening_of_month_end(real_now) if closing else early_in_month(real_now)
+    state = _made(folder) / STATE
+    plan = WorldPlan(chosen, seed, calls or CALLS[chosen], now, state)
     if not as_json:
         click.echo(f"A sandbox starts; its clock says {now:%Y-%m-%d %H:%M} UTC.")
     with sandbox_process(plan) as world:
         # Loaded while the sandbox starts, in a process of its own.
-        from billing.commands.demonstration import show_demo  # noqa: PLC0415
+        from billing.commands.demo_first_day import show_demo  # noqa: PLC0415
+        from billing.commands.demo_month_end import show_month_end  # noqa: PLC0415
 
-        return show_demo(world, folder, started=started, as_json=as_json, keep=keep)
+        show = partial(show_month_end, seed=seed) if closing else show_demo
+        return show(world, folder, started=started, as_json=as_json, keep=keep)
 
 
 def _made(folder: Path) -> Path:

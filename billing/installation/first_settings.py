@@ -54,6 +54,7 @@ meter = "{meter}"
 base_url = "{url}"
 events_per_second = 900                # the sandbox takes as many as live mode,
 reads_per_second = 90                  # and reads beside them
+grace_hours = {grace_hours}                        # how long it keeps invoices open
 
 [billing]
 first_period = "{period}"
@@ -68,17 +69,26 @@ def write_settings(file: Path, present: BillingPeriod, *, force: bool) -> None:
     _write(file, REAL.format(period=present), force=force)
 
 
-def write_sandbox_settings(file: Path, url: str, *, force: bool) -> SandboxFacts:
+def write_sandbox_settings(
+    file: Path,
+    url: str,
+    *,
+    force: bool,
+    first: BillingPeriod | None = None,
+    grace_hours: int = 1,
+) -> SandboxFacts:
     """Write settings for a running sandbox, and its keys beside them.
 
-    Raises BadInput when there are settings already, or no sandbox.
+    The first month that is billed is the last one, unless another is named. Raises
+    BadInput when there are settings already, or no sandbox.
     """
     _refuse_existing(file, force=force)
     facts = read_facts(url)
     secrets = {"stripe": facts.stripe_key}
     secrets |= {f"pamela-{account.name}": account.api_key for account in facts.accounts}
     _write_secrets(file.parent / "secrets", secrets)
-    _write(file, _sandbox_text(facts), force=force)
+    first = first or BillingPeriod.of(facts.now).previous
+    _write(file, _sandbox_text(facts, first, grace_hours), force=force)
     return facts
 
 
@@ -87,9 +97,10 @@ def make_ledger(file: Path) -> str:
     return upgrade_ledger(file)
 
 
-def _sandbox_text(facts: SandboxFacts) -> str:
-    period = BillingPeriod.of(facts.now).previous
-    text = SANDBOX.format(url=facts.url, meter=facts.meter, period=period)
+def _sandbox_text(facts: SandboxFacts, first: BillingPeriod, grace_hours: int) -> str:
+    text = SANDBOX.format(
+        url=facts.url, meter=facts.meter, period=first, grace_hours=grace_hours
+    )
     for account in facts.accounts:
         secret = f"file:secrets/pamela-{account.name}"
         text += "\n[[accounts]]\n" + _lines(

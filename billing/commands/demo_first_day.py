@@ -8,7 +8,8 @@ from pathlib import Path
 
 from billing.commands.display import progress_bars, say, show_table
 from billing.commands.options import CLEAN, FAILED, show_json
-from billing.demo.story import Ending, Stage, tell
+from billing.demo.first_day import Ending, tell
+from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.installation.sandbox_facts import read_facts
 from billing.pipeline.cycle import Watcher
@@ -43,22 +44,23 @@ def show_demo(
     keep: bool,
 ) -> int:
     """Tell the story in a world and show how it ends; return the exit code."""
-    stage = Stage(_unsaid, _unseen) if as_json else Stage(say, progress_bars)
+    stage = Stage(unsaid, unseen) if as_json else Stage(say, progress_bars)
     site = world()
     ending = tell(site, folder / SETTINGS, stage)
     show = _show_json if as_json else _show
     show(ending, folder, site.url, seconds=time.monotonic() - started)
     if keep:
-        _keep(site.url, say=stage.say)
+        keep_running(site.url, say=stage.say)
     return CLEAN if ending.good else FAILED
 
 
-def _unsaid(_text: str) -> None:
+def unsaid(_text: str) -> None:
     """Say nothing."""
 
 
 @contextmanager
-def _unseen() -> Iterator[Watcher]:
+def unseen() -> Iterator[Watcher]:
+    """Show no progress."""
     yield lambda _name: silent
 
 
@@ -107,7 +109,7 @@ def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
     )
 
 
-def _keep(url: str, *, say: Callable[[str], None]) -> None:
+def keep_running(url: str, *, say: Callable[[str], None]) -> None:
     """Tell how to use the sandbox, and leave it running until interrupted."""
     facts = read_facts(url)
     key, stripe_key = facts.accounts[0].api_key, facts.stripe_key

@@ -1,19 +1,16 @@
-"""The story: a month's calls become a ledger, a synced meter, and a difference of 0."""
+"""The first day: calls become a ledger, a synced meter, and a difference of 0."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from billing.app import App, opened_app
+from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World
 from billing.domain.period import BillingPeriod
-from billing.errors import BillingError
 from billing.installation.first_settings import make_ledger, write_sandbox_settings
 from billing.pipeline.cycle import (
     CycleReport,
-    Watcher,
     periods_at,
     pull_month,
     run_cycle,
@@ -36,14 +33,6 @@ MOST_CYCLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Who is told, and who sees the progress."""
-
-    say: Callable[[str], None]
-    bars: Callable[[], AbstractContextManager[Watcher]]
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
     """How the story ended."""
 
@@ -63,10 +52,6 @@ class Ending:
     def difference_minutes(self) -> int:
         """Stripe's minutes less Pamela's, over all months and customers."""
         return sum(found.difference_minutes for found in self.reconciliations)
-
-
-class DemoFailed(BillingError):
-    """A part of the demonstration failed."""
 
 
 def tell(world: World, settings_file: Path, stage: Stage) -> Ending:

@@ -1,0 +1,1 @@
+"""The month end: late calls, an outage, a rejection, a close, and what comes after."""

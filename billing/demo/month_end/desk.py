@@ -1,0 +1,119 @@
+"""The desk: where the month end is worked on, by the path of every command."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from billing.app import App, opened_app
+from billing.demo.month_end.cast import Cast
+from billing.demo.stage import DemoFailed, Stage
+from billing.demo.world import World
+from billing.domain.period import BillingPeriod
+from billing.pipeline.close import CloseReport, close_period
+from billing.pipeline.cycle import CycleReport, periods_at, pull_month, run_cycle
+from billing.pipeline.reconcile import CLOSELY, reconcile_period
+from billing.pipeline.sync import SyncReport
+from billing.reports.reconciliation import Reconciliation
+
+ACTOR = "pamela-billing demo"
+A_LITTLE_SECONDS = 0.02
+UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A running service, the world around it, and who is told."""
+
+    app: App
+    world: World
+    cast: Cast
+    stage: Stage
+
+    def tell(self, number: int, at: datetime, text: str) -> None:
+        """Tell how a part of the story begins."""
+        self.stage.say(f"{number}. {day(at)} {at:%H:%M}: {text}")
+
+    def go_on(self, text: str) -> None:
+        """Tell how a part goes on."""
+        self.stage.say(f"   {text}")
+
+    def move_to(self, moment: datetime) -> None:
+        """Set the sandbox's clock, and wait until the service knows of it."""
+        self.world.move_to(moment)
+        while self.app.clock.now() < moment:
+            time.sleep(A_LITTLE_SECONDS)
+
+    def run(self, at: datetime | None = None) -> CycleReport:
+        """Do what is done each hour; raises DemoFailed."""
+        if at is not None:
+            self.move_to(at)
+        app = self.app
+        with self.stage.bars() as watch:
+            terms = app.cycle_terms()
+            report = run_cycle(app.ledger, app.meter, terms, self.months(), watch)
+        if report.errors:
+            raise DemoFailed(report.errors[0])
+        return report
+
+    def pull(self) -> None:
+        """Read what is new of every account; raises DemoFailed."""
+        app, terms = self.app, self.app.cycle_terms()
+        with self.stage.bars() as watch:
+            for month in self.months():
+                for source, book in app.sources:
+                    found = pull_month(app.ledger, source, book, terms, (month, watch))
+                    if found.certificate is None:
+                        raise DemoFailed(found.error or "another process pulls")
+
+    def sync(self, at: datetime | None = None) -> SyncReport:
+        """Run, and return what its sync did."""
+        report = self.run(at).sync
+        if report is None:
+            raise DemoFailed("the sync of a cycle did not take place")
+        return report
+
+    def reconcile(self) -> list[Reconciliation]:
+        """Wait for Stripe's summaries, and compare all books of every month."""
+        self.move_to(self.app.clock.now() + UNTIL_SUMMARIES_KNOW)
+        app, terms = self.app, self.app.reconcile_terms()
+        with self.stage.bars() as watch:
+            return [
+                reconcile_period(
+                    app.ledger,
+                    app.meter,
+                    terms,
+                    month,
+                    depth=CLOSELY,
+                    progress=watch(f"reconcile {month}"),
+                )
+                for month in self.months()
+            ]
+
+    def close(self, at: datetime) -> CloseReport:
+        """Try to close the month."""
+        self.move_to(at)
+        app = self.app
+        with self.stage.bars() as watch:
+            terms = app.cycle_terms()
+            return close_period(app.ledger, app.meter, terms, self.cast.month, watch)
+
+    def months(self) -> list[BillingPeriod]:
+        """Return the months that are worked on now."""
+        return periods_at(self.app.clock.now(), self.app.settings.first_period)
+
+
+def day(moment: datetime) -> str:
+    """Spell a day as people do, such as Oct 3."""
+    return f"{moment:%b} {moment.day}"
+
+
+@contextmanager
+def opened_desk(
+    settings_file: Path, world: World, cast: Cast, stage: Stage
+) -> Iterator[Desk]:
+    """Open the service as its settings are now; raises BillingError."""
+    with opened_app(settings_file, actor=ACTOR) as app, app.sole():
+        yield Desk(app, world, cast, stage)

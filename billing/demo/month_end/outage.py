@@ -1,0 +1,128 @@
+"""The outage: answers are lost, 30 hours pass, and no minute is sent twice."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from billing.demo.month_end.cast import CUSTOMERS, REJECTED, Document
+from billing.demo.month_end.desk import Desk, day
+from billing.demo.world import World
+from billing.pipeline.crew import ALONE
+from billing.pipeline.pull import Progress, silent
+from billing.pipeline.sending import Outcome
+from billing.pipeline.sync import SyncReport, sync_meter
+
+SEND = "stripe.meter_events.create"
+DOWN = {"kind": "error_503", "endpoint": SEND}
+MUTE = {"kind": "drop_after", "endpoint": SEND}
+THROUGH, TAKEN = 3, 2  # events before it goes mute, and those that it still counts
+TRIED_AGAIN_AFTER = timedelta(hours=10)
+LASTS = timedelta(hours=30)
+HALF_AN_HOUR = timedelta(minutes=31)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Survived:
+    """How the doubts of an outage were decided."""
+
+    doubts: int
+    counted: int
+    absent: int
+
+    @property
+    def good(self) -> bool:
+        """Whether there were doubts of both kinds, and none is left."""
+        return 0 < self.counted < self.doubts == self.counted + self.absent
+
+
+@dataclass(frozen=True, slots=True)
+class MovedClock:
+    """The sandbox's clock, which is moved on instead of being waited for."""
+
+    world: World
+
+    def now(self) -> datetime:
+        """Return what the clock says."""
+        return self.world.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.world.advance(timedelta(seconds=ceil(seconds)))
+
+    def elapsed(self) -> timedelta:
+        """Count by the clock itself: whatever it is moved by is time spent."""
+        return self.now() - EPOCH
+
+
+def lose_answers(desk: Desk) -> int:
+    """Let Stripe go down in the middle of a sync; returns how many doubts it leaves."""
+    start = desk.cast.hour(1, 6, 5)
+    desk.move_to(start)
+    for customer in CUSTOMERS:
+        desk.cast.show(customer, *_morning(desk, customer))
+    desk.pull()
+    lost = _sync_at_once(desk, _goes_down(desk))
+    doubts = lost.outcomes[Outcome.UNANSWERED]
+    desk.tell(
+        3,
+        start,
+        f"in the middle of a sync Stripe goes down for 30 "
+        f"hours. {lost.outcomes[Outcome.SYNCED]} events are through. {doubts} were "
+        f"sent six times (after 1, 2, 4, 8, 16 s) and got no answer: {TAKEN} of them "
+        "Stripe did count, but nobody here can know. "
+        f"{lost.outcomes[Outcome.WAITING]} more were not sent at all.",
+    )
+    desk.move_to(start + TRIED_AGAIN_AFTER)
+    again = _sync_at_once(desk, silent)
+    desk.go_on(
+        f"Ten hours later {again.outcomes[Outcome.UNANSWERED]} are sent again under "
+        "the same identifiers, which Stripe refuses to count twice for a day. "
+        "There is still no answer."
+    )
+    return doubts
+
+
+def settle_doubts(desk: Desk, doubts: int) -> Survived:
+    """Let Stripe come back, and decide by reading what may not be sent again."""
+    desk.world.trouble([])
+    back = desk.cast.hour(1, 6, 5) + LASTS
+    first = desk.sync(back)
+    desk.go_on(
+        f"{day(back)} {back:%H:%M}: Stripe is back. The doubts are older than 23 "
+        "hours, so nothing of them is sent again: each event has a minute of its own "
+        f"at Stripe, and that is read. {first.settled} are there, so they are counted. "
+        f"{doubts - first.settled} are not there, which one reading does not "
+        f"prove. {first.outcomes[Outcome.SYNCED]} events that waited are sent."
+    )
+    second = desk.sync(back + HALF_AN_HOUR)
+    desk.go_on(
+        f"Half an hour later a second reading says the same: {second.settled} were "
+        f"not counted, and now they are sent."
+    )
+    return Survived(doubts, first.settled, second.settled)
+
+
+def _morning(desk: Desk, customer: str) -> list[Document]:
+    """Return a call of the month that comes late, and some of the next morning."""
+    cast = desk.cast
+    hours = range(6) if customer == REJECTED else range(1, 4)
+    moments = [cast.hour(0, 21, 17), *(cast.hour(1, hour, 20) for hour in hours)]
+    return [cast.talk(customer, moment, cast.seconds()) for moment in moments]
+
+
+def _sync_at_once(desk: Desk, progress: Progress) -> SyncReport:
+    """Sync one customer after another, and wait by moving the clock."""
+    app = desk.app
+    terms = replace(app.sync_terms(), clock=MovedClock(desk.world), crew=ALONE)
+    return sync_meter(app.ledger, app.meter, terms, progress=progress)
+
+
+def _goes_down(desk: Desk) -> Progress:
+    def watch(done: int, _total: int) -> None:
+        if done == THROUGH:
+            desk.world.trouble([MUTE])
+        elif done == THROUGH + TAKEN:
+            desk.world.trouble([DOWN])
+
+    return watch

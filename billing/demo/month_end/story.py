@@ -1,0 +1,172 @@
+"""The story: a month closes, whatever happens to it, and every minute has a cause."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from billing.demo.month_end import late, outage, rejection
+from billing.demo.month_end.cast import Cast, Told
+from billing.demo.month_end.desk import Desk, opened_desk
+from billing.demo.month_end.outage import Survived
+from billing.demo.month_end.rejection import Rejected
+from billing.demo.stage import DemoFailed, Stage
+from billing.demo.world import World
+from billing.domain.causes import Cause
+from billing.domain.closing import Obstacle
+from billing.domain.money import format_micro
+from billing.domain.period import BillingPeriod
+from billing.domain.reconciling import Break
+from billing.installation.first_settings import make_ledger, write_sandbox_settings
+from billing.pipeline.close import CloseReport
+from billing.reports.reconciliation import Reconciliation
+
+GRACE_HOURS = 72
+HOUR_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the story ended."""
+
+    month: BillingPeriod
+    survived: Survived
+    rejected: Rejected
+    sent_anew: int
+    obstacles: tuple[Obstacle, ...]
+    closed: CloseReport
+    told: Told
+    reconciliations: tuple[Reconciliation, ...]
+    currency: str
+    called_minutes: int
+    counted_minutes: int
+    invoiced_minutes: int
+
+    @property
+    def good(self) -> bool:
+        """Whether all happened as told, every minute has a cause, and none is left."""
+        return (
+            self.survived.good
+            and self.rejected.good
+            and self.sent_anew >= self.rejected.events
+            and bool(self.obstacles)
+            and all(
+                one.agrees for found in self.reconciliations for one in found.customers
+            )
+            and not self.difference_minutes
+            and self.called_minutes == self.counted_minutes == self._on_meter
+            and self.invoiced_minutes == self._invoiced
+        )
+
+    @property
+    def adjustments(self) -> list[Break]:
+        """What stands in another month than its calls, as the later month has it."""
+        return [
+            item
+            for one in self.reconciliations[-1].customers
+            for item in one.breaks
+            if item.cause is Cause.CORRECTS_EARLIER_MONTH
+        ]
+
+    @property
+    def difference_minutes(self) -> int:
+        """Stripe's minutes less Pamela's, over both months and all customers."""
+        return sum(found.difference_minutes for found in self.reconciliations)
+
+    @property
+    def _on_meter(self) -> int:
+        return sum(c.stripe_minutes for r in self.reconciliations for c in r.customers)
+
+    @property
+    def _invoiced(self) -> int:
+        months = self.reconciliations
+        return sum(c.invoiced_minutes or 0 for r in months for c in r.customers)
+
+
+def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
+    """Play the story through, by the path of every command; raises BillingError."""
+    month = BillingPeriod.of(world.now())
+    world.set_rules(invoice_grace=GRACE_HOURS * HOUR_SECONDS)
+    facts = write_sandbox_settings(
+        settings_file, world.url, force=False, first=month, grace_hours=GRACE_HOURS
+    )
+    make_ledger(settings_file)
+    keys = {account.name: account.api_key for account in facts.accounts}
+    cast = Cast(world, keys, month, random.Random(f"month end:{seed}:story"))
+    with opened_desk(settings_file, world, cast, stage) as desk:
+        _begin(desk)
+        evening = late.tell_evening(desk)
+        doubts = outage.lose_answers(desk)
+        rejection.order_rejection(world)
+        survived = outage.settle_doubts(desk, doubts)
+        rejected = rejection.find_rejected(desk)
+        refused = desk.close(cast.hour(2, 16, 35))
+        desk.tell(
+            5,
+            cast.hour(2, 16, 35),
+            f"try to close {month}. It is refused, and this stands in the way:",
+        )
+        _list(desk, refused.obstacles)
+        late.mend_broken(desk, evening)
+    rejection.mend_customer(settings_file, world)
+    with opened_desk(settings_file, world, cast, stage) as desk:
+        sent_anew = rejection.send_anew(desk, rejected)
+        closed = _close(desk)
+        told = late.tell_after_close(desk, evening)
+        found = desk.reconcile()
+        desk.tell(9, cast.hour(4, 10, 10), "compare all books of both months.")
+        called, counted = world.true_minutes()
+        return Ending(
+            month=month,
+            survived=survived,
+            rejected=rejected,
+            sent_anew=sent_anew,
+            obstacles=refused.obstacles,
+            closed=closed,
+            told=told,
+            reconciliations=tuple(found),
+            currency=desk.app.currency,
+            called_minutes=called,
+            counted_minutes=counted,
+            invoiced_minutes=world.invoiced_minutes(),
+        )
+
+
+def _begin(desk: Desk) -> None:
+    """Pull, sync and reconcile what the month has so far."""
+    report = desk.run()
+    found = desk.reconcile()[0]
+    calls = sum(p.certificate.fetched for p in report.pulls if p.certificate)
+    sent = report.sync.staged if report.sync else 0
+    desk.tell(
+        1,
+        desk.cast.hour(0, 20),
+        f"the last evening of {desk.cast.month}. {calls:,} calls of "
+        f"{len(desk.app.sources)} accounts are pulled, {sent:,} events are sent, the "
+        f"books are compared: a difference of {found.difference_minutes} minutes.",
+    )
+
+
+def _close(desk: Desk) -> CloseReport:
+    cast = desk.cast
+    at = cast.hour(4, 1, 5)
+    report = desk.close(at)
+    if report.closed is None:
+        _list(desk, report.obstacles)
+        raise DemoFailed(f"{cast.month} cannot be closed")
+    totals = report.closed.totals
+    amount = format_micro(totals["amount_micro"], desk.app.currency)
+    desk.tell(
+        7,
+        at,
+        f"the invoices are final; close {cast.month} again. It is closed for "
+        f"good: {totals['rows']:,} rows, {totals['minutes']:,} minutes, {amount} "
+        f"{desk.app.currency}. The digest of it all is",
+    )
+    desk.go_on(report.closed.digest)
+    return report
+
+
+def _list(desk: Desk, obstacles: tuple[Obstacle, ...]) -> None:
+    for one in obstacles:
+        minutes = f", {one.minutes} minutes" if one.minutes else ""
+        desk.go_on(f"- {one.found} ({one.count}{minutes}). To do: {one.remedy}.")

@@ -1,0 +1,56 @@
+"""The month end as a process: whatever happens, it closes, and every minute is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.desk import run_alone, type_in
+
+MONTH_END = ("demo", "--scenario", "month-end", "--folder", "d", "--calls", "120")
+CARRIED = {"billed_in_later_month", "corrects_earlier_month"}
+
+
+def test_a_month_closes_and_no_minute_is_without_a_cause(tmp_path: Path) -> None:
+    shown = run_alone(*MONTH_END, "--seed", "3", "--json", folder=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    found = json.loads(shown.stdout)
+    assert (found["good"], found["difference_minutes"]) == (True, 0)
+    assert found["outage"] == {"doubts": 5, "counted": 2, "absent": 3}
+    assert found["rejected"] == {"named": 4, "found": 3, "sent_anew": 8}
+    assert set(found["in_the_way"]) == {"quarantined", "not_final", "breaks"}
+    truth, closed = found["truth"], found["closed"]
+    assert truth["pamela_minutes"] == truth["stripe_minutes"]
+    assert truth["invoiced_minutes"] == closed["totals"]["minutes"]
+    last, present = found["reconciliations"]
+    assert last["difference_minutes"] == -present["difference_minutes"] < 0
+    breaks = [b for m in (last, present) for c in m["customers"] for b in c["breaks"]]
+    assert {item["cause"] for item in breaks} == CARRIED
+    told = found["explain"]
+    adjusted = {name for item in found["adjustments"] for name in item["calls"]}
+    assert adjusted == {told["late"], told["corrected"]}
+
+    folder = tmp_path / "d"
+    assert type_in(folder, "db", "check").exit_code == 0
+    looked = type_in(folder, "close", "--dry-run", closed["period"], "--json")
+    assert json.loads(looked.stdout)["digest"] == closed["digest"]
+    status = json.loads(type_in(folder, "status", "--json").stdout)
+    assert (status["rows"]["pending"], status["rows"]["failed"]) == (0, 0)
+
+
+def test_it_is_told_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
+    shown = run_alone(*MONTH_END, folder=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    told = shown.stdout
+    for number in range(1, 10):
+        assert f"\n{number}. " in told
+    assert "a difference of 0, as it should be" in " ".join(told.split())
+    assert told.count("pamela-billing explain call_") == 5
+    assert max(map(len, told.splitlines())) <= 100
+    for secret in (tmp_path / "d" / "secrets").iterdir():
+        assert secret.read_text().strip() not in told
+
+
+@pytest.mark.parametrize("scenario", ["first-day", "month-end"])
+def test_help_names_the_scenarios(scenario: str, tmp_path: Path) -> None:
+    assert scenario in run_alone("demo", "--help", folder=tmp_path).stdout
