@@ -33,6 +33,7 @@ COMMANDS = {
     "reconcile": ("reconcile:reconcile", "Compare Pamela, the ledger and Stripe."),
     "status": ("status:status", "Show what is pending, synced and failed."),
     "close": ("close:close", "Freeze a month, or say what stands in the way."),
+    "explain": ("explain:explain", "Show the life of one call, and its verdict."),
     "report": ("report:report", "Usage of a month, or a customer's statement."),
     "db": ("db:db", "Upgrade the ledger's schema, or check the ledger."),
 }

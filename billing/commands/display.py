@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +20,8 @@ from billing.reports.reconciliation import (
 
 # A file or a pipe has no width, so nothing is ever wrapped there.
 _WIDE = 240
+# What is read as a page is never wider, whatever there is room for.
+_PAGE = 100
 
 
 def console(*, err: bool = False) -> Console:
@@ -46,8 +50,38 @@ def show_table(
     has_total: bool = False,
 ) -> None:
     """Print a table, numbers to the right; a total stands below a rule."""
+    table = _table(headings, lines, has_total=has_total)
+    if title:
+        table.title, table.title_justify = Text(title), "left"
+    console().print(table)
+
+
+def show_part(
+    title: str,
+    headings: Sequence[str],
+    lines: Iterable[Sequence[str]],
+    sentences: Iterable[str],
+) -> None:
+    """Print one part of a page in a frame: a table, and sentences below it."""
+    table = _table(headings, lines)
+    table.box, table.show_edge, table.padding = SIMPLE_HEAD, False, (0, 1, 0, 0)
+    for column in table.columns:
+        column.overflow = "fold"
+    rows = [table] if table.row_count else []
+    inside = Group(*rows, *(Text(sentence) for sentence in sentences))
+    screen = console()
+    width = min(screen.width, _PAGE)
+    screen.print(Panel(inside, title=Text(title), title_align="left", width=width))
+
+
+def _table(
+    headings: Sequence[str],
+    lines: Iterable[Sequence[str]],
+    *,
+    has_total: bool = False,
+) -> Table:
     rows = [list(line) for line in lines]
-    table = Table(title=Text(title) if title else None, title_justify="left")
+    table = Table()
     for position, heading in enumerate(headings):
         numeric = all(_is_number(row[position]) for row in rows)
         table.add_column(Text(heading), justify="right" if numeric and rows else "left")
@@ -55,7 +89,7 @@ def show_table(
         before_total = has_total and position == len(rows) - 1
         cells = [Text(cell) for cell in row]
         table.add_row(*cells, end_section=before_total)
-    console().print(table)
+    return table
 
 
 def show_findings(found: Reconciliation) -> None:

@@ -3,20 +3,17 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import insert, text, update
 
 from billing.domain.laws import Law
 from billing.domain.metering import Answer, Verdict
 from billing.domain.period import Window
 from billing.ledger import closing, pulls, registry
 from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
-from billing.ledger.calls import Reading
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import Outgoing
 from billing.ledger.pulls import Certificate
 from billing.ledger.tables import (
-    b2b_usage,
-    call,
     metadata,
     meter_event,
     meter_reading,
@@ -33,7 +30,6 @@ from tests.ledger.bookkeeping import (
     register,
     rows,
     stage,
-    start_pull,
     unsynced,
 )
 
@@ -115,52 +111,9 @@ def send_after_settling(ledger: Ledger, event: Outgoing) -> None:
 
 
 def carry(ledger: Ledger) -> None:
-    """Correct February's call, and take in a late one, in the month that is open."""
+    """Take in a late call of February, and correct one, in the month that is open."""
     longer = reading("february", started_at=IN_FEBRUARY, seconds=200)
-    ((first,),) = rows(ledger, "SELECT id FROM b2b_usage WHERE call_id = 'february'")
-    with ledger.writing() as connection:
-        number = start_pull(connection)
-        _carry(connection, longer, number, revision=2, minutes=2, corrects=first)
-        late = reading("late", started_at=IN_FEBRUARY)
-        _carry(connection, late, number, revision=1, minutes=2, corrects=None)
-
-
-def _carry(
-    connection: Connection,
-    read: Reading,
-    pull: int,
-    *,
-    revision: int,
-    minutes: int,
-    corrects: object,
-) -> None:
-    extract = read.call._asdict()
-    customer = extract.pop("customer_key")
-    shared = {"customer": customer, "pull_id": pull}
-    kept = {
-        "revision": revision,
-        "period": str(FEBRUARY),
-        "minutes_gap": 0,
-        "extract_sha256": read.extract_sha256,
-        "source_sha256": "0" * 64,
-    }
-    row = {
-        "type": "adjustment",
-        "account": "main",
-        "call_id": read.call.call_id,
-        "call_revision": revision,
-        "period": str(MARCH),
-        "hour": ACTOR.at,
-        "call_hour": IN_FEBRUARY,
-        "billed_minutes": minutes,
-        "amount_micro": minutes * 100_000,
-        "currency": "usd",
-        "price_id": 1,
-        "corrects": corrects,
-        "posted_at": ACTOR.at,
-    }
-    connection.execute(insert(call).values(**extract, **kept, **shared))
-    connection.execute(insert(b2b_usage).values(**row, **shared))
+    assert record(ledger, reading("late", started_at=IN_FEBRUARY), longer) == 2
 
 
 def pull_twice(ledger: Ledger) -> None:
