@@ -87,8 +87,8 @@ def page(ledger: Ledger, call_id: str) -> dict[str, Part]:
             "february",
             (
                 "billed: 4 minutes, $0.40, 2 of it in 2026-03 as 2026-02 is closed: 2 "
-                "to be reported by a sync, when the hour is over; 2 counted by Stripe at "
-                "2026-03-12T12:00:00Z, on no invoice yet"
+                "to be reported by a sync, when the hour is over; 2 counted by Stripe "
+                "at 2026-03-12T12:00:00Z, on no invoice yet"
             ),
         ),
         (
