@@ -13,6 +13,7 @@ from tests.simulation.trace import Trace, Violation
 class _Promise:
     """What a pull that began has to bring: calls, with the bills seen until then."""
 
+    period: BillingPeriod
     calls: tuple[tuple[SimCall, int], ...]
 
 
@@ -38,8 +39,9 @@ class Certificates:
                 if pull.id not in self._promises:
                     low = datetime.fromisoformat(pull.window_start)
                     high = datetime.fromisoformat(pull.window_end)
-                    due = self._due(BillingPeriod.parse(pull.period), low, high)
-                    self._promises[pull.id] = _Promise(due)
+                    period = BillingPeriod.parse(pull.period)
+                    due = self._due(period, low, high)
+                    self._promises[pull.id] = _Promise(period, due)
                 continue
             self._judged.add(pull.id)
             self._trace.sometimes(f"a pull is {pull.state}")
@@ -64,6 +66,8 @@ class Certificates:
         for call, first in promise.calls:
             still_there = call.id in self._pamela.calls and call.listed
             if not still_there or call.malformed or call.id in aside:
+                continue
+            if BillingPeriod.of(call.place) != promise.period:
                 continue
             row = held.get(call.id)
             if row is None:

@@ -12,8 +12,17 @@ FINAL = {"synced", "failed/replaced", "failed/voided"}
 
 
 def in_doubt(world: World) -> bool:
-    """Say whether an event is left that reads of its minute still have to settle."""
-    return any(row.reason in {"uncertain", "cancelling"} for row in world.view.events())
+    """Say whether something is left that only further hours, or a person, decide."""
+    undecided = {"uncertain", "cancelling", "rejected"}
+    return any(
+        row.reason in undecided or _is_not_known_as_rejected(world, row)
+        for row in world.view.events()
+    )
+
+
+def _is_not_known_as_rejected(world: World, row: EventRow) -> bool:
+    uncounted = world.stripe.counted(row.identifier) is None
+    return row.state == "synced" and row.minutes != 0 and uncounted
 
 
 def judge_liveness(world: World) -> None:
@@ -39,6 +48,7 @@ def _is_held(row: EventRow) -> bool:
 def judge_books(world: World) -> None:
     """Compare Pamela with the ledger, and the ledger with Stripe."""
     world.judge.judge_calls()
+    world.judge.judge_closed_months()
     _judge_source(world)
     _judge_events(world)
     if world.weather.calm:
@@ -70,11 +80,15 @@ def _judge_source(world: World) -> None:
 
 def _judge_events(world: World) -> None:
     carried: dict[int, int] = defaultdict(int)
-    for event, minutes in world.view.rows(
-        "SELECT meter_event_id, billed_minutes FROM b2b_usage"
+    hours: dict[int, set[str]] = defaultdict(set)
+    for event, minutes, hour in world.view.rows(
+        "SELECT meter_event_id, billed_minutes, hour FROM b2b_usage"
     ):
         carried[event] += minutes
+        hours[event].add(hour)
     for row in world.view.events():
+        if row.carries is None and not hours[row.id] <= {row.hour}:
+            raise Violation("I5", f"{row.identifier} reports rows of other hours")
         truth = world.stripe.counted(row.identifier)
         carries = 0 if row.reason == "replaced" else row.minutes
         if carried[row.id] != carries:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import product
 
 from billing.domain.metering import MeterEvent
 from billing.domain.period import Window
@@ -42,6 +43,7 @@ class Judge:
         self._clocks_hold = not any(weather.may_have(fault) for fault in CLOCKS)
         self._lags_long = weather.may_have(Fault.SUMMARY_LAGS_LONG)
         self._events: dict[int, EventRow] = {}
+        self._closed: dict[str, int] = {}
         self.sendings: dict[str, Sendings] = defaultdict(Sendings)
 
     # Requests
@@ -114,6 +116,8 @@ class Judge:
             self.judge_calls()
         if "pull" in touched:
             self._certificates.judge()
+        if "period_close" in touched:
+            self._judge_close()
         if "reconciliation_reading" in touched:
             self._judge_readings(machine)
 
@@ -158,15 +162,47 @@ class Judge:
         if posted:
             raise Violation("I24", f"rows of no call: {sorted(posted)}")
 
+    def _judge_close(self) -> None:
+        """A month is closed when nothing of it is open; then it never changes."""
+        for period, minutes in self._view.closed().items():
+            left = self._view.unfinished(period)
+            if period not in self._closed and left:
+                raise Violation("I9", f"{period} is closed, and {left} things are open")
+            self._closed[period] = minutes
+
+    def judge_closed_months(self) -> None:
+        """Look whether the closed months are as they were."""
+        for period, minutes in self._view.closed().items():
+            if self._closed.get(period) != minutes:
+                raise Violation("I6", f"{period} changed after it was closed")
+
     def _judge_readings(self, machine: Machine) -> None:
         for period, customer, minutes, settled in self._view.readings():
-            known = machine.reads.get((period, customer))
-            if known is None or not settled or self._lags_long:
+            # A customer may have had several addresses, each an older one's and a 0.
+            parts = [
+                totals
+                for (month, name), totals in machine.reads.items()
+                if month == period and name.rstrip("0") == customer.rstrip("0")
+            ]
+            if not parts or not settled or self._lags_long:
                 continue
+            if self._is_deceived():
+                continue
+            known = {sum(totals) for totals in product(*parts)}
             if minutes not in known:
                 words = f"{customer} in {period} is said to hold {minutes}, not {known}"
                 raise Violation("I35", words)
             self._trace.sometimes("a reading is settled")
+
+    def _is_deceived(self) -> bool:
+        """Whether Stripe took an event, threw it away, and has not said so yet."""
+        return any(
+            row.state == "synced" and row.minutes and self._uncounted(row)
+            for row in self._events.values()
+        )
+
+    def _uncounted(self, row: EventRow) -> bool:
+        return self._stripe.counted(row.identifier) is None
 
     def reading(
         self, machine: Machine, customer: str, window: Window, since: datetime

@@ -29,6 +29,7 @@ class EventRow(NamedTuple):
     tries: int
     first_unknown_at: str | None
     rearmed_at: str | None
+    carries: str | None
 
     @property
     def payload(self) -> tuple[object, ...]:
@@ -52,6 +53,7 @@ class CallRow(NamedTuple):
     duration_seconds: int | None
     customer: str | None
     not_billable: str | None
+    extract_sha256: str
 
 
 class PullRow(NamedTuple):
@@ -99,6 +101,7 @@ class LedgerView:
             call = CallRow(*row)
             before = newest.get(call.call_id)
             assert call.revision == (before.revision if before else 0) + 1, call
+            assert not before or before.extract_sha256 != call.extract_sha256, call
             newest[call.call_id] = call
         return newest
 
@@ -121,6 +124,34 @@ class LedgerView:
             PullRow(*row)
             for row in self.rows(f"SELECT {columns} FROM pull ORDER BY id")
         ]
+
+    def closed(self) -> dict[str, int]:
+        """Return how many minutes each closed month holds, and shall hold for ever."""
+        return dict(
+            self.rows(
+                "SELECT c.period, coalesce(sum(u.billed_minutes), 0) "
+                "FROM period_close c LEFT JOIN b2b_usage u ON u.period = c.period "
+                "GROUP BY c.period"
+            )
+        )
+
+    def unfinished(self, period: str) -> int:
+        """Count what of a month is still to be staged, sent or understood."""
+        ((rows,),) = self.rows(
+            "SELECT count(*) FROM b2b_usage "
+            "WHERE period = ? AND meter_event_id IS NULL",
+            period,
+        )
+        ((events,),) = self.rows(
+            "SELECT count(*) FROM meter_event WHERE period = ? AND state <> 'synced' "
+            "AND coalesce(reason, '') NOT IN ('replaced', 'voided')",
+            period,
+        )
+        ((aside,),) = self.rows(
+            "SELECT count(*) FROM quarantine WHERE period = ? AND released_at IS NULL",
+            period,
+        )
+        return int(rows + events + aside)
 
     def quarantined(self) -> set[str]:
         """Return the ids of calls that were ever set aside."""

@@ -97,7 +97,8 @@ class SimMeter:
         try:
             self._stripe.cancel(event.identifier)
         except StripeError as refusal:
-            return answer_of(self._lose(as_raised(refusal)), event)
+            told = NO_ANSWER if self._stripe.mute else as_raised(refusal)
+            return answer_of(self._lose(told), event)
         lost = self._fault_after(key, event.identifier)
         if lost is not None:
             return answer_of(self._lose(lost), event)
@@ -137,11 +138,11 @@ class SimMeter:
         try:
             sim.take(event, key)
         except StripeError as refusal:
-            machine.boundary("is told", Fault.DIES_AFTER_SEND, latency)
-            return answer_of(as_raised(refusal), event)
+            told = NO_ANSWER if sim.mute else as_raised(refusal)
+            return answer_of(self._lose(told, latency), event)
         lost = self._fault_after(key, event.identifier)
         if lost is not None:
-            return answer_of(self._lose(lost), event)
+            return answer_of(self._lose(lost, latency), event)
         machine.boundary("is told", Fault.DIES_AFTER_SEND, latency)
         if machine.weather.strikes(Fault.OTHER_ECHO):
             return Answer(Verdict.UNKNOWN, 200, "req_1", "names another event")
@@ -153,9 +154,11 @@ class SimMeter:
         except StripeError:
             self._machine.schedule.note(f"{event.identifier} comes late, in vain")
 
-    def _lose(self, fault: stripe.StripeError) -> stripe.StripeError:
+    def _lose(
+        self, fault: stripe.StripeError, latency: timedelta | None = None
+    ) -> stripe.StripeError:
         """Wait for an answer that tells nothing, or not much."""
-        length = TIMEOUT if fault is NO_ANSWER else self._latency()
+        length = TIMEOUT if fault is NO_ANSWER else latency or self._latency()
         self._machine.boundary("waits for an answer", Fault.DIES_AFTER_SEND, length)
         return fault
 
@@ -166,6 +169,8 @@ class SimMeter:
             return as_raised(unauthorized("rk_test"))
         if sim.down:
             return self._chance.pick((NO_ANSWER, as_raised(server_error(503))))
+        if sim.deaf:
+            return NO_ANSWER
         for fault, raised in UNTAKEN:
             if strikes(fault):
                 return raised
@@ -177,7 +182,7 @@ class SimMeter:
     def _fault_after(self, key: str, name: str) -> stripe.StripeError | None:
         """Choose what becomes of the answer to a request that was taken."""
         strikes = self._machine.weather.strikes
-        if strikes(Fault.LOST_ANSWER):
+        if self._stripe.mute or strikes(Fault.LOST_ANSWER):
             return NO_ANSWER
         if strikes(Fault.SERVER_ERROR_TAKEN):
             return as_raised(server_error(self._chance.pick((500, 503))))

@@ -3,11 +3,11 @@
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from tests.simulation.catalogue import Fault
-from tests.simulation.daemons import HOUR, Daemon, mend_all, run_once
+from tests.simulation.daemons import HOUR, Daemon
 from tests.simulation.ending import in_doubt, judge_books, judge_liveness
+from tests.simulation.jobs import close, cycle, mend, retry, run_once
 from tests.simulation.storage import Storage
 from tests.simulation.storms import Storms
 from tests.simulation.trace import Trace, Violation
@@ -59,10 +59,9 @@ def run_seed(seed: int, storage: Storage, *, keep_all: bool = False) -> Result:
 
 def _live_through(world: World) -> None:
     schedule, weather = world.schedule, world.weather
-    pace = world.chance.pick((2, 6, 9))
-    daemons = [Daemon(world, "A", pace)]
+    daemons = [Daemon(world, "A")]
     if weather.strikes(Fault.TWO_DAEMONS):
-        daemons.append(Daemon(world, "B", pace + 2))
+        daemons.append(Daemon(world, "B"))
 
     def look() -> None:
         for daemon in daemons:
@@ -75,16 +74,25 @@ def _live_through(world: World) -> None:
     schedule.run(world.until)
     schedule.note("the storm is over")
     storms.clear()
-    for daemon in daemons[1:]:
+    for daemon in daemons:
         daemon.retire()
-    daemons[0].settle_down()
+    _heal(world)
+
+
+def _heal(world: World) -> None:
+    """Let one daemon work in fair weather, and compare the books."""
+    schedule = world.schedule
     schedule.run(schedule.now + HOUR)
-    run_once(world, "P", mend_all)
-    schedule.run(schedule.now + HOUR + timedelta(minutes=5))
+    run_once(world, "H", cycle)
+    schedule.run(schedule.now + HOUR)
+    run_once(world, "P", mend)
+    run_once(world, "H", cycle)
     for _ in range(MOST_HOURS_OF_DOUBT):
         if not in_doubt(world):
             break
         schedule.run(schedule.now + HOUR)
-    daemons[0].retire()
+        run_once(world, "P", retry)
+    if world.weather.may_have(Fault.PERSON_CLOSES):
+        run_once(world, "P", close)
     judge_liveness(world)
     judge_books(world)

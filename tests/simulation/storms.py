@@ -39,6 +39,8 @@ class Storms:
         for fault, thing, name, longest in (
             (Fault.KEY_REVOKED, stripe, "key_revoked", 5),
             (Fault.OUTAGE, stripe, "down", 30),
+            (Fault.DEAF, stripe, "deaf", 30),
+            (Fault.MUTE, stripe, "mute", 30),
             (Fault.LAPSED, pamela, "lapsed", 12),
         ):
             if world.weather.strikes(fault):
@@ -53,9 +55,20 @@ class Storms:
             self._later(begins, lambda: self._set_meter(active=False))
             ends = begins + self._chance_of_hours(8)
             self._later(ends, lambda: self._set_meter(active=True))
+        if world.weather.strikes(Fault.REMAPPED):
+            self._later(self._moment(), self._remap)
         if stripe.rejects:
             self._plan_rejections()
         self._plan_clocks()
+
+    def _remap(self) -> None:
+        """Give a customer another address; whoever works starts anew with it."""
+        world = self._world
+        name = world.chance.pick(list(world.stripe_customers))
+        world.remap(name, f"{world.stripe_customers[name]}0")
+        self._stripe.create_customer(world.stripe_customers[name])
+        for process in world.schedule.processes:
+            process.stopping = True
 
     def _plan_rejections(self) -> None:
         chance, books = self._world.chance, self._stripe.books
@@ -91,11 +104,8 @@ class Storms:
         world = self._world
         world.weather.over = True
         self._create_customers(None)
-        self._stripe.key_revoked = self._stripe.down = self._stripe.forgetful = False
+        self._stripe.clear_up()
         self._set_meter(active=True)
-        self._stripe.books.rejections.orders.clear()
-        rules = self._stripe.rules
-        rules.summary_lag = rules.summary_spread = timedelta()
         world.pamela.lapsed = False
         world.pamela.off_by = 0
         for host in self._hosts:

@@ -30,11 +30,11 @@ class SimStripe:
     def __init__(self, schedule: Schedule, weather: Weather) -> None:
         self.schedule = schedule
         rules = StripeRules(summary_lag=timedelta(), rate_limited=False)
-        if weather.may_have(Fault.FORGETS_LATE):
+        if weather.strikes(Fault.FORGETS_LATE):
             rules.identifier_spread = DAY
-        if weather.may_have(Fault.SUMMARY_LAGS):
+        if weather.strikes(Fault.SUMMARY_LAGS):
             rules.summary_spread = 2 * HOUR
-        if weather.may_have(Fault.SUMMARY_LAGS_LONG):
+        if weather.strikes(Fault.SUMMARY_LAGS_LONG):
             rules.summary_spread = 6 * HOUR
         self.rules = rules
         self.books = StripeBooks(rules, livemode=False)
@@ -49,12 +49,20 @@ class SimStripe:
         self.meter_id = str(made["id"])
         self.key_revoked = False
         self.down = False
+        self.deaf = False
+        self.mute = False
         self.forgetful = False
         self.rejects = weather.may_have(Fault.REJECTED_LATER)
         self.received: dict[str, list[stripe_events.MeterEvent]] = defaultdict(list)
         self.changes: list[tuple[str, int, datetime, int]] = []
         self.busy_until: dict[str, datetime] = {}
         self.payloads: dict[str, MeterEvent] = {}
+
+    def clear_up(self) -> None:
+        """Be well from now on."""
+        self.key_revoked = self.down = self.deaf = self.mute = self.forgetful = False
+        self.books.rejections.orders.clear()
+        self.rules.summary_lag = self.rules.summary_spread = timedelta()
 
     def create_customer(self, name: str) -> None:
         """Let a customer exist."""

@@ -74,10 +74,17 @@ class World:
         alone = not any(self.weather.may_have(fault) for fault in ZOMBIES)
         certificates = Certificates(self.pamela, self.view, self.trace, alone=alone)
         self.judge = Judge(self.stripe, self.view, self.weather, certificates)
-        self.book = self._register()
+        self.book = self.register()
         self.life.begin(20 * HOUR, self.chance.between(6, 22))
 
-    def _register(self) -> AccountBook:
+    def remap(self, customer: str, stripe_customer: str) -> None:
+        """Let the settings name another Stripe customer."""
+        self.schedule.note(f"{customer} is {stripe_customer} from now on")
+        self.stripe_customers[customer] = stripe_customer
+        self.register()
+
+    def register(self) -> AccountBook:
+        """Record what the settings say, as every start of a process does."""
         account = Account(ACCOUNT, "acme", "customer")
         ledger = Ledger(self.storage.engine)
         with ledger.writing() as connection:
