@@ -21,6 +21,7 @@ EXPLAINED = {
     "plain": "a plain call",
     "late": "a call that turned up after the close",
     "corrected": "a call that was corrected after the close",
+    "troubled": "a call in doubt, then rejected, then sent anew",
     "unconnected": "a call that nobody answered",
     "quarantined": "a call that cannot be understood",
 }

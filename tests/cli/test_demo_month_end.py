@@ -8,6 +8,15 @@ import pytest
 from tests.cli.desk import run_alone, type_in
 
 MONTH_END = ("demo", "--scenario", "month-end", "--folder", "d", "--calls", "120")
+# What `explain` has to say of each kind of call.
+SAYS = {
+    "plain": ("This call is billed: 4 minutes", "on invoice"),
+    "late": ("This call is billed: 3 minutes", "comes late", "is closed"),
+    "corrected": ("This call is billed: 8 minutes", "duration seconds 205", "corrects"),
+    "troubled": ("This call is billed", "unknown", "replaced", "cus_dogwoodvets2"),
+    "unconnected": ("This call is not billed", "never connected"),
+    "quarantined": ("This call is not billed", "quarantine", "'214'"),
+}
 CARRIED = {"billed_in_later_month", "corrects_earlier_month"}
 
 
@@ -36,6 +45,11 @@ def test_a_month_closes_and_no_minute_is_without_a_cause(tmp_path: Path) -> None
     assert json.loads(looked.stdout)["digest"] == closed["digest"]
     status = json.loads(type_in(folder, "status", "--json").stdout)
     assert (status["rows"]["pending"], status["rows"]["failed"]) == (0, 0)
+    for kind, sentences in SAYS.items():
+        page = type_in(folder, "explain", told[kind])
+        said = " ".join(page.stdout.split())
+        assert page.exit_code == 0
+        assert all(sentence in said for sentence in sentences), said
 
 
 def test_it_is_told_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
@@ -45,7 +59,7 @@ def test_it_is_told_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
     for number in range(1, 10):
         assert f"\n{number}. " in told
     assert "a difference of 0, as it should be" in " ".join(told.split())
-    assert told.count("pamela-billing explain call_") == 5
+    assert told.count("pamela-billing explain call_") == 6
     assert max(map(len, told.splitlines())) <= 100
     for secret in (tmp_path / "d" / "secrets").iterdir():
         assert secret.read_text().strip() not in told

@@ -25,6 +25,7 @@ class Told:
     plain: str
     late: str
     corrected: str
+    troubled: str
     unconnected: str
     quarantined: str
 

@@ -60,7 +60,7 @@ def mend_broken(desk: Desk, evening: Evening) -> None:
     desk.cast.show(SECOND, mended)
 
 
-def tell_after_close(desk: Desk, evening: Evening) -> Told:
+def tell_after_close(desk: Desk, evening: Evening, troubled: str) -> Told:
     """Let a closed month change: one call gets longer, and another one turns up."""
     cast = desk.cast
     at = cast.hour(4, 9, 5)
@@ -89,6 +89,7 @@ def tell_after_close(desk: Desk, evening: Evening) -> Told:
         plain=str(evening.plain["id"]),
         late=str(late["id"]),
         corrected=str(evening.corrected["id"]),
+        troubled=troubled,
         unconnected=str(evening.unconnected["id"]),
         quarantined=str(broken["id"]),
     )

@@ -55,12 +55,21 @@ class MovedClock:
         return self.now() - EPOCH
 
 
-def lose_answers(desk: Desk) -> int:
-    """Let Stripe go down in the middle of a sync; returns how many doubts it leaves."""
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What an outage leaves: events in doubt, and the call that has the worst of it."""
+
+    events: int
+    call: str
+
+
+def lose_answers(desk: Desk) -> Doubts:
+    """Let Stripe go down in the middle of a sync."""
     start = desk.cast.hour(1, 6, 5)
     desk.move_to(start)
-    for customer in CUSTOMERS:
-        desk.cast.show(customer, *_morning(desk, customer))
+    calls = {customer: _morning(desk, customer) for customer in CUSTOMERS}
+    for customer, shown in calls.items():
+        desk.cast.show(customer, *shown)
     desk.pull()
     lost = _sync_at_once(desk, _goes_down(desk))
     doubts = lost.outcomes[Outcome.UNANSWERED]
@@ -80,7 +89,7 @@ def lose_answers(desk: Desk) -> int:
         "the same identifiers, which Stripe refuses to count twice for a day. "
         "There is still no answer."
     )
-    return doubts
+    return Doubts(doubts, str(calls[REJECTED][0]["id"]))
 
 
 def settle_doubts(desk: Desk, doubts: int) -> Survived:

@@ -97,7 +97,7 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
         evening = late.tell_evening(desk)
         doubts = outage.lose_answers(desk)
         rejection.order_rejection(world)
-        survived = outage.settle_doubts(desk, doubts)
+        survived = outage.settle_doubts(desk, doubts.events)
         rejected = rejection.find_rejected(desk)
         refused = desk.close(cast.hour(2, 16, 35))
         desk.tell(
@@ -111,7 +111,7 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
     with opened_desk(settings_file, world, cast, stage) as desk:
         sent_anew = rejection.send_anew(desk, rejected)
         closed = _close(desk)
-        told = late.tell_after_close(desk, evening)
+        told = late.tell_after_close(desk, evening, doubts.call)
         found = desk.reconcile()
         desk.tell(9, cast.hour(4, 10, 10), "compare all books of both months.")
         called, counted = world.true_minutes()
