@@ -67,7 +67,11 @@ class App:
     def reconcile_terms(self) -> ReconcileTerms:
         """Return what a reconciliation is handed."""
         return ReconcileTerms(
-            self.sources, self.stripe_customers, self.clock, self.actor
+            self.sources,
+            self.stripe_customers,
+            self.clock,
+            self.actor,
+            never_negative=self.settings.stripe.negative == "hold",
         )
 
     def cycle_terms(self) -> CycleTerms:

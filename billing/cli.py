@@ -31,6 +31,7 @@ COMMANDS = {
     "pull": ("pull:pull", "Read a month of calls into the ledger."),
     "sync": ("sync:sync", "Bring the Stripe meter level with the ledger."),
     "reconcile": ("reconcile:reconcile", "Compare Pamela, the ledger and Stripe."),
+    "breaks": ("breaks:breaks", "List what differs, since when; acknowledge it."),
     "status": ("status:status", "Show what is pending, synced and failed."),
     "close": ("close:close", "Freeze a month, or say what stands in the way."),
     "explain": ("explain:explain", "Show the life of one call, and its verdict."),

@@ -4,7 +4,8 @@ BillingError                what failed, where, and what to do; exit code 1
 ├── BadInput                the user can mend it; exit code 2
 │   ├── SettingsFault       the settings file or the environment
 │   ├── LedgerUnready       no database, or one not migrated (or newer than the code)
-│   └── AnotherProcess      the ledger is in use by another run
+│   ├── AnotherProcess      the ledger is in use by another run
+│   └── NoOpenBreak         a break that nobody can acknowledge
 ├── SourceFault             Pamela cannot be read
 │   ├── SourceUnavailable   no answer, a time-out, a server error, a rate limit
 │   ├── SourceRefused       the key is refused, or the subscription lapsed
@@ -52,6 +53,16 @@ class AnotherProcess(BadInput):
         super().__init__(
             f"another pamela-billing process is at work ({lock}); "
             "wait for it to end, or use PostgreSQL to run several"
+        )
+
+
+class NoOpenBreak(BadInput):
+    """A break is not there, or it is not open any more."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(
+            f"break {number} cannot be acknowledged: {why}; "
+            "`pamela-billing breaks` lists those that are open"
         )
 
 

@@ -1,6 +1,5 @@
 """`close`: freeze a month, or say what stands in the way."""
 
-from getpass import getuser
 from pathlib import Path
 
 import click
@@ -8,7 +7,14 @@ import click
 from billing.app import opened_app
 from billing.archive import opened_books
 from billing.commands.display import progress_bars, say, show_table
-from billing.commands.options import CLEAN, FAILED, PERIOD, common_options, show_json
+from billing.commands.options import (
+    CLEAN,
+    FAILED,
+    PERIOD,
+    common_options,
+    person,
+    show_json,
+)
 from billing.domain.closing import Obstacle
 from billing.domain.period import BillingPeriod
 from billing.pipeline.close import CloseReport, close_period, examine_close
@@ -56,20 +62,13 @@ def _examine(settings_file: Path, period: BillingPeriod) -> CloseReport:
 def _close(
     settings_file: Path, period: BillingPeriod, reason: str | None
 ) -> CloseReport:
-    actor = f"{_person()}, pamela-billing close"
+    actor = f"{person()}, pamela-billing close"
     with opened_app(settings_file, actor=actor) as app, app.sole():
         month = app.billed_period(period)
         with progress_bars() as watch:
             return close_period(
                 app.ledger, app.meter, app.cycle_terms(), month, watch, reason=reason
             )
-
-
-def _person() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):  # a container may know no user
-        return "somebody"
 
 
 def _document(report: CloseReport) -> Document:

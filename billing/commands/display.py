@@ -12,8 +12,10 @@ from rich.text import Text
 from billing.pipeline.cycle import Watcher
 from billing.pipeline.pull import Progress, silent
 from billing.reports.reconciliation import (
-    HEADINGS,
+    CAUSE_HEADINGS,
     Reconciliation,
+    cause_lines,
+    reconciliation_headings,
     reconciliation_lines,
     reconciliation_sentences,
 )
@@ -94,9 +96,11 @@ def _table(
 
 def show_findings(found: Reconciliation) -> None:
     """Print a reconciliation, and in a sentence what it comes to."""
-    lines = reconciliation_lines(found)
+    lines, headings = reconciliation_lines(found), reconciliation_headings(found)
     title = f"Reconciliation {found.period}, minutes"
-    show_table(HEADINGS, lines, title=title, has_total=True)
+    show_table(headings, lines, title=title, has_total=True)
+    if causes := cause_lines(found):
+        show_table(CAUSE_HEADINGS, causes)
     for sentence in reconciliation_sentences(found):
         say(sentence)
 
@@ -128,4 +132,4 @@ def progress_bars() -> Iterator[Watcher]:
 
 
 def _is_number(text: str) -> bool:
-    return not text.strip("+-.0123456789")
+    return not text.strip("+-.?0123456789")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ period_argument = click.argument("period", type=PERIOD, required=False)
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --settings and --json."""
     return settings_option(json_option(command))
+
+
+def person() -> str:
+    """Name who types, for the audit trail."""
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may know no user
+        return "somebody"
 
 
 def show_json(document: Mapping[str, object]) -> None:

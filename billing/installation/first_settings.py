@@ -75,7 +75,7 @@ def write_sandbox_settings(
     *,
     force: bool,
     first: BillingPeriod | None = None,
-    grace_hours: int = 1,
+    grace_hours: int = 72,
 ) -> SandboxFacts:
     """Write settings for a running sandbox, and its keys beside them.
 

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, insert, select
 
@@ -12,6 +11,7 @@ from billing.domain.period import BillingPeriod
 from billing.domain.reconciling import Break, CustomerFinding
 from billing.ledger import audit
 from billing.ledger.audit import Actor
+from billing.ledger.cases import Finding, Run, track
 from billing.ledger.tables import (
     reconciliation_break,
     reconciliation_reading,
@@ -47,14 +47,6 @@ class AccountFinding:
         return (Break(cause, off, 0, edge),) if off else ()
 
 
-class Finding(NamedTuple):
-    """A break, and whose it is: a customer's, or an account's as a whole."""
-
-    customer: str | None
-    account: str | None
-    item: Break
-
-
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """One reconciliation of a month."""
@@ -65,6 +57,7 @@ class Reconciliation:
     accounts: tuple[AccountFinding, ...]
     quarantined: int
     invoices_read: bool = False
+    invoices_fault: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -112,6 +105,13 @@ class Reconciliation:
         )
 
 
+def invoices_read_at(connection: Connection, period: BillingPeriod) -> datetime | None:
+    """Return when what was invoiced of a month was last read; None if never."""
+    run = reconciliation_run.c
+    query = select(run.started_at).where(run.period == str(period), run.invoices == 1)
+    return connection.execute(query.order_by(run.id.desc()).limit(1)).scalar()
+
+
 def earlier_readings(
     connection: Connection, period: BillingPeriod, customer: str
 ) -> list[tuple[datetime, int]]:
@@ -143,7 +143,13 @@ def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:
     number = int(made.scalar_one())
     readings = [_reading(number, found, one) for one in found.customers]
     _insert(connection, reconciliation_reading, readings)
-    _insert(connection, reconciliation_break, [_row(number, one) for one in breaks])
+    now = Run(number, found.period, found.complete, found.invoices_read)
+    cases = track(connection, now, breaks, actor)
+    rows = [
+        _row(number, one) | {"case_id": case}
+        for one, case in zip(breaks, cases, strict=True)
+    ]
+    _insert(connection, reconciliation_break, rows)
     detail = {"run": number, "difference_minutes": found.difference_minutes}
     audit.record(connection, actor, "period.reconciled", str(found.period), detail)
     return number

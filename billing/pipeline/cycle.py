@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
-from billing.ledger import pulls
+from billing.ledger import findings, pulls
 from billing.ledger.database import Ledger
 from billing.ledger.findings import Reconciliation
 from billing.ledger.locks import try_lock
@@ -16,7 +16,7 @@ from billing.pipeline.crew import THREADS, Crew
 from billing.pipeline.laws import uphold_laws
 from billing.pipeline.outage import never
 from billing.pipeline.pull import MARGIN, Progress, PullTerms, pull_usage
-from billing.pipeline.reconcile import ReconcileTerms, reconcile_period
+from billing.pipeline.reconcile import Depth, ReconcileTerms, reconcile_period
 from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
@@ -133,12 +133,20 @@ def run_cycle(
                 meter,
                 terms.reconcile,
                 period,
+                depth=_depth(ledger, period, terms.clock.now()),
                 progress=watch(f"reconcile {period}"),
             )
             report.add(found)
         except BillingError as fault:
             report.add(fault)
     return report
+
+
+def _depth(ledger: Ledger, period: BillingPeriod, now: datetime) -> Depth:
+    """Read once a day, too, what was invoiced of a month that is over."""
+    with ledger.reading() as connection:
+        read_at = findings.invoices_read_at(connection, period)
+    return Depth(invoices=read_at is None or now - read_at >= SWEEP_EVERY)
 
 
 def pull_month(

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from billing.errors import AnotherProcess, BadInput
-from billing.ledger import interventions
+from billing.ledger import cases, interventions
 from billing.ledger.audit import Actor
+from billing.ledger.cases import Case
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 
@@ -40,3 +41,13 @@ def retry_rejected(ledger: Ledger, who: str, now: datetime) -> int:
                 with ledger.writing() as connection:
                     freed += interventions.retry_rejected(connection, actor, customer)
     return freed
+
+
+def acknowledge_break(
+    ledger: Ledger, who: str, now: datetime, number: int, why: str
+) -> Case:
+    """Record that somebody knows of a break, and why it is left; raises BadInput."""
+    if not why.strip():
+        raise BadInput("say why the break is left as it is: --reason TEXT")
+    with ledger.writing() as connection:
+        return cases.acknowledge(connection, Actor(who, now), number, why.strip())

@@ -13,11 +13,11 @@ from billing.domain.reconciling_invoice import (
     with_invoice,
 )
 from billing.domain.reconciling_meter import SentEvent
+from billing.errors import MeterFault
 from billing.ledger import findings, pulls, quarantine
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.findings import AccountFinding, Reconciliation
-from billing.ledger.meter_books import Home
 from billing.ledger.month_book import NOTHING_CLOSELY, Closely, MonthBook, read_month
 from billing.pipeline.book import AccountBook
 from billing.pipeline.comparison import Comparison, CustomerBook, Shown, customer_books
@@ -109,7 +109,8 @@ class _Reconciling:
         if fresh:
             look = self._look(totals, fresh)
         accounts = tuple(self._account(*item) for item in look.sources.items())
-        customers = self._customers(totals, fresh, look, progress)
+        invoiced, fault = self._read_invoices(look)
+        customers = self._customers(totals, fresh, look, invoiced, progress)
         with self.ledger.reading() as connection:
             quarantined = quarantine.count_open(connection, self.period)
         return Reconciliation(
@@ -118,12 +119,9 @@ class _Reconciling:
             tuple(customers),
             accounts,
             quarantined,
-            invoices_read=self._reads_invoices,
+            invoices_read=invoiced is not None,
+            invoices_fault=fault,
         )
-
-    @property
-    def _reads_invoices(self) -> bool:
-        return self.depth.invoices and self.now >= self.period.end
 
     def _look(
         self,
@@ -173,12 +171,12 @@ class _Reconciling:
         totals: Mapping[str, int | None],
         fresh: Mapping[str, FreshMonth],
         look: _Look,
+        invoiced: Mapping[str, InvoicedMonth] | None,
         progress: Progress,
     ) -> list[CustomerFinding]:
         """Compare by totals, and by the hour where those differ."""
         homes = [home for book in look.customers.values() for home in book.synced]
         counted = {} if self.depth.hours else self.view.totals(homes, progress)
-        invoiced = self._read_invoices(homes)
         off = {
             name
             for name, book in look.customers.items()
@@ -189,7 +187,7 @@ class _Reconciling:
         known = {home: found or {} for home, found in hours.items()}
         finals = {
             name: month.finalized_at
-            for name, month in invoiced.items()
+            for name, month in (invoiced or {}).items()
             if month.finalized_at is not None
         }
         # What differs is compared with the ledger as it is after the meter was read;
@@ -206,7 +204,7 @@ class _Reconciling:
         questions = {one.book.customer: one.asks_for() for one in comparisons}
         read = self.view.own_minutes({name: q for name, q in questions.items() if q})
         return [
-            self._finding(one, read, invoiced, again.month.arrived)
+            self._finding(one, read, invoiced or {}, again.month.arrived)
             for one in comparisons
         ]
 
@@ -226,15 +224,25 @@ class _Reconciling:
             return found
         return with_invoice(found, invoiced[name], arrived.get(name, ()))
 
-    def _read_invoices(self, homes: Sequence[Home]) -> dict[str, InvoicedMonth]:
-        """Read, by customer, what was invoiced; nothing where nothing final was."""
-        if not self._reads_invoices:
-            return {}
+    def _read_invoices(
+        self, look: _Look
+    ) -> tuple[dict[str, InvoicedMonth] | None, str | None]:
+        """Read, by customer, what was invoiced; None, and perhaps why, if it was not.
+
+        A key that may not see invoices can still prove the meter.
+        """
+        if not self.depth.invoices or self.now < self.period.end:
+            return None, None
+        homes = [home for book in look.customers.values() for home in book.synced]
         found: dict[str, list[InvoicedMonth]] = defaultdict(list)
-        for home, month in self.view.invoices(homes).items():
+        try:
+            read = self.view.invoices(homes)
+        except MeterFault as fault:
+            return None, str(fault)
+        for home, month in read.items():
             if month is not None:
                 found[home.customer].append(month)
-        return {name: InvoicedMonth.of(months) for name, months in found.items()}
+        return {name: InvoicedMonth.of(months) for name, months in found.items()}, None
 
 
 def _total(hours: Mapping[datetime, int] | None) -> int | None:

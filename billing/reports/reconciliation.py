@@ -2,25 +2,30 @@
 
 from collections import Counter
 
-from billing.domain.causes import Cause
+from billing.domain.causes import CARRIED, Cause
 from billing.domain.money import format_micro
-from billing.domain.reconciling import Break, CustomerFinding
+from billing.domain.reconciling import Break, CustomerFinding, MeterVerdict
 from billing.ledger.findings import Reconciliation
 from billing.reports.spelling import Document, spell
 
 __all__ = [
-    "HEADINGS",
+    "CAUSE_HEADINGS",
+    "HEALING_HEADINGS",
     "Reconciliation",
+    "cause_lines",
     "is_only_unsettled",
     "reconciliation_document",
+    "reconciliation_headings",
     "reconciliation_lines",
     "reconciliation_sentences",
 ]
 
 HEADINGS = [
     *("customer", "stripe customer", "Pamela", "ledger", "Stripe"),
-    *("difference", "settled", "breaks"),
+    *("difference", "settled"),
 ]
+HEALING_HEADINGS = ["cause", "what was done", "minutes mended"]
+CAUSE_HEADINGS = ["cause", "minutes", "what it means", "what to do"]
 
 
 def reconciliation_document(found: Reconciliation, currency: str) -> Document:
@@ -32,6 +37,8 @@ def reconciliation_document(found: Reconciliation, currency: str) -> Document:
         "clean": found.clean,
         "difference_minutes": found.difference_minutes,
         "quarantined": found.quarantined,
+        "invoices_read": found.invoices_read,
+        "invoices_fault": found.invoices_fault,
         "customers": [_customer(one, currency) for one in found.customers],
         "accounts": [
             {
@@ -40,10 +47,16 @@ def reconciliation_document(found: Reconciliation, currency: str) -> Document:
                 "usage_minutes": account.usage_minutes,
                 "calls_minutes": account.calls_minutes,
                 "difference_minutes": account.difference_minutes,
+                "breaks": [_break(item, currency) for item in account.breaks],
             }
             for account in found.accounts
         ],
     }
+
+
+def reconciliation_headings(found: Reconciliation) -> list[str]:
+    """Return the headings of the lines; what was invoiced only where it was read."""
+    return [*HEADINGS, *["invoiced"] * found.invoices_read, "breaks"]
 
 
 def reconciliation_lines(found: Reconciliation) -> list[list[str]]:
@@ -56,23 +69,51 @@ def reconciliation_lines(found: Reconciliation) -> list[list[str]]:
             one.pamela_minutes,
             one.ledger_minutes,
             one.stripe_minutes,
-            one.difference_minutes,
+            _difference(one.difference_minutes, known=_is_known(one)),
             "yes" if one.settled else "not yet",
+            *["" if one.invoiced_minutes is None else one.invoiced_minutes]
+            * found.invoices_read,
             _causes(one),
         ]
         for one in customers
     ]
+    invoiced = [one.invoiced_minutes for one in customers]
+    known = found.settled and all(_is_known(one) for one in customers)
     total: list[object] = [
         "total",
         "",
         sum(one.pamela_minutes for one in customers),
         sum(one.ledger_minutes for one in customers),
         sum(one.stripe_minutes for one in customers),
-        found.difference_minutes,
+        _difference(found.difference_minutes, known=known),
         "yes" if found.settled else "not yet",
+        *[sum(minutes or 0 for minutes in invoiced)] * found.invoices_read,
         sum(len(one.breaks) for one in customers) or "",
     ]
     return [[str(value) for value in line] for line in [*lines, total]]
+
+
+def cause_lines(found: Reconciliation) -> list[list[str]]:
+    """Return each cause that was found: its minutes, its meaning and its remedy."""
+    minutes: Counter[Cause] = Counter()
+    for _, _, item in found.breaks:
+        minutes[item.cause] += item.minutes
+    return [
+        [cause.value, f"{minutes[cause]:+d}", cause.meaning, cause.remedy]
+        for cause in Cause
+        if cause in minutes
+    ]
+
+
+def _is_known(one: CustomerFinding) -> bool:
+    return one.verdict is not MeterVerdict.WAITING
+
+
+def _difference(minutes: int, *, known: bool) -> str:
+    """Spell a difference; what is not known yet is never shown as zero."""
+    if known:
+        return str(minutes)
+    return f"{minutes}?" if minutes else "?"
 
 
 def reconciliation_sentences(found: Reconciliation) -> list[str]:
@@ -92,14 +133,22 @@ def reconciliation_sentences(found: Reconciliation) -> list[str]:
         said.append(
             f"{found.quarantined} calls are in quarantine: `pamela-billing status`."
         )
-    if found.clean:
+    if found.invoices_fault:
+        said.append(f"What was invoiced could not be read: {found.invoices_fault}")
+    carried = {item.cause for _, _, item in found.breaks} & CARRIED
+    if found.clean and carried:
+        said.append("Every difference stands in another month; the books agree.")
+    elif found.clean:
         said.append("The three books agree, minute by minute.")
     elif is_only_unsettled(found):
         said.append(
             "Not settled yet: Stripe's summaries lag behind; reconcile again later."
         )
     else:
-        said.append(f"Total difference: {found.difference_minutes:+d} minutes.")
+        known = found.settled and all(_is_known(one) for one in found.customers)
+        so_far = "" if known else ", as far as is known"
+        total = f"{found.difference_minutes:+d} minutes"
+        said.append(f"Total difference: {total}{so_far}.")
     return said
 
 
@@ -107,7 +156,7 @@ def is_only_unsettled(found: Reconciliation) -> bool:
     """Say whether waiting for Stripe's summaries is all that is left to do."""
     causes = {item.cause for one in found.customers for item in one.breaks}
     return (
-        causes == {Cause.NOT_SETTLED}
+        causes - CARRIED == {Cause.NOT_SETTLED}
         and found.complete
         and not found.quarantined
         and not any(account.difference_minutes for account in found.accounts)
@@ -130,6 +179,14 @@ def _customer(one: CustomerFinding, currency: str) -> Document:
         "stripe_minutes": one.stripe_minutes,
         "difference_minutes": one.difference_minutes,
         "settled": one.settled,
+        "verdict": one.verdict.value,
+        "unknown_minutes": one.unknown_minutes,
+        "least_minutes": one.bounds.lower if one.bounds else one.stripe_minutes,
+        "most_minutes": one.bounds.upper if one.bounds else one.stripe_minutes,
+        "unexplained_minutes": one.unexplained_minutes,
+        "invoiced_minutes": one.invoiced_minutes,
+        "invoice_difference": one.invoice_difference,
+        "invoice": one.invoice,
         "breaks": [_break(item, currency) for item in one.breaks],
     }
 
@@ -141,4 +198,7 @@ def _break(item: Break, currency: str) -> Document:
         "amount": format_micro(item.amount_micro, currency),
         "calls": list(item.calls),
         "hour": spell(item.hour),
+        "book": item.cause.book.value,
+        "event": item.event,
+        "evidence": item.evidence,
     }

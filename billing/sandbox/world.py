@@ -1,7 +1,7 @@
 """The sandbox's world: a Pamela and a Stripe on one clock, with faults and logs."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from billing.sandbox.clock import SandboxClock, first_of_month
@@ -149,7 +149,10 @@ def stripe_rules(rate_limits: RateLimits) -> StripeRules:
     `live` lets it send as many as live mode takes of meter events, so that trying a
     month does not take minutes.
     """
-    rules = StripeRules(rate_limited=rate_limits != "off")
+    # Whoever starts early in a month can still have all of the last one invoiced.
+    rules = StripeRules(
+        rate_limited=rate_limits != "off", invoice_grace=timedelta(hours=72)
+    )
     if rate_limits == "live":
         rules.test_requests_per_second = rules.live_events_per_second
     return rules

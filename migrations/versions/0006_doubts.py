@@ -79,6 +79,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("carries IS NOT NULL"),
         postgresql_where=sa.text("carries IS NOT NULL"),
     )
+    op.create_index(
+        "ix_reconciliation_break_case",
+        "reconciliation_break",
+        ["case_id"],
+        sqlite_where=sa.text("case_id IS NOT NULL"),
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+    )
     for table in ("meter_attempt", "meter_event"):
         op.execute(guards.drop(dialect, table, f"{table}_stays"))
     for statement in _guards(dialect):
@@ -183,6 +190,7 @@ def downgrade() -> None:
     for table in ("meter_attempt", "meter_event"):
         op.execute(guards.drop(dialect, table, f"{table}_stays"))
     op.drop_index("ix_meter_event_carries", "meter_event")
+    op.drop_index("ix_reconciliation_break_case", "reconciliation_break")
     op.drop_column("meter_attempt", "kind")
     for table, column, _ in reversed(ADDED):
         op.drop_column(table, column)

@@ -16,10 +16,10 @@ def test_status_shows_the_nearest_deadlines_first(desk: Desk) -> None:
     }
     left = [item["seconds_left"] for item in shown["nearest"]]
     assert left == sorted(left)
-    assert shown["nearest"][0]["next"] == "bill"
+    assert shown["nearest"][0]["next"] == "invoice"
     text = desk.done("status")
     assert "time left" in text
-    assert "be billed at all" in text
+    assert "reach the invoice" in text
 
     desk.done("sync", "--now")
     assert desk.json("status")["deadlines"]["open_items"] == 0
@@ -27,7 +27,7 @@ def test_status_shows_the_nearest_deadlines_first(desk: Desk) -> None:
 
 
 def test_the_grace_period_is_a_setting(desk: Desk) -> None:
-    desk.amend("[stripe]", "[stripe]\ngrace_hours = 48")
+    desk.amend("grace_hours = 72", "grace_hours = 48")
     desk.done("pull", PRESENT)
     [item, *_] = desk.json("status")["deadlines"]["nearest"]
     assert (item["next"], item["deadline"]) == ("invoice", "2026-04-03T00:00:00Z")

@@ -11,12 +11,18 @@ from tests.cli.desk import HOUR, LAST, PRESENT, Desk, small_sandbox
 RECONCILED = {
     *("period", "settled", "complete", "clean", "difference_minutes"),
     *("quarantined", "customers", "accounts"),
+    *("invoices_read", "invoices_fault"),
 }
 CUSTOMER = {
     *("customer", "stripe_customer", "pamela_minutes", "ledger_minutes"),
     *("stripe_minutes", "difference_minutes", "settled", "breaks"),
+    *("verdict", "unknown_minutes", "least_minutes", "most_minutes"),
+    *("unexplained_minutes", "invoiced_minutes", "invoice_difference", "invoice"),
 }
-BREAK = {"cause", "minutes", "amount", "calls", "hour"}
+BREAK = {
+    *("cause", "minutes", "amount", "calls", "hour"),
+    *("book", "event", "evidence"),
+}
 
 
 def test_init_writes_settings_for_a_sandbox_with_secrets_that_only_we_read(

@@ -59,6 +59,9 @@ reconciliation_break = table(
     text_column("evidence", null=True),
     text_column("event", null=True),
     Index(None, "run_id"),
+    partial_index(
+        "ix_reconciliation_break_case", "case_id", where="case_id IS NOT NULL"
+    ),
 )
 
 break_case = table(
