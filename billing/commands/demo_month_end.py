@@ -9,7 +9,9 @@ from textwrap import fill
 from billing.commands.demo_first_day import SETTINGS, keep_running, unsaid, unseen
 from billing.commands.display import progress_bars, say, show_table
 from billing.commands.options import CLEAN, FAILED, show_json
-from billing.demo.month_end.story import Ending, tell
+from billing.demo.month_end.ending import Ending
+from billing.demo.month_end.invoices import WHY
+from billing.demo.month_end.story import tell
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.reports.reconciliation import Reconciliation, reconciliation_document
@@ -73,11 +75,11 @@ def _say(text: str) -> None:
 def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
     for found in ending.reconciliations:
         state = "closed" if found.period == ending.month else "open"
-        title = f"{found.period}, {state}, in minutes"
+        title = f"{found.period}, {state}, minutes; difference: Stripe less Pamela"
         show_table(HEADINGS, _lines(found), title=title, has_total=True)
     for line in _reasons(ending):
         _say(line)
-    customers = [one for found in ending.reconciliations for one in found.customers]
+    customers = ending.customers
     _say(
         TOGETHER.format(
             pamela=sum(one.pamela_minutes for one in customers),
@@ -140,16 +142,14 @@ def _lines(found: Reconciliation) -> list[list[str]]:
 
 def _reasons(ending: Ending) -> Iterator[str]:
     """Say what each cause means, and which calls stand in another month."""
-    items = [
-        item
-        for found in ending.reconciliations
-        for one in found.customers
-        for item in one.breaks
-    ]
+    items = [item for one in ending.customers for item in one.breaks]
     for cause in dict.fromkeys(item.cause for item in items):
         yield f"   - {cause}: {cause.meaning}."
     for item in ending.adjustments:
-        yield f"   - {item.minutes:+d}: {', '.join(item.calls)}, {item.evidence}."
+        calls = ", ".join(item.calls)
+        yield f"   - {item.minutes:+d} minutes: {calls}, {item.evidence}."
+    missed = ending.missed
+    yield f"   - {-missed.minutes} minutes: {missed.call}, acknowledged: {WHY}."
 
 
 def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
@@ -165,6 +165,7 @@ def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> Non
             "outage": asdict(ending.survived),
             "rejected": asdict(ending.rejected) | {"sent_anew": ending.sent_anew},
             "in_the_way": [one.kind.value for one in ending.obstacles],
+            "missed": asdict(ending.missed),
             "closed": closed
             and {
                 "period": str(closed.period),

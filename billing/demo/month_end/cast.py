@@ -14,7 +14,7 @@ Document = dict[str, object]
 OWNERS = {name: account for account in CLOSING for name in ACCOUNTS[account]}
 CUSTOMERS = tuple(sorted(OWNERS))
 # In the order of their names, which is that of a sync one after another.
-FIRST, SECOND, *_, REJECTED, LAST = CUSTOMERS
+FIRST, SECOND, THIRD, REJECTED, LAST = CUSTOMERS
 NEW_STRIPE_CUSTOMER = "cus_dogwoodvets2"
 
 

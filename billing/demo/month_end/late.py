@@ -76,7 +76,7 @@ def tell_after_close(desk: Desk, evening: Evening, troubled: str) -> Told:
     cast.show(SECOND, broken)
     desk.run()
     desk.tell(
-        8,
+        9,
         at,
         f"Pamela corrects a call of {cast.month}: it was 4 "
         f"minutes longer. And one more call of {cast.month} turns up. {cast.month} is "

@@ -1,85 +1,22 @@
 """The story: a month closes, whatever happens to it, and every minute has a cause."""
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
-from billing.demo.month_end import late, outage, rejection
-from billing.demo.month_end.cast import Cast, Told
+from billing.demo.month_end import invoices, late, outage, rejection
+from billing.demo.month_end.cast import Cast
 from billing.demo.month_end.desk import Desk, opened_desk
-from billing.demo.month_end.outage import Survived
-from billing.demo.month_end.rejection import Rejected
+from billing.demo.month_end.ending import Ending
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World
-from billing.domain.causes import Cause
 from billing.domain.closing import Obstacle
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
-from billing.domain.reconciling import Break
 from billing.installation.first_settings import make_ledger, write_sandbox_settings
 from billing.pipeline.close import CloseReport
-from billing.reports.reconciliation import Reconciliation
 
 GRACE_HOURS = 72
 HOUR_SECONDS = 3_600
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How the story ended."""
-
-    month: BillingPeriod
-    survived: Survived
-    rejected: Rejected
-    sent_anew: int
-    obstacles: tuple[Obstacle, ...]
-    closed: CloseReport
-    told: Told
-    reconciliations: tuple[Reconciliation, ...]
-    currency: str
-    called_minutes: int
-    counted_minutes: int
-    invoiced_minutes: int
-
-    @property
-    def good(self) -> bool:
-        """Whether all happened as told, every minute has a cause, and none is left."""
-        return (
-            self.survived.good
-            and self.rejected.good
-            and self.sent_anew >= self.rejected.events
-            and bool(self.obstacles)
-            and all(
-                one.agrees for found in self.reconciliations for one in found.customers
-            )
-            and not self.difference_minutes
-            and self.called_minutes == self.counted_minutes == self._on_meter
-            and self.invoiced_minutes == self._invoiced
-        )
-
-    @property
-    def adjustments(self) -> list[Break]:
-        """What stands in another month than its calls, as the later month has it."""
-        return [
-            item
-            for one in self.reconciliations[-1].customers
-            for item in one.breaks
-            if item.cause is Cause.CORRECTS_EARLIER_MONTH
-        ]
-
-    @property
-    def difference_minutes(self) -> int:
-        """Stripe's minutes less Pamela's, over both months and all customers."""
-        return sum(found.difference_minutes for found in self.reconciliations)
-
-    @property
-    def _on_meter(self) -> int:
-        return sum(c.stripe_minutes for r in self.reconciliations for c in r.customers)
-
-    @property
-    def _invoiced(self) -> int:
-        months = self.reconciliations
-        return sum(c.invoiced_minutes or 0 for r in months for c in r.customers)
 
 
 def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
@@ -110,10 +47,11 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
     rejection.mend_customer(settings_file, world)
     with opened_desk(settings_file, world, cast, stage) as desk:
         sent_anew = rejection.send_anew(desk, rejected)
+        missed = invoices.tell_too_late(desk)
         closed = _close(desk)
         told = late.tell_after_close(desk, evening, doubts.call)
         found = desk.reconcile()
-        desk.tell(9, cast.hour(4, 10, 10), "compare all books of both months.")
+        desk.tell(10, cast.hour(4, 10, 10), "compare all books of both months.")
         called, counted = world.true_minutes()
         return Ending(
             month=month,
@@ -121,6 +59,7 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
             rejected=rejected,
             sent_anew=sent_anew,
             obstacles=refused.obstacles,
+            missed=missed,
             closed=closed,
             told=told,
             reconciliations=tuple(found),
@@ -156,9 +95,9 @@ def _close(desk: Desk) -> CloseReport:
     totals = report.closed.totals
     amount = format_micro(totals["amount_micro"], desk.app.currency)
     desk.tell(
-        7,
+        8,
         at,
-        f"the invoices are final; close {cast.month} again. It is closed for "
+        f"close {cast.month} again. It is closed for "
         f"good: {totals['rows']:,} rows, {totals['minutes']:,} minutes, {amount} "
         f"{desk.app.currency}. The digest of it all is",
     )

@@ -1,0 +1,91 @@
+"""The ending: how the month end came out, and whether it did as it should."""
+
+from dataclasses import dataclass
+
+from billing.demo.month_end.cast import Told
+from billing.demo.month_end.invoices import Missed
+from billing.demo.month_end.outage import Survived
+from billing.demo.month_end.rejection import Rejected
+from billing.domain.causes import CARRIED, Cause
+from billing.domain.closing import Obstacle
+from billing.domain.period import BillingPeriod
+from billing.domain.reconciling import Break, CustomerFinding, MeterVerdict
+from billing.pipeline.close import CloseReport
+from billing.reports.reconciliation import Reconciliation
+
+EXPECTED = CARRIED | {Cause.INVOICED_BEFORE_IT_ARRIVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the story ended."""
+
+    month: BillingPeriod
+    survived: Survived
+    rejected: Rejected
+    sent_anew: int
+    obstacles: tuple[Obstacle, ...]
+    missed: Missed
+    closed: CloseReport
+    told: Told
+    reconciliations: tuple[Reconciliation, ...]
+    currency: str
+    called_minutes: int
+    counted_minutes: int
+    invoiced_minutes: int
+
+    @property
+    def good(self) -> bool:
+        """Whether all happened as told, every minute has a cause, and none is left."""
+        return (
+            self.survived.good
+            and self.rejected.good
+            and self.sent_anew >= self.rejected.events
+            and bool(self.obstacles)
+            and all(map(_is_explained, self.customers))
+            and not self.difference_minutes
+            and self.called_minutes == self.counted_minutes == self._on_meter
+            and self.invoiced_minutes == self._invoiced
+            and self._not_invoiced == -self.missed.minutes
+        )
+
+    @property
+    def customers(self) -> list[CustomerFinding]:
+        """What was found of each customer, month by month."""
+        return [one for found in self.reconciliations for one in found.customers]
+
+    @property
+    def adjustments(self) -> list[Break]:
+        """What stands in another month than its calls, as the later month has it."""
+        return [
+            item
+            for one in self.reconciliations[-1].customers
+            for item in one.breaks
+            if item.cause is Cause.CORRECTS_EARLIER_MONTH
+        ]
+
+    @property
+    def difference_minutes(self) -> int:
+        """Stripe's minutes less Pamela's, over both months and all customers."""
+        return sum(found.difference_minutes for found in self.reconciliations)
+
+    @property
+    def _on_meter(self) -> int:
+        return sum(one.stripe_minutes for one in self.customers)
+
+    @property
+    def _invoiced(self) -> int:
+        return sum(one.invoiced_minutes or 0 for one in self.customers)
+
+    @property
+    def _not_invoiced(self) -> int:
+        return sum(one.invoice_difference or 0 for one in self.customers)
+
+
+def _is_explained(one: CustomerFinding) -> bool:
+    """Say whether a month's figures are certain, and each difference has its cause."""
+    return (
+        one.verdict is MeterVerdict.EXACT
+        and one.unexplained_minutes == one.unexplained_invoice_minutes == 0
+        and {item.cause for item in one.breaks} <= EXPECTED
+    )
