@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
+from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
 from billing.errors import SettingsFault
 from billing.ledger import audit
 from billing.ledger.audit import Actor
-from billing.ledger.tables import account, customer, price
+from billing.ledger.tables import account, b2b_usage, call, customer, price
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
     columns = price.c.per_minute, price.c.currency
     found = connection.execute(select(*columns).where(held)).first()
     if found is None:
+        _refuse_back_dated(connection, offered)
         row = {
             "effective_from": offered.effective_from,
             "per_minute": offered.per_minute,
@@ -112,4 +114,32 @@ def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
             f"prices, from {offered.effective_from.date()}",
             f"the ledger already holds {found.per_minute} {found.currency} from that "
             "date, and a price never changes; add one with a later date",
+        )
+
+
+def _refuse_back_dated(connection: Connection, offered: Price) -> None:
+    """Refuse a price for calls that are billed already: they keep the one they had."""
+    since, usage = offered.effective_from, b2b_usage.c
+    of_row = (
+        (call.c.account == usage.account)
+        & (call.c.call_id == usage.call_id)
+        & (call.c.revision == usage.call_revision)
+    )
+    billed = (
+        select(usage.call_id)
+        .select_from(b2b_usage.join(call, of_row))
+        .where(usage.period >= str(BillingPeriod.of(since)), call.c.started_at >= since)
+    )
+    after = select(func.min(price.c.effective_from)).where(
+        price.c.effective_from > since
+    )
+    until = connection.execute(after).scalar()
+    if until is not None:
+        billed = billed.where(call.c.started_at < until)
+    first = connection.execute(billed.limit(1)).scalar()
+    if first is not None:
+        raise SettingsFault(
+            f"prices, from {since.date()}",
+            f"calls since that date are billed already, such as {first}; "
+            "a new price holds from a date that is still to come",
         )

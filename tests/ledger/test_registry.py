@@ -11,7 +11,16 @@ from billing.errors import LedgerFault, SettingsFault
 from billing.ledger import registry
 from billing.ledger.database import Ledger
 from billing.ledger.registry import Account, Customer
-from tests.ledger.bookkeeping import ACTOR, PRICE, register, rows
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    HOUR,
+    NOON,
+    PRICE,
+    reading,
+    record,
+    register,
+    rows,
+)
 
 AUDITED = "SELECT action, subject, detail FROM audit_event ORDER BY id"
 APRIL_FIRST = datetime(2026, 4, 1, tzinfo=UTC)
@@ -98,3 +107,34 @@ def test_an_account_bills_a_customer_that_is_known(ledger: Ledger) -> None:
     register_only(ledger, accounts=[Account("main", None, "team")])
     query = "SELECT customer, customer_metadata_key FROM account"
     assert rows(ledger, query) == [(None, "team")]
+
+
+@pytest.mark.parametrize("hours", [-1, 0])
+def test_no_price_comes_in_under_calls_that_are_billed(
+    ledger: Ledger, hours: int
+) -> None:
+    register(ledger)
+    record(ledger, reading())
+    back_dated = Price(NOON + hours * HOUR, Decimal("0.20"))
+    with pytest.raises(SettingsFault, match="billed already, such as call_1"):
+        register_only(ledger, prices=[back_dated])
+    assert rows(ledger, "SELECT per_minute FROM price") == [("0.10",)]
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_price_holds_from_after_the_last_billed_call(
+    ledger: Ledger, hours: int
+) -> None:
+    register(ledger)
+    record(ledger, reading())
+    register_only(ledger, prices=[Price(NOON + hours * HOUR, Decimal("0.20"))])
+    assert len(rows(ledger, "SELECT id FROM price")) == 2
+
+
+def test_a_price_for_a_time_before_the_first_one_is_taken(ledger: Ledger) -> None:
+    """What has no price waits in quarantine, so nothing of it is billed yet."""
+    register(ledger)
+    record(ledger, reading())
+    earlier = Price(PRICE.effective_from.replace(year=2025), Decimal("0.20"))
+    register_only(ledger, prices=[earlier])
+    assert len(rows(ledger, "SELECT id FROM price")) == 2
