@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 QUIET_AFTER_SEND = timedelta(hours=2)
+# For what would go out anew under another identifier, which no memory guards.
+QUIET_TO_REPLACE = timedelta(hours=24)
 BETWEEN_READS = timedelta(minutes=30)
 # Sent again only while Stripe surely takes the timestamp, and soon after the proof.
 OLDEST_TO_REARM = timedelta(days=34)
@@ -37,11 +39,13 @@ def settle(
     minutes: int,
     readings: Sequence[MinuteReading],
     last_touched_at: datetime | None,
+    *,
+    quiet: timedelta = QUIET_AFTER_SEND,
 ) -> Finding:
     """Say whether an event of so many minutes counts; `readings` by their time.
 
     Its value is proof at once. Nothing is proof only when it was read twice, half an
-    hour apart, and both two hours after the last send.
+    hour apart, and both so long after the last send.
     """
     if not readings:
         return Finding.OPEN
@@ -50,7 +54,8 @@ def settle(
         return Finding.COUNTED
     if newest != 0:
         return Finding.CONTRADICTS
-    return Finding.ABSENT if _is_firm(readings, last_touched_at) else Finding.OPEN
+    firm = _is_firm(readings, last_touched_at, quiet)
+    return Finding.ABSENT if firm else Finding.OPEN
 
 
 def settle_cancel(
@@ -59,17 +64,19 @@ def settle_cancel(
     last_touched_at: datetime | None,
 ) -> Finding:
     """Say whether a cancelled event still counts: either answer has to be firm."""
-    if not readings or not _is_firm(readings, last_touched_at):
+    if not readings or not _is_firm(readings, last_touched_at, QUIET_TO_REPLACE):
         return Finding.OPEN
     return settle(minutes, readings, last_touched_at)
 
 
 def _is_firm(
-    readings: Sequence[MinuteReading], last_touched_at: datetime | None
+    readings: Sequence[MinuteReading],
+    last_touched_at: datetime | None,
+    quiet: timedelta,
 ) -> bool:
     """Say whether the newest value has stood long enough to be believed."""
     newest = readings[-1]
-    since = last_touched_at and last_touched_at + QUIET_AFTER_SEND
+    since = last_touched_at and last_touched_at + quiet
     for at, value in reversed(readings):
         if value != newest.minutes or (since is not None and at < since):
             return False

@@ -5,8 +5,14 @@ its window are read; so are those of hours of which a summary was found short.
 """
 
 from datetime import timedelta
+from typing import NamedTuple
 
-from billing.domain.settling import Finding, settle
+from billing.domain.settling import (
+    QUIET_AFTER_SEND,
+    QUIET_TO_REPLACE,
+    Finding,
+    settle,
+)
 from billing.ledger import doubts, outbox, rejections
 from billing.ledger.database import Ledger
 from billing.ledger.rejections import Suspect
@@ -45,28 +51,46 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: Reckoning) -> set[str
 
 def reject_what_is_reported(work: CustomerWork) -> int:
     """Read the minutes of this customer's suspects; returns how many were rejected."""
-    customer = work.to.customer
+    suspects = _suspects(work)
+    rejected = [one for one in suspects if _is_gone(work, one)]
+    for one in rejected:
+        _reject(work, one.why, one.suspect)
+    return len(rejected)
+
+
+class _Suspicion(NamedTuple):
+    """An event that may not count: why, and how long its minute has to be empty."""
+
+    suspect: Suspect
+    why: str
+    quiet: timedelta
+
+
+def _suspects(work: CustomerWork) -> list[_Suspicion]:
+    """Return this customer's suspects, each once, by the strongest word against it.
+
+    Nobody names the most of them, and what is rejected may go out anew under a new
+    name: so an empty minute is believed after a day, or sooner when there are just so
+    many errors as suspects.
+    """
     with work.ledger.reading() as connection:
-        found = [
-            (f"{report.name} ({', '.join(report.codes)})", suspect)
-            for report in rejections.open_reports(connection)
-            for suspect in rejections.suspects(connection, report)
-            if suspect.customer == customer
-        ]
-        missing = rejections.missing_events(connection, customer)
-    found += [("its minute is empty, and no report says why", one) for one in missing]
-    rejected = 0
-    # One read an event: what names it goes before what only suspects it.
-    once = {suspect.event_id: (why, suspect) for why, suspect in _named_last(found)}
-    for why, suspect in once.values():
-        if _is_gone(work, suspect):
-            _reject(work, why, suspect)
-            rejected += 1
-    return rejected
-
-
-def _named_last(found: list[tuple[str, Suspect]]) -> list[tuple[str, Suspect]]:
-    return sorted(found, key=lambda pair: pair[1].named)
+        reports = rejections.open_reports(connection)
+        meant = [(one, rejections.suspects(connection, one)) for one in reports]
+        errors = sum(
+            one.error_count - rejections.named_and_rejected(connection, one)
+            for one in reports
+        )
+        missing = rejections.missing_events(connection, work.to.customer)
+    left = {suspect.event_id for _, found in meant for suspect in found}
+    quiet = QUIET_AFTER_SEND if len(left) <= errors else QUIET_TO_REPLACE
+    unexplained = "its minute is empty, and no report says why"
+    said = [_Suspicion(one, unexplained, QUIET_TO_REPLACE) for one in missing]
+    for report, found in meant:
+        why = f"{report.name} ({', '.join(report.codes)})"
+        said += [_Suspicion(one, why, quiet) for one in found]
+    ours = [one for one in said if one.suspect.customer == work.to.customer]
+    ours.sort(key=lambda one: one.suspect.named)
+    return list({one.suspect.event_id: one for one in ours}.values())
 
 
 def settle_reports(ledger: Ledger, time: Reckoning) -> None:
@@ -88,16 +112,17 @@ def settle_reports(ledger: Ledger, time: Reckoning) -> None:
                 rejections.settle_report(connection, name, now)
 
 
-def _is_gone(work: CustomerWork, suspect: Suspect) -> bool:
+def _is_gone(work: CustomerWork, suspicion: _Suspicion) -> bool:
     """Say whether a suspect does not count: named and absent, or firmly absent."""
     with work.ledger.reading() as connection:
-        event = outbox.event_numbered(connection, suspect.event_id)
+        event = outbox.event_numbered(connection, suspicion.suspect.event_id)
     readings = read_own_minute(work, event)
     if readings is None:
         return False
-    if suspect.named and readings[-1].minutes == 0:
+    if suspicion.suspect.named and readings[-1].minutes == 0:
         return True
-    found = settle(event.event.minutes, readings, event.last_sent_at)
+    minutes, sent = event.event.minutes, event.last_sent_at
+    found = settle(minutes, readings, sent, quiet=suspicion.quiet)
     return found is Finding.ABSENT
 
 

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from billing.domain.metering import FailReason
 from billing.domain.period import BillingPeriod
-from billing.domain.settling import Finding, MinuteReading, may_rearm, settle
+from billing.domain.settling import (
+    QUIET_TO_REPLACE,
+    Finding,
+    MinuteReading,
+    may_rearm,
+    settle,
+)
 from billing.ledger import doubts, outbox
 from billing.ledger.closed_months import closed_months
 from billing.ledger.outbox import Outgoing
@@ -54,8 +60,14 @@ def _conclude_absent(work: CustomerWork, absent: Outgoing) -> bool:
     """Arm it again, where it may still be sent as it is; else say that it is lost."""
     with work.ledger.reading() as connection:
         closed = closed_months(connection)
+        readings = doubts.readings_of(connection, absent.id)
     write, actor = work.sender.writer.write, work.actor
     if BillingPeriod.of(absent.event.hour) in closed:
+        # It would go out anew, in another month: only what is surely gone may.
+        event, sent = absent.event, absent.last_sent_at
+        found = settle(event.minutes, readings, sent, quiet=QUIET_TO_REPLACE)
+        if found is not Finding.ABSENT:
+            return False
         why = "its minute is empty, and its month is closed"
         write(lambda ledger: doubts.reject(ledger, actor, absent.id, why))
     elif not may_rearm(absent.event.timestamp, actor.at):

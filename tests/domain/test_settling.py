@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.settling import (
+    QUIET_TO_REPLACE,
     Finding,
     MinuteReading,
     may_rearm,
@@ -53,16 +54,23 @@ def test_a_value_is_proof_at_once_and_nothing_only_when_it_lasts(
         ([], Finding.OPEN),
         ([(3 * H, 5)], Finding.OPEN),
         ([(3 * H, 0)], Finding.OPEN),
-        ([(2 * H, 5), (3 * H, 5)], Finding.COUNTED),
-        ([(2 * H, 0), (3 * H, 0)], Finding.ABSENT),
-        ([(2 * H, 5), (3 * H, 0)], Finding.OPEN),
-        ([(H, 0), (2 * H - M, 0)], Finding.OPEN),
+        ([(24 * H, 5), (25 * H, 5)], Finding.COUNTED),
+        ([(24 * H, 0), (25 * H, 0)], Finding.ABSENT),
+        ([(24 * H, 5), (25 * H, 0)], Finding.OPEN),
+        ([(23 * H, 0), (24 * H - M, 0)], Finding.OPEN),
+        ([(2 * H, 0), (3 * H, 0)], Finding.OPEN),
     ],
 )
 def test_whether_a_cancelled_event_still_counts_has_to_last_either_way(
     told: list[tuple[timedelta, int]], found: Finding
 ) -> None:
     assert settle_cancel(5, reads(*told), SENT) is found
+
+
+def test_what_would_go_out_under_another_name_has_to_be_gone_for_a_day() -> None:
+    after = [reads((h * H, 0), (h * H + 30 * M, 0)) for h in (2, 23, 24)]
+    found = [settle(5, told, SENT, quiet=QUIET_TO_REPLACE) for told in after]
+    assert found == [Finding.OPEN, Finding.OPEN, Finding.ABSENT]
 
 
 def test_what_was_never_sent_needs_no_quiet() -> None:

@@ -160,12 +160,30 @@ def test_what_no_report_tells_of_is_found_once_a_summary_is_short_of_it(
     for _ in range(2):
         bench.clock.advance(hours=3)
         bench.reconcile()
+    bench.clock.advance(hours=24)
     for _ in range(2):
         assert states(bench) == ["synced"] * 3
         bench.sync()
         bench.clock.advance(minutes=30)
-    bench.sync()
     assert states(bench) == ["synced", "rejected", "synced"]
     assert bench.retry() == 1
     bench.sync()
     assert bench.counted() == {"acme": 6}
+
+
+def test_a_suspect_that_lags_behind_is_no_error_while_others_may_be(
+    bench: Bench,
+) -> None:
+    three_events(bench)
+    lose(bench, 0)
+    bench.meter.hidden = {name_of(bench, 2)}
+    report(bench, count=1)
+    for _ in range(4):
+        bench.sync()
+        bench.clock.advance(hours=2)
+    assert states(bench) == ["synced"] * 3
+    bench.meter.hidden.clear()
+    bench.sync()
+    bench.clock.advance(hours=1)
+    bench.sync()
+    assert states(bench) == ["rejected", "synced", "synced"]
