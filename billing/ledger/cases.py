@@ -19,6 +19,7 @@ from billing.ledger.tables import break_case, reconciliation_break
 case, found_break = break_case.c, reconciliation_break.c
 # What mends itself does so within a day, or somebody has to look.
 OVERDUE = timedelta(hours=24)
+NOBODYS = CARRIED | {Cause.NOT_SETTLED}
 
 
 class Finding(NamedTuple):
@@ -63,7 +64,8 @@ def track(
 ) -> list[int | None]:
     """Open a case for what is new and resolve what is gone; returns each one's case.
 
-    Minutes that stand in another month for good are nobody's case.
+    Minutes that stand in another month for good are nobody's case, and neither is what
+    nobody can know yet.
     """
     left = {(row.cause, *_place_of(row)): row for row in _open(connection, run.period)}
     numbers: list[int | None] = []
@@ -72,7 +74,7 @@ def track(
     for one in found:
         key = (one.item.cause.value, *one.place)
         now.setdefault(one.place, f"now {one.item.cause}, {one.item.minutes:+d}")
-        if one.item.cause in CARRIED:
+        if one.item.cause in NOBODYS:
             numbers.append(None)
             continue
         if key not in made:

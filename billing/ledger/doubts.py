@@ -74,7 +74,8 @@ def rearm(connection: Connection, actor: Actor, doubtful: Outgoing) -> None:
 def reject(connection: Connection, actor: Actor, number: int, because: str) -> None:
     """Mark an event that was taken as rejected after all, and why."""
     found = outbox.event_numbered(connection, number)
-    outbox.move_to_failed(connection, found, FailReason.REJECTED)
+    state = {"state": "failed", "reason": FailReason.REJECTED.value}
+    outbox.move(connection, found, **state, evidence=f"rejected: {because}")
     _settled(connection, actor, found, f"rejected: {because}")
 
 

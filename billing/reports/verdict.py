@@ -116,7 +116,20 @@ def _carried(trace: CallTrace) -> str:
 
 
 def _invoiced(trace: CallTrace) -> str:
-    invoices = sorted({one.invoice for one in trace.months if one.invoice})
-    if not trace.months:
-        return ""
-    return f", on invoice {', '.join(invoices)}" if invoices else ", on no invoice yet"
+    """Say which invoice shows the minutes, month by month where there are several."""
+    minutes: dict[tuple[str, str], int] = defaultdict(int)
+    for one in trace.rows:
+        minutes[one.row.period, one.row.customer] += one.row.billed_minutes
+    places = [place for place, held in minutes.items() if held]
+    read = {(one.period, one.customer): one.invoice for one in trace.months}
+    said = [
+        f"on invoice {read[place]}" if read[place] else "on no invoice yet"
+        for place in places
+        if place in read
+    ]
+    if len(places) == 1 or len(set(said)) == 1:
+        return "".join(f", {words}" for words in sorted(set(said)))
+    parts = zip([place for place in places if place in read], said, strict=True)
+    return "".join(
+        f", {minutes[place]:+d} in {place[0]} {words}" for place, words in parts
+    )

@@ -83,12 +83,17 @@ def test_a_break_that_is_gone_is_resolved_by_the_run_without_it(
 def test_another_cause_at_the_same_place_is_another_case_that_is_named(
     ledger: Ledger,
 ) -> None:
-    find(ledger, replace(LOST, cause=Cause.NOT_SETTLED))
+    find(ledger, replace(LOST, cause=Cause.UNANSWERED))
     find(ledger, LOST)
     assert lives(ledger) == [
-        (Cause.NOT_SETTLED, "run 2: now not_counted, -2"),
+        (Cause.UNANSWERED, "run 2: now not_counted, -2"),
         (Cause.NOT_COUNTED, None),
     ]
+
+
+def test_what_nobody_can_know_yet_is_nobodys_case(ledger: Ledger) -> None:
+    find(ledger, replace(LOST, cause=Cause.NOT_SETTLED))
+    assert listed(ledger) == []
 
 
 def test_calls_that_join_an_hour_are_no_new_case(ledger: Ledger) -> None:
