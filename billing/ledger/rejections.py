@@ -148,7 +148,9 @@ def settle_report(connection: Connection, name: str, now: datetime) -> None:
 
 
 def _may_be_meant(one: ErrorReport) -> ColumnElement[bool]:
-    sent = (attempt.started_at >= one.window.start - VALIDATED_WITHIN) & (
+    # A machine may have slept between writing an attempt down and sending it.
+    left_by = func.coalesce(attempt.answered_at, attempt.started_at)
+    sent = (left_by >= one.window.start - VALIDATED_WITHIN) & (
         attempt.started_at <= one.window.end + SLACK
     )
     tried = select(attempt.event_id).where(attempt.kind == "event", sent)

@@ -187,3 +187,17 @@ def test_a_suspect_that_lags_behind_is_no_error_while_others_may_be(
     bench.clock.advance(hours=1)
     bench.sync()
     assert states(bench) == ["rejected", "synced", "synced"]
+
+
+def test_a_request_that_left_long_after_it_was_written_down_is_suspect(
+    bench: Bench,
+) -> None:
+    # A machine that sleeps between the two wakes up, and sends.
+    bench.meter.watch = lambda _event: bench.clock.advance(hours=15)
+    bench.take(call("c0", NOON, 60))
+    bench.sync()
+    lose(bench, 0)
+    report(bench, count=1)
+    bench.sync()
+    query = "SELECT count(*) FROM meter_reading"
+    assert bench.rows(query) == [(1,)]
