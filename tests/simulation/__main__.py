@@ -1,6 +1,6 @@
 """The simulation's command: many seeds, or one of them line by line.
 
-`python -m tests.simulation [--seeds N] [--jobs N] | --seed N`, from the
+`python -m tests.simulation [--seeds N] [--jobs N] | --seed N | --planted`, from the
 checkout's root; exit code 1 when an invariant was violated.
 """
 
@@ -9,6 +9,7 @@ import os
 import sys
 
 from tests.simulation.campaign import Campaign, run_seeds
+from tests.simulation.planting import show_planted
 from tests.simulation.seed_run import Result, run_seed
 from tests.simulation.storage import Storage
 
@@ -23,9 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, metavar="SEED")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--seed", type=int, metavar="N", help="show one seed whole")
+    parser.add_argument("--planted", action="store_true", help="plant known bugs")
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
         return show_seed(asked.seed)
+    if asked.planted:
+        return show_planted(asked.jobs)
     seeds = range(asked.first, asked.first + asked.seeds)
     campaign = run_seeds(seeds, jobs=asked.jobs, watch=progress(asked.seeds).show)
     return show(campaign)

@@ -114,12 +114,32 @@ class Fault(Enum):
         return self.value[2]
 
 
+F = Fault
+# Faults that are worst together; half of the runs have one of these themes.
+THEMES: tuple[tuple[Fault, ...], ...] = (
+    (F.LOST_ANSWER, F.STAYS_DEAD, F.DIES_AFTER_SEND, F.FORGETS_LATE, F.DIES_WAITING),
+    (F.MUTE, F.FROZEN_BEFORE_SEND, F.LOST_ANSWER, F.FORGETS_LATE, F.FROZEN),
+    (F.MUTE, F.DEAF, F.SUMMARY_LAGS, F.SUMMARY_REGRESSES, F.STAYS_DEAD, F.JOB_MISSED),
+    (F.MUTE, F.OUTAGE, F.SUMMARY_LAGS_LONG, F.FORGETS_LATE, F.DIES_BEFORE_SEND),
+    (F.TWO_DAEMONS, F.ZOMBIE, F.FROZEN, F.LOST_ANSWER, F.SERVER_ERROR, F.JOB_TWICE),
+    (F.TWO_DAEMONS, F.FROZEN_BEFORE_SEND, F.LOST_REQUEST, F.DIES_AT_LOCK, F.MUTE),
+    (F.REVISED_DOWN, F.UNBILLED_LATER, F.MOVED_HOUR, F.LOST_ANSWER, F.LOST_REQUEST),
+    (F.REVISED_DOWN, F.MOVED_CUSTOMER, F.MUTE, F.DIES_AFTER_SEND, F.SUMMARY_LAGS),
+    (F.MONTH_EDGE, F.PERSON_CLOSES, F.REVISED_UP, F.MOVED_HOUR, F.DELETED),
+    (F.MONTH_EDGE, F.PERSON_CLOSES, F.SEEN_LATE, F.REJECTED_LATER, F.CONNECTED_LATER),
+    (F.REJECTED_LATER, F.PERSON_RETRIES, F.REMAPPED, F.LATE_ARRIVAL, F.LOST_ANSWER),
+    (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
+    (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.PERSON_GIVES_UP),
+)
+
+
 class Weather:
     """Which faults one run has, and how strong; a tenth of the runs is calm."""
 
     CALM = 100
     DENSITIES = (80, 150, 300, 500)
     STRENGTHS = (300, 1_000, 1_000, 3_000)
+    THEMED = 500
 
     def __init__(self, chance: Chance, trace: Trace) -> None:
         self._chance = chance
@@ -127,12 +147,17 @@ class Weather:
         self.over = False
         self._odds: dict[Fault, int] = {}
         self.calm = chance.happens(self.CALM)
-        if not self.calm:
-            density = chance.pick(self.DENSITIES)
-            for fault in Fault:
-                if chance.happens(density):
-                    strength = chance.pick(self.STRENGTHS)
-                    self._odds[fault] = fault.per_mille * strength // OF_ALL
+        if self.calm:
+            return
+        themed = chance.happens(self.THEMED)
+        density = self.DENSITIES[0] if themed else chance.pick(self.DENSITIES)
+        for fault in Fault:
+            if chance.happens(density):
+                strength = chance.pick(self.STRENGTHS)
+                self._odds[fault] = fault.per_mille * strength // OF_ALL
+        if themed:
+            for fault in chance.pick(THEMES):
+                self._odds[fault] = min(fault.per_mille * 3, 900)
 
     def strikes(self, fault: Fault) -> bool:
         """Say whether a fault happens at this chance of it, and count it."""

@@ -24,6 +24,7 @@ class Daemon:
         self._pace = max(2 * hours // self._chance.between(2, 6) - 1, 1)
         self.process: Process | None = None
         self._loop = 0
+        self._in_step = world.weather.may_have(Fault.TWO_DAEMONS)
         self._starts_at: datetime | None = world.schedule.now
         self._retired = False
 
@@ -67,7 +68,7 @@ class Daemon:
     def _until_next(self) -> timedelta:
         """Return how long it is until the job fires again."""
         now = self._world.schedule.now
-        hours = self._chance.between(1, self._pace)
+        hours = self._pace if self._in_step else self._chance.between(1, self._pace)
         if self._world.weather.strikes(Fault.JOB_MISSED):
             hours += self._chance.between(4, 20)
         top = now.replace(minute=0, second=0, microsecond=0) + hours * HOUR

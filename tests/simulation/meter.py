@@ -55,6 +55,7 @@ class SimMeter:
         self._machine = machine
         self._judge = judge
         self._chance = machine.schedule.chance
+        self._in_the_dark = False
 
     @property
     def event_name(self) -> str:
@@ -67,13 +68,14 @@ class SimMeter:
         if not self._leaves("sends", event, may_go):
             return Answer(Verdict.UNSENT)
         self._judge.sending(self._machine, event, idempotency_key)
+        self._in_the_dark = False
         answer = self._exchange(event, idempotency_key)
         self._machine.schedule.note(f"{event.identifier}: {answer.verdict.value}")
         self._machine.schedule.trace.sometimes(f"answered {answer.verdict.value}")
         self._judge.answered(
             event.identifier,
             was_unknown=before is not None,
-            known=answer.verdict is not Verdict.UNKNOWN,
+            known=not self._in_the_dark,
             tried=answer.verdict is not Verdict.LOCKED_OUT,
         )
         return answer
@@ -145,6 +147,7 @@ class SimMeter:
             return answer_of(self._lose(lost, latency), event)
         machine.boundary("is told", Fault.DIES_AFTER_SEND, latency)
         if machine.weather.strikes(Fault.OTHER_ECHO):
+            self._in_the_dark = True
             return Answer(Verdict.UNKNOWN, 200, "req_1", "names another event")
         return Answer(Verdict.COUNTED, 200, "req_1")
 
@@ -159,6 +162,10 @@ class SimMeter:
     ) -> stripe.StripeError:
         """Wait for an answer that tells nothing, or not much."""
         length = TIMEOUT if fault is NO_ANSWER else latency or self._latency()
+        status = fault.http_status or 500
+        self._in_the_dark = status >= 500 or isinstance(fault, stripe.APIError)
+        if status == 409:
+            self._in_the_dark = False
         self._machine.boundary("waits for an answer", Fault.DIES_AFTER_SEND, length)
         return fault
 

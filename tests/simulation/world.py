@@ -59,7 +59,7 @@ class World:
         start = MONTH_END if at_edge else MID_MONTH
         start += self.chance.span(timedelta(), 12 * HOUR)
         self.schedule = Schedule(self.chance, self.trace, start)
-        self.until = start + self.chance.between(8, 44) * HOUR
+        self.until = start + self.chance.between(12, 56) * HOUR
         self.storage = storage
         self.view_connection: sqlite3.Connection = storage.renew(self.schedule)
         self.view = LedgerView(self.view_connection)
