@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.benchmarks import client, footprint, hourly, pulling, syncing
+from tests.benchmarks import client, footprint, hourly, pulling, reconciling, syncing
 from tests.benchmarks.places import Places, places
 from tests.benchmarks.results import Result, show
 from tests.benchmarks.world import Shape
@@ -29,6 +29,7 @@ BENCHMARKS = {
     "pull": Benchmark(pulling.measure),
     "sync": Benchmark(syncing.measure),
     "client": Benchmark(client.measure),
+    "reconcile": Benchmark(reconciling.measure, times=10),
     "hourly": Benchmark(hourly.measure, times=10),
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this
@@ -40,6 +41,11 @@ another) has one round where there is a round trip. Required at {pulling.JUDGED}
 bare loopback nobody waits, and both only compute.
 
 Sync: the plain script sends {syncing.SAMPLE:,} calls, scaled up to all.
+
+Reconcile: {reconciling.CUSTOMERS:,} customers, {reconciling.HOURS} campaign hours
+each. Requests are counted by the sandbox; ledger work is all the time between the
+ledger's doors. Planted: events that were rejected after they were taken, cancelled
+ones, and somebody else's.
 
 Hourly: medians of {hourly.HOURS} hours of {hourly.NEW_CALLS:,} new calls, after
 {hourly.WARM_UP} to warm up, on {old:,} calls of the present month that are older than
@@ -76,7 +82,12 @@ def _notes(calls: int) -> list[str]:
     return [
         line.replace("\n", " ")
         for line in NOTES.format(
-            month=month, old=old, pulling=pulling, syncing=syncing, hourly=hourly
+            month=month,
+            old=old,
+            pulling=pulling,
+            syncing=syncing,
+            hourly=hourly,
+            reconciling=reconciling,
         ).split("\n\n")
     ]
 

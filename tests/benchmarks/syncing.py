@@ -33,7 +33,7 @@ def measure(places: Places, calls: int) -> Iterator[Result]:
         with service(world, places.new_folder(), database, MONTH) as (app, clock):
             pull_month(app, clock, calls)
             before = world.stripe_requests()
-            ours = seconds_of(lambda: _sync(app))
+            ours = seconds_of(lambda: sync_all(app))
             requests = world.stripe_requests() - before
             sample = _calls(app, min(SAMPLE, calls))
         plain = _plain_seconds(places, world, sample) * calls / len(sample)
@@ -54,7 +54,8 @@ def measure(places: Places, calls: int) -> Iterator[Result]:
     )
 
 
-def _sync(app: App) -> None:
+def sync_all(app: App) -> None:
+    """Send all that waits, and see that all of it is taken."""
     report = sync_meter(app.ledger, app.meter, app.sync_terms())
     if not report.clean or report.outcomes[Outcome.SYNCED] != report.staged:
         raise RuntimeError(f"the sync is not clean: {report}")

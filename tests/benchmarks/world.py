@@ -72,6 +72,18 @@ class World:
         seen = self._ask("GET", "/truth")["requests"]["stripe"]["seen"]
         return int(seen)
 
+    def stripe_log(self) -> list[dict[str, str]]:
+        """Return the requests that Stripe has seen, the oldest first."""
+        latest: list[dict[str, str]] = self._ask("GET", "/truth")["requests"]["stripe"][
+            "latest"
+        ]
+        return latest
+
+    def reject_next(self, stripe_customer: str) -> None:
+        """Let a customer's next event be taken, and then not be counted."""
+        wanted = {"code": "archived_meter", "customer": stripe_customer, "count": 1}
+        self._ask("POST", "/stripe/rejections", wanted)
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
