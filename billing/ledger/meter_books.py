@@ -1,21 +1,18 @@
-"""The meter's side of the ledger: what is synced, on its way, or carried elsewhere."""
+"""The meter's side of the ledger: what is known as counted, in all and by the hour."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from billing.domain.metering import EventState, FailReason
-from billing.domain.period import BillingPeriod, Window
+from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
-from billing.domain.reconciling_meter import CarryingEvent, SentEvent, Unsynced
 from billing.ledger.tables import b2b_usage, meter_attempt, meter_event
 
 event, usage = meter_event.c, b2b_usage.c
-MINUTE = timedelta(minutes=1)
 
 
 class Home(NamedTuple):
@@ -35,7 +32,10 @@ class SyncedTotal(NamedTuple):
 def synced_totals(
     connection: Connection, period: BillingPeriod
 ) -> dict[Home, SyncedTotal]:
-    """Return what is known as counted in a month, wherever anything was staged."""
+    """Return what is known as counted in a month, wherever anything was staged.
+
+    A cancellation counts as sent, too: summaries take as long to know of it.
+    """
     keys = event.customer, event.stripe_customer, event.state
     query = (
         select(
@@ -47,17 +47,40 @@ def synced_totals(
         .where(event.period == str(period))
         .group_by(*keys)
     )
-    totals: dict[Home, SyncedTotal] = {}
-    for customer, stripe_customer, state, minutes, amount, sent in connection.execute(
-        query
-    ):
-        home = Home(customer, stripe_customer)
-        charge, earlier = totals.get(home, SyncedTotal(Charge(0, 0), None))
+    counted: dict[Home, Charge] = {}
+    moments = _cancelled_at(connection, period)
+    for *names, state, minutes, amount, sent in connection.execute(query):
+        home = Home(*names)
+        counted.setdefault(home, Charge(0, 0))
+        moments[home].append(sent)
         if state == EventState.SYNCED:
-            charge = Charge(int(minutes), int(amount))
-        moments = [moment for moment in (sent, earlier) if moment]
-        totals[home] = SyncedTotal(charge, max(moments, default=None))
-    return totals
+            counted[home] = Charge(int(minutes), int(amount))
+    return {
+        home: SyncedTotal(charge, max(filter(None, moments[home]), default=None))
+        for home, charge in counted.items()
+    }
+
+
+def _cancelled_at(
+    connection: Connection, period: BillingPeriod
+) -> defaultdict[Home, list[datetime | None]]:
+    keys = event.customer, event.stripe_customer
+    query = (
+        select(*keys, func.max(meter_attempt.c.started_at))
+        .select_from(meter_event.join(meter_attempt))
+        .where(
+            event.timestamp >= period.start,
+            event.timestamp < period.end,
+            event.state != EventState.SYNCED.value,
+            event.reason.in_([FailReason.CANCELLING.value, FailReason.REPLACED.value]),
+            meter_attempt.c.kind == "cancel",
+        )
+        .group_by(*keys)
+    )
+    moments: defaultdict[Home, list[datetime | None]] = defaultdict(list)
+    for *names, moment in connection.execute(query):
+        moments[Home(*names)].append(moment)
+    return moments
 
 
 def synced_hours(
@@ -79,153 +102,3 @@ def synced_hours(
         charge = Charge(int(minutes), int(amount))
         hours[Home(customer, stripe_customer)][hour] = charge
     return hours
-
-
-def unsynced(
-    connection: Connection, period: BillingPeriod
-) -> Iterator[tuple[Home, Unsynced]]:
-    """Give what is billed in a month and not known as counted, where it would go.
-
-    What is not staged yet has no Stripe customer; its name is empty.
-    """
-    yield from _unstaged(connection, period)
-    said = (
-        select(meter_attempt.c.detail)
-        .where(meter_attempt.c.event_id == event.id)
-        .order_by(meter_attempt.c.number.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    # Few events among very many: this may not start from the month's events.
-    query = _with_calls(said.label("said")).where(
-        event.timestamp >= period.start,
-        event.timestamp < period.end,
-        event.state != EventState.SYNCED.value,
-    )
-    for row, calls in _by_event(connection, query):
-        if row.reason != "replaced":
-            yield Home(row.customer, row.stripe_customer), _unsynced(row, calls)
-
-
-def _unsynced(row: Any, calls: tuple[str, ...]) -> Unsynced:
-    reason = FailReason(row.reason) if row.reason else None
-    return Unsynced(
-        row.hour,
-        Charge(row.minutes, row.amount_micro),
-        calls,
-        row.identifier,
-        EventState(row.state),
-        reason,
-        attempted=row.last_sent_at is not None,
-        doubtful=_is_doubtful(row),
-        evidence=row.evidence or row.said or None,
-    )
-
-
-def _is_doubtful(row: Any) -> bool:
-    """Say whether an event that is not synced is perhaps counted."""
-    if row.state == EventState.SYNCED or row.reason == FailReason.REJECTED:
-        return False
-    return row.first_unknown_at is not None or row.reason == "cancelling"
-
-
-# Few rows among very many: this may not start from the month's rows.
-def _unstaged(
-    connection: Connection, period: BillingPeriod
-) -> Iterator[tuple[Home, Unsynced]]:
-    query = (
-        select(
-            usage.customer,
-            usage.hour,
-            usage.call_id,
-            func.sum(usage.billed_minutes).label("minutes"),
-            func.sum(usage.amount_micro).label("amount"),
-        )
-        .where(
-            usage.hour >= period.start,
-            usage.hour < period.end,
-            usage.meter_event_id.is_(None),
-        )
-        .group_by(usage.customer, usage.hour, usage.call_id)
-        .order_by(usage.customer, usage.hour, usage.call_id)
-    )
-    found = connection.execute(query)
-    for (customer, hour), rows in groupby(found, lambda row: (row[0], row[1])):
-        held = list(rows)
-        minutes = sum(int(row.minutes) for row in held)
-        amount = sum(int(row.amount) for row in held)
-        calls = tuple(row.call_id for row in held)
-        yield Home(customer, ""), Unsynced(hour, Charge(minutes, amount), calls)
-
-
-def carrying_events(
-    connection: Connection, period: BillingPeriod
-) -> Iterator[tuple[str, CarryingEvent]]:
-    """Give, by customer, the events that carry rows out of a month, or into it."""
-    month = str(period)
-    query = _with_calls().where(
-        event.carries.is_not(None),
-        (event.period == month) | (event.carries == month),
-        event.reason.is_distinct_from("replaced"),
-    )
-    for row, calls in _by_event(connection, query):
-        here = row.period == month
-        yield (
-            row.customer,
-            CarryingEvent(
-                row.identifier,
-                row.hour,
-                Charge(row.minutes, row.amount_micro),
-                calls,
-                row.carries if here else row.period,
-                here,
-            ),
-        )
-
-
-def sent_events(
-    connection: Connection,
-    period: BillingPeriod,
-    hours: Collection[tuple[Home, datetime]],
-) -> dict[tuple[Home, datetime], list[SentEvent]]:
-    """Return the events of some hours that were ever sent, in their order."""
-    query = _with_calls().where(
-        event.period == str(period),
-        event.customer.in_({home.customer for home, _ in hours}),
-        event.hour.in_({hour for _, hour in hours}),
-        event.last_sent_at.is_not(None),
-    )
-    found: dict[tuple[Home, datetime], list[SentEvent]] = defaultdict(list)
-    for row, calls in _by_event(connection, query):
-        place = Home(row.customer, row.stripe_customer), row.hour
-        if place in hours:
-            found[place].append(
-                SentEvent(
-                    row.identifier,
-                    Window(row.timestamp, row.timestamp + MINUTE),
-                    Charge(row.minutes, row.amount_micro),
-                    calls,
-                    counted=row.state == EventState.SYNCED,
-                    doubtful=_is_doubtful(row),
-                )
-            )
-    return found
-
-
-def _with_calls(*more: ColumnElement[Any]) -> Select[Any]:
-    """Select events with a row for each usage row that they carry."""
-    bound = usage.meter_event_id == event.id
-    return (
-        select(meter_event, *more, usage.call_id.label("call_id"))
-        .select_from(meter_event.outerjoin(b2b_usage, bound))
-        .order_by(event.hour, event.id, usage.call_id)
-    )
-
-
-def _by_event(
-    connection: Connection, query: Select[Any]
-) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    for _, rows in groupby(connection.execute(query), lambda row: row.id):
-        held = list(rows)
-        calls = dict.fromkeys(row.call_id for row in held if row.call_id is not None)
-        yield held[0], tuple(calls)

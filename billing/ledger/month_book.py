@@ -16,7 +16,14 @@ from billing.domain.reconciling_meter import (
     Unsynced,
 )
 from billing.domain.reconciling_source import EdgeCall
-from billing.ledger import arrivals, books, findings, meter_books, usage_totals
+from billing.ledger import (
+    arrivals,
+    books,
+    event_books,
+    findings,
+    meter_books,
+    usage_totals,
+)
 from billing.ledger.books import CarriedRow, Holding, SourceGap
 from billing.ledger.meter_books import Home, SyncedTotal
 
@@ -78,14 +85,14 @@ def read_month(
         books.carried_calls(connection, period),
         books.source_gaps(connection, period),
         meter_books.synced_totals(connection, period),
-        list(meter_books.unsynced(connection, period)),
-        list(meter_books.carrying_events(connection, period)),
+        list(event_books.unsynced(connection, period)),
+        list(event_books.carrying_events(connection, period)),
         {
             account: _account_calls(connection, period, account, calls)
             for account, calls in closely.calls.items()
         },
         hours,
-        meter_books.sent_events(connection, period, places) if places else {},
+        event_books.sent_events(connection, period, places) if places else {},
         {
             name: findings.earlier_readings(connection, period, name)
             for name in customers

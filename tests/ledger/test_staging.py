@@ -6,7 +6,7 @@ import pytest
 
 from billing.domain.posting import Charge
 from billing.errors import LedgerFault
-from billing.ledger import meter_books, staging
+from billing.ledger import event_books, staging
 from billing.ledger.database import Ledger
 from billing.ledger.outbox import unsynced_events
 from billing.ledger.staging import NOTHING_TO_SEND, customers_with_work
@@ -136,7 +136,7 @@ def test_an_hour_with_sixty_events_is_full(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         (waiting,) = [
             one
-            for _, one in meter_books.unsynced(connection, MARCH)
+            for _, one in event_books.unsynced(connection, MARCH)
             if one.state is None
         ]
     assert (waiting.calls, waiting.charge) == (("one_too_many",), Charge(2, 200_000))

@@ -18,7 +18,7 @@ from billing.ledger.findings import Reconciliation
 from billing.ledger.pulls import Certificate, PullState
 from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
-from billing.pipeline.customer_work import USUAL, Policy
+from billing.pipeline.customer_work import USUAL, Negative, Policy
 from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
 from billing.pipeline.intervene import retry_rejected
 from billing.pipeline.outage import never
@@ -109,7 +109,13 @@ class Bench:
     def reconcile_terms(self) -> ReconcileTerms:
         """Return what a reconciliation is handed."""
         pair = (self.source, self.book)
-        return ReconcileTerms([pair], self.stripe_customers, self.clock, "tests")
+        return ReconcileTerms(
+            [pair],
+            self.stripe_customers,
+            self.clock,
+            "tests",
+            never_negative=self.policy.negative is Negative.HOLD,
+        )
 
     def pull(
         self, period: BillingPeriod = MARCH, since: datetime | None = None

@@ -51,6 +51,21 @@ def test_a_difference_has_its_cause_and_all_its_minutes(
 
 
 @pytest.mark.parametrize(
+    "cause",
+    [
+        Cause.BILLED_IN_LATER_MONTH,
+        Cause.CORRECTS_EARLIER_MONTH,
+        Cause.SENT_IN_LATER_MONTH,
+        Cause.CARRIES_EARLIER_MONTH,
+        Cause.COUNTED_AFTER_ALL,
+        Cause.INVOICED_BEFORE_IT_ARRIVED,
+    ],
+)
+def test_both_databases_tell_the_same_causes(either_bench: Bench, cause: Cause) -> None:
+    test_a_difference_has_its_cause_and_all_its_minutes(either_bench, cause)
+
+
+@pytest.mark.parametrize(
     ("cause", "name"),
     [
         (Cause.LATE_CALL, "late"),
@@ -88,6 +103,22 @@ def test_what_is_lost_in_one_hour_does_not_hide_in_another(bench: Bench) -> None
         NOON: (Cause.NOT_COUNTED, -5),
         NOON + HOUR: (Cause.FOREIGN_EVENT, 2),
     }
+
+
+def test_a_cancellation_is_waited_for_like_a_send(bench: Bench) -> None:
+    bench.take(call("a", NOON, 300), call("b", NOON, 120))
+    bench.sync()
+    settle(bench)
+    event = bench.meter.counted[0]
+    bench.source.change("b", duration_seconds=0, started_at=None)
+    bench.take()
+    bench.sync()
+    assert bench.meter.cancels
+    # Until the summary knows of it, it goes on showing what it showed before.
+    bench.meter.counted.append(event)
+    found = found_of(bench)
+    assert not found.settled
+    assert {item.cause for item in found.breaks} == {Cause.NOT_SETTLED}
 
 
 def duplicate_of_nothing(meter: StrictMeter, request: Request) -> Answer:
