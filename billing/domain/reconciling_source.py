@@ -40,6 +40,11 @@ class CarriedCall(NamedTuple):
     billed_in: BillingPeriod
     charge: Charge
 
+    def signed_in(self, period: BillingPeriod) -> int:
+        """Return what a month's own calls have more (or less) than it bills."""
+        sign = (self.own_period == period) - (self.billed_in == period)
+        return sign * self.charge.minutes
+
 
 def find_source_breaks(
     posted: Mapping[str, Charge],

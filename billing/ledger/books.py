@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import Charge
@@ -65,42 +66,47 @@ def carried_calls(connection: Connection, period: BillingPeriod) -> list[Carried
         *(usage.account, usage.customer, usage.call_id),
         *(usage.call_hour, usage.period),
     )
-    query = (
-        select(*keys, func.sum(usage.billed_minutes), func.sum(usage.amount_micro))
-        .where(
-            usage.call_hour != usage.hour,
-            or_(usage.period == str(period), _is_called_in(period)),
-        )
-        .group_by(*keys)
-        .order_by(*keys)
-    )
+    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    rows: list[Any] = []
+    for carried in (*_carried_in(period), _carried_out(period)):
+        query = select(*keys, *sums).where(carried).group_by(*keys)
+        rows += connection.execute(query.order_by(*keys))
     found = []
-    for account, customer, call_id, hour, billed_in, *sums in connection.execute(query):
+    for account, customer, call_id, hour, billed_in, minutes, amount in rows:
         own, month = BillingPeriod.of(hour), BillingPeriod.parse(billed_in)
-        if own != month:
-            charge = Charge(*(int(total) for total in sums))
-            carried = CarriedCall(call_id, own, month, charge)
-            found.append(CarriedRow(account, customer, carried))
+        charge = Charge(int(minutes), int(amount))
+        call_carried = CarriedCall(call_id, own, month, charge)
+        found.append(CarriedRow(account, customer, call_carried))
     return found
 
 
 def account_minutes(connection: Connection, period: BillingPeriod, account: str) -> int:
     """Return the minutes of an account's calls of a month, wherever they are billed."""
     total = func.coalesce(func.sum(usage.billed_minutes), 0)
-    of_account = select(total).where(usage.account == account)
-    billed = of_account.where(usage.period == str(period))
-    carried = of_account.where(usage.call_hour != usage.hour)
-    of_others = carried.where(usage.period == str(period), ~_is_called_in(period))
-    in_others = carried.where(usage.period != str(period), _is_called_in(period))
-    minutes = [
-        int(connection.execute(query).scalar_one())
-        for query in (billed, of_others, in_others)
-    ]
-    return minutes[0] - minutes[1] + minutes[2]
+    billed = select(total).where(usage.period == str(period), usage.account == account)
+    minutes = int(connection.execute(billed).scalar_one())
+    for row in carried_calls(connection, period):
+        if row.account == account:
+            minutes += row.carried.signed_in(period)
+    return minutes
 
 
 def _is_called_in(period: BillingPeriod) -> ColumnElement[bool]:
     return (usage.call_hour >= period.start) & (usage.call_hour < period.end)
+
+
+# Few rows among very many: none may start from the rows of the month. So all speak of
+# one range of the calls' hours, which has an index, and not of the period.
+def _carried_in(period: BillingPeriod) -> tuple[ColumnElement[bool], ...]:
+    carried = usage.call_hour != usage.hour
+    here = (usage.hour >= period.start) & (usage.hour < period.end)
+    earlier, later = usage.call_hour < period.start, usage.call_hour >= period.end
+    return carried & here & earlier, carried & here & later
+
+
+def _carried_out(period: BillingPeriod) -> ColumnElement[bool]:
+    there = (usage.hour < period.start) | (usage.hour >= period.end)
+    return (usage.call_hour != usage.hour) & there & _is_called_in(period)
 
 
 def calls_underway(connection: Connection, account: str) -> list[str]:
@@ -146,11 +152,7 @@ def posted_calls(
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     of_account = select(*keys, *sums).where(usage.account == account)
     here = of_account.where(usage.period == str(period), _is_called_in(period))
-    elsewhere = of_account.where(
-        usage.call_hour != usage.hour,
-        usage.period != str(period),
-        _is_called_in(period),
-    )
+    elsewhere = of_account.where(_carried_out(period))
     posted: dict[str, dict[str, Charge]] = defaultdict(dict)
     for query in (here, elsewhere):
         for customer, call_id, *more in connection.execute(query.group_by(*keys)):

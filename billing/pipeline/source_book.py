@@ -142,11 +142,8 @@ def _pulled(month: MonthBook) -> Iterator[tuple[str, str, int]]:
     for held in month.holdings:
         yield held.account, held.customer, held.minutes
     for row in month.carried:
-        carried = row.carried
-        signed = (carried.own_period == month.period) - (
-            carried.billed_in == month.period
-        )
-        yield row.account, row.customer, signed * carried.charge.minutes
+        minutes = row.carried.signed_in(month.period)
+        yield row.account, row.customer, minutes
 
 
 def _compare(
