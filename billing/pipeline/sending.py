@@ -170,14 +170,14 @@ class _Trial:
         """Record an attempt, send, and record the answer."""
         sender, before = self._sender, self.event
         now = sender.time.now()
-        if not self._is_due():
+        if not self._is_due(before.first_unknown_at):
             self.stopped = True
             return Answer(Verdict.UNSENT, detail="stopped before it was sent")
         key = _idempotency_key(before)
         attempt = Attempt(before, sender.owner, key, now)
         sender.writer.write(OneOfMany(record_attempts, attempt))
         self.course.settle()
-        answer = sender.meter.send(before.event, key, self._may_go)
+        answer = sender.meter.send(before.event, key, lambda: self._may_go(now))
         answered = Answered(before, answer, sender.time.now())
         self.course.keep(sender.writer.hand_in(OneOfMany(record_answers, answered)))
         if not answer.counted:
@@ -186,18 +186,23 @@ class _Trial:
         self.stopped = answer.verdict is Verdict.UNSENT
         return answer
 
-    def _may_go(self) -> bool:
-        """Decide anew right before each send: time passes, and a lock may be lost."""
-        return self._is_due() and self.course.still_held()
+    def _may_go(self, written_at: datetime) -> bool:
+        """Decide anew right before each send: time passes, and a lock may be lost.
 
-    def _is_due(self) -> bool:
+        Whoever takes over counts the age from when this attempt was written down, and
+        so do we. The clock is asked last, since asking for the lock may take long.
+        """
+        since = self.event.first_unknown_at or written_at
+        return self.course.still_held() and self._is_due(since)
+
+    def _is_due(self, unknown_since: datetime | None) -> bool:
         time, event = self._sender.time, self.event
         if time.clock_was_set():
             self._sender.outage.stop(CLOCK_WAS_SET)
         now = time.now()
         return (
             not (self._sender.outage.stopped or self.course.lost)
-            and may_resend(event.first_unknown_at, now)
+            and may_resend(unknown_since, now)
             and not is_stale(event, now)
             and send_window(event.event.timestamp, now) is SendWindow.OPEN
         )

@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,7 @@ FIRST = BillingPeriod(2026, 11)
 CUSTOMERS = ("alder-dental", "birch-clinic", "cedar-optics", "dogwood-vets")
 HOUR = timedelta(hours=1)
 HOURS_BEFORE = 5
+MOST_CUSTOMERS_AN_HOUR = 3
 SENDS = "stripe.meter_events.create"
 REFUSED = 400
 REVISED_SHARE = 0.3
@@ -59,6 +60,7 @@ class World:
     url: str
     settings: Path
     chance: random.Random
+    talkers: Sequence[str] = CUSTOMERS
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def pass_hour(self) -> None:
@@ -73,10 +75,11 @@ class World:
             call["duration_seconds"] = self.chance.randrange(LONGEST_SECONDS)
         self._take(changed[:3])
 
-    def add_calls(self, began: datetime, customers: int = 3) -> None:
+    def add_calls(self, began: datetime) -> None:
         """Add calls of some customers that begin soon after a moment."""
         fresh: list[dict[str, Any]] = []
-        for customer in self.chance.sample(CUSTOMERS, customers):
+        customers = min(MOST_CUSTOMERS_AN_HOUR, len(self.talkers))
+        for customer in self.chance.sample(self.talkers, customers):
             started = began + timedelta(seconds=self.chance.randrange(1800))
             call = {
                 "id": f"call_{len(self.calls) + len(fresh):06}",
@@ -152,7 +155,13 @@ class World:
 
 
 @contextmanager
-def small_world(folder: Path, seed: object) -> Iterator[World]:
+def small_world(
+    folder: Path,
+    seed: object,
+    *,
+    hours: int = HOURS_BEFORE,
+    talkers: Sequence[str] = CUSTOMERS,
+) -> Iterator[World]:
     """Serve some hours of calls of a few customers, and write settings for them."""
     pamela = PamelaState(seed=1)
     new_account(pamela, "small", NOW, customers=CUSTOMERS)
@@ -161,9 +170,9 @@ def small_world(folder: Path, seed: object) -> Iterator[World]:
     with running(sandbox) as url:
         write_sandbox_settings(settings, url, force=True)
         _amend(settings, first_period=f'"{FIRST}"', reads_per_second="10000")
-        world = World(sandbox, url, settings, random.Random(f"{seed}"))
-        for hours in range(HOURS_BEFORE, 0, -1):
-            world.add_calls(NOW - hours * HOUR)
+        world = World(sandbox, url, settings, random.Random(f"{seed}"), talkers)
+        for ago in range(hours, 0, -1):
+            world.add_calls(NOW - ago * HOUR)
         yield world
 
 

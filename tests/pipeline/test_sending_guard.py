@@ -75,6 +75,20 @@ def test_an_event_that_another_process_moved_is_left_alone(bench: Bench) -> None
     assert bench.counted() == {"acme": 1}
 
 
+def test_an_attempt_that_did_not_leave_for_a_day_is_held_back(bench: Bench) -> None:
+    bench.take(call("c"))
+
+    def oversleep(_event: MeterEvent) -> None:
+        bench.meter.watch = lambda _event: None
+        bench.clock.advance(hours=24)
+
+    bench.meter.watch = oversleep
+    assert bench.sync().outcomes == {Outcome.WAITING: 1}
+    assert (bench.meter.requests, attempts(bench)) == ([], [("event", "unsent")])
+    bench.sync()
+    assert bench.counted() == {"acme": 1}
+
+
 def test_a_clock_that_is_set_while_events_are_sent_stops_the_sync(bench: Bench) -> None:
     bench.take(call("c"), call("d", NOON + timedelta(hours=1)))
     bench.meter.script = [lose_request]
