@@ -91,13 +91,14 @@ def sync_meter(
     customer.
     """
     report, time = SyncReport(), Reckoning(terms.clock)
-    customers = note_error_reports(ledger, meter, time)
     with ledger.reading() as connection:
-        customers |= staging.customers_with_work(connection, terms.stripe_customers)
-    if not customers:
-        settle_reports(ledger, time)
-        return report
-    refuse_unfit(meter, livemode=terms.livemode, now=time.now())
+        customers = staging.customers_with_work(connection, terms.stripe_customers)
+    if customers:
+        refuse_unfit(meter, livemode=terms.livemode, now=time.now())
+    reported = note_error_reports(ledger, meter, time)
+    if reported and not customers:
+        refuse_unfit(meter, livemode=terms.livemode, now=time.now())
+    customers |= reported
     outage, sent = Outage(terms.stopping), Sent(progress)
     with (
         terms.crew.writer(ledger) as writer,

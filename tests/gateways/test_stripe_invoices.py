@@ -28,6 +28,7 @@ class Shop:
     def __init__(self, desk: MeterDesk) -> None:
         self.desk = desk
         self.meter = desk.meter
+        desk.world.sandbox.stripe.rules.invoice_grace = HOUR
         state = desk.meter.describe()
         assert state is not None
         self.price = self.priced(state.meter_id)
