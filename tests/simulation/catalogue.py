@@ -54,6 +54,7 @@ class Fault(Enum):
     LOCK_TIMEOUT = 42, 60, "a 429: another request holds the customer"
     REFUSED_AT_ONCE = 44, 15, "a 400 that names a fault of the event"
     KEY_REVOKED = 46, 200, "the API key is revoked for some hours"
+    KEY_REFUSED = 46, 60, "a request is refused for its key"
     OTHER_ECHO = 47, 30, "a 200 that names another event"
     PROXY_PAGE = 47, 30, "a 404 with a page of a proxy's"
     OUTAGE = 40, 300, "Stripe is down for hours, for all"
@@ -69,7 +70,7 @@ class Fault(Enum):
     CUSTOMER_LATE = 49, 300, "a customer is created at Stripe only later"
     REMAPPED = 56, 250, "a customer gets another Stripe customer while rows wait"
     # People
-    PERSON_RETRIES = 83, 100, "a person sends anew what was refused"
+    PERSON_RETRIES = 83, 250, "a person sends anew what was refused"
     PERSON_GIVES_UP = 83, 60, "a person gives up an event, whichever it is"
     PERSON_CLOSES = 83, 300, "a person closes the month, whether it may be or not"
     # Pamela
@@ -115,7 +116,7 @@ class Fault(Enum):
 
 
 F = Fault
-# Faults that are worst together; half of the runs have one of these themes.
+# Faults that are worst together; most of the runs have one of these themes.
 THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.LOST_ANSWER, F.STAYS_DEAD, F.DIES_AFTER_SEND, F.FORGETS_LATE, F.DIES_WAITING),
     (F.MUTE, F.FROZEN_BEFORE_SEND, F.LOST_ANSWER, F.FORGETS_LATE, F.FROZEN),
@@ -128,6 +129,12 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.MONTH_EDGE, F.PERSON_CLOSES, F.REVISED_UP, F.MOVED_HOUR, F.DELETED),
     (F.MONTH_EDGE, F.PERSON_CLOSES, F.SEEN_LATE, F.REJECTED_LATER, F.CONNECTED_LATER),
     (F.REJECTED_LATER, F.PERSON_RETRIES, F.REMAPPED, F.LATE_ARRIVAL, F.LOST_ANSWER),
+    (F.REMAPPED, F.UNBILLED_LATER, F.REVISED_DOWN, F.MOVED_CUSTOMER),
+    (F.FROZEN_BEFORE_SEND, F.LOST_ANSWER, F.LOST_REQUEST, F.FORGETS_LATE),
+    (F.REJECTED_LATER, F.SUMMARY_LAGS_LONG, F.JOB_TWICE, F.SERVER_ERROR_TAKEN),
+    (F.PERSON_RETRIES, F.MUTE, F.DEAF, F.LOST_ANSWER),
+    (F.REMAPPED, F.DIES_AFTER_SEND, F.DIES_WAITING, F.LOST_ANSWER),
+    (F.SUMMARY_REGRESSES, F.MUTE, F.OUTAGE, F.STAYS_DEAD, F.JOB_MISSED),
     (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
     (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.PERSON_GIVES_UP),
 )
@@ -139,7 +146,7 @@ class Weather:
     CALM = 100
     DENSITIES = (80, 150, 300, 500)
     STRENGTHS = (300, 1_000, 1_000, 3_000)
-    THEMED = 500
+    THEMED = 750
 
     def __init__(self, chance: Chance, trace: Trace) -> None:
         self._chance = chance

@@ -21,6 +21,9 @@ CLOCKS = (Fault.CLOCK_BACK, Fault.CLOCK_FORWARD, Fault.CLOCK_SKEWED)
 FINAL = {"failed/replaced", "failed/voided"}
 ILLEGAL = {
     ("synced", "pending"),
+    ("synced", "failed/unanswered"),
+    ("synced", "failed/uncertain"),
+    ("synced", "failed/expired"),
     ("failed/rejected", "synced"),
     ("failed/expired", "synced"),
 }

@@ -79,7 +79,7 @@ class Machine:
         """Return how long the process stands still."""
         chance = self.schedule.chance
         longest = chance.pick((1, 3, hours)) * HOUR
-        length = chance.span(timedelta(minutes=1), longest)
+        length = chance.span(longest / 2, longest)
         self.schedule.note(f"frozen for {length}")
         return length
 

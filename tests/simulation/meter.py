@@ -43,6 +43,7 @@ UNTAKEN: tuple[tuple[Fault, stripe.StripeError], ...] = (
         as_raised(StripeError(409, "idempotency_error", "the key is in use")),
     ),
     (Fault.REFUSED_AT_ONCE, as_raised(refused("The payload is not as it should be."))),
+    (Fault.KEY_REFUSED, as_raised(unauthorized("rk_test"))),
     (Fault.PROXY_PAGE, stripe.APIError("<html>not found</html>", http_status=404)),
 )
 

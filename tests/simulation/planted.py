@@ -10,7 +10,7 @@ from sqlalchemy import or_, update
 from billing.domain import settling
 from billing.domain.metering import Answer, Verdict
 from billing.domain.period import HOUR, hour_of
-from billing.ledger import attempts, calls, interventions, outbox, pulls, staging
+from billing.ledger import attempts, calls, interventions, pulls, staging
 from billing.ledger import rejections as reports
 from billing.ledger.tables import b2b_usage, meter_event
 from billing.pipeline import (
@@ -130,8 +130,9 @@ PLANTED: tuple[Planted, ...] = (
         ),
     ),
     bug(
-        "the customer's lock is not asked for",
+        "whoever comes first sends, and whoever comes second",
         (customer_sync, "try_lock", lambda _: planted_parts.hold_anyway),
+        (sending, "record_attempts", lambda _: planted_parts.claim_anyway),
     ),
     bug(
         "an event has the time at which it is staged",
@@ -271,11 +272,6 @@ PLANTED: tuple[Planted, ...] = (
     bug(
         "a month is closed whatever is open in it",
         (close, "find_obstacles", always(())),
-    ),
-    bug(
-        "a stale owner's answer is written all the same",
-        (outbox, "moved", lambda _: planted_parts.move_anyway),
-        (attempts, "moved", lambda _: planted_parts.move_anyway),
     ),
     bug(
         "started minutes are not counted",

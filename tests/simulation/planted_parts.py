@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, func, select, update
 
 from billing.domain import posting
 from billing.domain.metering import Verdict
 from billing.domain.period import Window
 from billing.gateways import retries
-from billing.ledger.tables import b2b_usage, meter_event
+from billing.ledger import attempts
+from billing.ledger.tables import b2b_usage, meter_attempt, meter_event
 from billing.pipeline import listing
 from billing.ports import CallPage, UsageSource
 
@@ -93,6 +94,21 @@ def hold_anyway(_ledger: object, _subject: str) -> Iterator[_Anyway]:
     yield _Anyway()
 
 
+def claim_anyway(connection: Connection, made: Any) -> None:
+    """Write attempts down without a look at what others did meanwhile."""
+    attempt = meter_attempt.c
+    for one in made:
+        number = one.event.id
+        count = select(func.count()).where(attempt.event_id == number)
+        before = connection.execute(count).scalar_one()
+        event = replace(one.event, attempts=before)
+        values = {"last_sent_at": one.started_at, "tries": event.tries + 1}
+        values["first_unknown_at"] = event.first_unknown_at or one.started_at
+        change = update(meter_event).where(meter_event.c.id == number)
+        connection.execute(change.values(values))
+        attempts.add_attempts(connection, [replace(one, event=event)])
+
+
 def arm_refused(connection: Connection, _actor: object, customer: str) -> int:
     """Let refused events be sent again as they are."""
     event = meter_event.c
@@ -144,12 +160,3 @@ def drop_late_rows(real: Part) -> Part:
         real(connection, table, columns, rows)
 
     return load
-
-
-def move_anyway(
-    connection: Connection, event: Any, _attempts: int, values: dict[str, Any]
-) -> bool:
-    """Change an event without a look at what it has become."""
-    one = update(meter_event).where(meter_event.c.id == event.id)
-    connection.execute(one.values(values))
-    return True

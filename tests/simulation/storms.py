@@ -46,7 +46,10 @@ class Storms:
             if world.weather.strikes(fault):
                 self._lasting(thing, name, self._chance_of_hours(longest))
         if world.weather.strikes(Fault.SUMMARY_REGRESSES):
-            self._lasting(stripe, "forgetful", world.chance.span(MINUTE, 20 * MINUTE))
+            top = self._moment().replace(minute=0, second=0, microsecond=0)
+            self._later(top, partial(self._set, stripe, "forgetful", value=True))
+            end = top + world.chance.span(MINUTE, 20 * MINUTE)
+            self._later(end, partial(self._set, stripe, "forgetful", value=False))
         if world.weather.strikes(Fault.TOTALS_WRONG):
             self._later(self._moment(), lambda: setattr(pamela, "off_by", 3))
             self._later(self._moment(), lambda: setattr(pamela, "off_by", 0))
@@ -55,8 +58,9 @@ class Storms:
             self._later(begins, lambda: self._set_meter(active=False))
             ends = begins + self._chance_of_hours(8)
             self._later(ends, lambda: self._set_meter(active=True))
-        if world.weather.strikes(Fault.REMAPPED):
-            self._later(self._moment(), self._remap)
+        for _ in range(3):
+            if world.weather.strikes(Fault.REMAPPED):
+                self._later(self._moment(), self._remap)
         if stripe.rejects:
             self._plan_rejections()
         self._plan_clocks()
