@@ -1,6 +1,6 @@
 """Meter events: what to report, under which identifier, and until when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -99,8 +99,11 @@ class MeterEvent:
     hour: datetime
     sequence: int
     minutes: int
+    # The event's name at Stripe; never reused for other content.
+    identifier: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "identifier", self._name())
         if not 0 <= self.sequence < MOST_EVENTS_PER_HOUR:
             raise ValueError(f"an hour holds sixty events, not number {self.sequence}")
         if "-" in self.stripe_customer:
@@ -112,9 +115,7 @@ class MeterEvent:
         if len(self.identifier) > _LONGEST_IDENTIFIER:
             raise ValueError(f"the identifier is too long: {self.identifier}")
 
-    @property
-    def identifier(self) -> str:
-        """The event's name at Stripe; never reused for other content."""
+    def _name(self) -> str:
         mode = "live" if self.livemode else "test"
         hour = f"{self.hour:%Y%m%dT%H}"
         parts = (mode, self.meter, self.stripe_customer, hour, str(self.sequence))

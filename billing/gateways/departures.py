@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -98,18 +97,4 @@ class AskingTLSPool(HTTPSConnectionPool):
     ConnectionCls = AskingTLSConnection
 
 
-class AskingAdapter(HTTPAdapter):
-    """Makes a session write through connections that ask."""
-
-    POOLS: ClassVar = {"http": AskingPool, "https": AskingTLSPool}
-
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """Make the pools for direct connections."""
-        super().init_poolmanager(*args, **more)
-        self.poolmanager.pool_classes_by_scheme = self.POOLS
-
-    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """Make the pools for connections by way of a proxy."""
-        manager = super().proxy_manager_for(proxy, **more)
-        manager.pool_classes_by_scheme = self.POOLS
-        return manager
+ASKING_POOLS = {"http": AskingPool, "https": AskingTLSPool}

@@ -4,13 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import requests
 import stripe
-from requests.utils import get_environ_proxies
 
 from billing.domain.metering import Answer, MeterEvent, Verdict
-from billing.errors import BillingError
-from billing.gateways.departures import AskingAdapter, departing
+from billing.gateways.departures import departing
 from billing.gateways.pacing import Pacer
 from billing.gateways.retries import Sleep, read_with_retries
 from billing.gateways.stripe_answers import NONSENSE, answer_of, fault_of
@@ -18,7 +15,6 @@ from billing.ports import MayGo
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
-MOST_CONNECTIONS = 16
 
 
 def send_once(
@@ -35,8 +31,6 @@ def send_once(
         try:
             taken = request()
         except stripe.StripeError as fault:
-            if isinstance(fault.__cause__, BillingError):
-                raise fault.__cause__ from None
             if departure.held:
                 return Answer(Verdict.UNSENT, detail="held back before it was written")
             if isinstance(fault, stripe.APIConnectionError) and not departure.left:
@@ -86,17 +80,3 @@ class StripeReads:
                 raise fault_of(fault) from fault
 
         return read_with_retries(once, sleep=self.sleep)
-
-
-def open_session(url: str) -> requests.Session:
-    """Return one pool of connections for all threads, which lasts over all runs."""
-    session = requests.Session()
-    # The environment's proxies are read once, not at each request; and a .netrc,
-    # which would take the place of the API key, is never read.
-    session.trust_env = False
-    session.max_redirects = 0
-    session.proxies.update(get_environ_proxies(url))
-    adapter = AskingAdapter(pool_maxsize=MOST_CONNECTIONS)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session

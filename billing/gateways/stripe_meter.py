@@ -15,7 +15,8 @@ from billing.errors import MeterFault, NoSuchCustomer
 from billing.gateways.pacing import Pacer
 from billing.gateways.retries import Sleep
 from billing.gateways.stripe_answers import as_cancellation, sensible, whole_minutes
-from billing.gateways.stripe_connections import StripeReads, open_session, send_once
+from billing.gateways.stripe_connections import StripeReads, send_once
+from billing.gateways.stripe_http import PooledClient
 from billing.gateways.stripe_identity import OurMeters
 from billing.gateways.stripe_invoices import StripeInvoices
 from billing.gateways.stripe_reports import read_reports
@@ -41,11 +42,12 @@ class StripeMeter:
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
-        self._session = open_session(base_url or stripe.DEFAULT_API_BASE)
+        address = base_url or stripe.DEFAULT_API_BASE
+        self._http = PooledClient(address, timeout_seconds=TIMEOUT_SECONDS)
         self._client = stripe.StripeClient(
             api_key,
             max_network_retries=0,
-            http_client=stripe.RequestsClient(TIMEOUT_SECONDS, self._session),
+            http_client=self._http,
             **addresses,
         )
         self._event_name = event_name
@@ -179,7 +181,7 @@ class StripeMeter:
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._http.close()
 
     def _our_meters(self) -> OurMeters:
         if self._ours is None:

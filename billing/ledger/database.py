@@ -83,7 +83,7 @@ class Ledger:
         self.engine.dispose()
 
 
-def open_ledger(url: str, *, connections: int = 16) -> Ledger:
+def open_ledger(url: str, *, connections: int = 20) -> Ledger:
     """Open a ledger; raises SettingsFault for a URL that names no database of ours."""
     target = _checked(url)
     options: dict[str, Any] = {"pool_size": connections, "max_overflow": connections}

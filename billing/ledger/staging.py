@@ -37,6 +37,13 @@ _TAKEN_UP = (FailReason.UNANSWERED, FailReason.UNCERTAIN, FailReason.CANCELLING)
 
 event, usage = meter_event.c, b2b_usage.c
 _ADD = insert(meter_event)
+# So few rows are bound sooner one by one, together with those of other events.
+_FEW_ROWS = 20
+_BIND_ONE = (
+    update(b2b_usage)
+    .where(usage.id == bindparam("that"))
+    .values(meter_event_id=bindparam("to_event"))
+)
 _BIND = (
     update(b2b_usage)
     .where(usage.id.in_(bindparam("those", expanding=True)))
@@ -164,11 +171,17 @@ def _make(
         part = names[first : first + _NUMBERS_PER_STATEMENT]
         made = select(event.identifier, event.id).where(event.identifier.in_(part))
         numbers |= dict(map(tuple, connection.execute(made)))
+    few: list[dict[str, int]] = []
     for one in planned:
         number = numbers[one.event.identifier]
+        if len(one.rows) <= _FEW_ROWS:
+            few += [{"to_event": number, "that": row} for row in one.rows]
+            continue
         for first in range(0, len(one.rows), _NUMBERS_PER_STATEMENT):
             rows = one.rows[first : first + _NUMBERS_PER_STATEMENT]
             connection.execute(_BIND, {"to_event": number, "those": rows})
+    if few:
+        connection.execute(_BIND_ONE, few)
 
 
 def _row(planned: PlannedEvent, now: datetime) -> dict[str, object]:

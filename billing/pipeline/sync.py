@@ -19,7 +19,7 @@ from billing.pipeline.rejections import note_error_reports, settle_reports
 from billing.pipeline.sending import Outcome, Retries, Sender
 from billing.ports import Clock, Meter
 
-SENDERS = 8
+SENDERS = 16
 
 
 @dataclass(slots=True)

@@ -9,7 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.benchmarks import client, footprint, hourly, pulling, reconciling, syncing
+from tests.benchmarks import (
+    client,
+    footprint,
+    hourly,
+    pulling,
+    reconciling,
+    sync_rate,
+    syncing,
+)
 from tests.benchmarks.places import Places, places
 from tests.benchmarks.results import Result, show
 from tests.benchmarks.world import Shape
@@ -28,6 +36,7 @@ BENCHMARKS = {
     "memory": Benchmark(footprint.measure_memory),
     "pull": Benchmark(pulling.measure),
     "sync": Benchmark(syncing.measure),
+    "rate": Benchmark(sync_rate.measure),
     "client": Benchmark(client.measure),
     "reconcile": Benchmark(reconciling.measure, times=10),
     "hourly": Benchmark(hourly.measure, times=10),
@@ -41,6 +50,10 @@ another) has one round where there is a round trip. Required at {pulling.JUDGED}
 bare loopback nobody waits, and both only compute.
 
 Sync: the plain script sends {syncing.SAMPLE:,} calls, scaled up to all.
+
+Rate: medians of {sync_rate.ROUNDS} rounds. The bare loop sends the events of the sync,
+by as many threads, and writes nothing down; the sync stages them too, and commits every
+attempt to the disk before it leaves.
 
 Reconcile: {reconciling.CUSTOMERS:,} customers, {reconciling.HOURS} campaign hours
 each. Requests are counted by the sandbox; ledger work is all the time between the
@@ -87,6 +100,7 @@ def _notes(calls: int) -> list[str]:
             pulling=pulling,
             syncing=syncing,
             hourly=hourly,
+            sync_rate=sync_rate,
             reconciling=reconciling,
         ).split("\n\n")
     ]

@@ -45,7 +45,7 @@ def test_negative_minutes_are_sent_as_they_are(desk: MeterDesk) -> None:
         (FaultKind.ERROR_503, Verdict.UNKNOWN, 503, 0),
         (FaultKind.HTML, Verdict.UNKNOWN, 200, 0),
         (FaultKind.MALFORMED, Verdict.UNKNOWN, 200, 5),
-        (FaultKind.REDIRECT, Verdict.UNKNOWN, None, 0),
+        (FaultKind.REDIRECT, Verdict.UNKNOWN, 302, 0),
         (FaultKind.RATE_LIMIT, Verdict.BUSY, 429, 0),
         (FaultKind.LOCK_TIMEOUT, Verdict.BUSY, 429, 0),
         (FaultKind.UNAUTHORIZED, Verdict.LOCKED_OUT, 401, 0),

@@ -1,0 +1,90 @@
+"""The rate of a sync's requests, against a bare loop of stripe-python beside it."""
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from sqlalchemy import select
+
+from billing.app import App
+from billing.ledger.tables import meter_event
+from billing.pipeline.sync import SENDERS
+from tests.benchmarks.composition import service
+from tests.benchmarks.places import DIALECTS, SQLITE, Places
+from tests.benchmarks.pulling import (
+    MONTH,
+    NOW,
+    pull_month,
+    script_seconds,
+    seconds_of,
+)
+from tests.benchmarks.results import Result
+from tests.benchmarks.syncing import sync_all
+from tests.benchmarks.world import Shape, World, running
+
+# About a request for each call: the sync's own work is not hidden by what it saves.
+CALLS, CUSTOMERS, HOURS = 4_000, 100, 60
+ROUNDS = 3
+AT_LEAST = 0.7
+
+
+def measure(places: Places, _calls: int) -> Iterator[Result]:
+    """Measure both on a new world each round, one right after the other."""
+    for dialect in DIALECTS:
+        rounds = [_round(places, dialect) for _ in range(ROUNDS)]
+        ours, bare = (median(rates) for rates in zip(*rounds, strict=True))
+        yield Result(
+            f"sync, {dialect}, {SENDERS} threads, against a bare loop",
+            f"{ours:,.0f} events/s",
+            f"{bare:,.0f} events/s",
+            median(one / other for one, other in rounds),
+            at_least=AT_LEAST if dialect == SQLITE else None,
+        )
+
+
+def _round(places: Places, dialect: str) -> tuple[float, float]:
+    """Return the events a second of a whole sync, staging included, and of the loop."""
+    database = places.new_database(dialect)
+    with (
+        running(Shape(CALLS, CUSTOMERS, HOURS, talk=False), NOW) as world,
+        service(world, places.new_folder(), database, MONTH) as (app, clock),
+    ):
+        pull_month(app, clock, CALLS)
+        seconds = seconds_of(lambda: sync_all(app))
+        events = _events(app)
+        sent = sum(map(len, events))
+        return sent / seconds, sent / _bare_seconds(places, world, events, sent)
+
+
+def _events(app: App) -> list[list[dict[str, Any]]]:
+    """Return what was sent, under other names, by customer: one at a time for each."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    with app.ledger.reading() as connection:
+        rows = connection.execute(select(meter_event)).all()
+    for row in rows:
+        found[row.customer].append(
+            {
+                "event_name": row.meter,
+                "identifier": f"{row.identifier}-bare",
+                "timestamp": int(row.timestamp.timestamp()),
+                "payload": {
+                    "stripe_customer_id": row.stripe_customer,
+                    "value": str(row.minutes),
+                },
+            }
+        )
+    return list(found.values())
+
+
+def _bare_seconds(
+    places: Places, world: World, events: list[list[dict[str, Any]]], sent: int
+) -> float:
+    file = places.new_folder() / "events.json"
+    file.write_text(json.dumps(events))
+    script = "tests/benchmarks/plain_loop.py"
+    threads = str(SENDERS)
+    command = [sys.executable, script, world.url, world.stripe_key, threads, file]
+    return script_seconds(command, sent)
