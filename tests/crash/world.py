@@ -42,6 +42,13 @@ SENDS = "stripe.meter_events.create"
 REFUSED = 400
 REVISED_SHARE = 0.3
 LONGEST_SECONDS = 900
+OPEN_WORK = """
+    SELECT identifier, state, reason, minutes FROM meter_event
+    WHERE state <> 'synced' AND (reason IS NULL OR reason <> 'replaced')
+    UNION ALL
+    SELECT call_id, 'unstaged', CAST(hour AS TEXT), billed_minutes FROM b2b_usage
+    WHERE meter_event_id IS NULL
+"""
 
 
 class Balance(NamedTuple):
@@ -108,6 +115,15 @@ class World:
         answer = httpx2.get(where, trust_env=False, timeout=30)
         answer.raise_for_status()
         return answer.json()
+
+    def open_work(self, ledger_url: str) -> list[str]:
+        """Return what is not on the meter yet, or in doubt, and so needs more time."""
+        ledger = open_ledger(ledger_url, connections=1)
+        try:
+            with ledger.reading() as connection:
+                return [str(line) for line in connection.execute(text(OPEN_WORK))]
+        finally:
+            ledger.close()
 
     def balance(self, ledger_url: str) -> Balance:
         """Compare Pamela, the ledger and Stripe, each by itself."""

@@ -74,7 +74,7 @@ def test_a_proxy_of_the_environment_is_used_with_its_login(
     assert headers["Authorization"] == HEADERS["Authorization"]
     assert tunnel.startswith("CONNECT stripe.test:443")
     login = base64.b64encode(b"me:secret").decode()
-    assert told["Proxy-Authorization"] == f"Basic {login}"
+    assert told["proxy-authorization"] == f"Basic {login}"
     assert "Authorization" not in told
 
 
