@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.crash.databases import KINDS, Databases, databases
 from tests.crash.nursery import Nursery, Victim
-from tests.crash.points import POINTS
+from tests.crash.points import LATE_POINTS, LOST_ANSWER, POINTS
 from tests.crash.victim import Life
 from tests.crash.world import World, small_world
 
@@ -21,7 +21,7 @@ KILLS_IN_A_ROW = 5
 MOST_LIVES = 8
 # Hours between the runs at the end: a doubt is settled by reads that are a day apart.
 ENDINGS = (1, 1, 1, 6, 6, 6, 6, 6)
-HOUR_SECONDS = 3_600
+HOUR_SECONDS, TOO_OLD_HOURS = 3_600, 25
 EVERY_SO_MANY_LIVES_A_DAEMON = 5
 # At any time: from when something has been opened until a life is usually over.
 SOON_SECONDS, USUAL_SECONDS = 0.03, 0.4
@@ -114,6 +114,9 @@ class _Campaign:
     def kill(self, point: str) -> None:
         """Let victims live until one is struck at a step."""
         for _ in range(MOST_LIVES):
+            if point in LATE_POINTS:
+                self._live(LOST_ANSWER)
+                self._world.sandbox.clock.advance(TOO_OLD_HOURS * HOUR_SECONDS)
             struck = self._live(point)
             self._world.pass_hour()
             if struck:

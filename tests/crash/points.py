@@ -48,6 +48,10 @@ UNREAD, READ = "done there, answer unread", "answer read, not recorded"
 WIRE_STEPS = (UNSENT, HALF_SENT, UNREAD, READ)
 
 
+# Rows that leave their event, told from rows that are bound to one by what is asked.
+RELEASE = r"UPDATE b2b_usage SET meter_event_id=\S+ WHERE b2b_usage\.meter_event_id"
+
+
 def _statement(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"\s*({pattern})\b", re.IGNORECASE)
 
@@ -68,7 +72,7 @@ WORKS = (
     Work(
         "staging",
         _statement("INSERT INTO meter_event"),
-        _statement("UPDATE b2b_usage"),
+        _statement("UPDATE b2b_usage SET"),
         3,
     ),
     Work(
@@ -83,6 +87,8 @@ WORKS = (
         _statement("UPDATE meter_event SET state"),
         4,
     ),
+    Work("reading", _statement("INSERT INTO meter_reading"), None, 1),
+    Work("release", _statement(RELEASE), _statement("INSERT INTO audit_event"), 1),
     Work(
         "reconciliation",
         _statement("INSERT INTO reconciliation_run"),
@@ -90,7 +96,16 @@ WORKS = (
         1,
     ),
 )
-EXCHANGES = (Exchange("request", "POST", re.compile(r"/v1/billing/meter_events$"), 4),)
+EXCHANGES = (
+    Exchange("request", "POST", re.compile(r"/v1/billing/meter_events$"), 4),
+    Exchange("cancel", "POST", re.compile(r"/v1/billing/meter_event_adjustments$"), 1),
+)
+
+LOST_ANSWER = f"request: {UNREAD}"
+# Steps that only a doubt leads to, which is too old to be sent again.
+LATE_POINTS = frozenset(
+    name for work in WORKS if work.name == "reading" for name in work.points
+)
 
 # Every named step, and up to which time that it happens a process is killed.
 POINTS: dict[str, int] = {

@@ -6,9 +6,7 @@ import pytest
 
 from tests.crash.databases import KINDS
 from tests.crash.matrix import AT_RANDOM, Ground, Row, kill_in_a_row
-from tests.crash.points import POINTS
-
-UNREAD = "request: done there, answer unread"
+from tests.crash.points import LOST_ANSWER, POINTS
 
 
 @pytest.mark.parametrize("database", KINDS)
@@ -28,6 +26,6 @@ def test_an_event_whose_answer_died_with_its_reader_is_sent_again_and_refused(
     place: Ground,
 ) -> None:
     row = Row("unread", KINDS[0])
-    kill_in_a_row(place, row, [UNREAD] * 2)
+    kill_in_a_row(place, row, [LOST_ANSWER] * 2)
     assert row.good
     assert row.twins >= row.kills == 2

@@ -41,7 +41,8 @@ MOST_CUSTOMERS_AN_HOUR = 3
 SENDS = "stripe.meter_events.create"
 REFUSED = 400
 REVISED_SHARE = 0.3
-LONGEST_SECONDS = 900
+LONGEST_SECONDS, SHORT_SECONDS = 900, 180
+LATEST = 12
 OPEN_WORK = """
     SELECT identifier, state, reason, minutes FROM meter_event
     WHERE state <> 'synced' AND (reason IS NULL OR reason <> 'replaced')
@@ -80,7 +81,13 @@ class World:
         ]
         for call in changed[:3]:
             call["duration_seconds"] = self.chance.randrange(LONGEST_SECONDS)
-        self._take(changed[:3])
+        # One of the latest long calls turns out short: its event is taken back.
+        latest = list(self.calls.values())[-LATEST:]
+        long = [call for call in latest if call["duration_seconds"] > SHORT_SECONDS]
+        for call in self.chance.sample(long, min(1, len(long))):
+            call["duration_seconds"] = self.chance.randrange(SHORT_SECONDS)
+            changed.insert(0, call)
+        self._take(changed[:4])
 
     def add_calls(self, began: datetime) -> None:
         """Add calls of some customers that begin soon after a moment."""
