@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -37,12 +38,15 @@ MISFIRE_GRACE_SECONDS = 3_600
 def run_daemon(settings_file: Path, *, in_json: bool = False) -> None:
     """Run cycles until SIGTERM or SIGINT; raises BillingError when it cannot start."""
     stop = threading.Event()
-    with opened_app(settings_file, actor=ACTOR, stop=stop) as app, app.sole():
+    # Of several daemons on one ledger, it tells who wrote what.
+    actor = f"{ACTOR} {socket.gethostname()}:{os.getpid()}"
+    with opened_app(settings_file, actor=actor, stop=stop) as app, app.sole():
         # Threads inherit the mask, so the signals wait for `sigwait` and no one else.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
         log = _log(in_json=in_json or app.settings.log == "json")
         cycles = _Cycles(app, log, stop)
-        log.info("start", now=spell(app.clock.now()), first_period=_first(app))
+        now = spell(app.clock.now())
+        log.info("start", now=now, first_period=_first(app), actor=actor)
         scheduler = _scheduled(cycles)
         number = signal.sigwait(STOPPERS)
         stop.set()
@@ -162,6 +166,8 @@ def _pull_fields(result: PullResult) -> Document:
     if found is not None:
         quarantined = sum(found.quarantined.values())
         fields |= {"fetched": found.fetched, "quarantined": quarantined}
+    elif result.error is None:
+        fields["elsewhere"] = True
     return fields | ({"error": result.error} if result.error else {})
 
 
@@ -169,6 +175,7 @@ def _sync_fields(report: SyncReport) -> Document:
     return {
         "staged": report.staged,
         "events": {outcome.value: count for outcome, count in report.outcomes.items()},
+        "elsewhere": report.elsewhere,
         "clean": report.clean,
         "stopped_because": report.stopped_because,
     }

@@ -22,6 +22,12 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA recursive_triggers = ON",
 )
+# A time zone of the server's never colours what is read; and what a machine held that
+# vanished is free within about a minute.
+_SESSION = (
+    "-c timezone=UTC -c tcp_keepalives_idle=30 "
+    "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
 
 
 class Hold(Protocol):
@@ -90,8 +96,7 @@ def open_ledger(url: str, *, connections: int = 20) -> Ledger:
     if target.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": LOCK_PATIENCE_SECONDS}
     else:
-        # A time zone of the server's never colours what is read.
-        options["connect_args"] = {"options": "-c timezone=UTC"}
+        options["connect_args"] = {"options": _SESSION}
         options["pool_pre_ping"] = True
     engine = create_engine(target, **options)
     if engine.dialect.name == "sqlite":

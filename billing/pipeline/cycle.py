@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from billing.domain.period import BillingPeriod
+from billing.domain.retrying import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError
 from billing.ledger import findings, pulls
 from billing.ledger.database import Ledger
@@ -169,17 +170,35 @@ def _pull(
     *,
     whole: bool = False,
 ) -> PullResult:
-    period = what[0]
+    period, account, asked_at = what[0], source.account, terms.clock.now()
     try:
-        with try_lock(ledger, f"pull:{source.account}") as ours:
-            if ours is None:
-                return PullResult(source.account, period)
-            certificate = _pull_as_needed(
-                ledger, source, book, terms, what, whole=whole
-            )
+        for tries in range(1, MOST_TRIES + 1):
+            with try_lock(ledger, f"pull:{account}") as ours:
+                if not whole and _pulled_since(ledger, account, period, asked_at):
+                    break
+                if ours is not None:
+                    certificate = _pull_as_needed(
+                        ledger, source, book, terms, what, whole=whole
+                    )
+                    return PullResult(account, period, certificate)
+            if tries == MOST_TRIES or terms.stopping():
+                break
+            # Whoever is at it may die: then the month is still to be read.
+            terms.clock.sleep(delay_before_retry(tries).total_seconds())
     except BillingError as fault:
-        return PullResult(source.account, period, error=str(fault))
-    return PullResult(source.account, period, certificate)
+        return PullResult(account, period, error=str(fault))
+    return PullResult(account, period)
+
+
+def _pulled_since(
+    ledger: Ledger, account: str, period: BillingPeriod, moment: datetime
+) -> bool:
+    """Say whether another process has read a month while we waited for it."""
+    with ledger.reading() as connection:
+        newest = pulls.state_of(connection, account, period)
+    if newest is None or newest.finished_at is None:
+        return False
+    return newest.state == "complete" and newest.finished_at > moment
 
 
 def _pull_as_needed(

@@ -1,10 +1,12 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing.domain.retrying import MOST_TRIES, delay_before_retry
 from billing.domain.staging import Destination
 from billing.ledger import staging
 from billing.ledger.database import Ledger
@@ -118,8 +120,26 @@ def sync_meter(
             )
             for name in sorted(customers)
         ]
-        for future in [pool.submit(work.run) for work in works]:
-            report.add(future.result())
+        for one in _work_through(works, pool, outage, time):
+            report.add(one)
     settle_reports(ledger, time)
     report.stopped_because = outage.reason
     return report
+
+
+def _work_through(
+    works: Sequence[CustomerSync], pool: Executor, outage: Outage, time: Reckoning
+) -> Iterator[CustomerReport]:
+    """Work on every customer; ask again, by the retry law, for those held elsewhere.
+
+    A process that dies in mid-sync frees what it held: nothing waits for the next hour.
+    """
+    for tries in range(1, MOST_TRIES + 1):
+        reports = [future.result() for future in [pool.submit(w.run) for w in works]]
+        again = tries < MOST_TRIES and not outage.stopped
+        held = {one.customer for one in reports if one.elsewhere} if again else set()
+        yield from (one for one in reports if one.customer not in held)
+        works = [work for work in works if work.customer in held]
+        if not works:
+            return
+        time.sleep(delay_before_retry(tries).total_seconds())

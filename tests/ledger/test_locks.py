@@ -1,7 +1,5 @@
 """Locks: one process on a file, one daemon for each subject, and none for the dead."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,38 +9,7 @@ import pytest
 from billing.errors import AnotherProcess, LedgerFault
 from billing.ledger.database import Hold, Ledger, open_ledger
 from billing.ledger.locks import sole_process, try_lock
-
-ROOT = Path(__file__).parents[2]
-HOLDER = """
-import sys
-from billing.ledger.database import open_ledger
-from billing.ledger.locks import sole_process, try_lock
-
-url, subject = sys.argv[1:]
-ledger = open_ledger(url)
-with sole_process(ledger), try_lock(ledger, subject) as held:
-    print(held is not None, flush=True)
-    sys.stdin.read()
-"""
-PATIENCE = 30
-
-
-@contextmanager
-def another_process(url: str, subject: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a process that holds the ledger and a subject until its input ends."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, url, subject],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "True\n"
-            yield process
-        finally:
-            process.kill()
+from tests.ledger.another_process import PATIENCE, another_process
 
 
 def test_a_second_process_is_refused_the_file(
