@@ -1,7 +1,8 @@
 """The kill matrix's command: real processes, killed for good, and what is left.
 
 `python -m tests.crash [--kills N] [--quick] [--only WORDS]`, from the checkout's root;
-exit 1 when a minute is lost or doubled.
+exit 1 when a minute is lost or doubled. `--two-daemons` shows instead how one of two
+daemons dies, and the other goes on.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from tests.crash.daemons_shown import show_two_daemons
 from tests.crash.databases import KINDS
 from tests.crash.matrix import AT_RANDOM, Ground, Row, ground, kill_at
 from tests.crash.points import POINTS
@@ -28,6 +30,8 @@ def main() -> int:
     asked = _arguments()
     kills = QUICK_KILLS if asked.quick else asked.kills
     with ground() as place:
+        if asked.two_daemons:
+            return 0 if show_two_daemons(place, _console()) else 1
         rows = list(_rows(place, kills, asked.only))
     _show(rows)
     return 0 if all(row.good for row in rows) else 1
@@ -63,10 +67,14 @@ def _show(rows: list[Row]) -> None:
     for point in dict.fromkeys(row.point for row in rows):
         line = [_figures(found.get((point, kind))) for kind in KINDS]
         table.add_row(point, *(figure for figures in line for figure in figures))
-    console = Console(highlight=False, markup=False)
+    _console().print(table)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
-    console.print(table)
+    return console
 
 
 def _figures(row: Row | None) -> list[str]:
@@ -89,6 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=KILLS, help="at each named step")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_KILLS} each")
     parser.add_argument("--only", default="", help="steps with these words")
+    parser.add_argument("--two-daemons", action="store_true", help="one of two dies")
     return parser.parse_args()
 
 

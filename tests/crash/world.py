@@ -187,8 +187,9 @@ def small_world(
 ) -> Iterator[World]:
     """Serve some hours of calls of a few customers, and write settings for them."""
     pamela = PamelaState(seed=1)
-    new_account(pamela, "small", NOW, customers=CUSTOMERS)
-    sandbox = new_sandbox(pamela, customers_of(list(CUSTOMERS)), NOW, rate_limits="off")
+    names = tuple(dict.fromkeys((*CUSTOMERS, *talkers)))
+    new_account(pamela, "small", NOW, customers=names)
+    sandbox = new_sandbox(pamela, customers_of(list(names)), NOW, rate_limits="off")
     settings = folder / "billing.toml"
     with running(sandbox) as url:
         write_sandbox_settings(settings, url, force=True)

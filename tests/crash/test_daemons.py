@@ -1,0 +1,28 @@
+"""Two daemons: on PostgreSQL one goes on when the other dies, on SQLite one stops."""
+
+from datetime import timedelta
+
+from tests.crash.daemons import kill_one_of_two, refuse_a_second
+from tests.crash.databases import SQLITE
+from tests.crash.matrix import Ground
+from tests.crash.scene import CLEAN
+
+AT_ONCE = timedelta(seconds=20)
+
+
+def test_when_one_of_two_daemons_is_killed_the_other_goes_on_at_once(
+    place: Ground,
+) -> None:
+    duo = kill_one_of_two(place)
+    assert duo.balance == CLEAN
+    assert len(set(duo.minutes.values())) == 1
+    assert duo.in_doubt, "the kill met no request under way"
+    # Its customers are worked on in this hour's cycle, none is left for the next.
+    assert {one.customer for one in duo.in_doubt} <= set(duo.taken_over)
+    assert max(duo.taken_over.values()) < AT_ONCE
+
+
+def test_on_sqlite_a_second_daemon_says_so_and_stops(place: Ground) -> None:
+    code, words = refuse_a_second(place, SQLITE)
+    assert code == 2
+    assert "another pamela-billing process is at work" in words
