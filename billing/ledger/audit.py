@@ -9,6 +9,8 @@ from sqlalchemy import Connection, insert
 
 from billing.ledger.tables import audit_event
 
+_ADD = insert(audit_event)
+
 
 class Actor(NamedTuple):
     """Who acts, and when."""
@@ -25,12 +27,11 @@ def record(
     detail: Mapping[str, object] | None = None,
 ) -> None:
     """Add one audit event to the transaction."""
-    connection.execute(
-        insert(audit_event).values(
-            at=actor.at,
-            actor=actor.name,
-            action=action,
-            subject=subject,
-            detail=json.dumps(detail or {}, sort_keys=True, default=str),
-        )
-    )
+    row = {
+        "at": actor.at,
+        "actor": actor.name,
+        "action": action,
+        "subject": subject,
+        "detail": json.dumps(detail or {}, sort_keys=True, default=str),
+    }
+    connection.execute(_ADD, row)

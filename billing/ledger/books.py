@@ -3,9 +3,19 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    select,
+)
 
 from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import Charge
@@ -13,6 +23,10 @@ from billing.domain.reconciling_source import CarriedCall, EdgeCall
 from billing.ledger.tables import b2b_usage, call
 
 usage = b2b_usage.c
+# A statement is made once, with these for the month: making it costs as much as asking.
+_START: BindParameter[datetime] = bindparam("start")
+_END: BindParameter[datetime] = bindparam("end")
+_MONTH: BindParameter[str] = bindparam("month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +60,30 @@ class CarriedRow:
 
 def holdings(connection: Connection, period: BillingPeriod) -> list[Holding]:
     """Return the minutes of a month by account and customer."""
+    found = connection.execute(_holdings(), {"month": str(period)})
+    return [
+        Holding(account, customer, int(minutes), rows)
+        for customer, account, minutes, rows in found
+    ]
+
+
+@cache
+def _holdings() -> Select[Any]:
     # In the order of the index that holds all of it, so nothing is sorted.
     keys = usage.customer, usage.account
-    query = (
+    return (
         select(*keys, func.sum(usage.billed_minutes), func.count())
-        .where(usage.period == str(period))
+        .where(usage.period == _MONTH)
         .group_by(*keys)
         .order_by(*keys)
     )
-    return [
-        Holding(account, customer, int(minutes), rows)
-        for customer, account, minutes, rows in connection.execute(query)
-    ]
 
 
 def carried_calls(connection: Connection, period: BillingPeriod) -> list[CarriedRow]:
     """Return the calls that are billed in this month and not of it, or the reverse."""
-    keys = (
-        *(usage.account, usage.customer, usage.call_id),
-        *(usage.call_hour, usage.period),
-    )
-    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     rows: list[Any] = []
-    for carried in (*_carried_in(period), _carried_out(period)):
-        query = select(*keys, *sums).where(carried).group_by(*keys)
-        rows += connection.execute(query.order_by(*keys))
+    for query in _carried():
+        rows += connection.execute(query, _edges(period))
     found = []
     for account, customer, call_id, hour, billed_in, minutes, amount in rows:
         own, month = BillingPeriod.of(hour), BillingPeriod.parse(billed_in)
@@ -80,45 +93,75 @@ def carried_calls(connection: Connection, period: BillingPeriod) -> list[Carried
     return found
 
 
+@cache
+def _carried() -> tuple[Select[Any], ...]:
+    keys = (
+        *(usage.account, usage.customer, usage.call_id),
+        *(usage.call_hour, usage.period),
+    )
+    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    return tuple(
+        select(*keys, *sums).where(carried).group_by(*keys).order_by(*keys)
+        for carried in (*_carried_in(), _carried_out())
+    )
+
+
 def account_minutes(connection: Connection, period: BillingPeriod, account: str) -> int:
     """Return the minutes of an account's calls of a month, wherever they are billed."""
-    total = func.coalesce(func.sum(usage.billed_minutes), 0)
-    billed = select(total).where(usage.period == str(period), usage.account == account)
-    minutes = int(connection.execute(billed).scalar_one())
+    which = {"month": str(period), "whose": account}
+    minutes = int(connection.execute(_billed_of_account(), which).scalar_one())
     for row in carried_calls(connection, period):
         if row.account == account:
             minutes += row.carried.signed_in(period)
     return minutes
 
 
-def _is_called_in(period: BillingPeriod) -> ColumnElement[bool]:
-    return (usage.call_hour >= period.start) & (usage.call_hour < period.end)
+@cache
+def _billed_of_account() -> Select[Any]:
+    total = func.coalesce(func.sum(usage.billed_minutes), 0)
+    return select(total).where(
+        usage.period == _MONTH, usage.account == bindparam("whose")
+    )
+
+
+def _edges(period: BillingPeriod) -> dict[str, datetime]:
+    return {"start": period.start, "end": period.end}
+
+
+def _is_called_in() -> ColumnElement[bool]:
+    return (usage.call_hour >= _START) & (usage.call_hour < _END)
 
 
 # Few rows among very many: none may start from the rows of the month. So all speak of
 # one range of the calls' hours, which has an index, and not of the period.
-def _carried_in(period: BillingPeriod) -> tuple[ColumnElement[bool], ...]:
+def _carried_in() -> tuple[ColumnElement[bool], ...]:
     carried = usage.call_hour != usage.hour
-    here = (usage.hour >= period.start) & (usage.hour < period.end)
-    earlier, later = usage.call_hour < period.start, usage.call_hour >= period.end
+    here = (usage.hour >= _START) & (usage.hour < _END)
+    earlier, later = usage.call_hour < _START, usage.call_hour >= _END
     return carried & here & earlier, carried & here & later
 
 
-def _carried_out(period: BillingPeriod) -> ColumnElement[bool]:
-    there = (usage.hour < period.start) | (usage.hour >= period.end)
-    return (usage.call_hour != usage.hour) & there & _is_called_in(period)
+def _carried_out() -> ColumnElement[bool]:
+    there = (usage.hour < _START) | (usage.hour >= _END)
+    return (usage.call_hour != usage.hour) & there & _is_called_in()
 
 
 def calls_underway(connection: Connection, account: str) -> list[str]:
     """Return the calls that were not over when they were last read."""
+    return list(connection.scalars(_underway(), {"whose": account}))
+
+
+@cache
+def _underway() -> Select[Any]:
     query = select(call.c.call_id).where(
-        call.c.account == account,
+        call.c.account == bindparam("whose"),
         call.c.not_billable == "underway",
         _is_newest(),
     )
-    return list(connection.scalars(query.order_by(call.c.id)))
+    return query.order_by(call.c.id)
 
 
+@cache
 def _is_newest() -> ColumnElement[bool]:
     newer = call.alias("newer")
     later = select(newer.c.id).where(
@@ -131,14 +174,17 @@ def _is_newest() -> ColumnElement[bool]:
 
 def source_gaps(connection: Connection, period: BillingPeriod) -> list[SourceGap]:
     """Return the calls whose minutes at the source are not by the rule."""
+    rows = connection.execute(_gaps(), {"month": str(period)})
+    return [SourceGap(*row) for row in rows]
+
+
+@cache
+def _gaps() -> Select[Any]:
     columns = call.c.account, call.c.customer, call.c.call_id, call.c.minutes_gap
     query = select(*columns).where(
-        call.c.period == str(period),
-        call.c.minutes_gap != 0,
-        _is_newest(),
+        call.c.period == _MONTH, call.c.minutes_gap != 0, _is_newest()
     )
-    rows = connection.execute(query.order_by(call.c.id))
-    return [SourceGap(*row) for row in rows]
+    return query.order_by(call.c.id)
 
 
 def posted_calls(
@@ -151,11 +197,11 @@ def posted_calls(
     keys = usage.customer, usage.call_id
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     of_account = select(*keys, *sums).where(usage.account == account)
-    here = of_account.where(usage.period == str(period), _is_called_in(period))
-    elsewhere = of_account.where(_carried_out(period))
+    here = of_account.where(usage.period == str(period), _is_called_in())
+    elsewhere = of_account.where(_carried_out())
     posted: dict[str, dict[str, Charge]] = defaultdict(dict)
-    for query in (here, elsewhere):
-        for customer, call_id, *more in connection.execute(query.group_by(*keys)):
+    for query in (here.group_by(*keys), elsewhere.group_by(*keys)):
+        for customer, call_id, *more in connection.execute(query, _edges(period)):
             had = posted[customer].get(call_id, Charge(0, 0))
             charge = Charge(had.minutes + int(more[0]), had.amount_micro + int(more[1]))
             posted[customer][call_id] = charge

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import (
@@ -54,6 +54,16 @@ class Posting(NamedTuple):
     currency: str
     price_ids: Mapping[datetime, int]
     closed: frozenset[BillingPeriod] = frozenset()
+
+
+_REVISIONS = (
+    select(call.c.call_id, call.c.revision, call.c.extract_sha256)
+    .where(
+        call.c.account == bindparam("account"),
+        call.c.call_id.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(call.c.revision)
+)
 
 
 def record_readings(
@@ -179,11 +189,11 @@ def _heads(
     connection: Connection, batch: Sequence[Reading]
 ) -> dict[str, tuple[int, str]]:
     """Return the newest revision of each call, and the digest of what it said."""
-    query = select(call.c.call_id, call.c.revision, call.c.extract_sha256).where(
-        call.c.account == batch[0].call.account,
-        call.c.call_id.in_([reading.call.call_id for reading in batch]),
-    )
-    rows = connection.execute(query.order_by(call.c.revision))
+    which = {
+        "account": batch[0].call.account,
+        "names": [reading.call.call_id for reading in batch],
+    }
+    rows = connection.execute(_REVISIONS, which)
     return {call_id: (revision, digest) for call_id, revision, digest in rows}
 
 

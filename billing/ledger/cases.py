@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, update
@@ -205,6 +206,7 @@ def acknowledge(connection: Connection, actor: Actor, number: int, reason: str) 
     return _case(changed.one())
 
 
+@cache
 def _with_last_break() -> Select[Any]:
     newest = reconciliation_break.alias("newest")
     last = (

@@ -5,8 +5,10 @@ from sqlalchemy import Connection, select
 from billing.domain.period import BillingPeriod
 from billing.ledger.tables import period_close
 
+_CLOSED = select(period_close.c.period)
+
 
 def closed_months(connection: Connection) -> frozenset[BillingPeriod]:
     """Return the months that are closed."""
-    names = connection.scalars(select(period_close.c.period))
+    names = connection.scalars(_CLOSED)
     return frozenset(BillingPeriod.parse(name) for name in names)

@@ -1,12 +1,21 @@
 """Events with their calls: what is on its way, carried elsewhere, or was sent."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    select,
+)
 
 from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod, Window
@@ -36,6 +45,17 @@ def unsynced(
     What is not staged yet has no Stripe customer; its name is empty.
     """
     yield from _unstaged(connection, period)
+    for row, calls in _by_event(connection, _not_synced(), _edges(period)):
+        if row.reason != FailReason.REPLACED:
+            yield Home(row.customer, row.stripe_customer), _unsynced(row, calls)
+
+
+def _edges(period: BillingPeriod) -> dict[str, datetime]:
+    return {"start": period.start, "end": period.end}
+
+
+@cache
+def _not_synced() -> Select[Any]:
     said = (
         select(meter_attempt.c.detail)
         .where(meter_attempt.c.event_id == event.id)
@@ -44,14 +64,11 @@ def unsynced(
         .scalar_subquery()
     )
     # Few events among very many: this may not start from the month's events.
-    query = _with_calls(said.label("said")).where(
-        event.timestamp >= period.start,
-        event.timestamp < period.end,
+    return _with_calls(said.label("said")).where(
+        event.timestamp >= bindparam("start"),
+        event.timestamp < bindparam("end"),
         event.state != EventState.SYNCED.value,
     )
-    for row, calls in _by_event(connection, query):
-        if row.reason != FailReason.REPLACED:
-            yield Home(row.customer, row.stripe_customer), _unsynced(row, calls)
 
 
 def _unsynced(row: Any, calls: tuple[str, ...]) -> Unsynced:
@@ -76,27 +93,10 @@ def _is_doubtful(row: Any) -> bool:
     return row.first_unknown_at is not None or row.reason == FailReason.CANCELLING
 
 
-# Few rows among very many: this may not start from the month's rows.
 def _unstaged(
     connection: Connection, period: BillingPeriod
 ) -> Iterator[tuple[Home, Unsynced]]:
-    query = (
-        select(
-            usage.customer,
-            usage.hour,
-            usage.call_id,
-            func.sum(usage.billed_minutes).label("minutes"),
-            func.sum(usage.amount_micro).label("amount"),
-        )
-        .where(
-            usage.hour >= period.start,
-            usage.hour < period.end,
-            usage.meter_event_id.is_(None),
-        )
-        .group_by(usage.customer, usage.hour, usage.call_id)
-        .order_by(usage.customer, usage.hour, usage.call_id)
-    )
-    found = connection.execute(query)
+    found = connection.execute(_unbound(), _edges(period))
     for (customer, hour), rows in groupby(found, lambda row: (row[0], row[1])):
         held = list(rows)
         minutes = sum(int(row.minutes) for row in held)
@@ -105,17 +105,33 @@ def _unstaged(
         yield Home(customer, ""), Unsynced(hour, Charge(minutes, amount), calls)
 
 
+# Few rows among very many: this may not start from the month's rows.
+@cache
+def _unbound() -> Select[Any]:
+    return (
+        select(
+            usage.customer,
+            usage.hour,
+            usage.call_id,
+            func.sum(usage.billed_minutes).label("minutes"),
+            func.sum(usage.amount_micro).label("amount"),
+        )
+        .where(
+            usage.hour >= bindparam("start"),
+            usage.hour < bindparam("end"),
+            usage.meter_event_id.is_(None),
+        )
+        .group_by(usage.customer, usage.hour, usage.call_id)
+        .order_by(usage.customer, usage.hour, usage.call_id)
+    )
+
+
 def carrying_events(
     connection: Connection, period: BillingPeriod
 ) -> Iterator[tuple[str, CarryingEvent]]:
     """Give, by customer, the events that carry rows out of a month, or into it."""
     month = str(period)
-    query = _with_calls().where(
-        event.carries.is_not(None),
-        (event.period == month) | (event.carries == month),
-        event.reason.is_distinct_from(FailReason.REPLACED.value),
-    )
-    for row, calls in _by_event(connection, query):
+    for row, calls in _by_event(connection, _carrying(), {"month": month}):
         here = row.period == month
         yield (
             row.customer,
@@ -128,6 +144,16 @@ def carrying_events(
                 here,
             ),
         )
+
+
+@cache
+def _carrying() -> Select[Any]:
+    month: BindParameter[str] = bindparam("month")
+    return _with_calls().where(
+        event.carries.is_not(None),
+        (event.period == month) | (event.carries == month),
+        event.reason.is_distinct_from(FailReason.REPLACED.value),
+    )
 
 
 def sent_events(
@@ -143,7 +169,7 @@ def sent_events(
         event.last_sent_at.is_not(None),
     )
     found: dict[tuple[Home, datetime], list[SentEvent]] = defaultdict(list)
-    for row, calls in _by_event(connection, query):
+    for row, calls in _by_event(connection, query, {}):
         place = Home(row.customer, row.stripe_customer), row.hour
         if place in hours:
             found[place].append(
@@ -170,9 +196,10 @@ def _with_calls(*more: ColumnElement[Any]) -> Select[Any]:
 
 
 def _by_event(
-    connection: Connection, query: Select[Any]
+    connection: Connection, query: Select[Any], values: Mapping[str, object]
 ) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    for _, rows in groupby(connection.execute(query), lambda row: row.id):
+    found = connection.execute(query, values)
+    for _, rows in groupby(found, lambda row: row.id):
         held = list(rows)
         calls = dict.fromkeys(row.call_id for row in held if row.call_id is not None)
         yield held[0], tuple(calls)

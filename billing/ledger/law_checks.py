@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from billing.domain.laws import Law
 from billing.ledger.laws import Marks
@@ -20,6 +19,9 @@ SETTLING = timedelta(minutes=10)
 
 _CLEAN = "{}"
 _column = law_check.c
+_NEWEST = select(law_check).order_by(_column.id.desc()).limit(1)
+_NEWEST_WHOLE = _NEWEST.where(_column.whole == 1)
+_SETTLED = _NEWEST.where(_column.faults == _CLEAN, _column.at <= bindparam("by"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,13 @@ class LawStanding:
 
 def marks_to_start_from(connection: Connection, now: datetime) -> Marks | None:
     """Return from where a look may start; None when all rows have to be looked at."""
-    newest = connection.execute(_newest()).first()
-    whole = connection.execute(_newest().where(_column.whole == 1)).first()
+    newest = connection.execute(_NEWEST).first()
+    whole = connection.execute(_NEWEST_WHOLE).first()
     if newest is None or newest.faults != _CLEAN or whole is None:
         return None
     if not timedelta() <= now - whole.at < WHOLE_EVERY:
         return None
-    settled = _newest().where(
-        _column.faults == _CLEAN, _column.at <= newest.at - SETTLING
-    )
-    found = connection.execute(settled).first()
+    found = connection.execute(_SETTLED, {"by": newest.at - SETTLING}).first()
     if found is None:
         return None
     return Marks(
@@ -86,14 +85,10 @@ def save(connection: Connection, report: LawReport, ends: Marks) -> None:
 
 def standing(connection: Connection) -> LawStanding | None:
     """Return when the laws were last looked at; None before the first time."""
-    newest = connection.execute(_newest()).first()
+    newest = connection.execute(_NEWEST).first()
     if newest is None:
         return None
-    whole = connection.execute(_newest().where(_column.whole == 1)).first()
+    whole = connection.execute(_NEWEST_WHOLE).first()
     return LawStanding(
         newest.at, whole.at if whole else None, json.loads(newest.faults)
     )
-
-
-def _newest() -> Select[Any]:
-    return select(law_check).order_by(_column.id.desc()).limit(1)

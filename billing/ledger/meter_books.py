@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from billing.domain.metering import EventState, FailReason
 from billing.domain.period import BillingPeriod
@@ -36,20 +37,10 @@ def synced_totals(
 
     A cancellation counts as sent, too: summaries take as long to know of it.
     """
-    keys = event.customer, event.stripe_customer, event.state
-    query = (
-        select(
-            *keys,
-            func.sum(event.minutes),
-            func.sum(event.amount_micro),
-            func.max(event.last_sent_at),
-        )
-        .where(event.period == str(period))
-        .group_by(*keys)
-    )
+    found = connection.execute(_totals(), {"month": str(period)})
     counted: dict[Home, Charge] = {}
     moments = _cancelled_at(connection, period)
-    for *names, state, minutes, amount, sent in connection.execute(query):
+    for *names, state, minutes, amount, sent in found:
         home = Home(*names)
         counted.setdefault(home, Charge(0, 0))
         moments[home].append(sent)
@@ -61,26 +52,46 @@ def synced_totals(
     }
 
 
+@cache
+def _totals() -> Select[Any]:
+    keys = event.customer, event.stripe_customer, event.state
+    return (
+        select(
+            *keys,
+            func.sum(event.minutes),
+            func.sum(event.amount_micro),
+            func.max(event.last_sent_at),
+        )
+        .where(event.period == bindparam("month"))
+        .group_by(*keys)
+    )
+
+
 def _cancelled_at(
     connection: Connection, period: BillingPeriod
 ) -> defaultdict[Home, list[datetime | None]]:
+    edges = {"start": period.start, "end": period.end}
+    moments: defaultdict[Home, list[datetime | None]] = defaultdict(list)
+    for *names, moment in connection.execute(_cancellations(), edges):
+        moments[Home(*names)].append(moment)
+    return moments
+
+
+@cache
+def _cancellations() -> Select[Any]:
     keys = event.customer, event.stripe_customer
-    query = (
+    return (
         select(*keys, func.max(meter_attempt.c.started_at))
         .select_from(meter_event.join(meter_attempt))
         .where(
-            event.timestamp >= period.start,
-            event.timestamp < period.end,
+            event.timestamp >= bindparam("start"),
+            event.timestamp < bindparam("end"),
             event.state != EventState.SYNCED.value,
             event.reason.in_([FailReason.CANCELLING.value, FailReason.REPLACED.value]),
             meter_attempt.c.kind == "cancel",
         )
         .group_by(*keys)
     )
-    moments: defaultdict[Home, list[datetime | None]] = defaultdict(list)
-    for *names, moment in connection.execute(query):
-        moments[Home(*names)].append(moment)
-    return moments
 
 
 def synced_hours(

@@ -55,31 +55,34 @@ UNCHANGED: ColumnElement[bool] = and_(
 )
 
 
+_UNFINISHED = meter_event.c.reason.is_(None) | meter_event.c.reason.not_in(_FINISHED)
+_READ = select(meter_event, _attempts_made().label("attempts")).order_by(
+    meter_event.c.timestamp, meter_event.c.id
+)
+_UNSYNCED = _READ.where(
+    meter_event.c.customer == bindparam("customer"),
+    meter_event.c.state != "synced",
+    _UNFINISHED,
+)
+_NAMED = _READ.where(meter_event.c.identifier == bindparam("identifier"))
+_NUMBERED = _READ.where(meter_event.c.id == bindparam("number"))
+
+
 def unsynced_events(connection: Connection, customer: str) -> list[Outgoing]:
     """Return a customer's events with something left to do, oldest timestamp first."""
-    event = meter_event.c
-    unfinished = event.reason.is_(None) | event.reason.not_in(_FINISHED)
-    return _events(
-        connection,
-        (event.customer == customer) & (event.state != "synced") & unfinished,
-    )
+    rows = connection.execute(_UNSYNCED, {"customer": customer})
+    return [_outgoing(row) for row in rows]
 
 
 def event_named(connection: Connection, identifier: str) -> Outgoing | None:
     """Return an event by its identifier; None when there is none."""
-    found = _events(connection, meter_event.c.identifier == identifier)
-    return found[0] if found else None
+    found = connection.execute(_NAMED, {"identifier": identifier}).first()
+    return _outgoing(found) if found else None
 
 
 def event_numbered(connection: Connection, number: int) -> Outgoing:
     """Return an event by its number."""
-    return _events(connection, meter_event.c.id == number)[0]
-
-
-def _events(connection: Connection, which: ColumnElement[bool]) -> list[Outgoing]:
-    query = select(meter_event, _attempts_made().label("attempts")).where(which)
-    in_order = query.order_by(meter_event.c.timestamp, meter_event.c.id)
-    return [_outgoing(row) for row in connection.execute(in_order)]
+    return _outgoing(connection.execute(_NUMBERED, {"number": number}).one())
 
 
 def _outgoing(row: Row[tuple[object, ...]]) -> Outgoing:

@@ -5,13 +5,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from billing.domain.period import BillingPeriod, Window
 from billing.ledger.tables import pull
 
 MONTH = "month"
 RECENT = "recent"
+
+_START = insert(pull).returning(pull.c.id)
+_END = update(pull).where(pull.c.id == bindparam("number"))
+_OF_MONTH = (
+    pull.c.account == bindparam("of_account"),
+    pull.c.period == bindparam("of_period"),
+)
+_COMPLETE = (
+    select(pull.c.started_at)
+    .where(*_OF_MONTH, pull.c.state == "complete")
+    .order_by(pull.c.id.desc())
+    .limit(1)
+)
+_COMPLETE_OF_SCOPE = _COMPLETE.where(pull.c.scope == bindparam("of_scope"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,7 @@ def start_pull(
         "started_at": now,
         "state": "running",
     }
-    made = connection.execute(insert(pull).values(row).returning(pull.c.id))
-    return int(made.scalar_one())
+    return int(connection.execute(_START, row).scalar_one())
 
 
 def complete_pull(
@@ -77,6 +90,7 @@ def complete_pull(
 ) -> None:
     """Sign a pull off with its certificate."""
     values = {
+        "number": number,
         "state": "complete",
         "finished_at": now,
         "pages": found.pages,
@@ -95,7 +109,7 @@ def complete_pull(
         "source_minutes": found.source_minutes,
         "ledger_minutes": found.ledger_minutes,
     }
-    connection.execute(update(pull).where(pull.c.id == number).values(values))
+    connection.execute(_END, values)
 
 
 def fail_pull(connection: Connection, number: int, error: str, now: datetime) -> None:
@@ -103,21 +117,17 @@ def fail_pull(connection: Connection, number: int, error: str, now: datetime) ->
     # Escaped: a source may put into its words what no database takes.
     said = error.encode("ascii", "backslashreplace").decode().replace("\x00", "")
     values = {"state": "failed", "finished_at": now, "error": said[:500]}
-    connection.execute(update(pull).where(pull.c.id == number).values(values))
+    connection.execute(_END, {"number": number, **values})
 
 
 def last_complete(
     connection: Connection, account: str, period: BillingPeriod, scope: str | None
 ) -> datetime | None:
     """Return when the newest complete pull of a month began; None without one."""
-    query = select(pull.c.started_at).where(
-        pull.c.account == account,
-        pull.c.period == str(period),
-        pull.c.state == "complete",
-    )
-    if scope is not None:
-        query = query.where(pull.c.scope == scope)
-    return connection.execute(query.order_by(pull.c.id.desc()).limit(1)).scalar()
+    which = {"of_account": account, "of_period": str(period)}
+    if scope is None:
+        return connection.execute(_COMPLETE, which).scalar()
+    return connection.execute(_COMPLETE_OF_SCOPE, which | {"of_scope": scope}).scalar()
 
 
 def state_of(

@@ -4,10 +4,14 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.tables import quarantine
+
+_OPEN_OF_ACCOUNT = select(quarantine.c.id, quarantine.c.call_id).where(
+    quarantine.c.account == bindparam("account"), quarantine.c.released_at.is_(None)
+)
 
 
 class SetAside(NamedTuple):
@@ -62,10 +66,7 @@ def release(
     connection: Connection, account: str, understood: Collection[str], now: datetime
 ) -> int:
     """Release the calls that are understood now; returns how many items that were."""
-    query = select(quarantine.c.id, quarantine.c.call_id).where(
-        quarantine.c.account == account, quarantine.c.released_at.is_(None)
-    )
-    rows = connection.execute(query)
+    rows = connection.execute(_OPEN_OF_ACCOUNT, {"account": account})
     numbers = [row.id for row in rows if row.call_id in understood]
     for number in numbers:
         one = update(quarantine).where(quarantine.c.id == number)

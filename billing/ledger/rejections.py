@@ -3,9 +3,20 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from billing.domain.causes import Cause
 from billing.domain.period import Window
@@ -25,6 +36,9 @@ SLACK = timedelta(minutes=5)
 
 event, attempt, report = meter_event.c, meter_attempt.c, error_report.c
 
+_NEWEST = select(func.max(report.created_at))
+_OPEN = select(error_report).where(report.settled_at.is_(None)).order_by(report.id)
+
 
 class Suspect(NamedTuple):
     """An event that a report may be about, and whether the report names it."""
@@ -36,9 +50,7 @@ class Suspect(NamedTuple):
 
 def newest_report_at(connection: Connection) -> datetime | None:
     """Return when the newest report that is known was made."""
-    found: datetime | None = connection.execute(
-        select(func.max(report.created_at))
-    ).scalar()
+    found: datetime | None = connection.execute(_NEWEST).scalar()
     return found
 
 
@@ -68,7 +80,6 @@ def save_reports(
 
 def open_reports(connection: Connection) -> list[ErrorReport]:
     """Return the reports that are not explained yet, oldest first."""
-    query = select(error_report).where(report.settled_at.is_(None)).order_by(report.id)
     return [
         ErrorReport(
             row.name,
@@ -78,7 +89,7 @@ def open_reports(connection: Connection) -> list[ErrorReport]:
             tuple(json.loads(row.codes)),
             tuple(json.loads(row.identifiers)),
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_OPEN)
     ]
 
 
@@ -115,6 +126,13 @@ def missing_events(
 
     These are of the newest reconciliation of each month, and no report names them.
     """
+    query = _missing(of_all=customer is None)
+    found = connection.execute(query, {"whose": customer} if customer else {})
+    return [Suspect(number, whose, named=False) for number, whose in found]
+
+
+@cache
+def _missing(*, of_all: bool) -> Select[Any]:
     run, found = reconciliation_run.c, reconciliation_break.c
     newest = select(func.max(run.id)).group_by(run.period)
     short = (found.cause == Cause.NOT_COUNTED.value) & found.run_id.in_(newest)
@@ -129,9 +147,7 @@ def missing_events(
         .distinct()
         .order_by(event.id)
     )
-    if customer is not None:
-        query = query.where(event.customer == customer)
-    return [Suspect(*row, named=False) for row in connection.execute(query)]
+    return query if of_all else query.where(event.customer == bindparam("whose"))
 
 
 def named_and_rejected(connection: Connection, one: ErrorReport) -> int:

@@ -51,19 +51,41 @@ _BIND = (
 )
 
 
+_WITH_UNSTAGED = select(usage.customer).where(usage.meter_event_id.is_(None)).distinct()
+_WITH_OPEN = (
+    select(event.customer)
+    .where(
+        event.state != "synced",
+        or_(
+            event.state == EventState.PENDING.value,
+            event.reason.in_([reason.value for reason in _TAKEN_UP]),
+        ),
+    )
+    .distinct()
+)
+_REFUSED = (event.state != "synced") & (event.reason == FailReason.REJECTED.value)
+_WITH_REFUSED = select(event.customer, event.stripe_customer).where(_REFUSED).distinct()
+_UNSTAGED = select(
+    usage.id, usage.hour, usage.billed_minutes, usage.amount_micro
+).where(usage.customer == bindparam("customer"), usage.meter_event_id.is_(None))
+_NEXT_SEQUENCES = (
+    select(event.hour, func.max(event.sequence) + 1)
+    .where(
+        event.livemode == bindparam("livemode"),
+        event.meter == bindparam("meter"),
+        event.stripe_customer == bindparam("stripe_customer"),
+        event.hour.in_(bindparam("hours", expanding=True)),
+    )
+    .group_by(event.hour)
+)
+
+
 def customers_with_work(
     connection: Connection, stripe_customers: Mapping[str, str]
 ) -> set[str]:
     """Return the customers with rows to stage, events to send, or doubts to settle."""
-    unstaged = select(usage.customer).where(usage.meter_event_id.is_(None)).distinct()
-    open_events = or_(
-        event.state == EventState.PENDING.value,
-        event.reason.in_([reason.value for reason in _TAKEN_UP]),
-    )
-    unsynced = select(event.customer).where(event.state != "synced", open_events)
-    found = {*connection.scalars(unstaged), *connection.scalars(unsynced.distinct())}
-    refused = select(event.customer, event.stripe_customer).where(_is_refused())
-    for customer, stripe_customer in connection.execute(refused.distinct()):
+    found = {*connection.scalars(_WITH_UNSTAGED), *connection.scalars(_WITH_OPEN)}
+    for customer, stripe_customer in connection.execute(_WITH_REFUSED):
         if stripe_customers.get(customer, stripe_customer) != stripe_customer:
             found.add(customer)
     return found
@@ -101,11 +123,8 @@ def unstaged_places(
     connection: Connection, customer: str, now: datetime
 ) -> dict[Place, list[UnstagedRow]]:
     """Return a customer's rows that no event carries, by where they are reported."""
-    columns = usage.id, usage.hour, usage.billed_minutes, usage.amount_micro
-    waiting = select(*columns).where(
-        usage.customer == customer, usage.meter_event_id.is_(None)
-    )
-    rows = [UnstagedRow(*row) for row in connection.execute(waiting)]
+    waiting = connection.execute(_UNSTAGED, {"customer": customer})
+    rows = [UnstagedRow(*row) for row in waiting]
     return place_rows(rows, closed_months(connection), now) if rows else {}
 
 
@@ -139,23 +158,20 @@ def release(connection: Connection, number: int) -> None:
 
 
 def _is_refused() -> ColumnElement[bool]:
-    return (event.state != "synced") & (event.reason == FailReason.REJECTED.value)
+    return _REFUSED
 
 
 def _staged(
     connection: Connection, to: Destination, hours: set[datetime]
 ) -> dict[datetime, int]:
-    query = (
-        select(event.hour, func.max(event.sequence) + 1)
-        .where(
-            event.livemode == int(to.livemode),
-            event.meter == to.meter,
-            event.stripe_customer == to.stripe_customer,
-            event.hour.in_(hours),
-        )
-        .group_by(event.hour)
-    )
-    return {hour: int(count) for hour, count in connection.execute(query)}
+    which = {
+        "livemode": int(to.livemode),
+        "meter": to.meter,
+        "stripe_customer": to.stripe_customer,
+        "hours": sorted(hours),
+    }
+    rows = connection.execute(_NEXT_SEQUENCES, which)
+    return {hour: int(following) for hour, following in rows}
 
 
 def _make(

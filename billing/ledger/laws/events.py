@@ -3,8 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 
 from billing.domain.event_laws import StoredEvent, Try, judge_identifier, judge_resends
 from billing.domain.laws import Fault, Law
@@ -19,31 +31,10 @@ _COUNTED = (Verdict.COUNTED.value, Verdict.DUPLICATE.value)
 
 def sums(scope: Scope) -> Iterator[Fault]:
     """Add up the rows bound to each event: it reports just them, if it still does."""
+    query = _unlike_their_rows(whole=scope.whole)
     for part in scope.events():
-        carried = _carried(part)
-        held = carried.c
-        rows, minutes, amount, misplaced = (
-            func.coalesce(column, 0)
-            for column in (held.rows, held.minutes, held.amount, held.misplaced)
-        )
-        differs = or_(
-            rows != event.usage_rows,
-            minutes != event.minutes,
-            amount != event.amount_micro,
-            misplaced > 0,
-        )
-        released = func.coalesce(event.reason, "") == FailReason.REPLACED.value
-        query = (
-            select(event.identifier, event.minutes, released, rows, minutes, misplaced)
-            .select_from(
-                meter_event.outerjoin(held.event.table, held.event == event.id)
-            )
-            .where(among(event.id, part), case((released, rows > 0), else_=differs))
-            .order_by(event.id)
-        )
-        for name, due, is_released, count, found, elsewhere in scope.connection.execute(
-            query
-        ):
+        for row in scope.connection.execute(query, part):
+            name, due, is_released, count, found, elsewhere = row
             words = f"event {name} reports {due} minutes, its rows hold {found}"
             if is_released:
                 words = f"event {name} was replaced, and still carries {count} rows"
@@ -52,7 +43,30 @@ def sums(scope: Scope) -> Iterator[Fault]:
             yield Fault(Law.EVENTS, words)
 
 
-def _carried(part: Sequence[int] | None) -> Subquery:
+@cache
+def _unlike_their_rows(*, whole: bool) -> Select[Any]:
+    carried = _carried(whole=whole)
+    held = carried.c
+    rows, minutes, amount, misplaced = (
+        func.coalesce(column, 0)
+        for column in (held.rows, held.minutes, held.amount, held.misplaced)
+    )
+    differs = or_(
+        rows != event.usage_rows,
+        minutes != event.minutes,
+        amount != event.amount_micro,
+        misplaced > 0,
+    )
+    released = func.coalesce(event.reason, "") == FailReason.REPLACED.value
+    return (
+        select(event.identifier, event.minutes, released, rows, minutes, misplaced)
+        .select_from(meter_event.outerjoin(carried, held.event == event.id))
+        .where(among(event.id, whole=whole), case((released, rows > 0), else_=differs))
+        .order_by(event.id)
+    )
+
+
+def _carried(*, whole: bool) -> Subquery:
     misplaced = or_(
         usage.customer != event.customer,
         case(
@@ -69,7 +83,7 @@ def _carried(part: Sequence[int] | None) -> Subquery:
             func.sum(case((misplaced, 1), else_=0)).label("misplaced"),
         )
         .select_from(b2b_usage.join(meter_event))
-        .where(among(usage.meter_event_id, part))
+        .where(among(usage.meter_event_id, whole=whole))
         .group_by(usage.meter_event_id)
         .subquery()
     )
@@ -77,26 +91,34 @@ def _carried(part: Sequence[int] | None) -> Subquery:
 
 def identifiers(scope: Scope) -> Iterator[Fault]:
     """Make each event's name, minute and month anew from its parts."""
-    columns = [event[name] for name in StoredEvent._fields]
     for part in scope.events():
-        for row in scope.connection.execute(
-            select(*columns).where(among(event.id, part))
-        ):
+        for row in scope.connection.execute(_names(whole=scope.whole), part):
             stored = StoredEvent._make(row)
             yield from judge_identifier(stored._replace(livemode=bool(row.livemode)))
 
 
+@cache
+def _names(*, whole: bool) -> Select[Any]:
+    columns = [event[name] for name in StoredEvent._fields]
+    return select(*columns).where(among(event.id, whole=whole))
+
+
 def resends(scope: Scope) -> Iterator[Fault]:
     """Follow the attempts of every event that was sent more than once."""
+    repeated = _repeated(whole=scope.whole)
     for part in scope.events():
-        repeated = (
-            select(attempt.event_id)
-            .where(attempt.kind == "event", among(attempt.event_id, part))
-            .group_by(attempt.event_id)
-            .having(func.count() > 1)
-        )
-        for several in chunks(list(scope.connection.scalars(repeated))):
+        for several in chunks(list(scope.connection.scalars(repeated, part))):
             yield from _late_resends(scope, several)
+
+
+@cache
+def _repeated(*, whole: bool) -> Select[Any]:
+    return (
+        select(attempt.event_id)
+        .where(attempt.kind == "event", among(attempt.event_id, whole=whole))
+        .group_by(attempt.event_id)
+        .having(func.count() > 1)
+    )
 
 
 def _late_resends(scope: Scope, events: Sequence[int]) -> Iterator[Fault]:
@@ -120,14 +142,9 @@ def _late_resends(scope: Scope, events: Sequence[int]) -> Iterator[Fault]:
 
 def evidence(scope: Scope) -> Iterator[Fault]:
     """Look for what shows that an event was counted, or that it never can be."""
+    query = _lacking(whole=scope.whole)
     for part in scope.events():
-        wrong = or_(
-            and_(event.state == EventState.SYNCED.value, ~_is_shown()),
-            and_(event.reason == FailReason.EXPIRED.value, _may_be_counted()),
-        )
-        columns = event.identifier, event.state, event.reason
-        query = select(*columns).where(wrong, among(event.id, part))
-        for name, state, reason in scope.connection.execute(query.order_by(event.id)):
+        for name, state, reason in scope.connection.execute(query, part):
             lack = (
                 "nothing shows that it was counted"
                 if state == EventState.SYNCED.value
@@ -135,6 +152,17 @@ def evidence(scope: Scope) -> Iterator[Fault]:
             )
             said = f"{state}/{reason}" if reason else state
             yield Fault(Law.EVIDENCE, f"event {name} is {said}, and {lack}")
+
+
+@cache
+def _lacking(*, whole: bool) -> Select[Any]:
+    wrong = or_(
+        and_(event.state == EventState.SYNCED.value, ~_is_shown()),
+        and_(event.reason == FailReason.EXPIRED.value, _may_be_counted()),
+    )
+    columns = event.identifier, event.state, event.reason
+    query = select(*columns).where(wrong, among(event.id, whole=whole))
+    return query.order_by(event.id)
 
 
 def _is_shown() -> ColumnElement[bool]:
@@ -178,27 +206,43 @@ def totals(scope: Scope) -> Iterator[Fault]:
     What counted and was rejected later still adds: it is sent anew, not a fault of
     ours. What was cancelled does not.
     """
+    for part in scope.events():
+        lessened = scope.connection.execute(_lessened(whole=scope.whole), part).all()
+        for customer, period in lessened:
+            whose = {"customer": customer, "month": period}
+            for *_, name, minutes in scope.connection.execute(_below_zero(), whose):
+                words = f"{minutes} minutes are reported of {name} for {period}"
+                yield Fault(Law.TOTALS, words)
+
+
+@cache
+def _lessened(*, whole: bool) -> Select[Any]:
+    lessens = among(event.id, whole=whole), event.minutes < 0, _still_counts()
+    return select(event.customer, event.period).where(*lessens).distinct()
+
+
+@cache
+def _below_zero() -> Select[Any]:
+    keys, total = (
+        (event.livemode, event.meter, event.stripe_customer),
+        func.sum(event.minutes),
+    )
+    return (
+        select(*keys, total)
+        .where(
+            event.customer == bindparam("customer"),
+            event.period == bindparam("month"),
+            _still_counts(),
+        )
+        .group_by(*keys)
+        .having(total < 0)
+    )
+
+
+def _still_counts() -> ColumnElement[bool]:
     cancelled = select(attempt.id).where(
         attempt.event_id == event.id, attempt.kind == "cancel"
     )
-    counted = or_(
+    return or_(
         event.state == EventState.SYNCED.value, _was_counted() & ~cancelled.exists()
     )
-    keys = event.livemode, event.meter, event.stripe_customer
-    for part in scope.events():
-        lessened = (
-            select(event.customer, event.period)
-            .where(among(event.id, part), event.minutes < 0, counted)
-            .distinct()
-        )
-        for customer, period in scope.connection.execute(lessened).all():
-            total = func.sum(event.minutes)
-            query = (
-                select(*keys, total)
-                .where(event.customer == customer, event.period == period, counted)
-                .group_by(*keys)
-                .having(total < 0)
-            )
-            for *_, name, minutes in scope.connection.execute(query):
-                words = f"{minutes} minutes are reported of {name} for {period}"
-                yield Fault(Law.TOTALS, words)

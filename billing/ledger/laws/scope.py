@@ -1,14 +1,15 @@
 """Scope: which rows a check looks at, all of them or those since an earlier check."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import NamedTuple, TypeVar
+from functools import cache, cached_property
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
-    Table,
+    bindparam,
     func,
     select,
     true,
@@ -34,8 +35,7 @@ class Marks(NamedTuple):
     @classmethod
     def of(cls, connection: Connection) -> "Marks":
         """Return where the tables end now."""
-        tables = call, b2b_usage, meter_event, meter_attempt, pull
-        return cls(*(_end(connection, table) for table in tables))
+        return cls(*connection.execute(_ends()).one())
 
 
 class CallKey(NamedTuple):
@@ -58,46 +58,58 @@ class Scope:
         """The calls that are new, or whose rows are; None for all."""
         if self.since is None:
             return None
-        usage = b2b_usage.c
-        query = union(
-            select(call.c.account, call.c.call_id).where(call.c.id > self.since.call),
-            select(usage.account, usage.call_id).where(usage.id > self.since.usage),
-        )
-        return sorted(CallKey(*row) for row in self.connection.execute(query))
+        found = self.connection.execute(_new_calls(), self.since._asdict())
+        return sorted(CallKey(*row) for row in found)
 
     @cached_property
     def _events(self) -> list[int] | None:
         if self.since is None:
             return None
-        event, attempt, usage = meter_event.c, meter_attempt.c, b2b_usage.c
-        query = union(
-            select(event.id).where(event.id > self.since.event),
-            # What is about to be sent is always looked at before.
-            select(event.id).where(event.state != "synced", event.state == "pending"),
-            select(attempt.event_id).where(attempt.id > self.since.attempt),
-            select(usage.meter_event_id).where(
-                usage.id > self.since.usage, usage.meter_event_id.is_not(None)
-            ),
-        )
-        return sorted(self.connection.scalars(query))
+        return sorted(self.connection.scalars(_new_events(), self.since._asdict()))
 
-    def events(self) -> Iterator[Sequence[int] | None]:
-        """Yield the numbers of events to look at, part by part; None for all."""
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are looked at."""
+        return self.since is None
+
+    def events(self) -> Iterator[dict[str, Sequence[int]]]:
+        """Yield what `among` asks for, part by part: the events to look at."""
         if self._events is None:
-            yield None
+            yield {}
         else:
-            yield from chunks(self._events)
+            yield from ({"events": part} for part in chunks(self._events))
 
     def pulls(self, query: Select[tuple[int]]) -> Select[tuple[int]]:
         """Restrict a query of pulls to those that are looked at."""
         return query if self.since is None else query.where(pull.c.id > self.since.pull)
 
 
-def among(
-    column: ColumnElement[int], numbers: Sequence[int] | None
-) -> ColumnElement[bool]:
-    """Return the condition that a column is one of some numbers; None for any."""
-    return true() if numbers is None else column.in_(numbers)
+@cache
+def _new_calls() -> CompoundSelect[Any]:
+    usage = b2b_usage.c
+    return union(
+        select(call.c.account, call.c.call_id).where(call.c.id > bindparam("call")),
+        select(usage.account, usage.call_id).where(usage.id > bindparam("usage")),
+    )
+
+
+@cache
+def _new_events() -> CompoundSelect[Any]:
+    event, attempt, usage = meter_event.c, meter_attempt.c, b2b_usage.c
+    return union(
+        select(event.id).where(event.id > bindparam("event")),
+        # What is about to be sent is always looked at before.
+        select(event.id).where(event.state != "synced", event.state == "pending"),
+        select(attempt.event_id).where(attempt.id > bindparam("attempt")),
+        select(usage.meter_event_id).where(
+            usage.id > bindparam("usage"), usage.meter_event_id.is_not(None)
+        ),
+    )
+
+
+def among(column: ColumnElement[int], *, whole: bool) -> ColumnElement[bool]:
+    """Return the condition that a column is one of the `events` that are asked for."""
+    return true() if whole else column.in_(bindparam("events", expanding=True))
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -106,6 +118,8 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[first : first + CHUNK]
 
 
-def _end(connection: Connection, table: Table) -> int:
-    query = select(func.coalesce(func.max(table.c.id), 0))
-    return int(connection.execute(query).scalar_one())
+@cache
+def _ends() -> Select[Any]:
+    tables = call, b2b_usage, meter_event, meter_attempt, pull
+    newest = [select(func.max(table.c.id)).scalar_subquery() for table in tables]
+    return select(*(func.coalesce(number, 0) for number in newest))
