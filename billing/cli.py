@@ -36,6 +36,7 @@ COMMANDS = {
     "close": ("close:close", "Freeze a month, or say what stands in the way."),
     "explain": ("explain:explain", "Show the life of one call, and its verdict."),
     "report": ("report:report", "Usage of a month, or a customer's statement."),
+    "export": ("export:export", "Write out what the ledger holds of a month."),
     "db": ("db:db", "Upgrade the ledger's schema, or check the ledger."),
 }
 

@@ -5,7 +5,8 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── SettingsFault       the settings file or the environment
 │   ├── LedgerUnready       no database, or one not migrated (or newer than the code)
 │   ├── AnotherProcess      the ledger is in use by another run
-│   └── NoOpenBreak         a break that nobody can acknowledge
+│   ├── NoOpenBreak         a break that nobody can acknowledge
+│   └── UnfitTarget         a file or folder that cannot be written to
 ├── SourceFault             Pamela cannot be read
 │   ├── SourceUnavailable   no answer, a time-out, a server error, a rate limit
 │   ├── SourceRefused       the key is refused, or the subscription lapsed
@@ -15,12 +16,14 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── MeterRefused        the key is refused
 │   ├── NoSuchCustomer      Stripe does not know the customer
 │   └── MeterUnfit          set up so that minutes would be counted wrongly
+├── FileFault               a file could not be written to its end
 ├── LawBroken               the ledger contradicts itself, so nothing is sent
 └── LedgerFault             the database failed: locked, full, gone
     └── Overtaken           another process moved the same event meanwhile
 """
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 
 
 class BillingError(Exception):
@@ -63,6 +66,24 @@ class NoOpenBreak(BadInput):
         super().__init__(
             f"break {number} cannot be acknowledged: {why}; "
             "`pamela-billing breaks` lists those that are open"
+        )
+
+
+class UnfitTarget(BadInput):
+    """A file or folder cannot be written to; nothing was written."""
+
+    def __init__(self, target: PathLike[str], why: str) -> None:
+        super().__init__(
+            f"{target} cannot be written: {why}; name a file in a folder that can be"
+        )
+
+
+class FileFault(BillingError):
+    """Writing failed half-way; there is no half file under the name."""
+
+    def __init__(self, target: PathLike[str], why: str) -> None:
+        super().__init__(
+            f"{target} could not be written: {why} (nothing half done is left)"
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
+from billing.ledger.closing import closed_month
 from billing.ledger.database import Ledger
 from billing.ledger.standing import SyncStanding, sync_standing
 from billing.ledger.usage_totals import (
@@ -15,11 +16,19 @@ from billing.ledger.usage_totals import (
     known_customers,
     totals_by,
 )
+from billing.reports.sheet import Column, Kind, Report, Row, Sheet
 from billing.reports.spelling import Document, spell
 from billing.reports.standing import by_state
 from billing.reports.usage import DEFAULT_CURRENCY
 
-HEADINGS = ["kind", "day", "call", "calls", "minutes", "amount"]
+COLUMNS = (
+    Column("kind"),
+    Column("day"),
+    Column("call"),
+    Column("calls", Kind.COUNT),
+    Column("minutes", Kind.MINUTES),
+    Column("amount", Kind.MONEY),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Statement:
     days: dict[str, UsageTotal]
     adjustments: list[Adjustment]
     sync: SyncStanding
+    provisional: bool
 
     @property
     def total(self) -> UsageTotal:
@@ -51,6 +61,7 @@ class Statement:
             "customer": self.customer,
             "stripe_customer": self.stripe_customer,
             "currency": self.currency,
+            "provisional": self.provisional,
             "days": [
                 {
                     "day": day,
@@ -72,20 +83,28 @@ class Statement:
             },
         }
 
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Return the headings and the lines, the total last, as texts."""
-        total = self.total
-        lines: list[list[object]] = [
-            ["usage", day, "", t.calls, t.minutes, self.amount(t.amount_micro)]
+    def report(self) -> Report:
+        """Return the statement in the form that is written down."""
+        rows: list[Row] = [
+            ["usage", day, None, t.calls, t.minutes, t.amount_micro]
             for day, t in self.days.items()
             if t.calls
         ]
         for item in self.adjustments:
-            day, amount = item.hour.date().isoformat(), self.amount(item.amount_micro)
-            lines.append(["adjustment", day, item.call_id, "", item.minutes, amount])
-        amount = self.amount(total.billed_amount_micro)
-        lines.append(["total", "", "", total.calls, total.billed_minutes, amount])
-        return HEADINGS, [[str(value) for value in line] for line in lines]
+            day, amount = item.hour.date().isoformat(), item.amount_micro
+            rows.append(["adjustment", day, item.call_id, None, item.minutes, amount])
+        title = f"{self.customer} ({self.stripe_customer}), {self.period}"
+        sheet = Sheet(
+            "Statement",
+            f"{title}, in {self.currency}",
+            COLUMNS,
+            rows,
+            currency=self.currency,
+            total=True,
+            provisional=self.provisional,
+        )
+        name = f"statement-{self.period}-{self.customer}"
+        return Report(name, [sheet], sheet, self.document())
 
     def _sum(self, minutes: int, amount_micro: int, **counts: int) -> Document:
         return {**counts, "minutes": minutes, "amount": self.amount(amount_micro)}
@@ -116,4 +135,5 @@ def read_statement(ledger: Ledger, period: BillingPeriod, customer: str) -> Stat
             totals_by(connection, period, "day", only_customer=customer),
             adjustments(connection, period, customer),
             sync_standing(connection, period, customer),
+            closed_month(connection, period) is None,
         )

@@ -4,15 +4,23 @@ from dataclasses import dataclass
 
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
+from billing.ledger.closing import closed_month
 from billing.ledger.database import Ledger
 from billing.ledger.usage_totals import Key, UsageTotal, currency_of, totals_by
+from billing.reports.sheet import Column, Kind, Report, Sheet
 from billing.reports.spelling import Document
 
-__all__ = ["FIELDS", "Key", "UsageReport", "read_usage", "total_line"]
+__all__ = ["COLUMNS", "Key", "UsageReport", "figures", "read_usage", "total_line"]
 
-FIELDS = (
-    *("calls", "minutes", "amount", "adjustments"),
-    *("adjusted_minutes", "adjusted_amount", "billed_minutes", "billed_amount"),
+COLUMNS = (
+    Column("calls", Kind.COUNT),
+    Column("minutes", Kind.MINUTES),
+    Column("amount", Kind.MONEY),
+    Column("adjustments", Kind.COUNT),
+    Column("adjusted_minutes", Kind.MINUTES),
+    Column("adjusted_amount", Kind.MONEY),
+    Column("billed_minutes", Kind.MINUTES),
+    Column("billed_amount", Kind.MONEY),
 )
 DEFAULT_CURRENCY = "usd"
 
@@ -25,6 +33,7 @@ class UsageReport:
     key: Key
     currency: str
     totals: dict[str, UsageTotal]
+    provisional: bool
 
     @property
     def total(self) -> UsageTotal:
@@ -42,35 +51,55 @@ class UsageReport:
             "period": str(self.period),
             "by": self.key,
             "currency": self.currency,
+            "provisional": self.provisional,
             "rows": lines,
             "total": self.line(self.total),
         }
 
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Return the headings and the lines, the total last, as texts."""
-        lines = [*self.totals.items(), ("total", self.total)]
-        return [self.key, *FIELDS], [
-            [name, *map(str, self.line(total).values())] for name, total in lines
-        ]
+    def report(self) -> Report:
+        """Return the report in the form that is written down."""
+        sheet = Sheet(
+            f"By {self.key}",
+            f"Usage {self.period} by {self.key}, amounts in {self.currency}",
+            [Column(self.key), *COLUMNS],
+            [[name, *figures(total)] for name, total in self.totals.items()],
+            currency=self.currency,
+            total=True,
+            provisional=self.provisional,
+        )
+        name = f"usage-{self.period}-by-{self.key}"
+        return Report(name, [sheet], sheet, self.document())
 
 
 def read_usage(ledger: Ledger, period: BillingPeriod, key: Key) -> UsageReport:
     """Return a month's usage by a key. Raises LedgerFault."""
     with ledger.reading() as connection:
         currency = currency_of(connection, period) or DEFAULT_CURRENCY
-        return UsageReport(period, key, currency, totals_by(connection, period, key))
+        totals = totals_by(connection, period, key)
+        is_open = closed_month(connection, period) is None
+        return UsageReport(period, key, currency, totals, is_open)
+
+
+def figures(total: UsageTotal) -> list[int]:
+    """Return a total's figures in the order of COLUMNS."""
+    return [
+        total.calls,
+        total.minutes,
+        total.amount_micro,
+        total.adjustments,
+        total.adjusted_minutes,
+        total.adjusted_amount_micro,
+        total.billed_minutes,
+        total.billed_amount_micro,
+    ]
 
 
 def total_line(total: UsageTotal, currency: str) -> Document:
-    """Return a total in the order of FIELDS."""
-    values = (
-        total.calls,
-        total.minutes,
-        format_micro(total.amount_micro, currency),
-        total.adjustments,
-        total.adjusted_minutes,
-        format_micro(total.adjusted_amount_micro, currency),
-        total.billed_minutes,
-        format_micro(total.billed_amount_micro, currency),
-    )
-    return dict(zip(FIELDS, values, strict=True))
+    """Return a total with stable names; amounts are exact decimal strings."""
+    pairs = zip(COLUMNS, figures(total), strict=True)
+    return {
+        column.name: format_micro(value, currency)
+        if column.kind is Kind.MONEY
+        else value
+        for column, value in pairs
+    }

@@ -11,6 +11,7 @@ from billing.ledger.attempts import Answered, Attempt, record_answers, record_at
 from billing.ledger.database import Ledger
 from billing.ledger.interventions import retry_rejected
 from billing.ledger.usage_totals import Key
+from billing.reports.cells import text_rows
 from billing.reports.overview import count_attempts
 from billing.reports.standing import read_standing, standing_document
 from billing.reports.statement import read_statement
@@ -65,7 +66,7 @@ def test_usage_adds_up_by_every_key(
     assert found == lines
     assert report.total.billed_minutes == 7
     assert report.document()["total"] == report.line(report.total)
-    _, table = report.table()
+    table = text_rows(report.report().flat)
     assert table[-1][0] == "total"
     assert [line[-1] for line in table] == [line[-1] for line in lines.values()] + [
         "0.70"
@@ -103,7 +104,7 @@ def test_a_statement_keeps_corrections_apart_from_days(ledger: Ledger) -> None:
 def test_a_correction_downwards_is_a_negative_amount(ledger: Ledger) -> None:
     record(ledger, reading("call_1", seconds=300))
     record(ledger, reading("call_1", seconds=61))
-    _, table = read_statement(ledger, MARCH, "acme").table()
+    table = text_rows(read_statement(ledger, MARCH, "acme").report().flat)
     assert table == [
         ["usage", "2026-03-10", "", "1", "5", "0.50"],
         ["adjustment", "2026-03-10", "call_1", "", "-3", "-0.30"],

@@ -1,0 +1,52 @@
+"""Cells as text: exact, the same in a terminal, in CSV and on a page."""
+
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+from billing.domain.money import format_micro
+from billing.reports.sheet import Cell, Column, Kind, Sheet, Totals, value_of
+from billing.reports.spelling import spell
+
+_HUNDREDTHS = Decimal("0.01")
+
+
+def spell_cell(column: Column, cell: Cell, currency: str) -> str:
+    """Spell a cell; an amount never rounds, an empty cell is the empty text."""
+    value = value_of(cell)
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return spell(value) or ""
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case Fraction():
+            return format(percent(value), "f")
+        case int() if column.kind is Kind.MONEY:
+            return format_micro(value, currency)
+        case _:
+            return str(value)
+
+
+def percent(share: Fraction) -> Decimal:
+    """Return a share in percent to two places, halves away from zero."""
+    hundredths = Decimal(share.numerator * 100) / Decimal(share.denominator)
+    return hundredths.quantize(_HUNDREDTHS, rounding=ROUND_HALF_UP)
+
+
+def text_rows(sheet: Sheet) -> list[list[str]]:
+    """Return a sheet's rows as texts, the total last when it has one."""
+    totals = Totals(sheet)
+    rows = [row for block in totals.watch(sheet.rows) for row in block]
+    if sheet.total:
+        rows.append(totals.row())
+    return [
+        [
+            spell_cell(column, cell, sheet.currency)
+            for column, cell in zip(sheet.columns, row, strict=True)
+        ]
+        for row in rows
+    ]
