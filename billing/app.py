@@ -4,9 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from billing.archive import ledger_url, make_clock
+from billing.domain.call_metadata import MetadataRule
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import PriceList
 from billing.errors import BadInput, SettingsFault
@@ -22,6 +24,7 @@ from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
 from billing.pipeline.customer_work import Negative, Policy
 from billing.pipeline.cycle import CycleTerms
+from billing.pipeline.metadata import expire_metadata
 from billing.pipeline.reconcile import ReconcileTerms
 from billing.pipeline.sync import SyncTerms
 from billing.settings import (
@@ -111,6 +114,13 @@ class App:
         if period.start > now:
             raise BadInput(f"{period} has not begun")
         return period
+
+    def expire_metadata(self, now: datetime) -> int:
+        """Erase what calls said that is older than the settings allow."""
+        days = self.settings.metadata_retention_days
+        if days is None:
+            return 0
+        return expire_metadata(self.ledger, Actor(self.actor, now), days)
 
     @contextmanager
     def sole(self) -> Iterator[None]:
@@ -209,7 +219,11 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountB
             raise SettingsFault("prices", str(fault)) from None
         numbers = registry.price_ids(connection)
     names = frozenset(customer.name for customer in settings.customers)
-    return [AccountBook(account, names, prices, numbers) for account in accounts]
+    days = settings.metadata_retention_days
+    kept = MetadataRule(
+        settings.report_metadata, timedelta(days=days) if days else None
+    )
+    return [AccountBook(one, names, prices, numbers, kept) for one in accounts]
 
 
 def _compose(

@@ -133,6 +133,7 @@ class _Cycles:
     def _run_cycle(self) -> None:
         app, started = self._app, time.monotonic()
         now = app.clock.now()
+        app.expire_metadata(now)
         report = run_cycle(
             app.ledger,
             app.meter,
@@ -166,6 +167,8 @@ def _pull_fields(result: PullResult) -> Document:
     if found is not None:
         quarantined = sum(found.quarantined.values())
         fields |= {"fetched": found.fetched, "quarantined": quarantined}
+        if found.withheld:
+            fields["metadata_withheld"] = sum(found.withheld.values())
     elif result.error is None:
         fields["elsewhere"] = True
     return fields | ({"error": result.error} if result.error else {})

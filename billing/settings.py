@@ -41,6 +41,7 @@ RATES = {True: (900, 20), False: (20, 20)}
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 StripeCustomer = Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9_]{1,60}$")]
 MeterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]{1,40}$")]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 
 
 def _period(text: str) -> str:
@@ -142,6 +143,8 @@ class Settings(BaseSettings):
         PriceSettings(from_date=date(2020, 1, 1), per_minute=Decimal("0.10")),
     )
     sandbox: SandboxSettings = SandboxSettings()
+    report_metadata: tuple[MetadataKey, ...] = ()
+    metadata_retention_days: Annotated[int, Field(ge=1, le=9_999)] | None = None
     log: Literal["json", "text"] = "json"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`db`: upgrade the ledger's schema, or check that the ledger is sound."""
+"""`db`: upgrade the ledger's schema, check that it is sound, or erase metadata."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from billing.archive import opened_books, upgrade_ledger
 from billing.commands.display import mark, say, show_table
+from billing.commands.erase import erase
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.domain.laws import SENTENCES
 from billing.reports.laws import read_faults
@@ -14,6 +15,9 @@ from billing.reports.laws import read_faults
 @click.group()
 def db() -> None:
     """Look after the ledger's database."""
+
+
+db.add_command(erase)
 
 
 @db.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from billing.app import App, opened_app
-from billing.commands.display import complain, progress_bars, show_table
+from billing.commands.display import complain, progress_bars, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
@@ -13,7 +13,12 @@ from billing.commands.options import (
     period_argument,
     show_json,
 )
-from billing.commands.results import PULL_HEADINGS, pull_document, pull_line
+from billing.commands.results import (
+    PULL_HEADINGS,
+    pull_document,
+    pull_line,
+    withheld_sentence,
+)
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import PullResult, Watcher, pull_month
 
@@ -39,6 +44,8 @@ def pull(
         show_json({"period": str(month), "pulls": pulls})
     else:
         show_table(PULL_HEADINGS, map(pull_line, results), title=f"Pull {month}")
+        if withheld := withheld_sentence(results):
+            say(withheld)
         for result in failed:
             complain(f"pamela-billing: {result.error}")
     return FAILED if failed else CLEAN

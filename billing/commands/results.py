@@ -1,5 +1,8 @@
 """Results of pulls, syncs and cycles, as documents, lines and sentences."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from billing.pipeline.cycle import CycleReport, PullResult
 from billing.pipeline.sending import Outcome
 from billing.pipeline.sync import SyncReport
@@ -32,6 +35,7 @@ def pull_document(result: PullResult) -> Document:
             "source_call_count": found.source_call_count,
             "source_minutes": found.source_minutes,
             "ledger_minutes": found.ledger_minutes,
+            "metadata_withheld": dict(found.withheld),
         }
     return document
 
@@ -51,6 +55,20 @@ def pull_line(result: PullResult) -> list[str]:
         found.ledger_minutes,
     )
     return [result.account, "yes", *map(str, counts)]
+
+
+def withheld_sentence(results: Iterable[PullResult]) -> str | None:
+    """Say how many values of calls' metadata were not stored; None when all were."""
+    counts: Counter[str] = Counter()
+    for result in results:
+        if result.certificate is not None:
+            counts.update(result.certificate.withheld)
+    if not counts:
+        return None
+    return (
+        f"Metadata not stored: {counts['could_be_phone']:,} values that could be "
+        f"phone numbers, {counts['unusable']:,} that are no short text."
+    )
 
 
 def sync_document(report: SyncReport) -> Document:

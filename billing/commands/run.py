@@ -19,6 +19,7 @@ from billing.commands.results import (
     pull_line,
     sync_complaints,
     sync_sentence,
+    withheld_sentence,
 )
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import CycleReport, periods_at, run_cycle
@@ -32,6 +33,7 @@ def run(settings_file: Path, as_json: bool, periods: tuple[BillingPeriod, ...]) 
     with opened_app(settings_file, actor="pamela-billing run") as app, app.sole():
         now = app.clock.now()
         months = [app.billed_period(period) for period in periods]
+        app.expire_metadata(now)
         months = months or periods_at(now, app.settings.first_period)
         with progress_bars() as watch:
             report = run_cycle(app.ledger, app.meter, app.cycle_terms(), months, watch)
@@ -47,6 +49,8 @@ def show_cycle(report: CycleReport) -> None:
     """Print what a cycle did, and what failed in it."""
     lines = [[str(result.period), *pull_line(result)] for result in report.pulls]
     show_table(["period", *PULL_HEADINGS], lines, title="Pull")
+    if withheld := withheld_sentence(report.pulls):
+        say(withheld)
     if report.sync:
         say(sync_sentence(report.sync))
     for found in report.reconciliations:

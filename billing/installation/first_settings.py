@@ -13,6 +13,9 @@ REAL = """\
 # The settings of pamela-billing. `pamela-billing doctor` checks all of them.
 # Secrets never stand here: they are named, as env:NAME or file:PATH (beside this file).
 
+# report_metadata = ["campaign"]       # keys of calls' metadata that reports group by
+# metadata_retention_days = 90         # after which what they said is erased
+
 [ledger]
 url = "sqlite:///billing.db"           # or postgresql+psycopg://USER@HOST/DATABASE
 

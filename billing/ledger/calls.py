@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from billing.domain.call_metadata import NOTHING, CallMetadata
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import (
     Charge,
@@ -44,6 +45,7 @@ class Reading(NamedTuple):
     due: tuple[Slot, Charge] | None
     price_date: datetime | None
     minutes_gap: int
+    metadata: CallMetadata = NOTHING
 
 
 class Posting(NamedTuple):

@@ -21,6 +21,8 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA recursive_triggers = ON",
+    # What is erased is overwritten, and not only taken out of sight.
+    "PRAGMA secure_delete = ON",
 )
 # A time zone of the server's never colours what is read; and what a machine held that
 # vanished is free within about a minute.
@@ -83,6 +85,15 @@ class Ledger:
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
             yield connection
+
+    def empty_log(self) -> None:
+        """Write SQLite's log into its file and cut it off, with what it still shows."""
+        if self.on_sqlite:
+            connection = self.engine.raw_connection()
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close every connection."""

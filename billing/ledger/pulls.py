@@ -39,6 +39,7 @@ class Certificate:
     source_call_count: int | None = None
     source_minutes: int | None = None
     ledger_minutes: int = 0
+    withheld: Mapping[str, int] = field(default_factory=dict)  # of their metadata
 
     @property
     def fetched(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_phone
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import charge_call
 from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
@@ -26,6 +27,7 @@ class AccountBook:
     customers: frozenset[str]
     prices: PriceList
     price_ids: Mapping[datetime, int]
+    metadata: MetadataRule = NOTHING_KEPT
 
     def read(
         self, record: object, digest: str, period: BillingPeriod, now: datetime
@@ -44,14 +46,18 @@ class AccountBook:
             return self._reading(call, digest, period, not_billable)
         customer = call.customer_key or self.account.customer
         if customer is None or customer not in self.customers:
-            detail = f"customer {ascii(customer)[:80]} is not in the settings"
+            detail = f"customer {_shown(customer)} is not in the settings"
             reason = QuarantineReason.UNKNOWN_CUSTOMER
             return Quarantined(self.account.name, call.call_id, reason, detail)
         try:
-            return self._reading(call, digest, period, None, customer)
+            reading = self._reading(call, digest, period, None, customer)
         except NoPrice as fault:
             reason = QuarantineReason.NO_PRICE
             return Quarantined(self.account.name, call.call_id, reason, str(fault))
+        if not self.metadata.keys or call.started_at is None:
+            return reading
+        said = self.metadata.read(record, call.started_at, now)
+        return reading._replace(metadata=said)
 
     def _reading(
         self,
@@ -72,3 +78,10 @@ class AccountBook:
         return Reading(
             call, own_period, call.digest(), digest, reason, due, price_date, gap
         )
+
+
+def _shown(customer: str | None) -> str:
+    """Spell a name that a call gave, unless it could be somebody's number."""
+    if customer is not None and could_be_phone(customer):
+        return "(withheld: it could be a phone number)"
+    return ascii(customer)[:80]

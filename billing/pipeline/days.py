@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import orjson
 
+from billing.domain.call_metadata import Withheld
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.usage import NotBillable, Quarantined, QuarantineReason
 from billing.ledger.calls import Reading
@@ -98,6 +99,7 @@ class Tally:
     pages: int = 0
     outcomes: dict[str, str | None] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
+    withheld: Counter[Withheld] = field(default_factory=Counter)
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self.outcomes or call_id in self.quarantined
@@ -111,6 +113,7 @@ class Tally:
                 outcome = NotBillable.OTHER_MONTH
             self.outcomes[reading.call.call_id] = outcome
             self.quarantined.pop(reading.call.call_id, None)
+            self.withheld.update(reading.metadata.withheld)
         for item in day.set_aside:
             self.outcomes.pop(item.call_id, None)
             self.quarantined[item.call_id] = item.reason
@@ -127,4 +130,5 @@ class Tally:
             source_call_count=source.call_count,
             source_minutes=source.billed_minutes,
             ledger_minutes=ledger_minutes,
+            withheld={why.value: n for why, n in self.withheld.items()},
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.usage import READ_AGAIN
 from billing.errors import BillingError
-from billing.ledger import audit, books, calls, pulls, quarantine
+from billing.ledger import audit, books, call_metadata, calls, pulls, quarantine
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pulls import Certificate
@@ -141,6 +141,7 @@ class _Pull:
             changed += calls.record_readings(
                 connection, posting, other, only_known=True
             )
+            call_metadata.keep(connection, own, now)
             account = book.account.name
             released = quarantine.release(connection, account, understood, now)
             quarantine.set_aside(
@@ -156,6 +157,9 @@ class _Pull:
                     "calls_changed": changed,
                     "released": released,
                     "set_aside": len(day.set_aside),
+                    "metadata_withheld": sum(
+                        len(item.metadata.withheld) for item in day.readings
+                    ),
                 }
                 who = Actor(self.terms.actor, now)
                 audit.record(

@@ -4,6 +4,7 @@ from billing.ledger.tables.base import metadata
 from billing.ledger.tables.evidence import (
     account,
     call,
+    call_metadata,
     customer,
     price,
     pull,
@@ -32,6 +33,7 @@ __all__ = [
     "b2b_usage",
     "break_case",
     "call",
+    "call_metadata",
     "customer",
     "error_report",
     "law_check",

@@ -95,6 +95,19 @@ call = table(
     partial_index("ix_call_gap", "period", where="minutes_gap <> 0"),
 )
 
+call_metadata = table(
+    "call_metadata",
+    Column("account", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    text_column("value", null=True),
+    time("called_at"),
+    time("recorded_at"),
+    time("erased_at", null=True),
+    CheckConstraint("(value IS NULL) = (erased_at IS NOT NULL)", name="erased"),
+    partial_index("ix_call_metadata_kept", "called_at", where="value IS NOT NULL"),
+)
+
 quarantine = table(
     "quarantine",
     key(),

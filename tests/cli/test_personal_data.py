@@ -1,0 +1,86 @@
+"""Personal data: none comes into the ledger, and none out of any command."""
+
+import pytest
+
+from tests.cli import canaries
+from tests.cli.desk import LAST, Desk
+
+KEEP = 'report_metadata = ["campaign"]\n'
+WHY = ("--reason", "she asked for it")
+
+
+@pytest.fixture
+def stamped(desk: Desk) -> Desk:
+    """Give a desk whose calls hold personal data, and whose settings keep one key."""
+    canaries.stamp(desk)
+    desk.settings_file.write_text(KEEP + desk.settings_file.read_text())
+    return desk
+
+
+def kept(desk: Desk) -> dict[str, int]:
+    query = "SELECT key, count(value) FROM call_metadata GROUP BY key"
+    return dict(desk.query(query))
+
+
+def test_values_that_could_be_phone_numbers_are_withheld_and_counted(
+    stamped: Desk,
+) -> None:
+    said = stamped.done("run")
+    assert "Metadata not stored: 3 values that could be phone numbers, 0" in said
+    again = stamped.json("pull", LAST)["pulls"]
+    assert sum(one["metadata_withheld"].get("could_be_phone", 0) for one in again) == 3
+    assert kept(stamped)["campaign"] > 20
+
+
+def test_erase_forgets_a_key_for_good(stamped: Desk) -> None:
+    stamped.done("run")
+    before = kept(stamped)["campaign"]
+    [[call]] = stamped.query("SELECT call_id FROM call_metadata LIMIT 1")
+    one = stamped.json("db", "erase", "--key", "campaign", "--call", call, *WHY)
+    assert one == {"key": "campaign", "erased": 1}
+    rest = stamped.done("db", "erase", "--key", "campaign", *WHY)
+    assert f"{before - 1:,} values of campaign are erased for good." in rest
+    stamped.done("run")
+    assert kept(stamped) == {"campaign": 0}
+    database = stamped.folder / "billing.db"
+    assert b"canary-campaign" not in database.read_bytes()
+    [[told]] = stamped.query(
+        "SELECT count(*) FROM audit_event WHERE action = 'metadata.erased' "
+        "AND detail LIKE '%she asked for it%'"
+    )
+    assert told == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (("--key", "campaign"), "say why it is erased"),
+        (("--key", "nothing", *WHY), "no value of nothing is kept"),
+        (("--key", "campaign", "--customer", "x", *WHY), "there is no customer x"),
+        (
+            ("--key", "campaign", "--customer", "x", "--call", "y", *WHY),
+            "give one of --customer, --call and --older-than",
+        ),
+        (WHY, "Missing option '--key'"),
+        (("--key", "campaign", "--older-than", "-1", *WHY), "not in the range"),
+    ],
+)
+def test_an_erasure_that_makes_no_sense_is_refused(
+    stamped: Desk, line: tuple[str, ...], words: str
+) -> None:
+    stamped.done("pull", LAST)
+    result = stamped("db", "erase", *line)
+    assert (result.exit_code, words in result.output) == (2, True), result.output
+
+
+def test_run_erases_what_is_older_than_the_retention(stamped: Desk) -> None:
+    stamped.done("run")
+    stamped.settings_file.write_text(
+        "metadata_retention_days = 3\n" + stamped.settings_file.read_text()
+    )
+    stamped.done("run")
+    stamped.done("pull", LAST)
+    [[oldest]] = stamped.query(
+        "SELECT min(called_at) FROM call_metadata WHERE value IS NOT NULL"
+    )
+    assert oldest >= "2026-02-28T12:00:00"
