@@ -1,9 +1,9 @@
 """Metadata: kept for the keys that were asked for, erased for good, audited."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.pipeline.bench import NOON, Bench, call
 DAY = timedelta(days=1)
 
 
-def said(campaign: object, **more: object) -> dict[str, Mapping[str, object]]:
+def said(campaign: object, **more: object) -> dict[str, Any]:
     """Return the metadata of a call."""
     return {"metadata": {"campaign": campaign, "patient": "Ada", **more}}
 
