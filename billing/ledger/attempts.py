@@ -1,51 +1,54 @@
 """Attempts: written down before a request leaves, and answered once it came back.
 
-Those of many threads are written by one statement each, made once: a sync spends its
-time on requests.
+Those of many threads are written by one statement each: a sync spends its time on
+requests.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, Insert, Update, insert, select, update
 
 from billing.domain.metering import Answer, FailReason, Verdict
 from billing.errors import Overtaken
-from billing.ledger.outbox import UNCHANGED, Outgoing, as_read, moved
+from billing.ledger.given_rows import Given, execute_for_all
+from billing.ledger.outbox import Outgoing, as_read, moved, unchanged
 from billing.ledger.tables import meter_attempt, meter_event
 
 EVENT, CANCEL = "event", "cancel"
 
-_ADD = insert(meter_attempt)
-_TRY = (
-    update(meter_event)
-    .where(UNCHANGED)
-    .values(
-        tries=bindparam("now_tries"),
-        first_unknown_at=bindparam("now_unknown_at"),
-        last_sent_at=bindparam("now_sent_at"),
+_ADDED = ("event_id", "number", "idempotency_key", "owner", "started_at", "kind")
+_NOTED = ("answered_at", "verdict", "http_status", "request_id", "detail")
+_TRIED = ("tries", "first_unknown_at", "last_sent_at")
+
+
+def _add(given: Given) -> Insert:
+    fields = given.fields(meter_attempt, _ADDED)
+    return insert(meter_attempt).from_select([*fields], select(*fields.values()))
+
+
+def _note(given: Given) -> Update:
+    this = given.fields(meter_attempt, ("event_id", "number"))
+    return (
+        update(meter_attempt)
+        .where(*(meter_attempt.c[name] == field for name, field in this.items()))
+        .values(given.fields(meter_attempt, _NOTED))
     )
-)
-_COUNT = (
-    update(meter_event)
-    .where(UNCHANGED)
-    .values(state="synced", reason=None, evidence=bindparam("now_evidence"))
-)
-_NOTE = (
-    update(meter_attempt)
-    .where(
-        meter_attempt.c.event_id == bindparam("of_event"),
-        meter_attempt.c.number == bindparam("of_number"),
+
+
+def _try(given: Given) -> Update:
+    changes = given.fields(meter_event, _TRIED)
+    return update(meter_event).where(unchanged(given.field)).values(changes)
+
+
+def _count(given: Given) -> Update:
+    changes = {"state": "synced", "reason": None}
+    return (
+        update(meter_event)
+        .where(unchanged(given.field))
+        .values(changes | given.fields(meter_event, ["evidence"]))
     )
-    .values(
-        answered_at=bindparam("now_answered_at"),
-        verdict=bindparam("now_verdict"),
-        http_status=bindparam("now_http_status"),
-        request_id=bindparam("now_request_id"),
-        detail=bindparam("now_detail"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,13 @@ def record_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None
     moves = [
         {
             **as_read(attempt.event, attempt.event.attempts),
-            "now_tries": attempt.event.tries + 1,
-            "now_unknown_at": attempt.event.first_unknown_at or attempt.started_at,
-            "now_sent_at": attempt.started_at,
+            "tries": attempt.event.tries + 1,
+            "first_unknown_at": attempt.event.first_unknown_at or attempt.started_at,
+            "last_sent_at": attempt.started_at,
         }
         for attempt in attempts
     ]
-    if connection.execute(_TRY, moves).rowcount != len(attempts):
+    if execute_for_all(connection, _try, moves) != len(attempts):
         raise Overtaken(attempts[0].event.event.identifier)
     add_attempts(connection, attempts)
 
@@ -101,7 +104,7 @@ def add_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
         }
         for attempt in attempts
     ]
-    connection.execute(_ADD, rows)
+    execute_for_all(connection, _add, rows)
 
 
 def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
@@ -114,13 +117,13 @@ def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
     counted = [
         {
             **as_read(answered.event, answered.event.attempts + 1),
-            "now_evidence": _evidence(answered.answer),
+            "evidence": _evidence(answered.answer),
         }
         for answered in answers
         if answered.answer.counted
     ]
     if counted:
-        connection.execute(_COUNT, counted)
+        execute_for_all(connection, _count, counted)
     for answered in answers:
         if changes := _changes(answered.event, answered.answer):
             moved(connection, answered.event, answered.event.attempts + 1, changes)
@@ -130,21 +133,29 @@ def note_answers(connection: Connection, answers: Sequence[Answered]) -> None:
     """Keep the answers alone; their events are not moved."""
     notes = [
         {
-            "of_event": answered.event.id,
-            "of_number": answered.event.attempts + 1,
-            "now_answered_at": answered.answered_at,
-            "now_verdict": answered.answer.verdict.value,
-            "now_http_status": answered.answer.http_status,
-            "now_request_id": answered.answer.request_id,
-            "now_detail": answered.answer.detail[:500],
+            "event_id": answered.event.id,
+            "number": answered.event.attempts + 1,
+            "answered_at": answered.answered_at,
+            "verdict": answered.answer.verdict.value,
+            "http_status": answered.answer.http_status,
+            "request_id": _storable(answered.answer.request_id),
+            "detail": _storable(answered.answer.detail[:500]),
         }
         for answered in answers
     ]
-    connection.execute(_NOTE, notes)
+    execute_for_all(connection, _note, notes)
 
 
 def _evidence(answer: Answer) -> str:
-    return f"{answer.verdict.value}: {answer.request_id or answer.detail}"
+    words = f"{answer.verdict.value}: {answer.request_id or answer.detail}"
+    return str(_storable(words))
+
+
+def _storable(words: str | None) -> str | None:
+    """Spell out what no database stores: a NUL, and half a character."""
+    if words is None:
+        return None
+    return words.encode("utf-8", "backslashreplace").decode().replace("\0", r"\0")
 
 
 def _changes(event: Outgoing, answer: Answer) -> dict[str, object]:

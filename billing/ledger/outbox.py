@@ -1,8 +1,9 @@
 """The outbox: each meter event's state, moved by compare and set."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.types import TypeEngine
 
 from billing.domain.metering import EventState, FailReason, MeterEvent
 from billing.errors import Overtaken
@@ -46,13 +48,20 @@ def _attempts_made() -> ScalarSelect[int]:
     return made.scalar_subquery()
 
 
-# Whether an event is still as it was read; `as_read` gives the values.
-UNCHANGED: ColumnElement[bool] = and_(
-    meter_event.c.id == bindparam("read_id"),
-    meter_event.c.state == bindparam("read_state"),
-    meter_event.c.reason.is_not_distinct_from(bindparam("read_reason")),
-    _attempts_made() == bindparam("read_attempts"),
-)
+def unchanged(
+    read: Callable[[str, TypeEngine[Any]], ColumnElement[Any]],
+) -> ColumnElement[bool]:
+    """Say in SQL whether an event is still as it was read; `as_read` has the values."""
+    event = meter_event.c
+    return and_(
+        event.id == read("read_id", event.id.type),
+        event.state == read("read_state", event.state.type),
+        event.reason.is_not_distinct_from(read("read_reason", event.reason.type)),
+        _attempts_made() == read("read_attempts", event.tries.type),
+    )
+
+
+_UNCHANGED = unchanged(lambda name, kind: bindparam(name, type_=kind))
 
 
 _UNFINISHED = meter_event.c.reason.is_(None) | meter_event.c.reason.not_in(_FINISHED)
@@ -142,12 +151,12 @@ def moved(
     connection: Connection, event: Outgoing, attempts: int, values: dict[str, object]
 ) -> bool:
     """Compare and set: a stale owner, of so many attempts, writes nothing."""
-    change = update(meter_event).where(UNCHANGED).values(values)
+    change = update(meter_event).where(_UNCHANGED).values(values)
     return connection.execute(change, as_read(event, attempts)).rowcount == 1
 
 
 def as_read(event: Outgoing, attempts: int) -> dict[str, object]:
-    """Return what UNCHANGED compares with: an event as read, after so many attempts."""
+    """Return what `unchanged` reads: an event as it was after so many attempts."""
     return {
         "read_id": event.id,
         "read_state": event.state.value,

@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
+    Update,
     bindparam,
     func,
     insert,
@@ -28,6 +30,7 @@ from billing.domain.staging import (
 from billing.ledger import audit
 from billing.ledger.audit import Actor
 from billing.ledger.closed_months import closed_months
+from billing.ledger.given_rows import Given, execute_for_all
 from billing.ledger.tables import b2b_usage, meter_event
 
 _NUMBERS_PER_STATEMENT = 10_000
@@ -36,21 +39,32 @@ NOTHING_TO_SEND = "its rows cancel out: nothing to report"
 _TAKEN_UP = (FailReason.UNANSWERED, FailReason.UNCERTAIN, FailReason.CANCELLING)
 
 event, usage = meter_event.c, b2b_usage.c
-_ADD = insert(meter_event)
-# So few rows are bound sooner one by one, together with those of other events.
-_FEW_ROWS = 20
-_BIND_ONE = (
-    update(b2b_usage)
-    .where(usage.id == bindparam("that"))
-    .values(meter_event_id=bindparam("to_event"))
+_ADDED = (
+    "identifier",
+    "customer",
+    "stripe_customer",
+    "meter",
+    "livemode",
+    "period",
+    "hour",
+    "sequence",
+    "timestamp",
+    "minutes",
+    "amount_micro",
+    "usage_rows",
+    "carries",
+    "staged_at",
+    "state",
+    "evidence",
+    "tries",
 )
+# So few rows are bound together with those of other events.
+_FEW_ROWS = 20
 _BIND = (
     update(b2b_usage)
     .where(usage.id.in_(bindparam("those", expanding=True)))
     .values(meter_event_id=bindparam("to_event"))
 )
-
-
 _WITH_UNSTAGED = select(usage.customer).where(usage.meter_event_id.is_(None)).distinct()
 _WITH_OPEN = (
     select(event.customer)
@@ -78,6 +92,17 @@ _NEXT_SEQUENCES = (
     )
     .group_by(event.hour)
 )
+
+
+def _add(given: Given) -> Insert:
+    fields = given.fields(meter_event, _ADDED)
+    return insert(meter_event).from_select([*fields], select(*fields.values()))
+
+
+def _bind(given: Given) -> Update:
+    that = given.field("row", usage.id.type)
+    to_event = given.field("event", event.id.type)
+    return update(b2b_usage).where(usage.id == that).values(meter_event_id=to_event)
 
 
 def customers_with_work(
@@ -180,24 +205,24 @@ def _make(
     """Make the events, and bind to each the rows that it carries."""
     if not planned:
         return
-    connection.execute(_ADD, [_row(one, now) for one in planned])
+    execute_for_all(connection, _add, [_row(one, now) for one in planned])
     names = [one.event.identifier for one in planned]
     numbers: dict[str, int] = {}
     for first in range(0, len(names), _NUMBERS_PER_STATEMENT):
         part = names[first : first + _NUMBERS_PER_STATEMENT]
         made = select(event.identifier, event.id).where(event.identifier.in_(part))
         numbers |= dict(map(tuple, connection.execute(made)))
-    few: list[dict[str, int]] = []
+    few: list[dict[str, object]] = []
     for one in planned:
         number = numbers[one.event.identifier]
         if len(one.rows) <= _FEW_ROWS:
-            few += [{"to_event": number, "that": row} for row in one.rows]
+            few += [{"event": number, "row": row} for row in one.rows]
             continue
         for first in range(0, len(one.rows), _NUMBERS_PER_STATEMENT):
             rows = one.rows[first : first + _NUMBERS_PER_STATEMENT]
             connection.execute(_BIND, {"to_event": number, "those": rows})
     if few:
-        connection.execute(_BIND_ONE, few)
+        execute_for_all(connection, _bind, few)
 
 
 def _row(planned: PlannedEvent, now: datetime) -> dict[str, object]:

@@ -194,3 +194,11 @@ def test_what_is_too_old_to_resend_becomes_uncertain(
 def test_a_very_long_answer_is_cut(ledger: Ledger, event: Outgoing) -> None:
     answer(ledger, event, Answer(Verdict.REFUSED, 400, detail="x" * 10_000))
     assert rows(ledger, "SELECT length(detail) FROM meter_attempt") == [(500,)]
+
+
+def test_an_answer_with_what_no_database_stores_is_kept_in_other_letters(
+    ledger: Ledger, event: Outgoing
+) -> None:
+    answer(ledger, event, Answer(Verdict.UNKNOWN, 500, "r\0", detail="a\0b\ud800c'\"é"))
+    kept = rows(ledger, "SELECT request_id, detail FROM meter_attempt")
+    assert kept == [("r\\0", "a\\0b\\ud800c'\"é")]
