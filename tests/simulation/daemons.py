@@ -24,6 +24,7 @@ class Daemon:
         self._pace = max(2 * hours // self._chance.between(2, 6) - 1, 1)
         self.process: Process | None = None
         self._loop = 0
+        self._lags = world.weather.may_have(Fault.SUMMARY_LAGS_LONG)
         self._in_step = world.weather.may_have(Fault.TWO_DAEMONS)
         self._starts_at: datetime | None = world.schedule.now
         self._retired = False
@@ -69,7 +70,9 @@ class Daemon:
         """Return how long it is until the job fires again."""
         now = self._world.schedule.now
         hours = self._pace if self._in_step else self._chance.between(1, self._pace)
-        if self._world.weather.strikes(Fault.JOB_MISSED):
+        if self._lags and self._chance.happens(500):
+            hours = 1  # so that somebody looks while summaries lag
+        elif self._world.weather.strikes(Fault.JOB_MISSED):
             hours += self._chance.between(4, 20)
         top = now.replace(minute=0, second=0, microsecond=0) + hours * HOUR
         return top - now + self._chance.span(timedelta(), timedelta(seconds=3))
