@@ -17,6 +17,7 @@ MOST_TRIES = 6
 RESEND_WINDOW = timedelta(hours=23)
 OLDEST = timedelta(days=35) - timedelta(hours=12)
 NEWEST = timedelta(minutes=4)
+QUIET = timedelta(hours=2)
 CLOCKS = (Fault.CLOCK_BACK, Fault.CLOCK_FORWARD, Fault.CLOCK_SKEWED)
 FINAL = {"failed/replaced", "failed/voided"}
 ILLEGAL = {
@@ -139,9 +140,15 @@ class Judge:
         if row.state == "pending" and before:
             sent.round_tries = 0
             if was == "failed/uncertain":
-                if truth is not None:
+                if truth is not None and not self._was_long_unseen(sent):
                     raise Violation("I12", f"{name} counts, and is armed again")
                 sent.first_unknown_at = None
+
+    def _was_long_unseen(self, sent: Sendings) -> bool:
+        """Whether summaries lag longer than reads wait; then Stripe's memory guards."""
+        told = sent.last_outcome_at
+        waited = told is not None and self._stripe.schedule.now - told >= QUIET
+        return self._lags_long and waited
 
     def _judge_standing(self, row: EventRow) -> None:
         name, truth = row.identifier, self._stripe.counted(row.identifier)
