@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Insert, Update, insert, select, update
 
 from billing.domain.metering import Answer, FailReason, Verdict
 from billing.errors import Overtaken
+from billing.ledger import audit
 from billing.ledger.given_rows import Given, execute_for_all
 from billing.ledger.outbox import Outgoing, as_read, moved, unchanged
 from billing.ledger.tables import meter_attempt, meter_event
@@ -88,6 +89,7 @@ def record_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None
     ]
     if execute_for_all(connection, _try, moves) != len(attempts):
         raise Overtaken(attempts[0].event.event.identifier)
+    audit.touch(connection, meter_event, [one.event.id for one in attempts])
     add_attempts(connection, attempts)
 
 
@@ -105,6 +107,8 @@ def add_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts
     ]
     execute_for_all(connection, _add, rows)
+    for one in attempts:
+        audit.note(connection, f"{one.kind}.attempted", one.event.event.customer)
 
 
 def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
@@ -124,6 +128,8 @@ def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
     ]
     if counted:
         execute_for_all(connection, _count, counted)
+        sure = [one.event.id for one in answers if one.answer.counted]
+        audit.touch(connection, meter_event, sure)
     for answered in answers:
         if changes := _changes(answered.event, answered.answer):
             moved(connection, answered.event, answered.event.attempts + 1, changes)
@@ -144,6 +150,9 @@ def note_answers(connection: Connection, answers: Sequence[Answered]) -> None:
         for answered in answers
     ]
     execute_for_all(connection, _note, notes)
+    audit.touch(connection, meter_attempt, [one.event.id for one in answers])
+    for one in answers:
+        audit.note(connection, "attempt.answered", one.event.event.customer)
 
 
 def _evidence(answer: Answer) -> str:

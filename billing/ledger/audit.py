@@ -1,22 +1,19 @@
-"""The audit trail: who did what, when and why, in the transaction of the change."""
+"""The audit trail as writers see it: say who did what, when and why, as it is done."""
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from billing.ledger.tables import audit_event
+from billing.ledger.trail.pending import (
+    Actor,
+    Note,
+    Scribe,
+    pending,
+    touch,
+    touch_binding,
+)
 
-_ADD = insert(audit_event)
-
-
-class Actor(NamedTuple):
-    """Who acts, and when."""
-
-    name: str
-    at: datetime
+__all__ = ["Actor", "Scribe", "note", "record", "touch", "touch_binding"]
 
 
 def record(
@@ -25,13 +22,25 @@ def record(
     action: str,
     subject: str,
     detail: Mapping[str, object] | None = None,
+    *,
+    reason: str | None = None,
 ) -> None:
-    """Add one audit event to the transaction."""
-    row = {
-        "at": actor.at,
-        "actor": actor.name,
-        "action": action,
-        "subject": subject,
-        "detail": json.dumps(detail or {}, sort_keys=True, default=str),
-    }
-    connection.execute(_ADD, row)
+    """Say what somebody does in this transaction; it becomes an audit event."""
+    _add(connection, Note(action, subject, detail or {}, reason, actor))
+
+
+def note(
+    connection: Connection,
+    action: str,
+    subject: str,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Say what whoever works on the ledger does in this transaction."""
+    _add(connection, Note(action, subject, detail or {}, None, None))
+
+
+def _add(connection: Connection, one: Note) -> None:
+    left = pending(connection)
+    if left is None:
+        raise RuntimeError(f"{one.action}: only a transaction that writes is audited")
+    left.notes.append(one)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from billing.ledger.columns import UtcTime, spell_time
+from billing.ledger.trail import pending
 
 # SQLite's limit of values bound to one statement, less a little.
 _MOST_VALUES = 32_000
@@ -35,6 +36,7 @@ def _load_postgresql(
     ):
         for row in rows:
             copy.write_row(row)
+    pending.loaded(connection, table)
 
 
 def _load_sqlite(

@@ -92,6 +92,7 @@ def track(
             connection.execute(
                 update(break_case).where(case.id == row.id).values(values)
             )
+            audit.touch(connection, break_case, [row.id])
     return numbers
 
 
@@ -200,8 +201,11 @@ def acknowledge(connection: Connection, actor: Actor, number: int, reason: str) 
         "reason": reason,
     }
     connection.execute(update(break_case).where(case.id == number).values(values))
-    detail = {"reason": reason, "cause": row.cause, "minutes": row.minutes}
-    audit.record(connection, actor, "break.acknowledged", str(number), detail)
+    audit.touch(connection, break_case, [number])
+    detail = {"cause": row.cause, "minutes": row.minutes}
+    audit.record(
+        connection, actor, "break.acknowledged", str(number), detail, reason=reason
+    )
     changed = connection.execute(_with_last_break().where(case.id == number))
     return _case(changed.one())
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
 )
 
 from billing.domain.period import BillingPeriod
@@ -66,13 +65,6 @@ def closed_month(connection: Connection, period: BillingPeriod) -> ClosedMonth |
     return ClosedMonth(period, closed_at, closed_by, digest, json.loads(totals or "{}"))
 
 
-def hold_still(connection: Connection) -> None:
-    """Let nobody else add a row or bind one, until this transaction ends."""
-    # On SQLite a transaction that writes is alone from its beginning.
-    if connection.dialect.name != "sqlite":
-        connection.execute(text("LOCK TABLE b2b_usage IN SHARE ROW EXCLUSIVE MODE"))
-
-
 def freeze(
     connection: Connection,
     period: BillingPeriod,
@@ -99,8 +91,8 @@ def freeze(
         "totals": json.dumps(totals, sort_keys=True),
     }
     connection.execute(insert(period_close).values(row))
-    detail = {"digest": digest, "reconciliation": run, "reason": reason}
-    audit.record(connection, actor, "period.closed", str(period), detail)
+    detail = {"digest": digest, "reconciliation": run}
+    audit.record(connection, actor, "period.closed", str(period), detail, reason=reason)
     return ClosedMonth(period, actor.at, actor.name, digest, totals)
 
 

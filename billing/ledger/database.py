@@ -12,9 +12,14 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from billing.errors import LedgerFault, SettingsFault
+from billing.ledger.trail import pending
+from billing.ledger.trail.pending import Actor, Pending, Scribe
+from billing.ledger.trail.sealing import seal
 
 LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"
+# All transactions that write, of all processes, take turns: the trail is one chain.
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(7291462038551602)"
 # SQLite rows are immutable under REPLACE only when deletes by REPLACE fire triggers.
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -25,9 +30,11 @@ _PRAGMAS = (
     "PRAGMA secure_delete = ON",
 )
 # A time zone of the server's never colours what is read; and what a machine held that
-# vanished is free within about a minute.
+# vanished, or was stopped in a transaction that all others wait for, is free within
+# about a minute.
 _SESSION = (
-    "-c timezone=UTC -c tcp_keepalives_idle=30 "
+    "-c timezone=UTC -c idle_in_transaction_session_timeout=60s "
+    "-c tcp_keepalives_idle=30 "
     "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
 
@@ -55,6 +62,7 @@ class Ledger:
         """Wrap an engine; `locks` divide the work in place of the database's own."""
         self.engine = engine
         self.locks = locks
+        self.scribe: Scribe | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -69,11 +77,23 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that may write, and commit it. Raises LedgerFault."""
+        """Open a transaction that may write, and commit it. Raises LedgerFault.
+
+        It ends with the audit events of what it changed.
+        """
+        left = Pending(self._present())
         with said_clearly(self.engine), self.engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
+            options = {_WRITES: True, pending.OPTION: left}
+            connection = plain.execution_options(**options)
             with connection.begin():
+                if not self.on_sqlite:
+                    connection.exec_driver_sql(_TAKE_TURNS)
                 yield connection
+                seal(connection, left)
+
+    def _present(self) -> Actor | None:
+        """Say who is at work, and when; asked before a transaction, never in one."""
+        return self.scribe and Actor(self.scribe.name, self.scribe.now())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -113,6 +133,7 @@ def open_ledger(url: str, *, connections: int = 20) -> Ledger:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "before_cursor_execute", pending.watch)
     return Ledger(engine)
 
 

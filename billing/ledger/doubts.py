@@ -26,11 +26,13 @@ event, attempt = meter_event.c, meter_attempt.c
 
 
 def record_reading(
-    connection: Connection, number: int, minutes: int, now: datetime
+    connection: Connection, read: Outgoing, minutes: int, now: datetime
 ) -> None:
     """Keep what an event's own minute held."""
-    row = {"event_id": number, "read_at": now, "minutes": minutes}
+    row = {"event_id": read.id, "read_at": now, "minutes": minutes}
     connection.execute(insert(meter_reading).values(row))
+    detail = {"event": read.event.identifier, "minutes": minutes}
+    audit.note(connection, "minute.read", read.event.customer, detail)
 
 
 def readings_of(connection: Connection, number: int) -> list[MinuteReading]:

@@ -39,8 +39,9 @@ def void(connection: Connection, actor: Actor, given_up: Outgoing, why: str) -> 
         words = given_up.reason.value if given_up.reason else given_up.state.value
         raise BadInput(f"the event {name} is {words}; only what failed can be voided")
     outbox.move_to_failed(connection, given_up, FailReason.VOIDED)
-    detail = {"event": name, "minutes": given_up.event.minutes, "why": why}
-    audit.record(connection, actor, "event.voided", given_up.event.customer, detail)
+    detail = {"event": name, "minutes": given_up.event.minutes}
+    customer = given_up.event.customer
+    audit.record(connection, actor, "event.voided", customer, detail, reason=why)
 
 
 def rejected_customers(connection: Connection) -> list[str]:

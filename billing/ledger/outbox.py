@@ -119,6 +119,8 @@ def _outgoing(row: Row[tuple[object, ...]]) -> Outgoing:
 def move_to_failed(connection: Connection, event: Outgoing, reason: FailReason) -> None:
     """Mark an event failed, and why; raises Overtaken."""
     move(connection, event, state="failed", reason=reason.value)
+    detail = {"event": event.event.identifier, "reason": reason.value}
+    audit.note(connection, "event.failed", event.event.customer, detail)
 
 
 def take_up(
@@ -152,7 +154,10 @@ def moved(
 ) -> bool:
     """Compare and set: a stale owner, of so many attempts, writes nothing."""
     change = update(meter_event).where(_UNCHANGED).values(values)
-    return connection.execute(change, as_read(event, attempts)).rowcount == 1
+    done = connection.execute(change, as_read(event, attempts)).rowcount == 1
+    if done:
+        audit.touch(connection, meter_event, [event.id])
+    return done
 
 
 def as_read(event: Outgoing, attempts: int) -> dict[str, object]:

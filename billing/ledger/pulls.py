@@ -8,13 +8,14 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from billing.domain.period import BillingPeriod, Window
+from billing.ledger import audit
 from billing.ledger.tables import pull
 
 MONTH = "month"
 RECENT = "recent"
 
 _START = insert(pull).returning(pull.c.id)
-_END = update(pull).where(pull.c.id == bindparam("number"))
+_END = update(pull).where(pull.c.id == bindparam("number")).returning(pull.c.account)
 _OF_MONTH = (
     pull.c.account == bindparam("of_account"),
     pull.c.period == bindparam("of_period"),
@@ -83,6 +84,7 @@ def start_pull(
         "started_at": now,
         "state": "running",
     }
+    audit.note(connection, "pull.started", account, {"period": str(period)})
     return int(connection.execute(_START, row).scalar_one())
 
 
@@ -110,7 +112,7 @@ def complete_pull(
         "source_minutes": found.source_minutes,
         "ledger_minutes": found.ledger_minutes,
     }
-    connection.execute(_END, values)
+    _end(connection, values)
 
 
 def fail_pull(connection: Connection, number: int, error: str, now: datetime) -> None:
@@ -118,7 +120,14 @@ def fail_pull(connection: Connection, number: int, error: str, now: datetime) ->
     # Escaped: a source may put into its words what no database takes.
     said = error.encode("ascii", "backslashreplace").decode().replace("\x00", "")
     values = {"state": "failed", "finished_at": now, "error": said[:500]}
-    connection.execute(_END, {"number": number, **values})
+    _end(connection, {"number": number, **values})
+
+
+def _end(connection: Connection, values: Mapping[str, object]) -> None:
+    account = connection.execute(_END, values).scalar()
+    number, action = int(str(values["number"])), f"pull.{values['state']}"
+    audit.touch(connection, pull, [number])
+    audit.note(connection, action, str(account), {"pull": number})
 
 
 def last_complete(

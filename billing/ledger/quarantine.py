@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from billing.domain.period import BillingPeriod
+from billing.ledger import audit
 from billing.ledger.tables import quarantine
 
 _OPEN_OF_ACCOUNT = select(quarantine.c.id, quarantine.c.call_id).where(
@@ -71,6 +72,7 @@ def release(
     for number in numbers:
         one = update(quarantine).where(quarantine.c.id == number)
         connection.execute(one.values(released_at=now))
+    audit.touch(connection, quarantine, numbers)
     return len(numbers)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from billing.domain.causes import Cause
 from billing.domain.period import Window
 from billing.domain.rejecting import ErrorReport
+from billing.ledger import audit
 from billing.ledger.tables import (
     error_report,
     meter_attempt,
@@ -75,6 +76,8 @@ def save_reports(
     ]
     if rows:
         connection.execute(insert(error_report), rows)
+        detail = {"reports": [row["name"] for row in rows]}
+        audit.note(connection, "reports.kept", "Stripe", detail)
     return len(rows)
 
 
@@ -160,7 +163,9 @@ def named_and_rejected(connection: Connection, one: ErrorReport) -> int:
 def settle_report(connection: Connection, name: str, now: datetime) -> None:
     """Note that every event a report may be about is decided."""
     done = update(error_report).where(report.name == name)
-    connection.execute(done.values(settled_at=now))
+    settled = connection.scalars(done.values(settled_at=now).returning(report.id))
+    audit.touch(connection, error_report, settled)
+    audit.note(connection, "report.settled", name)
 
 
 def _may_be_meant(one: ErrorReport) -> ColumnElement[bool]:

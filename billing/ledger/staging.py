@@ -163,7 +163,7 @@ def release_misaddressed(connection: Connection, to: Destination, actor: Actor) 
         event.customer == to.customer,
         event.stripe_customer != to.stripe_customer,
         event.livemode == int(to.livemode),
-        or_(untried, _is_refused()),
+        or_(untried, _REFUSED),
     )
     numbers = list(connection.scalars(found))
     for number in numbers:
@@ -180,10 +180,8 @@ def release(connection: Connection, number: int) -> None:
     connection.execute(update(meter_event).where(event.id == number).values(values))
     free = update(b2b_usage).where(usage.meter_event_id == number)
     connection.execute(free.values(meter_event_id=None))
-
-
-def _is_refused() -> ColumnElement[bool]:
-    return _REFUSED
+    audit.touch(connection, meter_event, [number])
+    audit.touch_binding(connection, [number])
 
 
 def _staged(
@@ -212,6 +210,7 @@ def _make(
         part = names[first : first + _NUMBERS_PER_STATEMENT]
         made = select(event.identifier, event.id).where(event.identifier.in_(part))
         numbers |= dict(map(tuple, connection.execute(made)))
+    audit.touch_binding(connection, numbers.values())
     few: list[dict[str, object]] = []
     for one in planned:
         number = numbers[one.event.identifier]

@@ -8,7 +8,7 @@ from billing.domain.closing import Hindrance, Obstacle, find_obstacles
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.ledger.audit import Actor
-from billing.ledger.closing import ClosedMonth, closed_month, freeze, hold_still
+from billing.ledger.closing import ClosedMonth, closed_month, freeze
 from billing.ledger.database import Ledger
 from billing.ledger.month_end import read_month_end
 from billing.pipeline.cycle import CycleTerms, Watcher, pull_month
@@ -58,7 +58,6 @@ def close_period(
         return known
     unreadable = tuple(_read_anew(ledger, meter, terms, period, watch))
     with ledger.writing() as connection:
-        hold_still(connection)
         closed = closed_month(connection, period)
         if closed is not None:
             return CloseReport(period, closed, already=True)

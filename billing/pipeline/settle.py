@@ -31,7 +31,7 @@ def read_own_minute(work: CustomerWork, event: Outgoing) -> list[MinuteReading] 
         return None
     now = work.sender.time.now()
     work.sender.writer.write(
-        lambda connection: doubts.record_reading(connection, event.id, found, now)
+        lambda connection: doubts.record_reading(connection, event, found, now)
     )
     with work.ledger.reading() as connection:
         return doubts.readings_of(connection, event.id)

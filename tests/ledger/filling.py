@@ -13,6 +13,9 @@ from billing.ledger.outbox import Outgoing
 from billing.ledger.quarantine import SetAside
 from billing.ledger.registry import register as register_more
 from billing.ledger.tables import break_case, error_report, law_check, meter_reading
+from billing.ledger.trail import signing
+from billing.ledger.trail.events import last_link
+from billing.ledger.trail.signing import SignedHead
 from tests.ledger.bookkeeping import (
     ACTOR,
     HOUR,
@@ -53,6 +56,8 @@ MOVING: dict[str, set[str]] = {
     },
     "law_check": set(),
     "audit_event": set(),
+    "audit_head": set(),
+    "audit_anchor": set(),
     "pull": {
         *("finished_at", "state", "error", "pages", "fetched", "billed"),
         *("not_billable", "quarantined", "reasons", "source_call_count"),
@@ -81,8 +86,26 @@ def fill(ledger: Ledger) -> None:
     record(ledger, reading("call_4"))
     set_aside_and_reconcile(ledger)
     add_doubts(ledger)
+    add_heads(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
         close_period(ledger, period)
+
+
+def add_heads(ledger: Ledger) -> None:
+    """Sign the trail twice, and publish it."""
+    for number in (1, 2):
+        with ledger.writing() as connection:
+            event = last_link(connection)
+            signing.add_head(
+                connection,
+                SignedHead(
+                    signing.next_head(
+                        connection, event.sequence, event.hash, "key", ACTOR.at
+                    ),
+                    "signature",
+                ),
+            )
+            signing.record_anchor(connection, number, "folder", ACTOR.at, None)
 
 
 def add_doubts(ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import StatementError
 
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
-from billing.ledger.tables import audit_event, price, reconciliation_run
+from billing.ledger.tables import customer, price, reconciliation_run
 from tests.ledger.bookkeeping import NOON, PRICE, rows
 from tests.ledger.filling import fill
 
@@ -116,10 +116,10 @@ def test_times_sort_and_compare_as_they_pass(ledger: Ledger) -> None:
     "words", ["Zoë ✓ 電話 🎉", "\u202e\x1b[31m", "'; DROP TABLE call"]
 )
 def test_any_text_comes_back_as_it_was(ledger: Ledger, words: str) -> None:
-    event = {"at": NOON, "actor": words, "action": "a", "subject": "s", "detail": "{}"}
-    keep(ledger, audit_event, event)
+    named = {"name": words, "stripe_customer": "cus_1", "registered_at": NOON}
+    keep(ledger, customer, named)
     with ledger.reading() as connection:
-        assert connection.execute(select(audit_event.c.actor)).scalar_one() == words
+        assert connection.execute(select(customer.c.name)).scalar_one() == words
 
 
 @pytest.mark.parametrize(

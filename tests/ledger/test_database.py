@@ -6,15 +6,17 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, insert, text
 
 from billing.errors import LedgerFault, LedgerUnready, SettingsFault
 from billing.ledger.audit import record as audit
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import refuse_other_schema
+from billing.ledger.tables import customer
 from tests.ledger.bookkeeping import ACTOR, rows
 
 COUNT = "SELECT count(*) FROM audit_event"
+ROW = {"stripe_customer": "cus_1", "registered_at": ACTOR.at}
 
 
 def note(ledger: Ledger, size: int = 1) -> None:
@@ -84,8 +86,13 @@ def test_what_is_written_through_the_door_for_readers_is_not_kept(
     ledger: Ledger,
 ) -> None:
     with suppress(LedgerFault), ledger.reading() as connection:
-        audit(connection, ACTOR, "noted", "wrong door")
-    assert rows(ledger, COUNT) == [(0,)]
+        connection.execute(insert(customer).values(name="wrong", **ROW))
+    assert rows(ledger, "SELECT count(*) FROM customer") == [(0,)]
+
+
+def test_what_is_audited_is_written() -> None:
+    with pytest.raises(RuntimeError, match="only a transaction that writes"):
+        audit(create_engine("sqlite://").connect(), ACTOR, "noted", "wrong door")
 
 
 def test_a_writer_holds_the_file_from_its_first_moment(sqlite_ledger: Ledger) -> None:

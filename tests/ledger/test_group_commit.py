@@ -5,36 +5,41 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, insert, text
 
 from billing.errors import LedgerFault
-from billing.ledger.audit import record as audit
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.group_commit import GroupCommit
+from billing.ledger.tables import customer
 from tests.ledger.bookkeeping import ACTOR, rows
 
-NAMES = "SELECT subject FROM audit_event ORDER BY subject"
+NAMES = "SELECT name FROM customer ORDER BY name"
 PATIENCE = 30
 
 
+def add(connection: Connection, name: str) -> None:
+    row = {"name": name, "stripe_customer": "cus_1", "registered_at": ACTOR.at}
+    connection.execute(insert(customer).values(row))
+
+
 def note(name: str) -> Callable[[Connection], str]:
-    """Make a write that leaves one audit event."""
+    """Make a write that leaves one row."""
 
     def write(connection: Connection) -> str:
-        audit(connection, ACTOR, "noted", name)
+        add(connection, name)
         return name
 
     return write
 
 
 def break_off(connection: Connection) -> str:
-    audit(connection, ACTOR, "noted", "broken")
+    add(connection, "broken")
     raise KeyError("broken")
 
 
 def break_a_rule(connection: Connection) -> str:
-    connection.execute(text("DELETE FROM audit_event"))
-    raise AssertionError("the database let go of a row")
+    connection.execute(text("INSERT INTO customer (name) VALUES ('nobody')"))
+    raise AssertionError("the database took half a row")
 
 
 def write_together(
@@ -124,7 +129,7 @@ def test_a_database_that_fails_is_said_to_every_waiting_thread(
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
         blob = "x" * 200_000
         for number in range(20):
-            audit(connection, ACTOR, "noted", f"{number}{blob}")
+            add(connection, f"{number}{blob}")
         return "never"
 
     found = write_together(sqlite_ledger, [fill_up, fill_up])

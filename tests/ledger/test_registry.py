@@ -35,14 +35,15 @@ def register_only(ledger: Ledger, **given: Any) -> None:
 
 def test_everything_new_is_recorded_and_audited(ledger: Ledger) -> None:
     register(ledger)
-    audited = [row[:2] for row in rows(ledger, AUDITED)]
-    assert audited == [
-        ("customer.registered", "acme"),
-        ("customer.registered", "globex"),
-        ("account.registered", "main"),
-        ("account.registered", "other"),
-        ("price.registered", "2026-01-01"),
+    audited = [(action, str(detail)) for action, _, detail in rows(ledger, AUDITED)]
+    assert [action for action, _ in audited] == [
+        *("customer.registered", "account.registered", "price.registered"),
     ]
+    customers, accounts, _ = (detail for _, detail in audited)
+    assert '["acme",' in customers
+    assert '["globex",' in customers
+    assert '["main",' in accounts
+    assert '["other",' in accounts
 
 
 def test_the_same_again_adds_nothing(ledger: Ledger) -> None:

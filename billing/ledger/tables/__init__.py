@@ -11,7 +11,9 @@ from billing.ledger.tables.evidence import (
     quarantine,
 )
 from billing.ledger.tables.findings import (
+    audit_anchor,
     audit_event,
+    audit_head,
     break_case,
     law_check,
     period_close,
@@ -29,7 +31,9 @@ from billing.ledger.tables.usage import (
 
 __all__ = [
     "account",
+    "audit_anchor",
     "audit_event",
+    "audit_head",
     "b2b_usage",
     "break_case",
     "call",

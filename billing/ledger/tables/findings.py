@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Text, UniqueConstraint
 
+from billing.ledger.columns import ExactInteger
 from billing.ledger.tables.base import (
     key,
     number,
@@ -113,5 +114,32 @@ audit_event = table(
     text_column("actor"),
     text_column("action"),
     text_column("subject"),
+    text_column("reason", null=True),
     text_column("detail"),
+    text_column("covers"),
+    text_column("state"),
+    text_column("previous"),
+    text_column("hash"),
+    partial_index("ix_audit_event_key", "id", where="action LIKE 'key.%'"),
+)
+
+audit_head = table(
+    "audit_head",
+    Column("number", ExactInteger, primary_key=True),
+    number("event", ForeignKey("audit_event.id")),
+    time("at"),
+    text_column("hash"),
+    text_column("key"),
+    text_column("previous"),
+    text_column("signature"),
+)
+
+audit_anchor = table(
+    "audit_anchor",
+    key(),
+    number("head", ForeignKey("audit_head.number")),
+    text_column("anchor"),
+    time("at"),
+    text_column("error", null=True),
+    Index(None, "anchor", "id"),
 )

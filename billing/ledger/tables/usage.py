@@ -79,7 +79,10 @@ b2b_usage = table(
         "(type = 'adjustment') = (corrects IS NOT NULL OR call_hour <> hour)",
         name="corrects",
     ),
-    Index("ix_b2b_usage_total", "period", "customer", "account", "billed_minutes"),
+    Index(
+        "ix_b2b_usage_total",
+        *("period", "customer", "account", "billed_minutes", "amount_micro"),
+    ),
     Index("ix_b2b_usage_meter_event_id", "meter_event_id"),
     partial_index(
         "ix_b2b_usage_unstaged", "customer", "hour", where="meter_event_id IS NULL"

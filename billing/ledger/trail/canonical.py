@@ -1,0 +1,37 @@
+"""Canonical form: the one spelling of rows and documents that digests are made of.
+
+It is RFC 8785: JSON in UTF-8, no spaces, sorted keys. Times stand as ISO 8601 texts
+with +00:00, decimals as texts, and no floats occur.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import orjson
+
+NOTHING = "0" * 64
+
+
+def spell(document: object) -> bytes:
+    """Return a document's canonical form."""
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+# A row is an array, whose order stays; so nothing has to be sorted.
+spell_row: Callable[[object], bytes] = orjson.dumps
+
+
+def spell_rows(rows: list[tuple[object, ...]]) -> bytes:
+    """Return the lines of rows, each with its end."""
+    newline = orjson.OPT_APPEND_NEWLINE
+    return b"".join([orjson.dumps(row, None, newline) for row in rows])
+
+
+def quoted(text: str) -> orjson.Fragment:
+    """Let a text that is canonical already stand in a document as it is."""
+    return orjson.Fragment(text)
+
+
+def digest(line: bytes) -> str:
+    """Return the SHA-256 of a line in hex."""
+    return sha256(line).hexdigest()

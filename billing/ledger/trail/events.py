@@ -1,0 +1,142 @@
+"""Events of the trail: their lines, how one is added, and which is the last."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, Row, Select, insert, select
+
+from billing.ledger.tables import audit_event
+from billing.ledger.trail.canonical import NOTHING, digest, quoted, spell
+
+_ADD = insert(audit_event)
+_AT_ONCE = 2_000
+_column = audit_event.c
+_LAST = select(_column.id, _column.hash, _column.state, _column.at)
+_LAST = _LAST.order_by(_column.id.desc()).limit(1)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class State(NamedTuple):
+    """How far the trail has come: the last row of each table, and the balance.
+
+    The balance is that of all usage rows: how many, minutes, micro-units.
+    """
+
+    last: dict[str, int]
+    rows: int = 0
+    minutes: int = 0
+    amount_micro: int = 0
+
+    def spell(self) -> str:
+        """Return its canonical form."""
+        balance = {
+            "rows": self.rows,
+            "minutes": self.minutes,
+            "amount_micro": self.amount_micro,
+        }
+        return spell({"last": self.last, "balance": balance}).decode()
+
+    @classmethod
+    def read(cls, text: str) -> "State":
+        """Return what a canonical form says."""
+        said = orjson.loads(text)
+        return cls(said["last"], **said["balance"])
+
+
+class Link(NamedTuple):
+    """The newest event: what the next one is chained to."""
+
+    sequence: int
+    hash: str
+    state: State
+    at: datetime
+
+
+class Deed(NamedTuple):
+    """What one event says of the deed itself."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    detail: Mapping[str, object]
+
+
+def last_link(connection: Connection) -> Link:
+    """Return the newest event; before the first, what stands for it."""
+    row = connection.execute(_LAST).first()
+    if row is None:
+        return Link(0, NOTHING, State({}), _BEGINNING)
+    number, hashed, state, at = row
+    return Link(number, hashed, State.read(state), at)
+
+
+def add_event(
+    connection: Connection,
+    before: Link,
+    deed: Deed,
+    covers: list[Mapping[str, Any]],
+    state: State,
+) -> Link:
+    """Chain an event to the one before, in the transaction of what it covers."""
+    sequence = before.sequence + 1
+    detail = spell(json.loads(json.dumps(deed.detail, default=str))).decode()
+    row = {
+        "id": sequence,
+        **deed._asdict(),
+        "at": deed.at.astimezone(UTC),
+        "detail": detail,
+        "covers": spell(covers).decode(),
+        "state": state.spell(),
+        "previous": before.hash,
+    }
+    hashed = digest(_line(row))
+    connection.execute(_ADD, row | {"hash": hashed})
+    return Link(sequence, hashed, state, deed.at)
+
+
+def event_lines(
+    connection: Connection, *, after: int = 0
+) -> Iterator[tuple[int, str, bytes]]:
+    """Stream (sequence, recorded hash, line) of the events, oldest first."""
+    query = _all().where(_column.id > after).order_by(_column.id)
+    streamed = query.execution_options(yield_per=_AT_ONCE)
+    for row in connection.execute(streamed):
+        yield row.id, row.hash, _line(row._mapping)
+
+
+def line_of(connection: Connection, sequence: int) -> tuple[str, bytes] | None:
+    """Return the recorded hash and the line of one event; None when it is not there."""
+    row = connection.execute(_all().where(_column.id == sequence)).first()
+    return None if row is None else (row.hash, _line(row._mapping))
+
+
+def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | None:
+    """Return the newest event with one of these actions."""
+    query = _all().where(_column.action.in_(actions)).order_by(_column.id.desc())
+    return connection.execute(query.limit(1)).first()
+
+
+def _all() -> Select[Any]:
+    return select(audit_event)
+
+
+def _line(row: Mapping[Any, Any]) -> bytes:
+    return spell(
+        {
+            "sequence": row["id"],
+            "at": row["at"].isoformat(),
+            "actor": row["actor"],
+            "action": row["action"],
+            "subject": row["subject"],
+            "reason": row["reason"],
+            "detail": quoted(row["detail"]),
+            "covers": quoted(row["covers"]),
+            "state": quoted(row["state"]),
+            "previous": row["previous"],
+        }
+    )

@@ -1,0 +1,210 @@
+"""Sealing: a transaction ends with audit events over all that it leaves behind.
+
+The rows are read back from the database, so what is covered is what is there, and
+nothing can be forgotten. Transactions that write take turns, each from its beginning:
+so the numbers of the rows that one adds are neighbours, and the chain has no gap.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from billing.ledger.trail.canonical import digest, spell_row
+from billing.ledger.trail.events import Deed, Link, State, add_event, last_link
+from billing.ledger.trail.hashing import Stretch
+from billing.ledger.trail.pending import Note, Pending
+from billing.ledger.trail.tables import BINDING, TABLES, Covered
+
+UNNAMED = "rows.changed"
+NOBODY = "unnamed"
+_AT_ONCE = 2_000
+_NUMBERS_AT_ONCE = 10_000
+_of_month = itemgetter(-1)
+
+Cover = Mapping[str, Any]
+
+
+def seal(connection: Connection, left: Pending) -> None:
+    """Add the audit events of a transaction; nothing for one that changed nothing."""
+    if not (left.inserted or left.updated or left.notes):
+        return
+    before = last_link(connection)
+    covers, state = _cover(connection, left, before.state)
+    if not (covers or left.notes):
+        return
+    deeds = _deeds(left, before)
+    for deed in deeds[:-1]:
+        before = add_event(connection, before, deed, [], before.state)
+    add_event(connection, before, deeds[-1], covers, state)
+
+
+def _deeds(left: Pending, before: Link) -> list[Deed]:
+    """Make one deed of all notes that say the same of several subjects."""
+    notes = left.notes or [Note(UNNAMED, "", {}, None, None)]
+    known = [note.actor.at for note in notes if note.actor]
+    known += [left.actor.at] if left.actor else []
+    at = max(known, default=before.at)
+    alike: dict[tuple[str, str, str | None], list[Note]] = {}
+    for note in notes:
+        actor = note.actor or left.actor
+        name = actor.name if actor else NOBODY
+        alike.setdefault((name, note.action, note.reason), []).append(note)
+    return [
+        Deed(at, name, action, *_together(same, reason))
+        for (name, action, reason), same in alike.items()
+    ]
+
+
+def _together(
+    notes: list[Note], reason: str | None
+) -> tuple[str, str | None, Mapping[str, object]]:
+    if len(notes) == 1:
+        return notes[0].subject, reason, notes[0].detail
+    subjects = sorted({note.subject for note in notes})
+    subject = subjects[0] if len(subjects) == 1 else f"{len(subjects)} subjects"
+    each = [[note.subject, note.detail] for note in notes]
+    return subject, reason, {"each": each}
+
+
+def _cover(
+    connection: Connection, left: Pending, before: State
+) -> tuple[list[Cover], State]:
+    covers: list[Cover] = []
+    state = before._replace(last=dict(before.last))
+    for name in TABLES:
+        if name not in left.inserted and name not in left.updated:
+            continue
+        covered = TABLES[name]
+        if covered.each:
+            covers += _cover_each(connection, covered, left, state)
+        elif name in left.inserted:
+            found, state = _cover_together(connection, covered, state)
+            covers += found
+    if left.touched[BINDING] or "b2b_usage" in left.updated:
+        covers += _cover_bindings(connection, sorted(left.touched[BINDING]))
+    return covers, state
+
+
+def _cover_together(
+    connection: Connection, covered: Covered, state: State
+) -> tuple[list[Cover], State]:
+    """Cover the rows that are new with one digest a month."""
+    name, last = covered.name, state.last.get(covered.name, 0)
+    stretches: dict[str, Stretch] = {}
+    sums = _Sums(covered)
+    for part in _read(connection, covered.query(f"t.id > {last}")):
+        for month, rows in groupby(part, _of_month):
+            own = [row[:-1] for row in rows]
+            stretches.setdefault(month, Stretch(name, month)).add(own)
+            sums.add(own)
+        last = max(last, part[-1][0])
+    state.last[name] = last
+    return [each.cover() for _, each in sorted(stretches.items())], sums.onto(state)
+
+
+class _Sums:
+    """What the new usage rows add to the balance."""
+
+    def __init__(self, covered: Covered) -> None:
+        self._counts = covered.name == "b2b_usage"
+        self.rows = self.minutes = self.amount = 0
+        if self._counts:
+            names = covered.columns
+            self._minutes = itemgetter(names.index("billed_minutes"))
+            self._amount = itemgetter(names.index("amount_micro"))
+
+    def add(self, rows: list[tuple[Any, ...]]) -> None:
+        if self._counts:
+            self.rows += len(rows)
+            self.minutes += sum(map(self._minutes, rows))
+            self.amount += sum(map(self._amount, rows))
+
+    def onto(self, state: State) -> State:
+        return state._replace(
+            rows=state.rows + self.rows,
+            minutes=state.minutes + self.minutes,
+            amount_micro=state.amount_micro + self.amount,
+        )
+
+
+def _cover_each(
+    connection: Connection, covered: Covered, left: Pending, state: State
+) -> Iterator[Cover]:
+    """Cover each row that is new or was changed; all, where it is not known which."""
+    by_month: dict[str, list[list[Any]]] = {}
+    place, name = covered.key_place, covered.name
+    for condition in _conditions(covered, left, state):
+        for part in _read(connection, covered.query(condition)):
+            for *row, month in part:
+                entry = [row[place], digest(spell_row(row))]
+                by_month.setdefault(month, []).append(entry)
+            if covered.numbered:
+                newest = max(row[place] for row in part)
+                state.last[name] = max(state.last.get(name, 0), newest)
+    for month, each in sorted(by_month.items()):
+        yield {"table": name, "period": month, "each": each}
+
+
+def _conditions(covered: Covered, left: Pending, state: State) -> Iterator[str]:
+    touched = sorted(left.touched[covered.name])
+    unknown = covered.name in left.updated and not touched
+    if not covered.numbered or unknown:
+        yield "1 = 1"
+        return
+    last = state.last.get(covered.name, 0)
+    for first in range(0, len(touched), _NUMBERS_AT_ONCE):
+        listed = ", ".join(map(str, touched[first : first + _NUMBERS_AT_ONCE]))
+        yield f"t.{covered.found_by} IN ({listed}) AND t.id <= {last}"
+    if covered.name in left.inserted:
+        yield f"t.id > {last}"
+
+
+def _cover_bindings(connection: Connection, events: list[int]) -> Iterator[Cover]:
+    """Cover which rows each of these events (or of all) carries."""
+    by_month: dict[str, list[list[Any]]] = {}
+    for condition in _among(events):
+        for number, month, rows in bindings(connection, condition):
+            by_month.setdefault(month, []).append([number, digest(rows)])
+    for month, each in sorted(by_month.items()):
+        yield {"table": BINDING, "period": month, "each": each}
+
+
+def _among(events: list[int]) -> Iterator[str]:
+    if not events:
+        yield "1 = 1"
+    for first in range(0, len(events), _NUMBERS_AT_ONCE):
+        listed = ", ".join(map(str, events[first : first + _NUMBERS_AT_ONCE]))
+        yield f"e.id IN ({listed})"
+
+
+def bindings(
+    connection: Connection, condition: str
+) -> Iterator[tuple[int, str, bytes]]:
+    """Yield (event, month, JSON array of the numbers of the rows that it carries)."""
+    query = (
+        "SELECT u.id, e.id, e.period FROM meter_event e "  # noqa: S608 # the condition is ours
+        "LEFT JOIN b2b_usage u ON u.meter_event_id = e.id "
+        f"WHERE {condition} ORDER BY e.id, u.id"
+    )
+    rows = (row for part in _read(connection, query) for row in part)
+    for (number, month), same in groupby(rows, itemgetter(1, 2)):
+        yield (
+            number,
+            month,
+            orjson.dumps([row[0] for row in same if row[0] is not None]),
+        )
+
+
+def _read(connection: Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows as the driver gives them, some thousands at once."""
+    cursor: Any = connection.connection.cursor()
+    try:
+        cursor.execute(query)
+        while part := cursor.fetchmany(_AT_ONCE):
+            yield part
+    finally:
+        cursor.close()
