@@ -1,7 +1,7 @@
 """Delivery: a report in the form that was asked for, on the screen or in a file."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,14 +13,11 @@ from billing.commands.display import say, show_table
 from billing.commands.options import common_options, show_json
 from billing.errors import BadInput
 from billing.reports.cells import text_rows
-from billing.reports.files.csv_file import write_csv, write_csv_file
-from billing.reports.files.json_file import write_bytes_file, write_json_file
-from billing.reports.files.parquet_file import write_parquet_file
+from billing.reports.files.csv_file import write_csv
+from billing.reports.files.forms import FORMS, write_report
 from billing.reports.files.whole_file import folder
-from billing.reports.files.xlsx_file import write_xlsx_file
 from billing.reports.sheet import Report, Sheet
 
-FORMS = ("csv", "xlsx", "json", "parquet", "pdf")
 _ON_SCREEN = ("csv", "json")
 
 
@@ -30,21 +27,31 @@ class Wanted:
 
     form: str | None
     output: Path | None
+    as_json: bool
 
     @classmethod
     def of(
         cls, *, as_json: bool, as_csv: bool, form: str | None, output: Path | None
     ) -> "Wanted":
         """Make one of what was typed; raises BadInput for a contradiction."""
-        named = {"json"} if as_json else set()
-        named |= {"csv"} if as_csv else set()
-        named |= {form} if form else set()
-        if len(named) > 1:
+        typed = {name for name, given in (("csv", as_csv), (form, form)) if given}
+        if as_json and not (output and typed):
+            # With a file of another form, the answer only says where that is.
+            typed.add("json")
+        if len(typed) > 1:
             raise BadInput("give --json, --csv or --format, not more than one")
-        found = named.pop() if named else _form_of(output)
+        found = typed.pop() if typed else _form_of(output)
         if found not in (*_ON_SCREEN, None) and output is None:
             raise BadInput(f"{found} is not for the screen; give --output FILE")
-        return cls(found, output)
+        return cls(found, output, as_json)
+
+    def tell(self, files: Sequence[Path]) -> None:
+        """Say which files were written."""
+        if self.as_json:
+            show_json({"files": [str(file) for file in files]})
+            return
+        for file in files:
+            say(f"{file}")
 
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,38 +77,16 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def deliver(report: Report, wanted: Wanted) -> None:
     """Show a report, or write its file. Raises BadInput or FileFault."""
     if wanted.output is not None:
-        say(f"{write_report(report, wanted.form or 'csv', wanted.output)}")
+        if wanted.form is None:
+            raise BadInput(f"{wanted.output} does not say its form; give --format")
+        wanted.tell([write_report(report, wanted.form, wanted.output)])
     elif wanted.form == "json":
         show_json(report.document)
     elif wanted.form == "csv":
         write_csv(report.flat, sys.stdout)
     else:
-        for sheet in report.sheets:
+        for sheet in report.shown or report.sheets:
             show_sheet(sheet)
-
-
-def write_report(report: Report, form: str, output: Path) -> Path:
-    """Write a report into a folder or to a file; returns the file.
-
-    Raises BadInput or FileFault.
-    """
-    target = output
-    if output.is_dir():
-        target = output / f"{report.name}.{form}"
-    match form:
-        case "csv":
-            write_csv_file(report.flat, target)
-        case "json":
-            write_json_file(report.document, target)
-        case "xlsx":
-            write_xlsx_file(report.sheets, target)
-        case "parquet":
-            write_parquet_file(report.flat, target)
-        case _:
-            if report.page is None:
-                raise BadInput("only the statement has pages; take another --format")
-            write_bytes_file(report.page(), target)
-    return target
 
 
 def made_folder(wanted: Wanted) -> Path:
@@ -121,13 +106,11 @@ def show_sheet(sheet: Sheet) -> None:
 
 
 def _form_of(output: Path | None) -> str | None:
-    """Tell the form by the end of a file's name. Raises BadInput."""
-    if output is None:
+    """Tell the form by the end of a file's name; None where it says nothing."""
+    if output is None or output.is_dir():
         return None
     ending = output.suffix.removeprefix(".").lower()
-    if output.is_dir() or ending not in FORMS:
-        raise BadInput(f"{output} does not say its form; give --format")
-    return ending
+    return ending if ending in FORMS else None
 
 
 _CSV = click.option("--csv", "as_csv", is_flag=True, help="Answer with CSV.")

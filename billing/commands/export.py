@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from billing.archive import opened_books
-from billing.commands.delivery import write_report
 from billing.commands.display import say
 from billing.commands.options import CLEAN, PERIOD, common_options, show_json
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.reports.files.csv_file import write_csv
+from billing.reports.files.forms import write_report
 from billing.reports.usage_rows import exported_usage
 
 

@@ -1,16 +1,22 @@
 """`report`: the usage of a month, and the statement of a customer's month."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from billing.archive import opened_books
-from billing.commands.delivery import Wanted, deliver, report_options
-from billing.commands.display import say
+from billing.commands.delivery import Wanted, deliver, made_folder, report_options
 from billing.commands.options import CLEAN, PERIOD, period_argument
 from billing.domain.period import BillingPeriod
-from billing.reports.statement import read_statement
-from billing.reports.usage import Key, read_usage
+from billing.errors import BadInput
+from billing.reports.files.forms import write_report
+from billing.reports.rerating import read_terms, rerated
+from billing.reports.rounding import read_rounding
+from billing.reports.statement import read_statement, read_statements
+from billing.reports.statement_sheets import statement_report
+from billing.reports.usage import KEYS, Key, read_usage
+from billing.reports.usage_sheets import usage_report
 
 
 @click.group()
@@ -23,7 +29,7 @@ def report() -> None:
 @click.option(
     "--by",
     "key",
-    type=click.Choice(["customer", "account", "day"]),
+    type=click.Choice(KEYS),
     default="customer",
     show_default=True,
 )
@@ -36,27 +42,89 @@ def usage(
 ) -> int:
     """Show the usage of a month (default: the present one)."""
     with opened_books(settings_file) as books:
-        found = read_usage(books.ledger, period or BillingPeriod.of(books.now), key)
-    deliver(found.report(), wanted)
+        found = read_usage(
+            books.ledger,
+            period or BillingPeriod.of(books.now),
+            key,
+            by_all=wanted.form == "xlsx",
+            may_be_new=period is None,
+        )
+    deliver(usage_report(found), wanted)
     return CLEAN
 
 
 @report.command()
 @click.argument("period", type=PERIOD)
-@click.argument("customer")
+@click.argument("customer", required=False)
+@click.option("--all", "everyone", is_flag=True, help="All customers, into a folder.")
 @report_options
 def statement(
     settings_file: Path,
     wanted: Wanted,
     period: BillingPeriod,
-    customer: str,
+    customer: str | None,
+    everyone: bool,
 ) -> int:
     """Show what one customer is billed for a month, day by day."""
+    if everyone == (customer is not None):
+        raise BadInput("name a customer, or give --all and --output FOLDER")
     with opened_books(settings_file) as books:
-        found = read_statement(books.ledger, period, customer)
-    deliver(found.report(), wanted)
-    if wanted.form is None:
-        states = found.sync.minutes.items()
-        reported = ", ".join(f"{minutes} {state}" for state, minutes in states)
-        say(f"Minutes on their way to Stripe: {reported or 'none'}.")
+        if customer is not None:
+            found = read_statement(books.ledger, period, customer)
+            deliver(statement_report(found), wanted)
+            return CLEAN
+        folder, form = made_folder(wanted), wanted.form or "pdf"
+        found_all = read_statements(books.ledger, period)
+        wanted.tell(
+            [write_report(statement_report(one), form, folder) for one in found_all]
+        )
+    return CLEAN
+
+
+@report.command()
+@click.argument("period", type=PERIOD)
+@report_options
+def rounding(settings_file: Path, wanted: Wanted, period: BillingPeriod) -> int:
+    """Show what rounding up and the one-minute floor bring in, per customer."""
+    with opened_books(settings_file) as books:
+        deliver(read_rounding(books.ledger, period), wanted)
+    return CLEAN
+
+
+@report.command("what-if")
+@click.argument("period", type=PERIOD)
+@click.option("--price", metavar="AMOUNT", help="Per minute, in place of the real one.")
+@click.option(
+    "--step",
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="Bill every started step of so many.",
+)
+@click.option(
+    "--least",
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="Bill so many for every call at least; 0 for no floor.",
+)
+@click.option("--calls", "by_call", is_flag=True, help="Call by call.")
+@report_options
+def what_if(
+    settings_file: Path,
+    wanted: Wanted,
+    period: BillingPeriod,
+    *,
+    by_call: bool,
+    **typed: Any,
+) -> int:
+    """Rate a real month by another price or rule; nothing is written."""
+    terms = read_terms(**typed)
+    if by_call and wanted.form == "json":
+        raise BadInput("--calls is for a table, csv, xlsx or parquet, not for JSON")
+    with (
+        opened_books(settings_file) as books,
+        rerated(books.ledger, period, terms, by_call=by_call) as found,
+    ):
+        deliver(found, wanted)
     return CLEAN

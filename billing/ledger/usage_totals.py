@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, NamedTuple
+from datetime import date, datetime
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.ledger.tables import b2b_usage, customer
+from billing.ledger import pulls
+from billing.ledger.tables import account, b2b_usage, customer
 
 usage = b2b_usage.c
-Key = Literal["customer", "account", "day"]
+Key = Literal["customer", "account", "day", "hour"]
+Heading = str | date | datetime
 _IS_USAGE = usage.type == "api_usage"
 
 
@@ -47,51 +49,29 @@ class UsageTotal:
         return self.amount_micro + self.adjusted_amount_micro
 
 
-class Adjustment(NamedTuple):
-    """One correction of a call that was billed before."""
-
-    account: str
-    call_id: str
-    hour: datetime
-    minutes: int
-    amount_micro: int
-    posted_at: datetime
-
-
 def totals_by(
-    connection: Connection,
-    period: BillingPeriod,
-    key: Key,
-    *,
-    only_customer: str | None = None,
-) -> dict[str, UsageTotal]:
+    connection: Connection, period: BillingPeriod, key: Key
+) -> dict[Heading, UsageTotal]:
     """Return a month's totals by the key, in its order."""
-    column = usage.hour if key == "day" else usage[key]
+    column = usage.hour if key in {"day", "hour"} else usage[key]
     query = select(column, *_sums()).where(usage.period == str(period))
-    if only_customer is not None:
-        query = query.where(usage.customer == only_customer)
-    totals: dict[str, UsageTotal] = defaultdict(UsageTotal)
-    for name, *sums in connection.execute(query.group_by(column).order_by(column)):
-        heading = name.date().isoformat() if isinstance(name, datetime) else name
+    totals: dict[Heading, UsageTotal] = defaultdict(UsageTotal)
+    for name, *sums in connection.execute(query.group_by(column)):
+        heading = name.date() if key == "day" else name
         totals[heading] += UsageTotal(*(int(number) for number in sums))
-    return dict(totals)
+    # Sorted here: every database has an order of its own for texts.
+    return {heading: totals[heading] for heading in sorted(totals, key=str)}
 
 
-def adjustments(
-    connection: Connection, period: BillingPeriod, name: str
-) -> list[Adjustment]:
-    """Return the corrections of a customer's month, in the order they were made."""
-    query = select(
-        usage.account,
-        usage.call_id,
-        usage.hour,
-        usage.billed_minutes,
-        usage.amount_micro,
-        usage.posted_at,
-    ).where(usage.period == str(period), usage.customer == name, ~_IS_USAGE)
-    return [
-        Adjustment._make(row) for row in connection.execute(query.order_by(usage.id))
-    ]
+def known_until(connection: Connection, period: BillingPeriod) -> datetime | None:
+    """Return until when all calls of a month are known: the eldest account's moment.
+
+    None where a month of an account was never read whole.
+    """
+    names = connection.scalars(select(account.c.name)).all()
+    read = [pulls.last_complete(connection, name, period, None) for name in names]
+    known = [moment for moment in read if moment is not None]
+    return min(known) if known and len(known) == len(read) else None
 
 
 def currency_of(connection: Connection, period: BillingPeriod) -> str | None:

@@ -5,8 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 from billing.domain.money import format_micro
-from billing.reports.sheet import Cell, Column, Kind, Sheet, Totals, value_of
-from billing.reports.spelling import spell
+from billing.reports.sheet import Cell, Column, Kind, Row, Sheet, Totals, value_of
+from billing.reports.spelling import Document, spell
 
 _HUNDREDTHS = Decimal("0.01")
 
@@ -50,3 +50,36 @@ def text_rows(sheet: Sheet) -> list[list[str]]:
         ]
         for row in rows
     ]
+
+
+def document_of(sheet: Sheet) -> Document:
+    """Return a sheet's rows with stable names; amounts and shares are texts."""
+    totals = Totals(sheet)
+    rows = [row for block in totals.watch(sheet.rows) for row in block]
+    document: Document = {
+        "provisional": sheet.provisional,
+        "rows": [_named(sheet, row) for row in rows],
+        "notes": list(sheet.notes),
+    }
+    if sheet.total:
+        total = _named(sheet, totals.row())
+        document["total"] = {
+            column.name: total[column.name] for column in sheet.columns if column.adds
+        }
+    return document
+
+
+def _named(sheet: Sheet, row: Row) -> Document:
+    named: Document = {}
+    for column, cell in zip(sheet.columns, row, strict=True):
+        value = value_of(cell)
+        if value is not None and not (type(value) is int and column.is_whole):
+            value = spell_cell(column, cell, sheet.currency)
+        named[column.name] = value
+    return named
+
+
+def grouped(number: str) -> str:
+    """Set the thousands of a decimal text apart: 1234.5 is 1,234.5."""
+    whole, dot, rest = number.partition(".")
+    return f"{int(whole):,}{dot}{rest}" if whole != "-0" else number

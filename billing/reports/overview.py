@@ -118,5 +118,6 @@ def _month(
     ledger: Ledger, period: BillingPeriod
 ) -> tuple[dict[str, UsageTotal], dict[str, int]]:
     with ledger.reading() as connection:
-        billed = totals_by(connection, period, "customer")
+        totals = totals_by(connection, period, "customer")
+        billed = {str(name): total for name, total in totals.items()}
         return billed, standing.synced_minutes(connection, period)

@@ -64,6 +64,11 @@ class Column:
         return self.name.replace("_", " ")
 
     @property
+    def is_whole(self) -> bool:
+        """Whether a cell is an integer as it stands, and not one of micro-units."""
+        return self.kind in _ADDING and self.kind is not Kind.MONEY
+
+    @property
     def adds(self) -> bool:
         """Whether a total row has a figure here."""
         return self.added and self.kind in _ADDING
@@ -97,7 +102,8 @@ PROVISIONAL = "Provisional: the month is not closed yet, and figures may still c
 class Report:
     """What a report command answers with, whatever form is asked for.
 
-    `flat` is all of it as one sheet, for forms that have only one; `page` makes a PDF.
+    `flat` is for forms that have one sheet only, `shown` is what fits a screen (all
+    sheets if it names none), and `page` makes a PDF.
     """
 
     name: str
@@ -105,6 +111,7 @@ class Report:
     flat: Sheet
     document: Document = field(default_factory=dict)
     page: Callable[[], bytes] | None = None
+    shown: Sequence[Sheet] = ()
 
 
 def blocks(rows: Iterable[Row], size: int = _BLOCK) -> Iterator[list[Row]]:

@@ -1,16 +1,28 @@
-"""The usage of a month, by customer, account or day, with a total that adds up."""
+"""The usage of a month by any key, with last month beside it and a forecast."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
 
+from billing.domain.forecasting import can_forecast, forecast
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.closing import closed_month
 from billing.ledger.database import Ledger
-from billing.ledger.usage_totals import Key, UsageTotal, currency_of, totals_by
-from billing.reports.sheet import Column, Kind, Report, Sheet
-from billing.reports.spelling import Document
+from billing.ledger.months import refuse_unknown_month
+from billing.ledger.usage_totals import (
+    Heading,
+    Key,
+    UsageTotal,
+    currency_of,
+    known_until,
+    totals_by,
+)
+from billing.reports.sheet import Column, Kind
+from billing.reports.spelling import Document, spell
 
-__all__ = ["COLUMNS", "Key", "UsageReport", "figures", "read_usage", "total_line"]
+__all__ = ["COLUMNS", "KEYS", "Key", "UsageReport", "read_usage", "spell_heading"]
 
 COLUMNS = (
     Column("calls", Kind.COUNT),
@@ -22,31 +34,82 @@ COLUMNS = (
     Column("billed_minutes", Kind.MINUTES),
     Column("billed_amount", Kind.MONEY),
 )
+KEYS: tuple[Key, ...] = get_args(Key)
+METHOD = "minutes and amounts so far times the month's length by what is over of it"
 DEFAULT_CURRENCY = "usd"
+Totals = Mapping[Heading, UsageTotal]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A customer's month so far, the month before, and what this one may come to."""
+
+    customer: str
+    now: UsageTotal
+    before: UsageTotal
+    minutes: int | None
+    amount_micro: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """A month's usage by one key."""
+    """A month's usage; `key` is the one that was asked for, among others."""
 
     period: BillingPeriod
     key: Key
     currency: str
-    totals: dict[str, UsageTotal]
+    by: Mapping[Key, Totals]
+    before: Totals  # of last month, by customer
+    known_until: datetime | None
     provisional: bool
+
+    @property
+    def totals(self) -> Totals:
+        """The lines by the key that was asked for."""
+        return self.by[self.key]
 
     @property
     def total(self) -> UsageTotal:
         """The sum of all lines."""
         return sum(self.totals.values(), UsageTotal())
 
+    @property
+    def has_forecast(self) -> bool:
+        """Whether enough of the month is over, and not all of it."""
+        return can_forecast(self.period, self.known_until)
+
+    def outlooks(self) -> Sequence[Outlook]:
+        """Return each customer's outlook, those of last month too."""
+        now, until = self.by["customer"], self.known_until
+        found = []
+        for name in sorted(map(str, {*now, *self.before})):
+            total = now.get(name, UsageTotal())
+            minutes = amount = None
+            if self.has_forecast and until is not None:
+                minutes = forecast(total.billed_minutes, self.period, until)
+                amount = forecast(total.billed_amount_micro, self.period, until)
+            before = self.before.get(name, UsageTotal())
+            found.append(Outlook(name, total, before, minutes, amount))
+        return found
+
     def line(self, total: UsageTotal) -> Document:
-        """Return one line; amounts are exact decimal strings."""
-        return total_line(total, self.currency)
+        """Return one line with stable names; amounts are exact decimal strings."""
+        pairs = zip(COLUMNS, figures(total), strict=True)
+        return {
+            column.name: self.amount(value) if column.kind is Kind.MONEY else value
+            for column, value in pairs
+        }
+
+    def amount(self, amount_micro: int) -> str:
+        """Spell an amount in the report's currency."""
+        return format_micro(amount_micro, self.currency)
 
     def document(self) -> Document:
         """Return the report with stable names."""
-        lines = [{self.key: name, **self.line(t)} for name, t in self.totals.items()]
+        lines = [
+            {self.key: spell_heading(heading), **self.line(total)}
+            for heading, total in self.totals.items()
+        ]
         return {
             "period": str(self.period),
             "by": self.key,
@@ -54,30 +117,49 @@ class UsageReport:
             "provisional": self.provisional,
             "rows": lines,
             "total": self.line(self.total),
+            "known_until": spell(self.known_until),
+            "forecast_method": METHOD if self.has_forecast else None,
+            "outlook": [self._outlook(one) for one in self.outlooks()],
         }
 
-    def report(self) -> Report:
-        """Return the report in the form that is written down."""
-        sheet = Sheet(
-            f"By {self.key}",
-            f"Usage {self.period} by {self.key}, amounts in {self.currency}",
-            [Column(self.key), *COLUMNS],
-            [[name, *figures(total)] for name, total in self.totals.items()],
-            currency=self.currency,
-            total=True,
-            provisional=self.provisional,
-        )
-        name = f"usage-{self.period}-by-{self.key}"
-        return Report(name, [sheet], sheet, self.document())
+    def _outlook(self, one: Outlook) -> Document:
+        amount = one.amount_micro
+        return {
+            "customer": one.customer,
+            "billed_minutes": one.now.billed_minutes,
+            "billed_amount": self.amount(one.now.billed_amount_micro),
+            "last_month_minutes": one.before.billed_minutes,
+            "last_month_amount": self.amount(one.before.billed_amount_micro),
+            "forecast_minutes": one.minutes,
+            "forecast_amount": None if amount is None else self.amount(amount),
+        }
 
 
-def read_usage(ledger: Ledger, period: BillingPeriod, key: Key) -> UsageReport:
-    """Return a month's usage by a key. Raises LedgerFault."""
+def read_usage(
+    ledger: Ledger,
+    period: BillingPeriod,
+    key: Key,
+    *,
+    by_all: bool = False,
+    may_be_new: bool = False,
+) -> UsageReport:
+    """Return a month's usage by a key, or by all of them.
+
+    Raises BadInput for an unknown month, unless it may have only begun; LedgerFault.
+    """
+    keys = KEYS if by_all else dict.fromkeys((key, KEYS[0]))
     with ledger.reading() as connection:
-        currency = currency_of(connection, period) or DEFAULT_CURRENCY
-        totals = totals_by(connection, period, key)
-        is_open = closed_month(connection, period) is None
-        return UsageReport(period, key, currency, totals, is_open)
+        if not may_be_new:
+            refuse_unknown_month(connection, period)
+        return UsageReport(
+            period,
+            key,
+            currency_of(connection, period) or DEFAULT_CURRENCY,
+            {each: totals_by(connection, period, each) for each in keys},
+            totals_by(connection, period.previous, "customer"),
+            known_until(connection, period),
+            closed_month(connection, period) is None,
+        )
 
 
 def figures(total: UsageTotal) -> list[int]:
@@ -94,12 +176,8 @@ def figures(total: UsageTotal) -> list[int]:
     ]
 
 
-def total_line(total: UsageTotal, currency: str) -> Document:
-    """Return a total with stable names; amounts are exact decimal strings."""
-    pairs = zip(COLUMNS, figures(total), strict=True)
-    return {
-        column.name: format_micro(value, currency)
-        if column.kind is Kind.MONEY
-        else value
-        for column, value in pairs
-    }
+def spell_heading(heading: Heading) -> str:
+    """Spell what a line is about."""
+    if isinstance(heading, datetime):
+        return spell(heading) or ""
+    return str(heading)
