@@ -10,13 +10,12 @@ from billing.reports.cells import grouped
 from billing.reports.spelling import Document, spell
 from billing.reports.statement import Statement, month_of, reason_of, tie_lines
 
-_TEMPLATE = "statement.typ"
-
 
 def statement_pdf(found: Statement) -> bytes:
     """Return the statement's pages; the same statement is the same bytes."""
     # The customer's texts are data to the template, never part of its program.
     pages = _compiler().compile(
+        _template(),
         sys_inputs={"statement": json.dumps(page_document(found))},
         format="pdf",
         timestamp=0,
@@ -29,8 +28,12 @@ def _compiler() -> Any:
     # Loaded only for pages; it reads its fonts once for all statements.
     from typst import Compiler  # noqa: PLC0415
 
-    template = files("billing.reports").joinpath(_TEMPLATE).read_bytes()
-    return Compiler(template)
+    return Compiler()
+
+
+@cache
+def _template() -> bytes:
+    return files("billing.reports").joinpath("statement.typ").read_bytes()
 
 
 def page_document(found: Statement) -> Document:

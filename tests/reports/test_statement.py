@@ -4,11 +4,21 @@ import pytest
 
 from billing.errors import BadInput
 from billing.ledger.database import Ledger
+from billing.ledger.registry import Customer
+from billing.ledger.registry import register as register_more
 from billing.reports.cells import text_rows
 from billing.reports.sheet import Report
 from billing.reports.statement import read_statement, read_statements
 from billing.reports.statement_sheets import statement_report
-from tests.ledger.bookkeeping import APRIL, MARCH, close_period, reading, record, rows
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    APRIL,
+    MARCH,
+    close_period,
+    reading,
+    record,
+    rows,
+)
 from tests.reports.bookkeeping import fill, fill_awkwardly
 
 
@@ -123,10 +133,6 @@ def test_a_month_is_provisional_until_it_is_closed(ledger: Ledger) -> None:
 def test_a_customers_name_never_leaves_the_folder(
     ledger: Ledger, name: str, file: str
 ) -> None:
-    from billing.ledger.registry import Customer
-    from billing.ledger.registry import register as register_more
-    from tests.ledger.bookkeeping import ACTOR
-
     with ledger.writing() as connection:
         register_more(
             *(connection, ACTOR),

@@ -67,4 +67,5 @@ def _said(target: Path, fault: OSError) -> Exception:
 
 
 def _words(fault: OSError) -> str:
-    return (fault.strerror or str(fault)).lower()
+    # Some libraries put words of their own around the system's.
+    return (os.strerror(fault.errno) if fault.errno else str(fault)).lower()
