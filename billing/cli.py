@@ -37,7 +37,8 @@ COMMANDS = {
     "explain": ("explain:explain", "Show the life of one call, and its verdict."),
     "report": ("report:report", "Usage of a month, or a customer's statement."),
     "export": ("export:export", "Write out what the ledger holds of a month."),
-    "db": ("db:db", "Upgrade the ledger's schema, or check the ledger."),
+    "verify": ("verify:verify", "Verify an audit bundle; needs no ledger, no keys."),
+    "db": ("db:db", "Upgrade the ledger's schema, check or verify the ledger."),
 }
 
 

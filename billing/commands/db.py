@@ -1,10 +1,11 @@
-"""`db`: upgrade the ledger's schema, check that it is sound, or erase metadata."""
+"""`db`: upgrade the ledger's schema, check and verify it, or erase metadata."""
 
 from pathlib import Path
 
 import click
 
 from billing.archive import opened_books, upgrade_ledger
+from billing.commands.db_verify import verify
 from billing.commands.display import mark, say, show_table
 from billing.commands.erase import erase
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
@@ -18,6 +19,7 @@ def db() -> None:
 
 
 db.add_command(erase)
+db.add_command(verify)
 
 
 @db.command()
@@ -35,7 +37,11 @@ def upgrade(settings_file: Path, as_json: bool) -> int:
 @db.command()
 @common_options
 def check(settings_file: Path, as_json: bool) -> int:
-    """Check the schema, and that the ledger keeps every law, in all its rows."""
+    """Check that the ledger keeps its laws: that all its rows agree with one another.
+
+    Each run looks at that before it sends. Whether a row is still what was once
+    written, `db verify` shows.
+    """
     with opened_books(settings_file) as books:
         faults = read_faults(books.ledger)
     sound = not any(faults.values())

@@ -105,8 +105,9 @@ def event_lines(
     """Stream (sequence, recorded hash, line) of the events, oldest first."""
     query = _all().where(_column.id > after).order_by(_column.id)
     streamed = query.execution_options(yield_per=_AT_ONCE)
-    for row in connection.execute(streamed):
-        yield row.id, row.hash, _line(row._mapping)
+    with connection.execute(streamed) as result:
+        for row in result:
+            yield row.id, row.hash, _line(row._mapping)
 
 
 def line_of(connection: Connection, sequence: int) -> tuple[str, bytes] | None:

@@ -44,10 +44,11 @@ def lines(
     covered = TABLES[name]
     place = covered.key_place
     query = text(covered.query(condition)).execution_options(yield_per=_AT_ONCE)
-    for part in connection.execute(query, values).partitions():
-        for found in part:
-            *row, month = found
-            yield Line(row[place], month, spell_row(row))
+    with connection.execute(query, values) as result:
+        for part in result.partitions():
+            for found in part:
+                *row, month = found
+                yield Line(row[place], month, spell_row(row))
 
 
 def binding_lines(connection: Connection, condition: str = "1 = 1") -> Iterator[Line]:
@@ -63,5 +64,7 @@ def head_lines(connection: Connection) -> Iterator[SignedHead]:
     """Yield the signed heads, oldest first."""
     column = audit_head.c
     query = select(audit_head).order_by(column.number)
-    for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
-        yield SignedHead.of(row)
+    streamed = query.execution_options(yield_per=_AT_ONCE)
+    with connection.execute(streamed) as result:
+        for row in result:
+            yield SignedHead.of(row)

@@ -1,0 +1,1 @@
+"""Audit bundles: a month with all its evidence, in one file that proves itself."""

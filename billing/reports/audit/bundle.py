@@ -1,0 +1,91 @@
+"""The audit bundle of a month: what its manifest says, and the file."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from billing.domain.period import BillingPeriod
+from billing.errors import BadInput
+from billing.ledger.closing import ClosedMonth, CustomerTotal, closed_month
+from billing.ledger.closing import customer_totals as totals_of
+from billing.ledger.database import Ledger
+from billing.ledger.excerpt import Excerpt
+from billing.ledger.three_books import ThreeBooks, three_books
+from billing.reports.audit.contents import LedgerContents
+from billing.reports.audit.writing import Seal, write_bundle
+
+
+class Export(NamedTuple):
+    """Who exports which month, when, with which code and by which words."""
+
+    period: BillingPeriod
+    run_by: str
+    run_at: datetime
+    code_version: str
+    parameters: Mapping[str, Any]
+
+
+def export_bundle(
+    ledger: Ledger, target: Path, export: Export, seal: Seal
+) -> Mapping[str, Any]:
+    """Write the audit bundle of a month; returns its manifest.
+
+    Raises BadInput for a month of which nothing is known, UnfitTarget and FileFault.
+    """
+    with ledger.reading() as connection:
+        customers = totals_of(connection, export.period)
+        close = closed_month(connection, export.period)
+        books = three_books(connection, export.period)
+        if not customers and close is None and books is None:
+            raise BadInput(f"nothing is known of {export.period}; `pull` reads a month")
+        said = {
+            "period": str(export.period),
+            "provisional": close is None,
+            "close": _close(close),
+            "totals": _totals(customers),
+            "reconciliation": _reconciliation(books),
+            "run_by": export.run_by,
+            "run_at": export.run_at.isoformat(),
+            "code_version": export.code_version,
+            "parameters": dict(export.parameters),
+            "time_zone": "UTC",
+        }
+        with closing(Excerpt(connection, export.period)) as excerpt:
+            return write_bundle(target, LedgerContents(excerpt), said, seal)
+
+
+def _close(close: ClosedMonth | None) -> dict[str, Any] | None:
+    if close is None:
+        return None
+    at = close.closed_at.isoformat()
+    return {"closed_at": at, "closed_by": close.closed_by, "digest": close.digest}
+
+
+def _totals(customers: list[CustomerTotal]) -> list[dict[str, Any]]:
+    """Return control totals, one for each currency."""
+    sums: dict[str, list[CustomerTotal]] = defaultdict(list)
+    for one in customers:
+        sums[one.currency].append(one)
+    return [
+        {
+            "currency": currency,
+            "customers": len(same),
+            "rows": sum(one.rows for one in same),
+            "minutes": sum(one.minutes for one in same),
+            "amount_micro": sum(one.amount_micro for one in same),
+        }
+        for currency, same in sorted(sums.items())
+    ]
+
+
+def _reconciliation(books: ThreeBooks | None) -> dict[str, Any] | None:
+    if books is None:
+        return None
+    items = [
+        {**case._asdict(), "opened_at": case.opened_at.isoformat()}
+        for case in books.open_items
+    ]
+    return {**books._asdict(), "at": books.at.isoformat(), "open_items": items}

@@ -1,0 +1,41 @@
+"""The contents of a bundle: the ledger's rows under the names of a bundle's files."""
+
+from collections.abc import Iterator
+
+from billing.ledger.excerpt import EVENTS as EVENT_ROWS
+from billing.ledger.excerpt import HEADS as HEAD_ROWS
+from billing.ledger.excerpt import Excerpt
+from billing.verifier.shapes import (
+    BINDING,
+    BINDING_COLUMNS,
+    EVENTS,
+    HEADS,
+    SHAPES,
+    TABLE_FILES,
+    canonical,
+)
+
+_WITHOUT_COLUMNS = {EVENTS: EVENT_ROWS, HEADS: HEAD_ROWS}
+_TABLES = {file: name for name, file in TABLE_FILES.items()}
+
+
+class LedgerContents:
+    """The files of a bundle, read from the ledger as they are asked for."""
+
+    def __init__(self, excerpt: Excerpt) -> None:
+        self.excerpt = excerpt
+
+    def parts(self, file: str) -> Iterator[list[bytes]]:
+        """Yield the lines of a file without their ends, some thousands at once."""
+        if file in _WITHOUT_COLUMNS:
+            yield from self.excerpt.parts(_WITHOUT_COLUMNS[file])
+            return
+        name = _TABLES[file]
+        columns = BINDING_COLUMNS if name == BINDING else list(SHAPES[name].columns)
+        yield [canonical(columns)]
+        yield from self.excerpt.parts(name)
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a file one by one, as the verifier reads them."""
+        for part in self.parts(name):
+            yield from part

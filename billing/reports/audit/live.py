@@ -1,0 +1,32 @@
+"""The live ledger: verified by the same core as a bundle, straight from its rows."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from billing.ledger.database import Ledger
+from billing.ledger.excerpt import Excerpt
+from billing.reports.audit.contents import LedgerContents
+from billing.verifier.covers import Months
+from billing.verifier.findings import Bad
+from billing.verifier.shapes import EVENTS, digest
+from billing.verifier.verification import Shown, verify_in_workspace
+
+
+class LiveContents(LedgerContents):
+    """The whole ledger; the hashes that it keeps beside its events are its own too."""
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a file; raises Bad for an event with another hash."""
+        if name != EVENTS:
+            yield from super().lines(name)
+            return
+        for sequence, recorded, line in self.excerpt.events():
+            if recorded != digest(line):
+                raise Bad(f"audit event {sequence}", "the hash beside it is another")
+            yield line
+
+
+def verify_ledger(ledger: Ledger) -> Shown:
+    """Verify every row of a ledger; raises Bad for the first bad record."""
+    with ledger.reading() as connection, closing(Excerpt(connection, None)) as excerpt:
+        return verify_in_workspace(LiveContents(excerpt), Months(None))

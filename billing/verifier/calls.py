@@ -1,0 +1,210 @@
+"""Calls: every row of usage is rated again from what was known of its call."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from billing.verifier.covers import Months
+from billing.verifier.findings import Bad
+from billing.verifier.prices import MOMENT, Prices
+from billing.verifier.shapes import TABLE_FILES
+
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+_SECONDS_PER_MINUTE = 60
+_CALLS = """
+SELECT account, call_id, revision, period, status, started_at, duration_seconds,
+  customer, extract_sha256, id, pull_id
+FROM call ORDER BY account, call_id, revision, id
+"""
+_USAGE = """
+SELECT account, call_id, call_revision, call_hour, customer, id, type, period, hour,
+  billed_minutes, amount_micro, currency, price_id, corrects, pull_id, posted_at
+FROM b2b_usage ORDER BY account, call_id, call_revision, call_hour, customer, id
+"""
+_name = itemgetter(0, 1)
+_number = itemgetter(5)
+
+Due = tuple[str, str, int, int, int]
+
+
+class Revision(NamedTuple):
+    """What the source once said of a call."""
+
+    account: str
+    call_id: str
+    revision: int
+    period: str
+    status: str
+    started_at: str | None
+    duration_seconds: int | None
+    customer: str | None
+    extract_sha256: str
+    id: int
+    pull_id: int
+
+
+class Usage(NamedTuple):
+    """A row of usage."""
+
+    account: str
+    call_id: str
+    call_revision: int
+    call_hour: str
+    customer: str
+    id: int
+    type: str
+    period: str
+    hour: str
+    minutes: int
+    amount_micro: int
+    currency: str
+    price_id: int | None
+    corrects: int | None
+    pull_id: int
+    posted_at: str
+
+    @property
+    def where(self) -> str:
+        """Where the row is, for whoever looks for it."""
+        return f"{TABLE_FILES['b2b_usage']}, row {self.id}"
+
+
+Told = tuple[Sequence[Revision], Sequence[Usage]]
+
+
+def read_calls(work: sqlite3.Connection) -> Iterator[Told]:
+    """Yield each call's revisions and rows, in the order of account and call."""
+    told = groupby(map(Revision._make, work.execute(_CALLS)), _name)
+    billed = groupby(map(Usage._make, work.execute(_USAGE)), _name)
+    end: tuple[Any, Any] = (None, ())
+    call, usage = next(told, end), next(billed, end)
+    while call[0] or usage[0]:
+        # Texts are compared by their bytes, as the database orders them.
+        names = [_bytes(one[0]) for one in (call, usage) if one[0]]
+        revisions: Sequence[Revision] = ()
+        rows: Sequence[Usage] = ()
+        first = min(names)
+        if call[0] and _bytes(call[0]) == first:
+            revisions, call = list(call[1]), next(told, end)
+        if usage[0] and _bytes(usage[0]) == first:
+            rows, usage = list(usage[1]), next(billed, end)
+        yield revisions, rows
+
+
+def read_one_call(
+    work: sqlite3.Connection, call_id: str
+) -> tuple[list[Revision], list[Usage]]:
+    """Return a call's revisions and rows, of every account that has such a call."""
+    calls = work.execute(_CALLS.replace("ORDER", "WHERE call_id = ? ORDER"), (call_id,))
+    rows = work.execute(_USAGE.replace("ORDER", "WHERE call_id = ? ORDER"), (call_id,))
+    return list(map(Revision._make, calls)), list(map(Usage._make, rows))
+
+
+def _bytes(name: tuple[str, str]) -> tuple[bytes, bytes]:
+    return name[0].encode(), name[1].encode()
+
+
+class Rating:
+    """Rates calls again, as the rules say, and compares their rows."""
+
+    def __init__(self, prices: Prices, months: Months, closed: Collection[str]) -> None:
+        self._prices, self._months, self._closed = prices, months, closed
+
+    def concerns(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> bool:
+        """Say whether anything of a call is of the months that are looked at."""
+        months = self._months
+        told = any(one.period in months for one in revisions)
+        return told or any(one.period in months for one in rows)
+
+    def check(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> None:
+        """Rate every revision of a call; up to it, the rows are just that."""
+        ordered = rows if len(rows) < 2 else sorted(rows, key=_number)
+        self._check_corrections(ordered)
+        posted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        left = iter(rows)
+        row = next(left, None)
+        for number, revision in enumerate(revisions, start=1):
+            if revision.revision != number:
+                where = f"{TABLE_FILES['call']}, row {revision.id}"
+                raise Bad(where, f"it is revision {revision.revision}, not {number}")
+            due = self._due(revision)
+            while row is not None and row.call_revision == number:
+                self._check_row(row, due)
+                sums = posted[row.customer, row.call_hour]
+                sums[0] += row.minutes
+                sums[1] += row.amount_micro
+                row = next(left, None)
+            _compare(revision, due, posted)
+        if row is not None:
+            raise Bad(row.where, f"it bills revision {row.call_revision}, not there")
+
+    def _due(self, revision: Revision) -> Due | None:
+        """Return (customer, hour, minutes, amount, price) of a call; None when free."""
+        started_at, seconds = revision.started_at, revision.duration_seconds
+        where = f"{TABLE_FILES['call']}, row {revision.id}"
+        if started_at is None or revision.status not in TERMINAL:
+            return None
+        if not MOMENT.fullmatch(started_at):
+            raise Bad(where, "its started_at is no moment in UTC")
+        if revision.period != started_at[:7]:
+            raise Bad(where, "it stands in another month than it began in")
+        price = self._prices.at(started_at)
+        if seconds is None or seconds < 0 or revision.customer is None or not price:
+            raise Bad(where, "it is billable, and has no length, customer or price")
+        minutes = max(-(-seconds // _SECONDS_PER_MINUTE), 1)
+        hour = f"{started_at[:13]}:00:00+00:00"
+        amount = price.amount_micro(minutes)
+        return revision.customer, hour, minutes, amount, price.id
+
+    def _check_row(self, row: Usage, due: Due | None) -> None:
+        if row.price_id != (due[4] if due else None):
+            raise Bad(row.where, "its price is not the one of the call's date")
+        if due and row.currency != self._prices.by_id[due[4]].currency:
+            raise Bad(row.where, "its currency is not that of its price")
+        if row.period != row.hour[:7] or row.hour[13:] != ":00:00+00:00":
+            raise Bad(row.where, "it does not stand in the month of its hour")
+        carried = row.hour != row.call_hour
+        adjusts = row.corrects is not None or carried
+        if row.type != ("adjustment" if adjusts else "api_usage"):
+            raise Bad(row.where, f"it is no {row.type!r:.40}")
+        own = row.call_hour[:7]
+        if carried and (row.period <= own or not self._is_closed(own)):
+            raise Bad(row.where, f"it stands in {row.period}, and {own} was open")
+
+    def _is_closed(self, month: str) -> bool:
+        """Say whether a month is closed, as far as can be known here."""
+        return month in self._closed or month not in self._months
+
+    def _check_corrections(self, rows: Sequence[Usage]) -> None:
+        """Check that each row but the first corrects an earlier one."""
+        earlier: set[int] = set()
+        for row in rows:
+            if (row.corrects in earlier) if earlier else (row.corrects is None):
+                earlier.add(row.id)
+                continue
+            corrected = "nothing" if row.corrects is None else f"row {row.corrects}"
+            raise Bad(row.where, f"it corrects {corrected}, no earlier row of its call")
+
+
+def _compare(
+    revision: Revision,
+    due: Due | None,
+    posted: dict[tuple[str, str], list[int]],
+) -> None:
+    """Compare what a revision is rated at with what its rows add up to by then."""
+    slot = due[:2] if due else None
+    if slot is not None and slot not in posted:
+        posted[slot] = [0, 0]
+    for place, (minutes, amount) in posted.items():
+        wanted = due[2:4] if due and place == slot else (0, 0)
+        if (minutes, amount) != wanted:
+            name = f"revision {revision.revision} of call {revision.call_id!r:.80}"
+            raise Bad(
+                f"{TABLE_FILES['b2b_usage']}, {name}",
+                f"it is rated at {wanted[0]} minutes and {wanted[1]} micro-units for "
+                f"{place[0]!r:.80} in {place[1]:.25}, its rows hold {minutes} and "
+                f"{amount}",
+            )

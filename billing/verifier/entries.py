@@ -1,0 +1,67 @@
+"""Entries: rows that may move, compared with the newest event about each."""
+
+import sqlite3
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+from billing.verifier.covers import Months
+from billing.verifier.findings import NONSENSE, Bad
+from billing.verifier.shapes import (
+    BINDING,
+    BINDING_COLUMNS,
+    TABLE_FILES,
+    LineSource,
+    check_header,
+    read_json,
+)
+
+
+def hold(work: sqlite3.Connection, rows: Iterable[tuple[str, Any, bytes]]) -> None:
+    """Keep what rows are: (table, key, SHA-256 of the line)."""
+    work.executemany("INSERT INTO held VALUES (?, ?, ?)", rows)
+
+
+def load_bindings(source: LineSource, work: sqlite3.Connection) -> None:
+    """Load which rows of usage each meter event carries; raises Bad."""
+    file = TABLE_FILES[BINDING]
+    lines = source.lines(file)
+    check_header(file, next(lines, b""), BINDING_COLUMNS)
+    for line in lines:
+        try:
+            _load_binding(file, line, work)
+        except (sqlite3.IntegrityError, sqlite3.DataError):
+            raise Bad(file, "a row of usage is carried twice") from None
+        except NONSENSE as fault:
+            why = f"a line is not an event and its rows ({fault!r:.80})"
+            raise Bad(file, why) from None
+
+
+def _load_binding(file: str, line: bytes, work: sqlite3.Connection) -> None:
+    event, numbers = read_json(line)
+    prefix = f"[{event},".encode()
+    if type(event) is not int or not line.startswith(prefix):
+        raise Bad(file, "a line is not an event and its rows")
+    hold(work, [(BINDING, event, sha256(line[len(prefix) : -1]).digest())])
+    work.execute("INSERT INTO carrier VALUES (?, ?)", (event, len(numbers)))
+    rows = [(number, event) for number in numbers]
+    work.executemany("INSERT INTO bound VALUES (?, ?)", rows)
+
+
+def compare_entries(work: sqlite3.Connection, months: Months) -> None:
+    """Compare each row that may move with the newest event about it; raises Bad."""
+    query = (
+        "SELECT tbl, key, held.sha, entry.sha, sequence FROM held "  # noqa: S608 # a checked month
+        "LEFT JOIN entry USING (tbl, key) "
+        "WHERE entry.sha IS NULL OR entry.sha <> held.sha "
+        "UNION ALL SELECT tbl, key, held.sha, entry.sha, sequence FROM entry "
+        "LEFT JOIN held USING (tbl, key) WHERE held.sha IS NULL AND "
+        f"{months.condition('entry.period')} ORDER BY 1, 2 LIMIT 1"
+    )
+    for name, key, held, covered, sequence in work.execute(query):
+        where = f"{TABLE_FILES[name]}, row {key}"
+        if held is None:
+            raise Bad(where, f"it is missing; audit event {sequence} covers it")
+        if covered is None:
+            raise Bad(where, "no audit event covers it; it was added past them")
+        raise Bad(where, f"it is not as audit event {sequence} recorded it")

@@ -1,0 +1,140 @@
+"""The way to the meter: events report their rows, and what counts has evidence."""
+
+import sqlite3
+from typing import NamedTuple
+
+from billing.verifier.covers import Months
+from billing.verifier.findings import Bad
+from billing.verifier.shapes import BINDING, TABLE_FILES
+
+_SUMS = """
+CREATE TEMP TABLE carried AS SELECT bound.event AS event, COUNT(*) AS bound,
+  COUNT(u.id) AS rows, SUM(u.billed_minutes) AS minutes, SUM(u.amount_micro) AS amount,
+  SUM(u.customer <> e.customer OR CASE WHEN e.carries IS NULL THEN u.hour <> e.hour
+    ELSE u.period <> e.carries END) AS misplaced
+FROM bound JOIN meter_event e ON e.id = bound.event
+LEFT JOIN b2b_usage u ON u.id = bound.usage GROUP BY bound.event
+"""
+_EVENTS, _ATTEMPTS = TABLE_FILES["meter_event"], TABLE_FILES["meter_attempt"]
+
+
+class _Wrong(NamedTuple):
+    """What must not be: the query that finds it, in which file, and what it is."""
+
+    query: str
+    file: str
+    why: str
+
+
+_LAWS = (
+    _Wrong(
+        "SELECT e.id FROM meter_event e WHERE NOT EXISTS "
+        "(SELECT 1 FROM carrier c WHERE c.event = e.id)",
+        _EVENTS,
+        "nothing says which rows it carries",
+    ),
+    _Wrong(
+        "SELECT c.event FROM carrier c WHERE NOT EXISTS "
+        "(SELECT 1 FROM meter_event e WHERE e.id = c.event)",
+        TABLE_FILES[BINDING],
+        "its event is not there",
+    ),
+    _Wrong(
+        "SELECT e.id FROM meter_event e JOIN carried c ON c.event = e.id "
+        "WHERE {months} AND c.rows <> c.bound",
+        _EVENTS,
+        "it carries rows of usage that are not there",
+    ),
+    _Wrong(
+        "SELECT e.id FROM meter_event e JOIN carrier c ON c.event = e.id "
+        "WHERE e.reason = 'replaced' AND c.rows > 0",
+        _EVENTS,
+        "it was replaced, and still carries rows",
+    ),
+    _Wrong(
+        "SELECT e.id FROM meter_event e LEFT JOIN carried c ON c.event = e.id "
+        "WHERE COALESCE(e.reason, '') <> 'replaced' "
+        "AND COALESCE(c.rows, 0) = COALESCE(c.bound, 0) AND ("
+        "e.usage_rows <> COALESCE(c.rows, 0) OR e.minutes <> COALESCE(c.minutes, 0) "
+        "OR e.amount_micro <> COALESCE(c.amount, 0))",
+        _EVENTS,
+        "it reports other minutes than its rows hold",
+    ),
+    _Wrong(
+        "SELECT e.id FROM meter_event e JOIN carried c ON c.event = e.id "
+        "WHERE c.misplaced > 0",
+        _EVENTS,
+        "it carries rows of another customer or hour",
+    ),
+    _Wrong(
+        "SELECT e.id FROM meter_event e WHERE e.period <> substr(e.hour, 1, 7) OR "
+        "e.timestamp <> substr(e.hour, 1, 14) || printf('%02d', e.sequence) || "
+        "':00+00:00' OR e.identifier <> "
+        "CASE e.livemode WHEN 0 THEN 'test' ELSE 'live' END || '-' || e.meter || '-' "
+        "|| e.stripe_customer || '-' || substr(replace(e.hour, '-', ''), 1, 11) || '-' "
+        "|| e.sequence",
+        _EVENTS,
+        "its name, minute and month are not what its parts say",
+    ),
+    _Wrong(
+        "SELECT e.id FROM meter_event e WHERE {months} AND e.state = 'synced' AND ("
+        "e.evidence IS NULL OR NOT ("
+        "(e.minutes = 0 AND e.id NOT IN (SELECT event_id FROM meter_attempt)) "
+        "OR e.id IN (SELECT event_id FROM meter_attempt WHERE kind = 'event' "
+        "AND verdict IN ('counted', 'duplicate')) OR EXISTS (SELECT 1 "
+        "FROM shown r WHERE r.event_id = e.id AND r.minutes = e.minutes)))",
+        _EVENTS,
+        "it counts as synced, and nothing shows that it was counted",
+    ),
+    _Wrong(
+        "SELECT a.id FROM meter_attempt a WHERE a.event_id NOT IN "
+        "(SELECT id FROM meter_event)",
+        _ATTEMPTS,
+        "its event is not there",
+    ),
+    _Wrong(
+        "SELECT MIN(a.id) FROM meter_attempt a JOIN meter_event e ON e.id = a.event_id "
+        "WHERE {months} GROUP BY a.event_id HAVING MIN(a.number) <> 1 "
+        "OR MAX(a.number) <> COUNT(*)",
+        _ATTEMPTS,
+        "attempts of its event are missing",
+    ),
+    _Wrong(
+        "SELECT u.id FROM b2b_usage u WHERE {rows} AND u.pull_id NOT IN "
+        "(SELECT id FROM pull)",
+        TABLE_FILES["b2b_usage"],
+        "the pull that read its call is not there",
+    ),
+    _Wrong(
+        "SELECT r.id FROM reconciliation_reading r WHERE r.run_id NOT IN "
+        "(SELECT id FROM reconciliation_run)",
+        TABLE_FILES["reconciliation_reading"],
+        "its reconciliation is not there",
+    ),
+    _Wrong(
+        "SELECT n.id FROM reconciliation_run n WHERE n.breaks <> "
+        "(SELECT COUNT(*) FROM reconciliation_break b WHERE b.run_id = n.id)",
+        TABLE_FILES["reconciliation_run"],
+        "it found another number of breaks",
+    ),
+)
+
+
+def check_meter(work: sqlite3.Connection, months: Months) -> None:
+    """Check every event, attempt and reference; raises Bad for the first fault."""
+    work.execute(_SUMS)
+    work.execute("CREATE UNIQUE INDEX temp.ix_carried ON carried (event)")
+    work.execute(
+        "CREATE TEMP TABLE shown AS SELECT event_id, minutes FROM meter_reading"
+    )
+    work.execute("CREATE INDEX temp.ix_shown ON shown (event_id)")
+    work.execute("CREATE INDEX ix_attempt ON meter_attempt (event_id, number)")
+    work.execute("CREATE INDEX ix_break ON reconciliation_break (run_id)")
+    words = {
+        "months": months.condition("e.period"),
+        "rows": months.condition("u.period"),
+    }
+    for query, file, why in _LAWS:
+        found = work.execute(f"{query.format(**words)} ORDER BY 1 LIMIT 1").fetchone()
+        if found is not None:
+            raise Bad(f"{file}, row {found[0]}", why)

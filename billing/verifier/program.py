@@ -1,0 +1,137 @@
+"""The program: arguments in, PASS or the first bad record out."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from billing.verifier.findings import Bad, Unreadable
+from billing.verifier.proof import money
+from billing.verifier.verification import Verdict, verify_bundle
+
+PASSED, FAILED, UNUSABLE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify what the command line names; returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    code, document, lines = examine(
+        asked.bundle, older=asked.consistent_with, key=asked.key, call_id=asked.call
+    )
+    if asked.json:
+        print(json.dumps(document, indent=2))  # noqa: T201 # a program of its own
+    else:
+        print("\n".join(lines))  # noqa: T201
+    return code
+
+
+def examine(
+    bundle: Path,
+    *,
+    older: Path | None = None,
+    key: str | None = None,
+    call_id: str | None = None,
+) -> tuple[int, dict[str, Any], list[str]]:
+    """Verify a bundle; returns exit code, the answer as a document and as lines."""
+    try:
+        verdict = verify_bundle(bundle, older=older, key=key, call_id=call_id)
+    except Bad as bad:
+        document = {"verdict": "FAIL", "where": bad.where, "why": bad.why}
+        return FAILED, document, [f"FAIL  {bad}"]
+    except (Unreadable, OSError) as fault:
+        document = {"verdict": "UNREADABLE", "why": str(fault)}
+        return UNUSABLE, document, [f"Nothing was verified: {fault}"]
+    document = {"verdict": "PASS", **_document(verdict, trusted=key is not None)}
+    return PASSED, document, list(_lines(verdict, bundle.name, trusted=key is not None))
+
+
+def _document(verdict: Verdict, *, trusted: bool) -> dict[str, Any]:
+    said = verdict.manifest.document
+    return {
+        "period": verdict.manifest.period,
+        "provisional": said["provisional"],
+        "key": verdict.manifest.key,
+        "key_is_the_trusted_one": trusted,
+        "chain": verdict.shown.chain,
+        "keys": verdict.shown.keys,
+        "calls": verdict.shown.calls,
+        "usage_rows": verdict.shown.usage_rows,
+        "totals": verdict.totals,
+        "close": said["close"],
+        "reconciliation": said["reconciliation"],
+        "extends_events": verdict.older_events,
+        "proof": list(verdict.proof),
+    }
+
+
+def _lines(verdict: Verdict, name: str, *, trusted: bool) -> list[str]:
+    said, shown = verdict.manifest.document, verdict.shown
+    chain = shown.chain
+    seal = f"it is signed by the key {verdict.manifest.key}"
+    events = f"{chain['events']:,} audit events without a gap"
+    rated = f"{shown.usage_rows:,} rows of usage were rated again"
+    lines = [
+        f"PASS  {name}, {verdict.manifest.period}",
+        f"  {len(verdict.manifest.files)} files are as the manifest says; {seal}",
+        f"  {events}, {chain['heads']:,} signed heads; its end is {chain['hash']}",
+        f"  {rated} from {shown.calls:,} calls",
+    ]
+    for one in verdict.totals:
+        amount = money(one["amount_micro"], one["currency"])
+        count = f"{one['rows']:,} rows, {one['minutes']:,} minutes"
+        lines.append(f"  total: {count}, {amount}, {one['customers']:,} customers")
+    closed = said["close"]
+    lines.append(
+        f"  the month is frozen under the digest {closed['digest']}"
+        if closed
+        else "  PROVISIONAL: the month is not closed, its figures may still change"
+    )
+    found = said["reconciliation"]
+    if found:
+        lines.append(
+            f"  reconciliation {found['run']}: Stripe less Pamela is "
+            f"{found['difference_minutes']} minutes, {len(found['open_items'])} items "
+            "are open"
+        )
+    else:
+        lines.append("  the month was never reconciled")
+    if verdict.older_events is not None:
+        lines.append(
+            f"  the older bundle's {verdict.older_events:,} audit events are the "
+            "beginning of this chain"
+        )
+    if not trusted:
+        lines.append(
+            "  whose key that is, no bundle can show: compare it with the fingerprint "
+            "that you were given, or give it with --key"
+        )
+    return [*lines, *verdict.proof]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Verify an audit bundle: PASS, or the first bad record and why.",
+        epilog="Exit codes: 0 PASS, 1 a bad record, 2 nothing could be verified.",
+    )
+    here = Path(sys.argv[0]).resolve().parent
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        type=Path,
+        default=here,
+        help="a zip file, or the folder it was unpacked into (default: where this is)",
+    )
+    parser.add_argument(
+        "--consistent-with",
+        type=Path,
+        metavar="OLDER",
+        help="also show that an older bundle was only extended",
+    )
+    parser.add_argument("--call", metavar="ID", help="also print what proves one call")
+    parser.add_argument(
+        "--key", metavar="FINGERPRINT", help="the key that you trust, and no other"
+    )
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    return parser

@@ -1,0 +1,192 @@
+"""The tables of a bundle: their columns, and how a line of each is read."""
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol
+
+from billing.verifier.findings import Bad
+
+BINDING = "b2b_usage.meter_event_id"
+EVENTS, HEADS = "audit_events.jsonl", "heads.jsonl"
+HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_KINDS = {"i": (int,), "t": (str,), "I": (int, type(None)), "T": (str, type(None))}
+
+
+class Shape(NamedTuple):
+    """A table: its columns with the kind of each, its key, and whose month it has."""
+
+    columns: tuple[str, ...]
+    kinds: str
+    key: str
+    together: bool
+    month: str
+
+    def place(self, column: str) -> int:
+        """Return where in a row a column stands."""
+        return self.columns.index(column)
+
+
+class LineSource(Protocol):
+    """Where lines come from: a bundle, or the database itself."""
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a file, without their ends."""
+        ...
+
+
+def _shape(
+    columns: str, key: str = "id", *, together: bool = False, month: str = "period"
+) -> Shape:
+    pairs = [word.split(":") for word in columns.split()]
+    names, kinds = zip(*pairs, strict=True)
+    return Shape(names, "".join(kinds), key, together, month)
+
+
+# i and t are integers and texts; a capital may be null.
+SHAPES = {
+    "account": _shape(
+        "name:t customer:T customer_metadata_key:T registered_at:t", "name", month=""
+    ),
+    "customer": _shape("name:t stripe_customer:t registered_at:t", "name", month=""),
+    "price": _shape(
+        "id:i effective_from:t per_minute:t currency:t registered_at:t", month=""
+    ),
+    "period_close": _shape(
+        "period:t closed_at:t closed_by:t digest:t totals:T", "period"
+    ),
+    "pull": _shape(
+        "id:i account:t period:t scope:t window_start:t window_end:t started_at:t "
+        "finished_at:T state:t error:T pages:I fetched:I billed:I not_billable:I "
+        "quarantined:I reasons:T source_call_count:I source_minutes:I ledger_minutes:I"
+    ),
+    "quarantine": _shape(
+        "id:i account:t call_id:t period:t reason:t detail:t source_sha256:t "
+        "pull_id:i seen_at:t released_at:T"
+    ),
+    "call": _shape(
+        "id:i account:t call_id:t revision:i period:t status:t created_at:T "
+        "started_at:T ended_at:T duration_seconds:I source_minutes:I customer:T "
+        "not_billable:T minutes_gap:i extract_sha256:t source_sha256:t pull_id:i",
+        together=True,
+    ),
+    "b2b_usage": _shape(
+        "id:i type:t account:t customer:t call_id:t call_revision:i period:t hour:t "
+        "call_hour:t billed_minutes:i amount_micro:i currency:t price_id:I corrects:I "
+        "pull_id:i posted_at:t",
+        together=True,
+    ),
+    "meter_event": _shape(
+        "id:i identifier:t customer:t stripe_customer:t meter:t livemode:i period:t "
+        "hour:t sequence:i timestamp:t minutes:i amount_micro:i usage_rows:i "
+        "staged_at:t state:t reason:T evidence:T tries:i first_unknown_at:T "
+        "last_sent_at:T carries:T rearmed_at:T"
+    ),
+    "meter_attempt": _shape(
+        "id:i event_id:i number:i idempotency_key:t owner:t started_at:t answered_at:T "
+        "verdict:T http_status:I request_id:T detail:T kind:t",
+        month="event_id",
+    ),
+    "meter_reading": _shape("id:i event_id:i read_at:t minutes:i", month="event_id"),
+    "error_report": _shape(
+        "id:i name:t created_at:t window_start:t window_end:t error_count:i codes:t "
+        "identifiers:t read_at:t settled_at:T",
+        month="",
+    ),
+    "reconciliation_run": _shape(
+        "id:i period:t started_at:t finished_at:t settled:i complete:i "
+        "difference_minutes:i breaks:i invoices:I"
+    ),
+    "reconciliation_reading": _shape(
+        "id:i run_id:i period:t customer:t stripe_customer:t pamela_minutes:i "
+        "ledger_minutes:i stripe_minutes:i settled:i read_at:t unknown_minutes:I "
+        "invoiced_minutes:I invoice:T",
+        together=True,
+    ),
+    "reconciliation_break": _shape(
+        "id:i run_id:i customer:T account:T cause:t hour:T minutes:i amount_micro:i "
+        "calls:t case_id:I evidence:T event:T",
+        together=True,
+        month="run_id",
+    ),
+    "break_case": _shape(
+        "id:i period:t customer:T account:T cause:t hour:T event:T calls:t opened_at:t "
+        "opened_run:i acknowledged_at:T acknowledged_by:T reason:T resolved_at:T "
+        "resolved_by:T"
+    ),
+}
+TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
+BINDING_COLUMNS = ["event_id", "usage_ids"]
+
+
+def _refuse_float(text: str) -> Any:
+    raise ValueError(f"{text[:40]} is no whole number")
+
+
+_decoder = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_float)
+
+
+def read_json(line: bytes) -> Any:
+    """Return the one JSON value of a line; raises ValueError, RecursionError."""
+    text = line.decode()
+    value, end = _decoder.raw_decode(text)
+    if end != len(text):
+        raise ValueError("something follows the JSON value")
+    return value
+
+
+def canonical(document: Any) -> bytes:
+    """Return a small document of ours in its canonical form (RFC 8785)."""
+    compact = json.dumps(
+        document, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    )
+    return compact.encode()
+
+
+def unhex(text: str, size: int) -> bytes:
+    """Return so many bytes from their hex, which is spelled in one way only."""
+    value = bytes.fromhex(text)
+    if len(value) != size or value.hex() != text:
+        raise ValueError(f"{text[:40]!r} is not {size} bytes in hex")
+    return value
+
+
+def digest(line: bytes) -> str:
+    """Return the SHA-256 of a line in hex."""
+    return sha256(line).hexdigest()
+
+
+def read_rows(source: LineSource, name: str) -> Iterator[tuple[str, bytes, list[Any]]]:
+    """Yield (where, line, row) of a table, each row of the table's own kinds."""
+    file, shape = TABLE_FILES[name], SHAPES[name]
+    lines = source.lines(file)
+    check_header(file, next(lines, b""), list(shape.columns))
+    seen: set[tuple[type, ...]] = set()
+    for number, line in enumerate(lines, start=2):
+        try:
+            row = read_json(line)
+            kinds = tuple(map(type, row)) if type(row) is list else ()
+        except (ValueError, TypeError, RecursionError) as fault:
+            raise Bad(f"{file}, line {number}", f"it is no row ({fault})") from None
+        if kinds not in seen:
+            _check_kinds(f"{file}, line {number}", shape, row)
+            seen.add(kinds)
+        yield file, line, row
+
+
+def check_header(file: str, line: bytes, columns: list[str]) -> None:
+    """Raise Bad unless the first line of a table names its columns."""
+    if line != canonical(columns):
+        why = f"it does not name the columns {', '.join(columns)}"
+        raise Bad(f"{file}, line 1", why)
+
+
+def _check_kinds(where: str, shape: Shape, row: Any) -> None:
+    if type(row) is not list or len(row) != len(shape.columns):
+        raise Bad(where, f"a row has {len(shape.columns)} columns")
+    for column, kind, value in zip(shape.columns, shape.kinds, row, strict=True):
+        if type(value) not in _KINDS[kind]:
+            wanted = "a whole number" if kind in "iI" else "a text"
+            raise Bad(where, f"{column} is {type(value).__name__}, not {wanted}")

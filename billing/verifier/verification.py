@@ -1,0 +1,138 @@
+"""The verification: everything that is checked, in order, over lines from anywhere."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from billing.verifier.calls import Rating, read_calls
+from billing.verifier.chain import follow_chain
+from billing.verifier.claims import check_claims, currency_totals
+from billing.verifier.closes import Closes
+from billing.verifier.containers import SEAL, BundleLines, open_container
+from billing.verifier.covers import Months
+from billing.verifier.entries import compare_entries, load_bindings
+from billing.verifier.findings import NONSENSE, Bad, Unreadable
+from billing.verifier.keys import check_heads
+from billing.verifier.loading import RowLoader
+from billing.verifier.manifest import Manifest, check_files, read_manifest
+from billing.verifier.meter import check_meter
+from billing.verifier.prices import Prices
+from billing.verifier.proof import prove_call
+from billing.verifier.shapes import EVENTS, LineSource
+from billing.verifier.workspace import open_workspace
+
+
+class Shown(NamedTuple):
+    """What was shown of a source: its chain, its keys, and what was rated again."""
+
+    chain: Mapping[str, Any]
+    keys: list[str]
+    calls: int
+    usage_rows: int
+
+
+class Verdict(NamedTuple):
+    """What was shown of a bundle, and of one call where it was asked for."""
+
+    manifest: Manifest
+    shown: Shown
+    totals: list[dict[str, Any]]
+    older_events: int | None
+    proof: tuple[str, ...]
+
+
+def verify_lines(source: LineSource, work: sqlite3.Connection, months: Months) -> Shown:
+    """Check a source of lines, with no manifest; raises Bad at the first fault."""
+    chain = follow_chain(source, work)
+    heads, head = check_heads(source, work, chain.keys)
+    RowLoader(source, work, chain, months).load_all()
+    load_bindings(source, work)
+    compare_entries(work, months)
+    prices = Prices(work)
+    closes = Closes(work, prices)
+    rating = Rating(prices, months, closes.closed)
+    calls = rows_rated = 0
+    for revisions, rows in read_calls(work):
+        if rating.concerns(revisions, rows):
+            rating.check(revisions, rows)
+            closes.add(revisions, rows)
+            calls += 1
+            rows_rated += len(rows)
+    closes.finish([period for period in closes.closed if period in months])
+    check_meter(work, months)
+    end = {"events": chain.events, "hash": chain.hash, "heads": heads, "head": head}
+    return Shown(end, chain.keys.fingerprints, calls, rows_rated)
+
+
+def verify_in_workspace(source: LineSource, months: Months) -> Shown:
+    """Check a source of lines that has no manifest; raises Bad, Unreadable."""
+    try:
+        with open_workspace() as work:
+            return verify_lines(source, work, months)
+    except sqlite3.OperationalError as fault:
+        raise out_of_room(fault) from None
+
+
+def verify_bundle(
+    path: Path,
+    *,
+    older: Path | None = None,
+    key: str | None = None,
+    call_id: str | None = None,
+) -> Verdict:
+    """Verify a bundle; raises Bad for the first bad record, Unreadable for none."""
+    with closing(open_container(path)) as container, open_workspace() as work:
+        try:
+            manifest = read_manifest(container)
+            _check_key(manifest, key)
+            check_files(container, manifest)
+            source = BundleLines(container)
+            shown = verify_lines(source, work, Months(manifest.period))
+            if manifest.key not in shown.keys:
+                why = f"the key {manifest.key} is not in the chain"
+                raise Bad(SEAL, why)
+            check_claims(manifest, work, shown.chain)
+            totals = currency_totals(work, manifest.period)
+            events = None if older is None else _check_extends(older, work)
+            proof = () if call_id is None else prove_call(source, work, call_id)
+        except NONSENSE as fault:
+            raise Bad(path.name, f"it makes no sense ({fault!r:.80})") from None
+        except sqlite3.OperationalError as fault:
+            raise out_of_room(fault) from None
+        return Verdict(manifest, shown, totals, events, tuple(proof))
+
+
+def out_of_room(fault: sqlite3.OperationalError) -> Bad | Unreadable:
+    """Return what a failure of the temporary database means."""
+    if "overflow" in str(fault):
+        return Bad("b2b_usage", "its rows add up to more than 64 bits hold")
+    where = "in the folder for temporary files (TMPDIR)"
+    return Unreadable(f"{fault}; make room {where}, then verify again")
+
+
+def _check_key(manifest: Manifest, trusted: str | None) -> None:
+    if trusted is not None and manifest.key != trusted.strip().lower():
+        why = f"it is signed by the key {manifest.key}, not by the one you trust"
+        raise Bad(SEAL, why)
+
+
+def _check_extends(older: Path, work: sqlite3.Connection) -> int:
+    """Check that the chain of an older bundle is a beginning of this one's."""
+    with closing(open_container(older)) as container, open_workspace() as past:
+        earlier = read_manifest(container)
+        check_files(container, earlier)
+        chain = follow_chain(BundleLines(container), past)
+        keys = chain.keys.fingerprints
+    if earlier.key not in keys:
+        raise Bad(older.name, f"the key {earlier.key} is not in its chain")
+    found = work.execute("SELECT hash FROM event WHERE sequence = ?", (chain.events,))
+    row = found.fetchone()
+    if row is None:
+        why = f"the chain ends before event {chain.events}, which {older.name} has"
+        raise Bad(EVENTS, why)
+    if row[0] != chain.hash:
+        why = f"event {chain.events} is another than in {older.name}: not extended only"
+        raise Bad(EVENTS, why)
+    return chain.events

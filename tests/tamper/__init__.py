@@ -1,0 +1,1 @@
+"""Tampering: alterations of valid bundles, each of which must be rejected."""

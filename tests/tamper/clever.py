@@ -1,0 +1,138 @@
+"""Clever alterations: whoever makes them repairs what they know how to repair."""
+
+import json
+import random
+from hashlib import sha256
+from typing import Any
+
+from billing.verifier.containers import MANIFEST
+from billing.verifier.shapes import EVENTS, HEADS
+from tests.tamper.alterations import ON_ROWS, Alteration
+from tests.tamper.bundles import Files, Original, repair, sign
+from tests.verifier.paper import NOTHING, hashed, spell
+from tests.verifier.signing import TestKey
+
+_ATTEMPTS = "tables/meter_attempt.jsonl"
+_REQUEST = 9
+
+
+def repaired(alteration: Alteration) -> Alteration:
+    """Let an alteration repair the manifest too, without any key."""
+
+    def alter(chance: random.Random, original: Original) -> Files:
+        return repair(alteration(chance, original))
+
+    return alter
+
+
+def by_another_key(alteration: Alteration) -> Alteration:
+    """Let it repair the manifest and sign that with a key of its own."""
+
+    def alter(chance: random.Random, original: Original) -> Files:
+        key = TestKey(chance.randrange(241, 250))
+        return repair(alteration(chance, original), key)
+
+    return alter
+
+
+def by_an_insider(alteration: Alteration) -> Alteration:
+    """Let it sign with the true key, and leave the chain alone."""
+
+    def alter(chance: random.Random, original: Original) -> Files:
+        return repair(alteration(chance, original), original.key)
+
+    return alter
+
+
+def claims(chance: random.Random, original: Original) -> Files:
+    """Change what the manifest sums up, and sign it with the true key."""
+    said = json.loads(original.files[MANIFEST])
+    places: list[tuple[Any, Any]] = [
+        (said["totals"][0], name) for name in ("minutes", "rows", "amount_micro")
+    ]
+    places += [(said["chain"], "events"), (said["reconciliation"], "stripe_minutes")]
+    place, name = chance.choice(places)
+    place[name] += chance.choice([-1, 1, 10])
+    if chance.random() < 0.2:
+        said["provisional"] = not said["provisional"]
+    return sign(original.files, said, original.key)
+
+
+def forged(chance: random.Random, original: Original) -> Files:
+    """Make the whole chain anew around a change, with a key of one's own."""
+    return _chained_anew(chance, original, TestKey(chance.randrange(241, 250)))
+
+
+def rewritten(chance: random.Random, original: Original) -> Files:
+    """Make the whole chain anew around a change, with the true key."""
+    return _chained_anew(chance, original, original.key)
+
+
+def _chained_anew(chance: random.Random, original: Original, key: TestKey) -> Files:
+    files = dict(original.files)
+    events = [json.loads(line) for line in files[EVENTS].splitlines()]
+    # What came after the older bundle, that one cannot know.
+    known = original.older[EVENTS].count(b"\n")
+    if chance.random() < 0.5:
+        chance.choice(events[:known])["actor"] = "nobody"
+    else:
+        files[_ATTEMPTS] = _another_answer(chance, files[_ATTEMPTS], events)
+    previous, hashes = NOTHING, []
+    lines = []
+    for event in events:
+        if event["action"] == "key.registered":
+            event["detail"] = {
+                "key": key.fingerprint,
+                "public_key": key.public_key.hex(),
+            }
+        event["previous"] = previous
+        lines.append(spell(event))
+        previous = hashed(lines[-1])
+        hashes.append(previous)
+    files[EVENTS] = b"".join(line + b"\n" for line in lines)
+    files[HEADS], head = _signed_anew(files[HEADS], hashes, key)
+    said = json.loads(files[MANIFEST])
+    said["chain"] |= {"hash": previous, "head": head}
+    files = dict(sign(files, said, key))
+    return repair(files, key)
+
+
+def _another_answer(
+    chance: random.Random, content: bytes, events: list[dict[str, Any]]
+) -> bytes:
+    """Change the request id of an attempt, and the digest that covers it."""
+    lines = content.splitlines()
+    at = chance.randrange(1, len(lines))
+    before = hashed(lines[at])
+    row = json.loads(lines[at])
+    row[_REQUEST] = f"req_{chance.randrange(10**9)}"
+    lines[at] = spell(row)
+    for event in events:
+        for cover in event["covers"]:
+            for entry in cover.get("each", []):
+                if entry[1] == before:
+                    entry[1] = hashed(lines[at])
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _signed_anew(content: bytes, hashes: list[str], key: TestKey) -> tuple[bytes, str]:
+    previous, lines = NOTHING, []
+    for line in content.splitlines():
+        head = json.loads(json.loads(line)["line"])
+        head |= {"key": key.fingerprint, "previous": previous}
+        head["hash"] = hashes[head["event"] - 1]
+        text = spell(head)
+        previous = sha256(text).hexdigest()
+        signed = {"line": text.decode(), "signature": key.sign(text).hex()}
+        lines.append(spell(signed) + b"\n")
+    return b"".join(lines), previous
+
+
+CLEVER: dict[str, Alteration] = {
+    **{f"{name}, repaired": repaired(one) for name, one in ON_ROWS.items()},
+    **{f"{name}, another key": by_another_key(one) for name, one in ON_ROWS.items()},
+    **{f"{name}, the true key": by_an_insider(one) for name, one in ON_ROWS.items()},
+    "claims changed, the true key": claims,
+}
+# Whole ledgers of somebody else's: only the fingerprint, or an older bundle, tells.
+FORGED, REWRITTEN = "all made anew, another key", "all made anew, the true key"

@@ -1,0 +1,1 @@
+"""The verifier: what it lets pass, and all that it must not."""
