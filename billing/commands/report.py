@@ -8,6 +8,7 @@ import click
 from billing.archive import opened_books
 from billing.commands.delivery import Wanted, deliver, made_folder, report_options
 from billing.commands.options import CLEAN, PERIOD, period_argument
+from billing.commands.report_journal import journal
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.reports.files.forms import write_report
@@ -22,6 +23,9 @@ from billing.reports.usage_sheets import usage_report
 @click.group()
 def report() -> None:
     """Show what is billed, with totals that add up."""
+
+
+report.add_command(journal)
 
 
 @report.command()
