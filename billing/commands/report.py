@@ -8,6 +8,7 @@ import click
 from billing.archive import opened_books
 from billing.commands.delivery import Wanted, deliver, made_folder, report_options
 from billing.commands.options import CLEAN, PERIOD, period_argument
+from billing.commands.report_focus import focus
 from billing.commands.report_journal import journal
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
@@ -26,6 +27,7 @@ def report() -> None:
 
 
 report.add_command(journal)
+report.add_command(focus)
 
 
 @report.command()
