@@ -39,14 +39,26 @@ def lines_of(ledger: Ledger, period: Any, **more: str) -> list[dict[str, str]]:
 def invoice(ledger: Ledger, minutes: int) -> None:
     """Keep a reconciliation that read acme's invoice of February."""
     run = {
-        "period": str(FEBRUARY), "started_at": ACTOR.at, "finished_at": ACTOR.at,
-        "settled": 1, "complete": 1, "difference_minutes": 0, "breaks": 0,
+        "period": str(FEBRUARY),
+        "started_at": ACTOR.at,
+        "finished_at": ACTOR.at,
+        "settled": 1,
+        "complete": 1,
+        "difference_minutes": 0,
+        "breaks": 0,
     }
     reading = {
-        "run_id": 1, "period": str(FEBRUARY), "customer": "acme",
-        "stripe_customer": "cus_acme", "pamela_minutes": 7, "ledger_minutes": 7,
-        "stripe_minutes": 7, "settled": 1, "read_at": ACTOR.at,
-        "invoiced_minutes": minutes, "invoice": "in_1",
+        "run_id": 1,
+        "period": str(FEBRUARY),
+        "customer": "acme",
+        "stripe_customer": "cus_acme",
+        "pamela_minutes": 7,
+        "ledger_minutes": 7,
+        "stripe_minutes": 7,
+        "settled": 1,
+        "read_at": ACTOR.at,
+        "invoiced_minutes": minutes,
+        "invoice": "in_1",
     }
     with ledger.writing() as connection:
         connection.execute(insert(reconciliation_run).values(run))
