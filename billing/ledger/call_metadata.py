@@ -113,9 +113,14 @@ def erase(
     erased = connection.execute(query).rowcount
     if erased:
         named = {name: value for name, value in what._asdict().items() if value}
-        detail = {"erased": erased, "reason": reason, **named}
-        subject = what.key or "retention"
-        audit.record(connection, actor, "metadata.erased", subject, detail)
+        audit.record(
+            connection,
+            actor,
+            "metadata.erased",
+            what.key or "retention",
+            {"erased": erased, **named},
+            reason=reason,
+        )
     return erased
 
 

@@ -46,7 +46,7 @@ def test_erase_forgets_a_key_for_good(stamped: Desk) -> None:
     assert b"canary-campaign" not in database.read_bytes()
     [[told]] = stamped.query(
         "SELECT count(*) FROM audit_event WHERE action = 'metadata.erased' "
-        "AND detail LIKE '%she asked for it%'"
+        "AND reason = 'she asked for it'"
     )
     assert told == 2
 

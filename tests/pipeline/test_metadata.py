@@ -43,10 +43,14 @@ def kept(bench: Bench) -> dict[str, object]:
 def audited(bench: Bench) -> list[tuple[str, dict[str, object]]]:
     """Return who erased what, as the audit trail tells it."""
     query = (
-        "SELECT actor, detail FROM audit_event WHERE action = 'metadata.erased' "
+        "SELECT actor, reason, detail FROM audit_event "
+        "WHERE action = 'metadata.erased' "
         "ORDER BY id"
     )
-    return [(str(who), json.loads(str(what))) for who, what in bench.rows(query)]
+    return [
+        (str(who), {"reason": why, **json.loads(str(what))})
+        for who, why, what in bench.rows(query)
+    ]
 
 
 def erase(bench: Bench, *part: object, why: str = "asked to") -> int:
