@@ -15,6 +15,7 @@ from tests.benchmarks import (
     hourly,
     pulling,
     reconciling,
+    reporting,
     sync_rate,
     syncing,
 )
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "client": Benchmark(client.measure),
     "reconcile": Benchmark(reconciling.measure, times=10),
     "hourly": Benchmark(hourly.measure, times=10),
+    "reports": Benchmark(reporting.measure, times=10),
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this
 machine, without rate limits, and our own pace is lifted.
@@ -62,7 +64,11 @@ ones, and somebody else's.
 
 Hourly: medians of {hourly.HOURS} hours of {hourly.NEW_CALLS:,} new calls, after
 {hourly.WARM_UP} to warm up, on {old:,} calls of the present month that are older than
-48 hours."""
+48 hours.
+
+Reports: medians of {reporting.ROUNDS} interleaved rounds on SQLite, all from the same
+cursor. The bare ways write what the cursor gives; ours spell money exactly, keep
+formulas out of texts, and have the file on the disk before it has its name."""
 
 
 def main() -> int:
@@ -102,6 +108,7 @@ def _notes(calls: int) -> list[str]:
             hourly=hourly,
             sync_rate=sync_rate,
             reconciling=reconciling,
+            reporting=reporting,
         ).split("\n\n")
     ]
 

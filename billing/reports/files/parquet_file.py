@@ -1,16 +1,17 @@
 """Parquet: decimals for money, dates and UTC times; needs the extra `parquet`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from billing.errors import BadInput
 from billing.reports.cells import percent
 from billing.reports.files.whole_file import whole_file
-from billing.reports.sheet import Cell, Column, Kind, Sheet, blocks, value_of
+from billing.reports.sheet import Added, Cell, Column, Kind, Sheet, blocks, value_of
 
-_GROUP = 100_000
+_BLOCK, _BLOCKS_OF_A_GROUP = 5_000, 20
 _MICRO = Decimal("0.000001")
 
 
@@ -24,19 +25,23 @@ def write_parquet_file(sheet: Sheet, target: Path) -> None:
     if sheet.provisional is not None:
         columns.append(Column("provisional"))
     fields = [(column.name, _type(arrow, column)) for column in columns]
-    makers = [_maker(arrow, column) for column in sheet.columns]
     schema = arrow.schema(fields)
-    with (
-        whole_file(target) as part,
-        parquet.ParquetWriter(part, schema, compression="zstd") as writer,
-    ):
-        for block in blocks(sheet.rows, _GROUP):
-            cells = zip(*block, strict=True)
-            arrays = [make(one) for make, one in zip(makers, cells, strict=True)]
-            if sheet.provisional is not None:
-                word = "yes" if sheet.provisional else "no"
-                arrays.append(arrow.repeat(word, len(block)))
-            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+    with whole_file(target) as part, parquet.ParquetWriter(part, schema) as writer:
+        batches = _batches(arrow, sheet, schema)
+        while group := list(islice(batches, _BLOCKS_OF_A_GROUP)):
+            writer.write_table(arrow.Table.from_batches(group, schema))
+
+
+def _batches(arrow: Any, sheet: Sheet, schema: Any) -> Iterator[Any]:
+    """Yield a sheet's rows in blocks that a processor keeps at hand."""
+    makers = [_maker(arrow, column) for column in sheet.columns]
+    for block in blocks(sheet.rows, _BLOCK):
+        cells = zip(*block, strict=True)
+        arrays = [make(one) for make, one in zip(makers, cells, strict=True)]
+        if sheet.provisional is not None:
+            word = "yes" if sheet.provisional else "no"
+            arrays.append(arrow.repeat(word, len(block)))
+        yield arrow.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -77,14 +82,20 @@ def _maker(arrow: Any, column: Column) -> Callable[[Sequence[Cell]], Any]:
 
         def money(cells: Sequence[Cell]) -> Any:
             # An integer times a millionth, both exact, for all rows at once.
-            micro = arrow.array(map(value_of, cells), arrow.int64(), size=len(cells))
+            micro = arrow.array(_plain(cells), arrow.int64())
             whole = micro.cast(arrow.decimal128(19, 0))
             return arrow.compute.multiply(whole, scale)
 
         return money
     if column.kind is Kind.SHARE:
-        return lambda cells: arrow.array(map(_percent, cells), form, size=len(cells))
-    return lambda cells: arrow.array(map(value_of, cells), form, size=len(cells))
+        return lambda cells: arrow.array([_percent(cell) for cell in cells], form)
+    return lambda cells: arrow.array(_plain(cells), form)
+
+
+def _plain(cells: Sequence[Cell]) -> Sequence[Cell]:
+    # Few sheets have cells that are tied to others, and none that is long.
+    tied = len(cells) < _BLOCK and any(isinstance(cell, Added) for cell in cells)
+    return [value_of(cell) for cell in cells] if tied else cells
 
 
 def _percent(cell: Cell) -> Decimal | None:
