@@ -17,7 +17,7 @@ from billing.reports.rerating import read_terms, rerated
 from billing.reports.rounding import read_rounding
 from billing.reports.statement import read_statement, read_statements
 from billing.reports.statement_sheets import statement_report
-from billing.reports.usage import KEYS, Key, read_usage
+from billing.reports.usage import KEYS, METADATA, Key, read_usage
 from billing.reports.usage_sheets import usage_report
 
 
@@ -35,9 +35,10 @@ report.add_command(focus)
 @click.option(
     "--by",
     "key",
-    type=click.Choice(KEYS),
     default="customer",
     show_default=True,
+    metavar="KEY",
+    help=f"One of {', '.join(KEYS)}, or {METADATA}NAME for a key of calls' metadata.",
 )
 @report_options
 def usage(

@@ -3,16 +3,20 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.ledger import pulls
-from billing.ledger.tables import account, b2b_usage, customer
+from billing.ledger.tables import account, b2b_usage, call_metadata, customer
 
 usage = b2b_usage.c
-Key = Literal["customer", "account", "day", "hour"]
+# What a month is summed by: one of KEYS, or the values of a metadata key.
+Key = str
+KEYS: tuple[Key, ...] = ("customer", "account", "day", "hour")
+METADATA = "metadata:"
+NO_VALUE = "(none)"
 Heading = str | date | datetime
 _IS_USAGE = usage.type == "api_usage"
 
@@ -53,11 +57,17 @@ def totals_by(
     connection: Connection, period: BillingPeriod, key: Key
 ) -> dict[Heading, UsageTotal]:
     """Return a month's totals by the key, in its order."""
-    column = usage.hour if key in {"day", "hour"} else usage[key]
-    query = select(column, *_sums()).where(usage.period == str(period))
+    rows: FromClause = b2b_usage
+    if key.startswith(METADATA):
+        column: ColumnElement[Any] = call_metadata.c.value
+        rows = b2b_usage.outerjoin(call_metadata, _says(key.removeprefix(METADATA)))
+    else:
+        column = usage.hour if key in {"day", "hour"} else usage[key]
+    query = select(column, *_sums()).select_from(rows)
+    query = query.where(usage.period == str(period))
     totals: dict[Heading, UsageTotal] = defaultdict(UsageTotal)
     for name, *sums in connection.execute(query.group_by(column)):
-        heading = name.date() if key == "day" else name
+        heading = name.date() if key == "day" else name or NO_VALUE
         totals[heading] += UsageTotal(*(int(number) for number in sums))
     # Sorted here: every database has an order of its own for texts.
     return {heading: totals[heading] for heading in sorted(totals, key=str)}
@@ -72,6 +82,12 @@ def known_until(connection: Connection, period: BillingPeriod) -> datetime | Non
     read = [pulls.last_complete(connection, name, period, None) for name in names]
     known = [moment for moment in read if moment is not None]
     return min(known) if known and len(known) == len(read) else None
+
+
+def _says(key: str) -> ColumnElement[bool]:
+    said = call_metadata.c
+    same_call = (said.account == usage.account) & (said.call_id == usage.call_id)
+    return same_call & (said.key == key)
 
 
 def currency_of(connection: Connection, period: BillingPeriod) -> str | None:

@@ -11,6 +11,7 @@ from itertools import islice
 from billing.reports.spelling import Document
 
 _BLOCK = 2_000
+_LONGEST = 31
 
 
 class Kind(Enum):
@@ -112,6 +113,11 @@ class Report:
     document: Document = field(default_factory=dict)
     page: Callable[[], bytes] | None = None
     shown: Sequence[Sheet] = ()
+
+
+def sheet_name(words: str) -> str:
+    """Return a name that a workbook takes for a sheet: short, and without its signs."""
+    return words.translate(dict.fromkeys(map(ord, "[]:*?/\\'"), "_"))[:_LONGEST]
 
 
 def blocks(rows: Iterable[Row], size: int = _BLOCK) -> Iterator[list[Row]]:

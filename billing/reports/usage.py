@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
 
 from billing.domain.forecasting import can_forecast, forecast
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
+from billing.errors import BadInput
+from billing.ledger.call_metadata import kept_keys
 from billing.ledger.closing import closed_month
 from billing.ledger.database import Ledger
 from billing.ledger.months import refuse_unknown_month
 from billing.ledger.usage_totals import (
+    KEYS,
+    METADATA,
     Heading,
     Key,
     UsageTotal,
@@ -22,7 +25,16 @@ from billing.ledger.usage_totals import (
 from billing.reports.sheet import Column, Kind
 from billing.reports.spelling import Document, spell
 
-__all__ = ["COLUMNS", "KEYS", "Key", "UsageReport", "read_usage", "spell_heading"]
+__all__ = [
+    "COLUMNS",
+    "KEYS",
+    "METADATA",
+    "Key",
+    "UsageReport",
+    "column_of",
+    "read_usage",
+    "spell_heading",
+]
 
 COLUMNS = (
     Column("calls", Kind.COUNT),
@@ -34,7 +46,6 @@ COLUMNS = (
     Column("billed_minutes", Kind.MINUTES),
     Column("billed_amount", Kind.MONEY),
 )
-KEYS: tuple[Key, ...] = get_args(Key)
 METHOD = "minutes and amounts so far times the month's length by what is over of it"
 DEFAULT_CURRENCY = "usd"
 Totals = Mapping[Heading, UsageTotal]
@@ -107,7 +118,7 @@ class UsageReport:
     def document(self) -> Document:
         """Return the report with stable names."""
         lines = [
-            {self.key: spell_heading(heading), **self.line(total)}
+            {column_of(self.key): spell_heading(heading), **self.line(total)}
             for heading, total in self.totals.items()
         ]
         return {
@@ -145,10 +156,14 @@ def read_usage(
 ) -> UsageReport:
     """Return a month's usage by a key, or by all of them.
 
-    Raises BadInput for an unknown month, unless it may have only begun; LedgerFault.
+    Raises BadInput for an unknown key or month (unless that may have only begun).
     """
-    keys = KEYS if by_all else dict.fromkeys((key, KEYS[0]))
     with ledger.reading() as connection:
+        known = [*KEYS, *(METADATA + name for name in kept_keys(connection))]
+        if key not in known:
+            names = ", ".join(known)
+            raise BadInput(f"usage is not summed by {key}; it can be by {names}")
+        keys = known if by_all else dict.fromkeys((key, KEYS[0]))
         if not may_be_new:
             refuse_unknown_month(connection, period)
         return UsageReport(
@@ -174,6 +189,11 @@ def figures(total: UsageTotal) -> list[int]:
         total.billed_minutes,
         total.billed_amount_micro,
     ]
+
+
+def column_of(key: Key) -> str:
+    """Return the name of the column that a key's values stand in."""
+    return "value" if key.startswith(METADATA) else key
 
 
 def spell_heading(heading: Heading) -> str:

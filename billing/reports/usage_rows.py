@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from billing.domain.period import BillingPeriod
 from billing.ledger.closing import closed_month
 from billing.ledger.database import Ledger
+from billing.ledger.months import refuse_unknown_month
 from billing.ledger.usage_rows import usage_rows
 from billing.ledger.usage_totals import currency_of
 from billing.reports.sheet import Column, Kind, Report, Sheet
@@ -33,8 +34,9 @@ COLUMNS = (
 
 @contextmanager
 def exported_usage(ledger: Ledger, period: BillingPeriod) -> Iterator[Report]:
-    """Give a month's rows as a stream, to be written once. Raises LedgerFault."""
+    """Give a month's rows as a stream, to be written once. Raises BadInput."""
     with ledger.reading() as connection:
+        refuse_unknown_month(connection, period)
         sheet = Sheet(
             "Usage",
             f"Usage rows of {period}",

@@ -1,8 +1,16 @@
 """The usage of a month as sheets: one for each key, and what the month may come to."""
 
-from billing.reports.sheet import Column, Kind, Report, Row, Sheet
+from billing.reports.sheet import Column, Kind, Report, Row, Sheet, sheet_name
 from billing.reports.spelling import spell
-from billing.reports.usage import COLUMNS, METHOD, Key, UsageReport, figures
+from billing.reports.usage import (
+    COLUMNS,
+    METADATA,
+    METHOD,
+    Key,
+    UsageReport,
+    column_of,
+    figures,
+)
 
 _KINDS = {"day": Kind.DAY, "hour": Kind.MOMENT}
 
@@ -23,9 +31,9 @@ def usage_report(found: UsageReport) -> Report:
 def usage_sheet(found: UsageReport, key: Key) -> Sheet:
     """Return a month's usage by a key."""
     return Sheet(
-        f"By {key}",
+        sheet_name(f"By {key.removeprefix(METADATA)}"),
         f"Usage {found.period} by {key}, amounts in {found.currency.upper()}",
-        [Column(key, _KINDS.get(key, Kind.TEXT)), *COLUMNS],
+        [Column(column_of(key), _KINDS.get(key, Kind.TEXT)), *COLUMNS],
         [[name, *figures(total)] for name, total in found.by[key].items()],
         currency=found.currency,
         total=True,

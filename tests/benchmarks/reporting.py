@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -118,7 +118,9 @@ def bare_xlsx(ledger: Ledger, file: Path) -> None:
                 page.write(at, column, cell)
 
 
-def _take_turns(ways: dict[str, Way], ledger: Ledger, folder: Path) -> dict[str, float]:
+def _take_turns(
+    ways: Mapping[str, Way], ledger: Ledger, folder: Path
+) -> dict[str, float]:
     """Return the median seconds that each way took."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
