@@ -73,6 +73,7 @@ class Usage(NamedTuple):
 
 
 Told = tuple[Sequence[Revision], Sequence[Usage]]
+Name = tuple[str, str]
 
 
 def read_calls(work: sqlite3.Connection) -> Iterator[Told]:
@@ -82,16 +83,23 @@ def read_calls(work: sqlite3.Connection) -> Iterator[Told]:
     end: tuple[Any, Any] = (None, ())
     call, usage = next(told, end), next(billed, end)
     while call[0] or usage[0]:
-        # Texts are compared by their bytes, as the database orders them.
-        names = [_bytes(one[0]) for one in (call, usage) if one[0]]
         revisions: Sequence[Revision] = ()
         rows: Sequence[Usage] = ()
-        first = min(names)
-        if call[0] and _bytes(call[0]) == first:
+        told_first, billed_first = _which_first(call[0], usage[0])
+        if told_first:
             revisions, call = list(call[1]), next(told, end)
-        if usage[0] and _bytes(usage[0]) == first:
+        if billed_first:
             rows, usage = list(usage[1]), next(billed, end)
         yield revisions, rows
+
+
+def _which_first(call: Name | None, usage: Name | None) -> tuple[bool, bool]:
+    """Say whether the call, the rows or both come next."""
+    if call == usage or call is None or usage is None:
+        return call is not None, usage is not None
+    # Texts are compared by their bytes, as the database orders them.
+    told_first = [one.encode() for one in call] < [one.encode() for one in usage]
+    return told_first, not told_first
 
 
 def read_one_call(
@@ -103,10 +111,6 @@ def read_one_call(
     return list(map(Revision._make, calls)), list(map(Usage._make, rows))
 
 
-def _bytes(name: tuple[str, str]) -> tuple[bytes, bytes]:
-    return name[0].encode(), name[1].encode()
-
-
 class Rating:
     """Rates calls again, as the rules say, and compares their rows."""
 
@@ -116,8 +120,10 @@ class Rating:
     def concerns(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> bool:
         """Say whether anything of a call is of the months that are looked at."""
         months = self._months
-        told = any(one.period in months for one in revisions)
-        return told or any(one.period in months for one in rows)
+        for one in revisions:
+            if one.period in months:
+                return True
+        return any(row.period in months for row in rows)
 
     def check(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> None:
         """Rate every revision of a call; up to it, the rows are just that."""

@@ -19,9 +19,10 @@ class Months:
 
     def __init__(self, period: str | None) -> None:
         self.period = period
+        self._wanted = frozenset({"", period})
 
     def __contains__(self, period: str) -> bool:
-        return self.period is None or period in {"", self.period}
+        return self.period is None or period in self._wanted
 
     def condition(self, column: str) -> str:
         """Return the same in SQL."""

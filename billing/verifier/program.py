@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code, document, lines = examine(
         asked.bundle, older=asked.consistent_with, key=asked.key, call_id=asked.call
     )
-    if asked.json:
-        print(json.dumps(document, indent=2))  # noqa: T201 # a program of its own
-    else:
-        print("\n".join(lines))  # noqa: T201
+    text = json.dumps(document, indent=2) if asked.json else "\n".join(lines)
+    try:
+        print(text, flush=True)  # noqa: T201 # a program of its own
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 
