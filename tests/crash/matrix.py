@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from billing.domain.period import BillingPeriod
 from tests.crash.databases import KINDS, Databases, databases
 from tests.crash.nursery import Nursery, Victim
-from tests.crash.points import LATE_POINTS, LOST_ANSWER, POINTS
+from tests.crash.points import CLOSE_POINTS, LATE_POINTS, LOST_ANSWER, POINTS
 from tests.crash.victim import Life
 from tests.crash.world import World, small_world
 
@@ -22,6 +24,8 @@ MOST_LIVES = 8
 # Hours between the runs at the end: a doubt is settled by reads that are a day apart.
 ENDINGS = (1, 1, 1, 6, 6, 6, 6, 6)
 HOUR_SECONDS, TOO_OLD_HOURS = 3_600, 25
+# By then every summary and invoice of a month has come to rest.
+CLOSED_AFTER = timedelta(days=2, hours=12)
 EVERY_SO_MANY_LIVES_A_DAEMON = 5
 # At any time: from when something has been opened until a life is usually over.
 SOON_SECONDS, USUAL_SECONDS = 0.03, 0.4
@@ -117,24 +121,18 @@ class _Campaign:
             if point in LATE_POINTS:
                 self._live(LOST_ANSWER)
                 self._world.sandbox.clock.advance(TOO_OLD_HOURS * HOUR_SECONDS)
-            struck = self._live(point)
+            struck = self._close(point) if point in CLOSE_POINTS else self._live(point)
             self._world.pass_hour()
             if struck:
                 self._row.kills += 1
+            if struck or self._row.faults:
                 return
         self._row.faults.append(f"{point}: never reached")
 
     def finish(self) -> None:
         """Run to the end and compare; what is in doubt may need some hours."""
         row, world = self._row, self._world
-        for hours in ENDINGS:
-            victim = self._bear("run")
-            code, left = victim.wait(), world.open_work(self._ledger_url)
-            if code == 0 and not left:
-                break
-            world.sandbox.clock.advance(hours * HOUR_SECONDS)
-        else:
-            row.faults.append(f"no clean end: {left or victim.output[-500:]}")
+        self._run_to_the_end()
         found = world.balance(self._ledger_url)
         row.ledgers += 1
         row.lost += found.lost
@@ -159,6 +157,28 @@ class _Campaign:
         struck = victim.wait() == -signal.SIGKILL
         if not struck and command == "run":
             self._usual_seconds = time.monotonic() - began
+        return struck
+
+    def _run_to_the_end(self) -> None:
+        """Let runs live, hours apart, until one leaves nothing to do."""
+        for hours in ENDINGS:
+            victim = self._bear("run")
+            code, left = victim.wait(), self._world.open_work(self._ledger_url)
+            if code == 0 and not left:
+                return
+            self._world.sandbox.clock.advance(hours * HOUR_SECONDS)
+        self._row.faults.append(f"no clean end: {left or victim.output[-500:]}")
+
+    def _close(self, point: str) -> bool:
+        """Let the month end, and strike who closes it; who closes it again succeeds."""
+        self._run_to_the_end()
+        clock = self._world.sandbox.clock
+        month = BillingPeriod.of(clock.now())
+        clock.set(max(clock.now(), month.end + CLOSED_AFTER))
+        struck = self._bear(f"close {month}", point).wait() == -signal.SIGKILL
+        again = self._bear(f"close {month}")
+        if again.wait() != 0:
+            self._row.faults.append(f"{month} is not closed: {again.output[-500:]}")
         return struck
 
     def _kill_at_any_time(self, victim: Victim, began: float) -> None:

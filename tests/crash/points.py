@@ -95,6 +95,12 @@ WORKS = (
         _statement("INSERT INTO audit_event"),
         1,
     ),
+    Work(
+        "close",
+        _statement("INSERT INTO period_close"),
+        _statement("INSERT INTO audit_event"),
+        1,
+    ),
 )
 EXCHANGES = (
     Exchange("request", "POST", re.compile(r"/v1/billing/meter_events$"), 4),
@@ -105,6 +111,10 @@ LOST_ANSWER = f"request: {UNREAD}"
 # Steps that only a doubt leads to, which is too old to be sent again.
 LATE_POINTS = frozenset(
     name for work in WORKS if work.name == "reading" for name in work.points
+)
+# Steps of a month's end, which only a person takes.
+CLOSE_POINTS = frozenset(
+    name for work in WORKS if work.name == "close" for name in work.points
 )
 
 # Every named step, and up to which time that it happens a process is killed.

@@ -31,7 +31,7 @@ def run(life: Life) -> int:
     """Run the command as a person would; return its exit code."""
     os.environ["PAMELA_BILLING_LEDGER__URL"] = life.ledger_url
     try:
-        main([life.command, "--json", "--settings", life.settings])
+        main([*life.command.split(), "--json", "--settings", life.settings])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0

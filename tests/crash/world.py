@@ -76,18 +76,27 @@ class World:
         began = self.sandbox.clock.now()
         self.sandbox.clock.set(began + HOUR)
         self.add_calls(began)
-        changed = [
-            call for call in self.calls.values() if self.chance.random() < REVISED_SHARE
-        ]
+        month = BillingPeriod.of(began)
+        recent = self._calls_since(month.start)
+        changed = [call for call in recent if self.chance.random() < REVISED_SHARE]
         for call in changed[:3]:
             call["duration_seconds"] = self.chance.randrange(LONGEST_SECONDS)
         # One of the latest long calls turns out short: its event is taken back.
-        latest = list(self.calls.values())[-LATEST:]
+        latest = recent[-LATEST:]
         long = [call for call in latest if call["duration_seconds"] > SHORT_SECONDS]
         for call in self.chance.sample(long, min(1, len(long))):
             call["duration_seconds"] = self.chance.randrange(SHORT_SECONDS)
             changed.insert(0, call)
+        # Last month's, which may be closed, only grow: no credit waits for a person.
+        earlier = self._calls_since(month.previous.start)[: -len(recent) or None]
+        for call in earlier[:1]:
+            call["duration_seconds"] += self.chance.randrange(LONGEST_SECONDS)
+            changed.insert(0, call)
         self._take(changed[:4])
+
+    def _calls_since(self, moment: datetime) -> list[dict[str, Any]]:
+        since = written(moment)
+        return [call for call in self.calls.values() if call["started_at"] >= since]
 
     def add_calls(self, began: datetime) -> None:
         """Add calls of some customers that begin soon after a moment."""
