@@ -24,6 +24,7 @@ MOST_LIVES = 8
 # Hours between the runs at the end: a doubt is settled by reads that are a day apart.
 ENDINGS = (1, 1, 1, 6, 6, 6, 6, 6)
 HOUR_SECONDS, TOO_OLD_HOURS = 3_600, 25
+A_DAY_SECONDS = 24 * HOUR_SECONDS
 # By then every summary and invoice of a month has come to rest.
 CLOSED_AFTER = timedelta(days=2, hours=12)
 EVERY_SO_MANY_LIVES_A_DAEMON = 5
@@ -132,6 +133,9 @@ class _Campaign:
     def finish(self) -> None:
         """Run to the end and compare; what is in doubt may need some hours."""
         row, world = self._row, self._world
+        self._run_to_the_end()
+        # Old changes that cancel out in the month's total are seen by the daily sweep.
+        world.sandbox.clock.advance(A_DAY_SECONDS)
         self._run_to_the_end()
         found = world.balance(self._ledger_url)
         row.ledgers += 1
