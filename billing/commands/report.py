@@ -10,6 +10,7 @@ from billing.commands.delivery import Wanted, deliver, made_folder, report_optio
 from billing.commands.options import CLEAN, PERIOD, period_argument
 from billing.commands.report_focus import focus
 from billing.commands.report_journal import journal
+from billing.commands.report_reconciliation import reconciliation
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.reports.files.forms import write_report
@@ -28,6 +29,7 @@ def report() -> None:
 
 report.add_command(journal)
 report.add_command(focus)
+report.add_command(reconciliation)
 
 
 @report.command()

@@ -1,10 +1,13 @@
 """Calls as the source told them: read strictly, or set aside with a reason."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
+
+from billing.domain.call_metadata import could_be_phone
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
@@ -14,6 +17,7 @@ LONGEST_CALL_SECONDS = 86_400
 # A call may wait and talk for hours between its creation and its end.
 READ_AGAIN = timedelta(hours=48)
 CLOCK_TOLERANCE = timedelta(minutes=5)
+_DAY = re.compile(r"'\d{4}-\d\d-\d\d")  # as a quoted time begins
 _LONGEST_ID = 200
 _LARGEST_NUMBER = 2**63 - 1
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
@@ -212,4 +216,7 @@ def _shown(value: object) -> str:
     # Escapes keep hostile text out of terminals, logs and databases (NUL, surrogates).
     if type(value) is int and abs(value) > _LARGEST_NUMBER:
         return "a number beyond 64 bits"
-    return ascii(value)[:120]
+    text = ascii(value)[:120]
+    if not isinstance(value, int) and could_be_phone(text) and not _DAY.match(text):
+        return f"a {type(value).__name__} (withheld: it could be a phone number)"
+    return text

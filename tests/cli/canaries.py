@@ -25,8 +25,8 @@ FORBIDDEN = ["5550107777", "5550108888", *("canary-" + name for name in (
 ))]  # fmt: skip
 
 
-def stamp(desk: Desk, **odd: object) -> None:
-    """Put the canaries into every call of the sandbox; `odd` into the first ones.
+def stamp(desk: Desk, odd: Document | None = None) -> None:
+    """Put the canaries into every call of the sandbox; `odd` takes the place of fields.
 
     The first call of each account has a phone number where its campaign should be.
     """
@@ -34,9 +34,9 @@ def stamp(desk: Desk, **odd: object) -> None:
     for account in pamela.accounts:
         made = []
         for number, call in enumerate(account.book.calls()):
-            more = {"campaign": PHONE} if number == 0 else {}
+            more: Document = {"campaign": PHONE} if number == 0 else {}
             stages = tuple(
-                (at, write_json(_stamped(read_json(body), {**more, **odd})))
+                (at, write_json(_stamped(read_json(body), more) | (odd or {})))
                 for at, body in call.stages
             )
             made.append(replace(call, stages=stages))

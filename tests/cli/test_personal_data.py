@@ -1,5 +1,8 @@
 """Personal data: none comes into the ledger, and none out of any command."""
 
+import zipfile
+from pathlib import Path
+
 import pytest
 
 from tests.cli import canaries
@@ -84,3 +87,70 @@ def test_run_erases_what_is_older_than_the_retention(stamped: Desk) -> None:
         "SELECT min(called_at) FROM call_metadata WHERE value IS NOT NULL"
     )
     assert oldest >= "2026-02-28T12:00:00"
+
+
+def reports_of(desk: Desk, customer: str, folder: Path) -> list[tuple[str, ...]]:
+    """List every command whose output leaves the system, in every form it has."""
+    lines: list[tuple[str, ...]] = [
+        *(("status",), ("breaks", "--all"), ("db", "check"), ("doctor",)),
+        *(("report", "statement", LAST, customer), ("report", "usage", LAST)),
+        *(("report", name, LAST) for name in ("reconciliation", "journal", "focus")),
+        *(("report", "journal", LAST, "--format", form) for form in ("csv", "hledger")),
+        ("report", "journal", LAST, "--format", "beancount"),
+        ("report", "rounding", LAST),
+    ]
+    for form in ("csv", "xlsx", "json", "parquet"):
+        for name in ("usage", "reconciliation", "focus", "rounding"):
+            to = ("--format", form, "--output", str(folder))
+            lines.append(("report", name, LAST, *to))
+    for form in ("csv", "parquet", "xlsx"):
+        to = ("--format", form, "--output", str(folder))
+        lines.append(("export", "usage", LAST, *to))
+    to = ("--format", "pdf", "--output", str(folder))
+    lines.append(("report", "statement", LAST, "--all", *to))
+    return lines
+
+
+def test_no_output_holds_a_number_a_task_a_transcript_or_a_key(stamped: Desk) -> None:
+    out = stamped.folder / "out"
+    out.mkdir()
+    said = stamped.done("run")
+    stamped.settle()
+    said += stamped.done("run", "--json")
+    [[call, customer]] = stamped.query(
+        "SELECT call_id, customer FROM b2b_usage LIMIT 1"
+    )
+    for line in reports_of(stamped, customer, out):
+        said += stamped(*line).output
+    for form in ([], ["--json"]):
+        said += stamped(*("explain", call, *form)).output
+    assert len(list(out.iterdir())) > 20
+    assert canaries.found_in(said.encode(), stamped.secrets) == []
+    for file, content in canaries.everything_under(stamped.folder):
+        assert canaries.found_in(content, stamped.secrets) == [], file
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                inside = b"".join(map(archive.read, archive.namelist()))
+            assert canaries.found_in(inside, stamped.secrets) == [], file
+    told = canaries.dump(stamped.folder / "billing.db")
+    assert canaries.found_in(told, stamped.secrets) == []
+    assert b"canary-campaign" in told
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({name: canaries.PHONE} for name in ("status", "started_at", "metadata")),
+        {"metadata": {"customer": canaries.PHONE, "clinic": canaries.PHONE}},
+        {"metadata": {"customer": {"name": canaries.PHONE}}},
+        {"duration_seconds": [canaries.PHONE]},
+    ],
+)
+def test_no_complaint_quotes_a_number_that_stands_where_it_should_not(
+    desk: Desk, odd: dict[str, object]
+) -> None:
+    canaries.stamp(desk, odd)
+    said = desk("run").output + desk("status").output + desk("status", "--json").output
+    assert canaries.found_in(said.encode(), desk.secrets) == []
+    told = canaries.dump(desk.folder / "billing.db")
+    assert canaries.found_in(told, desk.secrets) == []
