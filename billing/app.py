@@ -12,18 +12,22 @@ from billing.domain.call_metadata import MetadataRule
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import PriceList
 from billing.errors import BadInput, SettingsFault
+from billing.gateways.anchors import NOTIFY, make_anchor
 from billing.gateways.clocks import StoppableClock
+from billing.gateways.memory import FileMemory
 from billing.gateways.retries import send_with_retries
+from billing.gateways.signing import read_key
 from billing.gateways.stripe_meter import StripeMeter
 from billing.gateways.usage_api import PamelaUsage, connect_usage
 from billing.ledger import migration, registry
-from billing.ledger.audit import Actor
+from billing.ledger.audit import Actor, Scribe
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import sole_process
 from billing.ledger.registry import Account, Customer
 from billing.pipeline.book import AccountBook
 from billing.pipeline.customer_work import Negative, Policy
 from billing.pipeline.cycle import CycleTerms
+from billing.pipeline.heads import TrailTerms, refuse_rewound, remember_end
 from billing.pipeline.metadata import expire_metadata
 from billing.pipeline.reconcile import ReconcileTerms
 from billing.pipeline.sync import SyncTerms
@@ -49,6 +53,7 @@ class App:
     sources: tuple[tuple[PamelaUsage, AccountBook], ...]
     stripe_customers: dict[str, str]
     actor: str
+    trail: TrailTerms
 
     def sync_terms(
         self, *, at_once: bool = False, settle_only: bool = False
@@ -166,8 +171,30 @@ def composed(
     ):
         migration.refuse_other_schema(ledger)
         clock = StoppableClock(time, stop or threading.Event())
+        ledger.scribe = Scribe(actor, clock.now)
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:
             yield app
+            remember_end(ledger, app.trail.memory)
+
+
+def make_trail(settings: Settings, folder: Path) -> TrailTerms:
+    """Return who signs the trail, where it is published and what remembers it.
+
+    Without a key file nobody signs. Raises SettingsFault or SigningFault.
+    """
+    audit, where = settings.audit, "audit.anchors"
+    key = folder / audit.key
+    anchors = []
+    for place in audit.anchors:
+        named = place.removeprefix(NOTIFY) if place.startswith(NOTIFY) else None
+        secret = named and read_secret(named, where=where, folder=folder)
+        anchors.append(
+            make_anchor(
+                place, folder, endpoint=audit.s3_endpoint, secret=secret or None
+            )
+        )
+    signer = read_key(key) if key.exists() else None
+    return TrailTerms(signer, anchors, FileMemory(folder / audit.memory))
 
 
 def make_meter(
@@ -233,6 +260,8 @@ def _compose(
     clock: StoppableClock,
     actor: str,
 ) -> App:
+    trail = make_trail(settings, folder)
+    refuse_rewound(ledger, trail.memory)
     meter, livemode = make_meter(settings, folder, clock.sleep)
     sources = [
         make_source(account, folder, clock.sleep) for account in settings.accounts
@@ -247,4 +276,5 @@ def _compose(
         sources=tuple(zip(sources, books, strict=True)),
         stripe_customers={c.name: c.stripe_customer for c in settings.customers},
         actor=actor,
+        trail=trail,
     )

@@ -5,15 +5,21 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
+from billing.domain.heads import fingerprint
 from billing.errors import SettingsFault
 from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.signing import FileSigner, make_key, read_key
 from billing.ledger import migration, standing
+from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import sole_process
+from billing.ledger.trail import schema
 from billing.settings import Settings, read_settings
 
 SQLITE = "sqlite:///"
+UPGRADER = "pamela-billing db upgrade"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +48,68 @@ def upgrade_ledger(settings_file: Path) -> str:
 
     Raises SettingsFault, AnotherProcess or LedgerFault.
     """
-    url = ledger_url(read_settings(settings_file), settings_file.parent)
+    settings = read_settings(settings_file)
+    url = ledger_url(settings, settings_file.parent)
     ledger = open_ledger(url)
     try:
         with sole_process(ledger):
             migration.upgrade(url)
+            _say_so(ledger, settings)
     finally:
         ledger.close()
     return migration.head()
+
+
+def _say_so(ledger: Ledger, settings: Settings) -> None:
+    """Let the audit trail say which schema the ledger is at, and what guards it."""
+    try:
+        with closing(make_clock(settings)) as clock:
+            now = clock.now()
+    except SettingsFault:  # no sandbox runs
+        now = SystemClock().now()
+    with ledger.writing() as connection:
+        schema.record_upgrade(connection, Actor(UPGRADER, now), migration.head())
+
+
+def ensure_key(settings_file: Path) -> str:
+    """Make the key that signs the audit trail, unless it is there; returns its name.
+
+    Raises SettingsFault or SigningFault.
+    """
+    path = _key_file(settings_file)
+    signer = read_key(path) if path.exists() else make_key(path)
+    return fingerprint(signer.public_key)
+
+
+class NewKey(NamedTuple):
+    """A key that waits beside the one in force."""
+
+    name: str
+    signer: FileSigner
+
+
+def make_key_beside(settings_file: Path) -> NewKey:
+    """Make the next key, unless one waits already; raises SigningFault."""
+    path = _waiting(settings_file)
+    signer = read_key(path) if path.exists() else make_key(path)
+    return NewKey(fingerprint(signer.public_key), signer)
+
+
+def put_key_in_place(settings_file: Path) -> None:
+    """Let the key that waits be the one in force, and keep the old one beside it."""
+    path = _key_file(settings_file)
+    old = fingerprint(read_key(path).public_key)
+    path.replace(path.with_name(f"{path.name}.{old}"))
+    _waiting(settings_file).replace(path)
+
+
+def _key_file(settings_file: Path) -> Path:
+    return settings_file.parent / read_settings(settings_file).audit.key
+
+
+def _waiting(settings_file: Path) -> Path:
+    path = _key_file(settings_file)
+    return path.with_name(f"{path.name}.new")
 
 
 def ledger_url(settings: Settings, folder: Path) -> str:

@@ -38,6 +38,7 @@ COMMANDS = {
     "report": ("report:report", "Usage of a month, or a customer's statement."),
     "export": ("export:export", "Write out what the ledger holds of a month."),
     "verify": ("verify:verify", "Verify an audit bundle; needs no ledger, no keys."),
+    "audit": ("audit:audit", "The audit trail: who did what; its key and heads."),
     "db": ("db:db", "Upgrade the ledger's schema, check or verify the ledger."),
 }
 

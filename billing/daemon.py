@@ -21,8 +21,9 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from billing.app import App, opened_app
 from billing.domain.period import hour_of
 from billing.errors import BillingError
-from billing.pipeline.cycle import PullResult, Step, periods_at, run_cycle
+from billing.pipeline.cycle import PullResult, Step, periods_at
 from billing.pipeline.pull import Progress, silent
+from billing.pipeline.round import run_round
 from billing.pipeline.sync import SyncReport
 from billing.reports.reconciliation import Reconciliation
 from billing.reports.spelling import Document, spell
@@ -134,12 +135,13 @@ class _Cycles:
         app, started = self._app, time.monotonic()
         now = app.clock.now()
         app.expire_metadata(now)
-        report = run_cycle(
+        report = run_round(
             app.ledger,
             app.meter,
             app.cycle_terms(),
+            app.trail,
             periods_at(now, app.settings.first_period),
-            _unwatched,
+            watch=_unwatched,
             tell=self._tell,
         )
         seconds = round(time.monotonic() - started, 3)

@@ -18,6 +18,9 @@ BillingError                what failed, where, and what to do; exit code 1
 │   └── MeterUnfit          set up so that minutes would be counted wrongly
 ├── FileFault               a file could not be written to its end
 ├── LawBroken               the ledger contradicts itself, so nothing is sent
+├── TrailRewound            the database is older than what was seen of it
+├── SigningFault            the audit trail cannot be signed
+├── AnchorFault             a head of the trail could not be published
 └── LedgerFault             the database failed: locked, full, gone
     └── Overtaken           another process moved the same event meanwhile
 """
@@ -143,6 +146,29 @@ class LawBroken(BillingError):
             f"the ledger breaks a law, so nothing is sent ({said}); run "
             "`pamela-billing db check`, and mend what it names or restore a backup"
         )
+
+
+class TrailRewound(BillingError):
+    """The database was restored, or its trail was cut; nothing is written or sent."""
+
+    def __init__(self, seen: int, found: str) -> None:
+        super().__init__(
+            f"the ledger is not the one that was seen last: its audit trail had event "
+            f"{seen}, and {found}. Nothing is sent: what was sent in between could be "
+            "sent twice. Put the newest database back; or, if it is lost, run "
+            "`pamela-billing audit accept-restore --reason TEXT`"
+        )
+
+
+class SigningFault(BillingError):
+    """The audit trail cannot be signed; it goes on unsigned."""
+
+
+class AnchorFault(BillingError):
+    """A head of the audit trail could not be published; it is published later."""
+
+    def __init__(self, anchor: str, what: str) -> None:
+        super().__init__(f"the anchor {anchor}: {what}")
 
 
 class LedgerFault(BillingError):

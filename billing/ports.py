@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from billing.domain.heads import Head
 from billing.domain.invoicing import Invoice, MeteredItem
 from billing.domain.metering import Answer, MeterEvent
 from billing.domain.period import BillingPeriod, Window
@@ -125,4 +126,42 @@ class Meter(Protocol):
 
     def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
         """Read what a customer is billed by this meter for, and on which terms."""
+        ...
+
+
+class Signer(Protocol):
+    """Holds the key that signs the heads of the audit trail (Ed25519)."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The public key, 32 bytes."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a message, 64 bytes."""
+        ...
+
+
+class Anchor(Protocol):
+    """A place outside the database where heads are published."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    def publish(self, head: Head, signature: str) -> None:
+        """Publish a head with its signature in hex; raises AnchorFault."""
+        ...
+
+
+class Memory(Protocol):
+    """What is remembered of the trail outside the database."""
+
+    def last_seen(self) -> tuple[int, str] | None:
+        """Return the newest event that was seen, and its hash; None at first."""
+        ...
+
+    def remember(self, sequence: int, hashed: str) -> None:
+        """Keep the newest event that was seen."""
         ...

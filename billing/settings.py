@@ -118,6 +118,19 @@ class PriceSettings(_Section):
         return Price(midnight, self.per_minute, self.currency)
 
 
+class AuditSettings(_Section):
+    """The audit trail's key, its memory, and where its heads are published.
+
+    Paths are beside the settings file. An anchor is folder:PATH, s3://BUCKET/PREFIX or
+    notify:env:NAME, where NAME holds an address that apprise knows.
+    """
+
+    key: str = "audit.key"
+    memory: str = "billing.trail"
+    anchors: tuple[str, ...] = ()
+    s3_endpoint: str | None = None
+
+
 class SandboxSettings(_Section):
     """Where the time comes from when a sandbox stands in for the world."""
 
@@ -142,6 +155,7 @@ class Settings(BaseSettings):
     prices: tuple[PriceSettings, ...] = (
         PriceSettings(from_date=date(2020, 1, 1), per_minute=Decimal("0.10")),
     )
+    audit: AuditSettings = AuditSettings()
     sandbox: SandboxSettings = SandboxSettings()
     report_metadata: tuple[MetadataKey, ...] = ()
     metadata_retention_days: Annotated[int, Field(ge=1, le=9_999)] | None = None

@@ -6,18 +6,19 @@ import click
 
 from billing.app import opened_app
 from billing.archive import opened_books
-from billing.commands.display import progress_bars, say, show_table
+from billing.commands.display import complain, progress_bars, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
     PERIOD,
+    acting,
     common_options,
-    person,
     show_json,
 )
 from billing.domain.closing import Obstacle
 from billing.domain.period import BillingPeriod
 from billing.pipeline.close import CloseReport, close_period, examine_close
+from billing.pipeline.heads import sign_news
 from billing.reports.spelling import Document, spell
 
 _NAMES_IN_A_LINE = 3
@@ -26,14 +27,20 @@ _NAMES_IN_A_LINE = 3
 @click.command()
 @click.argument("period", type=PERIOD)
 @click.option("--dry-run", is_flag=True, help="Only look, and only into the ledger.")
-@click.option("--reason", metavar="TEXT", help="Kept in the audit trail.")
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    default="the month is over",
+    show_default=True,
+    help="Kept in the audit trail.",
+)
 @common_options
 def close(
     settings_file: Path,
     as_json: bool,
     period: BillingPeriod,
     dry_run: bool,
-    reason: str | None,
+    reason: str,
 ) -> int:
     """Freeze a month for ever, once it is pulled, sent, reconciled and explained.
 
@@ -59,16 +66,17 @@ def _examine(settings_file: Path, period: BillingPeriod) -> CloseReport:
         return examine_close(books.ledger, period, accounts, books.now)
 
 
-def _close(
-    settings_file: Path, period: BillingPeriod, reason: str | None
-) -> CloseReport:
-    actor = f"{person()}, pamela-billing close"
+def _close(settings_file: Path, period: BillingPeriod, reason: str) -> CloseReport:
+    actor = acting("close")
     with opened_app(settings_file, actor=actor) as app, app.sole():
         month = app.billed_period(period)
         with progress_bars() as watch:
-            return close_period(
+            report = close_period(
                 app.ledger, app.meter, app.cycle_terms(), month, watch, reason=reason
             )
+        for fault in sign_news(app.ledger, app.trail, actor, app.clock):
+            complain(f"pamela-billing: {fault}")
+        return report
 
 
 def _document(report: CloseReport) -> Document:

@@ -60,6 +60,11 @@ def person() -> str:
         return "somebody"
 
 
+def acting(command: str) -> str:
+    """Name who acts in a command, for the audit trail."""
+    return f"{person()}, pamela-billing {command}"
+
+
 def show_json(document: Mapping[str, object]) -> None:
     """Print the one JSON document that a command answers with."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -9,6 +9,7 @@ from billing.commands.display import complain, progress_bars, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
+    acting,
     common_options,
     period_argument,
     show_json,
@@ -34,7 +35,7 @@ def pull(
     account: str | None,
 ) -> int:
     """Read every call of a month (default: the present one) into the ledger."""
-    with opened_app(settings_file, actor="pamela-billing pull") as app, app.sole():
+    with opened_app(settings_file, actor=acting("pull")) as app, app.sole():
         month = app.billed_period(period)
         with progress_bars() as watch:
             results = _pull_all(app, month, account, watch)

@@ -12,7 +12,14 @@ from billing.commands.display import (
     show_findings,
     show_table,
 )
-from billing.commands.options import CLEAN, FAILED, PERIOD, common_options, show_json
+from billing.commands.options import (
+    CLEAN,
+    FAILED,
+    PERIOD,
+    acting,
+    common_options,
+    show_json,
+)
 from billing.commands.results import (
     PULL_HEADINGS,
     cycle_document,
@@ -22,7 +29,8 @@ from billing.commands.results import (
     withheld_sentence,
 )
 from billing.domain.period import BillingPeriod
-from billing.pipeline.cycle import CycleReport, periods_at, run_cycle
+from billing.pipeline.cycle import CycleReport, periods_at
+from billing.pipeline.round import run_round
 
 
 @click.command()
@@ -30,13 +38,16 @@ from billing.pipeline.cycle import CycleReport, periods_at, run_cycle
 @common_options
 def run(settings_file: Path, as_json: bool, periods: tuple[BillingPeriod, ...]) -> int:
     """Pull, sync and reconcile months (default: the last one and the present one)."""
-    with opened_app(settings_file, actor="pamela-billing run") as app, app.sole():
+    with opened_app(settings_file, actor=acting("run")) as app, app.sole():
         now = app.clock.now()
         months = [app.billed_period(period) for period in periods]
         app.expire_metadata(now)
         months = months or periods_at(now, app.settings.first_period)
         with progress_bars() as watch:
-            report = run_cycle(app.ledger, app.meter, app.cycle_terms(), months, watch)
+            report = run_round(
+                *(app.ledger, app.meter, app.cycle_terms(), app.trail, months),
+                watch=watch,
+            )
         currency = app.currency
     if as_json:
         show_json(cycle_document(report, currency))

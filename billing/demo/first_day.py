@@ -13,10 +13,10 @@ from billing.pipeline.cycle import (
     CycleReport,
     periods_at,
     pull_month,
-    run_cycle,
 )
 from billing.pipeline.pull import Progress
 from billing.pipeline.reconcile import reconcile_period
+from billing.pipeline.round import run_round
 from billing.pipeline.sync import sync_meter
 from billing.reports.overview import Overview, count_attempts, read_overview
 from billing.reports.reconciliation import Reconciliation
@@ -174,8 +174,9 @@ class _Story:
     def _cycle(self) -> CycleReport:
         app = self.app
         with self.stage.bars() as watch:
-            report = run_cycle(
-                app.ledger, app.meter, app.cycle_terms(), self._months(), watch
+            report = run_round(
+                *(app.ledger, app.meter, app.cycle_terms(), app.trail, self._months()),
+                watch=watch,
             )
         if report.errors:
             raise DemoFailed(report.errors[0])

@@ -23,6 +23,7 @@ class Law(StrEnum):
     EVIDENCE = "evidence"
     TOTALS = "totals"
     CLOSED = "closed months"
+    TRAIL = "audit trail"
 
 
 SENTENCES = {
@@ -42,6 +43,7 @@ SENTENCES = {
     Law.EVIDENCE: "what counts as reported has evidence that it was",
     Law.TOTALS: "no customer's reported total of a month is below zero",
     Law.CLOSED: "a closed month is as it was when it was closed",
+    Law.TRAIL: "the audit trail accounts for every row, and its chain is whole",
 }
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.archive import upgrade_ledger
+from billing.archive import ensure_key, upgrade_ledger
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.installation.sandbox_facts import SandboxFacts, read_facts
@@ -29,6 +29,10 @@ grace_hours = 1                        # how long Stripe keeps invoices open: 1 
 
 [billing]
 first_period = "{period}"               # the first month that is billed from here
+
+[audit]
+key = "audit.key"                      # signs the audit trail; `init` makes it: keep it
+# anchors = ["folder:/mnt/elsewhere"]  # also s3://BUCKET/PREFIX, notify:env:NAME
 
 [[accounts]]                           # one for each Pamela API key
 name = "main"
@@ -96,7 +100,11 @@ def write_sandbox_settings(
 
 
 def make_ledger(file: Path) -> str:
-    """Make the ledger that the settings name; returns its schema's version."""
+    """Make the ledger that the settings name, and the key that signs its trail.
+
+    Returns the schema's version.
+    """
+    ensure_key(file)
     return upgrade_ledger(file)
 
 

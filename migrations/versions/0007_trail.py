@@ -14,7 +14,6 @@ depends_on = None
 KEYS = {"audit_head": ("number",), "audit_anchor": ("id",)}
 TOTAL = "ix_b2b_usage_total"
 TOTAL_BEFORE = ["period", "customer", "account", "billed_minutes"]
-KEY_EVENTS = sa.text("action LIKE 'key.%'")
 
 
 def upgrade() -> None:
@@ -48,13 +47,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_audit_anchor_anchor_id"), "audit_anchor", ["anchor", "id"])
-    op.create_index(
-        "ix_audit_event_key",
-        "audit_event",
-        ["id"],
-        sqlite_where=KEY_EVENTS,
-        postgresql_where=KEY_EVENTS,
-    )
+    op.create_index(op.f("ix_audit_event_action_id"), "audit_event", ["action", "id"])
     _make_total([*TOTAL_BEFORE, "amount_micro"])
     dialect = op.get_bind().dialect.name
     for table, keys in KEYS.items():
@@ -70,6 +63,6 @@ def _make_total(columns: list[str]) -> None:
 def downgrade() -> None:
     """Drop the tables, and the amounts from the index."""
     _make_total(TOTAL_BEFORE)
-    op.drop_index("ix_audit_event_key", "audit_event")
+    op.drop_index("ix_audit_event_action_id", "audit_event")
     for table in reversed(KEYS):
         op.drop_table(table)

@@ -13,8 +13,9 @@ from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World
 from billing.domain.period import BillingPeriod
 from billing.pipeline.close import CloseReport, close_period
-from billing.pipeline.cycle import CycleReport, periods_at, pull_month, run_cycle
+from billing.pipeline.cycle import CycleReport, periods_at, pull_month
 from billing.pipeline.reconcile import CLOSELY, reconcile_period
+from billing.pipeline.round import run_round
 from billing.pipeline.sync import SyncReport
 from billing.reports.reconciliation import Reconciliation
 
@@ -52,8 +53,10 @@ class Desk:
             self.move_to(at)
         app = self.app
         with self.stage.bars() as watch:
-            terms = app.cycle_terms()
-            report = run_cycle(app.ledger, app.meter, terms, self.months(), watch)
+            report = run_round(
+                *(app.ledger, app.meter, app.cycle_terms(), app.trail, self.months()),
+                watch=watch,
+            )
         if report.errors:
             raise DemoFailed(report.errors[0])
         return report

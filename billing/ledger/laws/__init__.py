@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, text
 
 from billing.domain.laws import Fault, Law
-from billing.ledger.laws import calls, events, months, pulls
+from billing.ledger.laws import calls, events, months, pulls, trail
 from billing.ledger.laws.scope import Marks, Scope
 
 __all__ = ["MOST_WORDS", "Marks", "find_faults"]
@@ -57,4 +57,5 @@ ALWAYS: tuple[Callable[[Scope], Iterator[Fault]], ...] = (
     events.evidence,
     events.totals,
     pulls.broken,
+    trail.kept,
 )

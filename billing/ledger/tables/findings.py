@@ -120,7 +120,7 @@ audit_event = table(
     text_column("state"),
     text_column("previous"),
     text_column("hash"),
-    partial_index("ix_audit_event_key", "id", where="action LIKE 'key.%'"),
+    Index(None, "action", "id"),
 )
 
 audit_head = table(

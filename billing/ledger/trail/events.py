@@ -55,6 +55,20 @@ class Link(NamedTuple):
     at: datetime
 
 
+class Recorded(NamedTuple):
+    """An event as it is kept; detail and covers are canonical JSON."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    detail: str
+    covers: str
+    hash: str
+
+
 class Deed(NamedTuple):
     """What one event says of the deed itself."""
 
@@ -120,6 +134,16 @@ def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | No
     """Return the newest event with one of these actions."""
     query = _all().where(_column.action.in_(actions)).order_by(_column.id.desc())
     return connection.execute(query.limit(1)).first()
+
+
+def newest_events(connection: Connection, most: int, action: str) -> list[Recorded]:
+    """Return the newest events whose action begins so, oldest first."""
+    columns = [_column[name] for name in Recorded._fields if name != "sequence"]
+    query = select(_column.id, *columns)
+    if action:
+        query = query.where(_column.action.startswith(action, autoescape=True))
+    rows = connection.execute(query.order_by(_column.id.desc()).limit(most)).all()
+    return [Recorded(*row) for row in reversed(rows)]
 
 
 def _all() -> Select[Any]:

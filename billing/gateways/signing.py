@@ -1,0 +1,67 @@
+"""The signing key: an Ed25519 key in a file that nobody else may read."""
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from billing.errors import SigningFault
+
+_OTHERS = 0o077
+
+
+class FileSigner:
+    """Signs with the key of a file."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+
+    @property
+    def public_key(self) -> bytes:
+        """The public key, 32 bytes."""
+        return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a message, 64 bytes."""
+        return self._key.sign(message)
+
+
+def make_key(path: Path) -> FileSigner:
+    """Make a new key and keep it in a new file; raises SigningFault."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as fault:
+        raise SigningFault(f"{path} cannot be written: {fault.strerror}") from fault
+    return FileSigner(key)
+
+
+def read_key(path: Path) -> FileSigner:
+    """Read the key of a file; raises SigningFault."""
+    try:
+        if path.stat().st_mode & _OTHERS:
+            raise SigningFault(
+                f"{path} may be read by others; `chmod 600 {path}`, and rotate the key "
+                "if somebody may have read it"
+            )
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as fault:
+        raise SigningFault(f"{path} cannot be read: {fault.strerror}") from fault
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise SigningFault(f"{path} holds no private key; restore it") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SigningFault(f"{path} holds a key of another kind; Ed25519 is needed")
+    return FileSigner(key)
