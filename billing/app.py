@@ -1,7 +1,7 @@
 """The composition root: settings in, a working service out."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +11,12 @@ from billing.archive import ledger_url, make_clock
 from billing.domain.call_metadata import MetadataRule
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import PriceList
+from billing.equipment import make_meter, make_source, make_trail
 from billing.errors import BadInput, SettingsFault
-from billing.gateways.anchors import NOTIFY, make_anchor
 from billing.gateways.clocks import StoppableClock
-from billing.gateways.memory import FileMemory
 from billing.gateways.retries import send_with_retries
-from billing.gateways.signing import read_key
 from billing.gateways.stripe_meter import StripeMeter
-from billing.gateways.usage_api import PamelaUsage, connect_usage
+from billing.gateways.usage_api import PamelaUsage
 from billing.ledger import migration, registry
 from billing.ledger.audit import Actor, Scribe
 from billing.ledger.database import Ledger, open_ledger
@@ -31,14 +29,7 @@ from billing.pipeline.heads import TrailTerms, refuse_rewound, remember_end
 from billing.pipeline.metadata import expire_metadata
 from billing.pipeline.reconcile import ReconcileTerms
 from billing.pipeline.sync import SyncTerms
-from billing.settings import (
-    RATES,
-    AccountSettings,
-    Settings,
-    is_live,
-    read_secret,
-    read_settings,
-)
+from billing.settings import Settings, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,56 +166,6 @@ def composed(
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:
             yield app
             remember_end(ledger, app.trail.memory)
-
-
-def make_trail(settings: Settings, folder: Path) -> TrailTerms:
-    """Return who signs the trail, where it is published and what remembers it.
-
-    Without a key file nobody signs. Raises SettingsFault or SigningFault.
-    """
-    audit, where = settings.audit, "audit.anchors"
-    key = folder / audit.key
-    anchors = []
-    for place in audit.anchors:
-        named = place.removeprefix(NOTIFY) if place.startswith(NOTIFY) else None
-        secret = named and read_secret(named, where=where, folder=folder)
-        anchors.append(
-            make_anchor(
-                place, folder, endpoint=audit.s3_endpoint, secret=secret or None
-            )
-        )
-    signer = read_key(key) if key.exists() else None
-    return TrailTerms(signer, anchors, FileMemory(folder / audit.memory))
-
-
-def make_meter(
-    settings: Settings, folder: Path, sleep: Callable[[float], None]
-) -> tuple[StripeMeter, bool]:
-    """Return the meter, and whether it is live; raises SettingsFault."""
-    stripe = settings.stripe
-    key = read_secret(stripe.api_key, where="stripe.api_key", folder=folder)
-    livemode = is_live(key)
-    events, reads = RATES[livemode]
-    meter = StripeMeter(
-        key.get_secret_value(),
-        stripe.meter,
-        base_url=stripe.base_url,
-        events_per_second=stripe.events_per_second or events,
-        reads_per_second=stripe.reads_per_second or reads,
-        sleep=sleep,
-    )
-    return meter, livemode
-
-
-def make_source(
-    account: AccountSettings, folder: Path, sleep: Callable[[float], None]
-) -> PamelaUsage:
-    """Return an account's source; raises SettingsFault."""
-    where = f"accounts.{account.name}"
-    key = read_secret(account.api_key, where=f"{where}.api_key", folder=folder)
-    return connect_usage(
-        account.name, key.get_secret_value(), account.base_url, sleep=sleep
-    )
 
 
 def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountBook]:

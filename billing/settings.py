@@ -5,7 +5,6 @@ Any value can also be given as `PAMELA_BILLING_<SECTION>__<NAME>`, such as
 down here: they are named, as `env:NAME` or `file:PATH` (beside the settings file).
 """
 
-import os
 import tomllib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
-    SecretStr,
     StringConstraints,
     ValidationError,
 )
@@ -33,8 +31,6 @@ from billing.domain.rating import Price
 from billing.errors import SettingsFault
 
 DEFAULT_FILE = Path("billing.toml")
-LIVE_KEYS = ("sk_live_", "rk_live_")
-TEST_KEYS = ("sk_test_", "rk_test_")
 # Stripe's limits, less a margin: events a second, and reads a second an endpoint.
 RATES = {True: (900, 20), False: (20, 20)}
 
@@ -228,37 +224,3 @@ def _check_names(file: Path, settings: Settings) -> None:
             raise SettingsFault(
                 str(file), f"{where}: customer {account.customer} is not listed"
             )
-
-
-def read_secret(reference: str, *, where: str, folder: Path) -> SecretStr:
-    """Fetch a secret named `env:NAME` or `file:PATH`; raises SettingsFault."""
-    kind, _, name = reference.partition(":")
-    if kind == "env" and name:
-        value = os.environ.get(name, "")
-        if not value.strip():
-            raise SettingsFault(where, f"the environment variable {name} is not set")
-    elif kind == "file" and name:
-        path = folder / name
-        try:
-            value = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as fault:
-            raise SettingsFault(where, f"cannot read {path}: {fault}") from None
-        if not value.strip():
-            raise SettingsFault(where, f"{path} is empty")
-    else:
-        raise SettingsFault(
-            where, "name the secret as env:NAME or file:PATH; it never stands here"
-        )
-    return SecretStr(value.strip())
-
-
-def is_live(key: SecretStr) -> bool:
-    """Say whether a Stripe key is a live one; raises SettingsFault for neither."""
-    text = key.get_secret_value()
-    if text.startswith(LIVE_KEYS):
-        return True
-    if text.startswith(TEST_KEYS):
-        return False
-    raise SettingsFault(
-        "stripe.api_key", "not a Stripe secret key (sk_live_, sk_test_, rk_…)"
-    )

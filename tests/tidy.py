@@ -16,6 +16,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"domain"},
     "ports": {"domain"},
     "settings": {"domain", "errors"},
+    "credentials": {"errors"},
+    "equipment": {"credentials", "settings", "gateways", "pipeline"},
     "ledger": {"domain", "errors"},
     "gateways": {"domain", "errors", "ports", "pamela"},
     "pipeline": {"domain", "ledger", "ports", "errors"},
@@ -24,11 +26,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": {"domain", "pamela"},
     "archive": {"domain", "errors", "ports", "settings", "ledger", "gateways"},
     "app": {
-        *("domain", "errors", "ports", "settings", "archive", "pamela"),
+        *("equipment", "domain", "errors", "ports", "settings", "archive", "pamela"),
         *("ledger", "gateways", "pipeline", "reports", "sandbox"),
     },
     "installation": {
-        *("app", "archive", "settings", "ledger"),
+        *("app", "archive", "equipment", "credentials", "settings", "ledger"),
         *("pipeline", "ports", "domain", "errors"),
     },
     "demo": {

@@ -5,10 +5,10 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from billing.app import make_meter, make_source
 from billing.archive import ledger_url, make_clock
 from billing.domain.laws import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
+from billing.equipment import make_meter, make_source
 from billing.errors import BillingError, SettingsFault
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger

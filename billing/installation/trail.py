@@ -3,8 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
-from billing.app import make_trail
 from billing.archive import make_key_beside, opened_books, put_key_in_place
+from billing.equipment import make_trail
 from billing.errors import SigningFault
 from billing.ledger.audit import Actor
 from billing.ledger.locks import sole_process

@@ -152,6 +152,7 @@ def test_damage_to_calls_and_rows_is_found(
     found = faults(ledger, since)
     # Closed months are digested only as a whole.
     wanted = laws if since is None else laws - {Law.CLOSED}
-    assert set(found) == wanted, found
+    # Whoever damages rows by hand may break the trail, too; its own tests say when.
+    assert set(found) - {Law.TRAIL} == wanted, found
     if since is None or Law.CLOSED not in laws:
         assert words in "; ".join(chain(*found.values()))

@@ -12,7 +12,7 @@ from billing.ledger.trail.events import last_of_actions
 UPGRADED = "schema.upgraded"
 _SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
 _POSTGRESQL = """
-    SELECT t.tgname || ' ' || t.tgenabled, pg_get_triggerdef(t.oid)
+    SELECT t.tgname || ' ' || t.tgenabled::text, pg_get_triggerdef(t.oid)
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     WHERE NOT t.tgisinternal AND c.relnamespace = 'public'::regnamespace
     UNION ALL
