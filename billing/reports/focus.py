@@ -144,14 +144,14 @@ def read_focus(ledger: Ledger, period: BillingPeriod, provider: str = MAKER) -> 
 def _covering(
     charges: list[HourlyCharge], readings: Mapping[str, InvoiceReading]
 ) -> dict[str, str | None]:
-    """Return, by customer, the invoice that bills just these minutes."""
+    """Return, by customer, the one invoice that bills just these minutes."""
     minutes: dict[str, int] = defaultdict(int)
     for charge in charges:
         minutes[charge.customer] += charge.minutes
     return {
         customer: read.invoice
         for customer, read in readings.items()
-        if read.minutes == minutes.get(customer)
+        if read.minutes == minutes.get(customer) and " " not in (read.invoice or "")
     }
 
 
