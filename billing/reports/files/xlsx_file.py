@@ -16,7 +16,7 @@ from billing.reports.files.formulas import (
     total_formula,
 )
 from billing.reports.files.whole_file import whole_file
-from billing.reports.files.xlsx_looks import Looks, widths
+from billing.reports.files.xlsx_looks import FONT, Looks, widths
 from billing.reports.sheet import Added, Cell, Kind, Sheet, Totals, Value
 
 # A workbook says when it was made: always the same, so that two can be compared.
@@ -41,7 +41,8 @@ def _workbook(part: Path) -> Iterator[Any]:
     from xlsxwriter import Workbook  # noqa: PLC0415
     from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
 
-    book = Workbook(str(part), {"constant_memory": True})
+    options = {"constant_memory": True, "default_format_properties": FONT}
+    book = Workbook(str(part), options)
     book.set_properties({"created": _MADE, "author": "pamela-billing"})
     book.set_calc_mode("auto")
     try:
@@ -109,7 +110,9 @@ class _SheetWriter:
             page.write_string(at, 0, note, look)
         for at, column in enumerate(sheet.columns):
             look = self._looks.of_heading(column)
-            page.write_string(self._place.header - 1, at, column.heading, look)
+            page.write_string(
+                self._place.header - 1, at, column.heading.capitalize(), look
+            )
 
     def _writer(self, at: int) -> Callable[[int, Any], None]:
         """Return what writes a column's cells, found out once for all rows."""

@@ -21,7 +21,7 @@ _FORMATS = {
     Kind.MOMENT: "yyyy-mm-dd hh:mm:ss",
     Kind.SHARE: "0.00%",
 }
-_FONT = {"font_name": "Arial", "font_size": 10}
+FONT = {"font_name": "Arial", "font_size": 10}
 INK, PAPER, ALARM = "#1F3A5F", "#EEF2F7", "#B3261E"
 
 
@@ -33,12 +33,12 @@ class Looks:
         self._book = book
         self._made: dict[tuple[str, bool], Any] = {}
         self.title = book.add_format(
-            {**_FONT, "bold": True, "font_size": 14, "font_color": INK}
+            {**FONT, "bold": True, "font_size": 14, "font_color": INK}
         )
-        self.note = book.add_format({**_FONT, "font_color": "#555555"})
-        self.alarm = book.add_format({**_FONT, "bold": True, "font_color": ALARM})
+        self.note = book.add_format({**FONT, "font_color": "#555555"})
+        self.alarm = book.add_format({**FONT, "bold": True, "font_color": ALARM})
         heading = {
-            **_FONT,
+            **FONT,
             "bold": True,
             "font_color": "white",
             "bg_color": INK,
@@ -50,9 +50,13 @@ class Looks:
 
     def of(self, column: Column, currency: str, *, total: bool = False) -> Any:
         """Return the format of a column's cells, or of its total."""
+        if column.kind is Kind.TEXT and not total:
+            return None  # the workbook's own, which costs nothing in each cell
         form = _number_format(column.kind, currency)
         if (form, total) not in self._made:
-            look: dict[str, object] = {**_FONT, "num_format": form}
+            look: dict[str, object] = {**FONT, "num_format": form}
+            if column.kind in {Kind.DAY, Kind.MOMENT}:
+                look["align"] = "left"
             if total:
                 look |= {"bold": True, "top": 1, "bottom": 6, "bg_color": PAPER}
             self._made[form, total] = self._book.add_format(look)
