@@ -41,7 +41,7 @@ def _workbook(part: Path) -> Iterator[Any]:
     from xlsxwriter import Workbook  # noqa: PLC0415
     from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
 
-    options = {"constant_memory": True, "default_format_properties": FONT}
+    options = {"constant_memory": True, "default_format_properties": dict(FONT)}
     book = Workbook(str(part), options)
     book.set_properties({"created": _MADE, "author": "pamela-billing"})
     book.set_calc_mode("auto")
