@@ -36,7 +36,7 @@ def lines_of(ledger: Ledger, period: Any, **more: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(stream.getvalue())))
 
 
-def invoice(ledger: Ledger, minutes: int) -> None:
+def invoice(ledger: Ledger, minutes: int, name: str) -> None:
     """Keep a reconciliation that read acme's invoice of February."""
     run = {
         "period": str(FEBRUARY),
@@ -58,7 +58,7 @@ def invoice(ledger: Ledger, minutes: int) -> None:
         "settled": 1,
         "read_at": ACTOR.at,
         "invoiced_minutes": minutes,
-        "invoice": "in_1",
+        "invoice": name,
     }
     with ledger.writing() as connection:
         connection.execute(insert(reconciliation_run).values(run))
@@ -122,12 +122,15 @@ def test_an_hour_is_a_row_and_a_correction_is_one_of_its_own(ledger: Ledger) -> 
     assert lost["x_Provisional"] == "true"
 
 
-@pytest.mark.parametrize(("minutes", "named"), [(7, "in_1"), (6, "")])
+@pytest.mark.parametrize(
+    ("minutes", "read", "named"),
+    [(7, "in_1", "in_1"), (6, "in_1", ""), (7, "in_1 in_2", "")],
+)
 def test_an_invoice_is_named_only_when_it_bills_just_these_minutes(
-    ledger: Ledger, minutes: int, named: str
+    ledger: Ledger, minutes: int, read: str, named: str
 ) -> None:
     fill_months(ledger)
-    invoice(ledger, minutes)
+    invoice(ledger, minutes, read)
     found = {
         (line["BillingAccountName"], line["InvoiceId"], line["x_Provisional"])
         for line in lines_of(ledger, FEBRUARY)
