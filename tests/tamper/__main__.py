@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from tests.tamper.bundles import originals
 from tests.tamper.campaign import campaign, counted, false_alarms
+from tests.tamper.real_ledger import real_original
 
 
 def main() -> int:
@@ -18,7 +19,7 @@ def main() -> int:
     asked = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        bundles = originals(folder, asked.ledgers)
+        bundles = [real_original(folder), *originals(folder, asked.ledgers)]
         alarms = false_alarms(bundles, folder)
         options = {"alterations": asked.alterations, "seed": asked.seed}
         trials = list(campaign(bundles, folder, **options))

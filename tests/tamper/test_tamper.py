@@ -6,11 +6,12 @@ import pytest
 
 from tests.tamper.bundles import originals
 from tests.tamper.campaign import KINDS, campaign, false_alarms
+from tests.tamper.real_ledger import real_original
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_alteration_is_rejected(tmp_path: Path, seed: int) -> None:
-    bundles = originals(tmp_path, seeds=2)
+    bundles = [real_original(tmp_path), *originals(tmp_path, seeds=2)]
     options = {"alterations": len(KINDS) * 3, "seed": seed}
     for trial in campaign(bundles, tmp_path, **options):
         assert trial.said is not None, trial
@@ -18,4 +19,5 @@ def test_every_alteration_is_rejected(tmp_path: Path, seed: int) -> None:
 
 
 def test_valid_bundles_pass_however_they_are_packed(tmp_path: Path) -> None:
-    assert false_alarms(originals(tmp_path, seeds=3), tmp_path) == []
+    bundles = [real_original(tmp_path), *originals(tmp_path, seeds=3)]
+    assert false_alarms(bundles, tmp_path) == []
