@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from billing.domain.heads import fingerprint
-from billing.errors import SettingsFault
+from billing.errors import SettingsFault, SigningFault
 from billing.gateways.clocks import SandboxClock, SystemClock
 from billing.gateways.signing import FileSigner, make_key, read_key
 from billing.ledger import migration, standing
@@ -79,6 +79,17 @@ def ensure_key(settings_file: Path) -> str:
     path = _key_file(settings_file)
     signer = read_key(path) if path.exists() else make_key(path)
     return fingerprint(signer.public_key)
+
+
+def signing_key(settings_file: Path) -> FileSigner:
+    """Return the key that signs the audit trail; raises SettingsFault, SigningFault."""
+    path = _key_file(settings_file)
+    if not path.exists():
+        raise SigningFault(
+            f"there is no key {path}; `pamela-billing audit sign` makes one, or put "
+            "back the one that was there"
+        )
+    return read_key(path)
 
 
 class NewKey(NamedTuple):

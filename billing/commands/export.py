@@ -7,6 +7,7 @@ import click
 
 from billing.archive import opened_books
 from billing.commands.display import say
+from billing.commands.export_audit import audit
 from billing.commands.options import CLEAN, PERIOD, common_options, show_json
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
@@ -18,6 +19,9 @@ from billing.reports.usage_rows import exported_usage
 @click.group()
 def export() -> None:
     """Write out what the ledger holds of a month."""
+
+
+export.add_command(audit)
 
 
 @export.command()

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from billing.cli import main
-from tests.cli.desk import Desk
+from tests.cli.desk import LAST, Desk
 from tests.tamper.bundles import Original, originals, pack
 
 
@@ -64,3 +64,25 @@ def test_the_ledger_is_verified_and_an_edit_by_hand_is_found(desk: Desk) -> None
     assert said.startswith("FAIL  tables/b2b_usage.jsonl, rows ")
     assert "they are not as audit event" in said
     assert desk.json("db", "verify", code=1)["verdict"] == "FAIL"
+
+
+def test_a_month_is_exported_and_verified(desk: Desk) -> None:
+    desk.done("run")
+    key = desk.json("audit", "heads")["key"]
+    said = desk.done("export", "audit", LAST, "--output", str(desk.folder))
+    bundle = desk.folder / f"audit-{LAST}.zip"
+    assert said.startswith(f"{bundle}: ")
+    assert f"{LAST} is not closed: the bundle is marked provisional" in said
+    code, said = type_verify(bundle, "--key", key)
+    assert (code, said[:4]) == (0, "PASS")
+    written = desk.json("export", "audit", LAST, "--output", str(bundle))
+    assert written["manifest"]["parameters"] == {"period": LAST}
+
+
+def test_without_its_key_nothing_is_exported(desk: Desk) -> None:
+    desk.done("run")
+    (desk.folder / "audit.key").unlink()
+    said = desk("export", "audit", LAST, "--output", str(desk.folder))
+    assert said.exit_code != 0
+    assert "there is no key" in said.output
+    assert list(desk.folder.glob("*.zip")) == []

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from billing.domain.period import BillingPeriod
-from billing.errors import BadInput, UnfitTarget
+from billing.errors import BadInput, SigningFault, UnfitTarget
 from billing.ledger.database import Ledger
 from billing.ledger.tables import metadata
 from billing.ledger.trail.tables import TABLES
+from billing.reports.audit.bundle import Export, export_bundle
 from billing.reports.audit.live import verify_ledger
 from billing.verifier.findings import Bad
 from billing.verifier.shapes import BINDING, SHAPES, TABLE_FILES
 from billing.verifier.verification import verify_bundle
-from tests.ledger.bookkeeping import reading, record, stage
+from tests.ledger.bookkeeping import ACTOR, reading, record, stage
 from tests.ledger.lawful import IN_FEBRUARY
 from tests.reports.proof_world import (
     FEBRUARY,
@@ -27,6 +28,7 @@ from tests.reports.proof_world import (
     fill,
     sign,
 )
+from tests.verifier.signing import TestKey
 
 
 @pytest.fixture
@@ -182,3 +184,12 @@ def test_the_bundle_of_an_edited_ledger_is_refused(
 
 def test_bindings_have_a_file_of_their_own() -> None:
     assert TABLE_FILES[BINDING] == "tables/b2b_usage.meter_event_id.jsonl"
+
+
+def test_a_key_that_the_trail_does_not_have_seals_nothing(
+    proven: Ledger, tmp_path: Path
+) -> None:
+    asked = Export(MARCH, "tests", ACTOR.at, "0.1.0", {})
+    with pytest.raises(SigningFault, match=f"which has {KEY.fingerprint}"):
+        export_bundle(proven, tmp_path / "b.zip", asked, TestKey(8))
+    assert list(tmp_path.glob("*.zip")) == []

@@ -7,13 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from billing.domain.heads import fingerprint
 from billing.domain.period import BillingPeriod
-from billing.errors import BadInput
+from billing.errors import BadInput, SigningFault
 from billing.ledger.closing import ClosedMonth, CustomerTotal, closed_month
 from billing.ledger.closing import customer_totals as totals_of
 from billing.ledger.database import Ledger
 from billing.ledger.excerpt import Excerpt
 from billing.ledger.three_books import ThreeBooks, three_books
+from billing.ledger.trail.signing import key_in_force
 from billing.reports.audit.contents import LedgerContents
 from billing.reports.audit.writing import Seal, write_bundle
 
@@ -33,9 +35,11 @@ def export_bundle(
 ) -> Mapping[str, Any]:
     """Write the audit bundle of a month; returns its manifest.
 
-    Raises BadInput for a month of which nothing is known, UnfitTarget and FileFault.
+    Raises BadInput for a month of which nothing is known, SigningFault for a key that
+    the trail does not have, UnfitTarget and FileFault.
     """
     with ledger.reading() as connection:
+        _check_key(key_in_force(connection), fingerprint(seal.public_key))
         customers = totals_of(connection, export.period)
         close = closed_month(connection, export.period)
         books = three_books(connection, export.period)
@@ -55,6 +59,15 @@ def export_bundle(
         }
         with closing(Excerpt(connection, export.period)) as excerpt:
             return write_bundle(target, LedgerContents(excerpt), said, seal)
+
+
+def _check_key(in_force: str | None, key: str) -> None:
+    if in_force != key:
+        trail = f"has {in_force}" if in_force else "has none yet"
+        raise SigningFault(
+            f"the key {key} is not the one of the audit trail, which {trail}; run "
+            "`pamela-billing audit sign`, or restore the key"
+        )
 
 
 def _close(close: ClosedMonth | None) -> dict[str, Any] | None:
