@@ -93,6 +93,7 @@ def reports_of(desk: Desk, customer: str, folder: Path) -> list[tuple[str, ...]]
     """List every command whose output leaves the system, in every form it has."""
     lines: list[tuple[str, ...]] = [
         *(("status",), ("breaks", "--all"), ("db", "check"), ("doctor",)),
+        *(("db", "verify"), ("audit", "trail", "--json"), ("audit", "heads")),
         *(("report", "statement", LAST, customer), ("report", "usage", LAST)),
         *(("report", name, LAST) for name in ("reconciliation", "journal", "focus")),
         *(("report", "journal", LAST, "--format", form) for form in ("csv", "hledger")),
