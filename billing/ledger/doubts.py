@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from billing.domain.cancelling import SyncedEvent
-from billing.domain.metering import FailReason, Verdict
+from billing.domain.metering import FailReason, Verdict, may_resend
 from billing.domain.period import BillingPeriod
 from billing.domain.settling import MinuteReading
 from billing.domain.staging import Destination
@@ -60,14 +60,19 @@ def record_counted(
 
 
 def rearm(connection: Connection, actor: Actor, doubtful: Outgoing) -> None:
-    """Let an event that was proved absent be sent again, as it is."""
+    """Let an event that was found absent be sent again, as it is.
+
+    The time of its first doubt stays while resends are proved harmless by it: what
+    Stripe has, and shows late, is still known there by its identifier until then.
+    """
+    first = doubtful.first_unknown_at
     outbox.move(
         connection,
         doubtful,
         state="pending",
         reason=None,
         tries=0,
-        first_unknown_at=None,
+        first_unknown_at=first if may_resend(first, actor.at) else None,
         rearmed_at=actor.at,
     )
     _settled(connection, actor, doubtful, "absent: armed again")

@@ -123,24 +123,6 @@ def move_to_failed(connection: Connection, event: Outgoing, reason: FailReason) 
     audit.note(connection, "event.failed", event.event.customer, detail)
 
 
-def doubt_all(connection: Connection, now: datetime) -> None:
-    """Take all that waits to be sent as sent with an unknown outcome, up to now.
-
-    A ledger that was restored does not know what was sent since it was saved.
-    """
-    event = meter_event.c
-    unanswered = event.reason == FailReason.UNANSWERED.value
-    waiting = (event.state == EventState.PENDING.value) | unanswered
-    doubted = update(meter_event).where(waiting).returning(event.id)
-    values = {
-        "state": "failed",
-        "reason": FailReason.UNCERTAIN.value,
-        "first_unknown_at": func.coalesce(event.first_unknown_at, now),
-        "last_sent_at": now,
-    }
-    audit.touch(connection, meter_event, connection.scalars(doubted.values(values)))
-
-
 def take_up(
     connection: Connection,
     actor: Actor,

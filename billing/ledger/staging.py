@@ -30,6 +30,7 @@ from billing.ledger import audit
 from billing.ledger.audit import Actor
 from billing.ledger.closed_months import closed_months
 from billing.ledger.given_rows import Given, execute_for_all
+from billing.ledger.restoring import doubt_staged
 from billing.ledger.tables import b2b_usage, meter_event
 
 _NUMBERS_PER_STATEMENT = 10_000
@@ -135,6 +136,7 @@ def stage(
     plan = plan_events(places, to, staged, actor.at, at_once=at_once)
     _make(connection, plan.events, actor.at)
     if plan.events:
+        doubt_staged(connection, to.customer)
         detail = {
             "events": len(plan.events),
             "minutes": sum(planned.event.minutes for planned in plan.events),

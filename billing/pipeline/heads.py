@@ -6,7 +6,7 @@ from datetime import datetime
 
 from billing.domain.heads import endorsement, fingerprint
 from billing.errors import AnchorFault, SigningFault, TrailRewound
-from billing.ledger import audit, outbox
+from billing.ledger import audit, restoring
 from billing.ledger.audit import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.trail import signing
@@ -152,8 +152,8 @@ def accept_restore(
             "found": {"event": last.sequence, "hash": last.hash},
         }
         audit.record(
-            connection, actor, signing.RESTORED, "ledger", detail, reason=reason
+            connection, actor, restoring.RESTORED, "ledger", detail, reason=reason
         )
-        outbox.doubt_all(connection, actor.at)
+        restoring.doubt_waiting(connection, actor.at)
     remember_end(ledger, memory)
     return last.at

@@ -11,7 +11,6 @@ from billing.ledger.tables import audit_anchor, audit_head
 from billing.ledger.trail.events import last_of_actions
 
 KEY_REGISTERED, KEY_ROTATED = "key.registered", "key.rotated"
-RESTORED = "ledger.restored"
 _head, _anchor = audit_head.c, audit_anchor.c
 
 
@@ -43,12 +42,6 @@ def key_in_force(connection: Connection) -> str | None:
     """Return the fingerprint of the key that signs; None before the first."""
     row = last_of_actions(connection, [KEY_REGISTERED, KEY_ROTATED])
     return None if row is None else str(json.loads(row.detail)["key"])
-
-
-def restored_at(connection: Connection) -> datetime | None:
-    """Return when the ledger was last accepted as restored; None if it never was."""
-    row = last_of_actions(connection, [RESTORED])
-    return None if row is None else row.at
 
 
 def newest_head(connection: Connection) -> SignedHead | None:
