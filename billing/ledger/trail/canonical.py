@@ -13,8 +13,8 @@ NOTHING = "0" * 64
 
 
 def spell(document: object) -> bytes:
-    """Return a document's canonical form."""
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    """Return a document's canonical form; decimals and their like stand as texts."""
+    return orjson.dumps(document, str, orjson.OPT_SORT_KEYS)
 
 
 # A row is an array, whose order stays; so nothing has to be sorted.

@@ -1,6 +1,5 @@
 """Events of the trail: their lines, how one is added, and which is the last."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -98,7 +97,7 @@ def add_event(
 ) -> Link:
     """Chain an event to the one before, in the transaction of what it covers."""
     sequence = before.sequence + 1
-    detail = spell(json.loads(json.dumps(deed.detail, default=str))).decode()
+    detail = spell(deed.detail).decode()
     row = {
         "id": sequence,
         **deed._asdict(),
