@@ -87,7 +87,7 @@ def _keep(
         connection.execute(update(table).where(table.c.name == name).values(values))
     else:
         return
-    was = dict(found._mapping) if found else None
+    was = None if found is None else dict(zip(values, found, strict=True))
     detail = {"was": was, "is": dict(values)}
     audit.record(connection, actor, f"{table.name}.registered", name, detail)
 

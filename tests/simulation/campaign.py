@@ -98,6 +98,8 @@ def run_seeds(
         watch(campaign)
     for worker in workers:
         worker.join()
+        if worker.exitcode:
+            raise RuntimeError("a worker died; run its seeds with --jobs 1 to see why")
     return campaign
 
 

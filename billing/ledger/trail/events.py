@@ -13,8 +13,7 @@ from billing.ledger.trail.canonical import NOTHING, digest, quoted, spell
 _ADD = insert(audit_event)
 _AT_ONCE = 2_000
 _column = audit_event.c
-_LAST = select(_column.id, _column.hash, _column.state, _column.at)
-_LAST = _LAST.order_by(_column.id.desc()).limit(1)
+_LAST = "SELECT id, hash, state, at FROM audit_event ORDER BY id DESC LIMIT 1"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,11 +80,17 @@ class Deed(NamedTuple):
 
 def last_link(connection: Connection) -> Link:
     """Return the newest event; before the first, what stands for it."""
-    row = connection.execute(_LAST).first()
+    # Past SQLAlchemy: every transaction that writes asks this.
+    cursor: Any = connection.connection.cursor()
+    try:
+        row = cursor.execute(_LAST).fetchone()
+    finally:
+        cursor.close()
     if row is None:
         return Link(0, NOTHING, State({}), _BEGINNING)
     number, hashed, state, at = row
-    return Link(number, hashed, State.read(state), at)
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
+    return Link(number, hashed, State.read(state), moment)
 
 
 def add_event(
