@@ -34,8 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("pipeline", "ports", "domain", "errors"),
     },
     "demo": {
-        *("app", "installation", "sandbox"),
-        *("pipeline", "reports", "domain", "errors"),
+        *("app", "archive", "installation", "sandbox"),
+        *("pipeline", "reports", "verifier", "domain", "errors"),
     },
     "commands": {
         *("app", "archive", "installation", "daemon", "demo", "sandbox"),

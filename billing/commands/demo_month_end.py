@@ -8,9 +8,10 @@ from textwrap import fill
 
 from billing.commands.demo_first_day import SETTINGS, keep_running, unsaid, unseen
 from billing.commands.display import progress_bars, say, show_table
-from billing.commands.options import CLEAN, FAILED, show_json
+from billing.commands.options import CLEAN, FAILED, person, show_json
 from billing.demo.month_end.ending import Ending
 from billing.demo.month_end.invoices import WHY
+from billing.demo.month_end.papers import Papers, write_papers
 from billing.demo.month_end.story import tell
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
@@ -43,6 +44,7 @@ Next:
 {explain}
   pamela-billing status
   pamela-billing report statement {month} {customer}
+  pamela-billing verify papers/audit-{month}.zip
   pamela-billing sandbox --state {state} --port {port}    # to go on with `run`"""
 
 
@@ -59,11 +61,12 @@ def show_month_end(
     stage = Stage(unsaid, unseen) if as_json else Stage(_say, progress_bars)
     site = world()
     ending = tell(site, folder / SETTINGS, stage, seed)
+    papers = write_papers(folder / SETTINGS, ending.month, person())
     show = _show_json if as_json else _show
-    show(ending, folder, site.url, seconds=time.monotonic() - started)
+    show(ending, papers, folder, site.url, seconds=time.monotonic() - started)
     if keep:
         keep_running(site.url, say=unsaid if as_json else say)
-    return CLEAN if ending.good else FAILED
+    return CLEAN if ending.good and papers.verified else FAILED
 
 
 def _say(text: str) -> None:
@@ -72,7 +75,9 @@ def _say(text: str) -> None:
     say(fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
 
 
-def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
+def _show(
+    ending: Ending, papers: Papers, folder: Path, url: str, *, seconds: float
+) -> None:
     for found in ending.reconciliations:
         state = "closed" if found.period == ending.month else "open"
         title = f"{found.period}, {state}, minutes; difference: Stripe less Pamela"
@@ -96,6 +101,8 @@ def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
             invoiced=ending.invoiced_minutes,
         )
     )
+    for line in _papers(papers):
+        say(line)
     explain = [
         f"  pamela-billing explain {name}    # {what}"
         for kind, name in asdict(ending.told).items()
@@ -112,6 +119,17 @@ def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
             port=url.rpartition(":")[2],
         )
     )
+
+
+def _papers(papers: Papers) -> Iterator[str]:
+    """Say what was written for finance and auditors, and what the verifier says."""
+    yield f"   For finance and auditors, in {papers.bundle.parent}/:"
+    count = len(papers.statements)
+    yield f"   - {count} statements, such as {papers.statements[0].name};"
+    names = " and ".join(one.name for one in papers.journals)
+    yield f"   - {papers.reconciliation.name}, and entries for the books: {names};"
+    yield f"   - {papers.bundle.name}, of which its verifier says:"
+    yield from (f"     {line}" for line in papers.verdict)
 
 
 def _lines(found: Reconciliation) -> list[list[str]]:
@@ -152,7 +170,9 @@ def _reasons(ending: Ending) -> Iterator[str]:
     yield f"   - {-missed.minutes} minutes: {missed.call}, acknowledged: {WHY}."
 
 
-def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
+def _show_json(
+    ending: Ending, papers: Papers, folder: Path, url: str, *, seconds: float
+) -> None:
     closed = ending.closed.closed
     months: list[Document] = [
         reconciliation_document(found, ending.currency)
@@ -183,6 +203,19 @@ def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> Non
                 "invoiced_minutes": ending.invoiced_minutes,
             },
             "explain": asdict(ending.told),
+            "papers": {
+                "files": [
+                    str(path)
+                    for path in (
+                        *papers.statements,
+                        *papers.journals,
+                        papers.reconciliation,
+                        papers.bundle,
+                    )
+                ],
+                "verified": papers.verified,
+                "verdict": papers.verdict,
+            },
             "folder": str(folder),
             "sandbox": url,
             "seconds": round(seconds, 1),

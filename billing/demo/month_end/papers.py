@@ -1,0 +1,71 @@
+"""The papers: what finance and auditors receive of the month, and that it verifies."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from billing.archive import opened_books, signing_key
+from billing.domain.period import BillingPeriod
+from billing.reports.audit.bundle import Export, export_bundle
+from billing.reports.files.forms import write_report
+from billing.reports.files.json_file import write_bytes_file
+from billing.reports.journal import read_journal
+from billing.reports.journal_accounts import TREE
+from billing.reports.journal_texts import beancount_text, ledger_text
+from billing.reports.reconciled import read_reconciled
+from billing.reports.reconciled_sheets import reconciled_report
+from billing.reports.statement import read_statements
+from billing.reports.statement_sheets import statement_report
+from billing.verifier.program import examine
+
+FOLDER = "papers"
+FORMS = ("pdf", "xlsx")
+JOURNALS = {"beancount": beancount_text, "journal": ledger_text}
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """Which files there are, and what the verifier says of the bundle."""
+
+    statements: list[Path]
+    journals: list[Path]
+    reconciliation: Path
+    bundle: Path
+    verified: bool
+    verdict: list[str]
+
+
+def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
+    """Write a month's statements, journals and audit bundle; raises BillingError."""
+    folder = settings_file.parent / FOLDER
+    folder.mkdir(exist_ok=True)
+    signer = signing_key(settings_file)
+    with opened_books(settings_file) as books:
+        ledger = books.ledger
+        statements = [
+            write_report(statement_report(one), form, folder)
+            for one in read_statements(ledger, month)
+            for form in FORMS
+        ]
+        journal = read_journal(ledger, [month])
+        journals = []
+        for ending, spelled in (
+            ("beancount", beancount_text),
+            ("journal", ledger_text),
+        ):
+            path = folder / f"{journal.name}.{ending}"
+            write_bytes_file(spelled(journal, TREE).encode(), path)
+            journals.append(path)
+        report = reconciled_report(read_reconciled(ledger, month))
+        reconciliation = write_report(report, "xlsx", folder)
+        bundle = folder / f"audit-{month}.zip"
+        code, words = version("pamela-billing"), {"period": str(month)}
+        export_bundle(
+            ledger, bundle, Export(month, who, books.now, code, words), signer
+        )
+    code_of_verdict, _, verdict = examine(bundle)
+    return Papers(
+        *(statements, journals, reconciliation, bundle),
+        verified=not code_of_verdict,
+        verdict=list(verdict),
+    )
