@@ -19,6 +19,7 @@ from tests.benchmarks import (
     reporting,
     sync_rate,
     syncing,
+    trailing,
 )
 from tests.benchmarks.places import Places, places
 from tests.benchmarks.results import Result, show
@@ -35,6 +36,7 @@ class Benchmark(NamedTuple):
 def _measure_reports(places: Places, rows: int) -> Iterator[Result]:
     yield from reporting.measure(places, rows)
     yield from proving.measure(places, rows)
+    yield from trailing.measure(places, rows)
 
 
 CALLS = 100_000
@@ -76,7 +78,8 @@ Reports: medians of {reporting.ROUNDS} interleaved rounds on SQLite, all from th
 cursor. The bare ways write what the cursor gives; ours spell money exactly, keep
 formulas out of texts, and have the file on the disk before it has its name. The audit
 bundle and its verification are processes of their own, memory at its peak, on a month
-of {proving.CUSTOMERS} customers whose events are all counted."""
+of {proving.CUSTOMERS} customers whose events are all counted. Pulls with and without
+the audit trail take turns, {trailing.ROUNDS} rounds, on bare loopback."""
 
 
 def main() -> int:
@@ -118,6 +121,7 @@ def _notes(calls: int) -> list[str]:
             reconciling=reconciling,
             reporting=reporting,
             proving=proving,
+            trailing=trailing,
         ).split("\n\n")
     ]
 

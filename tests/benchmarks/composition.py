@@ -9,6 +9,7 @@ from billing.app import App, composed
 from billing.archive import upgrade_ledger
 from billing.domain.period import BillingPeriod
 from billing.gateways.clocks import StoppableClock
+from billing.ledger.audit import Scribe
 from billing.settings import read_settings
 from tests.benchmarks.world import World, WorldClock
 
@@ -27,6 +28,7 @@ def service(
     upgrade_ledger(file)
     with composed(read_settings(file), folder, actor="benchmark") as app:
         clock = WorldClock(world)
+        app.ledger.scribe = Scribe("benchmark", clock.now)
         yield replace(app, clock=StoppableClock(clock, app.clock.stop)), clock
 
 
