@@ -4,7 +4,7 @@ It is RFC 8785: JSON in UTF-8, no spaces, sorted keys. Times stand as ISO 8601 t
 with +00:00, decimals as texts, and no floats occur.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 import orjson
@@ -21,7 +21,7 @@ def spell(document: object) -> bytes:
 spell_row: Callable[[object], bytes] = orjson.dumps
 
 
-def spell_rows(rows: list[tuple[object, ...]]) -> bytes:
+def spell_rows(rows: Iterable[Sequence[object]]) -> bytes:
     """Return the lines of rows, each with its end."""
     newline = orjson.OPT_APPEND_NEWLINE
     return b"".join([orjson.dumps(row, None, newline) for row in rows])

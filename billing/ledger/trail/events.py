@@ -1,16 +1,18 @@
 """Events of the trail: their lines, how one is added, and which is the last."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Row, Select, insert, select
 
+from billing.ledger.bulk import load_rows
 from billing.ledger.tables import audit_event
 from billing.ledger.trail.canonical import NOTHING, digest, quoted, spell
 
 _ADD = insert(audit_event)
+_COLUMNS = tuple(str(column.name) for column in audit_event.columns)
 _AT_ONCE = 2_000
 _column = audit_event.c
 _LAST = "SELECT id, hash, state, at FROM audit_event ORDER BY id DESC LIMIT 1"
@@ -93,28 +95,34 @@ def last_link(connection: Connection) -> Link:
     return Link(number, hashed, State.read(state), moment)
 
 
-def add_event(
+def add_events(
     connection: Connection,
     before: Link,
-    deed: Deed,
+    deeds: Sequence[Deed],
     covers: list[Mapping[str, Any]],
     state: State,
-) -> Link:
-    """Chain an event to the one before, in the transaction of what it covers."""
-    sequence = before.sequence + 1
-    detail = spell(deed.detail).decode()
-    row = {
-        "id": sequence,
-        **deed._asdict(),
-        "at": deed.at.astimezone(UTC),
-        "detail": detail,
-        "covers": spell(covers).decode(),
-        "state": state.spell(),
-        "previous": before.hash,
-    }
-    hashed = digest(_line(row))
-    connection.execute(_ADD, row | {"hash": hashed})
-    return Link(sequence, hashed, state, deed.at)
+) -> None:
+    """Chain events to the one before, in one transaction; the last has the covers."""
+    rows = []
+    previous = before.hash
+    for number, deed in enumerate(deeds, start=before.sequence + 1):
+        last = deed is deeds[-1]
+        row = {
+            "id": number,
+            **deed._asdict(),
+            "at": deed.at.astimezone(UTC),
+            "detail": spell(deed.detail).decode(),
+            "covers": spell(covers).decode() if last else "[]",
+            "state": (state if last else before.state).spell(),
+            "previous": previous,
+        }
+        previous = digest(_line(row))
+        rows.append(row | {"hash": previous})
+    if connection.dialect.name == "sqlite":
+        values = [[row[name] for name in _COLUMNS] for row in rows]
+        load_rows(connection, audit_event, _COLUMNS, values)
+    else:
+        connection.execute(_ADD, rows)
 
 
 def event_lines(

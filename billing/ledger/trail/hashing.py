@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from billing.ledger.trail.canonical import spell_rows
+from billing.ledger.trail.gathering import Rows
 
 
 class Stretch:
@@ -15,7 +16,7 @@ class Stretch:
         self._first = self._last = self._rows = 0
         self._digest = sha256()
 
-    def add(self, rows: list[tuple[Any, ...]]) -> None:
+    def add(self, rows: Rows) -> None:
         """Take in rows, in the order of their numbers, which stand first in them."""
         self._first = self._first or rows[0][0]
         self._last = rows[-1][0]

@@ -14,7 +14,8 @@ import orjson
 from sqlalchemy import Connection
 
 from billing.ledger.trail.canonical import digest, spell_row
-from billing.ledger.trail.events import Deed, Link, State, add_event, last_link
+from billing.ledger.trail.events import Deed, Link, State, add_events, last_link
+from billing.ledger.trail.gathering import Rows, gather, gather_new
 from billing.ledger.trail.hashing import Stretch
 from billing.ledger.trail.pending import Note, Pending
 from billing.ledger.trail.tables import BINDING, TABLES, Covered
@@ -36,10 +37,7 @@ def seal(connection: Connection, left: Pending) -> None:
     covers, state = _cover(connection, left, before.state)
     if not (covers or left.notes):
         return
-    deeds = _deeds(left, before)
-    for deed in deeds[:-1]:
-        before = add_event(connection, before, deed, [], before.state)
-    add_event(connection, before, deeds[-1], covers, state)
+    add_events(connection, before, _deeds(left, before), covers, state)
 
 
 def _deeds(left: Pending, before: Link) -> list[Deed]:
@@ -75,13 +73,11 @@ def _cover(
 ) -> tuple[list[Cover], State]:
     covers: list[Cover] = []
     state = before._replace(last=dict(before.last))
-    for name in TABLES:
-        if name not in left.inserted and name not in left.updated:
-            continue
-        covered = TABLES[name]
-        if covered.each:
-            covers += _cover_each(connection, covered, left, state)
-        elif name in left.inserted:
+    changed = left.inserted | left.updated
+    each = [one for name, one in TABLES.items() if name in changed and one.each]
+    covers += _cover_each(connection, each, left, state)
+    for name, covered in TABLES.items():
+        if name in left.inserted and not covered.each:
             found, state = _cover_together(connection, covered, state)
             covers += found
     if left.touched[BINDING] or "b2b_usage" in left.updated:
@@ -96,12 +92,12 @@ def _cover_together(
     name, last = covered.name, state.last.get(covered.name, 0)
     stretches: dict[str, Stretch] = {}
     sums = _Sums(covered)
-    for part in _read(connection, covered.query(f"t.id > {last}")):
+    for part in gather_new(connection, covered, last):
         for month, rows in groupby(part, _of_month):
             own = [row[:-1] for row in rows]
             stretches.setdefault(month, Stretch(name, month)).add(own)
             sums.add(own)
-        last = max(last, part[-1][0])
+        last = part[-1][0]
     state.last[name] = last
     return [each.cover() for _, each in sorted(stretches.items())], sums.onto(state)
 
@@ -117,7 +113,7 @@ class _Sums:
             self._minutes = itemgetter(names.index("billed_minutes"))
             self._amount = itemgetter(names.index("amount_micro"))
 
-    def add(self, rows: list[tuple[Any, ...]]) -> None:
+    def add(self, rows: Rows) -> None:
         if self._counts:
             self.rows += len(rows)
             self.minutes += sum(map(self._minutes, rows))
@@ -132,21 +128,25 @@ class _Sums:
 
 
 def _cover_each(
-    connection: Connection, covered: Covered, left: Pending, state: State
+    connection: Connection, tables: list[Covered], left: Pending, state: State
 ) -> Iterator[Cover]:
     """Cover each row that is new or was changed; all, where it is not known which."""
-    by_month: dict[str, list[list[Any]]] = {}
-    place, name = covered.key_place, covered.name
-    for condition in _conditions(covered, left, state):
-        for part in _read(connection, covered.query(condition)):
-            for *row, month in part:
-                entry = [row[place], digest(spell_row(row))]
-                by_month.setdefault(month, []).append(entry)
-            if covered.numbered:
-                newest = max(row[place] for row in part)
-                state.last[name] = max(state.last.get(name, 0), newest)
-    for month, each in sorted(by_month.items()):
-        yield {"table": name, "period": month, "each": each}
+    wanted = [
+        (covered, condition)
+        for covered in tables
+        for condition in _conditions(covered, left, state)
+    ]
+    found: dict[tuple[str, str], list[list[Any]]] = {}
+    for (covered, _), rows in zip(wanted, gather(connection, wanted), strict=True):
+        place, name = covered.key_place, covered.name
+        for *row, month in rows:
+            entry = [row[place], digest(spell_row(row))]
+            found.setdefault((name, month), []).append(entry)
+        if covered.numbered and rows:
+            newest = max(row[place] for row in rows)
+            state.last[name] = max(state.last.get(name, 0), newest)
+    for (name, month), each in sorted(found.items()):
+        yield {"table": name, "period": month, "each": sorted(each)}
 
 
 def _conditions(covered: Covered, left: Pending, state: State) -> Iterator[str]:

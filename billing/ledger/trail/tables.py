@@ -43,11 +43,15 @@ class Covered:
     found_by: str = "id"
     joined: str = ""
 
-    def query(self, condition: str) -> str:
-        """Return the SELECT of rows and months, in the order of their keys."""
-        listed = ", ".join(f"t.{column}" for column in self.columns)
+    def query(self, condition: str, *, packed: bool = False) -> str:
+        """Return the SELECT of rows and months, in the order of their keys.
+
+        Packed, each row is one JSON array of SQLite's.
+        """
+        listed = ", ".join([*(f"t.{name}" for name in self.columns), self.period])
+        listed = f"json_array({listed}) AS packed" if packed else listed
         return (
-            f"SELECT {listed}, {self.period} FROM {self.name} t {self.joined} "  # noqa: S608 # names and conditions are ours
+            f"SELECT {listed} FROM {self.name} t {self.joined} "  # noqa: S608 # names and conditions are ours
             f"WHERE {condition} ORDER BY t.{self.key}"
         )
 
