@@ -198,8 +198,8 @@ PLANTED: tuple[Planted, ...] = (
         "what was tried already is given a new address",
         (
             staging,
-            "_is_refused",
-            lambda real: lambda: or_(real(), event.state == "pending"),
+            "_REFUSED",
+            lambda real: or_(real, event.state == "pending"),
         ),
     ),
     bug(
