@@ -66,8 +66,11 @@ def sign(settings_file: Path, as_json: bool) -> int:
     actor = acting("audit sign")
     with opened_app(settings_file, actor=actor) as app, app.sole():
         faults = sign_news(app.ledger, app.trail, actor, app.clock)
+        standing = read_heads(app.ledger)
     if as_json:
         show_json({"faults": [str(fault) for fault in faults]})
+    for sentence in [] if as_json else standing.sentences():
+        say(sentence)
     for fault in [] if as_json else faults:
         complain(f"pamela-billing: {fault}")
     return FAILED if faults else CLEAN

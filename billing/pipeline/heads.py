@@ -29,24 +29,24 @@ def sign_news(
 ) -> list[AnchorFault]:
     """Sign what is new and publish it; returns what failed, which blocks nothing.
 
+    An anchor that lacks the newest head, because it failed or is new, is given it.
     Raises SigningFault when another key is in force, and LedgerFault.
     """
     if terms.signer is None:
         return []
-    signed = sign_head(ledger, terms.signer, Actor(who, clock.now()))
-    if signed is None:
-        return []
-    return list(_publish(ledger, terms.anchors, signed, clock))
+    sign_head(ledger, terms.signer, Actor(who, clock.now()))
+    return list(_publish(ledger, terms.anchors, clock))
 
 
 def sign_head(ledger: Ledger, signer: Signer, actor: Actor) -> SignedHead | None:
     """Sign the newest event; None when it is signed already."""
     with ledger.writing() as connection:
+        in_force = signing.key_in_force(connection)
+        _refuse_other_key(in_force, signer)
         newest, last = signing.newest_head(connection), last_link(connection)
         if newest is not None and newest.head.event == last.sequence:
             return None
-        _refuse_other_key(signing.key_in_force(connection), signer)
-        if signing.key_in_force(connection) is None:
+        if in_force is None:
             key = _named(signer)
             audit.record(connection, actor, signing.KEY_REGISTERED, key["key"], key)
     with ledger.writing() as connection:
@@ -95,9 +95,16 @@ def _refuse_other_key(in_force: str | None, signer: Signer) -> None:
 
 
 def _publish(
-    ledger: Ledger, anchors: Sequence[Anchor], signed: SignedHead, clock: Clock
+    ledger: Ledger, anchors: Sequence[Anchor], clock: Clock
 ) -> Iterator[AnchorFault]:
+    with ledger.reading() as connection:
+        signed = signing.newest_head(connection)
+        had = {
+            one.name: signing.last_published(connection, one.name) for one in anchors
+        }
     for anchor in anchors:
+        if signed is None or had[anchor.name] == signed.head.number:
+            continue
         fault = _published(anchor, signed)
         with ledger.writing() as connection:
             number, now = signed.head.number, clock.now()

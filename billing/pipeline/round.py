@@ -42,6 +42,9 @@ def run_round(
     try:
         for unpublished in sign_news(ledger, trail, terms.actor, terms.clock):
             report.add(unpublished)
+    except BillingError as fault:
+        report.add(fault)
+    try:
         remember_end(ledger, trail.memory)
     except BillingError as fault:
         report.add(fault)

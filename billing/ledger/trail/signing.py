@@ -91,12 +91,13 @@ def anchored(connection: Connection) -> list[Anchored]:
         select(audit_anchor).where(_anchor.id.in_(newest)).order_by(_anchor.anchor)
     ).all()
     return [
-        Anchored(row.anchor, _last_published(connection, row.anchor), row.at, row.error)
+        Anchored(row.anchor, last_published(connection, row.anchor), row.at, row.error)
         for row in rows
     ]
 
 
-def _last_published(connection: Connection, anchor: str) -> int | None:
+def last_published(connection: Connection, anchor: str) -> int | None:
+    """Return the last head that an anchor took; None before the first."""
     query = select(func.max(_anchor.head)).where(
         _anchor.anchor == anchor, _anchor.error.is_(None)
     )
