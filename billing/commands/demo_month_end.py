@@ -203,21 +203,20 @@ def _show_json(
                 "invoiced_minutes": ending.invoiced_minutes,
             },
             "explain": asdict(ending.told),
-            "papers": {
-                "files": [
-                    str(path)
-                    for path in (
-                        *papers.statements,
-                        *papers.journals,
-                        papers.reconciliation,
-                        papers.bundle,
-                    )
-                ],
-                "verified": papers.verified,
-                "verdict": papers.verdict,
-            },
+            "papers": _papers_document(papers),
             "folder": str(folder),
             "sandbox": url,
             "seconds": round(seconds, 1),
         }
     )
+
+
+def _papers_document(papers: Papers) -> Document:
+    single = (papers.reconciliation, papers.bundle)
+    return {
+        "files": [
+            str(path) for path in (*papers.statements, *papers.journals, *single)
+        ],
+        "verified": papers.verified,
+        "verdict": papers.verdict,
+    }
