@@ -32,6 +32,7 @@ first_period = "{period}"               # the first month that is billed from he
 
 [audit]
 key = "audit.key"                      # signs the audit trail; `init` makes it: keep it
+memory = "billing.trail"               # how far the trail came: not to be restored
 # anchors = ["folder:/mnt/elsewhere"]  # also s3://BUCKET/PREFIX, notify:env:NAME
 
 [[accounts]]                           # one for each Pamela API key
@@ -65,6 +66,10 @@ grace_hours = {grace_hours}                        # how long it keeps invoices 
 
 [billing]
 first_period = "{period}"
+
+[audit]
+key = "audit.key"                      # signs the audit trail
+memory = "billing.trail"               # how far it came: not to be restored
 
 [sandbox]
 clock_url = "{url}/_sandbox/clock"

@@ -43,6 +43,7 @@ def test_init_for_real_keys_writes_comments_and_examples(bare_desk: Desk) -> Non
     text = bare_desk.settings_file.read_text()
     assert "env:STRIPE_API_KEY" in text
     assert "[[prices]]" in text
+    assert "[audit]" in text
     assert (bare_desk.folder / "billing.db").exists()
 
 

@@ -109,6 +109,7 @@ def reports_of(desk: Desk, customer: str, folder: Path) -> list[tuple[str, ...]]
         lines.append(("export", "usage", LAST, *to))
     to = ("--format", "pdf", "--output", str(folder))
     lines.append(("report", "statement", LAST, "--all", *to))
+    lines.append(("export", "audit", LAST, "--output", str(folder)))
     return lines
 
 
@@ -126,6 +127,7 @@ def test_no_output_holds_a_number_a_task_a_transcript_or_a_key(stamped: Desk) ->
     for form in ([], ["--json"]):
         said += stamped(*("explain", call, *form)).output
     assert len(list(out.iterdir())) > 20
+    assert (out / f"audit-{LAST}.zip").exists()
     assert canaries.found_in(said.encode(), stamped.secrets) == []
     for file, content in canaries.everything_under(stamped.folder):
         assert canaries.found_in(content, stamped.secrets) == [], file
