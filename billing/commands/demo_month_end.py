@@ -102,7 +102,8 @@ def _show(
         )
     )
     for line in _papers(papers):
-        say(line)
+        indent = " " * (len(line) - len(line.lstrip(" -")))
+        say(fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
     explain = [
         f"  pamela-billing explain {name}    # {what}"
         for kind, name in asdict(ending.told).items()
