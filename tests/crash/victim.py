@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import sys
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import Engine, event
 
@@ -30,6 +31,9 @@ class Life:
 def run(life: Life) -> int:
     """Run the command as a person would; return its exit code."""
     os.environ["PAMELA_BILLING_LEDGER__URL"] = life.ledger_url
+    # Each ledger is remembered by itself, as if it had settings of its own.
+    memory = f"{sha256(life.ledger_url.encode()).hexdigest()[:16]}.trail"
+    os.environ["PAMELA_BILLING_AUDIT__MEMORY"] = memory
     try:
         main([*life.command.split(), "--json", "--settings", life.settings])
     except SystemExit as end:

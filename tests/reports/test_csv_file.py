@@ -18,9 +18,9 @@ COLUMNS = (
 )
 # A CSV reader of Python's takes no lone NUL, and no ledger holds one.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-ROWS = st.lists(
-    st.tuples(st.none() | TEXTS, st.integers(), st.none() | st.integers()), max_size=20
-)
+# What a ledger holds, on either database.
+COUNTS = st.integers(-(2**63), 2**63 - 1)
+ROWS = st.lists(st.tuples(st.none() | TEXTS, COUNTS, st.none() | COUNTS), max_size=20)
 
 
 def written(*rows: Row, total: bool = False, provisional: bool | None = None) -> str:
