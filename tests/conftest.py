@@ -6,10 +6,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import upgrade
 from tests.postgres import PostgresServer
+
+# No test is timed: a machine may be busy with others.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 FRESH = count(1)
 COPIES = count(1)
