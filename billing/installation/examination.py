@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from billing.archive import ledger_url, make_clock
+from billing.domain.heads import fingerprint
 from billing.domain.laws import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
-from billing.equipment import make_meter, make_source
+from billing.equipment import make_meter, make_source, make_trail
 from billing.errors import BillingError, SettingsFault
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
@@ -20,6 +21,7 @@ from billing.pipeline.examination import (
     examine_source,
     failed,
 )
+from billing.pipeline.heads import refuse_rewound
 from billing.pipeline.terms import OurTerms, examine_terms
 from billing.ports import Clock, Meter
 from billing.settings import AccountSettings, Settings, read_settings
@@ -64,6 +66,25 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
             return
         yield Check("ledger", True, f"at schema {migration.head()}")
         yield from _laws(ledger)
+        yield _trail(settings, folder, ledger)
+
+
+def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:
+    """Look at the trail's key, and that the ledger is the one that was seen last."""
+    name = "audit trail"
+    try:
+        trail = make_trail(settings, folder)
+        refuse_rewound(ledger, trail.memory)
+    except BillingError as fault:
+        return failed(name, fault, "see `pamela-billing audit --help`")
+    if trail.signer is None:
+        found = f"{settings.audit.key} is not there, so nobody signs the trail"
+        return Check(
+            name, True, found, "run `pamela-billing audit sign`, which makes it"
+        )
+    key, anchors = fingerprint(trail.signer.public_key), len(trail.anchors)
+    where = f"published to {anchors} anchors" if anchors else "published nowhere"
+    return Check(name, True, f"signed by the key {key}, {where}")
 
 
 def _laws(ledger: Ledger) -> Iterator[Check]:

@@ -206,3 +206,14 @@ def test_a_memory_that_makes_no_sense_is_bad_input(run_desk: Desk) -> None:
 def test_accepting_answers_in_json(run_desk: Desk) -> None:
     found = run_desk.json("audit", "accept-restore", *WHY)
     assert found["stands_at"].startswith("2026-03-03T12:")
+
+
+def test_doctor_says_whether_the_trail_is_signed(desk: Desk) -> None:
+    def said() -> str:
+        checks = desk.json("doctor")["checks"]
+        return str(next(one for one in checks if one["name"] == "audit trail"))
+
+    assert "signed by the key" in said()
+    (desk.folder / "audit.key").unlink()
+    assert "audit.key is not there" in said()
+    assert "pamela-billing audit sign" in said()
