@@ -32,6 +32,10 @@ UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)
 MOST_CYCLES = 3
 
 
+# The service asks for the sandbox's time every tenth of a second.
+LOOK_AGAIN_SECONDS = 0.02
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How the story ended."""
@@ -153,9 +157,9 @@ class _Story:
         before = self._rows()
         found: list[Reconciliation] = []
         for _ in range(MOST_CYCLES):
-            self.world.advance(NIGHT if not found else timedelta(hours=1))
+            self._pass_time(NIGHT if not found else timedelta(hours=1))
             self._cycle()
-            self.world.advance(UNTIL_SUMMARIES_KNOW)
+            self._pass_time(UNTIL_SUMMARIES_KNOW)
             found = self._reconcile()
             if all(one.clean for one in found):
                 break
@@ -170,6 +174,13 @@ class _Story:
             f"6. Reconcile again: the total difference is {difference} minutes."
         )
         return found
+
+    def _pass_time(self, time: timedelta) -> None:
+        """Move the sandbox's clock on, and wait until the service knows of it."""
+        self.world.advance(time)
+        moment = self.world.now()
+        while self.app.clock.now() < moment:
+            self.app.clock.sleep(LOOK_AGAIN_SECONDS)
 
     def _cycle(self) -> CycleReport:
         app = self.app
