@@ -63,8 +63,7 @@ def upgrade_ledger(settings_file: Path) -> str:
 def _say_so(ledger: Ledger, settings: Settings) -> None:
     """Let the audit trail say which schema the ledger is at, and what guards it."""
     try:
-        with closing(make_clock(settings)) as clock:
-            now = clock.now()
+        now = _asked_time(settings)
     except SettingsFault:  # no sandbox runs
         now = SystemClock().now()
     with ledger.writing() as connection:
@@ -76,9 +75,7 @@ def ensure_key(settings_file: Path) -> str:
 
     Raises SettingsFault or SigningFault.
     """
-    path = _key_file(settings_file)
-    signer = read_key(path) if path.exists() else make_key(path)
-    return fingerprint(signer.public_key)
+    return fingerprint(_read_or_make(_key_file(settings_file)).public_key)
 
 
 def signing_key(settings_file: Path) -> FileSigner:
@@ -101,8 +98,7 @@ class NewKey(NamedTuple):
 
 def make_key_beside(settings_file: Path) -> NewKey:
     """Make the next key, unless one waits already; raises SigningFault."""
-    path = _waiting(settings_file)
-    signer = read_key(path) if path.exists() else make_key(path)
+    signer = _read_or_make(_waiting(settings_file))
     return NewKey(fingerprint(signer.public_key), signer)
 
 
@@ -112,6 +108,10 @@ def put_key_in_place(settings_file: Path) -> None:
     old = fingerprint(read_key(path).public_key)
     path.replace(path.with_name(f"{path.name}.{old}"))
     _waiting(settings_file).replace(path)
+
+
+def _read_or_make(path: Path) -> FileSigner:
+    return read_key(path) if path.exists() else make_key(path)
 
 
 def _key_file(settings_file: Path) -> Path:
@@ -137,11 +137,15 @@ def make_clock(settings: Settings) -> SystemClock | SandboxClock:
     return SandboxClock(url) if url else SystemClock()
 
 
+def _asked_time(settings: Settings) -> datetime:
+    with closing(make_clock(settings)) as clock:
+        return clock.now()
+
+
 def _present(settings: Settings, ledger: Ledger) -> datetime:
     """Return the time; when a sandbox is gone, the last moment the ledger knows."""
     try:
-        with closing(make_clock(settings)) as clock:
-            return clock.now()
+        return _asked_time(settings)
     except SettingsFault:
         with ledger.reading() as connection:
             last = standing.last_moment(connection)

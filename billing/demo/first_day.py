@@ -6,7 +6,7 @@ from pathlib import Path
 
 from billing.app import App, opened_app
 from billing.demo.stage import DemoFailed, Stage
-from billing.demo.world import World
+from billing.demo.world import World, wait_until
 from billing.domain.period import BillingPeriod
 from billing.installation.first_settings import make_ledger, write_sandbox_settings
 from billing.pipeline.cycle import (
@@ -30,10 +30,6 @@ OUTAGE_LASTS = timedelta(seconds=2)
 NIGHT = timedelta(hours=10)
 UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)
 MOST_CYCLES = 3
-
-
-# The service asks for the sandbox's time every tenth of a second.
-LOOK_AGAIN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +174,7 @@ class _Story:
     def _pass_time(self, time: timedelta) -> None:
         """Move the sandbox's clock on, and wait until the service knows of it."""
         self.world.advance(time)
-        moment = self.world.now()
-        while self.app.clock.now() < moment:
-            self.app.clock.sleep(LOOK_AGAIN_SECONDS)
+        wait_until(self.app.clock.now, self.world.now())
 
     def _cycle(self) -> CycleReport:
         app = self.app

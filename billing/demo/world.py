@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from billing.errors import BillingError
 
 STARTS_WITHIN_SECONDS = 60
 STATE = "sandbox.json"
+A_LITTLE_SECONDS = 0.02
 
 
 class Scenario(StrEnum):
@@ -167,3 +169,12 @@ def _serve(pipe: Connection, plan: WorldPlan) -> None:
         with suppress(EOFError):
             pipe.recv()
     save_state(sandbox, plan.state_file)
+
+
+def wait_until(now: Callable[[], datetime], moment: datetime) -> None:
+    """Wait until the service knows of a moment that the sandbox's clock was moved to.
+
+    It asks for the time only every tenth of a second.
+    """
+    while now() < moment:
+        sleep(A_LITTLE_SECONDS)

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import billed_minutes
 from billing.ledger.tables import b2b_usage, call
+from billing.ledger.usage_parts import called_between
 
 _AT_ONCE = 5_000
 usage = b2b_usage.c
@@ -45,7 +46,7 @@ def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[Bill
             func.sum(usage.amount_micro).label("amount"),
             func.min(usage.id).label("first"),
         )
-        .where(usage.period == str(period), _is_called_in(period))
+        .where(usage.period == str(period), called_between(period.start, period.end))
         .group_by(*keys)
         .having(func.sum(usage.billed_minutes) != 0)
         .subquery()
@@ -90,11 +91,7 @@ def carried_usage(connection: Connection, period: BillingPeriod) -> Carried:
     """Return what a month bills of other months' calls."""
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     query = select(func.count(), *(func.coalesce(one, 0) for one in sums)).where(
-        usage.period == str(period), ~_is_called_in(period)
+        usage.period == str(period), ~called_between(period.start, period.end)
     )
     rows, minutes, amount = connection.execute(query).one()
     return Carried(rows, int(minutes), int(amount))
-
-
-def _is_called_in(period: BillingPeriod) -> ColumnElement[bool]:
-    return (usage.call_hour >= period.start) & (usage.call_hour < period.end)

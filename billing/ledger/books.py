@@ -21,6 +21,7 @@ from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import Charge
 from billing.domain.reconciling_source import CarriedCall, EdgeCall
 from billing.ledger.tables import b2b_usage, call
+from billing.ledger.usage_parts import called_between
 
 usage = b2b_usage.c
 # A statement is made once, with these for the month: making it costs as much as asking.
@@ -128,10 +129,6 @@ def _edges(period: BillingPeriod) -> dict[str, datetime]:
     return {"start": period.start, "end": period.end}
 
 
-def _is_called_in() -> ColumnElement[bool]:
-    return (usage.call_hour >= _START) & (usage.call_hour < _END)
-
-
 # Few rows among very many: none may start from the rows of the month. So all speak of
 # one range of the calls' hours, which has an index, and not of the period.
 def _carried_in() -> tuple[ColumnElement[bool], ...]:
@@ -143,7 +140,7 @@ def _carried_in() -> tuple[ColumnElement[bool], ...]:
 
 def _carried_out() -> ColumnElement[bool]:
     there = (usage.hour < _START) | (usage.hour >= _END)
-    return (usage.call_hour != usage.hour) & there & _is_called_in()
+    return (usage.call_hour != usage.hour) & there & called_between(_START, _END)
 
 
 def calls_underway(connection: Connection, account: str) -> list[str]:
@@ -197,7 +194,7 @@ def posted_calls(
     keys = usage.customer, usage.call_id
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     of_account = select(*keys, *sums).where(usage.account == account)
-    here = of_account.where(usage.period == str(period), _is_called_in())
+    here = of_account.where(usage.period == str(period), called_between(_START, _END))
     elsewhere = of_account.where(_carried_out())
     posted: dict[str, dict[str, Charge]] = defaultdict(dict)
     for query in (here.group_by(*keys), elsewhere.group_by(*keys)):

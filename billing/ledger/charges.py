@@ -7,6 +7,7 @@ from sqlalchemy import Connection, case, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.tables import b2b_usage, reconciliation_reading
+from billing.ledger.usage_parts import called_between
 
 usage = b2b_usage.c
 
@@ -32,7 +33,7 @@ class InvoiceReading(NamedTuple):
 
 def hourly_charges(connection: Connection, period: BillingPeriod) -> list[HourlyCharge]:
     """Return a month's charges in their order; hours that come to nothing are none."""
-    own = (usage.call_hour >= period.start) & (usage.call_hour < period.end)
+    own = called_between(period.start, period.end)
     corrects = case((own, 0), else_=1)
     keys = usage.customer, usage.account, usage.call_hour, corrects, usage.currency
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)

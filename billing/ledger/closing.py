@@ -26,6 +26,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger import audit
 from billing.ledger.audit import Actor
 from billing.ledger.tables import b2b_usage, call, period_close, price
+from billing.ledger.usage_parts import RATED_FROM
 
 FORMAT = "pamela-billing close 1"
 _ROWS_AT_ONCE = 2_000
@@ -180,17 +181,12 @@ def _rows(
         corrected.c.customer,
         call.c.extract_sha256,
     )
-    of_revision = (
-        (call.c.account == usage.account)
-        & (call.c.call_id == usage.call_id)
-        & (call.c.revision == usage.call_revision)
-    )
     query = (
         select(*columns)
         .select_from(
             b2b_usage.outerjoin(price, price.c.id == usage.price_id)
             .outerjoin(corrected, corrected.c.id == usage.corrects)
-            .outerjoin(call, of_revision)
+            .outerjoin(call, RATED_FROM)
         )
         .where(usage.period == str(period))
         .order_by(

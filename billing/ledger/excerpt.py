@@ -8,17 +8,17 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 
 from billing.domain.period import BillingPeriod
-from billing.ledger.trail.canonical import spell
+from billing.ledger.trail.canonical import quoted, spell
 from billing.ledger.trail.reading import (
     BINDING,
     Line,
+    binding_lines,
     event_lines,
     head_lines,
     lines,
@@ -67,10 +67,6 @@ ON e.id = t.meter_event_id
 WHERE e.period = :month AND e.carries IS NOT NULL AND t.period <> :month
 """  # noqa: S608 # constants of this file
 _OTHERS = {"call": _OTHER_CALLS, "b2b_usage": _OTHER_USAGE}
-_BINDINGS = """
-SELECT e.id, u.id FROM meter_event e LEFT JOIN b2b_usage u ON u.meter_event_id = e.id
-WHERE {condition} ORDER BY e.id, u.id
-"""
 _NAMED = ("account", "customer")
 Parts = Iterator[list[bytes]]
 T = TypeVar("T")
@@ -137,12 +133,11 @@ class Excerpt:
 
     def _bindings(self) -> Iterator[bytes]:
         whole = self._month is None
-        query = text(_BINDINGS.format(condition=_WHOLE if whole else _OF_EVENT))
-        streamed = query.execution_options(yield_per=_AT_ONCE)
+        condition = _WHOLE if whole else _OF_EVENT
         values = {} if whole else {"month": self._month}
-        with self._connection.execute(streamed, values) as pairs:
-            for event, rows in groupby(pairs, itemgetter(0)):
-                yield spell([event, [row[1] for row in rows if row[1] is not None]])
+        found = self._opened(binding_lines(self._connection, condition, **values))
+        for event, _, rows in found:
+            yield spell([event, quoted(rows.decode())])
 
     def _other_stretches(self, name: str) -> list[tuple[str, int, int]]:
         """Return the stretches of other months that are needed, in order."""

@@ -6,13 +6,14 @@ from billing.domain.journal import JournalLine
 from billing.domain.metering import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.tables import b2b_usage, meter_event
+from billing.ledger.usage_parts import called_between
 
 usage = b2b_usage.c
 
 
 def journal_lines(connection: Connection, period: BillingPeriod) -> list[JournalLine]:
     """Return the sums of a month's rows; several may be for one place."""
-    own = (usage.call_hour >= period.start) & (usage.call_hour < period.end)
+    own = called_between(period.start, period.end)
     carried = case((own, None), else_=usage.call_hour)
     counted = case((meter_event.c.state == EventState.SYNCED.value, 1), else_=0)
     keys = usage.customer, usage.currency, carried, counted

@@ -12,6 +12,7 @@ from billing.errors import SettingsFault
 from billing.ledger import audit
 from billing.ledger.audit import Actor
 from billing.ledger.tables import account, b2b_usage, call, customer, price
+from billing.ledger.usage_parts import RATED_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +121,9 @@ def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
 def _refuse_back_dated(connection: Connection, offered: Price) -> None:
     """Refuse a price for calls that are billed already: they keep the one they had."""
     since, usage = offered.effective_from, b2b_usage.c
-    of_row = (
-        (call.c.account == usage.account)
-        & (call.c.call_id == usage.call_id)
-        & (call.c.revision == usage.call_revision)
-    )
     billed = (
         select(usage.call_id)
-        .select_from(b2b_usage.join(call, of_row))
+        .select_from(b2b_usage.join(call, RATED_FROM))
         .where(usage.period >= str(BillingPeriod.of(since)), call.c.started_at >= since)
     )
     after = select(func.min(price.c.effective_from)).where(

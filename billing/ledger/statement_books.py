@@ -14,6 +14,7 @@ from billing.ledger.closing import ClosedMonth, closed_month
 from billing.ledger.months import refuse_unknown_month
 from billing.ledger.standing import SyncStanding, sync_standing
 from billing.ledger.tables import b2b_usage, call, price, reconciliation_reading
+from billing.ledger.usage_parts import RATED_FROM
 from billing.ledger.usage_totals import currency_of, known_customers
 
 usage = b2b_usage.c
@@ -198,12 +199,7 @@ def _with_flag(row: Any) -> Sequence[Any]:
 
 def _with_calls() -> FromClause:
     """Join each row with the revision of the call that it was rated from."""
-    same = (
-        (call.c.account == usage.account)
-        & (call.c.call_id == usage.call_id)
-        & (call.c.revision == usage.call_revision)
-    )
-    return b2b_usage.outerjoin(call, same)
+    return b2b_usage.outerjoin(call, RATED_FROM)
 
 
 def _of(period: BillingPeriod, customer: str) -> ColumnElement[bool]:

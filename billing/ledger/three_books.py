@@ -6,28 +6,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from billing.domain.period import BillingPeriod
+from billing.ledger.cases import Case, list_cases
 from billing.ledger.tables import (
-    break_case,
-    reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
 )
 
 run, reading = reconciliation_run.c, reconciliation_reading.c
-case, found = break_case.c, reconciliation_break.c
-
-
-class OpenCase(NamedTuple):
-    """A difference that is not resolved, and who knows of it."""
-
-    case: int
-    cause: str
-    customer: str | None
-    account: str | None
-    minutes: int
-    opened_at: datetime
-    acknowledged_by: str | None
-    reason: str | None
 
 
 class ThreeBooks(NamedTuple):
@@ -43,7 +28,7 @@ class ThreeBooks(NamedTuple):
     invoiced_minutes: int | None
     difference_minutes: int
     breaks: int
-    open_items: tuple[OpenCase, ...]
+    open_items: tuple[Case, ...]
 
 
 def three_books(connection: Connection, period: BillingPeriod) -> ThreeBooks | None:
@@ -74,30 +59,5 @@ def three_books(connection: Connection, period: BillingPeriod) -> ThreeBooks | N
         None if invoiced is None else int(invoiced),
         int(last.difference_minutes),
         int(last.breaks),
-        _open_cases(connection, period),
+        tuple(list_cases(connection, period)),
     )
-
-
-def _open_cases(connection: Connection, period: BillingPeriod) -> tuple[OpenCase, ...]:
-    newest = (
-        select(found.minutes)
-        .where(found.case_id == case.id)
-        .order_by(found.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            case.id,
-            case.cause,
-            case.customer,
-            case.account,
-            func.coalesce(newest, 0),
-            case.opened_at,
-            case.acknowledged_by,
-            case.reason,
-        )
-        .where(case.period == str(period), case.resolved_at.is_(None))
-        .order_by(case.id)
-    )
-    return tuple(OpenCase(*row) for row in connection.execute(query))

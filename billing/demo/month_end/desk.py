@@ -1,6 +1,5 @@
 """The desk: where the month end is worked on, by the path of every command."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from billing.app import App, opened_app
 from billing.demo.month_end.cast import Cast
 from billing.demo.stage import DemoFailed, Stage
-from billing.demo.world import World
+from billing.demo.world import World, wait_until
 from billing.domain.period import BillingPeriod
 from billing.pipeline.close import CloseReport, close_period
 from billing.pipeline.cycle import CycleReport, periods_at, pull_month
@@ -20,7 +19,6 @@ from billing.pipeline.sync import SyncReport
 from billing.reports.reconciliation import Reconciliation
 
 ACTOR = "pamela-billing demo"
-A_LITTLE_SECONDS = 0.02
 UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)
 
 
@@ -44,8 +42,7 @@ class Desk:
     def move_to(self, moment: datetime) -> None:
         """Set the sandbox's clock, and wait until the service knows of it."""
         self.world.move_to(moment)
-        while self.app.clock.now() < moment:
-            time.sleep(A_LITTLE_SECONDS)
+        wait_until(self.app.clock.now, moment)
 
     def run(self, at: datetime | None = None) -> CycleReport:
         """Do what is done each hour; raises DemoFailed."""

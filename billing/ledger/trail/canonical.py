@@ -9,8 +9,6 @@ from hashlib import sha256
 
 import orjson
 
-NOTHING = "0" * 64
-
 
 def spell(document: object) -> bytes:
     """Return a document's canonical form; decimals and their like stand as texts."""

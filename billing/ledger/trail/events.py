@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, Row, Select, insert, select
 
+from billing.domain.heads import NONE_BEFORE
 from billing.ledger.bulk import load_rows
 from billing.ledger.tables import audit_event
-from billing.ledger.trail.canonical import NOTHING, digest, quoted, spell
+from billing.ledger.trail.canonical import digest, quoted, spell
+from billing.ledger.trail.gathering import ask
 
 _ADD = insert(audit_event)
 _COLUMNS = tuple(str(column.name) for column in audit_event.columns)
@@ -82,15 +84,10 @@ class Deed(NamedTuple):
 
 def last_link(connection: Connection) -> Link:
     """Return the newest event; before the first, what stands for it."""
-    # Past SQLAlchemy: every transaction that writes asks this.
-    cursor: Any = connection.connection.cursor()
-    try:
-        row = cursor.execute(_LAST).fetchone()
-    finally:
-        cursor.close()
-    if row is None:
-        return Link(0, NOTHING, State({}), _BEGINNING)
-    number, hashed, state, at = row
+    found = ask(connection, _LAST)
+    if not found:
+        return Link(0, NONE_BEFORE, State({}), _BEGINNING)
+    ((number, hashed, state, at),) = found
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
     return Link(number, hashed, State.read(state), moment)
 

@@ -25,13 +25,13 @@ def gather(
     """
     queries = [covered.query(condition) for covered, condition in wanted]
     if connection.dialect.name != "sqlite":
-        return [_ask(connection, query) for query in queries]
+        return [ask(connection, query) for query in queries]
     if not queries:
         return []
     packed = ", ".join(
         f"({_packed(covered, condition, most)})" for covered, condition in wanted
     )
-    (found,) = _ask(connection, f"SELECT {packed}")
+    (found,) = ask(connection, f"SELECT {packed}")
     return [orjson.loads(part) for part in found]
 
 
@@ -54,7 +54,8 @@ def _packed(covered: Covered, condition: str, most: int) -> str:
     )
 
 
-def _ask(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+def ask(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    """Ask the driver itself, past SQLAlchemy: every transaction that writes does."""
     cursor: Any = connection.connection.cursor()
     try:
         cursor.execute(query)

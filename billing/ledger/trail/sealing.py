@@ -5,24 +5,23 @@ nothing can be forgotten. Transactions that write take turns, each from its begi
 so the numbers of the rows that one adds are neighbours, and the chain has no gap.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from billing.ledger.trail.canonical import digest, spell_row
 from billing.ledger.trail.events import Deed, Link, State, add_events, last_link
-from billing.ledger.trail.gathering import Rows, gather, gather_new
+from billing.ledger.trail.gathering import Rows, ask, gather, gather_new
 from billing.ledger.trail.hashing import Stretch
 from billing.ledger.trail.pending import Note, Pending
+from billing.ledger.trail.row_lines import bindings, by_event
 from billing.ledger.trail.tables import BINDING, TABLES, Covered
 
 UNNAMED = "rows.changed"
 NOBODY = "unnamed"
-_AT_ONCE = 2_000
 _NUMBERS_AT_ONCE = 10_000
 _of_month = itemgetter(-1)
 
@@ -81,7 +80,7 @@ def _cover(
             found, state = _cover_together(connection, covered, state)
             covers += found
     if left.touched[BINDING] or "b2b_usage" in left.updated:
-        covers += _cover_bindings(connection, sorted(left.touched[BINDING]))
+        covers += _cover_bindings(connection, left.touched[BINDING])
     return covers, state
 
 
@@ -150,61 +149,31 @@ def _cover_each(
 
 
 def _conditions(covered: Covered, left: Pending, state: State) -> Iterator[str]:
-    touched = sorted(left.touched[covered.name])
+    touched = left.touched[covered.name]
     unknown = covered.name in left.updated and not touched
     if not covered.numbered or unknown:
         yield "1 = 1"
         return
     last = state.last.get(covered.name, 0)
-    for first in range(0, len(touched), _NUMBERS_AT_ONCE):
-        listed = ", ".join(map(str, touched[first : first + _NUMBERS_AT_ONCE]))
-        yield f"t.{covered.found_by} IN ({listed}) AND t.id <= {last}"
+    for among in _among(f"t.{covered.found_by}", touched):
+        yield f"{among} AND t.id <= {last}"
     if covered.name in left.inserted:
         yield f"t.id > {last}"
 
 
-def _cover_bindings(connection: Connection, events: list[int]) -> Iterator[Cover]:
+def _cover_bindings(connection: Connection, events: Collection[int]) -> Iterator[Cover]:
     """Cover which rows each of these events (or of all) carries."""
     by_month: dict[str, list[list[Any]]] = {}
-    for condition in _among(events):
-        for number, month, rows in bindings(connection, condition):
-            by_month.setdefault(month, []).append([number, digest(rows)])
+    for condition in _among("e.id", events) if events else ("1 = 1",):
+        for number, month, line in by_event(ask(connection, bindings(condition))):
+            by_month.setdefault(month, []).append([number, digest(line)])
     for month, each in sorted(by_month.items()):
         yield {"table": BINDING, "period": month, "each": each}
 
 
-def _among(events: list[int]) -> Iterator[str]:
-    if not events:
-        yield "1 = 1"
-    for first in range(0, len(events), _NUMBERS_AT_ONCE):
-        listed = ", ".join(map(str, events[first : first + _NUMBERS_AT_ONCE]))
-        yield f"e.id IN ({listed})"
-
-
-def bindings(
-    connection: Connection, condition: str
-) -> Iterator[tuple[int, str, bytes]]:
-    """Yield (event, month, JSON array of the numbers of the rows that it carries)."""
-    query = (
-        "SELECT u.id, e.id, e.period FROM meter_event e "  # noqa: S608 # the condition is ours
-        "LEFT JOIN b2b_usage u ON u.meter_event_id = e.id "
-        f"WHERE {condition} ORDER BY e.id, u.id"
-    )
-    rows = (row for part in _read(connection, query) for row in part)
-    for (number, month), same in groupby(rows, itemgetter(1, 2)):
-        yield (
-            number,
-            month,
-            orjson.dumps([row[0] for row in same if row[0] is not None]),
-        )
-
-
-def _read(connection: Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows as the driver gives them, some thousands at once."""
-    cursor: Any = connection.connection.cursor()
-    try:
-        cursor.execute(query)
-        while part := cursor.fetchmany(_AT_ONCE):
-            yield part
-    finally:
-        cursor.close()
+def _among(column: str, numbers: Collection[int]) -> Iterator[str]:
+    """Yield conditions that together name all of these numbers."""
+    in_order = sorted(numbers)
+    for first in range(0, len(in_order), _NUMBERS_AT_ONCE):
+        part = in_order[first : first + _NUMBERS_AT_ONCE]
+        yield f"{column} IN ({', '.join(map(str, part))})"

@@ -98,7 +98,16 @@ def _reconciliation(books: ThreeBooks | None) -> dict[str, Any] | None:
     if books is None:
         return None
     items = [
-        {**case._asdict(), "opened_at": case.opened_at.isoformat()}
+        {
+            "case": case.number,
+            "cause": case.cause.value,
+            "customer": case.customer,
+            "account": case.account,
+            "minutes": case.minutes,
+            "opened_at": case.opened_at.isoformat(),
+            "acknowledged_by": case.acknowledged_by,
+            "reason": case.reason,
+        }
         for case in books.open_items
     ]
     return {**books._asdict(), "at": books.at.isoformat(), "open_items": items}
