@@ -7,28 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from billing.archive import ledger_url, make_clock
+from billing.adapters import make_meter, make_source, make_trail
 from billing.domain.call_metadata import MetadataRule
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import PriceList
-from billing.equipment import make_meter, make_source, make_trail
 from billing.errors import BadInput, SettingsFault
 from billing.gateways.clocks import StoppableClock
+from billing.gateways.pamela import PamelaUsage
 from billing.gateways.retries import send_with_retries
-from billing.gateways.stripe_meter import StripeMeter
-from billing.gateways.usage_api import PamelaUsage
+from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import migration, registry
-from billing.ledger.audit import Actor, Scribe
+from billing.ledger.audit.audit_log import Actor, Scribe
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import sole_process
 from billing.ledger.registry import Account, Customer
-from billing.pipeline.book import AccountBook
-from billing.pipeline.customer_work import Negative, Policy
+from billing.offline import ledger_url, make_clock
 from billing.pipeline.cycle import CycleTerms
-from billing.pipeline.heads import TrailTerms, refuse_rewound, remember_end
-from billing.pipeline.metadata import expire_metadata
-from billing.pipeline.reconcile import ReconcileTerms
-from billing.pipeline.sync import SyncTerms
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.metadata_retention import expire_metadata
+from billing.pipeline.reconcile.reconcile import ReconcileTerms
+from billing.pipeline.signing import TrailTerms, refuse_rewound, remember_end
+from billing.pipeline.sync.context import Negative, Policy
+from billing.pipeline.sync.sync import SyncTerms
 from billing.settings import Settings, read_settings
 
 

@@ -22,24 +22,19 @@ from billing.errors import BillingError
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 # Where each command is, and what it does; it is imported when it is called.
 COMMANDS = {
-    "demo": ("demo:demo", "See the whole path work, on a sandbox, in seconds."),
+    "demo": ("demo.demo:demo", "See the whole path work, on a sandbox, in seconds."),
     "sandbox": ("sandbox:sandbox", "Run a Pamela API and a Stripe on this machine."),
     "init": ("init:init", "Write billing.toml and make the ledger."),
     "doctor": ("doctor:doctor", "Check keys, meter, customers, ledger and clock."),
     "run": ("run:run", "Pull, sync and reconcile: one whole cycle, as for cron."),
     "daemon": ("daemon:daemon", "Run a cycle at the start of every hour."),
-    "pull": ("pull:pull", "Read a month of calls into the ledger."),
+    "pull": ("pull.pull:pull", "Read a month of calls into the ledger."),
     "sync": ("sync:sync", "Bring the Stripe meter level with the ledger."),
-    "reconcile": ("reconcile:reconcile", "Compare Pamela, the ledger and Stripe."),
-    "breaks": ("breaks:breaks", "List what differs, since when; acknowledge it."),
-    "status": ("status:status", "Show what is pending, synced and failed."),
+    "status": ("queries.status:status", "Show what is pending, synced and failed."),
     "close": ("close:close", "Freeze a month, or say what stands in the way."),
-    "explain": ("explain:explain", "Show the life of one call, and its verdict."),
-    "report": ("report:report", "Usage of a month, or a customer's statement."),
-    "export": ("export:export", "Write out what the ledger holds of a month."),
-    "verify": ("verify:verify", "Verify an audit bundle; needs no ledger, no keys."),
-    "audit": ("audit:audit", "The audit trail: who did what; its key and heads."),
-    "db": ("db:db", "Upgrade the ledger's schema, check or verify the ledger."),
+    "report": ("queries.report:report", "Usage of a month, or a customer's statement."),
+    "export": ("queries.export:export", "Write out what the ledger holds of a month."),
+    "audit": ("audit.trail:audit", "The audit trail: who did what; its key and heads."),
 }
 
 

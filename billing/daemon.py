@@ -22,11 +22,11 @@ from billing.app import App, opened_app
 from billing.domain.period import hour_of
 from billing.errors import BillingError
 from billing.pipeline.cycle import PullResult, Step, periods_at
-from billing.pipeline.pull import Progress, silent
-from billing.pipeline.round import run_round
-from billing.pipeline.sync import SyncReport
-from billing.reports.reconciliation import Reconciliation
-from billing.reports.spelling import Document, spell
+from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.run import run_round
+from billing.pipeline.sync.sync import SyncReport
+from billing.reports.reconciliation.live import Reconciliation
+from billing.reports.sheets.formatting import Document, spell
 
 ACTOR = "pamela-billing daemon"
 STOPPERS = {signal.SIGTERM, signal.SIGINT}

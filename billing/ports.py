@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from billing.domain.heads import Head
-from billing.domain.invoicing import Invoice, MeteredItem
-from billing.domain.metering import Answer, MeterEvent
+from billing.domain.error_report import ErrorReport
+from billing.domain.meter_event import Answer, MeterEvent
 from billing.domain.period import BillingPeriod, Window
-from billing.domain.rejecting import ErrorReport
+from billing.domain.signed_head import Head
+from billing.domain.stripe_invoice import Invoice, MeteredItem
 
 # Asked right before the first byte of a request is written; no means that none is.
 MayGo = Callable[[], bool]

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from billing.ledger.database import connect_for_migration
-from billing.ledger.tables import metadata
+from billing.ledger.schema.tables import metadata
 
 
 def run(connection: Connection) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from billing.app import opened_app
-from billing.archive import opened_books
 from billing.commands.display import complain, progress_bars, say, show_table
 from billing.commands.options import (
     CLEAN,
@@ -15,11 +14,12 @@ from billing.commands.options import (
     common_options,
     show_json,
 )
-from billing.domain.closing import Obstacle
+from billing.domain.close_obstacles import Obstacle
 from billing.domain.period import BillingPeriod
+from billing.offline import opened_books
 from billing.pipeline.close import CloseReport, close_period, examine_close
-from billing.pipeline.heads import sign_news
-from billing.reports.spelling import Document, spell
+from billing.pipeline.signing import sign_news
+from billing.reports.sheets.formatting import Document, spell
 
 _NAMES_IN_A_LINE = 3
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
+from billing.atomic_file import folder
 from billing.commands.display import say, show_table
 from billing.commands.options import common_options, show_json
 from billing.errors import BadInput
-from billing.reports.cells import text_rows
-from billing.reports.files.csv_file import write_csv
-from billing.reports.files.forms import FORMS, write_report
-from billing.reports.files.whole_file import folder
-from billing.reports.sheet import Report, Sheet
+from billing.reports.sheets.cells import text_rows
+from billing.reports.sheets.csv_file import write_csv
+from billing.reports.sheets.formats import FORMS, write_report
+from billing.reports.sheets.sheet import Report, Sheet
 
 _ON_SCREEN = ("csv", "json")
 

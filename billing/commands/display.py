@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from billing.pipeline.cycle import Watcher
-from billing.pipeline.pull import Progress, silent
-from billing.reports.reconciliation import (
+from billing.pipeline.pull.pull import Progress, silent
+from billing.reports.reconciliation.live import (
     CAUSE_HEADINGS,
     Reconciliation,
     cause_lines,

@@ -7,7 +7,7 @@ import click
 
 from billing.commands.display import say, show_table
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
-from billing.installation.examination import examine
+from billing.installation.doctor import examine
 
 
 @click.command()

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from billing.pipeline.cycle import CycleReport, PullResult
-from billing.pipeline.sending import Outcome
-from billing.pipeline.sync import SyncReport
-from billing.reports.reconciliation import reconciliation_document
-from billing.reports.spelling import Document, spell
+from billing.pipeline.sync.send import Outcome
+from billing.pipeline.sync.sync import SyncReport
+from billing.reports.reconciliation.live import reconciliation_document
+from billing.reports.sheets.formatting import Document, spell
 
 PULL_HEADINGS = [
     *("account", "complete", "calls", "billed", "not billable"),

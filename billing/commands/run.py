@@ -30,7 +30,7 @@ from billing.commands.results import (
 )
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import CycleReport, periods_at
-from billing.pipeline.round import run_round
+from billing.pipeline.run import run_round
 
 
 @click.command()

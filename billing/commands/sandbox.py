@@ -10,7 +10,7 @@ import click
 from billing.commands.options import CLEAN
 from billing.errors import BadInput
 from billing.sandbox.clock import early_in_month
-from billing.sandbox.seeds import empty, realistic
+from billing.sandbox.seeds.worlds import empty, realistic
 from billing.sandbox.server import listen, serve, url_of
 from billing.sandbox.state_file import load_state
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox, new_sandbox

@@ -9,9 +9,9 @@ from billing.commands.display import complain, progress_bars, say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.results import sync_complaints, sync_document, sync_sentence
 from billing.errors import BadInput
-from billing.pipeline.intervene import retry_rejected, void_event
-from billing.pipeline.laws import uphold_laws
-from billing.pipeline.sync import SyncReport, sync_meter
+from billing.pipeline.integrity import uphold_laws
+from billing.pipeline.sync.operator_actions import retry_rejected, void_event
+from billing.pipeline.sync.sync import SyncReport, sync_meter
 
 ACTOR = "pamela-billing sync"
 

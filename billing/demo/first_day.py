@@ -14,13 +14,13 @@ from billing.pipeline.cycle import (
     periods_at,
     pull_month,
 )
-from billing.pipeline.pull import Progress
-from billing.pipeline.reconcile import reconcile_period
-from billing.pipeline.round import run_round
-from billing.pipeline.sync import sync_meter
-from billing.reports.overview import Overview, count_attempts, read_overview
-from billing.reports.reconciliation import Reconciliation
-from billing.reports.usage import read_usage
+from billing.pipeline.pull.pull import Progress
+from billing.pipeline.reconcile.reconcile import reconcile_period
+from billing.pipeline.run import run_round
+from billing.pipeline.sync.sync import sync_meter
+from billing.reports.reconciliation.live import Reconciliation
+from billing.reports.usage.overview import Overview, count_attempts, read_overview
+from billing.reports.usage.report import read_usage
 
 SEND = "stripe.meter_events.create"
 OUTAGE_AFTER_EVENTS = 40

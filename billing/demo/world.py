@@ -156,7 +156,7 @@ def _serve(pipe: Connection, plan: WorldPlan) -> None:
     # The parent decides when it ends, and Ctrl-C reaches the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Imported here, so that the parent, which unpickles this too, need not.
-    from billing.sandbox.seeds import month_end, realistic  # noqa: PLC0415
+    from billing.sandbox.seeds.worlds import month_end, realistic  # noqa: PLC0415
     from billing.sandbox.server import running  # noqa: PLC0415
     from billing.sandbox.state_file import save_state  # noqa: PLC0415
     from billing.sandbox.world import new_sandbox  # noqa: PLC0415

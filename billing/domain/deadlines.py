@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing.domain.metering import OLDEST_TIMESTAMP
+from billing.domain.meter_event import OLDEST_TIMESTAMP
 from billing.domain.period import BillingPeriod
 
 # Stripe cancels an event within a day of receiving it.

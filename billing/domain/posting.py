@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from billing.domain.call import Call
 from billing.domain.period import HOUR, BillingPeriod, hour_of
 from billing.domain.rating import PriceList, amount_micro, billed_minutes
-from billing.domain.usage import Call
 
 
 class UsageType(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from billing.domain.usage import Call, NotBillable
+from billing.domain.call import Call, NotBillable
 
 SECONDS_PER_MINUTE = 60
 MICRO = 1_000_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from billing.domain.metering import MOST_EVENTS_PER_HOUR, MeterEvent, is_over
+from billing.domain.meter_event import MOST_EVENTS_PER_HOUR, MeterEvent, is_over
 from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import posting_hour
 

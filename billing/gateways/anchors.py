@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from billing.domain.heads import Head
+from billing.domain.signed_head import Head
 from billing.errors import AnchorFault, SettingsFault
 from billing.ports import Anchor
 

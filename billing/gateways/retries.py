@@ -11,8 +11,8 @@ from tenacity import (
     stop_after_attempt,
 )
 
-from billing.domain.metering import Answer
-from billing.domain.retrying import MOST_TRIES, delay_before_retry, tries_left
+from billing.domain.meter_event import Answer
+from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry, tries_left
 from billing.errors import MeterUnavailable, SourceUnavailable
 
 T = TypeVar("T")

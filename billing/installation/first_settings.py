@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.archive import ensure_key, upgrade_ledger
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.installation.sandbox_facts import SandboxFacts, read_facts
+from billing.offline import ensure_key, upgrade_ledger
 
 REAL = """\
 # The settings of pamela-billing. `pamela-billing doctor` checks all of them.

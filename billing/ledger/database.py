@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from billing.errors import LedgerFault, SettingsFault
-from billing.ledger.trail import pending
-from billing.ledger.trail.pending import Actor, Pending, Scribe
-from billing.ledger.trail.sealing import seal
+from billing.ledger.audit import pending
+from billing.ledger.audit.pending import Actor, Pending, Scribe
+from billing.ledger.audit.sealing import seal
 
 LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"

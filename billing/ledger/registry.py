@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
 from billing.errors import SettingsFault
-from billing.ledger import audit
-from billing.ledger.audit import Actor
-from billing.ledger.tables import account, b2b_usage, call, customer, price
-from billing.ledger.usage_parts import RATED_FROM
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.schema.tables import account, b2b_usage, call, customer, price
+from billing.ledger.schema.usage_joins import RATED_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _keep(
         return
     was = None if found is None else dict(zip(values, found, strict=True))
     detail = {"was": was, "is": dict(values)}
-    audit.record(connection, actor, f"{table.name}.registered", name, detail)
+    audit_log.record(connection, actor, f"{table.name}.registered", name, detail)
 
 
 def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
@@ -107,7 +107,7 @@ def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
         }
         connection.execute(insert(price).values(row))
         date = offered.effective_from.date().isoformat()
-        audit.record(
+        audit_log.record(
             connection, actor, "price.registered", date, {"price": offered.per_minute}
         )
     elif (found.per_minute, found.currency) != (offered.per_minute, offered.currency):

@@ -4,15 +4,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.closing import Hindrance, Obstacle, find_obstacles
+from billing.domain.close_obstacles import Hindrance, Obstacle, find_obstacles
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
-from billing.ledger.audit import Actor
-from billing.ledger.closing import ClosedMonth, closed_month, freeze
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
+from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
-from billing.ledger.month_end import read_month_end
 from billing.pipeline.cycle import CycleTerms, Watcher, pull_month
-from billing.pipeline.reconcile import CLOSELY, reconcile_period
+from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.ports import Meter
 
 

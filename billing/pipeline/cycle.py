@@ -5,20 +5,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from billing.domain.period import BillingPeriod
-from billing.domain.retrying import MOST_TRIES, delay_before_retry
+from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError
-from billing.ledger import findings, pulls
 from billing.ledger.database import Ledger
-from billing.ledger.findings import Reconciliation
 from billing.ledger.locks import try_lock
-from billing.ledger.pulls import Certificate
-from billing.pipeline.book import AccountBook
-from billing.pipeline.crew import THREADS, Crew
-from billing.pipeline.laws import uphold_laws
-from billing.pipeline.outage import never
-from billing.pipeline.pull import MARGIN, Progress, PullTerms, pull_usage
-from billing.pipeline.reconcile import Depth, ReconcileTerms, reconcile_period
-from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
+from billing.ledger.pull import pulls
+from billing.ledger.pull.pulls import Certificate
+from billing.ledger.reconcile import runs
+from billing.ledger.reconcile.runs import Reconciliation
+from billing.pipeline.concurrency import THREADS, Crew
+from billing.pipeline.integrity import uphold_laws
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.pull import MARGIN, Progress, PullTerms, pull_usage
+from billing.pipeline.reconcile.reconcile import Depth, ReconcileTerms, reconcile_period
+from billing.pipeline.sync.circuit_breaker import never
+from billing.pipeline.sync.sync import SyncReport, SyncTerms, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
 # A whole month is read anew once a day, whatever the hourly readings say.
@@ -146,7 +147,7 @@ def run_cycle(
 def _depth(ledger: Ledger, period: BillingPeriod, now: datetime) -> Depth:
     """Read once a day, too, what was invoiced of a month that is over."""
     with ledger.reading() as connection:
-        read_at = findings.invoices_read_at(connection, period)
+        read_at = runs.invoices_read_at(connection, period)
     return Depth(invoices=read_at is None or now - read_at >= SWEEP_EVERY)
 
 

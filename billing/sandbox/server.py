@@ -12,12 +12,12 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from billing.sandbox.control import control_router
-from billing.sandbox.misbehaving import Cuttable
-from billing.sandbox.pamela_api import pamela_router
-from billing.sandbox.postman import delivering
+from billing.sandbox.control.routes import control_router
+from billing.sandbox.fault_injection import Cuttable
+from billing.sandbox.pamela.routes import pamela_router
 from billing.sandbox.state_file import kept_in
-from billing.sandbox.stripe_api import stripe_router
+from billing.sandbox.stripe.http.routes import stripe_router
+from billing.sandbox.webhook_sender import delivering
 from billing.sandbox.world import Sandbox
 
 LOOPBACK = "127.0.0.1"

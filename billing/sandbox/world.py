@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from billing.sandbox.clock import SandboxClock, first_of_month
 from billing.sandbox.faults import Faults
-from billing.sandbox.pamela_calls import Document, written
-from billing.sandbox.pamela_state import PamelaState
-from billing.sandbox.pamela_truth import pamela_truth
+from billing.sandbox.pamela.call import Document, written
+from billing.sandbox.pamela.state import PamelaState
+from billing.sandbox.pamela.truth import pamela_truth
 from billing.sandbox.request_log import RequestLog
-from billing.sandbox.stripe_account import StripeAccount
-from billing.sandbox.stripe_rules import StripeRules
+from billing.sandbox.stripe.account import StripeAccount
+from billing.sandbox.stripe.rules import StripeRules
 
 STRIPE_KEY = "sk_test_sandbox"
 METER = "stripe_minutes"

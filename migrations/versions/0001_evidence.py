@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from billing.ledger.columns import ExactDecimal, ExactInteger, UtcTime
+from billing.ledger.schema.columns import ExactDecimal, ExactInteger, UtcTime
 
 revision = "0001"
 down_revision = None

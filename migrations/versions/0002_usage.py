@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from billing.ledger.columns import ExactInteger, UtcTime
+from billing.ledger.schema.columns import ExactInteger, UtcTime
 
 revision = "0002"
 down_revision = "0001"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from billing.ledger import guards
+from billing.ledger.schema import triggers
 
 revision = "0004"
 down_revision = "0003"
@@ -79,13 +79,13 @@ def upgrade() -> None:
 
 def _guards(dialect: str) -> Iterator[str]:
     if dialect != "sqlite":
-        yield from guards.postgresql_functions()
+        yield from triggers.postgresql_functions()
     for table, columns in FROZEN.items():
-        yield from guards.keep(dialect, table, columns, KEYS[table])
+        yield from triggers.keep(dialect, table, columns, KEYS[table])
     for name, (table, forbidden) in ONCE.items():
-        yield from guards.once(dialect, name, table, forbidden)
+        yield from triggers.once(dialect, name, table, forbidden)
     for table in ("b2b_usage", "meter_event"):
-        yield from guards.only_in_open_periods(dialect, table)
+        yield from triggers.only_in_open_periods(dialect, table)
 
 
 def downgrade() -> None:

@@ -8,8 +8,8 @@ from alembic import op
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-from billing.ledger import guards
-from billing.ledger.columns import ExactInteger, UtcTime
+from billing.ledger.schema import triggers
+from billing.ledger.schema.columns import ExactInteger, UtcTime
 
 revision = "0005"
 down_revision = "0004"
@@ -51,14 +51,14 @@ def _alter_usage() -> None:
     """Do on PostgreSQL what SQLite needs a new table for."""
     op.add_column("b2b_usage", sa.Column("call_hour", UtcTime()))
     for trigger in ("b2b_usage_stays", "b2b_usage_staged_once"):
-        op.execute(guards.drop("postgresql", "b2b_usage", trigger))
+        op.execute(triggers.drop("postgresql", "b2b_usage", trigger))
     op.execute("UPDATE b2b_usage SET call_hour = hour")
     op.alter_column("b2b_usage", "call_hour", nullable=False)
     op.drop_constraint(op.f("ck_b2b_usage_corrects"), "b2b_usage")
     op.drop_constraint(op.f(UNIQUE_BEFORE), "b2b_usage")
     op.create_check_constraint(op.f("ck_b2b_usage_corrects"), "b2b_usage", CORRECTS)
     op.create_unique_constraint(op.f(UNIQUE), "b2b_usage", UNIQUE_COLUMNS)
-    op.execute(guards.stay("postgresql", "b2b_usage", USAGE))
+    op.execute(triggers.stay("postgresql", "b2b_usage", USAGE))
     op.execute(
         "CREATE FUNCTION refuse_rebinding() RETURNS trigger LANGUAGE plpgsql AS $$ "
         "BEGIN IF NOT EXISTS (SELECT 1 FROM meter_event e WHERE e.id = "
@@ -185,9 +185,9 @@ def _rebuild_usage_as_before() -> None:
 
 def _guard_usage(columns: str, keys: tuple[str, ...], bound: str) -> None:
     statements = [
-        *guards.keep("sqlite", "b2b_usage", columns, keys),
-        *guards.only_in_open_periods("sqlite", "b2b_usage"),
-        *guards.once("sqlite", "b2b_usage_staged", "b2b_usage", bound),
+        *triggers.keep("sqlite", "b2b_usage", columns, keys),
+        *triggers.only_in_open_periods("sqlite", "b2b_usage"),
+        *triggers.once("sqlite", "b2b_usage_staged", "b2b_usage", bound),
     ]
     for statement in statements:
         op.execute(statement)
@@ -195,14 +195,14 @@ def _guard_usage(columns: str, keys: tuple[str, ...], bound: str) -> None:
 
 def _alter_usage_as_before() -> None:
     for trigger in ("b2b_usage_stays", "b2b_usage_staged_once"):
-        op.execute(guards.drop("postgresql", "b2b_usage", trigger))
+        op.execute(triggers.drop("postgresql", "b2b_usage", trigger))
     op.execute("DROP FUNCTION refuse_rebinding()")
     op.drop_constraint(op.f(UNIQUE), "b2b_usage")
     op.drop_constraint(op.f("ck_b2b_usage_corrects"), "b2b_usage")
     op.drop_column("b2b_usage", "call_hour")
     statements = [
-        guards.stay("postgresql", "b2b_usage", USAGE_BEFORE),
-        *guards.once("postgresql", "b2b_usage_staged", "b2b_usage", BOUND),
+        triggers.stay("postgresql", "b2b_usage", USAGE_BEFORE),
+        *triggers.once("postgresql", "b2b_usage_staged", "b2b_usage", BOUND),
     ]
     for statement in statements:
         op.execute(statement)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from billing.ledger import guards
-from billing.ledger.columns import ExactInteger, UtcTime
+from billing.ledger.schema import triggers
+from billing.ledger.schema.columns import ExactInteger, UtcTime
 
 revision = "0006"
 down_revision = "0005"
@@ -15,7 +15,7 @@ depends_on = None
 
 # Of each table: the columns that are kept, and the keys.
 NEW = {
-    "meter_reading": (guards.ALL, ("id",)),
+    "meter_reading": (triggers.ALL, ("id",)),
     "error_report": (
         (
             "id, name, created_at, window_start, window_end, error_count, codes, "
@@ -27,7 +27,7 @@ NEW = {
         "id, period, customer, account, cause, hour, event, calls, opened_at, opened_run",
         ("id",),
     ),
-    "law_check": (guards.ALL, ("id",)),
+    "law_check": (triggers.ALL, ("id",)),
 }
 ONCE = {
     "error_report_settled": ("error_report", "OLD.settled_at IS NOT NULL"),
@@ -87,18 +87,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("case_id IS NOT NULL"),
     )
     for table in ("meter_attempt", "meter_event"):
-        op.execute(guards.drop(dialect, table, f"{table}_stays"))
+        op.execute(triggers.drop(dialect, table, f"{table}_stays"))
     for statement in _guards(dialect):
         op.execute(statement)
 
 
 def _guards(dialect: str) -> Iterator[str]:
-    yield guards.stay(dialect, "meter_attempt", f"{ATTEMPT_BEFORE}, kind")
-    yield guards.stay(dialect, "meter_event", f"{EVENT_BEFORE}, carries")
+    yield triggers.stay(dialect, "meter_attempt", f"{ATTEMPT_BEFORE}, kind")
+    yield triggers.stay(dialect, "meter_event", f"{EVENT_BEFORE}, carries")
     for table, (columns, keys) in NEW.items():
-        yield from guards.keep(dialect, table, columns, keys)
+        yield from triggers.keep(dialect, table, columns, keys)
     for name, (table, forbidden) in ONCE.items():
-        yield from guards.once(dialect, name, table, forbidden)
+        yield from triggers.once(dialect, name, table, forbidden)
 
 
 def _create_tables() -> None:
@@ -186,13 +186,13 @@ def downgrade() -> None:
     dialect = op.get_bind().dialect.name
     for table in reversed(NEW):
         op.drop_table(table)
-    op.execute(guards.drop(dialect, "meter_event", "meter_event_replaced_once"))
+    op.execute(triggers.drop(dialect, "meter_event", "meter_event_replaced_once"))
     for table in ("meter_attempt", "meter_event"):
-        op.execute(guards.drop(dialect, table, f"{table}_stays"))
+        op.execute(triggers.drop(dialect, table, f"{table}_stays"))
     op.drop_index("ix_meter_event_carries", "meter_event")
     op.drop_index("ix_reconciliation_break_case", "reconciliation_break")
     op.drop_column("meter_attempt", "kind")
     for table, column, _ in reversed(ADDED):
         op.drop_column(table, column)
-    op.execute(guards.stay(dialect, "meter_attempt", ATTEMPT_BEFORE))
-    op.execute(guards.stay(dialect, "meter_event", EVENT_BEFORE))
+    op.execute(triggers.stay(dialect, "meter_attempt", ATTEMPT_BEFORE))
+    op.execute(triggers.stay(dialect, "meter_event", EVENT_BEFORE))

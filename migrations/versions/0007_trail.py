@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from billing.ledger import guards
-from billing.ledger.columns import ExactInteger, UtcTime
+from billing.ledger.schema import triggers
+from billing.ledger.schema.columns import ExactInteger, UtcTime
 
 revision = "0007"
 down_revision = "0006"
@@ -51,7 +51,7 @@ def upgrade() -> None:
     _make_total([*TOTAL_BEFORE, "amount_micro"])
     dialect = op.get_bind().dialect.name
     for table, keys in KEYS.items():
-        for statement in guards.keep(dialect, table, guards.ALL, keys):
+        for statement in triggers.keep(dialect, table, triggers.ALL, keys):
             op.execute(statement)
 
 

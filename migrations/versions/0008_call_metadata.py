@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from billing.ledger.columns import UtcTime
+from billing.ledger.schema.columns import UtcTime
 
 revision = "0008"
 down_revision = "0007"

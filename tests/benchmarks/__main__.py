@@ -21,9 +21,9 @@ from tests.benchmarks import (
     syncing,
     trailing,
 )
-from tests.benchmarks.places import Places, places
 from tests.benchmarks.results import Result, show
-from tests.benchmarks.world import Shape
+from tests.benchmarks.world.places import Places, places
+from tests.benchmarks.world.world import Shape
 
 
 class Benchmark(NamedTuple):

@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.benchmarks.places import Places
 from tests.benchmarks.results import Result
+from tests.benchmarks.world.places import Places
 
 HERE = Path(__file__).parent
 GETS = 2_000

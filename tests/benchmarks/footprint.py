@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.composition import write_settings
-from tests.benchmarks.places import SQLITE, Places
 from tests.benchmarks.pulling import MONTH, NOW, seconds_of
 from tests.benchmarks.results import Result
-from tests.benchmarks.world import Shape, running
+from tests.benchmarks.world.composition import write_settings
+from tests.benchmarks.world.places import SQLITE, Places
+from tests.benchmarks.world.world import Shape, running
 
 COMMAND = Path(sys.executable).with_name("pamela-billing")
 STARTS = 5

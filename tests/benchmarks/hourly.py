@@ -9,12 +9,12 @@ from statistics import median
 from billing.app import App
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import run_cycle
-from billing.pipeline.pull import silent
-from tests.benchmarks.composition import service
-from tests.benchmarks.places import DIALECTS, Places
+from billing.pipeline.pull.pull import silent
 from tests.benchmarks.pulling import seconds_of
 from tests.benchmarks.results import Result
-from tests.benchmarks.world import Shape, World, WorldClock, running
+from tests.benchmarks.world.composition import service
+from tests.benchmarks.world.places import DIALECTS, Places
+from tests.benchmarks.world.world import Shape, World, WorldClock, running
 
 # Far enough in the month that all calls of the ledger are older than 48 hours.
 NOW = datetime(2026, 11, 28, 9, 2, tzinfo=UTC)

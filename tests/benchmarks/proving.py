@@ -7,17 +7,25 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from billing.domain.metering import Answer, Verdict
+from billing.domain.meter_event import Answer, Verdict
 from billing.domain.staging import Destination
-from billing.ledger import audit, calls, registry, staging
-from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
+from billing.ledger import registry
+from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import upgrade
-from billing.ledger.outbox import unsynced_events
+from billing.ledger.pull import calls
 from billing.ledger.registry import Account, Customer
+from billing.ledger.sync import staging
+from billing.ledger.sync.attempts import (
+    Answered,
+    Attempt,
+    record_answers,
+    record_attempts,
+)
+from billing.ledger.sync.outbox import unsynced_events
 from tests.benchmarks.footprint import MEGABYTE, PEAK
-from tests.benchmarks.places import Places
 from tests.benchmarks.results import Result
+from tests.benchmarks.world.places import Places
 from tests.ledger.bookkeeping import ACTOR, HOUR, MARCH, PRICE, posting_of, reading
 from tests.verifier.signing import TestKey
 
@@ -80,7 +88,7 @@ def fill(url: str, rows: int) -> None:
     names = [f"customer_{number:03}" for number in range(CUSTOMERS)]
     key = {"key": KEY.fingerprint, "public_key": KEY.public_key.hex()}
     with ledger.writing() as connection:
-        audit.record(connection, ACTOR, "key.registered", "", key)
+        audit_log.record(connection, ACTOR, "key.registered", "", key)
         known = [Customer(name, f"cus_{name}") for name in names]
         accounts = [Account("main", names[0])]
         registry.register(

@@ -10,12 +10,12 @@ from statistics import median
 
 from billing.app import App
 from billing.domain.period import BillingPeriod, Window
-from billing.pipeline.pull import READERS, PullTerms, pull_usage
+from billing.pipeline.pull.pull import READERS, PullTerms, pull_usage
 from pamela import PamelaClient
-from tests.benchmarks.composition import ACCOUNT, service
-from tests.benchmarks.places import DIALECTS, SQLITE, Places
 from tests.benchmarks.results import Result
-from tests.benchmarks.world import Shape, World, WorldClock, running
+from tests.benchmarks.world.composition import ACCOUNT, service
+from tests.benchmarks.world.places import DIALECTS, SQLITE, Places
+from tests.benchmarks.world.world import Shape, World, WorldClock, running
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 MONTH = BillingPeriod(2026, 10)

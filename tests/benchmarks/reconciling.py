@@ -14,18 +14,18 @@ import stripe
 from sqlalchemy import Connection, select
 
 from billing.app import App
-from billing.domain.causes import Cause
+from billing.domain.break_causes import Cause
 from billing.ledger.database import Ledger
-from billing.ledger.findings import Reconciliation
-from billing.ledger.tables import b2b_usage, meter_event
-from billing.pipeline.pull import PullTerms, pull_usage
-from billing.pipeline.reconcile import reconcile_period
-from tests.benchmarks.composition import ACCOUNT, service
-from tests.benchmarks.places import SQLITE, Places
+from billing.ledger.reconcile.runs import Reconciliation
+from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.pipeline.pull.pull import PullTerms, pull_usage
+from billing.pipeline.reconcile.reconcile import reconcile_period
 from tests.benchmarks.pulling import MONTH, NOW, pull_month
 from tests.benchmarks.results import Result
 from tests.benchmarks.syncing import sync_all
-from tests.benchmarks.world import Shape, World, WorldClock, running
+from tests.benchmarks.world.composition import ACCOUNT, service
+from tests.benchmarks.world.places import SQLITE, Places
+from tests.benchmarks.world.world import Shape, World, WorldClock, running
 
 CUSTOMERS, HOURS = 1_000, 10
 LEDGER_SECONDS = 2

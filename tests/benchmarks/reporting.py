@@ -13,14 +13,14 @@ from xlsxwriter import Workbook
 
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import upgrade
-from billing.ledger.usage_rows import usage_rows
-from billing.reports.files.csv_file import write_csv_file
-from billing.reports.files.parquet_file import write_parquet_file
-from billing.reports.files.xlsx_file import write_xlsx_file
-from billing.reports.sheet import Sheet
-from billing.reports.usage_rows import COLUMNS, exported_usage
-from tests.benchmarks.places import Places
+from billing.ledger.queries.usage_rows import usage_rows
+from billing.reports.sheets.csv_file import write_csv_file
+from billing.reports.sheets.parquet_file import write_parquet_file
+from billing.reports.sheets.sheet import Sheet
+from billing.reports.sheets.xlsx_file import write_xlsx_file
+from billing.reports.usage.rows_export import COLUMNS, exported_usage
 from tests.benchmarks.results import Result
+from tests.benchmarks.world.places import Places
 from tests.ledger.bookkeeping import MARCH, reading, record, register
 
 ROUNDS = 3

@@ -10,10 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from billing.app import App
-from billing.ledger.tables import meter_event
-from billing.pipeline.sync import SENDERS
-from tests.benchmarks.composition import service
-from tests.benchmarks.places import DIALECTS, SQLITE, Places
+from billing.ledger.schema.tables import meter_event
+from billing.pipeline.sync.sync import SENDERS
 from tests.benchmarks.pulling import (
     MONTH,
     NOW,
@@ -23,7 +21,9 @@ from tests.benchmarks.pulling import (
 )
 from tests.benchmarks.results import Result
 from tests.benchmarks.syncing import sync_all
-from tests.benchmarks.world import Shape, World, running
+from tests.benchmarks.world.composition import service
+from tests.benchmarks.world.places import DIALECTS, SQLITE, Places
+from tests.benchmarks.world.world import Shape, World, running
 
 # About a request for each call: the sync's own work is not hidden by what it saves.
 CALLS, CUSTOMERS, HOURS = 4_000, 100, 60

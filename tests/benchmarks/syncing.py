@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from billing.app import App
-from billing.ledger.tables import call
-from billing.pipeline.sending import Outcome
-from billing.pipeline.sync import sync_meter
-from tests.benchmarks.composition import service
-from tests.benchmarks.places import SQLITE, Places
+from billing.ledger.schema.tables import call
+from billing.pipeline.sync.send import Outcome
+from billing.pipeline.sync.sync import sync_meter
 from tests.benchmarks.pulling import (
     MONTH,
     NOW,
@@ -20,7 +18,9 @@ from tests.benchmarks.pulling import (
     seconds_of,
 )
 from tests.benchmarks.results import Result
-from tests.benchmarks.world import Shape, World, running
+from tests.benchmarks.world.composition import service
+from tests.benchmarks.world.places import SQLITE, Places
+from tests.benchmarks.world.world import Shape, World, running
 
 # So many calls are sent by the plain script; its seconds are scaled up to all.
 SAMPLE = 5_000

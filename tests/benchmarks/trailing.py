@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from statistics import median
 
 from billing.ledger import database
-from tests.benchmarks.composition import service
-from tests.benchmarks.places import SQLITE, Places
 from tests.benchmarks.pulling import MONTH, NOW, pull_month, seconds_of
 from tests.benchmarks.results import Result
-from tests.benchmarks.world import Shape, World, running
+from tests.benchmarks.world.composition import service
+from tests.benchmarks.world.places import SQLITE, Places
+from tests.benchmarks.world.world import Shape, World, running
 
 CALLS = 100_000
 ROUNDS = 3

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from billing.sandbox.pamela_calls import Document, read_json, write_json
+from billing.sandbox.pamela.call import Document, read_json, write_json
 from tests.cli.desk import Desk
 
 PHONE = "+15550107777"

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from billing.cli import main
 from billing.sandbox.faults import Fault, FaultKind
-from billing.sandbox.seeds import realistic
+from billing.sandbox.seeds.worlds import realistic
 from billing.sandbox.world import Sandbox, new_sandbox
 
 # A Tuesday; the whole month before is inside the 35 days that Stripe takes.

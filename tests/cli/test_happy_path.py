@@ -4,7 +4,7 @@ import csv
 import io
 from decimal import Decimal
 
-from billing.domain.laws import Law
+from billing.domain.invariants import Law
 from billing.sandbox.server import running
 from tests.cli.desk import HOUR, LAST, PRESENT, Desk, small_sandbox
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.sandbox.stripe_rejections import Rejection
+from billing.sandbox.stripe.metering.rejections import Rejection
 from tests.cli.desk import HOUR, LAST, Desk
 
 EVENTS = "SELECT identifier FROM meter_event WHERE reason = ? ORDER BY id"

@@ -14,7 +14,7 @@ import flask
 import pytest
 
 import pamela
-from billing.sandbox.seeds import realistic
+from billing.sandbox.seeds.worlds import realistic
 from billing.sandbox.server import running
 from billing.sandbox.world import new_sandbox
 from tests.client import official

@@ -23,7 +23,7 @@ from tests.client.web_apps import (
     served_by_uvicorn,
     served_by_werkzeug,
 )
-from tests.sandbox.pamela_world import World, empty_world
+from tests.sandbox.pamela.pamela_world import World, empty_world
 
 LIFE = ["call.queued", "call.started", "call.transcript_update"]
 FORGED = (401, {"error": "Invalid signature"})

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.crash.daemons_shown import show_two_daemons
-from tests.crash.databases import KINDS
 from tests.crash.matrix import AT_RANDOM, Ground, Row, ground, kill_at
-from tests.crash.points import POINTS
+from tests.crash.processes.databases import KINDS
+from tests.crash.processes.points import POINTS
 
 KILLS, QUICK_KILLS = 25, 2
 RANDOM_TIMES = 4  # as many kills at any time as at four named steps

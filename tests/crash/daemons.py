@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from billing.sandbox.faults import Fault, FaultKind
-from tests.crash.databases import POSTGRESQL
 from tests.crash.matrix import Ground
-from tests.crash.nursery import Victim
-from tests.crash.scene import Scene, scene
-from tests.crash.world import FIRST, HOUR, NOW, SENDS, Balance
+from tests.crash.processes.databases import POSTGRESQL
+from tests.crash.processes.nursery import Victim
+from tests.crash.processes.scene import Scene, scene
+from tests.crash.processes.world import FIRST, HOUR, NOW, SENDS, Balance
 from tests.pipeline.circuit import pamela_minutes, stripe_minutes
 
 CUSTOMERS = tuple(f"customer-{number:02}" for number in range(1, 25))

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from tests.crash.daemons import CUSTOMERS, SLOW, Duo, kill_one_of_two, refuse_a_second
-from tests.crash.databases import POSTGRESQL, SQLITE
 from tests.crash.matrix import Ground
+from tests.crash.processes.databases import POSTGRESQL, SQLITE
 
 SECOND = timedelta(seconds=1)
 Told = tuple[timedelta, str, str]

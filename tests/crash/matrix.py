@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from billing.domain.period import BillingPeriod
-from tests.crash.databases import KINDS, Databases, databases
-from tests.crash.nursery import Nursery, Victim
-from tests.crash.points import CLOSE_POINTS, LATE_POINTS, LOST_ANSWER, POINTS
-from tests.crash.victim import Life
-from tests.crash.world import World, small_world
+from tests.crash.processes.databases import KINDS, Databases, databases
+from tests.crash.processes.nursery import Nursery, Victim
+from tests.crash.processes.points import CLOSE_POINTS, LATE_POINTS, LOST_ANSWER, POINTS
+from tests.crash.processes.victim import Life
+from tests.crash.processes.world import World, small_world
 
 AT_RANDOM = "at any time"
 KILLS_IN_A_ROW = 5

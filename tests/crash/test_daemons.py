@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from tests.crash.daemons import kill_one_of_two, refuse_a_second
-from tests.crash.databases import SQLITE
 from tests.crash.matrix import Ground
-from tests.crash.scene import CLEAN
+from tests.crash.processes.databases import SQLITE
+from tests.crash.processes.scene import CLEAN
 
 AT_ONCE = timedelta(seconds=20)
 

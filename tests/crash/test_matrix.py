@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from tests.crash.databases import KINDS
 from tests.crash.matrix import AT_RANDOM, Ground, Row, kill_in_a_row
-from tests.crash.points import LOST_ANSWER, POINTS
+from tests.crash.processes.databases import KINDS
+from tests.crash.processes.points import LOST_ANSWER, POINTS
 
 
 @pytest.mark.parametrize("database", KINDS)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.crash.databases import POSTGRESQL, SQLITE
 from tests.crash.matrix import Ground
-from tests.crash.scene import CLEAN, scene
-from tests.crash.world import CUSTOMERS
+from tests.crash.processes.databases import POSTGRESQL, SQLITE
+from tests.crash.processes.scene import CLEAN, scene
+from tests.crash.processes.world import CUSTOMERS
 
 STOP: dict[str, Any] = {"sign": signal.SIGSTOP}
 BETWEEN_SENDS = "attempt: after commit"

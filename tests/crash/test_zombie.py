@@ -8,10 +8,10 @@ import pytest
 
 from billing.gateways.clocks import SandboxClock
 from billing.sandbox.faults import Fault, FaultKind
-from tests.crash.databases import KINDS, POSTGRESQL, SQLITE
 from tests.crash.matrix import Ground
-from tests.crash.scene import CLEAN, Scene, scene
-from tests.crash.world import CUSTOMERS
+from tests.crash.processes.databases import KINDS, POSTGRESQL, SQLITE
+from tests.crash.processes.scene import CLEAN, Scene, scene
+from tests.crash.processes.world import CUSTOMERS
 
 STOP: dict[str, Any] = {"sign": signal.SIGSTOP}
 ABOUT_TO_SEND = "request: nothing sent"

@@ -6,11 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from billing.domain.metering import EventState, FailReason
-from billing.domain.period import BillingPeriod, Window
-from billing.domain.posting import Charge
-from billing.domain.reconciling import Bounds, Break, CustomerFinding
-from billing.domain.reconciling_meter import (
+from billing.domain.breaks import Bounds, Break, CustomerFinding
+from billing.domain.breaks_meter import (
     CarryingEvent,
     MeterBook,
     SentEvent,
@@ -19,13 +16,16 @@ from billing.domain.reconciling_meter import (
     find_sending_breaks,
     find_unknown_customer_breaks,
 )
-from billing.domain.reconciling_source import (
+from billing.domain.breaks_source import (
     CarriedCall,
     Elsewhere,
     find_month_breaks,
     find_source_breaks,
     moved_to,
 )
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import BillingPeriod, Window
+from billing.domain.posting import Charge
 from tests.domain.telling import NOON
 
 MONTH = BillingPeriod.of(NOON)

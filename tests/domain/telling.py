@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from billing.domain.usage import Call
+from billing.domain.call import Call
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

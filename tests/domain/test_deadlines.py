@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.domain.deadlines import Deadlines, Limit, OpenItem, deadlines_of
-from billing.domain.metering import SendWindow, send_window
+from billing.domain.meter_event import SendWindow, send_window
 from billing.domain.period import BillingPeriod
 
 MARCH = BillingPeriod(2026, 3)

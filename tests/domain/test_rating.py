@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.domain.call import NotBillable
 from billing.domain.rating import (
     NoPrice,
     Price,
@@ -17,7 +18,6 @@ from billing.domain.rating import (
     billed_minutes,
     why_not_billable,
 )
-from billing.domain.usage import NotBillable
 from tests.domain.telling import NOON, tell
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)

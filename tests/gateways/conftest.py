@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing.gateways.usage_api import PamelaUsage, connect_usage
+from billing.gateways.pamela import PamelaUsage, connect_usage
 from tests.gateways.desk import MeterDesk
-from tests.sandbox.pamela_world import World, empty_world
+from tests.sandbox.pamela.pamela_world import World, empty_world
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from billing.domain.metering import Answer, MeterEvent
+from billing.domain.meter_event import Answer, MeterEvent
 from billing.domain.period import Window, hour_of
-from billing.gateways.stripe_meter import StripeMeter
+from billing.gateways.stripe.meter import StripeMeter
 from billing.sandbox.faults import Fault, FaultKind
 from billing.sandbox.request_log import RequestRecord
 from billing.sandbox.world import METER, STRIPE_KEY
-from tests.sandbox.pamela_world import NOW, World
+from tests.sandbox.pamela.pamela_world import NOW, World
 
 CREATE = "stripe.meter_events.create"
 HOUR = timedelta(hours=1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.domain.metering import MeterEvent
-from billing.gateways.stripe_meter import StripeMeter
+from billing.domain.meter_event import MeterEvent
+from billing.gateways.stripe.meter import StripeMeter
 
 EVENT = MeterEvent(
     customer="acme",

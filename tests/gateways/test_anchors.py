@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from billing.domain.heads import NONE_BEFORE, Head
+from billing.domain.signed_head import NONE_BEFORE, Head
 from billing.errors import AnchorFault, SettingsFault
 from billing.gateways.anchors import make_anchor
 from billing.ports import Anchor

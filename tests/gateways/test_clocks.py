@@ -8,8 +8,8 @@ import pytest
 
 from billing.errors import SettingsFault
 from billing.gateways.clocks import SandboxClock, StoppableClock, SystemClock
-from billing.gateways.pacing import Pacer
-from tests.sandbox.pamela_world import NOW, World
+from billing.gateways.rate_limit import Pacer
+from tests.sandbox.pamela.pamela_world import NOW, World
 
 
 def test_the_system_clock_tells_an_aware_time_in_utc() -> None:

@@ -5,17 +5,19 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
+from billing.domain.call import Call
 from billing.domain.period import BillingPeriod, Window, hour_of
 from billing.domain.posting import charge_call
 from billing.domain.rating import Price, PriceList, why_not_billable
 from billing.domain.staging import Destination
-from billing.domain.usage import Call
-from billing.ledger import calls, pulls, registry, staging
-from billing.ledger.audit import Actor
-from billing.ledger.calls import Posting, Reading
+from billing.ledger import registry
+from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.outbox import Outgoing, unsynced_events
+from billing.ledger.pull import calls, pulls
+from billing.ledger.pull.calls import Posting, Reading
 from billing.ledger.registry import Account, Customer
+from billing.ledger.sync import staging
+from billing.ledger.sync.outbox import Outgoing, unsynced_events
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

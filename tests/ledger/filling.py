@@ -2,20 +2,31 @@
 
 from sqlalchemy import Connection, insert, inspect
 
-from billing.domain.causes import Cause
-from billing.domain.metering import Answer, Verdict
-from billing.domain.reconciling import Break, CustomerFinding
-from billing.ledger import findings, quarantine
-from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
+from billing.domain.break_causes import Cause
+from billing.domain.breaks import Break, CustomerFinding
+from billing.domain.meter_event import Answer, Verdict
+from billing.ledger.audit import signed_heads
+from billing.ledger.audit.events import last_link
+from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.database import Ledger
-from billing.ledger.findings import Reconciliation
-from billing.ledger.outbox import Outgoing
-from billing.ledger.quarantine import SetAside
+from billing.ledger.pull import quarantine
+from billing.ledger.pull.quarantine import SetAside
+from billing.ledger.reconcile import runs
+from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import register as register_more
-from billing.ledger.tables import break_case, error_report, law_check, meter_reading
-from billing.ledger.trail import signing
-from billing.ledger.trail.events import last_link
-from billing.ledger.trail.signing import SignedHead
+from billing.ledger.schema.tables import (
+    break_case,
+    error_report,
+    law_check,
+    meter_reading,
+)
+from billing.ledger.sync.attempts import (
+    Answered,
+    Attempt,
+    record_answers,
+    record_attempts,
+)
+from billing.ledger.sync.outbox import Outgoing
 from tests.ledger.bookkeeping import (
     ACTOR,
     HOUR,
@@ -96,16 +107,16 @@ def add_heads(ledger: Ledger) -> None:
     for number in (1, 2):
         with ledger.writing() as connection:
             event = last_link(connection)
-            signing.add_head(
+            signed_heads.add_head(
                 connection,
                 SignedHead(
-                    signing.next_head(
+                    signed_heads.next_head(
                         connection, event.sequence, event.hash, "key", ACTOR.at
                     ),
                     "signature",
                 ),
             )
-            signing.record_anchor(connection, number, "folder", ACTOR.at, None)
+            signed_heads.record_anchor(connection, number, "folder", ACTOR.at, None)
 
 
 def add_doubts(ledger: Ledger) -> None:
@@ -143,8 +154,8 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
         quarantine.set_aside(
             connection, items, period=MARCH, pull_id=number, now=ACTOR.at
         )
-        findings.save(connection, found, ACTOR)
-        findings.save(connection, found, ACTOR)
+        runs.save(connection, found, ACTOR)
+        runs.save(connection, found, ACTOR)
 
 
 def keys_of(ledger: Ledger, table: str) -> list[tuple[str, ...]]:

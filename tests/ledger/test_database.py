@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import create_engine, event, insert, text
 
 from billing.errors import LedgerFault, LedgerUnready, SettingsFault
-from billing.ledger.audit import record as audit
+from billing.ledger.audit.audit_log import record as audit
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import refuse_other_schema
-from billing.ledger.tables import customer
+from billing.ledger.schema.tables import customer
 from tests.ledger.bookkeeping import ACTOR, rows
 
 COUNT = "SELECT count(*) FROM audit_event"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, insert, text
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.group_commit import GroupCommit
-from billing.ledger.tables import customer
+from billing.ledger.schema.tables import customer
 from tests.ledger.bookkeeping import ACTOR, rows
 
 NAMES = "SELECT name FROM customer ORDER BY name"

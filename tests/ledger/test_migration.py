@@ -16,7 +16,7 @@ from billing.ledger.migration import (
     refuse_other_schema,
     upgrade,
 )
-from billing.ledger.tables import metadata
+from billing.ledger.schema.tables import metadata
 from tests.ledger.bookkeeping import rows
 
 

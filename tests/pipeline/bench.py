@@ -11,25 +11,26 @@ from sqlalchemy import text
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
 from billing.gateways.retries import send_with_retries
-from billing.ledger import pulls, registry
-from billing.ledger.audit import Actor
+from billing.ledger import registry
+from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.findings import Reconciliation
-from billing.ledger.pulls import Certificate, PullState
+from billing.ledger.pull import pulls
+from billing.ledger.pull.pulls import Certificate, PullState
+from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
-from billing.pipeline.book import AccountBook
-from billing.pipeline.customer_work import USUAL, Negative, Policy
 from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
-from billing.pipeline.intervene import retry_rejected
-from billing.pipeline.outage import never
-from billing.pipeline.pull import PullTerms, pull_usage, silent
-from billing.pipeline.reconcile import (
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.pull import PullTerms, pull_usage, silent
+from billing.pipeline.reconcile.reconcile import (
     BY_TOTALS,
     Depth,
     ReconcileTerms,
     reconcile_period,
 )
-from billing.pipeline.sync import SyncReport, SyncTerms, sync_meter
+from billing.pipeline.sync.circuit_breaker import never
+from billing.pipeline.sync.context import USUAL, Negative, Policy
+from billing.pipeline.sync.operator_actions import retry_rejected
+from billing.pipeline.sync.sync import SyncReport, SyncTerms, sync_meter
 from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
 
 MARCH, APRIL = BillingPeriod(2026, 3), BillingPeriod(2026, 4)

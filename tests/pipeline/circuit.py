@@ -12,21 +12,21 @@ from sqlalchemy import text
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
+from billing.gateways.pamela import PamelaUsage, connect_usage
 from billing.gateways.retries import send_with_retries
-from billing.gateways.stripe_meter import StripeMeter
-from billing.gateways.usage_api import PamelaUsage, connect_usage
+from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import registry
-from billing.ledger.audit import Actor
+from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
-from billing.pipeline.book import AccountBook
 from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
-from billing.pipeline.intervene import retry_rejected
-from billing.pipeline.pull import silent
-from billing.pipeline.reconcile import ReconcileTerms
-from billing.pipeline.sync import SyncTerms
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.pull import silent
+from billing.pipeline.reconcile.reconcile import ReconcileTerms
+from billing.pipeline.sync.operator_actions import retry_rejected
+from billing.pipeline.sync.sync import SyncTerms
 from billing.sandbox.clock import SandboxClock
-from billing.sandbox.seeds import realistic
+from billing.sandbox.seeds.worlds import realistic
 from billing.sandbox.server import running
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox, new_sandbox
 

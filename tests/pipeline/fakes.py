@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from billing.domain.invoicing import Invoice, MeteredItem
-from billing.domain.metering import Answer, MeterEvent, Verdict
+from billing.domain.error_report import ErrorReport
+from billing.domain.meter_event import Answer, MeterEvent, Verdict
 from billing.domain.period import Window, hour_of
-from billing.domain.rejecting import ErrorReport
+from billing.domain.stripe_invoice import Invoice, MeteredItem
 from billing.errors import MeterUnavailable, NoSuchCustomer
 from billing.ports import MayGo, MeterState
-from tests.pipeline.listed_source import ListedSource, Record
+from tests.pipeline.pull.listed_source import ListedSource, Record
 from tests.pipeline.virtual_clock import VirtualClock
 
 __all__ = ["ListedSource", "Record", "VirtualClock"]

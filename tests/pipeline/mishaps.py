@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from sqlalchemy import insert, select
 
-from billing.domain.causes import Cause
-from billing.domain.invoicing import Invoice, InvoiceLine
-from billing.domain.metering import Answer, FailReason, MeterEvent, Verdict
+from billing.domain.break_causes import Cause
+from billing.domain.meter_event import Answer, FailReason, MeterEvent, Verdict
 from billing.domain.period import BillingPeriod, Window
-from billing.ledger import outbox
-from billing.ledger.findings import Reconciliation
-from billing.ledger.tables import b2b_usage, meter_event
-from billing.pipeline.reconcile import BY_TOTALS, Depth
+from billing.domain.stripe_invoice import Invoice, InvoiceLine
+from billing.ledger.reconcile.runs import Reconciliation
+from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.ledger.sync import outbox
+from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call
 from tests.pipeline.fakes import (
     Killed,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from billing.domain.heads import Head
+from billing.domain.signed_head import Head
 from billing.errors import AnchorFault
 
 

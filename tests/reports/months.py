@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
-from billing.domain.metering import Answer, Verdict
-from billing.ledger import closing
-from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
+from billing.domain.meter_event import Answer, Verdict
+from billing.ledger.close import period_close
 from billing.ledger.database import Ledger
+from billing.ledger.sync.attempts import (
+    Answered,
+    Attempt,
+    record_answers,
+    record_attempts,
+)
 from tests.ledger.bookkeeping import (
     ACTOR,
     MARCH,
@@ -44,7 +49,7 @@ def fill_months(ledger: Ledger) -> str:
     stage(ledger)
     count(ledger)
     with ledger.writing() as connection:
-        closed = closing.freeze(connection, FEBRUARY, ACTOR, run=1, reason="tests")
+        closed = period_close.freeze(connection, FEBRUARY, ACTOR, run=1, reason="tests")
     record(
         ledger, reading("mar_1", seconds=121), reading("mar_2", started_at=NOON + DAY)
     )

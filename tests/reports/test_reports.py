@@ -2,18 +2,23 @@
 
 import pytest
 
-from billing.domain.metering import Answer, FailReason, Verdict
+from billing.domain.meter_event import Answer, FailReason, Verdict
 from billing.errors import BadInput
-from billing.ledger import outbox
-from billing.ledger.attempts import Answered, Attempt, record_answers, record_attempts
 from billing.ledger.database import Ledger
-from billing.ledger.interventions import retry_rejected
-from billing.ledger.usage_totals import Key
-from billing.reports.cells import text_rows
-from billing.reports.overview import count_attempts
-from billing.reports.standing import read_standing, standing_document
-from billing.reports.usage import read_usage, spell_heading
-from billing.reports.usage_sheets import usage_report
+from billing.ledger.queries.usage_totals import Key
+from billing.ledger.sync import outbox
+from billing.ledger.sync.attempts import (
+    Answered,
+    Attempt,
+    record_answers,
+    record_attempts,
+)
+from billing.ledger.sync.operator_actions import retry_rejected
+from billing.reports.sheets.cells import text_rows
+from billing.reports.status.periods import read_standing, standing_document
+from billing.reports.usage.overview import count_attempts
+from billing.reports.usage.report import read_usage, spell_heading
+from billing.reports.usage.usage_workbook import usage_report
 from tests.ledger.bookkeeping import (
     ACTOR,
     APRIL,

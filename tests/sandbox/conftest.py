@@ -9,9 +9,9 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
-from billing.sandbox.misbehaving import Cuttable
-from tests.sandbox.stripe_contract import ContractJudge
-from tests.sandbox.stripe_world import StripeSite, StripeWorld
+from billing.sandbox.fault_injection import Cuttable
+from tests.sandbox.stripe.stripe_contract import ContractJudge
+from tests.sandbox.stripe.stripe_world import StripeSite, StripeWorld
 
 Serve = Callable[[ASGIApp], str]
 

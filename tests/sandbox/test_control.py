@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from billing.sandbox.faults import FaultKind
-from billing.sandbox.pamela_calls import written
-from tests.sandbox.pamela_world import NOW, Json, World, connected, empty_world
+from billing.sandbox.pamela.call import written
+from tests.sandbox.pamela.pamela_world import NOW, Json, World, connected, empty_world
 
 HOUR_AGO = NOW - timedelta(hours=1)
 

@@ -6,11 +6,11 @@ from functools import cache
 
 import pytest
 
-from billing.sandbox.bulk import bulk
 from billing.sandbox.clock import first_of_month
-from billing.sandbox.pamela_calls import Call, Document, micros, read_moment
-from billing.sandbox.pamela_truth import pamela_truth
-from billing.sandbox.seeds import QUIET, Seeded, empty, month_end, realistic
+from billing.sandbox.pamela.call import Call, Document, micros, read_moment
+from billing.sandbox.pamela.truth import pamela_truth
+from billing.sandbox.seeds.bulk import bulk
+from billing.sandbox.seeds.worlds import QUIET, Seeded, empty, month_end, realistic
 
 LATE_IN_MONTH = datetime(2026, 10, 30, 20, 0, tzinfo=UTC)
 MOMENTS = (

@@ -12,11 +12,11 @@ import httpx2
 import pytest
 import stripe
 
-from billing.sandbox.seeds import empty, realistic
+from billing.sandbox.seeds.worlds import empty, realistic
 from billing.sandbox.server import listen, running, url_of
 from billing.sandbox.state_file import kept_in, load_state, save_state
 from billing.sandbox.world import METER, STRIPE_KEY, RateLimits, Sandbox, new_sandbox
-from tests.sandbox.pamela_world import NOW, connected, empty_world
+from tests.sandbox.pamela.pamela_world import NOW, connected, empty_world
 
 SERVE = """
 import sys

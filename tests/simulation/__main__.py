@@ -9,9 +9,9 @@ import os
 import sys
 
 from tests.simulation.campaign import Campaign, run_seeds
-from tests.simulation.planting import show_planted
+from tests.simulation.planted.planting import show_planted
 from tests.simulation.seed_run import Result, run_seed
-from tests.simulation.storage import Storage
+from tests.simulation.world.storage import Storage
 
 SHOWN_FAILURES = 3
 LINES_OF_A_FAILURE = 40

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.simulation.catalogue import Fault
-from tests.simulation.expected import EXPECTED
+from tests.simulation.judge.expected import EXPECTED
 from tests.simulation.seed_run import Result, run_seed
-from tests.simulation.storage import Storage
+from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.storage import Storage
 
 # From so many seeds on, everything that can happen has to have happened.
 ENOUGH_FOR_ALL = 2_000

@@ -4,14 +4,14 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.simulation.catalogue import Fault
-from tests.simulation.daemons import HOUR, Daemon
-from tests.simulation.ending import in_doubt, judge_books, judge_liveness
-from tests.simulation.jobs import close, cycle, mend, retry, run_once
-from tests.simulation.storage import Storage
-from tests.simulation.storms import Storms
+from tests.simulation.judge.ending import in_doubt, judge_books, judge_liveness
 from tests.simulation.trace import Trace, Violation
-from tests.simulation.world import World
+from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.daemons import HOUR, Daemon
+from tests.simulation.world.jobs import close, cycle, mend, retry, run_once
+from tests.simulation.world.storage import Storage
+from tests.simulation.world.storms import Storms
+from tests.simulation.world.world import World
 
 # What is in doubt is settled within a day, and what is then sent anew again so.
 HOURS_OF_DOUBT = (1, 1, 1, 4, 18, 2, 1, 2, 22, 2, 1)

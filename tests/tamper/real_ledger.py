@@ -6,7 +6,7 @@ from pathlib import Path
 from billing.ledger.database import open_ledger
 from billing.ledger.migration import upgrade
 from tests.ledger.bookkeeping import reading, record, stage
-from tests.reports.proof_world import KEY, export, fill, sign
+from tests.reports.audit.proof_world import KEY, export, fill, sign
 from tests.tamper.bundles import Original, read_files
 
 

@@ -8,10 +8,10 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+from billing.domain.call import Call
 from billing.domain.period import BillingPeriod, hour_of
 from billing.domain.posting import Charge, Slot, charge_call, plan_postings
 from billing.domain.rating import Price, PriceList, why_not_billable
-from billing.domain.usage import Call
 from tests.verifier.paper import NOON, Paper, Row, hashed, spell
 from tests.verifier.signing import TestKey
 

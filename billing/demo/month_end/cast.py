@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from billing.demo.world import World
 from billing.domain.period import BillingPeriod
-from billing.sandbox.seed_calls import Caller
-from billing.sandbox.seeds import ACCOUNTS, CLOSING, CUSTOMER_KEY
+from billing.sandbox.seeds.call_generator import Caller
+from billing.sandbox.seeds.worlds import ACCOUNTS, CLOSING, CUSTOMER_KEY
 
 Document = dict[str, object]
 OWNERS = {name: account for account in CLOSING for name in ACCOUNTS[account]}

@@ -13,10 +13,10 @@ from billing.demo.world import World, wait_until
 from billing.domain.period import BillingPeriod
 from billing.pipeline.close import CloseReport, close_period
 from billing.pipeline.cycle import CycleReport, periods_at, pull_month
-from billing.pipeline.reconcile import CLOSELY, reconcile_period
-from billing.pipeline.round import run_round
-from billing.pipeline.sync import SyncReport
-from billing.reports.reconciliation import Reconciliation
+from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
+from billing.pipeline.run import run_round
+from billing.pipeline.sync.sync import SyncReport
+from billing.reports.reconciliation.live import Reconciliation
 
 ACTOR = "pamela-billing demo"
 UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)

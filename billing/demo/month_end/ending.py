@@ -6,12 +6,12 @@ from billing.demo.month_end.cast import Told
 from billing.demo.month_end.invoices import Missed
 from billing.demo.month_end.outage import Survived
 from billing.demo.month_end.rejection import Rejected
-from billing.domain.causes import CARRIED, Cause
-from billing.domain.closing import Obstacle
+from billing.domain.break_causes import CARRIED, Cause
+from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
+from billing.domain.close_obstacles import Obstacle
 from billing.domain.period import BillingPeriod
-from billing.domain.reconciling import Break, CustomerFinding, MeterVerdict
 from billing.pipeline.close import CloseReport
-from billing.reports.reconciliation import Reconciliation
+from billing.reports.reconciliation.live import Reconciliation
 
 EXPECTED = CARRIED | {Cause.INVOICED_BEFORE_IT_ARRIVED}
 

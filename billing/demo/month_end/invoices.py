@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from billing.demo.month_end.cast import THIRD
 from billing.demo.month_end.desk import ACTOR, Desk
 from billing.demo.stage import DemoFailed
-from billing.domain.causes import Cause
-from billing.pipeline.intervene import acknowledge_break
-from billing.reports.breaks import read_breaks
+from billing.domain.break_causes import Cause
+from billing.pipeline.sync.operator_actions import acknowledge_break
+from billing.reports.reconciliation.breaks import read_breaks
 
 SECONDS, MINUTES = 150, 3
 WHY = f"{MINUTES} minutes, invoiced by hand"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from billing.demo.month_end.cast import CUSTOMERS, FIRST, LAST, SECOND, Document, Told
 from billing.demo.month_end.desk import Desk, day
-from billing.pipeline.sending import Outcome
+from billing.pipeline.sync.send import Outcome
 
 OVER_MIDNIGHT_SECONDS = 47 * 60 + 10  # begins at 23:35, ends in the next month
 SECONDS, LONGER_BY = 205, 4 * 60

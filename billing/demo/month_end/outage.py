@@ -7,10 +7,10 @@ from math import ceil
 from billing.demo.month_end.cast import CUSTOMERS, REJECTED, Document
 from billing.demo.month_end.desk import Desk, day
 from billing.demo.world import World
-from billing.pipeline.crew import ALONE
-from billing.pipeline.pull import Progress, silent
-from billing.pipeline.sending import Outcome
-from billing.pipeline.sync import SyncReport, sync_meter
+from billing.pipeline.concurrency import ALONE
+from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.sync.send import Outcome
+from billing.pipeline.sync.sync import SyncReport, sync_meter
 
 SEND = "stripe.meter_events.create"
 DOWN = {"kind": "error_503", "endpoint": SEND}

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from billing.archive import opened_books, signing_key
 from billing.domain.period import BillingPeriod
+from billing.offline import opened_books, signing_key
 from billing.reports.audit.bundle import Export, export_bundle
-from billing.reports.files.forms import write_report
-from billing.reports.files.json_file import write_bytes_file
-from billing.reports.journal import read_journal
-from billing.reports.journal_accounts import TREE
-from billing.reports.journal_texts import beancount_text, ledger_text
-from billing.reports.reconciled import read_reconciled
-from billing.reports.reconciled_sheets import reconciled_report
-from billing.reports.statement import read_statements
-from billing.reports.statement_sheets import statement_report
+from billing.reports.journal.accounts import TREE
+from billing.reports.journal.journal import read_journal
+from billing.reports.journal.text_formats import beancount_text, ledger_text
+from billing.reports.reconciliation.reconciliation_workbook import reconciled_report
+from billing.reports.reconciliation.stored import read_reconciled
+from billing.reports.sheets.formats import write_report
+from billing.reports.sheets.json_file import write_bytes_file
+from billing.reports.statement.statement import read_statements
+from billing.reports.statement.statement_workbook import statement_report
 from billing.verifier.program import examine
 
 FOLDER = "papers"

@@ -8,8 +8,8 @@ from billing.demo.month_end.cast import NEW_STRIPE_CUSTOMER, REJECTED
 from billing.demo.month_end.desk import Desk
 from billing.demo.stage import DemoFailed
 from billing.demo.world import World
-from billing.pipeline.sending import Outcome
-from billing.sandbox.seeds import customers_of
+from billing.pipeline.sync.send import Outcome
+from billing.sandbox.seeds.worlds import customers_of
 
 CODE = "meter_event_customer_not_found"
 COMES_OUT_AFTER = timedelta(hours=1)

@@ -9,7 +9,7 @@ from billing.demo.month_end.desk import Desk, opened_desk
 from billing.demo.month_end.ending import Ending
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World
-from billing.domain.closing import Obstacle
+from billing.domain.close_obstacles import Obstacle
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.installation.first_settings import make_ledger, write_sandbox_settings

@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from billing.domain.heads import fingerprint
 from billing.domain.period import BillingPeriod
+from billing.domain.signed_head import fingerprint
 from billing.errors import BadInput, SigningFault
-from billing.ledger.closing import ClosedMonth, CustomerTotal, closed_month
-from billing.ledger.closing import customer_totals as totals_of
+from billing.ledger.audit.month_extract import Excerpt
+from billing.ledger.audit.signed_heads import key_in_force
+from billing.ledger.close.period_close import ClosedMonth, CustomerTotal, closed_month
+from billing.ledger.close.period_close import customer_totals as totals_of
 from billing.ledger.database import Ledger
-from billing.ledger.excerpt import Excerpt
-from billing.ledger.three_books import ThreeBooks, three_books
-from billing.ledger.trail.signing import key_in_force
+from billing.ledger.reconcile.run_totals import ThreeBooks, three_books
 from billing.reports.audit.contents import LedgerContents
 from billing.reports.audit.writing import Seal, write_bundle
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from billing.ledger.excerpt import EVENTS as EVENT_ROWS
-from billing.ledger.excerpt import HEADS as HEAD_ROWS
-from billing.ledger.excerpt import Excerpt
+from billing.ledger.audit.month_extract import EVENTS as EVENT_ROWS
+from billing.ledger.audit.month_extract import HEADS as HEAD_ROWS
+from billing.ledger.audit.month_extract import Excerpt
 from billing.verifier.shapes import (
     BINDING,
     BINDING_COLUMNS,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from billing.ledger.audit.month_extract import Excerpt
 from billing.ledger.database import Ledger
-from billing.ledger.excerpt import Excerpt
 from billing.reports.audit.contents import LedgerContents
 from billing.verifier.covers import Months
 from billing.verifier.findings import Bad

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from billing.atomic_file import whole_file
 from billing.reports.audit.guide import guide
-from billing.reports.files.whole_file import whole_file
 from billing.verifier.containers import GUIDE, MANIFEST, PROGRAM, SEAL
 from billing.verifier.keys import NO_HEAD
 from billing.verifier.manifest import FORMAT, fingerprint

@@ -1,0 +1,1 @@
+"""Audit commands: the trail, its signed heads, and bundles that prove themselves."""

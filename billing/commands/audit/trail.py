@@ -1,0 +1,108 @@
+"""`audit`: the trail of who did what, its signed heads, its key, and a restore."""
+
+from pathlib import Path
+
+import click
+
+from billing.app import opened_app
+from billing.commands.display import complain, say, show_table
+from billing.commands.options import (
+    CLEAN,
+    FAILED,
+    acting,
+    common_options,
+    show_json,
+)
+from billing.installation.trail_key import accept_restored, rotate
+from billing.offline import ensure_key, opened_books
+from billing.pipeline.signing import sign_news
+from billing.reports.sheets.formatting import spell
+from billing.reports.status.audit_trail import read_heads, read_trail
+
+
+@click.group()
+def audit() -> None:
+    """Show the audit trail; look after its key and its heads."""
+
+
+@audit.command()
+@click.option("--last", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--action", help="Only events whose action begins so.")
+@common_options
+def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> int:
+    """List who did what, when and why; the newest last."""
+    with opened_books(settings_file) as books:
+        found = read_trail(books.ledger, last, action or "")
+    if as_json:
+        show_json({"events": [one.document() for one in found]})
+    else:
+        headings = ["event", "at", "who", "did", "to", "why", "rows"]
+        show_table(headings, [one.line() for one in found])
+    return CLEAN
+
+
+@audit.command()
+@common_options
+def heads(settings_file: Path, as_json: bool) -> int:
+    """Show the newest signed head, the key in force, and how the anchors stand."""
+    with opened_books(settings_file) as books:
+        found = read_heads(books.ledger)
+    if as_json:
+        show_json(found.document())
+        return FAILED if found.failing else CLEAN
+    for sentence in found.sentences():
+        say(sentence)
+    if found.anchors:
+        headings = ["anchor", "last head", "at", "what failed"]
+        show_table(headings, found.lines(), title="Anchors")
+    return FAILED if found.failing else CLEAN
+
+
+@audit.command()
+@common_options
+def sign(settings_file: Path, as_json: bool) -> int:
+    """Sign what is new and publish it now; makes the key if there is none."""
+    ensure_key(settings_file)
+    actor = acting("audit sign")
+    with opened_app(settings_file, actor=actor) as app, app.sole():
+        faults = sign_news(app.ledger, app.trail, actor, app.clock)
+        standing = read_heads(app.ledger)
+    if as_json:
+        show_json({"faults": [str(fault) for fault in faults]})
+    for sentence in [] if as_json else standing.sentences():
+        say(sentence)
+    for fault in [] if as_json else faults:
+        complain(f"pamela-billing: {fault}")
+    return FAILED if faults else CLEAN
+
+
+@audit.command()
+@click.option("--reason", required=True, metavar="TEXT", help="Kept in the trail.")
+@common_options
+def rotate_key(settings_file: Path, as_json: bool, reason: str) -> int:
+    """Hand over to a new key, inside the chain; the old file is kept beside it."""
+    key = rotate(settings_file, acting("audit rotate-key"), reason)
+    if as_json:
+        show_json({"key": key})
+    else:
+        say(f"The trail is signed with the key {key} from here on.")
+    return CLEAN
+
+
+@audit.command()
+@click.option("--reason", required=True, metavar="TEXT", help="Kept in the trail.")
+@common_options
+def accept_restore(settings_file: Path, as_json: bool, reason: str) -> int:
+    """Accept a ledger that was restored from a backup.
+
+    All that may have been sent since it was saved is read back from Stripe before it
+    is sent again.
+    """
+    since = accept_restored(settings_file, acting("audit accept-restore"), reason)
+    if as_json:
+        show_json({"stands_at": spell(since)})
+    else:
+        say(
+            f"Accepted: the ledger stands at {since:%Y-%m-%d %H:%M:%S} UTC. Run it now."
+        )
+    return CLEAN

@@ -1,0 +1,118 @@
+"""The demonstration as it is shown: the story as it goes on, and then its figures."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from billing.commands.display import progress_bars, say, show_table
+from billing.commands.options import CLEAN, FAILED, show_json
+from billing.demo.first_day import Ending, tell
+from billing.demo.stage import Stage
+from billing.demo.world import STATE, World
+from billing.installation.sandbox_facts import read_facts
+from billing.pipeline.cycle import Watcher
+from billing.pipeline.pull.pull import silent
+from billing.reports.usage.overview import HEADINGS
+
+SETTINGS = "billing.toml"
+ENDING = """\
+Total difference: {difference} minutes, {verdict}.
+The sandbox's own count: {called:,} minutes of calls, {counted:,} on the meter.
+All of it took {seconds:.0f} s. The files are in {folder}/.
+
+Next:
+  cd {folder}
+  pamela-billing status
+  pamela-billing report usage --by day
+  pamela-billing report statement {period} {customer}
+  pamela-billing sandbox --state {state} --port {port}    # to go on with `run`"""
+KEPT = """
+The sandbox stays at {url} until you press Ctrl-C.
+  Official SDK: PamelaClient(api_key="{key}", base_url="{url}")
+  Stripe: StripeClient("{stripe_key}", base_addresses={{"api": "{url}"}})
+  Its clock: curl -X PUT {url}/_sandbox/clock -d '{{"advance_seconds": 3600}}'"""
+
+
+def show_demo(
+    world: Callable[[], World],
+    folder: Path,
+    *,
+    started: float,
+    as_json: bool,
+    keep: bool,
+) -> int:
+    """Tell the story in a world and show how it ends; return the exit code."""
+    stage = Stage(unsaid, unseen) if as_json else Stage(say, progress_bars)
+    site = world()
+    ending = tell(site, folder / SETTINGS, stage)
+    show = _show_json if as_json else _show
+    show(ending, folder, site.url, seconds=time.monotonic() - started)
+    if keep:
+        keep_running(site.url, say=stage.say)
+    return CLEAN if ending.good else FAILED
+
+
+def unsaid(_text: str) -> None:
+    """Say nothing."""
+
+
+@contextmanager
+def unseen() -> Iterator[Watcher]:
+    """Show no progress."""
+    yield lambda _name: silent
+
+
+def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
+    total = ending.overview.total
+    show_json(
+        {
+            "good": ending.good,
+            "difference_minutes": ending.difference_minutes,
+            "settled": all(found.settled for found in ending.reconciliations),
+            "periods": [str(found.period) for found in ending.reconciliations],
+            "currency": ending.overview.currency,
+            "customers": ending.overview.document(),
+            "calls": total.usage.calls,
+            "minutes": total.usage.billed_minutes,
+            "attempts": ending.attempts,
+            "truth": {
+                "pamela_minutes": ending.called_minutes,
+                "stripe_minutes": ending.counted_minutes,
+            },
+            "folder": str(folder),
+            "sandbox": url,
+            "seconds": round(seconds, 1),
+        }
+    )
+
+
+def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
+    months = " and ".join(str(found.period) for found in ending.reconciliations)
+    currency = ending.overview.currency
+    title = f"{months}, in minutes and {currency}"
+    show_table(HEADINGS, ending.overview.table(), title=title, has_total=True)
+    say(
+        ENDING.format(
+            difference=ending.difference_minutes,
+            verdict="as it should be" if ending.good else "THIS SHOULD BE 0",
+            called=ending.called_minutes,
+            counted=ending.counted_minutes,
+            seconds=seconds,
+            folder=folder,
+            period=ending.reconciliations[0].period,
+            customer=ending.overview.lines[0].customer,
+            state=STATE,
+            port=url.rpartition(":")[2],
+        )
+    )
+
+
+def keep_running(url: str, *, say: Callable[[str], None]) -> None:
+    """Tell how to use the sandbox, and leave it running until interrupted."""
+    facts = read_facts(url)
+    key, stripe_key = facts.accounts[0].api_key, facts.stripe_key
+    say(KEPT.format(url=url, key=key, stripe_key=stripe_key))
+    with suppress(KeyboardInterrupt):
+        signal.pause()

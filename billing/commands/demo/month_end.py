@@ -1,0 +1,223 @@
+"""The month end as it is shown: the story as it goes on, and then both months."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from textwrap import fill
+
+from billing.commands.demo.first_day import SETTINGS, keep_running, unsaid, unseen
+from billing.commands.display import progress_bars, say, show_table
+from billing.commands.options import CLEAN, FAILED, person, show_json
+from billing.demo.month_end.ending import Ending
+from billing.demo.month_end.invoices import WHY
+from billing.demo.month_end.papers import Papers, write_papers
+from billing.demo.month_end.story import tell
+from billing.demo.stage import Stage
+from billing.demo.world import STATE, World
+from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
+from billing.reports.sheets.formatting import Document
+
+COLUMNS = 98
+HEADINGS = ["customer", "Pamela", "ledger", "Stripe", "invoice", "difference", "why"]
+EXPLAINED = {
+    "plain": "a plain call",
+    "late": "a call that turned up after the close",
+    "corrected": "a call that was corrected after the close",
+    "troubled": "a call in doubt, then rejected, then sent anew",
+    "unconnected": "a call that nobody answered",
+    "quarantined": "a call that cannot be understood",
+}
+TRUTH = (
+    "The sandbox's own count: {called:,} minutes of calls, {counted:,} on the meter, "
+    "{invoiced:,} invoiced so far."
+)
+TOGETHER = (
+    "Both months together: {pamela:,} minutes at Pamela, {ledger:,} in the ledger, "
+    "{stripe:,} at Stripe: a difference of {difference}, {verdict}."
+)
+ENDING = """\
+All of it took {seconds:.0f} s. The files are in {folder}/.
+
+Next:
+  cd {folder}
+{explain}
+  pamela-billing status
+  pamela-billing report statement {month} {customer}
+  pamela-billing verify papers/audit-{month}.zip
+  pamela-billing sandbox --state {state} --port {port}    # to go on with `run`"""
+
+
+def show_month_end(
+    world: Callable[[], World],
+    folder: Path,
+    *,
+    seed: int,
+    started: float,
+    as_json: bool,
+    keep: bool,
+) -> int:
+    """Tell the story in a world and show how it ends; return the exit code."""
+    stage = Stage(unsaid, unseen) if as_json else Stage(_say, progress_bars)
+    site = world()
+    ending = tell(site, folder / SETTINGS, stage, seed)
+    papers = write_papers(folder / SETTINGS, ending.month, person())
+    show = _show_json if as_json else _show
+    show(ending, papers, folder, site.url, seconds=time.monotonic() - started)
+    if keep:
+        keep_running(site.url, say=unsaid if as_json else say)
+    return CLEAN if ending.good and papers.verified else FAILED
+
+
+def _say(text: str) -> None:
+    """Say a paragraph, indented below its number or its dash."""
+    indent = "     " if text.startswith("   -") else "   "
+    say(fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
+
+
+def _show(
+    ending: Ending, papers: Papers, folder: Path, url: str, *, seconds: float
+) -> None:
+    for found in ending.reconciliations:
+        state = "closed" if found.period == ending.month else "open"
+        title = f"{found.period}, {state}, minutes; difference: Stripe less Pamela"
+        show_table(HEADINGS, _lines(found), title=title, has_total=True)
+    for line in _reasons(ending):
+        _say(line)
+    customers = ending.customers
+    _say(
+        TOGETHER.format(
+            pamela=sum(one.pamela_minutes for one in customers),
+            ledger=sum(one.ledger_minutes for one in customers),
+            stripe=sum(one.stripe_minutes for one in customers),
+            difference=ending.difference_minutes,
+            verdict="as it should be" if ending.good else "AND SOMETHING IS WRONG",
+        )
+    )
+    _say(
+        TRUTH.format(
+            called=ending.called_minutes,
+            counted=ending.counted_minutes,
+            invoiced=ending.invoiced_minutes,
+        )
+    )
+    for line in _papers(papers):
+        indent = " " * (len(line) - len(line.lstrip(" -")))
+        say(fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
+    explain = [
+        f"  pamela-billing explain {name}    # {what}"
+        for kind, name in asdict(ending.told).items()
+        for what in [EXPLAINED[kind]]
+    ]
+    say(
+        ENDING.format(
+            seconds=seconds,
+            folder=folder,
+            explain="\n".join(explain),
+            month=ending.month,
+            customer=customers[0].customer,
+            state=STATE,
+            port=url.rpartition(":")[2],
+        )
+    )
+
+
+def _papers(papers: Papers) -> Iterator[str]:
+    """Say what was written for finance and auditors, and what the verifier says."""
+    yield f"   For finance and auditors, in {papers.bundle.parent}/:"
+    count = len(papers.statements)
+    yield f"   - {count} statements, such as {papers.statements[0].name};"
+    names = " and ".join(one.name for one in papers.journals)
+    yield f"   - {papers.reconciliation.name}, and entries for the books: {names};"
+    yield f"   - {papers.bundle.name}, of which its verifier says:"
+    yield from (f"     {line}" for line in papers.verdict)
+
+
+def _lines(found: Reconciliation) -> list[list[str]]:
+    """Return a line for each customer, and the total last."""
+    customers = found.customers
+    lines = [
+        [
+            one.customer,
+            *map(str, (one.pamela_minutes, one.ledger_minutes, one.stripe_minutes)),
+            "" if one.invoiced_minutes is None else str(one.invoiced_minutes),
+            f"{one.difference_minutes:+d}" if one.difference_minutes else "0",
+            ", ".join(f"{item.minutes:+d} {item.cause}" for item in one.breaks),
+        ]
+        for one in customers
+    ]
+    invoiced = sum(one.invoiced_minutes or 0 for one in customers)
+    total = [
+        "total",
+        str(sum(one.pamela_minutes for one in customers)),
+        str(sum(one.ledger_minutes for one in customers)),
+        str(sum(one.stripe_minutes for one in customers)),
+        str(invoiced) if invoiced else "",
+        f"{found.difference_minutes:+d}" if found.difference_minutes else "0",
+        "",
+    ]
+    return [*lines, total]
+
+
+def _reasons(ending: Ending) -> Iterator[str]:
+    """Say what each cause means, and which calls stand in another month."""
+    items = [item for one in ending.customers for item in one.breaks]
+    for cause in dict.fromkeys(item.cause for item in items):
+        yield f"   - {cause}: {cause.meaning}."
+    for item in ending.adjustments:
+        calls = ", ".join(item.calls)
+        yield f"   - {item.minutes:+d} minutes: {calls}, {item.evidence}."
+    missed = ending.missed
+    yield f"   - {-missed.minutes} minutes: {missed.call}, acknowledged: {WHY}."
+
+
+def _show_json(
+    ending: Ending, papers: Papers, folder: Path, url: str, *, seconds: float
+) -> None:
+    closed = ending.closed.closed
+    months: list[Document] = [
+        reconciliation_document(found, ending.currency)
+        for found in ending.reconciliations
+    ]
+    show_json(
+        {
+            "good": ending.good,
+            "difference_minutes": ending.difference_minutes,
+            "outage": asdict(ending.survived),
+            "rejected": asdict(ending.rejected) | {"sent_anew": ending.sent_anew},
+            "in_the_way": [one.kind.value for one in ending.obstacles],
+            "missed": asdict(ending.missed),
+            "closed": closed
+            and {
+                "period": str(closed.period),
+                "digest": closed.digest,
+                "totals": dict(closed.totals),
+            },
+            "reconciliations": months,
+            "adjustments": [
+                {"minutes": item.minutes, "calls": item.calls, "what": item.evidence}
+                for item in ending.adjustments
+            ],
+            "truth": {
+                "pamela_minutes": ending.called_minutes,
+                "stripe_minutes": ending.counted_minutes,
+                "invoiced_minutes": ending.invoiced_minutes,
+            },
+            "explain": asdict(ending.told),
+            "papers": _papers_document(papers),
+            "folder": str(folder),
+            "sandbox": url,
+            "seconds": round(seconds, 1),
+        }
+    )
+
+
+def _papers_document(papers: Papers) -> Document:
+    single = (papers.reconciliation, papers.bundle)
+    return {
+        "files": [
+            str(path) for path in (*papers.statements, *papers.journals, *single)
+        ],
+        "verified": papers.verified,
+        "verdict": papers.verdict,
+    }

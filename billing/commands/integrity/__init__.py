@@ -1,0 +1,1 @@
+"""`db`: the ledger itself, upgraded, checked and verified."""

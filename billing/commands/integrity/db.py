@@ -1,0 +1,62 @@
+"""`db`: upgrade the ledger's schema, check and verify it, or erase metadata."""
+
+from pathlib import Path
+
+import click
+
+from billing.commands.display import mark, say, show_table
+from billing.commands.integrity.db_verify import verify
+from billing.commands.options import CLEAN, FAILED, common_options, show_json
+from billing.commands.pull.erase import erase
+from billing.domain.invariants import SENTENCES
+from billing.offline import opened_books, upgrade_ledger
+from billing.reports.status.integrity import read_faults
+
+
+@click.group()
+def db() -> None:
+    """Look after the ledger's database."""
+
+
+db.add_command(erase)
+db.add_command(verify)
+
+
+@db.command()
+@common_options
+def upgrade(settings_file: Path, as_json: bool) -> int:
+    """Bring the ledger's schema up to this code, making the ledger if need be."""
+    schema = upgrade_ledger(settings_file)
+    if as_json:
+        show_json({"schema": schema})
+    else:
+        say(f"The ledger is at schema {schema}.")
+    return CLEAN
+
+
+@db.command()
+@common_options
+def check(settings_file: Path, as_json: bool) -> int:
+    """Check that the ledger keeps its laws: that all its rows agree with one another.
+
+    Each run looks at that before it sends. Whether a row is still what was once
+    written, `db verify` shows.
+    """
+    with opened_books(settings_file) as books:
+        faults = read_faults(books.ledger)
+    sound = not any(faults.values())
+    if as_json:
+        checks = [
+            {"check": law.value, "law": SENTENCES[law], "faults": found}
+            for law, found in faults.items()
+        ]
+        show_json({"sound": sound, "checks": checks})
+        return CLEAN if sound else FAILED
+    lines = [
+        [mark(not found), law.value, SENTENCES[law]] for law, found in faults.items()
+    ]
+    show_table(["", "law", "what always holds"], lines)
+    for law, found in faults.items():
+        for words in found:
+            say(f"{mark(False)} {law}: {words}.")
+    return CLEAN if sound else FAILED

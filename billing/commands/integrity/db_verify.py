@@ -1,0 +1,44 @@
+"""`db verify`: the live ledger against its audit trail."""
+
+from pathlib import Path
+
+import click
+
+from billing.commands.display import say
+from billing.commands.options import CLEAN, FAILED, common_options, show_json
+from billing.errors import LedgerFault
+from billing.offline import opened_books
+from billing.reports.audit.live import verify_ledger
+from billing.verifier.findings import Bad, Unreadable
+
+
+@click.command()
+@common_options
+def verify(settings_file: Path, as_json: bool) -> int:
+    """Verify every row against the audit trail: that nothing was changed by hand.
+
+    It is what `pamela-billing verify` does with a bundle, done with the live ledger:
+    chain, signed heads, digests of all rows, every call rated again, closed months.
+    """
+    with opened_books(settings_file) as books:
+        try:
+            shown = verify_ledger(books.ledger)
+        except Bad as bad:
+            if as_json:
+                show_json({"verdict": "FAIL", "where": bad.where, "why": bad.why})
+            else:
+                say(f"FAIL  {bad}")
+            return FAILED
+        except Unreadable as fault:
+            raise LedgerFault(str(fault)) from None
+    if as_json:
+        show_json({"verdict": "PASS", **shown._asdict()})
+        return CLEAN
+    events, heads = shown.chain["events"], shown.chain["heads"]
+    rows, calls = shown.usage_rows, shown.calls
+    say(
+        f"PASS  every row is as the audit trail recorded it: {events:,} events without "
+        f"a gap, {heads:,} signed heads, {rows:,} rows of usage rated again from "
+        f"{calls:,} calls"
+    )
+    return CLEAN

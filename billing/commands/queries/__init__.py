@@ -1,0 +1,1 @@
+"""Commands that only read the ledger: status, calls, reports and exports."""

@@ -1,0 +1,30 @@
+"""`report focus`: usage charges in the columns that FinOps tools read."""
+
+from pathlib import Path
+
+import click
+
+from billing.commands.delivery import Wanted, deliver, report_options
+from billing.commands.options import CLEAN, PERIOD
+from billing.domain.period import BillingPeriod
+from billing.offline import opened_books
+from billing.reports.usage.focus import MAKER, read_focus
+
+
+@click.command()
+@click.argument("period", type=PERIOD)
+@click.option(
+    "--provider",
+    default=MAKER,
+    show_default=True,
+    help="Who bills your customers, in ProviderName and InvoiceIssuerName.",
+)
+@report_options
+def focus(
+    settings_file: Path, wanted: Wanted, period: BillingPeriod, provider: str
+) -> int:
+    """Show or write a month's charges by the FOCUS specification, version 1.2."""
+    with opened_books(settings_file) as books:
+        found = read_focus(books.ledger, period, provider)
+    deliver(found, wanted)
+    return CLEAN

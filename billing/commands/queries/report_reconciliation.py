@@ -1,0 +1,26 @@
+"""`report reconciliation`: the newest run of a month, its breaks, and who knows."""
+
+from pathlib import Path
+
+import click
+
+from billing.commands.delivery import Wanted, deliver, report_options
+from billing.commands.options import CLEAN, PERIOD
+from billing.domain.period import BillingPeriod
+from billing.offline import opened_books
+from billing.reports.reconciliation.reconciliation_workbook import reconciled_report
+from billing.reports.reconciliation.stored import read_reconciled
+
+
+@click.command()
+@click.argument("period", type=PERIOD)
+@report_options
+def reconciliation(settings_file: Path, wanted: Wanted, period: BillingPeriod) -> int:
+    """Show a month's newest reconciliation: three books, breaks, ages, who knows.
+
+    It only reads what `reconcile` or `run` has kept; nothing is compared anew.
+    """
+    with opened_books(settings_file) as books:
+        found = read_reconciled(books.ledger, period)
+    deliver(reconciled_report(found), wanted)
+    return CLEAN

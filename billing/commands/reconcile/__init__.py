@@ -1,0 +1,1 @@
+"""Reconcile commands: compare the three books, and follow each break."""

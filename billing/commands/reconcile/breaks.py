@@ -1,0 +1,90 @@
+"""`breaks`: what differs, since when; and that somebody knows of it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from billing.commands.display import say, show_table
+from billing.commands.options import (
+    CLEAN,
+    common_options,
+    period_argument,
+    person,
+    show_json,
+)
+from billing.domain.period import BillingPeriod
+from billing.errors import BadInput
+from billing.offline import Books, opened_books
+from billing.pipeline.sync.operator_actions import acknowledge_break
+from billing.reports.reconciliation.breaks import (
+    HEADINGS,
+    break_document,
+    break_lines,
+    read_breaks,
+)
+
+
+@click.command()
+@period_argument
+@click.option("--all", "resolved", is_flag=True, help="Show the resolved ones too.")
+@click.option(
+    "--acknowledge",
+    "number",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Say that you know of break N, and leave it.",
+)
+@click.option("--reason", default="", help="Why, with --acknowledge; it is audited.")
+@common_options
+def breaks(
+    *,
+    settings_file: Path,
+    as_json: bool,
+    period: BillingPeriod | None,
+    resolved: bool,
+    number: int | None,
+    reason: str,
+) -> int:
+    """List the breaks that are open, of one month or of all.
+
+    Each was found by a reconciliation, and is resolved by the first that finds it no
+    more. What waits for the next hours is overdue after a day.
+    """
+    if reason and number is None:
+        raise BadInput("--reason belongs to --acknowledge")
+    with opened_books(settings_file) as books:
+        if number is None:
+            _list(books, period, resolved=resolved, as_json=as_json)
+        else:
+            who = f"{person()}, pamela-billing breaks"
+            case = acknowledge_break(books.ledger, who, books.now, number, reason)
+            document = break_document(case, _currency(books), books.now)
+            _tell(as_json, document, lambda: say(f"Break {number} is acknowledged."))
+    return CLEAN
+
+
+def _list(
+    books: Books, period: BillingPeriod | None, *, resolved: bool, as_json: bool
+) -> None:
+    found = read_breaks(books.ledger, period, resolved=resolved)
+    currency, now = _currency(books), books.now
+    document = {"breaks": [break_document(case, currency, now) for case in found]}
+
+    def show() -> None:
+        if found:
+            show_table(HEADINGS, break_lines(found, currency, now))
+        else:
+            say("No break is open." if not resolved else "There are no breaks.")
+
+    _tell(as_json, document, show)
+
+
+def _tell(
+    as_json: bool, document: Mapping[str, object], show: Callable[[], None]
+) -> None:
+    show_json(document) if as_json else show()
+
+
+def _currency(books: Books) -> str:
+    return books.settings.prices[0].currency

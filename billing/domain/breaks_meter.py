@@ -1,0 +1,206 @@
+"""Reconciling with the meter: what was sent, what is known of it, what Stripe shows."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.domain.break_causes import Cause
+from billing.domain.breaks import NOTHING, Break, less, priced
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import Window
+from billing.domain.posting import Charge
+
+
+@dataclass(frozen=True, slots=True)
+class Unsynced:
+    """Minutes that the ledger does not know as counted: an event's, or not staged."""
+
+    hour: datetime
+    charge: Charge
+    calls: tuple[str, ...]
+    event: str | None = None  # its identifier; None: not staged yet
+    state: EventState | None = None
+    reason: FailReason | None = None
+    attempted: bool = False  # sent at least once
+    doubtful: bool = False  # sent with an outcome that is not known: perhaps counted
+    held: bool = False  # minutes less that may not be sent as things are
+    evidence: str | None = None
+
+    def holds_back(self, counted: int, *, never_negative: bool) -> bool:
+        """Say whether it may not be sent: it would take what is counted below zero."""
+        if self.state is not EventState.PENDING or self.attempted:
+            return False
+        minutes = self.charge.minutes
+        return minutes < 0 and (never_negative or counted + minutes < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CarryingEvent:
+    """An event that stands in a later month than the rows that it carries."""
+
+    event: str
+    hour: datetime
+    charge: Charge
+    calls: tuple[str, ...]
+    elsewhere: str  # the other month
+    here: bool  # whether the event, rather than its rows, is of the month looked at
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """An event of an hour that was sent, and what its own minute shows."""
+
+    identifier: str
+    own_minute: Window
+    charge: Charge
+    calls: tuple[str, ...]
+    counted: bool  # as the ledger knows it
+    doubtful: bool = False
+    shown: int | None = None  # None: not read
+
+    @property
+    def expected(self) -> int:
+        """The minutes that its own minute should show."""
+        return self.charge.minutes if self.counted else 0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterBook:
+    """What the ledger holds as synced, and what the meter shows, hour by hour."""
+
+    synced: Mapping[datetime, Charge]
+    counted: Mapping[datetime, int]
+    unsynced: tuple[Unsynced, ...] = ()
+    events: Mapping[datetime, Sequence[SentEvent]] = field(default_factory=dict)
+
+    def residues(self) -> Iterator[tuple[datetime, int]]:
+        """Give the hours in which the meter shows more or less than is synced."""
+        for hour in sorted({*self.synced, *self.counted}):
+            synced = self.synced.get(hour, NOTHING)
+            residue = self.counted.get(hour, 0) - synced.minutes
+            if residue:
+                yield hour, residue
+
+
+def find_sending_breaks(
+    unsynced: Iterable[Unsynced], carrying: Iterable[CarryingEvent] = ()
+) -> list[Break]:
+    """Compare what is billed with what is known as counted, for one customer."""
+    breaks = []
+    for one in carrying:
+        if one.here:
+            cause, (minutes, amount) = Cause.CARRIES_EARLIER_MONTH, one.charge
+        else:
+            cause, (minutes, amount) = Cause.SENT_IN_LATER_MONTH, less(one.charge)
+        evidence = f"the other month is {one.elsewhere}"
+        breaks.append(
+            Break(cause, minutes, amount, one.calls, one.hour, one.event, evidence)
+        )
+    for waits in unsynced:
+        cause, (minutes, amount) = _cause_of(waits), less(waits.charge)
+        calls, hour, event = waits.calls, waits.hour, waits.event
+        breaks.append(Break(cause, minutes, amount, calls, hour, event, waits.evidence))
+    return breaks
+
+
+def find_meter_breaks(book: MeterBook, *, settled: bool) -> list[Break]:
+    """Compare what is known as counted with the meter, hour by hour."""
+    breaks: list[Break] = []
+    for hour, residue in book.residues():
+        named = [
+            found
+            for event in book.events.get(hour, ())
+            if (found := _event_break(event, hour))
+        ]
+        breaks += named
+        rest = residue - sum(item.minutes for item in named)
+        if rest:
+            breaks.append(_rest_break(book, hour, rest, settled=settled))
+    return breaks
+
+
+def find_unknown_customer_breaks(synced: Mapping[datetime, Charge]) -> list[Break]:
+    """Say what is lost when Stripe does not know the customer: everything."""
+    return [
+        Break(Cause.UNKNOWN_CUSTOMER, *less(charge), hour=hour)
+        for hour, charge in sorted(synced.items())
+        if charge != NOTHING
+    ]
+
+
+def asks_for_own_minutes(residue: int, events: Sequence[SentEvent]) -> bool:
+    """Say whether an hour's events have to be read one by one to name one of them."""
+    return bool(events) and _only_one_missing(residue, events) is None
+
+
+def _cause_of(waits: Unsynced) -> Cause:
+    if waits.state is None:
+        return Cause.NOT_STAGED
+    if waits.state is EventState.FAILED and waits.reason is not None:
+        return Cause(waits.reason.value)
+    return Cause.HELD if waits.held else Cause.IN_FLIGHT
+
+
+def _event_break(event: SentEvent, hour: datetime) -> Break | None:
+    """Say what an event's own minute shows that it should not."""
+    if event.shown is None or event.shown == event.expected:
+        return None
+    gap, whole = event.shown - event.expected, event.charge.minutes
+    if event.counted:
+        counted_in_part = min(0, whole) <= event.shown <= max(0, whole)
+        cause = Cause.NOT_COUNTED if counted_in_part else Cause.FOREIGN_EVENT
+    else:
+        cause = Cause.COUNTED_UNRECORDED if event.doubtful else Cause.COUNTED_AFTER_ALL
+    evidence = f"event {event.identifier}: its minute shows {event.shown} of {whole}"
+    amount = priced(gap, event.charge)
+    return Break(cause, gap, amount, event.calls, hour, event.identifier, evidence)
+
+
+def _rest_break(book: MeterBook, hour: datetime, rest: int, *, settled: bool) -> Break:
+    """Say what remains of an hour's residue once its events were looked at."""
+    events = book.events.get(hour, ())
+    cause = _rest_cause(book, hour, rest, settled=settled)
+    amount = _amount_of(rest, hour, book)
+    sole = _only_one_missing(rest, events)
+    if sole is None or cause in {Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT}:
+        return Break(cause, rest, amount, hour=hour)
+    evidence = f"event {sole.identifier}: its hour shows 0 of {sole.charge.minutes}"
+    return Break(cause, rest, amount, sole.calls, hour, sole.identifier, evidence)
+
+
+def _rest_cause(book: MeterBook, hour: datetime, rest: int, *, settled: bool) -> Cause:
+    events = book.events.get(hour, ())
+    read = bool(events) and all(event.shown is not None for event in events)
+    doubtful = [
+        waits.charge.minutes
+        for waits in book.unsynced
+        if waits.hour == hour and waits.doubtful
+    ]
+    if doubtful and not read and _lies_within(rest, doubtful):
+        return Cause.COUNTED_UNRECORDED
+    if not settled:
+        return Cause.NOT_SETTLED
+    if read:
+        return Cause.FOREIGN_EVENT
+    missing = rest < 0 or _only_one_missing(rest, events) is not None
+    return Cause.NOT_COUNTED if missing else Cause.FOREIGN_EVENT
+
+
+def _lies_within(minutes: int, parts: Sequence[int]) -> bool:
+    low = sum(min(0, part) for part in parts)
+    return low <= minutes <= sum(parts) - low
+
+
+def _only_one_missing(residue: int, events: Sequence[SentEvent]) -> SentEvent | None:
+    """Return the hour's only event, when just its minutes are missing."""
+    if len(events) == 1 and events[0].counted and events[0].shown is None:
+        return events[0] if residue == -events[0].charge.minutes else None
+    return None
+
+
+def _amount_of(minutes: int, hour: datetime, book: MeterBook) -> int:
+    """Price a residue as the hour's own minutes were priced, else leave it at zero."""
+    charges = [waits.charge for waits in book.unsynced if waits.hour == hour]
+    charges += [charge for at, charge in book.synced.items() if at == hour]
+    known = [charge for charge in charges if charge.minutes]
+    return priced(minutes, known[0]) if known else 0

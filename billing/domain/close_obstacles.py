@@ -1,0 +1,216 @@
+"""Closing: what stands in the way of freezing a month, and what to do about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from billing.domain.break_causes import CARRIED, WAITING, Cause
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import BillingPeriod
+
+# Events that nothing more is expected of, though they are not on the meter.
+FINAL_REASONS = frozenset({FailReason.REPLACED, FailReason.VOIDED})
+# So many names say what is meant; their count is told in full.
+MOST_NAMES = 20
+_SYNC = "run `pamela-billing sync`"
+_VOID = "`sync --void EVENT --reason TEXT`"
+_ACKNOWLEDGE = "acknowledge it: `breaks --acknowledge N --reason TEXT`"
+_REMEDIES: dict[FailReason | None, str] = {
+    FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
+    FailReason.REJECTED: f"mend what Stripe names, then {_SYNC[:-1]} --retry`",
+    FailReason.UNCERTAIN: f"{_SYNC[:-1]} --settle`",
+    FailReason.CANCELLING: f"{_SYNC[:-1]} --settle`",
+    FailReason.EXPIRED: f"bill them outside the meter, then {_VOID}",
+}
+
+
+class Hindrance(StrEnum):
+    """The kinds of what stands in the way of a close."""
+
+    NOT_OVER = "not_over"
+    EARLIER_OPEN = "earlier_open"
+    UNREADABLE = "unreadable"
+    NOT_PULLED = "not_pulled"
+    UNDERWAY = "underway"
+    QUARANTINED = "quarantined"
+    NOT_STAGED = "not_staged"
+    NOT_FINAL = "not_final"
+    SUSPECTED = "suspected"
+    NOT_RECONCILED = "not_reconciled"
+    NOT_SETTLED = "not_settled"
+    BREAKS = "breaks"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One thing that stands in the way: its figures, its names, and what to do."""
+
+    kind: Hindrance
+    found: str
+    remedy: str
+    count: int = 1
+    minutes: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some of a month: how many, their minutes, and the first of them by name."""
+
+    count: int = 0
+    minutes: int = 0
+    names: tuple[str, ...] = ()
+
+
+class AccountReading(NamedTuple):
+    """How an account's month was read last, and when last as a whole."""
+
+    account: str
+    state: str | None
+    error: str | None
+    whole_at: datetime | None
+
+
+class EventShare(NamedTuple):
+    """The events of a month in one state; those that take minutes back stand apart."""
+
+    state: EventState
+    reason: FailReason | None
+    share: Share
+    negative: bool = False
+
+
+class BreakShare(NamedTuple):
+    """The breaks of one cause that are all acknowledged, or that none of them is."""
+
+    cause: Cause
+    acknowledged: bool
+    share: Share
+
+
+class LastRun(NamedTuple):
+    """The newest reconciliation of a month."""
+
+    number: int
+    started_at: datetime
+    settled: bool
+    unsettled: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthEnd:
+    """All that decides whether a month may be closed."""
+
+    period: BillingPeriod
+    earlier_open: Share
+    accounts: tuple[AccountReading, ...]
+    underway: Share
+    quarantined: Share
+    unstaged: Share
+    events: tuple[EventShare, ...]
+    suspected: Share
+    last_change: datetime | None
+    last_run: LastRun | None
+    breaks: tuple[BreakShare, ...]
+
+
+def find_obstacles(month: MonthEnd, now: datetime) -> list[Obstacle]:
+    """Return what stands in the way of a close; an empty list allows it."""
+    if now < month.period.end:
+        end = f"it ends {month.period.end:%Y-%m-%d} at 00:00 UTC"
+        found = f"{month.period} is not over: {end}"
+        return [Obstacle(Hindrance.NOT_OVER, found, "wait")]
+    return [
+        *_before(month),
+        *_source(month),
+        *_meter(month),
+        *_reconciliation(month),
+    ]
+
+
+def _before(month: MonthEnd) -> Iterator[Obstacle]:
+    if month.earlier_open.count:
+        yield _of(
+            Hindrance.EARLIER_OPEN,
+            month.earlier_open,
+            "earlier months are open and hold usage",
+            "close them first, the oldest before the others",
+        )
+
+
+def _source(month: MonthEnd) -> Iterator[Obstacle]:
+    pull = f"run `pamela-billing pull {month.period}`"
+    for one in month.accounts:
+        name = (one.account,)
+        if one.whole_at is None or one.whole_at < month.period.end:
+            found = f"{one.account} was not pulled whole since the month ended"
+            yield Obstacle(Hindrance.NOT_PULLED, found, pull, names=name)
+        elif one.state != "complete":
+            found = f"the last pull of {one.account} is {one.state}"
+            found += f": {one.error}" if one.error else ""
+            yield Obstacle(Hindrance.NOT_PULLED, found, pull, names=name)
+    if month.underway.count:
+        found = "calls that began in the month are not over, as far as is known"
+        yield _of(
+            Hindrance.UNDERWAY, month.underway, found, f"wait a while, then {pull}"
+        )
+    if month.quarantined.count:
+        yield _of(
+            Hindrance.QUARANTINED,
+            month.quarantined,
+            "calls are in quarantine: they could not be understood",
+            f"`pamela-billing status` says why; mend that, then {pull}",
+        )
+
+
+def _meter(month: MonthEnd) -> Iterator[Obstacle]:
+    if month.unstaged.count:
+        yield _of(
+            Hindrance.NOT_STAGED,
+            month.unstaged,
+            "rows of usage wait to be sent",
+            _SYNC,
+        )
+    for state, reason, share, negative in month.events:
+        found = f"events are {state}" + (f": {reason}" if reason else "")
+        found += ", and take minutes back" if negative else ""
+        remedy = _REMEDIES.get(reason, _SYNC)
+        if negative and reason is None:
+            remedy += f"; if they stay, credit the customer, then {_VOID}"
+        yield _of(Hindrance.NOT_FINAL, share, found, remedy)
+    if month.suspected.count:
+        found = "Stripe reported errors, which these events may be lost to"
+        remedy = f"{_SYNC}, which reads them back"
+        yield _of(Hindrance.SUSPECTED, month.suspected, found, remedy)
+
+
+def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
+    again = f"run `pamela-billing reconcile {month.period}`"
+    run, since = month.last_run, month.period.end
+    if month.last_change is not None:
+        since = max(since, month.last_change)
+    if run is None or run.started_at < since:
+        found = f"there was no reconciliation since {since:%Y-%m-%d %H:%M:%S} UTC"
+        yield Obstacle(Hindrance.NOT_RECONCILED, found, again)
+        return
+    if not run.settled:
+        names = run.unsettled
+        found = "the last reconciliation is not settled" + (
+            ": Stripe's summaries may still change" if names else ""
+        )
+        remedy = f"wait half an hour, then {again}"
+        count = len(names) or 1
+        yield _of(Hindrance.NOT_SETTLED, Share(count, 0, names), found, remedy)
+    for cause, acknowledged, share in month.breaks:
+        if cause in CARRIED or (acknowledged and cause not in WAITING):
+            continue
+        then = ", then close again" if cause in WAITING else f"; or {_ACKNOWLEDGE}"
+        found = f"breaks: {cause}, {cause.meaning}"
+        yield _of(Hindrance.BREAKS, share, found, cause.remedy + then)
+
+
+def _of(kind: Hindrance, share: Share, found: str, remedy: str) -> Obstacle:
+    names = share.names[:MOST_NAMES]
+    return Obstacle(kind, found, remedy, share.count, share.minutes, names)

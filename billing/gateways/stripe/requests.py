@@ -1,0 +1,82 @@
+"""The connections to Stripe: how one request leaves, and how reads are repeated."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import stripe
+
+from billing.domain.meter_event import Answer, MeterEvent, Verdict
+from billing.gateways.rate_limit import Pacer
+from billing.gateways.retries import Sleep, read_with_retries
+from billing.gateways.stripe.answers import NONSENSE, answer_of, fault_of
+from billing.gateways.stripe.send_guard import departing
+from billing.ports import MayGo
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+
+
+def send_once(
+    request: Callable[[], stripe.StripeObject],
+    event: MeterEvent,
+    may_go: MayGo,
+    named: Callable[[Json], object],
+) -> Answer:
+    """Let a request leave, if it still may, and say what its answer means.
+
+    `named` reads the identifier that the answer names.
+    """
+    with departing(may_go) as departure:
+        try:
+            taken = request()
+        except stripe.StripeError as fault:
+            if departure.held:
+                return Answer(Verdict.UNSENT, detail="held back before it was written")
+            if isinstance(fault, stripe.APIConnectionError) and not departure.left:
+                words = f"certainly not sent: {fault.user_message or fault}"
+                return Answer(Verdict.BUSY, detail=words)
+            return answer_of(fault, event)
+        except NONSENSE as fault:
+            # JSON on which the library stumbles; what it was is not told.
+            if not departure.left:
+                raise
+            return Answer(Verdict.UNKNOWN, detail=f"no usable answer: {fault}")
+    return _taken(taken, event, named)
+
+
+def _taken(
+    answer: stripe.StripeObject, event: MeterEvent, named: Callable[[Json], object]
+) -> Answer:
+    try:
+        response = answer.last_response
+        request_id = response.request_id if response else None
+        told = answer.to_dict()
+        same = named(told) == event.identifier and told["livemode"] is event.livemode
+    except NONSENSE as fault:
+        return Answer(Verdict.UNKNOWN, 200, detail=f"no usable answer: {fault}")
+    if not same:
+        words = "the answer names another event or another mode"
+        return Answer(Verdict.UNKNOWN, 200, request_id, words)
+    return Answer(Verdict.COUNTED, 200, request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeReads:
+    """Reads from one account, each in its turn, tried again by the law."""
+
+    client: stripe.StripeClient
+    pace: Pacer
+    sleep: Sleep
+
+    def ask(self, read: Callable[[stripe.StripeClient], T]) -> T:
+        """Read; raises MeterFault when there is no answer."""
+
+        def once() -> T:
+            self.pace.wait()
+            try:
+                return read(self.client)
+            except stripe.StripeError as fault:
+                raise fault_of(fault) from fault
+
+        return read_with_retries(once, sleep=self.sleep)

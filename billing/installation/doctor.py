@@ -1,0 +1,138 @@
+"""The whole examination: settings, keys, both APIs, every customer, ledger, clock."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from billing.adapters import make_meter, make_source, make_trail
+from billing.domain.invariants import SENTENCES
+from billing.domain.rating import NoPrice, PriceList
+from billing.domain.signed_head import fingerprint
+from billing.errors import BillingError, SettingsFault
+from billing.ledger import migration
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.integrity.find_faults import find_faults
+from billing.offline import ledger_url, make_clock
+from billing.pipeline.doctor.checks import (
+    Check,
+    examine_customers,
+    examine_meter,
+    examine_source,
+    failed,
+)
+from billing.pipeline.doctor.subscriptions import OurTerms, examine_terms
+from billing.pipeline.signing import refuse_rewound
+from billing.ports import Clock, Meter
+from billing.settings import AccountSettings, Settings, read_settings
+
+SETTINGS = "settings"
+
+
+def examine(settings_file: Path) -> list[Check]:
+    """Look at everything that the settings name; a fault does not end the rest."""
+    try:
+        settings = read_settings(settings_file)
+    except SettingsFault as fault:
+        return [failed(SETTINGS, fault, "mend the file, or write it with `init`")]
+    folder = settings_file.parent
+    checks = [
+        Check(SETTINGS, True, f"{settings_file} is understood"),
+        *_ledger(settings, folder),
+    ]
+    with closing(make_clock(settings)) as clock:
+        try:
+            clock.now()
+        except SettingsFault as fault:
+            remedy = "start the sandbox, or take [sandbox] clock_url out of the file"
+            return [*checks, failed("clock", fault, remedy)]
+        for account in settings.accounts:
+            checks += _account(account, folder, clock)
+        return [*checks, *_stripe(settings, folder, clock)]
+
+
+def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
+    remedy = "run `pamela-billing db upgrade`"
+    try:
+        ledger = open_ledger(ledger_url(settings, folder))
+    except SettingsFault as fault:
+        yield failed("ledger", fault, "mend [ledger] url in the settings")
+        return
+    with closing(ledger):
+        try:
+            migration.refuse_other_schema(ledger)
+        except BillingError as fault:
+            yield failed("ledger", fault, remedy)
+            return
+        yield Check("ledger", True, f"at schema {migration.head()}")
+        yield from _laws(ledger)
+        yield _trail(settings, folder, ledger)
+
+
+def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:
+    """Look at the trail's key, and that the ledger is the one that was seen last."""
+    name = "audit trail"
+    try:
+        trail = make_trail(settings, folder)
+        refuse_rewound(ledger, trail.memory)
+    except BillingError as fault:
+        return failed(name, fault, "see `pamela-billing audit --help`")
+    if trail.signer is None:
+        found = f"{settings.audit.key} is not there, so nobody signs the trail"
+        return Check(
+            name, True, found, "run `pamela-billing audit sign`, which makes it"
+        )
+    key, anchors = fingerprint(trail.signer.public_key), len(trail.anchors)
+    where = f"published to {anchors} anchors" if anchors else "published nowhere"
+    return Check(name, True, f"signed by the key {key}, {where}")
+
+
+def _laws(ledger: Ledger) -> Iterator[Check]:
+    remedy = "mend the rows it names, or restore a backup; nothing is sent until then"
+    try:
+        with ledger.reading() as connection:
+            faults = find_faults(connection)
+    except BillingError as fault:
+        yield failed("laws", fault, "see that the database can be read")
+        return
+    for law, words in faults.items():
+        said = "; ".join(words) or SENTENCES[law]
+        yield Check(f"law of {law}", not words, said, remedy if words else "")
+
+
+def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[Check]:
+    name = account.name
+    try:
+        source = make_source(account, folder, clock.sleep)
+    except SettingsFault as fault:
+        yield failed(f"account {name}", fault, f"give the account {name} its key")
+        return
+    with closing(source):
+        yield from examine_source(name, source.server_time, clock)
+
+
+def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
+    try:
+        meter, livemode = make_meter(settings, folder, clock.sleep)
+    except SettingsFault as fault:
+        yield failed("Stripe", fault, "give [stripe] api_key a secret key")
+        return
+    with closing(meter):
+        checks = list(examine_meter(meter, livemode=livemode))
+        yield from checks
+        if checks[0].passed:
+            customers = {c.name: c.stripe_customer for c in settings.customers}
+            yield from examine_customers(meter, customers)
+            yield from _terms(settings, meter, customers, clock.now())
+
+
+def _terms(
+    settings: Settings, meter: Meter, customers: dict[str, str], now: datetime
+) -> Iterator[Check]:
+    try:
+        price = PriceList(price.price() for price in settings.prices).at(now)
+    except (ValueError, NoPrice) as fault:
+        yield Check("prices", False, str(fault), "mend [[prices]] in the settings")
+        return
+    ours = OurTerms(price, settings.stripe.grace, now)
+    yield from examine_terms(meter, customers, ours)

@@ -1,0 +1,39 @@
+"""The trail's key and memory, as a person changes them."""
+
+from datetime import datetime
+from pathlib import Path
+
+from billing.adapters import make_trail
+from billing.errors import SigningFault
+from billing.ledger.audit import signed_heads
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.locks import sole_process
+from billing.offline import make_key_beside, opened_books, put_key_in_place
+from billing.pipeline.signing import accept_restore, rotate_key
+
+
+def rotate(settings_file: Path, who: str, reason: str) -> str:
+    """Hand over to a new key; returns its name. Raises SigningFault or LedgerFault.
+
+    A hand-over that was killed half-way is finished by the next.
+    """
+    with opened_books(settings_file) as books, sole_process(books.ledger):
+        trail = make_trail(books.settings, settings_file.parent)
+        if trail.signer is None:
+            raise SigningFault("there is no key to hand over from; see `audit sign`")
+        new = make_key_beside(settings_file)
+        with books.ledger.reading() as connection:
+            in_force = signed_heads.key_in_force(connection)
+        if in_force != new.name:
+            actor = Actor(who, books.now)
+            rotate_key(books.ledger, trail.signer, new.signer, actor, reason)
+        put_key_in_place(settings_file)
+        return new.name
+
+
+def accept_restored(settings_file: Path, who: str, reason: str) -> datetime:
+    """Accept a ledger that was restored; returns the moment that it stands at."""
+    with opened_books(settings_file) as books, sole_process(books.ledger):
+        trail = make_trail(books.settings, settings_file.parent)
+        actor = Actor(who, books.now)
+        return accept_restore(books.ledger, trail.memory, actor, reason)

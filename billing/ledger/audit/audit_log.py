@@ -1,0 +1,46 @@
+"""The audit trail as writers see it: say who did what, when and why, as it is done."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from billing.ledger.audit.pending import (
+    Actor,
+    Note,
+    Scribe,
+    pending,
+    touch,
+    touch_binding,
+)
+
+__all__ = ["Actor", "Scribe", "note", "record", "touch", "touch_binding"]
+
+
+def record(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    subject: str,
+    detail: Mapping[str, object] | None = None,
+    *,
+    reason: str | None = None,
+) -> None:
+    """Say what somebody does in this transaction; it becomes an audit event."""
+    _add(connection, Note(action, subject, detail or {}, reason, actor))
+
+
+def note(
+    connection: Connection,
+    action: str,
+    subject: str,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Say what whoever works on the ledger does in this transaction."""
+    _add(connection, Note(action, subject, detail or {}, None, None))
+
+
+def _add(connection: Connection, one: Note) -> None:
+    left = pending(connection)
+    if left is None:
+        raise RuntimeError(f"{one.action}: only a transaction that writes is audited")
+    left.notes.append(one)

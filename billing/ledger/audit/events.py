@@ -1,0 +1,176 @@
+"""Events of the trail: their lines, how one is added, and which is the last."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, Row, Select, insert, select
+
+from billing.domain.signed_head import NONE_BEFORE
+from billing.ledger.audit.canonical_json import digest, quoted, spell
+from billing.ledger.audit.row_reader import ask
+from billing.ledger.bulk_load import load_rows
+from billing.ledger.schema.tables import audit_event
+
+_ADD = insert(audit_event)
+_COLUMNS = tuple(str(column.name) for column in audit_event.columns)
+_AT_ONCE = 2_000
+_column = audit_event.c
+_LAST = "SELECT id, hash, state, at FROM audit_event ORDER BY id DESC LIMIT 1"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class State(NamedTuple):
+    """How far the trail has come: the last row of each table, and the balance.
+
+    The balance is that of all usage rows: how many, minutes, micro-units.
+    """
+
+    last: dict[str, int]
+    rows: int = 0
+    minutes: int = 0
+    amount_micro: int = 0
+
+    def spell(self) -> str:
+        """Return its canonical form."""
+        balance = {
+            "rows": self.rows,
+            "minutes": self.minutes,
+            "amount_micro": self.amount_micro,
+        }
+        return spell({"last": self.last, "balance": balance}).decode()
+
+    @classmethod
+    def read(cls, text: str) -> "State":
+        """Return what a canonical form says."""
+        said = orjson.loads(text)
+        return cls(said["last"], **said["balance"])
+
+
+class Link(NamedTuple):
+    """The newest event: what the next one is chained to."""
+
+    sequence: int
+    hash: str
+    state: State
+    at: datetime
+
+
+class Recorded(NamedTuple):
+    """An event as it is kept; detail and covers are canonical JSON."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    detail: str
+    covers: str
+    hash: str
+
+
+class Deed(NamedTuple):
+    """What one event says of the deed itself."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    detail: Mapping[str, object]
+
+
+def last_link(connection: Connection) -> Link:
+    """Return the newest event; before the first, what stands for it."""
+    found = ask(connection, _LAST)
+    if not found:
+        return Link(0, NONE_BEFORE, State({}), _BEGINNING)
+    ((number, hashed, state, at),) = found
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
+    return Link(number, hashed, State.read(state), moment)
+
+
+def add_events(
+    connection: Connection,
+    before: Link,
+    deeds: Sequence[Deed],
+    covers: list[Mapping[str, Any]],
+    state: State,
+) -> None:
+    """Chain events to the one before, in one transaction; the last has the covers."""
+    rows = []
+    previous = before.hash
+    for number, deed in enumerate(deeds, start=before.sequence + 1):
+        last = deed is deeds[-1]
+        row = {
+            "id": number,
+            **deed._asdict(),
+            "at": deed.at.astimezone(UTC),
+            "detail": spell(deed.detail).decode(),
+            "covers": spell(covers).decode() if last else "[]",
+            "state": (state if last else before.state).spell(),
+            "previous": previous,
+        }
+        previous = digest(_line(row))
+        rows.append(row | {"hash": previous})
+    if connection.dialect.name == "sqlite":
+        values = [[row[name] for name in _COLUMNS] for row in rows]
+        load_rows(connection, audit_event, _COLUMNS, values)
+    else:
+        connection.execute(_ADD, rows)
+
+
+def event_lines(
+    connection: Connection, *, after: int = 0
+) -> Iterator[tuple[int, str, bytes]]:
+    """Stream (sequence, recorded hash, line) of the events, oldest first."""
+    query = _all().where(_column.id > after).order_by(_column.id)
+    streamed = query.execution_options(yield_per=_AT_ONCE)
+    with connection.execute(streamed) as result:
+        for row in result:
+            yield row.id, row.hash, _line(row._mapping)
+
+
+def line_of(connection: Connection, sequence: int) -> tuple[str, bytes] | None:
+    """Return the recorded hash and the line of one event; None when it is not there."""
+    row = connection.execute(_all().where(_column.id == sequence)).first()
+    return None if row is None else (row.hash, _line(row._mapping))
+
+
+def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | None:
+    """Return the newest event with one of these actions."""
+    query = _all().where(_column.action.in_(actions)).order_by(_column.id.desc())
+    return connection.execute(query.limit(1)).first()
+
+
+def newest_events(connection: Connection, most: int, action: str) -> list[Recorded]:
+    """Return the newest events whose action begins so, oldest first."""
+    columns = [_column[name] for name in Recorded._fields if name != "sequence"]
+    query = select(_column.id, *columns)
+    if action:
+        query = query.where(_column.action.startswith(action, autoescape=True))
+    rows = connection.execute(query.order_by(_column.id.desc()).limit(most)).all()
+    return [Recorded(*row) for row in reversed(rows)]
+
+
+def _all() -> Select[Any]:
+    return select(audit_event)
+
+
+def _line(row: Mapping[Any, Any]) -> bytes:
+    return spell(
+        {
+            "sequence": row["id"],
+            "at": row["at"].isoformat(),
+            "actor": row["actor"],
+            "action": row["action"],
+            "subject": row["subject"],
+            "reason": row["reason"],
+            "detail": quoted(row["detail"]),
+            "covers": quoted(row["covers"]),
+            "state": quoted(row["state"]),
+            "previous": row["previous"],
+        }
+    )

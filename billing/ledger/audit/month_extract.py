@@ -1,0 +1,195 @@
+"""The excerpt: all rows of a month, and those of other months that they refer to.
+
+Calls and usage are covered by digests over stretches of rows; so where a row of another
+month is needed, its whole stretch comes with it.
+"""
+
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, text
+
+from billing.domain.period import BillingPeriod
+from billing.ledger.audit.canonical_json import quoted, spell
+from billing.ledger.audit.export_lines import (
+    BINDING,
+    Line,
+    binding_lines,
+    event_lines,
+    head_lines,
+    lines,
+)
+
+EVENTS, HEADS = "audit_event", "audit_head"
+_AT_ONCE = 2_000
+_WHOLE = "1 = 1"
+_OF_EVENT = "e.period = :month OR e.carries = :month"
+_PULLS = (
+    "t.period = :month OR t.id IN (SELECT pull_id FROM b2b_usage "
+    "WHERE period = :month) OR t.id IN (SELECT pull_id FROM call WHERE period = :month)"
+)
+# What differs from `t.period = :month`.
+_CONDITIONS = {
+    **dict.fromkeys(("account", "customer", "price", "error_report"), _WHOLE),
+    **dict.fromkeys(("meter_attempt", "meter_reading"), _OF_EVENT),
+    "meter_event": "t.period = :month OR t.carries = :month",
+    "pull": _PULLS,
+    "reconciliation_break": "r.period = :month",
+}
+# Calls with rows in several months are among those that were changed or carried.
+_MOVED = """
+WITH moved AS (
+  SELECT account, call_id FROM call WHERE revision > 1
+  UNION SELECT account, call_id FROM b2b_usage WHERE type = 'adjustment'
+), here AS (
+  SELECT m.account, m.call_id FROM moved m WHERE EXISTS (
+    SELECT 1 FROM call c WHERE c.account = m.account AND c.call_id = m.call_id
+    AND c.period = :month
+  ) OR EXISTS (
+    SELECT 1 FROM b2b_usage u WHERE u.account = m.account AND u.call_id = m.call_id
+    AND u.period = :month
+  )
+)
+"""
+_OTHER_CALLS = f"""
+{_MOVED} SELECT t.id, t.period FROM call t JOIN here
+ON t.account = here.account AND t.call_id = here.call_id WHERE t.period <> :month
+"""  # noqa: S608 # constants of this file
+_OTHER_USAGE = f"""
+{_MOVED} SELECT t.id, t.period FROM b2b_usage t JOIN here
+ON t.account = here.account AND t.call_id = here.call_id WHERE t.period <> :month
+UNION SELECT t.id, t.period FROM b2b_usage t JOIN meter_event e
+ON e.id = t.meter_event_id
+WHERE e.period = :month AND e.carries IS NOT NULL AND t.period <> :month
+"""  # noqa: S608 # constants of this file
+_OTHERS = {"call": _OTHER_CALLS, "b2b_usage": _OTHER_USAGE}
+_NAMED = ("account", "customer")
+Parts = Iterator[list[bytes]]
+T = TypeVar("T")
+
+
+class Excerpt:
+    """A month's rows, or those of the whole ledger, as lines in canonical form."""
+
+    def __init__(self, connection: Connection, period: BillingPeriod | None) -> None:
+        """Read in a transaction that shows one consistent state."""
+        self._connection = connection
+        self._month = None if period is None else str(period)
+        self._streams: list[Generator[Any, None, None]] = []
+        if connection.dialect.name != "sqlite":
+            # Whoever reads may compute for minutes between two reads.
+            connection.execute(
+                text("SET LOCAL idle_in_transaction_session_timeout = 0")
+            )
+
+    def parts(self, name: str) -> Parts:
+        """Yield the lines of a table, of the chain or its heads, some at once."""
+        readers: dict[str, Callable[[], Iterator[bytes]]] = {
+            EVENTS: self._events,
+            HEADS: self._heads,
+            BINDING: self._bindings,
+        }
+        read = readers.get(name)
+        return _at_once(self._opened(read() if read else self._rows(name)))
+
+    def close(self) -> None:
+        """Stop reading what was not read to its end."""
+        for stream in self._streams:
+            stream.close()
+
+    def _opened(self, found: Iterator[T]) -> Iterator[T]:
+        if isinstance(found, Generator):
+            self._streams.append(found)
+        return found
+
+    def _rows(self, name: str) -> Iterator[bytes]:
+        condition = _CONDITIONS.get(name, "t.period = :month")
+        if self._month is None:
+            condition = _WHOLE
+        values = {} if condition is _WHOLE else {"month": self._month}
+        found = self._opened(lines(self._connection, name, condition, **values))
+        yield from _texts(_in_bytes(found) if name in _NAMED else found)
+        if name in _OTHERS and self._month is not None:
+            within = "t.period = :month AND t.id BETWEEN :first AND :last"
+            for period, first, last in self._other_stretches(name):
+                ends = {"month": period, "first": first, "last": last}
+                yield from _texts(lines(self._connection, name, within, **ends))
+
+    def events(self) -> Iterator[tuple[int, str, bytes]]:
+        """Yield (sequence, recorded hash, line) of every event, oldest first."""
+        return self._opened(event_lines(self._connection))
+
+    def _events(self) -> Iterator[bytes]:
+        return (line for _, _, line in self.events())
+
+    def _heads(self) -> Iterator[bytes]:
+        for signed in head_lines(self._connection):
+            said = signed.head.line().decode()
+            yield spell({"line": said, "signature": signed.signature})
+
+    def _bindings(self) -> Iterator[bytes]:
+        whole = self._month is None
+        condition = _WHOLE if whole else _OF_EVENT
+        values = {} if whole else {"month": self._month}
+        found = self._opened(binding_lines(self._connection, condition, **values))
+        for event, _, rows in found:
+            yield spell([event, quoted(rows.decode())])
+
+    def _other_stretches(self, name: str) -> list[tuple[str, int, int]]:
+        """Return the stretches of other months that are needed, in order."""
+        found = self._connection.execute(text(_OTHERS[name]), {"month": self._month})
+        wanted: dict[str, list[int]] = defaultdict(list)
+        for number, period in found:
+            wanted[period].append(number)
+        if not wanted:
+            return []
+        stretches = self._stretches(name, set(wanted))
+        chosen = {
+            (period, *ends)
+            for period, numbers in wanted.items()
+            for ends in _around(stretches[period], numbers)
+        }
+        return sorted(chosen)
+
+    def _stretches(
+        self, name: str, periods: set[str]
+    ) -> dict[str, list[tuple[int, int]]]:
+        """Return where the stretches of a table begin and end, month by month."""
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        mark = f'"table":"{name}"'.encode()
+        for _, _, line in event_lines(self._connection):
+            if mark not in line:
+                continue
+            for cover in json.loads(line)["covers"]:
+                if cover["table"] == name and cover["period"] in periods:
+                    found[cover["period"]].append((cover["first"], cover["last"]))
+        return found
+
+
+def _around(
+    stretches: list[tuple[int, int]], numbers: list[int]
+) -> Iterator[tuple[int, int]]:
+    """Yield the stretches that rows lie in; a row in none of them is left out."""
+    begins = [first for first, _ in stretches]
+    for number in numbers:
+        place = bisect_right(begins, number)
+        if place and number <= stretches[place - 1][1]:
+            yield stretches[place - 1]
+
+
+def _in_bytes(found: Iterator[Line]) -> Iterator[Line]:
+    """Order names by their bytes: PostgreSQL goes by its language."""
+    return iter(sorted(found, key=lambda line: str(line.key).encode()))
+
+
+def _texts(found: Iterator[Line]) -> Iterator[bytes]:
+    return (line.line for line in found)
+
+
+def _at_once(found: Iterator[bytes]) -> Parts:
+    while part := list(islice(found, _AT_ONCE)):
+        yield part

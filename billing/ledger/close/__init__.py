@@ -1,0 +1,1 @@
+"""Close: what a frozen month holds, and what stands in the way of freezing one."""

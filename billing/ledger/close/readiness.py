@@ -1,0 +1,218 @@
+"""Month ends: what of a month is unfinished, in figures and with a few names."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from billing.domain.break_causes import Cause
+from billing.domain.call import LONGEST_CALL_SECONDS
+from billing.domain.close_obstacles import (
+    MOST_NAMES,
+    AccountReading,
+    BreakShare,
+    EventShare,
+    LastRun,
+    MonthEnd,
+    Share,
+)
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import BillingPeriod
+from billing.ledger.close.period_close import closed_periods
+from billing.ledger.pull import pulls
+from billing.ledger.schema.tables import (
+    b2b_usage,
+    break_case,
+    call,
+    meter_event,
+    pull,
+    quarantine,
+    reconciliation_break,
+    reconciliation_reading,
+    reconciliation_run,
+)
+from billing.ledger.sync import error_reports
+from billing.ledger.sync.open_items import is_open
+
+event, usage = meter_event.c, b2b_usage.c
+
+
+def read_month_end(
+    connection: Connection,
+    period: BillingPeriod,
+    accounts: Collection[str],
+    now: datetime,
+) -> MonthEnd:
+    """Return how a month stands at its end; `accounts` have to be pulled."""
+    run = _last_run(connection, period)
+    return MonthEnd(
+        period,
+        _earlier_open(connection, period),
+        tuple(_readings(connection, period, accounts)),
+        _underway(connection, period, now),
+        _quarantined(connection, period),
+        _unstaged(connection, period),
+        tuple(_events(connection, period)),
+        _suspected(connection, period),
+        _last_change(connection, period),
+        run,
+        _breaks(connection, run.number) if run else (),
+    )
+
+
+def _earlier_open(connection: Connection, period: BillingPeriod) -> Share:
+    """Step down from month to month: usage is too much to be read for this."""
+    closed = closed_periods(connection)
+    earlier = select(func.max(usage.period))
+    names: list[str] = []
+    month: str | None = str(period)
+    while month := connection.execute(earlier.where(usage.period < month)).scalar():
+        if month not in closed:
+            names.append(month)
+    return Share(len(names), 0, tuple(names))
+
+
+def _readings(
+    connection: Connection, period: BillingPeriod, accounts: Collection[str]
+) -> Iterator[AccountReading]:
+    pulled = select(pull.c.account).where(pull.c.period == str(period)).distinct()
+    for name in sorted({*accounts, *connection.scalars(pulled)}):
+        last = pulls.state_of(connection, name, period)
+        whole_at = pulls.last_complete(connection, name, period, pulls.MONTH)
+        state, error = (last.state, last.error) if last else (None, None)
+        yield AccountReading(name, state, error, whole_at)
+
+
+def _underway(connection: Connection, period: BillingPeriod, now: datetime) -> Share:
+    """Count the calls that may still end; no call is longer than a day."""
+    newer = call.alias("newer")
+    later = select(newer.c.id).where(
+        newer.c.account == call.c.account,
+        newer.c.call_id == call.c.call_id,
+        newer.c.revision > call.c.revision,
+    )
+    alive = call.c.started_at > now - timedelta(seconds=LONGEST_CALL_SECONDS)
+    where = (
+        (call.c.not_billable == "underway")
+        & (call.c.period == str(period))
+        & alive
+        & ~later.exists()
+    )
+    return _share(connection, select(call.c.call_id).where(where), call.c.id)
+
+
+def _quarantined(connection: Connection, period: BillingPeriod) -> Share:
+    held = quarantine.c.released_at.is_(None) & (quarantine.c.period == str(period))
+    query = select(quarantine.c.call_id).where(held)
+    return _share(connection, query, quarantine.c.id)
+
+
+def _unstaged(connection: Connection, period: BillingPeriod) -> Share:
+    """Count the rows that wait; those of earlier months would be sent in this one."""
+    waiting = usage.meter_event_id.is_(None) & (usage.hour < period.end)
+    query = select(usage.call_id).where(waiting)
+    return _share(connection, query, usage.id, usage.billed_minutes)
+
+
+def _events(connection: Connection, period: BillingPeriod) -> Iterator[EventShare]:
+    of_month = (event.period == str(period)) & is_open()
+    keys = event.state, func.coalesce(event.reason, ""), event.minutes < 0
+    kinds = select(*keys).where(of_month).distinct().order_by(*keys)
+    for kind in connection.execute(kinds):
+        same = [key == value for key, value in zip(keys, kind, strict=True)]
+        query = select(event.identifier).where(of_month, *same)
+        share = _share(connection, query, event.id, event.minutes)
+        state, reason, negative = kind
+        why = FailReason(reason) if reason else None
+        yield EventShare(EventState(state), why, share, negative=bool(negative))
+
+
+def _suspected(connection: Connection, period: BillingPeriod) -> Share:
+    """Count the events that reports of errors may be about."""
+    numbers = {
+        suspect.event_id
+        for report in error_reports.open_reports(connection)
+        for suspect in error_reports.suspects(connection, report)
+    }
+    meant = (event.period == str(period)) & event.id.in_(numbers)
+    query = select(event.identifier).where(meant)
+    return _share(connection, query, event.id, event.minutes)
+
+
+def _last_change(connection: Connection, period: BillingPeriod) -> datetime | None:
+    """Return when the month's rows or events last changed."""
+    of_month = usage.period == str(period)
+    posted = select(usage.posted_at).where(of_month).order_by(usage.id.desc()).limit(1)
+    moves = select(func.max(event.staged_at), func.max(event.last_sent_at)).where(
+        event.period == str(period)
+    )
+    moments = [connection.execute(posted).scalar(), *connection.execute(moves).one()]
+    return max(filter(None, moments), default=None)
+
+
+def _last_run(connection: Connection, period: BillingPeriod) -> LastRun | None:
+    run, reading = reconciliation_run.c, reconciliation_reading.c
+    query = select(run.id, run.started_at, run.settled).where(run.period == str(period))
+    found = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
+    if found is None:
+        return None
+    unsettled = select(reading.customer).where(
+        reading.run_id == found.id, reading.settled == 0
+    )
+    names = connection.scalars(unsettled.order_by(reading.customer))
+    return LastRun(found.id, found.started_at, bool(found.settled), tuple(names))
+
+
+def _breaks(connection: Connection, run: int) -> tuple[BreakShare, ...]:
+    found, case = reconciliation_break.c, break_case.c
+    query = (
+        select(
+            found.cause,
+            case.acknowledged_at.is_not(None),
+            found.minutes,
+            found.case_id,
+            func.coalesce(found.customer, found.account, ""),
+            found.hour,
+            found.calls,
+        )
+        .select_from(
+            reconciliation_break.outerjoin(break_case, case.id == found.case_id)
+        )
+        .where(found.run_id == run)
+        .order_by(found.id)
+    )
+    shares: dict[tuple[str, bool], Share] = defaultdict(Share)
+    for cause, known, minutes, *what in connection.execute(query):
+        share = shares[cause, bool(known)]
+        names = share.names
+        if len(names) < MOST_NAMES and (name := _name(*what)) not in names:
+            names += (name,)
+        grown = Share(share.count + 1, share.minutes + minutes, names)
+        shares[cause, bool(known)] = grown
+    return tuple(
+        BreakShare(Cause(cause), known, shares[cause, known])
+        for cause, known in sorted(shares)
+    )
+
+
+def _name(case: int | None, whose: str, hour: datetime | None, calls: str) -> str:
+    named = json.loads(calls)[:MOST_NAMES]
+    where = f"{hour:%Y-%m-%dT%H}" if hour and not named else ""
+    known_as = f"case {case}:" if case else ""
+    return " ".join(filter(None, [known_as, whose, where, *named]))
+
+
+def _share(
+    connection: Connection,
+    named: Select[str],
+    order: ColumnElement[int],
+    minutes: ColumnElement[int] | None = None,
+) -> Share:
+    """Count what a query names, add its minutes up, and take the first names."""
+    total = func.count() if minutes is None else func.coalesce(func.sum(minutes), 0)
+    sums = named.with_only_columns(func.count(), total)
+    count, added = connection.execute(sums).one()
+    names = tuple(connection.scalars(named.order_by(order).limit(MOST_NAMES)))
+    return Share(int(count), 0 if minutes is None else int(added), names)

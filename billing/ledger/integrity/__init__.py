@@ -1,0 +1,1 @@
+"""Integrity: the invariants of the ledger, each looked up in its rows."""

@@ -1,0 +1,94 @@
+"""Law checks: each look at the laws is kept, with how far it saw and what it found."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from billing.domain.invariants import Law
+from billing.ledger.integrity.find_faults import Marks
+from billing.ledger.schema.tables import law_check
+
+# All rows are looked at once a day, and each hour only what is new.
+WHOLE_EVERY = timedelta(hours=24)
+# A row's number may be given out before that of a row that is committed earlier; no
+# transaction of ours takes so long.
+SETTLING = timedelta(minutes=10)
+
+_CLEAN = "{}"
+_column = law_check.c
+_NEWEST = select(law_check).order_by(_column.id.desc()).limit(1)
+_NEWEST_WHOLE = _NEWEST.where(_column.whole == 1)
+_SETTLED = _NEWEST.where(_column.faults == _CLEAN, _column.at <= bindparam("by"))
+
+
+@dataclass(frozen=True, slots=True)
+class LawReport:
+    """What one look at the laws found; a law without words holds."""
+
+    at: datetime
+    whole: bool
+    faults: Mapping[Law, Sequence[str]]
+
+    @property
+    def broken(self) -> dict[str, Sequence[str]]:
+        """The laws that are broken, and where."""
+        return {law.value: words for law, words in self.faults.items() if words}
+
+
+@dataclass(frozen=True, slots=True)
+class LawStanding:
+    """When the laws were last looked at, and what was found."""
+
+    at: datetime
+    whole_at: datetime | None
+    broken: Mapping[str, Sequence[str]]
+
+
+def marks_to_start_from(connection: Connection, now: datetime) -> Marks | None:
+    """Return from where a look may start; None when all rows have to be looked at."""
+    newest = connection.execute(_NEWEST).first()
+    whole = connection.execute(_NEWEST_WHOLE).first()
+    if newest is None or newest.faults != _CLEAN or whole is None:
+        return None
+    if not timedelta() <= now - whole.at < WHOLE_EVERY:
+        return None
+    found = connection.execute(_SETTLED, {"by": newest.at - SETTLING}).first()
+    if found is None:
+        return None
+    return Marks(
+        found.last_call,
+        found.last_usage,
+        found.last_event,
+        found.last_attempt,
+        found.last_pull,
+    )
+
+
+def save(connection: Connection, report: LawReport, ends: Marks) -> None:
+    """Keep what a look found, and how far it saw."""
+    connection.execute(
+        insert(law_check).values(
+            at=report.at,
+            whole=int(report.whole),
+            last_call=ends.call,
+            last_usage=ends.usage,
+            last_event=ends.event,
+            last_attempt=ends.attempt,
+            last_pull=ends.pull,
+            faults=json.dumps(report.broken),
+        )
+    )
+
+
+def standing(connection: Connection) -> LawStanding | None:
+    """Return when the laws were last looked at; None before the first time."""
+    newest = connection.execute(_NEWEST).first()
+    if newest is None:
+        return None
+    whole = connection.execute(_NEWEST_WHOLE).first()
+    return LawStanding(
+        newest.at, whole.at if whole else None, json.loads(newest.faults)
+    )

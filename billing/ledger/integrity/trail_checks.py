@@ -1,0 +1,90 @@
+"""The law of the trail: it covers the ledger to the last row, and its guards stand."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select
+
+from billing.domain.invariants import Fault, Law
+from billing.ledger.audit import events, schema_history
+from billing.ledger.audit.canonical_json import digest
+from billing.ledger.audit.covered_tables import TABLES
+from billing.ledger.audit.events import Link
+from billing.ledger.audit.signed_heads import newest_head
+from billing.ledger.integrity.scope import Scope
+from billing.ledger.schema.tables import b2b_usage, metadata
+
+_usage = b2b_usage.c
+_BALANCE = select(
+    func.count(),
+    func.coalesce(func.sum(_usage.billed_minutes), 0),
+    func.coalesce(func.sum(_usage.amount_micro), 0),
+)
+_NUMBERED = [name for name, covered in TABLES.items() if covered.numbered]
+_ENDS = select(
+    *(
+        select(func.max(metadata.tables[name].c.id)).scalar_subquery()
+        for name in _NUMBERED
+    )
+)
+# As long as no head is signed, an hour looks at so many events, and a day at all.
+_NEWEST = 200
+
+
+def kept(scope: Scope) -> Iterator[Fault]:
+    """Compare the ledger with what the trail says of it, without reading every row."""
+    connection = scope.connection
+    last = events.last_link(connection)
+    yield from _faults(_balance(connection, last))
+    yield from _faults(_ends(connection, last))
+    yield from _faults(_chain(connection, last, whole=scope.since is None))
+    yield from _faults(_guards(connection))
+
+
+def _faults(found: Iterator[str]) -> Iterator[Fault]:
+    return (Fault(Law.TRAIL, words) for words in found)
+
+
+def _balance(connection: Connection, last: Link) -> Iterator[str]:
+    rows, minutes, amount = map(int, connection.execute(_BALANCE).one())
+    state = last.state
+    for name, found, said in (
+        ("rows of usage", rows, state.rows),
+        ("minutes", minutes, state.minutes),
+        ("micro-units", amount, state.amount_micro),
+    ):
+        if found != said:
+            yield f"the ledger has {found} {name}, and its trail accounts for {said}"
+
+
+def _ends(connection: Connection, last: Link) -> Iterator[str]:
+    for name, end in zip(_NUMBERED, connection.execute(_ENDS).one(), strict=True):
+        said = last.state.last.get(name, 0)
+        if (end or 0) != said:
+            yield f"{name} ends with row {end or 0}, and its trail with row {said}"
+
+
+def _chain(connection: Connection, last: Link, *, whole: bool) -> Iterator[str]:
+    """Follow the chain from the last head, which must still be in it."""
+    head = newest_head(connection)
+    before, after = None, 0 if whole else max(last.sequence - _NEWEST, 0)
+    if head is not None:
+        signed = events.line_of(connection, head.head.event)
+        if signed is None or digest(signed[1]) != head.head.hash:
+            yield f"event {head.head.event} is not the one that was signed"
+            return
+        before, after = head.head.hash, head.head.event
+    for number, hashed, line in events.event_lines(connection, after=after):
+        linked = before is None or b'"previous":"' + before.encode() + b'"' in line
+        if number != after + 1 or not linked or digest(line) != hashed:
+            yield f"event {number} does not follow from event {after}"
+            return
+        before, after = hashed, number
+
+
+def _guards(connection: Connection) -> Iterator[str]:
+    said, found = (
+        schema_history.guards_said(connection),
+        schema_history.guards_digest(connection),
+    )
+    if said is not None and said != found:
+        yield "the triggers that guard the rows are not those that the schema has"

@@ -1,0 +1,1 @@
+"""Pull: calls as the source told them, and how completely they were read."""

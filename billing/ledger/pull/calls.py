@@ -1,0 +1,228 @@
+"""Calls and their postings: new revisions, and the differences they make."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from billing.domain.call import Call, NotBillable
+from billing.domain.call_metadata import NOTHING, CallMetadata
+from billing.domain.period import BillingPeriod
+from billing.domain.posting import (
+    Charge,
+    Slot,
+    UsageType,
+    plan_postings,
+    posting_hour,
+)
+from billing.ledger.bulk_load import load_rows
+from billing.ledger.schema.closed_months import closed_months
+from billing.ledger.schema.tables import b2b_usage, call
+
+_BATCH = 5_000
+_CALL_COLUMNS = (
+    *("account", "call_id", "revision", "period", "status", "created_at"),
+    *("started_at", "ended_at", "duration_seconds", "source_minutes", "customer"),
+    *("not_billable", "minutes_gap", "extract_sha256", "source_sha256", "pull_id"),
+)
+_USAGE_COLUMNS = (
+    *("type", "account", "customer", "call_id", "call_revision", "period", "hour"),
+    *("call_hour", "billed_minutes", "amount_micro", "currency", "price_id"),
+    *("corrects", "pull_id", "posted_at"),
+)
+
+
+class Reading(NamedTuple):
+    """A call as it was read and rated, ready to be recorded."""
+
+    call: Call
+    period: BillingPeriod
+    extract_sha256: str
+    source_sha256: str
+    not_billable: NotBillable | None
+    due: tuple[Slot, Charge] | None
+    price_date: datetime | None
+    minutes_gap: int
+    metadata: CallMetadata = NOTHING
+
+
+class Posting(NamedTuple):
+    """What every row of one pull shares."""
+
+    pull_id: int
+    at: datetime
+    currency: str
+    price_ids: Mapping[datetime, int]
+    closed: frozenset[BillingPeriod] = frozenset()
+
+
+_REVISIONS = (
+    select(call.c.call_id, call.c.revision, call.c.extract_sha256)
+    .where(
+        call.c.account == bindparam("account"),
+        call.c.call_id.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(call.c.revision)
+)
+
+
+def record_readings(
+    connection: Connection,
+    posting: Posting,
+    readings: Sequence[Reading],
+    *,
+    only_known: bool = False,
+) -> int:
+    """Record what changed, with its postings; returns how many revisions were new.
+
+    With `only_known`, calls that the ledger never saw are passed over: they belong to
+    a month that nobody asked for.
+    """
+    changed = 0
+    posting = posting._replace(closed=closed_months(connection))
+    for first in range(0, len(readings), _BATCH):
+        batch = readings[first : first + _BATCH]
+        changed += _record_batch(connection, posting, batch, only_known=only_known)
+    return changed
+
+
+def _record_batch(
+    connection: Connection,
+    posting: Posting,
+    batch: Sequence[Reading],
+    *,
+    only_known: bool,
+) -> int:
+    heads = _heads(connection, batch)
+    calls: list[tuple[Any, ...]] = []
+    usage: list[tuple[Any, ...]] = []
+    revised: list[tuple[Reading, int]] = []
+    for reading in batch:
+        revision, digest = heads.get(reading.call.call_id, (0, None))
+        if digest == reading.extract_sha256 or (only_known and not revision):
+            continue
+        calls.append(_call_row(posting, reading, revision + 1))
+        if revision:
+            revised.append((reading, revision + 1))
+        elif reading.due:
+            slot, charge = reading.due
+            usage.append(_usage_row(posting, reading, 1, slot, charge))
+    if revised:
+        usage.extend(_corrections(connection, posting, revised))
+    load_rows(connection, call, _CALL_COLUMNS, calls)
+    load_rows(connection, b2b_usage, _USAGE_COLUMNS, usage)
+    return len(calls)
+
+
+def _corrections(
+    connection: Connection, posting: Posting, revised: list[tuple[Reading, int]]
+) -> Iterable[tuple[Any, ...]]:
+    posted, originals = _posted(connection, [reading for reading, _ in revised])
+    for reading, revision in revised:
+        call_id = reading.call.call_id
+        for planned in plan_postings(reading.due, posted.get(call_id, {})):
+            original = originals.get(call_id)
+            corrects = original if planned.type is UsageType.ADJUSTMENT else None
+            yield _usage_row(
+                posting,
+                reading,
+                revision,
+                planned.slot,
+                planned.charge,
+                corrects=corrects,
+            )
+
+
+def _call_row(posting: Posting, reading: Reading, revision: int) -> tuple[Any, ...]:
+    call = reading.call
+    return (
+        call.account,
+        call.call_id,
+        revision,
+        str(reading.period),
+        call.status,
+        call.created_at,
+        call.started_at,
+        call.ended_at,
+        call.duration_seconds,
+        call.source_minutes,
+        reading.due[0].customer if reading.due else None,
+        reading.not_billable and reading.not_billable.value,
+        reading.minutes_gap,
+        reading.extract_sha256,
+        reading.source_sha256,
+        posting.pull_id,
+    )
+
+
+def _usage_row(
+    posting: Posting,
+    reading: Reading,
+    revision: int,
+    slot: Slot,
+    charge: Charge,
+    *,
+    corrects: int | None = None,
+) -> tuple[Any, ...]:
+    hour = posting_hour(slot.hour, posting.closed, posting.at)
+    adjusts = corrects is not None or hour != slot.hour
+    return (
+        (UsageType.ADJUSTMENT if adjusts else UsageType.API_USAGE).value,
+        reading.call.account,
+        slot.customer,
+        reading.call.call_id,
+        revision,
+        str(BillingPeriod.of(hour)),
+        hour,
+        slot.hour,
+        charge.minutes,
+        charge.amount_micro,
+        posting.currency,
+        posting.price_ids[reading.price_date] if reading.price_date else None,
+        corrects,
+        posting.pull_id,
+        posting.at,
+    )
+
+
+def _heads(
+    connection: Connection, batch: Sequence[Reading]
+) -> dict[str, tuple[int, str]]:
+    """Return the newest revision of each call, and the digest of what it said."""
+    which = {
+        "account": batch[0].call.account,
+        "names": [reading.call.call_id for reading in batch],
+    }
+    rows = connection.execute(_REVISIONS, which)
+    return {call_id: (revision, digest) for call_id, revision, digest in rows}
+
+
+def _posted(
+    connection: Connection, readings: Sequence[Reading]
+) -> tuple[dict[str, dict[Slot, Charge]], dict[str, int]]:
+    """Return what was posted for each call by slot, and its first row's number."""
+    usage = b2b_usage.c
+    query = (
+        select(
+            usage.call_id,
+            usage.customer,
+            usage.call_hour,
+            func.sum(usage.billed_minutes),
+            func.sum(usage.amount_micro),
+            func.min(usage.id),
+        )
+        .where(
+            usage.account == readings[0].call.account,
+            usage.call_id.in_([reading.call.call_id for reading in readings]),
+        )
+        .group_by(usage.call_id, usage.customer, usage.call_hour)
+    )
+    posted: dict[str, dict[Slot, Charge]] = defaultdict(dict)
+    originals: dict[str, int] = {}
+    for call_id, customer, hour, minutes, amount, number in connection.execute(query):
+        charge = Charge(int(minutes), int(amount))
+        posted[call_id][Slot(customer, hour)] = charge
+        originals[call_id] = min(number, originals.get(call_id, number))
+    return posted, originals

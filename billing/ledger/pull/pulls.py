@@ -1,0 +1,179 @@
+"""Pulls: a certificate for each reading of the source, complete or not."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from billing.domain.period import BillingPeriod, Window
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.tables import pull
+
+MONTH = "month"
+RECENT = "recent"
+
+_START = insert(pull).returning(pull.c.id)
+_END = update(pull).where(pull.c.id == bindparam("number")).returning(pull.c.account)
+_OF_MONTH = (
+    pull.c.account == bindparam("of_account"),
+    pull.c.period == bindparam("of_period"),
+)
+_COMPLETE = (
+    select(pull.c.started_at)
+    .where(*_OF_MONTH, pull.c.state == "complete")
+    .order_by(pull.c.id.desc())
+    .limit(1)
+)
+_COMPLETE_OF_SCOPE = _COMPLETE.where(pull.c.scope == bindparam("of_scope"))
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What one pull read, and where each call went: nothing vanishes."""
+
+    pages: int = 0
+    billed: int = 0
+    not_billable: Mapping[str, int] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    source_call_count: int | None = None
+    source_minutes: int | None = None
+    ledger_minutes: int = 0
+    withheld: Mapping[str, int] = field(default_factory=dict)  # of their metadata
+
+    @property
+    def fetched(self) -> int:
+        """How many calls were read, each counted once."""
+        return (
+            self.billed
+            + sum(self.not_billable.values())
+            + sum(self.quarantined.values())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PullState:
+    """How the newest pulls of an account's month stand."""
+
+    account: str
+    period: str
+    state: str
+    scope: str
+    started_at: datetime
+    finished_at: datetime | None
+    error: str | None
+
+
+def start_pull(
+    connection: Connection,
+    account: str,
+    period: BillingPeriod,
+    *,
+    scope: str,
+    window: Window,
+    now: datetime,
+) -> int:
+    """Record that a pull began, and return its number."""
+    row = {
+        "account": account,
+        "period": str(period),
+        "scope": scope,
+        "window_start": window.start,
+        "window_end": window.end,
+        "started_at": now,
+        "state": "running",
+    }
+    audit_log.note(connection, "pull.started", account, {"period": str(period)})
+    return int(connection.execute(_START, row).scalar_one())
+
+
+def complete_pull(
+    connection: Connection, number: int, found: Certificate, now: datetime
+) -> None:
+    """Sign a pull off with its certificate."""
+    values = {
+        "number": number,
+        "state": "complete",
+        "finished_at": now,
+        "pages": found.pages,
+        "fetched": found.fetched,
+        "billed": found.billed,
+        "not_billable": sum(found.not_billable.values()),
+        "quarantined": sum(found.quarantined.values()),
+        "reasons": json.dumps(
+            {
+                "not_billable": dict(found.not_billable),
+                "quarantined": dict(found.quarantined),
+            },
+            sort_keys=True,
+        ),
+        "source_call_count": found.source_call_count,
+        "source_minutes": found.source_minutes,
+        "ledger_minutes": found.ledger_minutes,
+    }
+    _end(connection, values)
+
+
+def fail_pull(connection: Connection, number: int, error: str, now: datetime) -> None:
+    """Record why a pull is incomplete."""
+    # Escaped: a source may put into its words what no database takes.
+    said = error.encode("ascii", "backslashreplace").decode().replace("\x00", "")
+    values = {"state": "failed", "finished_at": now, "error": said[:500]}
+    _end(connection, {"number": number, **values})
+
+
+def _end(connection: Connection, values: Mapping[str, object]) -> None:
+    account = connection.execute(_END, values).scalar()
+    number, action = int(str(values["number"])), f"pull.{values['state']}"
+    audit_log.touch(connection, pull, [number])
+    audit_log.note(connection, action, str(account), {"pull": number})
+
+
+def last_complete(
+    connection: Connection, account: str, period: BillingPeriod, scope: str | None
+) -> datetime | None:
+    """Return when the newest complete pull of a month began; None without one."""
+    which = {"of_account": account, "of_period": str(period)}
+    if scope is None:
+        return connection.execute(_COMPLETE, which).scalar()
+    return connection.execute(_COMPLETE_OF_SCOPE, which | {"of_scope": scope}).scalar()
+
+
+def state_of(
+    connection: Connection, account: str, period: BillingPeriod
+) -> PullState | None:
+    """Return how the newest pull of an account's month ended; None before the first."""
+    columns = (
+        pull.c.account,
+        pull.c.period,
+        pull.c.state,
+        pull.c.scope,
+        pull.c.started_at,
+        pull.c.finished_at,
+        pull.c.error,
+    )
+    query = select(*columns).where(
+        pull.c.account == account, pull.c.period == str(period)
+    )
+    row = connection.execute(query.order_by(pull.c.id.desc()).limit(1)).first()
+    return None if row is None else PullState(*row)
+
+
+def last_sweep_difference(
+    connection: Connection, account: str, period: BillingPeriod
+) -> int | None:
+    """Return the source's total less the ledger's, as the last whole pull left it."""
+    query = (
+        select(pull.c.source_minutes - pull.c.ledger_minutes)
+        .where(
+            pull.c.account == account,
+            pull.c.period == str(period),
+            pull.c.state == "complete",
+            pull.c.scope == MONTH,
+        )
+        .order_by(pull.c.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)

@@ -1,0 +1,96 @@
+"""Quarantine: records that could not be understood, kept in sight until they are."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from billing.domain.period import BillingPeriod
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.tables import quarantine
+
+_OPEN_OF_ACCOUNT = select(quarantine.c.id, quarantine.c.call_id).where(
+    quarantine.c.account == bindparam("account"), quarantine.c.released_at.is_(None)
+)
+
+
+class SetAside(NamedTuple):
+    """One record set aside: its reason, and the digest of what the source sent."""
+
+    account: str
+    call_id: str
+    reason: str
+    detail: str
+    source_sha256: str
+
+
+class OpenItem(NamedTuple):
+    """A record that is still in quarantine."""
+
+    account: str
+    call_id: str
+    period: str
+    reason: str
+    detail: str
+    seen_at: datetime
+
+
+def set_aside(
+    connection: Connection,
+    items: Iterable[SetAside],
+    *,
+    period: BillingPeriod,
+    pull_id: int,
+    now: datetime,
+) -> None:
+    """Add what is not in quarantine already."""
+    for item in items:
+        held = select(quarantine.c.id).where(
+            quarantine.c.account == item.account,
+            quarantine.c.call_id == item.call_id,
+            quarantine.c.reason == item.reason,
+            quarantine.c.source_sha256 == item.source_sha256,
+            quarantine.c.released_at.is_(None),
+        )
+        if connection.execute(held).first() is None:
+            row = {
+                **item._asdict(),
+                "period": str(period),
+                "pull_id": pull_id,
+                "seen_at": now,
+            }
+            connection.execute(insert(quarantine).values(row))
+
+
+def release(
+    connection: Connection, account: str, understood: Collection[str], now: datetime
+) -> int:
+    """Release the calls that are understood now; returns how many items that were."""
+    rows = connection.execute(_OPEN_OF_ACCOUNT, {"account": account})
+    numbers = [row.id for row in rows if row.call_id in understood]
+    for number in numbers:
+        one = update(quarantine).where(quarantine.c.id == number)
+        connection.execute(one.values(released_at=now))
+    audit_log.touch(connection, quarantine, numbers)
+    return len(numbers)
+
+
+def open_items(
+    connection: Connection, period: BillingPeriod | None = None
+) -> list[OpenItem]:
+    """Return what is in quarantine, oldest first."""
+    columns = [quarantine.c[name] for name in OpenItem._fields]
+    query = select(*columns).where(quarantine.c.released_at.is_(None))
+    if period is not None:
+        query = query.where(quarantine.c.period == str(period))
+    rows = connection.execute(query.order_by(quarantine.c.id))
+    return [OpenItem(*row) for row in rows]
+
+
+def count_open(connection: Connection, period: BillingPeriod) -> int:
+    """Return how many items of a month are in quarantine."""
+    query = select(func.count()).where(
+        quarantine.c.released_at.is_(None), quarantine.c.period == str(period)
+    )
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,1 @@
+"""Queries: what reports read, and nothing writes."""

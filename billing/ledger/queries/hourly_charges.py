@@ -1,0 +1,65 @@
+"""Charges: the usage of a month by customer, account and hour, corrections apart."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, func, select
+
+from billing.domain.period import BillingPeriod
+from billing.ledger.schema.tables import b2b_usage, reconciliation_reading
+from billing.ledger.schema.usage_joins import called_between
+
+usage = b2b_usage.c
+
+
+class HourlyCharge(NamedTuple):
+    """What an account's customer used in an hour; `corrects` another month or not."""
+
+    customer: str
+    account: str
+    hour: datetime
+    corrects: bool
+    currency: str
+    minutes: int
+    amount_micro: int
+
+
+class InvoiceReading(NamedTuple):
+    """What was last read of a customer's invoice of a month."""
+
+    invoice: str | None
+    minutes: int | None
+
+
+def hourly_charges(connection: Connection, period: BillingPeriod) -> list[HourlyCharge]:
+    """Return a month's charges in their order; hours that come to nothing are none."""
+    own = called_between(period.start, period.end)
+    corrects = case((own, 0), else_=1)
+    keys = usage.customer, usage.account, usage.call_hour, corrects, usage.currency
+    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    query = select(*keys, *sums).where(usage.period == str(period)).group_by(*keys)
+    found = [
+        HourlyCharge(
+            customer, account, hour, bool(carried), currency, int(minutes), int(amount)
+        )
+        for customer, account, hour, carried, currency, minutes, amount in (
+            connection.execute(query)
+        )
+        if minutes or amount
+    ]
+    # By their code points, as databases of different languages would not.
+    return sorted(found)
+
+
+def invoice_readings(
+    connection: Connection, period: BillingPeriod
+) -> dict[str, InvoiceReading]:
+    """Return, by customer, the newest invoice that was read of a month."""
+    reading = reconciliation_reading.c
+    query = (
+        select(reading.customer, reading.invoice, reading.invoiced_minutes)
+        .where(reading.period == str(period), reading.invoice.is_not(None))
+        .order_by(reading.id)
+    )
+    rows = connection.execute(query)
+    return {customer: InvoiceReading(*read) for customer, *read in rows}

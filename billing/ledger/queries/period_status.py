@@ -1,0 +1,171 @@
+"""Standing: how far a month has come, in a few sums that stay quick as it grows."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import BillingPeriod
+from billing.ledger.close.period_close import ClosedMonth, closed_month
+from billing.ledger.pull import pulls, quarantine
+from billing.ledger.pull.pulls import PullState
+from billing.ledger.pull.quarantine import OpenItem
+from billing.ledger.schema.tables import (
+    account,
+    audit_event,
+    b2b_usage,
+    meter_attempt,
+    meter_event,
+    reconciliation_run,
+)
+
+event, usage = meter_event.c, b2b_usage.c
+
+
+class AccountPulls(NamedTuple):
+    """The newest pull of an account's month, and the newest that was complete."""
+
+    last: PullState
+    complete_at: datetime | None
+
+
+class LastReconciliation(NamedTuple):
+    """What the newest reconciliation of a month found."""
+
+    finished_at: datetime
+    settled: bool
+    complete: bool
+    difference_minutes: int
+    breaks: int
+
+
+@dataclass(slots=True)
+class SyncStanding:
+    """Usage rows and minutes by the state of their way to the meter."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    minutes: Counter[str] = field(default_factory=Counter)
+    failed_reasons: Counter[str] = field(default_factory=Counter)
+    oldest_pending: datetime | None = None
+
+    def add(self, state: str, rows: int, minutes: int) -> None:
+        """Count rows of a state."""
+        self.rows[state] += rows
+        self.minutes[state] += minutes
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodStanding:
+    """How far one month has come."""
+
+    period: BillingPeriod
+    sync: SyncStanding
+    pulls: Sequence[AccountPulls]
+    quarantined: Sequence[OpenItem]
+    last_reconciliation: LastReconciliation | None
+    closed: ClosedMonth | None = None
+
+
+def period_standing(connection: Connection, period: BillingPeriod) -> PeriodStanding:
+    """Return how far a month has come."""
+    return PeriodStanding(
+        period,
+        sync_standing(connection, period),
+        _pulls(connection, period),
+        quarantine.open_items(connection, period),
+        _last_reconciliation(connection, period),
+        closed_month(connection, period),
+    )
+
+
+def sync_standing(
+    connection: Connection, period: BillingPeriod, customer: str | None = None
+) -> SyncStanding:
+    """Count a month's rows by state, out of its events and its unstaged rows."""
+    found = SyncStanding()
+    of_month = event.period == str(period)
+    if customer is not None:
+        of_month &= event.customer == customer
+    # What was replaced has let go of its rows: other events carry them now.
+    replaced = FailReason.REPLACED.value
+    carries_rows = or_(event.reason.is_(None), event.reason != replaced)
+    keys = event.state, event.reason
+    staged = (
+        select(*keys, func.sum(event.usage_rows), func.sum(event.minutes))
+        .where(of_month, carries_rows)
+        .group_by(*keys)
+    )
+    for state, reason, rows, minutes in connection.execute(staged):
+        found.add(state, int(rows), int(minutes))
+        if reason:
+            found.failed_reasons[reason] += int(rows)
+    unstaged = _unstaged(period, customer)
+    sums = func.count(), func.coalesce(func.sum(usage.billed_minutes), 0)
+    waiting = select(*sums, func.min(usage.hour)).where(unstaged)
+    rows, minutes, oldest = connection.execute(waiting).one()
+    found.add(EventState.PENDING.value, int(rows), int(minutes))
+    pending = of_month & (event.state == EventState.PENDING.value)
+    sent = connection.execute(select(func.min(event.hour)).where(pending)).scalar()
+    found.oldest_pending = min(filter(None, (oldest, sent)), default=None)
+    return found
+
+
+def synced_minutes(connection: Connection, period: BillingPeriod) -> dict[str, int]:
+    """Return the minutes of a month that are known to be on the meter, by customer."""
+    synced = (event.period == str(period)) & (event.state == EventState.SYNCED.value)
+    query = select(event.customer, func.sum(event.minutes)).where(synced)
+    rows = connection.execute(query.group_by(event.customer))
+    return {customer: int(minutes) for customer, minutes in rows}
+
+
+def attempts_by_verdict(connection: Connection) -> Mapping[str, int]:
+    """Count the attempts to send by what the meter answered."""
+    verdict = meter_attempt.c.verdict
+    rows = connection.execute(select(verdict, func.count()).group_by(verdict))
+    return {found or "unanswered": count for found, count in rows}
+
+
+def last_moment(connection: Connection) -> datetime | None:
+    """Return when something was last recorded; None in a new ledger."""
+    newest = select(audit_event.c.at).order_by(audit_event.c.id.desc()).limit(1)
+    return connection.execute(newest).scalar()
+
+
+def _unstaged(period: BillingPeriod, customer: str | None) -> ColumnElement[bool]:
+    # By the hour, as the partial index of unstaged rows has it.
+    rows = (
+        usage.meter_event_id.is_(None)
+        & (usage.hour >= period.start)
+        & (usage.hour < period.end)
+    )
+    return rows if customer is None else rows & (usage.customer == customer)
+
+
+def _pulls(connection: Connection, period: BillingPeriod) -> list[AccountPulls]:
+    names = connection.scalars(select(account.c.name).order_by(account.c.name)).all()
+    states = [(name, pulls.state_of(connection, name, period)) for name in names]
+    return [
+        AccountPulls(state, pulls.last_complete(connection, name, period, None))
+        for name, state in states
+        if state is not None
+    ]
+
+
+def _last_reconciliation(
+    connection: Connection, period: BillingPeriod
+) -> LastReconciliation | None:
+    run = reconciliation_run.c
+    query = select(
+        run.finished_at, run.settled, run.complete, run.difference_minutes, run.breaks
+    ).where(run.period == str(period))
+    row = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    finished_at, settled, complete, difference, breaks = row
+    return LastReconciliation(
+        finished_at, bool(settled), bool(complete), difference, breaks
+    )

@@ -1,0 +1,211 @@
+"""Statement books: what one customer's month is made of, line by line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, FromClause, func, select
+
+from billing.domain.period import BillingPeriod
+from billing.errors import BadInput
+from billing.ledger.close.period_close import ClosedMonth, closed_month
+from billing.ledger.known_months import refuse_unknown_month
+from billing.ledger.queries.period_status import SyncStanding, sync_standing
+from billing.ledger.queries.usage_totals import currency_of, known_customers
+from billing.ledger.schema.tables import b2b_usage, call, price, reconciliation_reading
+from billing.ledger.schema.usage_joins import RATED_FROM
+
+usage = b2b_usage.c
+_IS_USAGE = usage.type == "api_usage"
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """A day's calls as they were first billed."""
+
+    day: date
+    calls: int
+    seconds: int
+    minutes: int
+    amount_micro: int
+
+
+class Correction(NamedTuple):
+    """One adjustment: of which call, and how it came to be in this month."""
+
+    account: str
+    call_id: str
+    call_hour: datetime
+    hour: datetime
+    seconds: int | None
+    minutes: int
+    amount_micro: int
+    posted_at: datetime
+    corrects: int | None  # the row; None for a call that came late
+
+
+class PriceUse(NamedTuple):
+    """What was billed at one price; a call taken back wholly names none."""
+
+    effective_from: datetime | None
+    per_minute: Decimal | None
+    rows: int
+    minutes: int
+    amount_micro: int
+
+
+class InvoiceTie(NamedTuple):
+    """What the newest reconciliation read of a customer's month at Stripe."""
+
+    read_at: datetime
+    ledger_minutes: int
+    stripe_minutes: int
+    settled: bool
+    invoiced_minutes: int | None
+    invoice: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerMonth:
+    """All that a statement tells of."""
+
+    period: BillingPeriod
+    customer: str
+    stripe_customer: str
+    currency: str | None
+    days: Sequence[DayLine]
+    corrections: Sequence[Correction]
+    prices: Sequence[PriceUse]
+    sync: SyncStanding
+    invoice: InvoiceTie | None
+    closed: ClosedMonth | None
+
+
+def customer_month(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> CustomerMonth:
+    """Return a customer's month; raises BadInput for an unknown customer or month."""
+    known = known_customers(connection)
+    if customer not in known:
+        names = ", ".join(known) or "none"
+        raise BadInput(f"there is no customer {customer}; the ledger knows {names}")
+    refuse_unknown_month(connection, period)
+    return CustomerMonth(
+        period,
+        customer,
+        known[customer],
+        currency_of(connection, period),
+        day_lines(connection, period, customer),
+        corrections(connection, period, customer),
+        price_uses(connection, period, customer),
+        sync_standing(connection, period, customer),
+        invoice_tie(connection, period, customer),
+        closed_month(connection, period),
+    )
+
+
+def billed_customers(connection: Connection, period: BillingPeriod) -> list[str]:
+    """Return the customers that a month has rows of; raises BadInput for no month."""
+    refuse_unknown_month(connection, period)
+    query = select(usage.customer).where(usage.period == str(period)).distinct()
+    return sorted(connection.scalars(query))
+
+
+def day_lines(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> list[DayLine]:
+    """Return the days of a customer's month on which calls were billed."""
+    sums = (
+        func.count(),
+        func.coalesce(func.sum(call.c.duration_seconds), 0),
+        func.sum(usage.billed_minutes),
+        func.sum(usage.amount_micro),
+    )
+    query = (
+        select(usage.hour, *sums)
+        .select_from(_with_calls())
+        .where(_of(period, customer), _IS_USAGE)
+        .group_by(usage.hour)
+        .order_by(usage.hour)
+    )
+    days: dict[date, list[int]] = {}
+    for hour, *figures in connection.execute(query):
+        sums_of_day = days.setdefault(hour.date(), [0, 0, 0, 0])
+        for at, figure in enumerate(figures):
+            sums_of_day[at] += int(figure)
+    return [DayLine(day, *figures) for day, figures in days.items()]
+
+
+def corrections(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> list[Correction]:
+    """Return the adjustments of a customer's month, in the order they were made."""
+    columns = (
+        *(usage.account, usage.call_id, usage.call_hour, usage.hour),
+        *(call.c.duration_seconds, usage.billed_minutes, usage.amount_micro),
+        *(usage.posted_at, usage.corrects),
+    )
+    query = (
+        select(*columns)
+        .select_from(_with_calls())
+        .where(_of(period, customer), ~_IS_USAGE)
+        .order_by(usage.id)
+    )
+    return [Correction._make(row) for row in connection.execute(query)]
+
+
+def price_uses(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> list[PriceUse]:
+    """Return the prices of a customer's month, in the order of their dates."""
+    sums = func.count(), func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    held = (
+        select(usage.price_id, *sums)
+        .where(_of(period, customer))
+        .group_by(usage.price_id)
+    )
+    known = {row.id: row for row in connection.execute(select(price))}
+    found = []
+    for number, rows, minutes, amount in connection.execute(held):
+        row = known.get(number)
+        since, each = (row.effective_from, row.per_minute) if row else (None, None)
+        found.append(PriceUse(since, each, rows, int(minutes), int(amount)))
+    return sorted(found, key=_by_date)
+
+
+def invoice_tie(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> InvoiceTie | None:
+    """Return what was last read at Stripe; None before the first reconciliation."""
+    reading = reconciliation_reading.c
+    query = select(
+        reading.read_at,
+        reading.ledger_minutes,
+        reading.stripe_minutes,
+        reading.settled,
+        reading.invoiced_minutes,
+        reading.invoice,
+    ).where(reading.period == str(period), reading.customer == customer)
+    row = connection.execute(query.order_by(reading.id.desc()).limit(1)).first()
+    return None if row is None else InvoiceTie(*_with_flag(row))
+
+
+def _with_flag(row: Any) -> Sequence[Any]:
+    read_at, ours, theirs, settled, *invoiced = row
+    return [read_at, ours, theirs, bool(settled), *invoiced]
+
+
+def _with_calls() -> FromClause:
+    """Join each row with the revision of the call that it was rated from."""
+    return b2b_usage.outerjoin(call, RATED_FROM)
+
+
+def _of(period: BillingPeriod, customer: str) -> ColumnElement[bool]:
+    return (usage.period == str(period)) & (usage.customer == customer)
+
+
+def _by_date(use: PriceUse) -> tuple[bool, str]:
+    since = use.effective_from
+    return since is None, since.isoformat() if since else ""

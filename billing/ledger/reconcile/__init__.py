@@ -1,0 +1,1 @@
+"""Reconcile: totals of each side, and the breaks that were found between them."""

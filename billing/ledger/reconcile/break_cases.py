@@ -1,0 +1,247 @@
+"""Cases: the life of a break, from the first run that found it to one without it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, func, insert, select, update
+
+from billing.domain.break_causes import CARRIED, Book, Cause, Course
+from billing.domain.breaks import Break
+from billing.domain.period import BillingPeriod
+from billing.errors import NoOpenBreak
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.schema.tables import break_case, reconciliation_break
+
+case, found_break = break_case.c, reconciliation_break.c
+# What mends itself does so within a day, or somebody has to look.
+OVERDUE = timedelta(hours=24)
+NOBODYS = CARRIED | {Cause.NOT_SETTLED}
+
+
+class Finding(NamedTuple):
+    """A break, and whose it is: a customer's, or an account's as a whole."""
+
+    customer: str | None
+    account: str | None
+    item: Break
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where it is: what stays the same when only the cause changes.
+
+        An event or an hour says it alone, since calls come to an hour one by one.
+        """
+        whose = self.customer or "", self.account or ""
+        if self.item.event:
+            return *whose, self.item.event
+        if self.item.hour:
+            return *whose, self.item.hour.isoformat()
+        return *whose, _spell(self.item.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A reconciliation as the cases see it: its number, and which books it compared."""
+
+    number: int
+    period: BillingPeriod
+    complete: bool  # every account's month was read whole
+    invoices_read: bool
+
+    def compared(self, cause: Cause) -> bool:
+        """Say whether the run would have found a break of this cause."""
+        if cause.book is Book.INVOICE:
+            return self.invoices_read
+        return cause.book is not Book.SOURCE or self.complete
+
+
+def track(
+    connection: Connection, run: Run, found: Iterable[Finding], actor: Actor
+) -> list[int | None]:
+    """Open a case for what is new and resolve what is gone; returns each one's case.
+
+    Minutes that stand in another month for good are nobody's case, and neither is what
+    nobody can know yet.
+    """
+    left = {(row.cause, *_place_of(row)): row for row in _open(connection, run.period)}
+    numbers: list[int | None] = []
+    now: dict[tuple[str, ...], str] = {}
+    made: dict[tuple[str, ...], int] = {}
+    for one in found:
+        key = (one.item.cause.value, *one.place)
+        now.setdefault(one.place, f"now {one.item.cause}, {one.item.minutes:+d}")
+        if one.item.cause in NOBODYS:
+            numbers.append(None)
+            continue
+        if key not in made:
+            row = left.get(key)
+            if row is not None and not _has_outgrown(one.item, row):
+                made[key] = int(left.pop(key).id)
+            else:
+                made[key] = _open_case(connection, run, one, actor)
+        numbers.append(made[key])
+    for key, row in left.items():
+        if run.compared(Cause(key[0])):
+            how = f"run {run.number}: {now.get(key[1:], 'no longer there')}"
+            values = {"resolved_at": actor.at, "resolved_by": how}
+            connection.execute(
+                update(break_case).where(case.id == row.id).values(values)
+            )
+            audit_log.touch(connection, break_case, [row.id])
+    return numbers
+
+
+def _has_outgrown(item: Break, row: Any) -> bool:
+    """Say whether a break is another one than somebody has acknowledged."""
+    return row.acknowledged_at is not None and row.minutes != item.minutes
+
+
+def _open(connection: Connection, period: BillingPeriod) -> list[Any]:
+    query = _with_last_break().where(
+        case.period == str(period), case.resolved_at.is_(None)
+    )
+    return list(connection.execute(query.order_by(case.id)))
+
+
+def _place_of(row: Any) -> tuple[str, ...]:
+    where = row.event or (row.hour and row.hour.isoformat()) or row.calls
+    return row.customer or "", row.account or "", where
+
+
+def _open_case(connection: Connection, run: Run, one: Finding, actor: Actor) -> int:
+    values = {
+        "period": str(run.period),
+        "customer": one.customer,
+        "account": one.account,
+        "cause": one.item.cause.value,
+        "hour": one.item.hour,
+        "event": one.item.event,
+        "calls": _spell(one.item.calls),
+        "opened_at": actor.at,
+        "opened_run": run.number,
+    }
+    made = connection.execute(insert(break_case).values(values).returning(case.id))
+    return int(made.scalar_one())
+
+
+def _spell(calls: tuple[str, ...]) -> str:
+    return json.dumps(list(calls))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A break with its life: found, acknowledged by whom and why, resolved by what."""
+
+    number: int
+    period: BillingPeriod
+    customer: str | None
+    account: str | None
+    cause: Cause
+    hour: datetime | None
+    event: str | None
+    evidence: str | None
+    calls: tuple[str, ...]
+    minutes: int
+    amount_micro: int
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    reason: str | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+    def state_at(self, now: datetime) -> str:
+        """Say in a word where it stands."""
+        if self.resolved_at is not None:
+            return "resolved"
+        if self.acknowledged_at is not None:
+            return "acknowledged"
+        waits = self.cause.course is Course.WAITS
+        if waits and now - self.opened_at < OVERDUE:
+            return "waiting"
+        return "overdue" if waits else "open"
+
+    def age_at(self, now: datetime) -> timedelta:
+        """Return how long it was, or has been, open."""
+        return (self.resolved_at or now) - self.opened_at
+
+
+def list_cases(
+    connection: Connection, period: BillingPeriod | None, *, resolved: bool = False
+) -> list[Case]:
+    """Return the open cases (and the resolved ones) of a month, or of all; by number.
+
+    Minutes, amount and calls are those of the last run that found the break.
+    """
+    query = _with_last_break()
+    if period is not None:
+        query = query.where(case.period == str(period))
+    if not resolved:
+        query = query.where(case.resolved_at.is_(None))
+    return [_case(row) for row in connection.execute(query.order_by(case.id))]
+
+
+def acknowledge(connection: Connection, actor: Actor, number: int, reason: str) -> Case:
+    """Record who knows of a break and why it is left; raises NoOpenBreak."""
+    row = connection.execute(_with_last_break().where(case.id == number)).first()
+    if row is None:
+        raise NoOpenBreak(number, "there is none of that number")
+    if row.resolved_at is not None:
+        raise NoOpenBreak(number, f"it was resolved by {row.resolved_by}")
+    if row.acknowledged_at is not None:
+        raise NoOpenBreak(number, f"{row.acknowledged_by} acknowledged it already")
+    values = {
+        "acknowledged_at": actor.at,
+        "acknowledged_by": actor.name,
+        "reason": reason,
+    }
+    connection.execute(update(break_case).where(case.id == number).values(values))
+    audit_log.touch(connection, break_case, [number])
+    detail = {"cause": row.cause, "minutes": row.minutes}
+    audit_log.record(
+        connection, actor, "break.acknowledged", str(number), detail, reason=reason
+    )
+    changed = connection.execute(_with_last_break().where(case.id == number))
+    return _case(changed.one())
+
+
+@cache
+def _with_last_break() -> Select[Any]:
+    newest = reconciliation_break.alias("newest")
+    last = (
+        select(func.max(newest.c.id))
+        .where(newest.c.case_id == case.id)
+        .correlate(break_case)
+        .scalar_subquery()
+    )
+    columns = found_break.minutes, found_break.amount_micro, found_break.evidence
+    return select(
+        break_case, *columns, found_break.calls.label("last_calls")
+    ).select_from(break_case.join(reconciliation_break, found_break.id == last))
+
+
+def _case(row: Any) -> Case:
+    return Case(
+        row.id,
+        BillingPeriod.parse(row.period),
+        row.customer,
+        row.account,
+        Cause(row.cause),
+        row.hour,
+        row.event,
+        row.evidence,
+        tuple(json.loads(row.last_calls)),
+        row.minutes,
+        row.amount_micro,
+        row.opened_at,
+        row.acknowledged_at,
+        row.acknowledged_by,
+        row.reason,
+        row.resolved_at,
+        row.resolved_by,
+    )

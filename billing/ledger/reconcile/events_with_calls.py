@@ -1,0 +1,205 @@
+"""Events with their calls: what is on its way, carried elsewhere, or was sent."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    select,
+)
+
+from billing.domain.breaks_meter import CarryingEvent, SentEvent, Unsynced
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import BillingPeriod, Window
+from billing.domain.posting import Charge
+from billing.ledger.reconcile.synced_totals import Home
+from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
+
+event, usage = meter_event.c, b2b_usage.c
+MINUTE = timedelta(minutes=1)
+# Not counted, as far as the ledger or a person can tell.
+_DECIDED = frozenset(
+    {
+        FailReason.REJECTED,
+        FailReason.EXPIRED,
+        FailReason.REPLACED,
+        FailReason.VOIDED,
+    }
+)
+
+
+def unsynced(
+    connection: Connection, period: BillingPeriod
+) -> Iterator[tuple[Home, Unsynced]]:
+    """Give what is billed in a month and not known as counted, where it would go.
+
+    What is not staged yet has no Stripe customer; its name is empty.
+    """
+    yield from _unstaged(connection, period)
+    for row, calls in _by_event(connection, _not_synced(), _edges(period)):
+        if row.reason != FailReason.REPLACED:
+            yield Home(row.customer, row.stripe_customer), _unsynced(row, calls)
+
+
+def _edges(period: BillingPeriod) -> dict[str, datetime]:
+    return {"start": period.start, "end": period.end}
+
+
+@cache
+def _not_synced() -> Select[Any]:
+    said = (
+        select(meter_attempt.c.detail)
+        .where(meter_attempt.c.event_id == event.id)
+        .order_by(meter_attempt.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    # Few events among very many: this may not start from the month's events.
+    return _with_calls(said.label("said")).where(
+        event.timestamp >= bindparam("start"),
+        event.timestamp < bindparam("end"),
+        event.state != EventState.SYNCED.value,
+    )
+
+
+def _unsynced(row: Any, calls: tuple[str, ...]) -> Unsynced:
+    reason = FailReason(row.reason) if row.reason else None
+    return Unsynced(
+        row.hour,
+        Charge(row.minutes, row.amount_micro),
+        calls,
+        row.identifier,
+        EventState(row.state),
+        reason,
+        attempted=row.last_sent_at is not None,
+        doubtful=_is_doubtful(row),
+        evidence=row.evidence or row.said or None,
+    )
+
+
+def _is_doubtful(row: Any) -> bool:
+    """Say whether an event that is not synced is perhaps counted."""
+    if row.state == EventState.SYNCED or row.reason in _DECIDED:
+        return False
+    return row.first_unknown_at is not None or row.reason == FailReason.CANCELLING
+
+
+def _unstaged(
+    connection: Connection, period: BillingPeriod
+) -> Iterator[tuple[Home, Unsynced]]:
+    found = connection.execute(_unbound(), _edges(period))
+    for (customer, hour), rows in groupby(found, lambda row: (row[0], row[1])):
+        held = list(rows)
+        minutes = sum(int(row.minutes) for row in held)
+        amount = sum(int(row.amount) for row in held)
+        calls = tuple(row.call_id for row in held)
+        yield Home(customer, ""), Unsynced(hour, Charge(minutes, amount), calls)
+
+
+# Few rows among very many: this may not start from the month's rows.
+@cache
+def _unbound() -> Select[Any]:
+    return (
+        select(
+            usage.customer,
+            usage.hour,
+            usage.call_id,
+            func.sum(usage.billed_minutes).label("minutes"),
+            func.sum(usage.amount_micro).label("amount"),
+        )
+        .where(
+            usage.hour >= bindparam("start"),
+            usage.hour < bindparam("end"),
+            usage.meter_event_id.is_(None),
+        )
+        .group_by(usage.customer, usage.hour, usage.call_id)
+        .order_by(usage.customer, usage.hour, usage.call_id)
+    )
+
+
+def carrying_events(
+    connection: Connection, period: BillingPeriod
+) -> Iterator[tuple[str, CarryingEvent]]:
+    """Give, by customer, the events that carry rows out of a month, or into it."""
+    month = str(period)
+    for row, calls in _by_event(connection, _carrying(), {"month": month}):
+        here = row.period == month
+        yield (
+            row.customer,
+            CarryingEvent(
+                row.identifier,
+                row.hour,
+                Charge(row.minutes, row.amount_micro),
+                calls,
+                row.carries if here else row.period,
+                here,
+            ),
+        )
+
+
+@cache
+def _carrying() -> Select[Any]:
+    month: BindParameter[str] = bindparam("month")
+    return _with_calls().where(
+        event.carries.is_not(None),
+        (event.period == month) | (event.carries == month),
+        event.reason.is_distinct_from(FailReason.REPLACED.value),
+    )
+
+
+def sent_events(
+    connection: Connection,
+    period: BillingPeriod,
+    hours: Collection[tuple[Home, datetime]],
+) -> dict[tuple[Home, datetime], list[SentEvent]]:
+    """Return the events of some hours that were ever sent, in their order."""
+    query = _with_calls().where(
+        event.period == str(period),
+        event.customer.in_({home.customer for home, _ in hours}),
+        event.hour.in_({hour for _, hour in hours}),
+        event.last_sent_at.is_not(None),
+    )
+    found: dict[tuple[Home, datetime], list[SentEvent]] = defaultdict(list)
+    for row, calls in _by_event(connection, query, {}):
+        place = Home(row.customer, row.stripe_customer), row.hour
+        if place in hours:
+            found[place].append(
+                SentEvent(
+                    row.identifier,
+                    Window(row.timestamp, row.timestamp + MINUTE),
+                    Charge(row.minutes, row.amount_micro),
+                    calls,
+                    counted=row.state == EventState.SYNCED,
+                    doubtful=_is_doubtful(row),
+                )
+            )
+    return found
+
+
+def _with_calls(*more: ColumnElement[Any]) -> Select[Any]:
+    """Select events with a row for each usage row that they carry."""
+    bound = usage.meter_event_id == event.id
+    return (
+        select(meter_event, *more, usage.call_id.label("call_id"))
+        .select_from(meter_event.outerjoin(b2b_usage, bound))
+        .order_by(event.hour, event.id, usage.call_id)
+    )
+
+
+def _by_event(
+    connection: Connection, query: Select[Any], values: Mapping[str, object]
+) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    found = connection.execute(query, values)
+    for _, rows in groupby(found, lambda row: row.id):
+        held = list(rows)
+        calls = dict.fromkeys(row.call_id for row in held if row.call_id is not None)
+        yield held[0], tuple(calls)

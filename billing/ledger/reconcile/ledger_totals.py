@@ -1,0 +1,244 @@
+"""The books: what the ledger holds, summed the ways that readers ask for."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    select,
+)
+
+from billing.domain.breaks_source import CarriedCall, EdgeCall
+from billing.domain.period import HOUR, BillingPeriod
+from billing.domain.posting import Charge
+from billing.ledger.schema.tables import b2b_usage, call
+from billing.ledger.schema.usage_joins import called_between
+
+usage = b2b_usage.c
+# A statement is made once, with these for the month: making it costs as much as asking.
+_START: BindParameter[datetime] = bindparam("start")
+_END: BindParameter[datetime] = bindparam("end")
+_MONTH: BindParameter[str] = bindparam("month")
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the ledger holds of one account's customer in a month."""
+
+    account: str
+    customer: str
+    minutes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGap:
+    """A call whose minutes at the source are not by the rule: theirs less ours."""
+
+    account: str
+    customer: str
+    call_id: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedRow:
+    """A call of an account's customer that is billed in another month than its own."""
+
+    account: str
+    customer: str
+    carried: CarriedCall
+
+
+def holdings(connection: Connection, period: BillingPeriod) -> list[Holding]:
+    """Return the minutes of a month by account and customer."""
+    found = connection.execute(_holdings(), {"month": str(period)})
+    return [
+        Holding(account, customer, int(minutes), rows)
+        for customer, account, minutes, rows in found
+    ]
+
+
+@cache
+def _holdings() -> Select[Any]:
+    # In the order of the index that holds all of it, so nothing is sorted.
+    keys = usage.customer, usage.account
+    return (
+        select(*keys, func.sum(usage.billed_minutes), func.count())
+        .where(usage.period == _MONTH)
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+
+
+def carried_calls(connection: Connection, period: BillingPeriod) -> list[CarriedRow]:
+    """Return the calls that are billed in this month and not of it, or the reverse."""
+    rows: list[Any] = []
+    for query in _carried():
+        rows += connection.execute(query, _edges(period))
+    found = []
+    for account, customer, call_id, hour, billed_in, minutes, amount in rows:
+        own, month = BillingPeriod.of(hour), BillingPeriod.parse(billed_in)
+        charge = Charge(int(minutes), int(amount))
+        call_carried = CarriedCall(call_id, own, month, charge)
+        found.append(CarriedRow(account, customer, call_carried))
+    return found
+
+
+@cache
+def _carried() -> tuple[Select[Any], ...]:
+    keys = (
+        *(usage.account, usage.customer, usage.call_id),
+        *(usage.call_hour, usage.period),
+    )
+    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    return tuple(
+        select(*keys, *sums).where(carried).group_by(*keys).order_by(*keys)
+        for carried in (*_carried_in(), _carried_out())
+    )
+
+
+def account_minutes(connection: Connection, period: BillingPeriod, account: str) -> int:
+    """Return the minutes of an account's calls of a month, wherever they are billed."""
+    which = {"month": str(period), "whose": account}
+    minutes = int(connection.execute(_billed_of_account(), which).scalar_one())
+    for row in carried_calls(connection, period):
+        if row.account == account:
+            minutes += row.carried.signed_in(period)
+    return minutes
+
+
+@cache
+def _billed_of_account() -> Select[Any]:
+    total = func.coalesce(func.sum(usage.billed_minutes), 0)
+    return select(total).where(
+        usage.period == _MONTH, usage.account == bindparam("whose")
+    )
+
+
+def _edges(period: BillingPeriod) -> dict[str, datetime]:
+    return {"start": period.start, "end": period.end}
+
+
+# Few rows among very many: none may start from the rows of the month. So all speak of
+# one range of the calls' hours, which has an index, and not of the period.
+def _carried_in() -> tuple[ColumnElement[bool], ...]:
+    carried = usage.call_hour != usage.hour
+    here = (usage.hour >= _START) & (usage.hour < _END)
+    earlier, later = usage.call_hour < _START, usage.call_hour >= _END
+    return carried & here & earlier, carried & here & later
+
+
+def _carried_out() -> ColumnElement[bool]:
+    there = (usage.hour < _START) | (usage.hour >= _END)
+    return (usage.call_hour != usage.hour) & there & called_between(_START, _END)
+
+
+def calls_underway(connection: Connection, account: str) -> list[str]:
+    """Return the calls that were not over when they were last read."""
+    return list(connection.scalars(_underway(), {"whose": account}))
+
+
+@cache
+def _underway() -> Select[Any]:
+    query = select(call.c.call_id).where(
+        call.c.account == bindparam("whose"),
+        call.c.not_billable == "underway",
+        _is_newest(),
+    )
+    return query.order_by(call.c.id)
+
+
+@cache
+def _is_newest() -> ColumnElement[bool]:
+    newer = call.alias("newer")
+    later = select(newer.c.id).where(
+        newer.c.account == call.c.account,
+        newer.c.call_id == call.c.call_id,
+        newer.c.revision > call.c.revision,
+    )
+    return ~later.exists()
+
+
+def source_gaps(connection: Connection, period: BillingPeriod) -> list[SourceGap]:
+    """Return the calls whose minutes at the source are not by the rule."""
+    rows = connection.execute(_gaps(), {"month": str(period)})
+    return [SourceGap(*row) for row in rows]
+
+
+@cache
+def _gaps() -> Select[Any]:
+    columns = call.c.account, call.c.customer, call.c.call_id, call.c.minutes_gap
+    query = select(*columns).where(
+        call.c.period == _MONTH, call.c.minutes_gap != 0, _is_newest()
+    )
+    return query.order_by(call.c.id)
+
+
+def posted_calls(
+    connection: Connection, period: BillingPeriod, account: str
+) -> dict[str, dict[str, Charge]]:
+    """Return what is posted of an account's calls of a month, by customer and call.
+
+    Where they are billed does not matter.
+    """
+    keys = usage.customer, usage.call_id
+    sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
+    of_account = select(*keys, *sums).where(usage.account == account)
+    here = of_account.where(usage.period == str(period), called_between(_START, _END))
+    elsewhere = of_account.where(_carried_out())
+    posted: dict[str, dict[str, Charge]] = defaultdict(dict)
+    for query in (here.group_by(*keys), elsewhere.group_by(*keys)):
+        for customer, call_id, *more in connection.execute(query, _edges(period)):
+            had = posted[customer].get(call_id, Charge(0, 0))
+            charge = Charge(had.minutes + int(more[0]), had.amount_micro + int(more[1]))
+            posted[customer][call_id] = charge
+    return posted
+
+
+def months_of_calls(
+    connection: Connection, account: str, calls: Collection[str]
+) -> dict[str, BillingPeriod]:
+    """Return the month that the ledger last put each of these calls into."""
+    query = (
+        select(usage.call_id, usage.call_hour, func.sum(usage.billed_minutes))
+        .where(usage.account == account, usage.call_id.in_(calls))
+        .group_by(usage.call_id, usage.call_hour)
+        .having(func.sum(usage.billed_minutes) != 0)
+    )
+    return {
+        call_id: BillingPeriod.of(hour)
+        for call_id, hour, _ in connection.execute(query)
+    }
+
+
+def edge_calls(
+    connection: Connection, period: BillingPeriod, account: str
+) -> list[EdgeCall]:
+    """Return the account's calls in the hours on either side of the month's edges."""
+    hours = [
+        edge + hours * HOUR for edge in (period.start, period.end) for hours in (-1, 0)
+    ]
+    minutes = func.sum(usage.billed_minutes)
+    same = (call.c.account == usage.account) & (call.c.call_id == usage.call_id)
+    query = (
+        select(usage.call_id, call.c.started_at, minutes)
+        .select_from(b2b_usage.join(call, same))
+        .where(usage.account == account, usage.call_hour.in_(hours), _is_newest())
+        .group_by(usage.call_id, call.c.started_at)
+        .order_by(usage.call_id)
+    )
+    return [
+        EdgeCall(call_id, started_at, int(total))
+        for call_id, started_at, total in connection.execute(query)
+        if started_at is not None
+    ]

@@ -1,0 +1,120 @@
+"""The month's book: all that one consistent state of the ledger holds of a month."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from billing.domain.breaks_invoice import ArrivedEvent
+from billing.domain.breaks_meter import CarryingEvent, MeterBook, SentEvent, Unsynced
+from billing.domain.breaks_source import EdgeCall
+from billing.domain.period import BillingPeriod
+from billing.domain.posting import Charge
+from billing.ledger.queries import usage_totals
+from billing.ledger.reconcile import (
+    events_with_calls,
+    late_events,
+    ledger_totals,
+    runs,
+    synced_totals,
+)
+from billing.ledger.reconcile.ledger_totals import CarriedRow, Holding, SourceGap
+from billing.ledger.reconcile.synced_totals import Home, SyncedTotal
+
+Hours = Mapping[Home, Mapping[datetime, int]]
+Place = tuple[Home, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Closely:
+    """What is looked at more closely, because it was found to differ."""
+
+    calls: Mapping[str, Collection[str]] = field(default_factory=dict)  # by account
+    counted: Hours = field(default_factory=dict)  # what the meter showed
+    finals: Mapping[str, datetime] = field(default_factory=dict)  # by customer
+
+
+NOTHING_CLOSELY = Closely()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCalls:
+    """An account's calls of a month, one by one."""
+
+    posted: Mapping[str, Mapping[str, Charge]]  # by customer and call
+    months: Mapping[str, BillingPeriod]  # of calls that are posted in another month
+    at_edges: Sequence[EdgeCall]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthBook:
+    """What the ledger holds of a month; the closer look only where it was asked."""
+
+    period: BillingPeriod
+    stripe_customers: Mapping[str, str]
+    holdings: Sequence[Holding]
+    carried: Sequence[CarriedRow]
+    gaps: Sequence[SourceGap]
+    synced: Mapping[Home, SyncedTotal]
+    unsynced: Sequence[tuple[Home, Unsynced]]
+    carrying: Sequence[tuple[str, CarryingEvent]]
+    calls: Mapping[str, AccountCalls]
+    hours: Mapping[Home, Mapping[datetime, Charge]]
+    events: Mapping[Place, Sequence[SentEvent]]
+    readings: Mapping[str, Sequence[tuple[datetime, int]]]
+    arrived: Mapping[str, Sequence[ArrivedEvent]]
+
+
+def read_month(
+    connection: Connection, period: BillingPeriod, closely: Closely
+) -> MonthBook:
+    """Read a month in a few queries, whatever the number of customers."""
+    customers = {home.customer for home in closely.counted}
+    hours = (
+        synced_totals.synced_hours(connection, period, customers) if customers else {}
+    )
+    places = set(_places_that_differ(closely.counted, hours))
+    return MonthBook(
+        period,
+        usage_totals.known_customers(connection),
+        ledger_totals.holdings(connection, period),
+        ledger_totals.carried_calls(connection, period),
+        ledger_totals.source_gaps(connection, period),
+        synced_totals.synced_totals(connection, period),
+        list(events_with_calls.unsynced(connection, period)),
+        list(events_with_calls.carrying_events(connection, period)),
+        {
+            account: _account_calls(connection, period, account, calls)
+            for account, calls in closely.calls.items()
+        },
+        hours,
+        events_with_calls.sent_events(connection, period, places) if places else {},
+        {name: runs.earlier_readings(connection, period, name) for name in customers},
+        late_events.arrived_after(connection, period, closely.finals),
+    )
+
+
+def _places_that_differ(
+    counted: Hours, synced: Mapping[Home, Mapping[datetime, Charge]]
+) -> list[Place]:
+    return [
+        (home, hour)
+        for home, hours in counted.items()
+        for hour, _ in MeterBook(synced.get(home, {}), hours).residues()
+    ]
+
+
+def _account_calls(
+    connection: Connection,
+    period: BillingPeriod,
+    account: str,
+    calls: Collection[str],
+) -> AccountCalls:
+    posted = ledger_totals.posted_calls(connection, period, account)
+    known = {call_id for held in posted.values() for call_id in held}
+    return AccountCalls(
+        posted,
+        ledger_totals.months_of_calls(connection, account, set(calls) - known),
+        ledger_totals.edge_calls(connection, period, account),
+    )

@@ -1,0 +1,60 @@
+"""The three books of a month, as its last reconciliation found them."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from billing.domain.period import BillingPeriod
+from billing.ledger.reconcile.break_cases import Case, list_cases
+from billing.ledger.schema.tables import reconciliation_reading, reconciliation_run
+
+run, reading = reconciliation_run.c, reconciliation_reading.c
+
+
+class ThreeBooks(NamedTuple):
+    """The minutes of a month in each book; `invoiced` where invoices were read."""
+
+    run: int
+    at: datetime
+    settled: bool
+    complete: bool
+    pamela_minutes: int
+    ledger_minutes: int
+    stripe_minutes: int
+    invoiced_minutes: int | None
+    difference_minutes: int
+    breaks: int
+    open_items: tuple[Case, ...]
+
+
+def three_books(connection: Connection, period: BillingPeriod) -> ThreeBooks | None:
+    """Return what the last reconciliation of a month found; None if there was none."""
+    query = select(reconciliation_run).where(run.period == str(period))
+    last = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
+    if last is None:
+        return None
+    sums = [
+        func.coalesce(func.sum(column), 0)
+        for column in (
+            reading.pamela_minutes,
+            reading.ledger_minutes,
+            reading.stripe_minutes,
+        )
+    ]
+    books = select(*sums, func.sum(reading.invoiced_minutes))
+    of_run = connection.execute(books.where(reading.run_id == last.id)).one()
+    pamela, ledger, stripe, invoiced = tuple(of_run)
+    return ThreeBooks(
+        int(last.id),
+        last.started_at,
+        bool(last.settled),
+        bool(last.complete),
+        int(pamela),
+        int(ledger),
+        int(stripe),
+        None if invoiced is None else int(invoiced),
+        int(last.difference_minutes),
+        int(last.breaks),
+        tuple(list_cases(connection, period)),
+    )

@@ -1,0 +1,104 @@
+"""Kept runs: the newest reconciliation of a month as it was written down."""
+
+import json
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from billing.domain.break_causes import Cause
+from billing.domain.period import BillingPeriod
+from billing.ledger.schema.tables import (
+    reconciliation_break,
+    reconciliation_reading,
+    reconciliation_run,
+)
+
+
+class KeptReading(NamedTuple):
+    """What the three books said of a customer's month."""
+
+    customer: str
+    stripe_customer: str
+    pamela_minutes: int
+    ledger_minutes: int
+    stripe_minutes: int
+    unknown_minutes: int | None
+    settled: bool
+    invoiced_minutes: int | None
+    invoice: str | None
+
+
+class KeptBreak(NamedTuple):
+    """A break as the run found it, and its case; None where it is nobody's."""
+
+    customer: str | None
+    account: str | None
+    cause: Cause
+    hour: datetime | None
+    event: str | None
+    calls: tuple[str, ...]
+    minutes: int
+    amount_micro: int
+    evidence: str | None
+    case: int | None
+
+
+class KeptRun(NamedTuple):
+    """A reconciliation of a month."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime
+    settled: bool
+    complete: bool
+    invoices_read: bool
+    readings: tuple[KeptReading, ...]
+    breaks: tuple[KeptBreak, ...]
+
+
+def newest_run(connection: Connection, period: BillingPeriod) -> KeptRun | None:
+    """Return the newest reconciliation of a month; None before the first."""
+    run = reconciliation_run.c
+    query = select(reconciliation_run).where(run.period == str(period))
+    row = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return KeptRun(
+        row.id,
+        row.started_at,
+        row.finished_at,
+        bool(row.settled),
+        bool(row.complete),
+        bool(row.invoices),
+        _readings(connection, row.id),
+        _breaks(connection, row.id),
+    )
+
+
+def _readings(connection: Connection, run: int) -> tuple[KeptReading, ...]:
+    reading = reconciliation_reading.c
+    columns = (reading[name] for name in KeptReading._fields)
+    query = select(*columns).where(reading.run_id == run).order_by(reading.id)
+    kept = (KeptReading(*row) for row in connection.execute(query))
+    return tuple(one._replace(settled=bool(one.settled)) for one in kept)
+
+
+def _breaks(connection: Connection, run: int) -> tuple[KeptBreak, ...]:
+    found = reconciliation_break.c
+    query = select(reconciliation_break).where(found.run_id == run).order_by(found.id)
+    return tuple(
+        KeptBreak(
+            row.customer,
+            row.account,
+            Cause(row.cause),
+            row.hour,
+            row.event,
+            tuple(json.loads(row.calls)),
+            row.minutes,
+            row.amount_micro,
+            row.evidence,
+            row.case_id,
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,1 @@
+"""The schema: tables, column types, triggers, and the SQL that all parts share."""

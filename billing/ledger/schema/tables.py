@@ -1,0 +1,55 @@
+"""The tables: evidence, usage, the way to the meter, and what was found."""
+
+from billing.ledger.schema.base import metadata
+from billing.ledger.schema.evidence import (
+    account,
+    call,
+    call_metadata,
+    customer,
+    price,
+    pull,
+    quarantine,
+)
+from billing.ledger.schema.findings import (
+    audit_anchor,
+    audit_event,
+    audit_head,
+    break_case,
+    law_check,
+    period_close,
+    reconciliation_break,
+    reconciliation_reading,
+    reconciliation_run,
+)
+from billing.ledger.schema.usage import (
+    b2b_usage,
+    error_report,
+    meter_attempt,
+    meter_event,
+    meter_reading,
+)
+
+__all__ = [
+    "account",
+    "audit_anchor",
+    "audit_event",
+    "audit_head",
+    "b2b_usage",
+    "break_case",
+    "call",
+    "call_metadata",
+    "customer",
+    "error_report",
+    "law_check",
+    "metadata",
+    "meter_attempt",
+    "meter_event",
+    "meter_reading",
+    "period_close",
+    "price",
+    "pull",
+    "quarantine",
+    "reconciliation_break",
+    "reconciliation_reading",
+    "reconciliation_run",
+]

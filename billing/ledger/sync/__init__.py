@@ -1,0 +1,1 @@
+"""Sync: meter events from staging to a settled outcome."""

@@ -1,0 +1,47 @@
+"""Restoring: what a ledger from a backup may have sent since, without knowing it."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, func, literal, update
+
+from billing.domain.meter_event import EventState, FailReason
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.events import last_of_actions
+from billing.ledger.schema.columns import UtcTime
+from billing.ledger.schema.tables import meter_event
+
+RESTORED = "ledger.restored"
+event = meter_event.c
+
+
+def doubt_waiting(connection: Connection, now: datetime) -> None:
+    """Take all that waits to be sent as sent, with an unknown outcome, up to now."""
+    unanswered = event.reason == FailReason.UNANSWERED.value
+    _doubt(connection, (event.state == EventState.PENDING.value) | unanswered, now)
+
+
+def doubt_staged(connection: Connection, customer: str) -> None:
+    """Doubt what is staged of hours before a restore: it may be at Stripe already.
+
+    It is read before it is sent. What was read, and armed again, is left alone.
+    """
+    restored = last_of_actions(connection, [RESTORED])
+    if restored is None:
+        return
+    never_sent = event.last_sent_at.is_(None) & event.rearmed_at.is_(None)
+    pending = event.state == EventState.PENDING.value
+    earlier = event.hour < restored.at
+    own = event.customer == customer
+    _doubt(connection, own & pending & never_sent & earlier, restored.at)
+
+
+def _doubt(connection: Connection, which: ColumnElement[bool], at: datetime) -> None:
+    since = func.coalesce(event.first_unknown_at, literal(at, UtcTime()))
+    values = {
+        "state": EventState.FAILED.value,
+        "reason": FailReason.UNCERTAIN.value,
+        "first_unknown_at": since,
+        "last_sent_at": at,
+    }
+    doubted = update(meter_event).where(which).values(values).returning(event.id)
+    audit_log.touch(connection, meter_event, connection.scalars(doubted).all())

@@ -1,0 +1,194 @@
+"""Rejections: Stripe's reports of errors, and the events that they may be about."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from billing.domain.break_causes import Cause
+from billing.domain.error_report import ErrorReport
+from billing.domain.period import Window
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.tables import (
+    error_report,
+    meter_attempt,
+    meter_event,
+    meter_reading,
+    reconciliation_break,
+    reconciliation_run,
+)
+
+# An event may be validated some time after it was received.
+VALIDATED_WITHIN = timedelta(hours=1)
+SLACK = timedelta(minutes=5)
+
+event, attempt, report = meter_event.c, meter_attempt.c, error_report.c
+
+_NEWEST = select(func.max(report.created_at))
+_OPEN = select(error_report).where(report.settled_at.is_(None)).order_by(report.id)
+
+
+class Suspect(NamedTuple):
+    """An event that a report may be about, and whether the report names it."""
+
+    event_id: int
+    customer: str
+    named: bool
+
+
+def newest_report_at(connection: Connection) -> datetime | None:
+    """Return when the newest report that is known was made."""
+    found: datetime | None = connection.execute(_NEWEST).scalar()
+    return found
+
+
+def save_reports(
+    connection: Connection, found: Iterable[ErrorReport], now: datetime
+) -> int:
+    """Keep the reports that are new; returns how many."""
+    known = set(connection.scalars(select(report.name)))
+    rows = [
+        {
+            "name": one.name,
+            "created_at": one.created_at,
+            "window_start": one.window.start,
+            "window_end": one.window.end,
+            "error_count": one.error_count,
+            "codes": json.dumps(sorted(one.codes)),
+            "identifiers": json.dumps(sorted(one.identifiers)),
+            "read_at": now,
+        }
+        for one in {one.name: one for one in found}.values()
+        if one.name not in known
+    ]
+    if rows:
+        connection.execute(insert(error_report), rows)
+        detail = {"reports": [row["name"] for row in rows]}
+        audit_log.note(connection, "reports.kept", "Stripe", detail)
+    return len(rows)
+
+
+def open_reports(connection: Connection) -> list[ErrorReport]:
+    """Return the reports that are not explained yet, oldest first."""
+    return [
+        ErrorReport(
+            row.name,
+            row.created_at,
+            Window(row.window_start, row.window_end),
+            row.error_count,
+            tuple(json.loads(row.codes)),
+            tuple(json.loads(row.identifiers)),
+        )
+        for row in connection.execute(_OPEN)
+    ]
+
+
+def suspects(connection: Connection, one: ErrorReport) -> list[Suspect]:
+    """Return the synced events that a report may be about and nothing clears.
+
+    A report names only a sample, so all that was sent in its window is suspect, until
+    its own minute was seen to hold it.
+    """
+    counts = (event.state == "synced") & (event.minutes != 0)
+    query = (
+        select(event.id, event.customer, _named(one))
+        .where(counts, _may_be_meant(one), ~_is_cleared(one))
+        .order_by(event.id)
+    )
+    return [
+        Suspect(number, customer, bool(is_named))
+        for number, customer, is_named in connection.execute(query)
+    ]
+
+
+def awaits_answers(connection: Connection, one: ErrorReport) -> bool:
+    """Say whether a report may be about an event of which nothing is known yet."""
+    unknown = event.first_unknown_at.is_not(None) & (event.state != "synced")
+    undecided = event.reason.is_(None) | event.reason.in_(["unanswered", "uncertain"])
+    query = select(event.id).where(unknown, undecided, _may_be_meant(one))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def missing_events(
+    connection: Connection, customer: str | None = None
+) -> list[Suspect]:
+    """Return the synced events of hours that Stripe's summary was found short of.
+
+    These are of the newest reconciliation of each month, and no report names them.
+    """
+    query = _missing(of_all=customer is None)
+    found = connection.execute(query, {"whose": customer} if customer else {})
+    return [Suspect(number, whose, named=False) for number, whose in found]
+
+
+@cache
+def _missing(*, of_all: bool) -> Select[Any]:
+    run, found = reconciliation_run.c, reconciliation_break.c
+    newest = select(func.max(run.id)).group_by(run.period)
+    short = (found.cause == Cause.NOT_COUNTED.value) & found.run_id.in_(newest)
+    query = (
+        select(event.id, event.customer)
+        .select_from(reconciliation_break)
+        .join(
+            meter_event,
+            (event.customer == found.customer) & (event.hour == found.hour),
+        )
+        .where(short, event.state == "synced", event.minutes != 0)
+        .distinct()
+        .order_by(event.id)
+    )
+    return query if of_all else query.where(event.customer == bindparam("whose"))
+
+
+def named_and_rejected(connection: Connection, one: ErrorReport) -> int:
+    """Count the events that a report names and that are known as rejected."""
+    gone = event.reason.in_(["rejected", "replaced", "voided"])
+    query = select(func.count()).select_from(meter_event)
+    return int(connection.execute(query.where(_named(one), gone)).scalar_one())
+
+
+def settle_report(connection: Connection, name: str, now: datetime) -> None:
+    """Note that every event a report may be about is decided."""
+    done = update(error_report).where(report.name == name)
+    settled = connection.scalars(done.values(settled_at=now).returning(report.id))
+    audit_log.touch(connection, error_report, settled)
+    audit_log.note(connection, "report.settled", name)
+
+
+def _may_be_meant(one: ErrorReport) -> ColumnElement[bool]:
+    # A machine may have slept between writing an attempt down and sending it.
+    left_by = func.coalesce(attempt.answered_at, attempt.started_at)
+    sent = (left_by >= one.window.start - VALIDATED_WITHIN) & (
+        attempt.started_at <= one.window.end + SLACK
+    )
+    tried = select(attempt.event_id).where(attempt.kind == "event", sent)
+    return or_(event.id.in_(tried), _named(one))
+
+
+def _named(one: ErrorReport) -> ColumnElement[bool]:
+    names: Sequence[str] = one.identifiers
+    by_key = select(attempt.event_id).where(attempt.idempotency_key.in_(names))
+    return event.identifier.in_(names) | event.id.in_(by_key)
+
+
+def _is_cleared(one: ErrorReport) -> ColumnElement[bool]:
+    reading = meter_reading.c
+    seen = select(reading.id).where(
+        reading.event_id == event.id,
+        reading.minutes == event.minutes,
+        reading.read_at >= one.window.end,
+    )
+    return seen.exists()

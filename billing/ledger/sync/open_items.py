@@ -1,0 +1,52 @@
+"""Open items: rows that no event carries yet, and events without a final answer."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from billing.domain.close_obstacles import FINAL_REASONS
+from billing.domain.deadlines import OpenItem
+from billing.domain.meter_event import EventState
+from billing.domain.posting import posting_hour
+from billing.ledger.schema.closed_months import closed_months
+from billing.ledger.schema.tables import b2b_usage, meter_event
+
+event, usage = meter_event.c, b2b_usage.c
+_AT_ONCE = 2_000
+
+
+def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
+    """Read every open item, a few at a time, in no order; rows where they will be."""
+    closed = closed_months(connection)
+    keys = usage.customer, usage.hour
+    waiting = (
+        select(*keys, func.sum(usage.billed_minutes), func.count())
+        .where(usage.meter_event_id.is_(None))
+        .group_by(*keys)
+        .execution_options(yield_per=_AT_ONCE)
+    )
+    state = EventState.PENDING.value
+    for customer, hour, minutes, rows in connection.execute(waiting):
+        place = posting_hour(hour, closed, now)
+        yield OpenItem(None, customer, place, place, int(minutes), int(rows), state)
+    unsynced = select(meter_event).where(is_open())
+    for row in connection.execute(unsynced.execution_options(yield_per=_AT_ONCE)):
+        yield OpenItem(
+            row.identifier,
+            row.customer,
+            row.hour,
+            row.timestamp,
+            row.minutes,
+            row.usage_rows,
+            row.reason or row.state,
+            row.last_sent_at if row.first_unknown_at else None,
+        )
+
+
+def is_open() -> ColumnElement[bool]:
+    """Return the condition under which an event has no final answer."""
+    final = event.reason.in_([reason.value for reason in FINAL_REASONS])
+    return (event.state != EventState.SYNCED.value) & or_(
+        event.reason.is_(None), ~final
+    )

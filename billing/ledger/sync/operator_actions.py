@@ -1,0 +1,72 @@
+"""Interventions: what people decide of events, each with its audit event."""
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from billing.domain.meter_event import EventState, FailReason
+from billing.errors import BadInput
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.schema.tables import meter_event
+from billing.ledger.sync import outbox, staging
+from billing.ledger.sync.outbox import Outgoing
+
+# What a person may give up on; anything else is on its way, or done.
+VOIDABLE = frozenset(
+    {
+        FailReason.REJECTED,
+        FailReason.UNCERTAIN,
+        FailReason.EXPIRED,
+        FailReason.UNANSWERED,
+    }
+)
+event = meter_event.c
+
+
+def find_event(connection: Connection, identifier: str) -> Outgoing:
+    """Return an event by its identifier; raises BadInput."""
+    found = outbox.event_named(connection, identifier)
+    if found is None:
+        raise BadInput(
+            f"there is no event {identifier}; `pamela-billing breaks` and `explain` "
+            "name events"
+        )
+    return found
+
+
+def void(connection: Connection, actor: Actor, given_up: Outgoing, why: str) -> None:
+    """Give up an event for good; raises BadInput unless it failed."""
+    name = given_up.event.identifier
+    if given_up.state is not EventState.FAILED or given_up.reason not in VOIDABLE:
+        words = given_up.reason.value if given_up.reason else given_up.state.value
+        raise BadInput(f"the event {name} is {words}; only what failed can be voided")
+    outbox.move_to_failed(connection, given_up, FailReason.VOIDED)
+    detail = {"event": name, "minutes": given_up.event.minutes}
+    customer = given_up.event.customer
+    audit_log.record(connection, actor, "event.voided", customer, detail, reason=why)
+
+
+def rejected_customers(connection: Connection) -> list[str]:
+    """Return the customers with events that Stripe refused."""
+    query = select(event.customer).where(_refused()).distinct()
+    return sorted(connection.scalars(query))
+
+
+def retry_rejected(connection: Connection, actor: Actor, customer: str) -> int:
+    """Free the rows of events that Stripe refused, to be staged and sent anew.
+
+    They go under new identifiers: Stripe remembers the ones that it took and refused.
+    """
+    query = select(event.id, event.identifier).where(
+        _refused(), event.customer == customer
+    )
+    found = connection.execute(query.order_by(event.id)).all()
+    for number, _ in found:
+        staging.release(connection, number)
+    if found:
+        detail = {"events": [name for _, name in found]}
+        audit_log.record(connection, actor, "events.retried", customer, detail)
+    return len(found)
+
+
+def _refused() -> ColumnElement[bool]:
+    return (event.state == "failed") & (event.reason == FailReason.REJECTED.value)

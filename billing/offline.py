@@ -1,0 +1,157 @@
+"""The archive: the ledger opened on its own, to be read or upgraded, without keys."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from billing.domain.signed_head import fingerprint
+from billing.errors import SettingsFault, SigningFault
+from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.signing_key import FileSigner, make_key, read_key
+from billing.ledger import migration
+from billing.ledger.audit import schema_history
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.locks import sole_process
+from billing.ledger.queries import period_status
+from billing.settings import Settings, read_settings
+
+SQLITE = "sqlite:///"
+UPGRADER = "pamela-billing db upgrade"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The ledger as readers see it: neither keys nor a network are needed."""
+
+    settings: Settings
+    ledger: Ledger
+    now: datetime
+
+
+@contextmanager
+def opened_books(settings_file: Path) -> Iterator[Books]:
+    """Read the settings and open the ledger; raises BillingError."""
+    settings = read_settings(settings_file)
+    ledger = open_ledger(ledger_url(settings, settings_file.parent))
+    try:
+        migration.refuse_other_schema(ledger)
+        yield Books(settings, ledger, _present(settings, ledger))
+    finally:
+        ledger.close()
+
+
+def upgrade_ledger(settings_file: Path) -> str:
+    """Bring the ledger's schema up to this code; returns its version.
+
+    Raises SettingsFault, AnotherProcess or LedgerFault.
+    """
+    settings = read_settings(settings_file)
+    url = ledger_url(settings, settings_file.parent)
+    ledger = open_ledger(url)
+    try:
+        with sole_process(ledger):
+            migration.upgrade(url)
+            _say_so(ledger, settings)
+    finally:
+        ledger.close()
+    return migration.head()
+
+
+def _say_so(ledger: Ledger, settings: Settings) -> None:
+    """Let the audit trail say which schema the ledger is at, and what guards it."""
+    try:
+        now = _asked_time(settings)
+    except SettingsFault:  # no sandbox runs
+        now = SystemClock().now()
+    with ledger.writing() as connection:
+        schema_history.record_upgrade(
+            connection, Actor(UPGRADER, now), migration.head()
+        )
+
+
+def ensure_key(settings_file: Path) -> str:
+    """Make the key that signs the audit trail, unless it is there; returns its name.
+
+    Raises SettingsFault or SigningFault.
+    """
+    return fingerprint(_read_or_make(_key_file(settings_file)).public_key)
+
+
+def signing_key(settings_file: Path) -> FileSigner:
+    """Return the key that signs the audit trail; raises SettingsFault, SigningFault."""
+    path = _key_file(settings_file)
+    if not path.exists():
+        raise SigningFault(
+            f"there is no key {path}; `pamela-billing audit sign` makes one, or put "
+            "back the one that was there"
+        )
+    return read_key(path)
+
+
+class NewKey(NamedTuple):
+    """A key that waits beside the one in force."""
+
+    name: str
+    signer: FileSigner
+
+
+def make_key_beside(settings_file: Path) -> NewKey:
+    """Make the next key, unless one waits already; raises SigningFault."""
+    signer = _read_or_make(_waiting(settings_file))
+    return NewKey(fingerprint(signer.public_key), signer)
+
+
+def put_key_in_place(settings_file: Path) -> None:
+    """Let the key that waits be the one in force, and keep the old one beside it."""
+    path = _key_file(settings_file)
+    old = fingerprint(read_key(path).public_key)
+    path.replace(path.with_name(f"{path.name}.{old}"))
+    _waiting(settings_file).replace(path)
+
+
+def _read_or_make(path: Path) -> FileSigner:
+    return read_key(path) if path.exists() else make_key(path)
+
+
+def _key_file(settings_file: Path) -> Path:
+    return settings_file.parent / read_settings(settings_file).audit.key
+
+
+def _waiting(settings_file: Path) -> Path:
+    path = _key_file(settings_file)
+    return path.with_name(f"{path.name}.new")
+
+
+def ledger_url(settings: Settings, folder: Path) -> str:
+    """Return the ledger's URL, with a relative SQLite path put beside the settings."""
+    url = settings.ledger.url
+    if url.startswith(SQLITE) and not url.startswith(f"{SQLITE}/"):
+        return f"{SQLITE}{(folder / url.removeprefix(SQLITE)).resolve()}"
+    return url
+
+
+def make_clock(settings: Settings) -> SystemClock | SandboxClock:
+    """Return this machine's clock, or the sandbox's when the settings name one."""
+    url = settings.sandbox.clock_url
+    return SandboxClock(url) if url else SystemClock()
+
+
+def _asked_time(settings: Settings) -> datetime:
+    with closing(make_clock(settings)) as clock:
+        return clock.now()
+
+
+def _present(settings: Settings, ledger: Ledger) -> datetime:
+    """Return the time; when a sandbox is gone, the last moment the ledger knows."""
+    try:
+        return _asked_time(settings)
+    except SettingsFault:
+        with ledger.reading() as connection:
+            last = period_status.last_moment(connection)
+        if last is None:
+            raise
+        return last

@@ -1,0 +1,31 @@
+"""Laws at run time: they are looked at before each sync, and no breach is sent over."""
+
+from datetime import datetime
+
+from billing.errors import LawBroken
+from billing.ledger.database import Ledger
+from billing.ledger.integrity import checks
+from billing.ledger.integrity.checks import LawReport
+from billing.ledger.integrity.find_faults import Marks, find_faults
+
+
+def check_laws(ledger: Ledger, now: datetime, *, whole: bool = False) -> LawReport:
+    """Look at what is new since the last looks, or at all, and keep what was found.
+
+    Once a day, and as long as a law is broken, all rows are looked at anyway.
+    Raises LedgerFault.
+    """
+    with ledger.reading() as connection:
+        ends = Marks.of(connection)
+        since = None if whole else checks.marks_to_start_from(connection, now)
+        report = LawReport(now, since is None, find_faults(connection, since))
+    with ledger.writing() as connection:
+        checks.save(connection, report, ends)
+    return report
+
+
+def uphold_laws(ledger: Ledger, now: datetime) -> None:
+    """Refuse to go on while a law is broken; raises LawBroken or LedgerFault."""
+    broken = check_laws(ledger, now).broken
+    if broken:
+        raise LawBroken(broken)

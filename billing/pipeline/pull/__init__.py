@@ -1,0 +1,1 @@
+"""Pull: a month of calls is read whole, and recorded."""

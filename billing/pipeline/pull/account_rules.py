@@ -1,0 +1,87 @@
+"""The rules of one account: how its calls are read, rated and given a customer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.call import (
+    Call,
+    NotBillable,
+    Quarantined,
+    QuarantineReason,
+    read_call,
+)
+from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_phone
+from billing.domain.period import BillingPeriod
+from billing.domain.posting import charge_call
+from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
+from billing.ledger.pull.calls import Reading
+from billing.ledger.registry import Account
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBook:
+    """How the calls of one account are read and rated."""
+
+    account: Account
+    customers: frozenset[str]
+    prices: PriceList
+    price_ids: Mapping[datetime, int]
+    metadata: MetadataRule = NOTHING_KEPT
+
+    def read(
+        self, record: object, digest: str, period: BillingPeriod, now: datetime
+    ) -> Reading | Quarantined:
+        """Read and rate one record; what cannot be understood is quarantined."""
+        call = read_call(
+            record,
+            account=self.account.name,
+            now=now,
+            customer_metadata_key=self.account.customer_metadata_key,
+        )
+        if isinstance(call, Quarantined):
+            return call
+        not_billable = why_not_billable(call)
+        if not_billable is not None:
+            return self._reading(call, digest, period, not_billable)
+        customer = call.customer_key or self.account.customer
+        if customer is None or customer not in self.customers:
+            detail = f"customer {_shown(customer)} is not in the settings"
+            reason = QuarantineReason.UNKNOWN_CUSTOMER
+            return Quarantined(self.account.name, call.call_id, reason, detail)
+        try:
+            reading = self._reading(call, digest, period, None, customer)
+        except NoPrice as fault:
+            reason = QuarantineReason.NO_PRICE
+            return Quarantined(self.account.name, call.call_id, reason, str(fault))
+        if not self.metadata.keys or call.started_at is None:
+            return reading
+        said = self.metadata.read(record, call.started_at, now)
+        return reading._replace(metadata=said)
+
+    def _reading(
+        self,
+        call: Call,
+        digest: str,
+        period: BillingPeriod,
+        reason: NotBillable | None,
+        customer: str = "",
+    ) -> Reading:
+        placed_at = call.started_at or call.created_at
+        own_period = BillingPeriod.of(placed_at) if placed_at else period
+        due = None if reason else charge_call(call, customer, self.prices)
+        gap, price_date = 0, None
+        if due and call.started_at and call.duration_seconds is not None:
+            price_date = self.prices.at(call.started_at).effective_from
+            if call.source_minutes is not None:
+                gap = call.source_minutes - billed_minutes(call.duration_seconds)
+        return Reading(
+            call, own_period, call.digest(), digest, reason, due, price_date, gap
+        )
+
+
+def _shown(customer: str | None) -> str:
+    """Spell a name that a call gave, unless it could be somebody's number."""
+    if customer is not None and could_be_phone(customer):
+        return "(withheld: it could be a phone number)"
+    return ascii(customer)[:80]

@@ -1,0 +1,169 @@
+"""Pull: read a month of one account whole, and record what it changes."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.call import READ_AGAIN
+from billing.domain.period import BillingPeriod, Window
+from billing.errors import BillingError
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Ledger
+from billing.ledger.pull import call_metadata, calls, pulls, quarantine
+from billing.ledger.pull.pulls import Certificate
+from billing.ledger.reconcile import ledger_totals
+from billing.pipeline.concurrency import THREADS, Crew
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.day import DayReading, Tally, rate_records, read_day
+from billing.ports import Clock, UsageSource
+
+MARGIN = READ_AGAIN
+READERS = 16
+Progress = Callable[[int, int], None]
+
+
+def silent(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullTerms:
+    """What a pull is handed: its clock, who asked for it, and who does the reading."""
+
+    clock: Clock
+    actor: str
+    crew: Crew = THREADS
+
+
+def pull_usage(
+    ledger: Ledger,
+    source: UsageSource,
+    book: AccountBook,
+    period: BillingPeriod,
+    *,
+    terms: PullTerms,
+    since: datetime | None = None,
+    progress: Progress = silent,
+) -> Certificate:
+    """Read a month (or what was created `since`) and record it; raises SourceFault.
+
+    Whatever was read is kept; a pull that fails leaves the month marked incomplete.
+    """
+    clock = terms.clock
+    now = clock.now()
+    start = period.start - MARGIN
+    window = Window(max(since or start, start), min(period.end + MARGIN, now))
+    scope = pulls.RECENT if window.start > start else pulls.MONTH
+    with ledger.writing() as connection:
+        number = pulls.start_pull(
+            connection, source.account, period, scope=scope, window=window, now=now
+        )
+    pull = _Pull(ledger, source, book, period, number, terms)
+    try:
+        found = pull.read(window, progress)
+    except BillingError as fault:
+        with ledger.writing() as connection:
+            pulls.fail_pull(connection, number, str(fault), clock.now())
+        raise
+    with ledger.writing() as connection:
+        pulls.complete_pull(connection, number, found, clock.now())
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """One pull at work."""
+
+    ledger: Ledger
+    source: UsageSource
+    book: AccountBook
+    period: BillingPeriod
+    number: int
+    terms: PullTerms
+
+    def read(self, window: Window, progress: Progress) -> Certificate:
+        """Read every day of the window, then what was underway, then the totals."""
+        tally = Tally(self.period)
+        windows = list(window.days())
+        for done, day in enumerate(self._days(windows), start=1):
+            self._record(day)
+            tally.add(day)
+            progress(done, len(windows))
+        underway = self._read_underway(tally)
+        self._record(underway)
+        tally.add(underway)
+        totals = self.source.read_totals(self.period)
+        with self.ledger.reading() as connection:
+            account = self.source.account
+            held = ledger_totals.account_minutes(connection, self.period, account)
+            gaps = ledger_totals.source_gaps(connection, self.period)
+        stated = held + sum(gap.minutes for gap in gaps if gap.account == account)
+        return tally.certificate(totals, stated)
+
+    def _days(self, windows: list[Window]) -> Iterator[DayReading]:
+        """Read days side by side, a few ahead of the one that is recorded."""
+        ahead: list[Future[DayReading]] = []
+        with self.terms.crew.pool(READERS, "pull") as pool:
+            try:
+                for window in windows:
+                    ahead.append(pool.submit(self._read_day, window))
+                    if len(ahead) > READERS:
+                        yield ahead.pop(0).result()
+                while ahead:
+                    yield ahead.pop(0).result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _read_day(self, window: Window) -> DayReading:
+        now = self.terms.clock.now()
+        return read_day(self.source, self.book, window, self.period, now)
+
+    def _read_underway(self, tally: Tally) -> DayReading:
+        """Read again, one by one, the calls that were not over when last seen."""
+        with self.ledger.reading() as connection:
+            underway = ledger_totals.calls_underway(connection, self.source.account)
+        found = (self.source.get_call(name) for name in underway if name not in tally)
+        records = [record for record in found if record is not None]
+        return rate_records(self.book, records, self.period, self.terms.clock.now())
+
+    def _record(self, day: DayReading) -> None:
+        """Record a day's calls, with all they change, in one commit."""
+        if not day.readings and not day.set_aside:
+            return
+        now, book = self.terms.clock.now(), self.book
+        posting = calls.Posting(self.number, now, book.prices.currency, book.price_ids)
+        own = [item for item in day.readings if item.period == self.period]
+        other = [item for item in day.readings if item.period != self.period]
+        understood = {item.call.call_id for item in day.readings}
+        with self.ledger.writing() as connection:
+            changed = calls.record_readings(connection, posting, own)
+            changed += calls.record_readings(
+                connection, posting, other, only_known=True
+            )
+            call_metadata.keep(connection, own, now)
+            account = book.account.name
+            released = quarantine.release(connection, account, understood, now)
+            quarantine.set_aside(
+                connection,
+                day.set_aside,
+                period=self.period,
+                pull_id=self.number,
+                now=now,
+            )
+            if changed or released or day.set_aside:
+                detail = {
+                    "pull": self.number,
+                    "calls_changed": changed,
+                    "released": released,
+                    "set_aside": len(day.set_aside),
+                    "metadata_withheld": sum(
+                        len(item.metadata.withheld) for item in day.readings
+                    ),
+                }
+                who = Actor(self.terms.actor, now)
+                audit_log.record(
+                    connection, who, "calls.recorded", str(self.period), detail
+                )

@@ -1,0 +1,192 @@
+"""The source's book: what Pamela says of a month, by customer, down to the calls."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.domain.break_causes import Cause
+from billing.domain.breaks import Break
+from billing.domain.breaks_source import (
+    Elsewhere,
+    find_edge_calls,
+    find_source_breaks,
+    moved_to,
+)
+from billing.domain.period import BillingPeriod, Window
+from billing.domain.posting import Charge
+from billing.ledger.pull.calls import Reading
+from billing.ledger.reconcile.ledger_totals import SourceGap
+from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthBook
+from billing.pipeline.concurrency import Crew
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.day import read_day
+from billing.pipeline.pull.pull import MARGIN, READERS
+from billing.ports import UsageSource
+
+
+@dataclass(slots=True)
+class SourceBook:
+    """One account's month: minutes by customer, and how the ledger differs."""
+
+    usage_minutes: int | None = None
+    minutes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    breaks: dict[str, list[Break]] = field(default_factory=lambda: defaultdict(list))
+    edge_calls: tuple[str, ...] = ()
+
+    @property
+    def calls_minutes(self) -> int:
+        """The minutes of all calls, as the source states them."""
+        return sum(self.minutes.values())
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its calls do not add up to the source's own total."""
+        return self.usage_minutes not in {None, self.calls_minutes}
+
+    def add_gap(self, gap: SourceGap) -> None:
+        """Count a call whose minutes at the source are not by the rule."""
+        self.minutes[gap.customer] += gap.minutes
+        found = Break(Cause.SOURCE_MINUTES_DIFFER, -gap.minutes, 0, (gap.call_id,))
+        self.breaks[gap.customer].append(found)
+
+
+@dataclass(slots=True)
+class FreshMonth:
+    """An account's month, read again call by call."""
+
+    usage_minutes: int | None = None
+    charges: dict[str, dict[str, Charge]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    gaps: list[SourceGap] = field(default_factory=list)
+    outside: dict[str, datetime] = field(default_factory=dict)  # started then
+    started: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, reading: Reading, period: BillingPeriod) -> None:
+        """Take in one call, of this month or of one beside it."""
+        call = reading.call
+        if reading.due is None:
+            return
+        slot, charge = reading.due
+        if reading.period != period:
+            self.outside[call.call_id] = slot.hour
+            if call.started_at is not None:
+                self.outside[call.call_id] = call.started_at
+            return
+        self.charges[slot.customer][call.call_id] = charge
+        self.started[call.call_id] = call.started_at or slot.hour
+        if reading.minutes_gap:
+            names = (call.account, slot.customer, call.call_id)
+            self.gaps.append(SourceGap(*names, reading.minutes_gap))
+
+    @property
+    def calls_minutes(self) -> int:
+        """The minutes of all calls, as the source states them."""
+        held = (charge for calls in self.charges.values() for charge in calls.values())
+        gaps = sum(gap.minutes for gap in self.gaps)
+        return sum(charge.minutes for charge in held) + gaps
+
+
+def read_again(
+    source: UsageSource,
+    rules: AccountBook,
+    period: BillingPeriod,
+    now: datetime,
+    *,
+    usage_minutes: int | None,
+    crew: Crew,
+) -> FreshMonth:
+    """Read every call of an account's month; raises SourceFault.
+
+    `usage_minutes` is the source's total from before.
+    """
+    fresh = FreshMonth()
+    window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
+    with crew.pool(READERS, "compare") as pool:
+        days = pool.map(
+            lambda day: read_day(source, rules, day, period, now), window.days()
+        )
+        latest = {
+            reading.call.call_id: reading for day in days for reading in day.readings
+        }
+    for reading in latest.values():
+        fresh.add(reading, period)
+    # The month may move while it is read: either total may be the matching one.
+    after = source.read_totals(period).billed_minutes
+    moved = fresh.calls_minutes == usage_minutes
+    fresh.usage_minutes = usage_minutes if moved else after
+    return fresh
+
+
+def source_books(
+    month: MonthBook,
+    totals: Mapping[str, int | None],
+    fresh: Mapping[str, FreshMonth],
+) -> dict[str, SourceBook]:
+    """Return each account's book: as the last pull left it, or as it was read again."""
+    found: defaultdict[str, SourceBook] = defaultdict(SourceBook)
+    for account, total in totals.items():
+        found[account].usage_minutes = total
+    for account, customer, minutes in _pulled(month):
+        found[account].minutes[customer] += minutes
+    for gap in month.gaps:
+        found[gap.account].add_gap(gap)
+    for account, again in fresh.items():
+        found[account] = _compare(month.calls[account], again, month.period)
+    return dict(found)
+
+
+def _pulled(month: MonthBook) -> Iterator[tuple[str, str, int]]:
+    """Give the minutes of the calls of the month, wherever they are billed."""
+    for held in month.holdings:
+        yield held.account, held.customer, held.minutes
+    for row in month.carried:
+        minutes = row.carried.signed_in(month.period)
+        yield row.account, row.customer, minutes
+
+
+def _compare(
+    ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
+) -> SourceBook:
+    book = SourceBook(fresh.usage_minutes)
+    for gap in fresh.gaps:
+        book.add_gap(gap)
+    elsewhere = _elsewhere(ours, fresh, period)
+    for customer in sorted({*ours.posted, *fresh.charges}):
+        posted, theirs = ours.posted.get(customer, {}), fresh.charges.get(customer, {})
+        book.minutes[customer] += sum(charge.minutes for charge in theirs.values())
+        book.breaks[customer] += find_source_breaks(posted, theirs, elsewhere)
+    if book.is_off and book.usage_minutes is not None:
+        off = book.calls_minutes - book.usage_minutes
+        book.edge_calls = find_edge_calls(off, ours.at_edges, period)
+    return book
+
+
+def _elsewhere(
+    ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
+) -> dict[str, Elsewhere]:
+    """Find the calls that the two sides have in different months or customers."""
+    billed_to, belongs_to = _owners(ours.posted), _owners(fresh.charges)
+    found = {
+        call_id: Elsewhere(
+            Cause.CHANGED_CALL,
+            f"of {belongs_to[call_id]}, and billed to {billed_to[call_id]} till now",
+        )
+        for call_id in billed_to.keys() & belongs_to.keys()
+        if billed_to[call_id] != belongs_to[call_id]
+    }
+    for call_id in fresh.outside.keys() & billed_to.keys():
+        found[call_id] = moved_to(fresh.outside[call_id], period)
+    for call_id in ours.months.keys() & belongs_to.keys():
+        found[call_id] = moved_to(fresh.started[call_id], period)
+    return found
+
+
+def _owners(calls: Mapping[str, Mapping[str, Charge]]) -> dict[str, str]:
+    return {
+        call_id: customer
+        for customer, held in calls.items()
+        for call_id, charge in held.items()
+        if charge.minutes
+    }

@@ -1,0 +1,51 @@
+"""A round: one whole cycle, on a ledger that is the one seen last, then signed."""
+
+from collections.abc import Callable, Sequence
+
+from billing.domain.period import BillingPeriod
+from billing.errors import BillingError
+from billing.ledger.database import Ledger
+from billing.pipeline.cycle import (
+    CycleReport,
+    CycleTerms,
+    Step,
+    Watcher,
+    run_cycle,
+    untold,
+)
+from billing.pipeline.signing import TrailTerms, refuse_rewound, remember_end, sign_news
+from billing.ports import Meter
+
+
+def run_round(
+    ledger: Ledger,
+    meter: Meter,
+    terms: CycleTerms,
+    trail: TrailTerms,
+    periods: Sequence[BillingPeriod],
+    *,
+    watch: Watcher,
+    tell: Callable[[Step], None] = untold,
+) -> CycleReport:
+    """Run a cycle, sign what is new and publish it, and remember how far it came.
+
+    On a ledger that was rewound nothing is done at all. A head that could not be
+    signed or published is an error of the round, and is tried again in the next.
+    """
+    try:
+        refuse_rewound(ledger, trail.memory)
+    except BillingError as fault:
+        rewound = CycleReport(tell=tell)
+        rewound.add(fault)
+        return rewound
+    report = run_cycle(ledger, meter, terms, periods, watch, tell=tell)
+    try:
+        for unpublished in sign_news(ledger, trail, terms.actor, terms.clock):
+            report.add(unpublished)
+    except BillingError as fault:
+        report.add(fault)
+    try:
+        remember_end(ledger, trail.memory)
+    except BillingError as fault:
+        report.add(fault)
+    return report

@@ -1,0 +1,169 @@
+"""Heads: the audit trail is signed when there is news, and published to its anchors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.signed_head import endorsement, fingerprint
+from billing.errors import AnchorFault, SigningFault, TrailRewound
+from billing.ledger.audit import audit_log, signed_heads
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.events import last_link, line_of
+from billing.ledger.audit.signed_heads import SignedHead
+from billing.ledger.database import Ledger
+from billing.ledger.sync import after_restore
+from billing.ports import Anchor, Clock, Memory, Signer
+
+
+@dataclass(frozen=True, slots=True)
+class TrailTerms:
+    """What is handed for the trail: who signs, where to publish, what remembers."""
+
+    signer: Signer | None
+    anchors: Sequence[Anchor]
+    memory: Memory
+
+
+def sign_news(
+    ledger: Ledger, terms: TrailTerms, who: str, clock: Clock
+) -> list[AnchorFault]:
+    """Sign what is new and publish it; returns what failed, which blocks nothing.
+
+    An anchor that lacks the newest head, because it failed or is new, is given it.
+    Raises SigningFault when another key is in force, and LedgerFault.
+    """
+    if terms.signer is None:
+        return []
+    sign_head(ledger, terms.signer, Actor(who, clock.now()))
+    return list(_publish(ledger, terms.anchors, clock))
+
+
+def sign_head(ledger: Ledger, signer: Signer, actor: Actor) -> SignedHead | None:
+    """Sign the newest event; None when it is signed already."""
+    with ledger.writing() as connection:
+        in_force = signed_heads.key_in_force(connection)
+        _refuse_other_key(in_force, signer)
+        newest, last = signed_heads.newest_head(connection), last_link(connection)
+        if newest is not None and newest.head.event == last.sequence:
+            return None
+        if in_force is None:
+            key = _named(signer)
+            audit_log.record(
+                connection, actor, signed_heads.KEY_REGISTERED, key["key"], key
+            )
+    with ledger.writing() as connection:
+        last = last_link(connection)
+        key_name = fingerprint(signer.public_key)
+        head = signed_heads.next_head(
+            connection, last.sequence, last.hash, key_name, actor.at
+        )
+        signed = SignedHead(head, signer.sign(head.line()).hex())
+        signed_heads.add_head(connection, signed)
+    return signed
+
+
+def rotate_key(
+    ledger: Ledger, old: Signer, new: Signer, actor: Actor, reason: str
+) -> str:
+    """Hand over from one key to another, inside the chain; returns the new name."""
+    with ledger.writing() as connection:
+        _refuse_other_key(signed_heads.key_in_force(connection), old)
+        old_name = fingerprint(old.public_key)
+        endorsed = old.sign(endorsement(new.public_key, old_name)).hex()
+        detail = {**_named(new), "old": old_name, "endorsement": endorsed}
+        audit_log.record(
+            connection,
+            actor,
+            signed_heads.KEY_ROTATED,
+            detail["key"],
+            detail,
+            reason=reason,
+        )
+    return detail["key"]
+
+
+def _named(signer: Signer) -> dict[str, str]:
+    public = signer.public_key
+    return {"key": fingerprint(public), "public_key": public.hex()}
+
+
+def _refuse_other_key(in_force: str | None, signer: Signer) -> None:
+    ours = fingerprint(signer.public_key)
+    if in_force not in {None, ours}:
+        raise SigningFault(
+            f"the key in force is {in_force}, and the key file holds {ours}; put the "
+            "right file back"
+        )
+
+
+def _publish(
+    ledger: Ledger, anchors: Sequence[Anchor], clock: Clock
+) -> Iterator[AnchorFault]:
+    with ledger.reading() as connection:
+        signed = signed_heads.newest_head(connection)
+        had = {
+            one.name: signed_heads.last_published(connection, one.name)
+            for one in anchors
+        }
+    for anchor in anchors:
+        if signed is None or had[anchor.name] == signed.head.number:
+            continue
+        fault = _published(anchor, signed)
+        with ledger.writing() as connection:
+            number, now = signed.head.number, clock.now()
+            said = None if fault is None else str(fault)
+            signed_heads.record_anchor(connection, number, anchor.name, now, said)
+        if fault is not None:
+            yield fault
+
+
+def _published(anchor: Anchor, signed: SignedHead) -> AnchorFault | None:
+    try:
+        anchor.publish(signed.head, signed.signature)
+    except AnchorFault as fault:
+        return fault
+    return None
+
+
+def refuse_rewound(ledger: Ledger, memory: Memory) -> None:
+    """Refuse a database that lacks what was seen of it; raises TrailRewound."""
+    seen = memory.last_seen()
+    if seen is None:
+        return
+    sequence, hashed = seen
+    with ledger.reading() as connection:
+        found, last = line_of(connection, sequence), last_link(connection)
+    if found is None:
+        raise TrailRewound(sequence, f"now it ends with event {last.sequence}")
+    if found[0] != hashed:
+        raise TrailRewound(sequence, "now that is another event")
+
+
+def remember_end(ledger: Ledger, memory: Memory) -> None:
+    """Remember how far the trail has come."""
+    with ledger.reading() as connection:
+        last = last_link(connection)
+    memory.remember(last.sequence, last.hash)
+
+
+def accept_restore(
+    ledger: Ledger, memory: Memory, actor: Actor, reason: str
+) -> datetime:
+    """Accept a database that was restored; returns the moment that it stands at.
+
+    What it holds as pending may have been sent since, and what it does not hold may
+    have been sent too: so from here on everything up to now is read before it is sent.
+    """
+    seen = memory.last_seen()
+    with ledger.writing() as connection:
+        last = last_link(connection)
+        detail = {
+            "seen": seen and {"event": seen[0], "hash": seen[1]},
+            "found": {"event": last.sequence, "hash": last.hash},
+        }
+        audit_log.record(
+            connection, actor, after_restore.RESTORED, "ledger", detail, reason=reason
+        )
+        after_restore.doubt_waiting(connection, actor.at)
+    remember_end(ledger, memory)
+    return last.at

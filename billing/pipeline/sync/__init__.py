@@ -1,0 +1,1 @@
+"""Sync: the Stripe meter is brought level with the ledger."""

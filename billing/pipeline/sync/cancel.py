@@ -1,0 +1,105 @@
+"""Cancel: an hour that holds less than was reported takes its event back, in time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from billing.domain.cancellation import choose_to_cancel, may_cancel
+from billing.domain.meter_event import FailReason, Verdict
+from billing.domain.period import BillingPeriod
+from billing.domain.settlement import Finding, settle_cancel
+from billing.ledger.sync import outbox, settlement, staging
+from billing.ledger.sync.attempts import CANCEL, Answered, Attempt
+from billing.ledger.sync.outbox import Outgoing
+from billing.pipeline.sync.context import CustomerWork
+from billing.pipeline.sync.settle import read_own_minute
+
+
+def cancel_what_is_too_much(
+    work: CustomerWork, events: Sequence[Outgoing]
+) -> frozenset[datetime]:
+    """Cancel events of hours that lose minutes; returns the hours that must wait.
+
+    What an event leaves is staged anew. Where Stripe refuses a cancellation, or where
+    its day is over, the difference goes as an event of its own.
+    """
+    waiting = {
+        doubtful.event.hour
+        for doubtful in events
+        if doubtful.reason is FailReason.CANCELLING and not _resume(work, doubtful)
+    }
+    with work.ledger.reading() as connection:
+        places = staging.unstaged_places(connection, work.to.customer, work.actor.at)
+    for place, rows in places.items():
+        minutes = sum(row.minutes for row in rows)
+        if minutes < 0 and place.hour not in waiting:
+            chosen = _choose(work, place.hour, minutes)
+            if chosen is not None and not _cancel(work, chosen):
+                waiting.add(place.hour)
+    return frozenset(waiting)
+
+
+def _choose(work: CustomerWork, hour: datetime, minutes: int) -> Outgoing | None:
+    with work.ledger.reading() as connection:
+        synced = settlement.synced_in_hour(connection, work.to, hour)
+        if not synced:
+            return None
+        counted = settlement.counted_minutes(
+            connection, BillingPeriod.of(hour), work.to.stripe_customer
+        )
+        chosen = choose_to_cancel(minutes, synced, counted, work.actor.at)
+        return chosen and outbox.event_numbered(connection, chosen.id)
+
+
+def _resume(work: CustomerWork, doubtful: Outgoing) -> bool:
+    """Ask again while Stripe takes it; then read. True when it is decided."""
+    if _in_time(work, doubtful):
+        return _cancel(work, doubtful)
+    readings = read_own_minute(work, doubtful)
+    if readings is None:
+        return False
+    with work.ledger.reading() as connection:
+        touched = settlement.last_touched_at(connection, doubtful.id)
+    found = settle_cancel(doubtful.event.minutes, readings, touched)
+    if found not in {Finding.ABSENT, Finding.COUNTED}:
+        return False
+    gone, actor = found is Finding.ABSENT, work.actor
+    work.sender.writer.write(
+        lambda connection: settlement.record_cancel_read(
+            connection, actor, doubtful, gone=gone
+        )
+    )
+    return True
+
+
+def _cancel(work: CustomerWork, taken: Outgoing) -> bool:
+    """Ask once; True when it is decided, and the hour may be staged."""
+    sender = work.sender
+    if not sender.outage.may_send():
+        return False
+    key = f"{taken.event.identifier}:{taken.attempts}"
+    attempt = Attempt(taken, sender.owner, key, sender.time.now(), CANCEL)
+    sender.writer.write(
+        lambda connection: settlement.record_cancel_attempt(connection, attempt)
+    )
+    answer = sender.meter.cancel(taken.event, key, lambda: _may_go(work, taken))
+    if answer.verdict is Verdict.LOCKED_OUT:
+        sender.outage.stop(f"the API key is refused: {answer.detail}")
+    actor = work.actor
+    answered = Answered(taken, answer, actor.at)
+    return sender.writer.write(
+        lambda connection: settlement.record_cancel_answer(connection, actor, answered)
+    )
+
+
+def _may_go(work: CustomerWork, taken: Outgoing) -> bool:
+    return (
+        not work.sender.outage.stopped
+        and _in_time(work, taken)
+        and work.hold.still_held()
+    )
+
+
+def _in_time(work: CustomerWork, taken: Outgoing) -> bool:
+    with work.ledger.reading() as connection:
+        first = settlement.first_sent_at(connection, taken.id)
+    return first is not None and may_cancel(first, work.sender.time.now())

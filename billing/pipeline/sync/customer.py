@@ -1,0 +1,203 @@
+"""The sync of one customer, under its lock: settle, cancel, stage, send."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.domain.cancellation import keeps_above_zero
+from billing.domain.meter_event import EventState, FailReason, may_resend
+from billing.domain.period import BillingPeriod
+from billing.domain.staging import Destination
+from billing.errors import MeterFault
+from billing.ledger.database import Ledger
+from billing.ledger.locks import try_lock
+from billing.ledger.sync import outbox, settlement, staging
+from billing.ledger.sync.outbox import Outgoing
+from billing.pipeline.pull.pull import Progress
+from billing.pipeline.sync.cancel import cancel_what_is_too_much
+from billing.pipeline.sync.context import CustomerWork, Negative, Policy
+from billing.pipeline.sync.error_reports import reject_what_is_reported
+from billing.pipeline.sync.send import Course, Outcome, Sender
+from billing.pipeline.sync.settle import settle_doubts
+
+
+class Sent:
+    """How many events are through, over all threads, and how many there are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._done = self._total = 0
+
+    def expect(self, events: int) -> None:
+        """Count events that are about to be sent."""
+        with self._lock:
+            self._total += events
+
+    def step(self) -> None:
+        """Count one that is through."""
+        with self._lock:
+            self._done += 1
+            self._progress(self._done, self._total)
+
+
+@dataclass(slots=True)
+class CustomerReport:
+    """What one sync did for one customer."""
+
+    customer: str
+    staged: int = 0
+    settled: int = 0
+    rejected: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    elsewhere: bool = False
+    no_such_customer: bool = False
+    full_hours: tuple[datetime, ...] = ()
+    held: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSync:
+    """One customer's part of a sync."""
+
+    ledger: Ledger
+    sender: Sender
+    policy: Policy
+    sent: Sent
+    to: Destination | None  # None: the customer is not in the settings
+    customer: str
+    at_once: bool
+    settle_only: bool = False
+
+    def run(self) -> CustomerReport:
+        """Do what is due, unless another process holds the customer."""
+        report = CustomerReport(self.customer)
+        lock = try_lock(self.ledger, f"customer:{self.customer}")
+        with self.sender.outage.stopped_by_faults(), lock as hold:
+            if hold is None:
+                report.elsewhere = True
+            elif self.to is None:
+                report.held = "it has usage to report, and is not in the settings"
+            else:
+                parts = (self.ledger, self.sender, self.policy, self.to, hold)
+                self._work(CustomerWork(*parts), report)
+        return report
+
+    def _work(self, work: CustomerWork, report: CustomerReport) -> None:
+        actor, write = work.actor, self.sender.writer.write
+        report.rejected = reject_what_is_reported(work)
+        events = self._unsynced()
+        if any(e.event.stripe_customer != work.to.stripe_customer for e in events):
+            write(lambda ledger: staging.release_misaddressed(ledger, work.to, actor))
+        events = self._take_up(work)
+        report.settled = settle_doubts(work, events)
+        if self.settle_only:
+            return
+        waiting = cancel_what_is_too_much(work, events)
+        plan = write(
+            lambda ledger: staging.stage(
+                ledger, work.to, actor, at_once=self.at_once, waiting=waiting
+            )
+        )
+        report.staged, report.full_hours = len(plan.events), plan.full_hours
+        due = self._due(report)
+        if due:
+            self._send_if_known(work, due, report)
+
+    def _take_up(self, work: CustomerWork) -> list[Outgoing]:
+        """Arm unanswered events again, while that is safe; return all that are open."""
+        events = self._unsynced()
+        now = self.sender.time.now()
+        unanswered = [e for e in events if e.reason is FailReason.UNANSWERED]
+        sendable = [*unanswered, *(e for e in events if e.state is EventState.PENDING)]
+        too_old = [e for e in sendable if not may_resend(e.first_unknown_at, now)]
+        again = [e for e in unanswered if e not in too_old]
+        if not (again or too_old):
+            return events
+        actor = work.actor
+        self.sender.writer.write(
+            lambda ledger: outbox.take_up(
+                ledger, actor, self.customer, again=again, too_old=too_old
+            )
+        )
+        return self._unsynced()
+
+    def _unsynced(self) -> list[Outgoing]:
+        with self.ledger.reading() as connection:
+            return outbox.unsynced_events(connection, self.customer)
+
+    def _due(self, report: CustomerReport) -> list[Outgoing]:
+        """Return what is to be sent: what adds minutes first, then what takes some."""
+        pending = [e for e in self._unsynced() if e.state is EventState.PENDING]
+        livemode = self.to is not None and self.to.livemode
+        ours = [e for e in pending if e.event.livemode == livemode]
+        if len(ours) < len(pending):
+            report.held = "it has events of the other mode, live or test; they wait"
+        return sorted(ours, key=lambda e: e.event.minutes < 0)
+
+    def _send_if_known(
+        self, work: CustomerWork, due: list[Outgoing], report: CustomerReport
+    ) -> None:
+        """Ask Stripe first: it takes events of unknown customers, and drops them."""
+        meter, outage = self.sender.meter, self.sender.outage
+        names = {outgoing.event.stripe_customer for outgoing in due}
+        try:
+            known = all(
+                outage.may_send() and meter.has_customer(name) for name in names
+            )
+        except MeterFault as fault:
+            outage.stop(str(fault))
+        if outage.stopped:
+            report.outcomes[Outcome.WAITING] += len(due)
+        elif not known:
+            report.no_such_customer = True
+            report.outcomes[Outcome.WAITING] += len(due)
+        else:
+            self._send(work, due, report)
+
+    def _send(
+        self, work: CustomerWork, due: list[Outgoing], report: CustomerReport
+    ) -> None:
+        self.sent.expect(len(due))
+        course = Course(work.hold)
+        try:
+            self._send_in_turn(work, due, course, report)
+        finally:
+            course.settle()
+
+    def _send_in_turn(
+        self,
+        work: CustomerWork,
+        due: list[Outgoing],
+        course: Course,
+        report: CustomerReport,
+    ) -> None:
+        for position, outgoing in enumerate(due):
+            if self._takes_too_much(work, outgoing, course):
+                outcome = Outcome.HELD
+            else:
+                outcome = self.sender.send(outgoing, course)
+            self.sent.step()
+            report.outcomes[outcome] += 1
+            if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
+                left = len(due) - position - 1
+                report.outcomes.update([Outcome.WAITING] * left)
+                return
+
+    def _takes_too_much(
+        self, work: CustomerWork, outgoing: Outgoing, course: Course
+    ) -> bool:
+        """Say whether an event has to wait: Stripe loses a total below zero."""
+        event = outgoing.event
+        if event.minutes >= 0 or outgoing.first_unknown_at is not None:
+            return False
+        if work.policy.negative is Negative.HOLD:
+            return True
+        period = BillingPeriod.of(event.hour)
+        course.settle()
+        with self.ledger.reading() as connection:
+            counted = settlement.counted_minutes(
+                connection, period, event.stripe_customer
+            )
+        return not keeps_above_zero(event.minutes, counted)

@@ -1,0 +1,134 @@
+"""Rejections: what Stripe took and then refused is found, and no longer called synced.
+
+A report names only a sample of what was refused, so the own minutes of all events of
+its window are read; so are those of hours of which a summary was found short.
+"""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from billing.domain.settlement import (
+    QUIET_AFTER_SEND,
+    QUIET_TO_REPLACE,
+    Finding,
+    settle,
+)
+from billing.ledger.database import Ledger
+from billing.ledger.sync import error_reports, outbox, settlement
+from billing.ledger.sync.error_reports import Suspect
+from billing.pipeline.sync.context import CustomerWork
+from billing.pipeline.sync.monotonic_time import Reckoning
+from billing.pipeline.sync.settle import read_own_minute
+from billing.ports import Meter
+
+# Stripe keeps events for 30 days; a report may be made while we read.
+STRIPE_KEEPS = timedelta(days=29)
+OVERLAP = timedelta(hours=1)
+
+
+def note_error_reports(ledger: Ledger, meter: Meter, time: Reckoning) -> set[str]:
+    """Read what Stripe reported since; returns the customers it may be about.
+
+    This needs no webhook: one that was lost is made up for. Raises MeterFault.
+    """
+    now = time.now()
+    with ledger.reading() as connection:
+        newest = error_reports.newest_report_at(connection)
+    since = now - STRIPE_KEEPS if newest is None else newest - OVERLAP
+    found = meter.error_reports(since)
+    if found:
+        with ledger.writing() as connection:
+            error_reports.save_reports(connection, found, now)
+    with ledger.reading() as connection:
+        meant = [
+            suspect
+            for report in error_reports.open_reports(connection)
+            for suspect in error_reports.suspects(connection, report)
+        ]
+        missing = error_reports.missing_events(connection)
+    return {suspect.customer for suspect in [*meant, *missing]}
+
+
+def reject_what_is_reported(work: CustomerWork) -> int:
+    """Read the minutes of this customer's suspects; returns how many were rejected."""
+    suspects = _suspects(work)
+    rejected = [one for one in suspects if _is_gone(work, one)]
+    for one in rejected:
+        _reject(work, one.why, one.suspect)
+    return len(rejected)
+
+
+class _Suspicion(NamedTuple):
+    """An event that may not count: why, and how long its minute has to be empty."""
+
+    suspect: Suspect
+    why: str
+    quiet: timedelta
+
+
+def _suspects(work: CustomerWork) -> list[_Suspicion]:
+    """Return this customer's suspects, each once, by the strongest word against it.
+
+    Nobody names the most of them, and what is rejected may go out anew under a new
+    name: so an empty minute is believed after a day, or sooner when there are just so
+    many errors as suspects.
+    """
+    with work.ledger.reading() as connection:
+        reports = error_reports.open_reports(connection)
+        meant = [(one, error_reports.suspects(connection, one)) for one in reports]
+        errors = sum(
+            one.error_count - error_reports.named_and_rejected(connection, one)
+            for one in reports
+        )
+        missing = error_reports.missing_events(connection, work.to.customer)
+    left = {suspect.event_id for _, found in meant for suspect in found}
+    quiet = QUIET_AFTER_SEND if len(left) <= errors else QUIET_TO_REPLACE
+    unexplained = "its minute is empty, and no report says why"
+    said = [_Suspicion(one, unexplained, QUIET_TO_REPLACE) for one in missing]
+    for report, found in meant:
+        why = f"{report.name} ({', '.join(report.codes)})"
+        said += [_Suspicion(one, why, quiet) for one in found]
+    ours = [one for one in said if one.suspect.customer == work.to.customer]
+    ours.sort(key=lambda one: one.suspect.named)
+    return list({one.suspect.event_id: one for one in ours}.values())
+
+
+def settle_reports(ledger: Ledger, time: Reckoning) -> None:
+    """Close the reports whose errors are all accounted for."""
+    with ledger.reading() as connection:
+        done = [
+            report.name
+            for report in error_reports.open_reports(connection)
+            if error_reports.named_and_rejected(connection, report)
+            >= report.error_count
+            or not (
+                error_reports.suspects(connection, report)
+                or error_reports.awaits_answers(connection, report)
+            )
+        ]
+    if done:
+        now = time.now()
+        with ledger.writing() as connection:
+            for name in done:
+                error_reports.settle_report(connection, name, now)
+
+
+def _is_gone(work: CustomerWork, suspicion: _Suspicion) -> bool:
+    """Say whether a suspect does not count: named and absent, or firmly absent."""
+    with work.ledger.reading() as connection:
+        event = outbox.event_numbered(connection, suspicion.suspect.event_id)
+    readings = read_own_minute(work, event)
+    if readings is None:
+        return False
+    if suspicion.suspect.named and readings[-1].minutes == 0:
+        return True
+    minutes, sent = event.event.minutes, event.last_sent_at
+    found = settle(minutes, readings, sent, quiet=suspicion.quiet)
+    return found is Finding.ABSENT
+
+
+def _reject(work: CustomerWork, why: str, suspect: Suspect) -> None:
+    actor = work.actor
+    work.sender.writer.write(
+        lambda connection: settlement.reject(connection, actor, suspect.event_id, why)
+    )

@@ -1,0 +1,56 @@
+"""Intervene: a person gives up an event, or has refused ones sent anew."""
+
+from datetime import datetime
+
+from billing.errors import AnotherProcess, BadInput
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Ledger
+from billing.ledger.locks import try_lock
+from billing.ledger.reconcile import break_cases
+from billing.ledger.reconcile.break_cases import Case
+from billing.ledger.sync import operator_actions
+
+
+def void_event(
+    ledger: Ledger, who: str, now: datetime, identifier: str, why: str
+) -> None:
+    """Give up an event for good, with a reason; raises BadInput or AnotherProcess."""
+    if not why.strip():
+        raise BadInput("say why the event is given up: --reason TEXT")
+    with ledger.reading() as connection:
+        found = operator_actions.find_event(connection, identifier)
+    subject = f"customer:{found.event.customer}"
+    with try_lock(ledger, subject) as hold:
+        if hold is None:
+            raise AnotherProcess(subject)
+        with ledger.writing() as connection:
+            found = operator_actions.find_event(connection, identifier)
+            operator_actions.void(connection, Actor(who, now), found, why)
+
+
+def retry_rejected(ledger: Ledger, who: str, now: datetime) -> int:
+    """Free what Stripe refused, to be sent anew; returns how many events that were.
+
+    Whoever calls this has mended the cause, such as a customer that was not there.
+    """
+    freed, actor = 0, Actor(who, now)
+    with ledger.reading() as connection:
+        customers = operator_actions.rejected_customers(connection)
+    for customer in customers:
+        with try_lock(ledger, f"customer:{customer}") as hold:
+            if hold is not None:
+                with ledger.writing() as connection:
+                    freed += operator_actions.retry_rejected(
+                        connection, actor, customer
+                    )
+    return freed
+
+
+def acknowledge_break(
+    ledger: Ledger, who: str, now: datetime, number: int, why: str
+) -> Case:
+    """Record that somebody knows of a break, and why it is left; raises BadInput."""
+    if not why.strip():
+        raise BadInput("say why the break is left as it is: --reason TEXT")
+    with ledger.writing() as connection:
+        return break_cases.acknowledge(connection, Actor(who, now), number, why.strip())

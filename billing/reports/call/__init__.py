@@ -1,0 +1,1 @@
+"""The life of one call, and whether it is billed."""

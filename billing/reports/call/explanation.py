@@ -1,0 +1,90 @@
+"""The explanation of a call: found by its id, as a document, with its verdict."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from billing.domain.money import format_micro
+from billing.errors import BadInput
+from billing.ledger.database import Ledger
+from billing.ledger.queries.call_trace import (
+    CallTrace,
+    TracedEvent,
+    TracedRow,
+    accounts_with,
+    neighbours_of,
+    trace_call,
+)
+from billing.reports.call.verdict import counted_at, verdict_on
+from billing.reports.sheets.formatting import Document, spell
+
+_AS_LIKE_AS = 0.6
+_SUGGESTED = 3
+
+
+def read_trace(ledger: Ledger, call_id: str, account: str | None) -> CallTrace:
+    """Return all that is known of a call; raises BadInput or LedgerFault."""
+    with ledger.reading() as connection:
+        found = accounts_with(connection, call_id)
+        if not found:
+            near = get_close_matches(
+                call_id, neighbours_of(connection, call_id), _SUGGESTED, _AS_LIKE_AS
+            )
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise BadInput(f"the ledger knows no call {call_id!a}{hint}")
+        if account is not None and account not in found:
+            known = ", ".join(found)
+            raise BadInput(f"account {account} has no call {call_id}; {known} has one")
+        if account is None and len(found) > 1:
+            known = ", ".join(found)
+            raise BadInput(
+                f"several accounts have a call {call_id}; give --account, "
+                f"one of {known}"
+            )
+        return trace_call(connection, account or found[0], call_id)
+
+
+def explanation_document(trace: CallTrace) -> Document:
+    """Return the whole life of a call with stable names."""
+    return {
+        "account": trace.account,
+        "call": trace.call_id,
+        "verdict": verdict_on(trace),
+        "revisions": [_fields(one) for one in trace.revisions],
+        "quarantine": [_fields(one) for one in trace.set_aside],
+        "usage": [_usage(one) for one in trace.rows],
+        "events": [_event(one) for one in trace.events],
+        "months": [_fields(one) for one in trace.months],
+        "breaks": [_fields(one) for one in trace.breaks],
+        "closed": [_fields(one) for one in trace.closed.values()],
+    }
+
+
+def _usage(traced: TracedRow) -> Document:
+    fields, price = _fields(traced.row), traced.price
+    for name in ("price_effective_from", "price_per_minute", "price_currency"):
+        del fields[name]
+    row = traced.row
+    fields["amount"] = format_micro(row.amount_micro, row.currency)
+    fields["price"] = price and {
+        "effective_from": spell(price.effective_from),
+        "per_minute": f"{price.per_minute:f}",
+        "currency": price.currency,
+    }
+    return fields
+
+
+def _event(traced: TracedEvent) -> Document:
+    return {
+        **_fields(traced.event),
+        "counted_at": spell(counted_at(traced)),
+        "attempts": [_fields(one) for one in traced.attempts],
+        "readings": [_fields(one) for one in traced.readings],
+    }
+
+
+def _fields(row: Any) -> Document:
+    """Return a row's columns by name; times are spelled in UTC to the second."""
+    return {
+        name: spell(value) if hasattr(value, "tzinfo") else value
+        for name, value in row._mapping.items()
+    }

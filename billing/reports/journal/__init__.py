@@ -1,0 +1,1 @@
+"""Journal entries, in the forms that accounting programs take."""

@@ -1,0 +1,1 @@
+"""Reconciliations, as they are made and as they were stored."""

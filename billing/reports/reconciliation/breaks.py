@@ -1,0 +1,86 @@
+"""The breaks that are open: since when, of how much, and who knows of them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from billing.domain.money import format_micro
+from billing.domain.period import BillingPeriod
+from billing.ledger.database import Ledger
+from billing.ledger.reconcile.break_cases import Case, list_cases
+from billing.reports.sheets.formatting import Document, spell, spell_span
+
+__all__ = ["HEADINGS", "Case", "break_document", "break_lines", "read_breaks"]
+
+HEADINGS = [
+    *("break", "period", "whose", "cause", "minutes", "amount"),
+    *("where", "calls", "age", "state"),
+]
+_CALLS_IN_A_LINE = 3
+
+
+def read_breaks(
+    ledger: Ledger, period: BillingPeriod | None, *, resolved: bool
+) -> list[Case]:
+    """Return the open breaks (and the resolved ones) of a month, or of all."""
+    with ledger.reading() as connection:
+        return list_cases(connection, period, resolved=resolved)
+
+
+def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[list[str]]:
+    """Return each break as a line under HEADINGS."""
+    return [
+        [
+            f"{case.number}",
+            f"{case.period}",
+            case.customer or f"account {case.account}",
+            case.cause.value,
+            f"{case.minutes:+d}",
+            format_micro(case.amount_micro, currency),
+            spell(case.hour) or case.event or "",
+            _names(case.calls),
+            spell_span(case.age_at(now)),
+            _state(case, now),
+        ]
+        for case in cases
+    ]
+
+
+def break_document(case: Case, currency: str, now: datetime) -> Document:
+    """Return a break with its life, in stable names."""
+    return {
+        "break": case.number,
+        "period": str(case.period),
+        "customer": case.customer,
+        "account": case.account,
+        "cause": case.cause.value,
+        "book": case.cause.book.value,
+        "meaning": case.cause.meaning,
+        "remedy": case.cause.remedy,
+        "minutes": case.minutes,
+        "amount": format_micro(case.amount_micro, currency),
+        "hour": spell(case.hour),
+        "event": case.event,
+        "evidence": case.evidence,
+        "calls": list(case.calls),
+        "state": case.state_at(now),
+        "opened_at": spell(case.opened_at),
+        "acknowledged_at": spell(case.acknowledged_at),
+        "acknowledged_by": case.acknowledged_by,
+        "reason": case.reason,
+        "resolved_at": spell(case.resolved_at),
+        "resolved_by": case.resolved_by,
+    }
+
+
+def _names(calls: tuple[str, ...]) -> str:
+    more = len(calls) - _CALLS_IN_A_LINE
+    shown = ", ".join(calls[:_CALLS_IN_A_LINE])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _state(case: Case, now: datetime) -> str:
+    state = case.state_at(now)
+    if state == "resolved":
+        return f"resolved by {case.resolved_by}"
+    known = f"{case.acknowledged_by}: {case.reason}"
+    return f"acknowledged by {known}" if state == "acknowledged" else state

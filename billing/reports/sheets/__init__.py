@@ -1,0 +1,1 @@
+"""Sheets: tables as CSV, JSON, Parquet and XLSX."""

@@ -1,0 +1,80 @@
+"""CSV by RFC 4180: numbers stay numbers, and no text is ever taken for a formula."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from billing.atomic_file import whole_file
+from billing.reports.sheets.cells import spell_cell
+from billing.reports.sheets.sheet import NUMBERS, Cell, Column, Kind, Row, Sheet, Totals
+
+# What a spreadsheet takes for a formula, full-width signs too.
+_RISKY = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
+_KEPT = 50_000
+_Spell = Callable[[Sequence[Cell]], Iterable[str | None]]
+
+
+def write_csv_file(sheet: Sheet, target: Path) -> None:
+    """Write a sheet to a file. Raises UnfitTarget or FileFault."""
+    with (
+        whole_file(target) as part,
+        part.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        write_csv(sheet, stream)
+
+
+def write_csv(sheet: Sheet, stream: TextIO) -> None:
+    """Write a sheet as CSV; a month that is not closed is provisional in every row."""
+    writer = csv.writer(stream, lineterminator="\r\n")
+    spellers = [_speller(column, sheet.currency) for column in sheet.columns]
+    headings = [column.name for column in sheet.columns]
+    marks = [] if sheet.provisional is None else ["yes" if sheet.provisional else "no"]
+    writer.writerow([*headings, *(["provisional"] if marks else [])])
+    totals = Totals(sheet)
+
+    def write(block: Sequence[Row]) -> None:
+        columns: list[Iterable[str | None]] = [
+            spell(cells)
+            for spell, cells in zip(spellers, zip(*block, strict=True), strict=True)
+        ]
+        columns += [[mark] * len(block) for mark in marks]
+        writer.writerows(zip(*columns, strict=True))
+
+    for block in totals.watch(sheet.rows):
+        write(block)
+    if sheet.total:
+        write([totals.row()])
+
+
+def harmless(text: str) -> str:
+    """Return a text that a spreadsheet shows and does not reckon with."""
+    return f"'{text}" if text[:1] in _RISKY else text
+
+
+class _Spelled(dict[Cell, str]):
+    """Spelled cells of a column: most come again soon."""
+
+    def __init__(self, column: Column, currency: str) -> None:
+        super().__init__()
+        self._column, self._currency = column, currency
+
+    def __missing__(self, cell: Cell) -> str:
+        if len(self) > _KEPT:
+            self.clear()
+        found = spell_cell(self._column, cell, self._currency)
+        if self._column.kind not in NUMBERS:
+            found = harmless(found)
+        self[cell] = found
+        return found
+
+
+def _speller(column: Column, currency: str) -> _Spell:
+    if column.kind is Kind.TEXT:
+        return lambda cells: [
+            # A column of texts holds nothing else, and this is done for each cell.
+            text if text is None or text[:1] not in _RISKY else harmless(text)  # type: ignore[index,arg-type,misc]
+            for text in cells
+        ]
+    spelled = _Spelled(column, currency)
+    return lambda cells: map(spelled.__getitem__, cells)

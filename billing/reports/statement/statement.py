@@ -1,0 +1,177 @@
+"""The statement of one customer's month: its days, its corrections, its total."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from billing.domain.money import format_micro
+from billing.domain.period import BillingPeriod
+from billing.ledger.database import Ledger
+from billing.ledger.queries.statement_lines import (
+    Correction,
+    CustomerMonth,
+    InvoiceTie,
+    PriceUse,
+    billed_customers,
+    customer_month,
+)
+from billing.reports.sheets.formatting import Document, spell
+from billing.reports.status.periods import by_state
+from billing.reports.usage.report import DEFAULT_CURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one customer is billed for a month, and how far it is reported."""
+
+    month: CustomerMonth
+
+    @property
+    def currency(self) -> str:
+        """The currency of every amount."""
+        return self.month.currency or DEFAULT_CURRENCY
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the month is open still."""
+        return self.month.closed is None
+
+    @property
+    def usage(self) -> tuple[int, int, int, int]:
+        """The calls, seconds, minutes and micro-units of all days."""
+        days = self.month.days
+        return (
+            sum(day.calls for day in days),
+            sum(day.seconds for day in days),
+            sum(day.minutes for day in days),
+            sum(day.amount_micro for day in days),
+        )
+
+    @property
+    def adjusted(self) -> tuple[int, int]:
+        """The minutes and micro-units of all corrections."""
+        made = self.month.corrections
+        return sum(one.minutes for one in made), sum(one.amount_micro for one in made)
+
+    @property
+    def billed(self) -> tuple[int, int]:
+        """The minutes and micro-units that are billed."""
+        (_, _, minutes, amount), (more, added) = self.usage, self.adjusted
+        return minutes + more, amount + added
+
+    def amount(self, amount_micro: int) -> str:
+        """Spell an amount in the statement's currency."""
+        return format_micro(amount_micro, self.currency)
+
+    def document(self) -> Document:
+        """Return the statement with stable names; amounts are decimal strings."""
+        month = self.month
+        calls, seconds, minutes, amount = self.usage
+        return {
+            "period": str(month.period),
+            "customer": month.customer,
+            "stripe_customer": month.stripe_customer,
+            "currency": self.currency,
+            "provisional": self.provisional,
+            "closed_at": spell(month.closed.closed_at) if month.closed else None,
+            "digest": month.closed.digest if month.closed else None,
+            "days": [
+                {
+                    "day": day.day.isoformat(),
+                    "calls": day.calls,
+                    "seconds": day.seconds,
+                    "minutes": day.minutes,
+                    "amount": self.amount(day.amount_micro),
+                }
+                for day in month.days
+            ],
+            "usage": self._sum(minutes, amount, calls=calls, seconds=seconds),
+            "adjustments": [self._correction(one) for one in month.corrections],
+            "adjusted": self._sum(*self.adjusted),
+            "total": self._sum(*self.billed),
+            "prices": [self._price(use) for use in month.prices],
+            "sync": {
+                "rows": by_state(month.sync.rows),
+                "minutes": by_state(month.sync.minutes),
+                "failed_reasons": dict(month.sync.failed_reasons),
+            },
+            "stripe": self._tie(month.invoice) if month.invoice else None,
+        }
+
+    def _sum(self, minutes: int, amount_micro: int, **counts: int) -> Document:
+        return {**counts, "minutes": minutes, "amount": self.amount(amount_micro)}
+
+    def _correction(self, one: Correction) -> Document:
+        return {
+            "call": one.call_id,
+            "account": one.account,
+            "of_month": month_of(one),
+            "hour": spell(one.call_hour),
+            "posted_at": spell(one.posted_at),
+            "reason": reason_of(one),
+            "seconds": one.seconds,
+            "minutes": one.minutes,
+            "amount": self.amount(one.amount_micro),
+        }
+
+    def _price(self, use: PriceUse) -> Document:
+        price = None if use.per_minute is None else format(use.per_minute, "f")
+        total = self._sum(use.minutes, use.amount_micro, rows=use.rows)
+        return {"from": spell(use.effective_from), "per_minute": price, **total}
+
+    def _tie(self, tie: InvoiceTie) -> Document:
+        return {
+            "read_at": spell(tie.read_at),
+            "ledger_minutes": tie.ledger_minutes,
+            "meter_minutes": tie.stripe_minutes,
+            "settled": tie.settled,
+            "invoice": tie.invoice,
+            "invoiced_minutes": tie.invoiced_minutes,
+        }
+
+
+def month_of(one: Correction) -> str:
+    """Return the month that a correction is of: that of its call."""
+    return str(BillingPeriod.of(one.call_hour))
+
+
+def reason_of(one: Correction) -> str:
+    """Say in a word or two why there is a correction."""
+    return "came late" if one.corrects is None else "call changed"
+
+
+def tie_lines(found: Statement) -> Iterator[tuple[str, int, str]]:
+    """Yield how far the minutes have come: what, how many, and a word on it."""
+    states = found.month.sync.minutes
+    for state, said in (
+        ("synced", "counted by Stripe's meter, with evidence"),
+        ("pending", "on the way to Stripe"),
+        ("failed", "not counted by Stripe yet"),
+    ):
+        if state == "synced" or states.get(state):
+            yield state, states.get(state, 0), said
+    tie = found.month.invoice
+    if tie is None:
+        return
+    settled = "settled" if tie.settled else "not settled yet"
+    yield "on the meter", tie.stripe_minutes, f"read {spell(tie.read_at)}, {settled}"
+    if tie.invoiced_minutes is not None:
+        gap = tie.invoiced_minutes - found.billed[0]
+        says = "as billed here" if not gap else f"{gap:+,} against what is billed here"
+        invoice = tie.invoice or "not named"
+        yield "invoiced", tie.invoiced_minutes, f"Stripe's invoice {invoice}, {says}"
+
+
+def read_statement(ledger: Ledger, period: BillingPeriod, customer: str) -> Statement:
+    """Return a customer's statement; raises BadInput for an unknown customer."""
+    with ledger.reading() as connection:
+        return Statement(customer_month(connection, period, customer))
+
+
+def read_statements(ledger: Ledger, period: BillingPeriod) -> Iterator[Statement]:
+    """Yield the statement of each customer that a month has usage of, by name.
+
+    All are of one moment. Raises BadInput for an unknown month.
+    """
+    with ledger.reading() as connection:
+        for customer in billed_customers(connection, period):
+            yield Statement(customer_month(connection, period, customer))

@@ -1,0 +1,1 @@
+"""Status: what is open, until when, and whether the ledger is sound."""

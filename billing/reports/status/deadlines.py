@@ -1,0 +1,117 @@
+"""The nearest deadlines: what has to happen, for whom, and how much time is left."""
+
+import heapq
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.domain.deadlines import Deadlines, Limit, deadlines_of
+from billing.ledger.database import Ledger
+from billing.ledger.sync.open_items import open_items
+from billing.reports.sheets.formatting import Document, spell, spell_span
+
+HEADINGS = ["what", "customer", "minutes", "deadline", "time left"]
+MOST = 10
+# Open items can be very many: of those read, only the nearest are ever kept.
+_KEPT = 100
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NearDeadline:
+    """One open item, and the nearest deadline that it still can meet."""
+
+    deadlines: Deadlines
+    limit: Limit
+    until: datetime
+
+
+@dataclass(slots=True)
+class DeadlineReport:
+    """The open items in figures, and those whose time is up first."""
+
+    as_of: datetime
+    items: int = 0
+    minutes: int = 0
+    missed_items: int = 0
+    missed_minutes: int = 0
+    nearest: tuple[NearDeadline, ...] = ()
+
+    def document(self) -> Document:
+        """Return the report with stable names."""
+        return {
+            "open_items": self.items,
+            "open_minutes": self.minutes,
+            "missed_items": self.missed_items,
+            "missed_minutes": self.missed_minutes,
+            "nearest": [self._item(near) for near in self.nearest],
+        }
+
+    def lines(self) -> list[list[str]]:
+        """Return the nearest deadlines under HEADINGS."""
+        return [
+            [
+                _what(near),
+                near.deadlines.item.customer,
+                f"{near.deadlines.item.minutes}",
+                spell(near.until) or "",
+                spell_span(near.until - self.as_of),
+            ]
+            for near in self.nearest
+        ]
+
+    def _item(self, near: NearDeadline) -> Document:
+        item, found = near.deadlines.item, near.deadlines
+        return {
+            "identifier": item.identifier,
+            "customer": item.customer,
+            "hour": spell(item.hour),
+            "state": item.state,
+            "rows": item.rows,
+            "minutes": item.minutes,
+            "cancel_until": spell(found.cancel_until),
+            "invoice_until": spell(found.invoice_until),
+            "bill_until": spell(found.bill_until),
+            "next": near.limit.value,
+            "deadline": spell(near.until),
+            "seconds_left": (near.until - self.as_of) // _SECOND,
+        }
+
+
+def read_deadlines(ledger: Ledger, now: datetime, grace: timedelta) -> DeadlineReport:
+    """Return the nearest deadlines of all that is open. Raises LedgerFault."""
+    report = DeadlineReport(now)
+    near: list[NearDeadline] = []
+    with ledger.reading() as connection:
+        for item in open_items(connection, now):
+            found = deadlines_of(item, grace)
+            ahead = found.next_at(now)
+            report.items += 1
+            report.minutes += item.minutes
+            if ahead is None:
+                report.missed_items += 1
+                report.missed_minutes += item.minutes
+                continue
+            near.append(NearDeadline(found, *ahead))
+            if len(near) > _KEPT:
+                near = heapq.nsmallest(MOST, near, key=_order)
+    report.nearest = tuple(heapq.nsmallest(MOST, near, key=_order))
+    return report
+
+
+def _order(near: NearDeadline) -> tuple[datetime, datetime, str, str]:
+    item = near.deadlines.item
+    return near.until, item.timestamp, item.customer, item.identifier or ""
+
+
+def _what(near: NearDeadline) -> str:
+    item = near.deadlines.item
+    named = f"{item.rows} rows of {item.hour:%Y-%m-%dT%H}, not sent"
+    if item.identifier is not None:
+        named = f"{item.identifier}, {item.state}"
+    match near.limit:
+        case Limit.CANCEL:
+            return f"cancel {named}"
+        case Limit.INVOICE:
+            return f"reach the invoice of {near.deadlines.period}: {named}"
+        case Limit.BILL:
+            return f"be billed at all: {named}"

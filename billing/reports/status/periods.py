@@ -1,0 +1,103 @@
+"""The standing of the newest months: what is pending, synced and failed."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from billing.domain.meter_event import EventState
+from billing.domain.period import BillingPeriod
+from billing.ledger.database import Ledger
+from billing.ledger.queries.period_status import (
+    AccountPulls,
+    LastReconciliation,
+    PeriodStanding,
+    period_standing,
+)
+from billing.reports.sheets.formatting import Document, spell
+
+__all__ = [
+    "STATES",
+    "PeriodStanding",
+    "by_state",
+    "read_standing",
+    "standing_document",
+]
+
+STATES = tuple(state.value for state in EventState)
+
+
+def read_standing(
+    ledger: Ledger, periods: Iterable[BillingPeriod]
+) -> list[PeriodStanding]:
+    """Return how far each month has come. Raises LedgerFault."""
+    with ledger.reading() as connection:
+        return [period_standing(connection, period) for period in periods]
+
+
+def standing_document(months: list[PeriodStanding], as_of: datetime) -> Document:
+    """Return the standing with stable names."""
+    rows: Counter[str] = Counter()
+    for month in months:
+        rows.update(month.sync.rows)
+    return {
+        "as_of": spell(as_of),
+        "rows": by_state(rows),
+        "periods": [_month(month) for month in months],
+    }
+
+
+def by_state(counts: Counter[str]) -> dict[str, int]:
+    """Return a number for every state, zeros too."""
+    return {state: counts[state] for state in STATES}
+
+
+def _month(month: PeriodStanding) -> Document:
+    last, closed = month.last_reconciliation, month.closed
+    return {
+        "period": str(month.period),
+        "closed": closed
+        and {
+            "closed_at": spell(closed.closed_at),
+            "closed_by": closed.closed_by,
+            "digest": closed.digest,
+        },
+        "rows": by_state(month.sync.rows),
+        "minutes": by_state(month.sync.minutes),
+        "failed_reasons": dict(month.sync.failed_reasons),
+        "oldest_pending": spell(month.sync.oldest_pending),
+        "pulls": [_pull(pulls) for pulls in month.pulls],
+        "quarantined": [
+            {
+                "account": item.account,
+                "call": item.call_id,
+                "reason": item.reason,
+                "detail": item.detail,
+                "seen_at": spell(item.seen_at),
+            }
+            for item in month.quarantined
+        ],
+        "last_reconciliation": last and _reconciliation(last),
+    }
+
+
+def _pull(pulls: AccountPulls) -> Document:
+    last = pulls.last
+    return {
+        "account": last.account,
+        "complete": last.state == "complete",
+        "state": last.state,
+        "started_at": spell(last.started_at),
+        "finished_at": spell(last.finished_at),
+        "complete_at": spell(pulls.complete_at),
+        "error": last.error,
+    }
+
+
+def _reconciliation(last: LastReconciliation) -> Document:
+    return {
+        "finished_at": spell(last.finished_at),
+        "settled": last.settled,
+        "complete": last.complete,
+        "difference_minutes": last.difference_minutes,
+        "breaks": last.breaks,
+    }

@@ -1,0 +1,1 @@
+"""Usage of a month, grouped, rounded, rated anew, and exported."""

@@ -1,0 +1,211 @@
+"""The control surface under `/_sandbox`: for people and tests, never for the product.
+
+| request | body | does |
+|---|---|---|
+| GET /_sandbox | | the clock, accounts with their keys, customers, Stripe key |
+| GET /_sandbox/clock | | `{"now": time}` |
+| PUT /_sandbox/clock | `{"now": time}` or `{"advance_seconds": n}` | moves the clock |
+| POST /_sandbox/calls | list of calls | adds them, or changes those with a known id |
+| DELETE /_sandbox/calls/{id} | | makes a call disappear |
+| POST /_sandbox/customers | `{"id"?: text, "name"?: text}` | adds a Stripe customer |
+| PUT /_sandbox/subscription | as the partner API shows it | changes it |
+| GET /_sandbox/deliveries | | webhooks, and what came of them |
+| POST /_sandbox/tool_calls | `{"call_id", "tool_name", "arguments"}` | asks now |
+| GET /_sandbox/faults | | faults in force, and how often each kind has struck |
+| PUT /_sandbox/faults | list of faults | puts these in force and lifts all others |
+| GET, PUT /_sandbox/stripe/rules | rules, as shown | changes those given; in seconds |
+| GET, POST, DELETE /_sandbox/stripe/rejections | an order | rejects events later on |
+| GET, POST /_sandbox/stripe/destinations | `{"url", "events"?}` | notifies a server |
+| PUT, DELETE /_sandbox/stripe/destinations/{id} | options | spoils it, or ends it |
+| GET /_sandbox/stripe/deliveries | | notifications, and what came of them |
+| GET /_sandbox/truth | | what was really counted and invoiced, every request seen |
+
+Calls and the subscription belong to the account whose API key is sent as
+`Authorization: Bearer`; a deletion without one looks in every account. Calls have the
+API's own field names, and whatever is given is served back, however broken; missing
+fields follow from the others or are null; `take_calls` says what the extra key
+`_sandbox` of a call can script. A fault is `{"kind", "endpoint", "probability",
+"count", "starts_at", "ends_at" or "seconds", "detail"}`; only the kind is needed. `GET
+/_sandbox/truth?requests=no` leaves the requests out; `GET
+/_sandbox/deliveries?call_id=…` shows one call's. A tool call is signed, sent and
+answered at once, with `{"status", "body", "error", "delivery_id"}`.
+
+An order to reject is `{"code", "customer"?, "count"?, "delay_seconds"?}`; it holds for
+events received from now on, and DELETE lifts all. A destination's options are
+`copies`, `lost_per_thousand`, `spread_seconds` (late by up to this, so out of order),
+`real_time` (signed at this machine's time) and, for PUT, `"rotate": true`; its secret
+is shown when it is new. Times are ISO 8601 with an offset. Bad input is answered with
+400 and `{"error": text}`, and changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+
+from fastapi import APIRouter, Request, Response
+
+from billing.sandbox.control.calls import ControlError, needed_moment, take_calls
+from billing.sandbox.control.destinations import DESTINATIONS_TABLE
+from billing.sandbox.control.faults import fault_json, read_faults
+from billing.sandbox.control.request import Act, Order
+from billing.sandbox.control.stripe import STRIPE_TABLE
+from billing.sandbox.control.webhooks import call_tool, show_deliveries
+from billing.sandbox.pamela.accounts import Subscription
+from billing.sandbox.pamela.call import Document, written
+from billing.sandbox.pamela.errors import json_response
+from billing.sandbox.request_log import RequestLog
+from billing.sandbox.stripe.http.errors import StripeError
+from billing.sandbox.world import METER, STRIPE_KEY, Sandbox
+
+
+def _show_base(order: Order) -> Document:
+    sandbox = order.sandbox
+    with sandbox.pamela.lock:
+        accounts = [account.describe() for account in sandbox.pamela.accounts]
+    return {
+        "now": written(sandbox.clock.now()),
+        "url": str(order.request.base_url).rstrip("/"),
+        "accounts": accounts,
+        "customers": [asdict(customer) for customer in sandbox.customers()],
+        "stripe_key": STRIPE_KEY,
+        "meter_event_name": METER,
+        "control": [f"{method} {path}" for method, path, _ in TABLE],
+    }
+
+
+def _show_clock(order: Order) -> Document:
+    return {"now": written(order.sandbox.clock.now())}
+
+
+def _move_clock(order: Order) -> Document:
+    wanted = order.document("now", "advance_seconds")
+    if len(wanted) != 1:
+        raise ControlError("either now or advance_seconds is expected")
+    clock = order.sandbox.clock
+    try:
+        if "now" in wanted:
+            clock.set(needed_moment(wanted["now"], "now"))
+        elif type(wanted["advance_seconds"]) is int:
+            clock.advance(wanted["advance_seconds"])
+        else:
+            raise ControlError("advance_seconds is a whole number")
+    except OverflowError as error:
+        raise ControlError("the clock cannot go that far") from error
+    return _show_clock(order)
+
+
+def _take_calls(order: Order) -> Document:
+    pamela, now = order.sandbox.pamela, order.sandbox.clock.now()
+    return take_calls(pamela, order.account(), order.json(), now)
+
+
+def _remove_call(order: Order) -> Document:
+    pamela = order.sandbox.pamela
+    call_id = order.request.path_params["name"]
+    sent = "Authorization" in order.request.headers
+    accounts = [order.account()] if sent else list(pamela.accounts)
+    # any() stops at the first account that had the call.
+    if not any(pamela.remove_call(account, call_id) for account in accounts):
+        raise ControlError(f"there is no call {call_id}", 404)
+    return {"id": call_id, "deleted": True}
+
+
+def _add_customer(order: Order) -> Document:
+    wanted = order.document("id", "name")
+    texts = {}
+    for field in ("id", "name"):
+        text = wanted.get(field)
+        if text is not None and (not isinstance(text, str) or not text):
+            raise ControlError(f"{field} is a text that is not empty")
+        texts[field] = text
+    try:
+        return asdict(order.sandbox.add_customer(texts["id"], texts["name"]))
+    except StripeError as error:
+        raise ControlError(error.message) from error
+
+
+def _set_subscription(order: Order) -> Document:
+    wanted = order.document("subscription_status", "grace_period_ends_at")
+    account = order.account()
+    try:
+        subscription = Subscription.from_json(wanted)
+    except ValueError as error:
+        raise ControlError(str(error)) from error
+    with order.sandbox.pamela.lock:
+        account.subscription = subscription
+        order.sandbox.pamela.changed()
+    return subscription.to_json()
+
+
+def _show_deliveries(order: Order) -> Document:
+    call_id = order.request.query_params.get("call_id")
+    return show_deliveries(order.sandbox.pamela, call_id)
+
+
+async def _call_tool(order: Order) -> Document:
+    wanted = order.document("call_id", "tool_name", "arguments")
+    return await call_tool(order.sandbox, order.account(), wanted)
+
+
+def _show_faults(order: Order) -> Document:
+    faults = order.sandbox.faults
+    # A key of JSON is a plain text, not a member of an enumeration.
+    struck = {f"{kind}": times for kind, times in faults.struck.items()}
+    in_force = [fault_json(fault) for fault in faults.in_force()]
+    return {"faults": in_force, "struck": struck}
+
+
+def _set_faults(order: Order) -> Document:
+    now = order.sandbox.clock.now()
+    order.sandbox.faults.replace_all(read_faults(order.json(), now))
+    return _show_faults(order)
+
+
+def _show_truth(order: Order) -> Document:
+    sandbox = order.sandbox
+    truth = sandbox.truth()
+    if order.request.query_params.get("requests") == "no":
+        return truth
+    logs = {"pamela": sandbox.pamela_log, "stripe": sandbox.stripe_log}
+    return truth | {"requests": {name: _log(log) for name, log in logs.items()}}
+
+
+def _log(log: RequestLog) -> Document:
+    return {"seen": log.seen, "latest": log.to_json()}
+
+
+TABLE: tuple[tuple[str, str, Act], ...] = (
+    ("GET", "/_sandbox", _show_base),
+    ("GET", "/_sandbox/clock", _show_clock),
+    ("PUT", "/_sandbox/clock", _move_clock),
+    ("POST", "/_sandbox/calls", _take_calls),
+    ("DELETE", "/_sandbox/calls/{name}", _remove_call),
+    ("POST", "/_sandbox/customers", _add_customer),
+    ("PUT", "/_sandbox/subscription", _set_subscription),
+    ("GET", "/_sandbox/deliveries", _show_deliveries),
+    ("POST", "/_sandbox/tool_calls", _call_tool),
+    ("GET", "/_sandbox/faults", _show_faults),
+    ("PUT", "/_sandbox/faults", _set_faults),
+    ("GET", "/_sandbox/truth", _show_truth),
+    *STRIPE_TABLE,
+    *DESTINATIONS_TABLE,
+)
+
+
+def control_router(sandbox: Sandbox) -> APIRouter:
+    """Return the routes of the control surface."""
+    router = APIRouter()
+    for method, path, act in TABLE:
+        router.add_route(path, _route(sandbox, act), methods=[method])
+    return router
+
+
+def _route(sandbox: Sandbox, act: Act) -> Callable[[Request], Awaitable[Response]]:
+    async def route(request: Request) -> Response:
+        order = Order(sandbox, request, await request.body())
+        try:
+            done = act(order)
+            return json_response(await done if isinstance(done, Awaitable) else done)
+        except ControlError as error:
+            return json_response({"error": str(error)}, error.status)
+
+    return route

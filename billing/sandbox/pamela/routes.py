@@ -1,0 +1,223 @@
+"""The sandbox's Pamela API over HTTP, under `/api/b2b/v1`, as one table of routes."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from email.utils import format_datetime
+from functools import partial
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from billing.sandbox.clock import SandboxClock
+from billing.sandbox.fault_injection import answer
+from billing.sandbox.faults import Faults
+from billing.sandbox.pamela.accounts import Account
+from billing.sandbox.pamela.create_calls import create_call, end_call
+from billing.sandbox.pamela.errors import Refusal, json_response, refusal_for
+from billing.sandbox.pamela.partner import (
+    checkout,
+    create_key,
+    list_keys,
+    portal,
+    revoke_key,
+    show_subscription,
+)
+from billing.sandbox.pamela.request import Asked, account_with_key, account_with_token
+from billing.sandbox.pamela.state import PamelaState
+from billing.sandbox.pamela.tools import active_tools, register_tool, retire_tool
+from billing.sandbox.request_log import RequestLog, RequestRecord
+
+PREFIX = "/api/b2b/v1"
+
+Operation = Callable[[Asked], object]
+Admission = Callable[[PamelaState, Request, datetime], Account]
+
+
+class Endpoint(NamedTuple):
+    """One row of the table: a path, its name for faults, and what it does."""
+
+    method: str
+    path: str
+    name: str
+    operation: Operation
+    admission: Admission = account_with_key
+
+
+def _list_calls(asked: Asked) -> Response:
+    """Join the finished JSON of the calls: nothing is parsed or rendered."""
+    query = asked.list_query()
+    page = asked.state.list_calls(asked.account, query, asked.now)
+    end = query.offset + len(page.items)
+    more = end < page.total
+    body = b'{"items":[%b],"total":%d,"limit":%d,"offset":%d,"has_more":%b,' % (
+        b",".join(page.items),
+        page.total,
+        query.limit,
+        query.offset,
+        b"true" if more else b"false",
+    )
+    body += b'"next_offset":%b}' % (b"%d" % end if more else b"null")
+    return Response(body, media_type="application/json")
+
+
+def _get_call(asked: Asked) -> Response:
+    body = asked.state.visible_call(asked.account, asked.name, asked.now)[1]
+    return Response(body, media_type="application/json")
+
+
+def _create_call(asked: Asked) -> object:
+    return create_call(asked.state, asked.account, asked.document(), asked.now)
+
+
+def _end_call(asked: Asked, *, hangup: bool) -> object:
+    return end_call(asked.state, asked.account, asked.name, asked.now, hangup=hangup)
+
+
+def _register_tool(asked: Asked) -> object:
+    return register_tool(asked.state, asked.account, asked.document(), asked.now)
+
+
+def _list_tools(asked: Asked) -> object:
+    return active_tools(asked.state, asked.account)
+
+
+def _delete_tool(asked: Asked) -> object:
+    return retire_tool(asked.state, asked.account, asked.name, asked.now)
+
+
+def _usage(asked: Asked) -> object:
+    return asked.state.usage(asked.account, asked.period(), asked.now)
+
+
+TABLE = (
+    Endpoint("POST", "/calls", "calls.create", _create_call),
+    Endpoint("GET", "/calls", "calls.list", _list_calls),
+    Endpoint("GET", "/calls/{name}", "calls.get", _get_call),
+    Endpoint(
+        "POST",
+        "/calls/{name}/cancel",
+        "calls.cancel",
+        partial(_end_call, hangup=False),
+    ),
+    Endpoint(
+        "POST",
+        "/calls/{name}/hangup",
+        "calls.hangup",
+        partial(_end_call, hangup=True),
+    ),
+    Endpoint("POST", "/tools", "tools.create", _register_tool),
+    Endpoint("GET", "/tools", "tools.list", _list_tools),
+    Endpoint("DELETE", "/tools/{name}", "tools.delete", _delete_tool),
+    Endpoint("GET", "/usage", "usage.get", _usage),
+    Endpoint(
+        "POST",
+        "/partner/api-keys",
+        "partner.api_keys.create",
+        create_key,
+        account_with_token,
+    ),
+    Endpoint(
+        "GET",
+        "/partner/api-keys",
+        "partner.api_keys.list",
+        list_keys,
+        account_with_token,
+    ),
+    Endpoint(
+        "POST",
+        "/partner/api-keys/{name}/revoke",
+        "partner.api_keys.revoke",
+        revoke_key,
+        account_with_token,
+    ),
+    Endpoint(
+        "GET",
+        "/partner/subscription",
+        "partner.subscription.get",
+        show_subscription,
+        account_with_token,
+    ),
+    Endpoint(
+        "POST",
+        "/partner/subscription/checkout",
+        "partner.subscription.checkout",
+        checkout,
+        account_with_token,
+    ),
+    Endpoint(
+        "POST",
+        "/partner/subscription/portal",
+        "partner.subscription.portal",
+        portal,
+        account_with_token,
+    ),
+)
+
+
+def pamela_router(
+    state: PamelaState,
+    clock: SandboxClock,
+    faults: Faults,
+    log: RequestLog | None = None,
+) -> APIRouter:
+    """Return the routes of a Pamela; `log` notes every request that is seen."""
+    noted = RequestLog() if log is None else log
+    router = APIRouter()
+    for endpoint in TABLE:
+        # Plain routes: validation and models would cost more than a page of calls.
+        router.add_route(
+            PREFIX + endpoint.path,
+            _route(endpoint, state, clock, faults, log=noted),
+            methods=[endpoint.method],
+        )
+    return router
+
+
+def _route(
+    endpoint: Endpoint,
+    state: PamelaState,
+    clock: SandboxClock,
+    faults: Faults,
+    *,
+    log: RequestLog,
+) -> Callable[[Request], Awaitable[Response]]:
+    name = f"pamela.{endpoint.name}"
+
+    async def route(request: Request) -> Response:
+        body = await request.body()
+        at = clock.now()
+
+        async def work() -> Response:
+            return _work(endpoint, state, request, body, now=clock.now())
+
+        response = await answer(
+            request,
+            name,
+            faults,
+            clock,
+            work=work,
+            refuse=lambda fault: refusal_for(fault).response(),
+        )
+        response.headers["Date"] = format_datetime(clock.now(), usegmt=True)
+        path, query = request.url.path, request.url.query
+        status = response.status_code
+        log.add(RequestRecord(at, name, request.method, path, query, status))
+        return response
+
+    return route
+
+
+def _work(
+    endpoint: Endpoint,
+    state: PamelaState,
+    request: Request,
+    body: bytes,
+    *,
+    now: datetime,
+) -> Response:
+    try:
+        account = endpoint.admission(state, request, now)
+        result = endpoint.operation(Asked(state, account, now, request, body))
+    except Refusal as refusal:
+        return refusal.response()
+    return result if isinstance(result, Response) else json_response(result)

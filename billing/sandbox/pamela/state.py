@@ -1,0 +1,194 @@
+"""The sandbox's Pamela without HTTP: accounts, their calls and tools, and the truth."""
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from billing.sandbox.pamela.accounts import Account, ApiKey, digest_of
+from billing.sandbox.pamela.call import Call, Document, micros, written
+from billing.sandbox.pamela.call_list import ListQuery, Page
+from billing.sandbox.pamela.errors import Code, Refusal, too_many_requests
+from billing.sandbox.pamela.webhooks.webhooks import Webhooks
+from billing.sandbox.signed_delivery import Delivery, Reply
+
+Hook = Callable[[], object]
+
+
+class PamelaState:
+    """Everything this Pamela knows; time is handed in; safe to use from many threads.
+
+    `terminal_conflict` is the HTTP status for cancelling a call that is over;
+    `requests_per_second` limits each account (None: no limit).
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        terminal_conflict: int = 400,
+        requests_per_second: int | None = None,
+    ) -> None:
+        self.seed = seed
+        self.terminal_conflict = terminal_conflict
+        self.requests_per_second = requests_per_second
+        self.lock = threading.RLock()
+        self.accounts: list[Account] = []
+        self.webhooks = Webhooks(self.lock)
+        self.changes = 0
+        self.issued = 0
+        self._known_keys: dict[str, Account] = {}
+        self._spent: dict[str, tuple[int, int]] = {}
+        self._after_lists: list[Hook | None] = []
+
+    def add_account(self, account: Account, now: datetime) -> Account:
+        """Open an account; its own API key is its first key."""
+        with self.lock:
+            if not account.keys:
+                self.add_key(account, account.api_key, now)
+            self.accounts.append(account)
+            self.changed()
+            return account
+
+    def add_key(self, account: Account, key: str, now: datetime) -> ApiKey:
+        """Give the account another key."""
+        with self.lock:
+            kept = ApiKey(self.new_id("key"), digest_of(key), key[:12], written(now))
+            account.keys.append(kept)
+            self.changed()
+            return kept
+
+    def account_of_key(self, key: str) -> Account | None:
+        """Return the account that a valid API key opens."""
+        with self.lock:
+            account = self._known_keys.get(key)
+            if account is None:
+                digest = digest_of(key)
+                found = (one for one in self.accounts if one.opened_by(digest))
+                account = next(found, None)
+                if account is not None:
+                    self._known_keys[key] = account
+            return account
+
+    def accounts_of_user(self, token: str) -> list[Account]:
+        """Return the accounts of the person with this user token."""
+        with self.lock:
+            return [one for one in self.accounts if token and one.user_token == token]
+
+    def changed(self) -> None:
+        """Note that there is something new to save; forget which keys were valid."""
+        self.changes += 1
+        self._known_keys.clear()
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id that looks random and depends on the seed alone."""
+        with self.lock:
+            return f"{prefix}_{self.chance().getrandbits(64):016x}"
+
+    def chance(self) -> random.Random:
+        """Return the next source of randomness; the n-th is always the same."""
+        with self.lock:
+            self.issued += 1
+            return random.Random(f"{self.seed}:{self.issued}")
+
+    def admit(self, account: Account, now: datetime) -> None:
+        """Count a request against the account's limit, or raise the 429."""
+        if self.requests_per_second is None:
+            return
+        second = micros(now) // 1_000_000
+        with self.lock:
+            last, spent = self._spent.get(account.name, (second, 0))
+            spent = spent + 1 if last == second else 1
+            self._spent[account.name] = (second, spent)
+        if spent > self.requests_per_second:
+            raise too_many_requests()
+
+    def put_calls(self, account: Account, calls: Iterable[Call], now: datetime) -> None:
+        """Add or replace calls."""
+        with self.lock:
+            account.book.put(calls, micros(now))
+            self.changes += 1
+
+    def remove_call(self, account: Account, call_id: str) -> bool:
+        """Delete a call as if it had never been; False when there is none."""
+        with self.lock:
+            self.changes += 1
+            return account.book.remove(call_id)
+
+    def list_calls(self, account: Account, query: ListQuery, now: datetime) -> Page:
+        """Return a page of visible calls, then let happen what was scripted."""
+        with self.lock:
+            account.book.show_at(micros(now))
+            page = account.book.page(query)
+            hook = self._after_lists.pop(0) if self._after_lists else None
+        if hook is not None:
+            hook()
+        return page
+
+    def visible_call(
+        self, account: Account, call_id: str, now: datetime
+    ) -> tuple[Call, bytes]:
+        """Return a call and the JSON that it shows now, or raise the 404."""
+        with self.lock:
+            account.book.show_at(micros(now))
+            call, body = account.book.get(call_id), account.book.body(call_id)
+        if call is None or body is None:
+            raise Refusal(404, Code.CALL_NOT_FOUND, details={"call_id": call_id})
+        return call, body
+
+    def usage(self, account: Account, period: str, now: datetime) -> Document:
+        """Return a month as the API sums it up.
+
+        Minutes are those of connected calls that are over, in the month of their
+        start; `call_count` counts every call created in the month.
+        """
+        with self.lock:
+            account.book.show_at(micros(now))
+            tally = account.book.usage(period)
+            return {
+                "partner_id": account.partner_id,
+                "project_id": account.project_id,
+                "period": period,
+                "call_count": tally.calls,
+                "api_minutes": tally.seconds / 60,
+                "billed_minutes": tally.minutes,
+                "quota": {"partner_limit": None, "project_limit": None},
+            }
+
+    def after_next_lists(self, hooks: Iterable[Hook | None]) -> None:
+        """Let the n-th hook run once the n-th list from now on has been read."""
+        with self.lock:
+            self._after_lists = list(hooks)
+
+    def settle_delivery(self, delivery: Delivery, reply: Reply, now: datetime) -> None:
+        """Note what came of an attempt to deliver a webhook."""
+        with self.lock:
+            self.webhooks.settle(delivery, reply, micros(now))
+            self.changes += 1
+
+    def to_state(self) -> Document:
+        """Return everything remembered as plain JSON values."""
+        with self.lock:
+            return {
+                "seed": self.seed,
+                "issued": self.issued,
+                "terminal_conflict": self.terminal_conflict,
+                "requests_per_second": self.requests_per_second,
+                "accounts": [account.to_state() for account in self.accounts],
+                "webhooks": self.webhooks.to_state(),
+            }
+
+    @classmethod
+    def from_state(cls, saved: dict[str, Any], now: datetime) -> "PamelaState":
+        """Return the state that `to_state` wrote down, as it looks now."""
+        state = cls(
+            seed=saved["seed"],
+            terminal_conflict=saved["terminal_conflict"],
+            requests_per_second=saved["requests_per_second"],
+        )
+        state.issued = saved["issued"]
+        for account in saved["accounts"]:
+            state.add_account(Account.from_state(account, micros(now)), now)
+        state.webhooks.restore(saved.get("webhooks", {}), state.accounts)
+        return state

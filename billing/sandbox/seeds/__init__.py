@@ -1,0 +1,1 @@
+"""Seeds: worlds full of calls, the same for the same number."""

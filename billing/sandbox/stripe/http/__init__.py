@@ -1,0 +1,1 @@
+"""How the Stripe stand-in is asked, and how it answers."""

@@ -1,0 +1,156 @@
+"""A request to the Stripe stand-in, as it came in."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import Request
+
+from billing.sandbox.stripe.http.errors import StripeError, invalid
+from billing.sandbox.stripe.http.idempotency import StoredAnswer
+from billing.sandbox.stripe.http.params import Fields, parse_form
+from billing.sandbox.stripe.mode import Json, StripeBooks
+
+
+@dataclass(frozen=True)
+class Call:
+    """What an operation is given."""
+
+    books: StripeBooks
+    params: Json
+    name: str  # the id in the path, or nothing
+    now: datetime
+    key: str | None = None  # the idempotency key
+
+
+Operation = Callable[[Call], Json | Awaitable[Json]]
+Route = tuple[str, str, str, Operation]  # method, path, name, work
+
+
+def alone(call: Call) -> str:
+    """Return the id in the path of a request that takes no parameters."""
+    Fields(call.params).end()
+    return call.name
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path of the API, the name that faults and limits know it by, and its work."""
+
+    method: str
+    path: str
+    name: str
+    operation: Operation
+
+    @property
+    def v2(self) -> bool:
+        """Say whether it speaks JSON and coded errors."""
+        return self.path.startswith("/v2/")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came in; params that cannot be read are an error yet to be."""
+
+    endpoint: Endpoint
+    name: str
+    secret: str | None
+    params: Json | StripeError
+    idempotency_key: str | None
+    fingerprint: str
+    request_id: str
+
+    @classmethod
+    async def read(cls, request: Request, endpoint: Endpoint, number: int) -> Self:
+        """Read a request to its end."""
+        body = await request.body()
+        text = body if request.method == "POST" else request.url.query.encode()
+        in_json = endpoint.v2 and request.method == "POST"
+        params = read_params(text, in_json=in_json)
+        key = request.headers.get("Idempotency-Key")
+        return cls(
+            endpoint,
+            request.path_params.get("name", ""),
+            secret_key(request.headers.get("Authorization", "")),
+            params,
+            key if request.method == "POST" else None,
+            fingerprint(f"{request.method} {request.url.path}", params),
+            f"req_{number:014d}",
+        )
+
+    @property
+    def identifier(self) -> str | None:
+        """Return the meter event's identifier, when the request names one."""
+        if isinstance(self.params, StripeError):
+            return None
+        inner = self.params.get("cancel")
+        named = inner if isinstance(inner, dict) else self.params
+        identifier = named.get("identifier")
+        return identifier if isinstance(identifier, str) else None
+
+    def answer(self, status: int, body: Json, now: datetime) -> StoredAnswer:
+        """Return an answer to this request."""
+        text = orjson.dumps(body, default=_exact_number).decode()
+        return StoredAnswer(self.fingerprint, now, self.request_id, status, text)
+
+    def refusal(self, error: StripeError, now: datetime) -> StoredAnswer:
+        """Return an error as the answer to this request."""
+        body = error.v2_body() if self.endpoint.v2 else error.body()
+        text = orjson.dumps(body).decode()
+        return StoredAnswer(
+            self.fingerprint,
+            now,
+            self.request_id,
+            error.http_status,
+            text,
+            error.headers,
+        )
+
+
+def secret_key(authorization: str) -> str | None:
+    """Return the key of a Bearer or a Basic header."""
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip() or None
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest).decode().partition(":")[0] or None
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return None
+
+
+def read_params(text: bytes, *, in_json: bool) -> Json | StripeError:
+    """Return the parameters of a form or of a JSON body, or what is wrong with it."""
+    try:
+        if not in_json:
+            pairs = parse_qsl(text.decode(), keep_blank_values=True, errors="strict")
+            return parse_form(pairs)
+        params = orjson.loads(text or b"{}")
+    except StripeError as error:
+        return error
+    except ValueError:
+        return invalid("The request's body cannot be read.")
+    if not isinstance(params, dict):
+        return invalid("The request's body is not a JSON object.")
+    return params
+
+
+def fingerprint(target: str, params: Json | StripeError) -> str:
+    """Return what two requests share when they ask for the same thing."""
+    known = {} if isinstance(params, StripeError) else params
+    text = orjson.dumps([target, known], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _exact_number(value: object) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(f"{value:f}")
+    raise TypeError(f"{type(value)} has no place in an answer")

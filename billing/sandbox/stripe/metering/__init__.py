@@ -1,0 +1,1 @@
+"""Meters, meter events and summaries of the Stripe stand-in."""

@@ -1,0 +1,1 @@
+"""What the Stripe stand-in tells of by itself."""

@@ -1,0 +1,1 @@
+"""The world that benchmarks run in."""

@@ -1,0 +1,1 @@
+"""Audit commands, as a person types them."""

@@ -1,0 +1,1 @@
+"""Commands that only read, as a person types them."""

@@ -1,0 +1,1 @@
+"""Breaks, as a person works on them."""

@@ -1,0 +1,1 @@
+"""Processes that are killed, and the world they die in."""

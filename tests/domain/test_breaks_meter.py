@@ -1,0 +1,236 @@
+"""Reconciling with the meter: what is on its way, and what an hour shows."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from billing.domain.break_causes import Cause
+from billing.domain.breaks import Break
+from billing.domain.breaks_meter import (
+    CarryingEvent,
+    MeterBook,
+    SentEvent,
+    Unsynced,
+    asks_for_own_minutes,
+    find_meter_breaks,
+    find_sending_breaks,
+    find_unknown_customer_breaks,
+)
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import Window
+from billing.domain.posting import Charge
+from tests.domain.telling import NOON
+
+TWO = Charge(2, 200_000)
+THREE = Charge(3, 300_000)
+NOTHING = Charge(0, 0)
+LATER = NOON + timedelta(hours=1)
+FAILED, PENDING = EventState.FAILED, EventState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "cause"),
+    [
+        (None, None, Cause.NOT_STAGED),
+        (PENDING, None, Cause.IN_FLIGHT),
+        (FAILED, FailReason.UNANSWERED, Cause.UNANSWERED),
+        (FAILED, FailReason.REJECTED, Cause.REJECTED),
+        (FAILED, FailReason.UNCERTAIN, Cause.UNCERTAIN),
+        (FAILED, FailReason.EXPIRED, Cause.EXPIRED),
+        (FAILED, FailReason.CANCELLING, Cause.CANCELLING),
+        (FAILED, FailReason.VOIDED, Cause.VOIDED),
+    ],
+)
+def test_minutes_on_their_way_are_missing_with_the_state_they_are_in(
+    state: EventState | None, reason: FailReason | None, cause: Cause
+) -> None:
+    waits = Unsynced(NOON, TWO, ("a", "b"), "event", state, reason, evidence="said so")
+    expected = Break(cause, -2, -200_000, ("a", "b"), NOON, "event", "said so")
+    assert find_sending_breaks([waits]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "counted", "policy", "attempted", "held"),
+    [
+        (-3, 2, False, False, True),
+        (-2, 2, False, False, False),
+        (-2, 2, True, False, True),
+        (-3, 2, False, True, False),  # sent already: no longer held
+        (3, 0, True, False, False),
+    ],
+)
+def test_minutes_less_are_held_when_they_may_not_be_sent(
+    minutes: int, counted: int, policy: bool, attempted: bool, held: bool
+) -> None:
+    charge = Charge(minutes, minutes * 100_000)
+    waits = Unsynced(NOON, charge, ("a",), "event", PENDING, attempted=attempted)
+    assert waits.holds_back(counted, never_negative=policy) is held
+    (found,) = find_sending_breaks([replace(waits, held=held)])
+    assert found.cause is (Cause.HELD if held else Cause.IN_FLIGHT)
+
+
+def test_an_event_that_carries_rows_of_another_month_is_seen_in_both() -> None:
+    there = CarryingEvent("event", NOON, TWO, ("a",), "2026-04", here=False)
+    here = replace(there, elsewhere="2026-02", here=True)
+    missing, too_much = find_sending_breaks([], [there, here])
+    assert (missing.cause, missing.minutes) == (Cause.SENT_IN_LATER_MONTH, -2)
+    assert (too_much.cause, too_much.minutes) == (Cause.CARRIES_EARLIER_MONTH, 2)
+    assert missing.evidence == "the other month is 2026-04"
+
+
+@pytest.mark.parametrize(
+    ("synced", "counted", "settled", "breaks"),
+    [
+        ({}, {}, True, []),
+        ({NOON: TWO}, {NOON: 2}, True, []),
+        ({NOON: TWO}, {NOON: 2}, False, []),
+        ({NOON: NOTHING}, {}, True, []),
+        ({NOON: TWO}, {}, True, [(Cause.NOT_COUNTED, -2, -200_000)]),
+        ({NOON: TWO}, {}, False, [(Cause.NOT_SETTLED, -2, -200_000)]),
+        ({NOON: THREE}, {NOON: 2}, True, [(Cause.NOT_COUNTED, -1, -100_000)]),
+        ({NOON: TWO}, {NOON: 3}, True, [(Cause.FOREIGN_EVENT, 1, 100_000)]),
+        ({NOON: TWO}, {NOON: 3}, False, [(Cause.NOT_SETTLED, 1, 100_000)]),
+        ({}, {NOON: 5}, True, [(Cause.FOREIGN_EVENT, 5, 0)]),
+    ],
+)
+def test_the_ledger_is_compared_with_the_meter_hour_by_hour(
+    synced: dict[datetime, Charge],
+    counted: dict[datetime, int],
+    settled: bool,
+    breaks: list[tuple[Cause, int, int]],
+) -> None:
+    found = find_meter_breaks(MeterBook(synced, counted), settled=settled)
+    assert found == [Break(*item, hour=NOON) for item in breaks]
+
+
+def test_hours_that_cancel_out_are_both_shown() -> None:
+    book = MeterBook({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
+    found = find_meter_breaks(book, settled=True)
+    assert [(item.cause, item.minutes, item.hour) for item in found] == [
+        (Cause.NOT_COUNTED, -2, NOON),
+        (Cause.FOREIGN_EVENT, 2, LATER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "counted", "cause"),
+    [
+        (2, 2, Cause.COUNTED_UNRECORDED),
+        (2, 1, Cause.COUNTED_UNRECORDED),
+        (2, 3, Cause.FOREIGN_EVENT),
+        (2, -1, Cause.NOT_COUNTED),
+        (-2, -2, Cause.COUNTED_UNRECORDED),
+        (-2, -3, Cause.NOT_COUNTED),
+        (-2, 1, Cause.FOREIGN_EVENT),
+    ],
+)
+def test_what_was_sent_and_never_answered_may_be_what_was_counted(
+    minutes: int, counted: int, cause: Cause
+) -> None:
+    charge = Charge(minutes, minutes * 100_000)
+    lost = Unsynced(NOON, charge, ("a",), "event", PENDING, doubtful=True)
+    (residue,) = find_meter_breaks(
+        MeterBook({}, {NOON: counted}, (lost,)), settled=True
+    )
+    assert (residue.cause, residue.minutes) == (cause, counted)
+    assert residue.amount_micro == counted * 100_000
+
+
+def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
+    waiting = Unsynced(NOON, TWO, ("a",), "event", PENDING)
+    elsewhere = Unsynced(LATER, TWO, ("b",), "other", PENDING, doubtful=True)
+    book = MeterBook({}, {NOON: 2}, (waiting, elsewhere))
+    causes = [item.cause for item in find_meter_breaks(book, settled=True)]
+    assert causes == [Cause.FOREIGN_EVENT]
+
+
+def test_a_customer_that_stripe_does_not_know_is_missing_every_minute() -> None:
+    found = find_unknown_customer_breaks({LATER: TWO, NOON: THREE})
+    assert found == [
+        Break(Cause.UNKNOWN_CUSTOMER, -3, -300_000, (), NOON),
+        Break(Cause.UNKNOWN_CUSTOMER, -2, -200_000, (), LATER),
+    ]
+
+
+def sent(
+    name: str, charge: Charge = TWO, *, counted: bool = True, shown: int | None = None
+) -> SentEvent:
+    window = Window(NOON, NOON + timedelta(minutes=1))
+    return SentEvent(name, window, charge, (f"of {name}",), counted, shown=shown)
+
+
+def named(
+    synced: Charge, shown: int, *events: SentEvent, settled: bool = True
+) -> list[tuple[Cause, int, str | None]]:
+    """Find an hour's breaks; each must bring its event's calls along."""
+    book = MeterBook({NOON: synced}, {NOON: shown}, (), {NOON: events})
+    breaks = find_meter_breaks(book, settled=settled)
+    for item in breaks:
+        assert item.calls == ((f"of {item.event}",) if item.event else ())
+    return [(item.cause, item.minutes, item.event) for item in breaks]
+
+
+FIVE = Charge(5, 500_000)
+
+
+@pytest.mark.parametrize(
+    ("shown", "events", "breaks"),
+    [
+        (0, [sent("x", FIVE)], [(Cause.NOT_COUNTED, -5, "x")]),
+        (1, [sent("x", FIVE)], [(Cause.NOT_COUNTED, -4, None)]),
+        (1, [sent("x", FIVE, shown=1)], [(Cause.NOT_COUNTED, -4, "x")]),
+        (8, [sent("x", FIVE, shown=5)], [(Cause.FOREIGN_EVENT, 3, None)]),
+        (8, [sent("x", FIVE, shown=8)], [(Cause.FOREIGN_EVENT, 3, "x")]),
+        (2, [sent("x", FIVE, shown=5)], [(Cause.FOREIGN_EVENT, -3, None)]),
+        (
+            3,
+            [sent("x", THREE, shown=3), sent("y", shown=0)],
+            [(Cause.NOT_COUNTED, -2, "y")],
+        ),
+        (
+            7,
+            [sent("x", FIVE, shown=5), sent("y", TWO, counted=False, shown=2)],
+            [(Cause.COUNTED_AFTER_ALL, 2, "y")],
+        ),
+        (
+            4,
+            [sent("x", THREE, shown=0), sent("y", shown=2)],
+            [(Cause.NOT_COUNTED, -3, "x"), (Cause.FOREIGN_EVENT, 2, None)],
+        ),
+    ],
+)
+def test_an_hour_is_followed_down_to_the_event_and_its_calls(
+    shown: int, events: list[SentEvent], breaks: list[tuple[Cause, int, str | None]]
+) -> None:
+    assert named(FIVE, shown, *events) == breaks
+
+
+def test_the_evidence_says_what_the_events_own_minute_shows() -> None:
+    events = {NOON: [sent("x", FIVE, shown=0), sent("y", TWO, shown=2)]}
+    book = MeterBook({NOON: Charge(7, 700_000)}, {NOON: 2}, (), events)
+    (found,) = find_meter_breaks(book, settled=True)
+    assert found.evidence == "event x: its minute shows 0 of 5"
+    assert found.amount_micro == -500_000
+
+
+def test_an_only_event_is_named_while_the_summary_may_still_catch_up() -> None:
+    only = sent("x", FIVE)
+    assert named(FIVE, 0, only, settled=False) == [(Cause.NOT_SETTLED, -5, "x")]
+
+
+@pytest.mark.parametrize(
+    ("residue", "events", "asked"),
+    [
+        (-5, [], False),
+        (-5, [sent("x", FIVE)], False),
+        (-4, [sent("x", FIVE)], True),
+        (3, [sent("x", FIVE)], True),
+        (5, [sent("x", FIVE, counted=False)], True),
+        (-5, [sent("x", FIVE), sent("y")], True),
+    ],
+)
+def test_own_minutes_are_read_only_when_the_hour_does_not_name_the_event(
+    residue: int, events: list[SentEvent], asked: bool
+) -> None:
+    assert asks_for_own_minutes(residue, events) is asked

@@ -1,0 +1,154 @@
+"""What stands in the way of closing a month, each with what to do about it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from billing.domain.break_causes import CARRIED, Cause
+from billing.domain.close_obstacles import (
+    AccountReading,
+    BreakShare,
+    EventShare,
+    Hindrance,
+    LastRun,
+    MonthEnd,
+    Share,
+    find_obstacles,
+)
+from billing.domain.meter_event import EventState, FailReason
+from billing.domain.period import BillingPeriod
+
+MARCH = BillingPeriod(2026, 3)
+SECOND = timedelta(seconds=1)
+NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
+CHANGED = NOW - timedelta(hours=3)
+NONE = Share()
+SOME = Share(3, 7, ("a", "b", "c"))
+READ = AccountReading("main", "complete", None, MARCH.end)
+RUN = LastRun(9, CHANGED, settled=True, unsettled=())
+DONE = MonthEnd(
+    MARCH,
+    earlier_open=NONE,
+    accounts=(READ,),
+    underway=NONE,
+    quarantined=NONE,
+    unstaged=NONE,
+    events=(),
+    suspected=NONE,
+    last_change=CHANGED,
+    last_run=RUN,
+    breaks=(BreakShare(Cause.FOREIGN_EVENT, acknowledged=True, share=SOME),),
+)
+
+
+def kinds(month: MonthEnd, now: datetime = NOW) -> list[Hindrance]:
+    return [obstacle.kind for obstacle in find_obstacles(month, now)]
+
+
+def test_nothing_stands_in_the_way_of_a_month_that_is_done() -> None:
+    assert find_obstacles(DONE, NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "over"),
+    [(MARCH.start, False), (MARCH.end - SECOND, False), (MARCH.end, True)],
+)
+def test_a_month_is_closed_when_it_is_over_and_not_a_second_before(
+    now: datetime, over: bool
+) -> None:
+    month = replace(DONE, last_change=None, last_run=RUN._replace(started_at=MARCH.end))
+    assert kinds(month, now) == ([] if over else [Hindrance.NOT_OVER])
+
+
+def account(**changes: Any) -> dict[str, Any]:
+    return {"accounts": (READ, READ._replace(account="other", **changes))}
+
+
+def run(**changes: Any) -> dict[str, Any]:
+    return {"last_run": RUN._replace(**changes)}
+
+
+def event(
+    reason: FailReason | None = None, *, negative: bool = False
+) -> dict[str, Any]:
+    state = EventState.FAILED if reason else EventState.PENDING
+    return {"events": (EventShare(state, reason, SOME, negative=negative),)}
+
+
+def broken(cause: Cause, *, acknowledged: bool = False) -> dict[str, Any]:
+    return {"breaks": (BreakShare(cause, acknowledged, SOME),)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "remedy"),
+    [
+        ({"earlier_open": SOME}, Hindrance.EARLIER_OPEN, "close them first"),
+        (account(whole_at=None), Hindrance.NOT_PULLED, "pull 2026-03"),
+        (account(whole_at=MARCH.end - SECOND), Hindrance.NOT_PULLED, "pull 2026-03"),
+        (account(state="failed"), Hindrance.NOT_PULLED, "pull 2026-03"),
+        (account(state="running"), Hindrance.NOT_PULLED, "pull 2026-03"),
+        ({"underway": SOME}, Hindrance.UNDERWAY, "wait"),
+        ({"quarantined": SOME}, Hindrance.QUARANTINED, "status"),
+        ({"unstaged": SOME}, Hindrance.NOT_STAGED, "sync"),
+        (event(), Hindrance.NOT_FINAL, "sync`"),
+        (event(negative=True), Hindrance.NOT_FINAL, "credit"),
+        (event(FailReason.UNANSWERED), Hindrance.NOT_FINAL, "sync"),
+        (event(FailReason.UNCERTAIN), Hindrance.NOT_FINAL, "sync --settle"),
+        (event(FailReason.CANCELLING), Hindrance.NOT_FINAL, "sync"),
+        (event(FailReason.REJECTED), Hindrance.NOT_FINAL, "sync --retry"),
+        (event(FailReason.EXPIRED), Hindrance.NOT_FINAL, "sync --void"),
+        ({"suspected": SOME}, Hindrance.SUSPECTED, "sync"),
+        ({"last_run": None}, Hindrance.NOT_RECONCILED, "reconcile 2026-03"),
+        (run(started_at=CHANGED - SECOND), Hindrance.NOT_RECONCILED, "reconcile"),
+        (run(settled=False), Hindrance.NOT_SETTLED, "reconcile"),
+        (run(settled=False, unsettled=("acme",)), Hindrance.NOT_SETTLED, "reconcile"),
+        (broken(Cause.NOT_COUNTED), Hindrance.BREAKS, "acknowledge"),
+        (broken(Cause.LATE_CALL), Hindrance.BREAKS, "then close again"),
+        (broken(Cause.LATE_CALL, acknowledged=True), Hindrance.BREAKS, "close again"),
+    ],
+)
+def test_each_open_thing_stands_in_the_way_and_says_what_to_do(
+    changes: dict[str, Any], kind: Hindrance, remedy: str
+) -> None:
+    [obstacle] = find_obstacles(replace(DONE, **changes), NOW)
+    assert obstacle.kind is kind
+    assert remedy in obstacle.remedy
+    assert obstacle.found
+    assert obstacle.count >= 1
+
+
+def test_a_reconciliation_from_before_the_end_of_the_month_proves_nothing() -> None:
+    early = RUN._replace(started_at=MARCH.end - SECOND)
+    month = replace(DONE, last_change=MARCH.start, last_run=early)
+    assert kinds(month) == [Hindrance.NOT_RECONCILED]
+
+
+def test_an_acknowledged_break_that_stays_stands_in_nobodys_way() -> None:
+    month = replace(DONE, **broken(Cause.NOT_COUNTED, acknowledged=True))
+    assert find_obstacles(month, NOW) == []
+
+
+@pytest.mark.parametrize("cause", sorted(CARRIED))
+def test_what_stands_in_another_month_for_good_stands_in_nobodys_way(
+    cause: Cause,
+) -> None:
+    assert find_obstacles(replace(DONE, **broken(cause)), NOW) == []
+
+
+def test_everything_open_is_told_at_once_with_its_figures() -> None:
+    month = replace(
+        DONE,
+        **account(state="failed", error="no answer"),
+        **event(FailReason.REJECTED),
+        **broken(Cause.NOT_COUNTED),
+        quarantined=SOME,
+        unstaged=SOME,
+    )
+    found = find_obstacles(month, NOW)
+    assert len(found) == 5
+    assert "no answer" in found[0].found
+    assert "rejected" in found[3].found
+    assert [(one.count, one.minutes) for one in found[1:]] == [(3, 7)] * 4
+    assert found[1].names == SOME.names

@@ -1,0 +1,1 @@
+"""The gateway to Stripe, over real HTTP."""

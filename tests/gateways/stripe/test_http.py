@@ -1,0 +1,86 @@
+"""The connections to Stripe: by way of the environment's proxy, and past a .netrc."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import stripe
+
+from billing.gateways.stripe.http import PooledClient
+
+HEADERS = {"Authorization": "Bearer sk_test_own"}
+
+
+@contextmanager
+def listening() -> Iterator[tuple[int, list[tuple[str, dict[str, str]]]]]:
+    """Answer every request with `{}`, and note its first line and its headers."""
+    heard: list[tuple[str, dict[str, str]]] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append((self.requestline, dict(self.headers)))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def do_CONNECT(self) -> None:
+            heard.append((self.requestline, dict(self.headers)))
+            self.send_error(403)
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, heard
+        server.shutdown()
+
+
+def ask(url: str) -> tuple[bytes, int]:
+    client = PooledClient(url, timeout_seconds=5)
+    body, status, _ = client.request("get", f"{url}/v1/meters?limit=1", HEADERS)
+    client.close()
+    return body, status
+
+
+def test_a_request_goes_straight_to_its_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with listening() as (port, heard):
+        assert ask(f"http://127.0.0.1:{port}") == (b"{}", 200)
+    [(line, headers)] = heard
+    assert line == "GET /v1/meters?limit=1 HTTP/1.1"
+    assert headers["Authorization"] == HEADERS["Authorization"]
+
+
+def test_a_proxy_of_the_environment_is_used_with_its_login(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listening() as (port, heard):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        assert ask("http://stripe.test") == (b"{}", 200)
+        monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{port}")
+        with pytest.raises(stripe.APIConnectionError, match="403"):
+            ask("https://stripe.test")
+    (line, headers), (tunnel, told) = heard
+    assert line == "GET http://stripe.test/v1/meters?limit=1 HTTP/1.1"
+    assert headers["Authorization"] == HEADERS["Authorization"]
+    assert tunnel.startswith("CONNECT stripe.test:443")
+    login = base64.b64encode(b"me:secret").decode()
+    assert told["proxy-authorization"] == f"Basic {login}"
+    assert "Authorization" not in told
+
+
+def test_no_answer_is_a_connection_error_that_is_not_tried_again() -> None:
+    with listening() as (port, _):
+        pass
+    with pytest.raises(stripe.APIConnectionError, match="refused") as caught:
+        ask(f"http://127.0.0.1:{port}")
+    assert not caught.value.should_retry

@@ -1,0 +1,144 @@
+"""Answers of Stripe's API that are JSON, and still not what was promised."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.domain.meter_event import Verdict
+from billing.domain.period import Window
+from billing.errors import MeterFault
+from billing.gateways.stripe.meter import StripeMeter
+from tests.gateways.desk import MeterDesk
+from tests.gateways.scripted import (
+    EVENT,
+    METER_ROW,
+    Scripted,
+    go,
+    listing,
+    meter_at,
+    serving,
+    taken,
+)
+from tests.sandbox.pamela.pamela_world import NOW
+
+DAY = Window(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
+BODIES = [
+    "{}",
+    "[]",
+    "null",
+    '"text"',
+    "7",
+    "",
+    '{"object": 1}',
+    '{"object": "list", "data": []}',
+    '{"object": "list", "data": [7], "has_more": false}',
+    '{"object": "list", "data": [{}], "has_more": false}',
+    '{"livemode": false}',
+    '{"livemode": false, "identifier": [], "cancel": []}',
+    '{"livemode": false, "identifier": "another", "cancel": {"identifier": "another"}}',
+    '{"cancel": "text"}',
+    '{"error": null}',
+    '{"error": "text"}',
+    "\ufeff{}",
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize("body", BODIES)
+def test_an_answer_that_makes_no_sense_leaves_a_doubt(body: str, status: int) -> None:
+    with serving(lambda _: body, status) as server, meter_at(server.url) as meter:
+        for answer in (meter.send(EVENT, "k", go), meter.cancel(EVENT, "k", go)):
+            assert answer.verdict is Verdict.UNKNOWN
+            assert answer.detail
+
+
+READS: dict[str, Callable[[StripeMeter], object]] = {
+    "total": lambda meter: meter.read_total("cus_acme", DAY),
+    "hours": lambda meter: meter.read_hours("cus_acme", DAY),
+    "reports": lambda meter: meter.error_reports(NOW),
+    "invoices": lambda meter: meter.read_invoices("cus_acme", DAY),
+    "subscriptions": lambda meter: meter.read_subscriptions("cus_acme"),
+    "customer": lambda meter: meter.has_customer("cus_acme"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("body", BODIES)
+def test_a_read_that_makes_no_sense_is_a_fault_of_the_meter(
+    name: str, body: str
+) -> None:
+    def answer(path: str) -> object:
+        return listing(METER_ROW) if path.startswith("/v1/billing/meters?") else body
+
+    with serving(answer) as server, meter_at(server.url) as meter:
+        meter.describe()
+        with pytest.raises(MeterFault):
+            READS[name](meter)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_list_of_meters_that_makes_no_sense_is_a_fault(body: str) -> None:
+    with (
+        serving(lambda _: body) as server,
+        meter_at(server.url) as meter,
+        pytest.raises(MeterFault),
+    ):
+        meter.describe()
+
+
+def test_an_answer_of_the_other_mode_leaves_a_doubt() -> None:
+    with (
+        serving(lambda path: taken(path) | {"livemode": True}) as server,
+        meter_at(server.url) as meter,
+    ):
+        for answer in (meter.send(EVENT, "k", go), meter.cancel(EVENT, "k", go)):
+            assert answer.verdict is Verdict.UNKNOWN
+            assert "another mode" in answer.detail
+
+
+def described(server: Scripted) -> datetime | None:
+    """Describe the meter, and return the time that the server told."""
+    with meter_at(server.url) as meter:
+        state = meter.describe()
+    assert state is not None
+    return state.server_time
+
+
+def test_the_server_tells_its_time() -> None:
+    with serving(lambda _: listing(METER_ROW)) as server:
+        assert described(server) == datetime(2026, 3, 10, 12, 0, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Tue, 10 Mar 2026 12:00:07"])
+def test_a_server_that_tells_no_time_is_no_fault(date: str) -> None:
+    with serving(lambda _: listing(METER_ROW)) as server:
+        server.date = date
+        assert described(server) is None
+
+
+def test_the_sandbox_tells_the_time_of_its_clock(desk: MeterDesk) -> None:
+    desk.world.advance(days=3)
+    state = desk.meter.describe()
+    assert state is not None
+    assert state.server_time == NOW.replace(day=13)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"id": "cus_other", "livemode": False}, "another customer than cus_acme"),
+        ({"id": "cus_acme", "livemode": True}, "cus_acme is not in test mode"),
+    ],
+)
+def test_an_answer_about_another_customer_or_mode_is_a_fault(
+    told: dict[str, object], words: str
+) -> None:
+    def answer(path: str) -> object:
+        return told if "/customers/" in path else listing(METER_ROW)
+
+    with serving(answer) as server, meter_at(server.url) as meter:
+        meter.describe()
+        with pytest.raises(MeterFault, match=words):
+            meter.has_customer("cus_acme")

@@ -1,0 +1,243 @@
+"""Departures: what is asked right before a request is written, and what never left."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from billing.domain.meter_event import Answer, Verdict
+from billing.errors import LedgerFault
+from billing.gateways.stripe.meter import StripeMeter
+from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
+
+Act = Callable[[StripeMeter, Callable[[], bool]], Answer]
+
+
+def send(meter: StripeMeter, may_go: Callable[[], bool], key: str = "k") -> Answer:
+    return meter.send(EVENT, key, may_go)
+
+
+def cancel(meter: StripeMeter, may_go: Callable[[], bool]) -> Answer:
+    return meter.cancel(EVENT, "k", may_go)
+
+
+ACTS = pytest.mark.parametrize("act", [send, cancel])
+
+
+def settled(read: Callable[[], object], wanted: object) -> None:
+    """Wait until the server's thread has noted what is wanted."""
+    until = time.monotonic() + 5
+    while read() != wanted and time.monotonic() < until:
+        time.sleep(0.005)
+    assert read() == wanted
+
+
+@ACTS
+def test_a_request_that_may_not_go_is_not_written(act: Act) -> None:
+    with serving(taken) as server, meter_at(server.url) as meter:
+        answer = act(meter, stay)
+        assert answer.verdict is Verdict.UNSENT
+        assert not answer.counted
+        assert not answer.transient
+        settled(lambda: server.received, [b""])
+        assert server.requests == []
+
+
+@ACTS
+def test_the_question_comes_after_connecting(act: Act) -> None:
+    with serving(taken) as server, meter_at(server.url) as meter:
+        asked: list[list[bytes]] = []
+
+        def may_go() -> bool:
+            settled(lambda: len(server.received), 1)
+            asked.append(list(server.received))
+            return True
+
+        assert act(meter, may_go).http_status == 200
+        assert asked[0] == [b""]
+
+
+@ACTS
+def test_the_question_holds_for_a_connection_that_is_used_again(act: Act) -> None:
+    with serving(taken) as server, meter_at(server.url) as meter:
+        send(meter, go)
+        (first,) = server.received
+        assert act(meter, stay).verdict is Verdict.UNSENT
+        assert server.received == [first]
+        assert act(meter, go).http_status == 200
+        # The connection that was open when it was refused is not used again.
+        assert len(server.received) == 2
+
+
+@ACTS
+def test_the_question_is_asked_once_for_head_and_body(act: Act) -> None:
+    asked: list[int] = []
+    with serving(taken) as server, meter_at(server.url) as meter:
+
+        def may_go() -> bool:
+            asked.append(len(server.requests))
+            return True
+
+        for _ in range(3):
+            assert act(meter, may_go).http_status == 200
+        assert asked == [0, 1, 2]
+        assert len(server.received) == 1
+
+
+def test_the_pace_is_waited_out_before_the_question() -> None:
+    with serving(taken) as server:
+        meter = StripeMeter(
+            "sk_test_x",
+            "stripe_minutes",
+            base_url=server.url,
+            events_per_second=20,
+            reads_per_second=20,
+            sleep=lambda _: None,
+        )
+        send(meter, go)
+        began, asked = time.monotonic(), []
+
+        def may_go() -> bool:
+            asked.append(time.monotonic() - began)
+            return True
+
+        send(meter, may_go)
+        assert asked[0] >= 0.03
+        meter.close()
+
+
+def test_a_read_is_never_asked_for() -> None:
+    page = {"object": "list", "data": [], "has_more": False}
+    with serving(lambda _: page) as server, meter_at(server.url) as meter:
+        send(meter, stay)
+        assert meter.describe() is None
+        assert len(server.requests) == 1
+
+
+def test_each_thread_asks_its_own_question() -> None:
+    with serving(taken) as server, meter_at(server.url) as meter:
+        found: dict[bool, list[Verdict]] = {True: [], False: []}
+
+        def work(may: bool) -> None:
+            for _ in range(20):
+                found[may].append(send(meter, lambda: may).verdict)
+
+        threads = [threading.Thread(target=work, args=(may,)) for may in found]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(found[True]) == {Verdict.COUNTED}
+        assert set(found[False]) == {Verdict.UNSENT}
+        assert len(server.requests) == 20
+
+
+def test_a_question_that_fails_lets_nothing_leave() -> None:
+    def may_go() -> bool:
+        raise LedgerFault("the ledger is gone")
+
+    with serving(taken) as server, meter_at(server.url) as meter:
+        with pytest.raises(LedgerFault, match="the ledger is gone"):
+            send(meter, may_go)
+        settled(lambda: server.received, [b""])
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Find a port at which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """Find a port that speaks no TLS: it hangs up after the first bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    listener.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@ACTS
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:{free}", "http://nobody.invalid", "https://127.0.0.1:{deaf}"],
+)
+def test_what_found_no_connection_was_certainly_not_sent(
+    act: Act, url: str, free_port: int, deaf_port: int
+) -> None:
+    with meter_at(url.format(free=free_port, deaf=deaf_port)) as meter:
+        answer = act(meter, go)
+    assert (answer.verdict, answer.http_status) == (Verdict.BUSY, None)
+    assert answer.transient
+    assert "certainly not sent" in answer.detail
+
+
+@ACTS
+def test_what_was_written_and_not_answered_is_unknown(act: Act) -> None:
+    with serving(lambda _: None) as server, meter_at(server.url) as meter:
+        answer = act(meter, go)
+        assert (answer.verdict, answer.http_status) == (Verdict.UNKNOWN, None)
+        assert len(server.requests) == 1
+
+
+@ACTS
+def test_a_connection_that_went_stale_leaves_a_doubt_and_no_second_request(
+    act: Act,
+) -> None:
+    with serving(taken) as server, meter_at(server.url) as meter:
+        send(meter, go)
+        server.answer = lambda _: None
+        assert act(meter, go).verdict is Verdict.UNKNOWN
+        assert len(server.requests) == 2
+
+
+def by_way_of(proxy: str, patch: pytest.MonkeyPatch) -> None:
+    """Set a proxy in the environment, as an administrator does."""
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        patch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        patch.setenv(name, proxy)
+
+
+@ACTS
+def test_a_proxy_is_given_nothing_that_may_not_go(
+    act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(taken) as proxy:
+        by_way_of(proxy.url, monkeypatch)
+        with meter_at("http://nobody.invalid") as meter:
+            assert act(meter, stay).verdict is Verdict.UNSENT
+            settled(lambda: proxy.received, [b""])
+            assert act(meter, go).http_status == 200
+            assert proxy.requests[0].startswith("http://nobody.invalid/v1/billing/")
+
+
+@ACTS
+def test_a_tunnel_that_leads_nowhere_was_no_request(
+    act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def may_go() -> bool:
+        asked.append(True)
+        return True
+
+    with serving(lambda _: "") as proxy:
+        by_way_of(proxy.url, monkeypatch)
+        with meter_at("https://nobody.invalid") as meter:
+            answer = act(meter, may_go)
+        assert (answer.verdict, asked) == (Verdict.BUSY, [])
+        assert proxy.requests == ["nobody.invalid:443"]

@@ -1,0 +1,86 @@
+"""Answers of the Pamela API that are JSON, and still not what was promised."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from billing.domain.period import BillingPeriod, Window
+from billing.errors import SourceUnreadable
+from billing.gateways.pamela import PamelaUsage
+from billing.ports import SourceTotals
+from pamela import PamelaClient
+from tests.sandbox.pamela.pamela_world import NOW
+
+MARCH = BillingPeriod(2026, 3)
+
+
+@contextmanager
+def answering(body: str) -> Iterator[PamelaUsage]:
+    """Give a source that answers everything with this body."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, text=body)
+
+    transport = httpx2.MockTransport(answer)
+    client = PamelaClient("key", "https://pamela.example", transport=transport)
+    source = PamelaUsage("main", client, sleep=lambda _: None)
+    yield source
+    source.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        '{"items": null, "total": 0, "has_more": false}',
+        '{"items": {}, "total": 0, "has_more": false}',
+        '{"items": [], "has_more": false}',
+        '{"items": [], "total": "0", "has_more": false}',
+        '{"items": [], "total": 0.0, "has_more": false}',
+        '{"items": [], "total": true, "has_more": false}',
+        '{"items": [], "total": 0}',
+        '{"items": [], "total": 0, "has_more": "no"}',
+        '{"items": [], "total": 0, "has_more": 0}',
+        "[]",
+        "null",
+        '"text"',
+        "",
+        "\ufeff{}",
+        "[" * 100_000,
+    ],
+)
+def test_a_page_that_is_no_page_is_unreadable(body: str) -> None:
+    with answering(body) as source, pytest.raises(SourceUnreadable):
+        source.list_calls(Window(MARCH.start, NOW), offset=0, limit=100)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ('{"call_count": 3, "billed_minutes": 7}', SourceTotals(3, 7)),
+        ('{"call_count": null, "billed_minutes": 0}', SourceTotals(None, 0)),
+        ("{}", SourceTotals(None, None)),
+        ('{"call_count": 1.5, "billed_minutes": 7}', None),
+        ('{"call_count": 1, "billed_minutes": "7"}', None),
+        ('{"call_count": true, "billed_minutes": 7}', None),
+    ],
+)
+def test_totals_are_whole_numbers_or_not_told(
+    body: str, found: SourceTotals | None
+) -> None:
+    with answering(body) as source:
+        if found is not None:
+            assert source.read_totals(MARCH) == found
+        else:
+            with pytest.raises(SourceUnreadable, match="not a whole number"):
+                source.read_totals(MARCH)
+
+
+def test_records_of_a_page_are_passed_on_as_they_are() -> None:
+    body = '{"items": [{"id": 1}, "text", null, 1e2], "total": 4, "has_more": false}'
+    with answering(body) as source:
+        page = source.list_calls(Window(MARCH.start, NOW), offset=0, limit=100)
+    assert page.records[:3] == [{"id": 1}, "text", None]
+    assert page.total == 4

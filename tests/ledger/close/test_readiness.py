@@ -1,0 +1,108 @@
+"""What of a month is unfinished, in figures and with a few names, on both databases."""
+
+import json
+
+from sqlalchemy import insert, update
+
+from billing.domain.break_causes import Cause
+from billing.domain.close_obstacles import MOST_NAMES, BreakShare, MonthEnd, Share
+from billing.domain.meter_event import Answer, EventState, Verdict
+from billing.ledger.close.readiness import read_month_end
+from billing.ledger.database import Ledger
+from billing.ledger.schema.tables import (
+    break_case,
+    reconciliation_break,
+    reconciliation_run,
+)
+from billing.ledger.sync.attempts import Answered, record_answers
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    APRIL,
+    MARCH,
+    NOON,
+    reading,
+    record,
+    register,
+    stage,
+    unsynced,
+)
+from tests.ledger.filling import attempt_of
+
+
+def month_end(ledger: Ledger) -> MonthEnd:
+    with ledger.reading() as connection:
+        return read_month_end(connection, MARCH, ["main", "other"], APRIL.start)
+
+
+def add_breaks(ledger: Ledger) -> None:
+    """Keep a run with three breaks of one cause: in two cases, and in none."""
+    run = {"period": str(MARCH), "started_at": NOON, "finished_at": NOON}
+    figures = {"settled": 1, "complete": 1, "difference_minutes": -6, "breaks": 3}
+    case = {"period": str(MARCH), "cause": "not_counted", "calls": "[]"}
+    found = {"run_id": 1, "customer": "acme", "cause": "not_counted", "hour": NOON}
+    with ledger.writing() as connection:
+        connection.execute(insert(reconciliation_run).values(**run, **figures))
+        for number, calls in ((1, ["call_1"]), (2, []), (None, ["call_3"])):
+            if number:
+                opened = {"opened_at": NOON, "opened_run": 1}
+                connection.execute(insert(break_case).values(**case, **opened))
+            connection.execute(
+                insert(reconciliation_break).values(
+                    **found,
+                    minutes=-2,
+                    amount_micro=-200_000,
+                    calls=json.dumps(calls),
+                    case_id=number,
+                )
+            )
+
+
+def test_breaks_are_told_apart_by_whether_somebody_acknowledged_them(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    add_breaks(ledger)
+    known = update(break_case).where(break_case.c.id == 1)
+    said = {"acknowledged_at": NOON, "acknowledged_by": "ann", "reason": "credited"}
+    with ledger.writing() as connection:
+        connection.execute(known.values(said))
+    open_names = ("case 2: acme 2026-03-10T12", "acme call_3")
+    assert month_end(ledger).breaks == (
+        BreakShare(Cause.NOT_COUNTED, False, Share(2, -4, open_names)),
+        BreakShare(Cause.NOT_COUNTED, True, Share(1, -2, ("case 1: acme call_1",))),
+    )
+
+
+def test_events_are_counted_by_state_and_few_of_many_are_named(ledger: Ledger) -> None:
+    register(ledger)
+    record(ledger, *(reading(f"call_{n}") for n in range(30)))
+    waiting = month_end(ledger)
+    assert (waiting.unstaged.count, waiting.unstaged.minutes) == (30, 60)
+    assert len(waiting.unstaged.names) == MOST_NAMES
+    stage(ledger)
+    [event] = unsynced(ledger)
+    with ledger.writing() as connection:
+        attempt_of(connection, event)
+        refusal = Answer(Verdict.REFUSED, 400, "req_1", "no")
+        record_answers(connection, [Answered(event, refusal, ACTOR.at)])
+    staged = month_end(ledger)
+    assert staged.unstaged == Share()
+    [share] = staged.events
+    assert (share.state, share.reason) == (EventState.FAILED, "rejected")
+    assert (share.share.count, share.share.minutes) == (1, 60)
+    assert staged.last_change == ACTOR.at
+
+
+def test_accounts_that_were_never_pulled_are_told_too(ledger: Ledger) -> None:
+    register(ledger)
+    record(ledger, reading())
+    accounts = month_end(ledger).accounts
+    found = {one.account: (one.state, one.whole_at) for one in accounts}
+    assert found == {"main": ("running", None), "other": (None, None)}
+
+
+def test_earlier_months_with_usage_are_named_newest_first(ledger: Ledger) -> None:
+    register(ledger)
+    months = (MARCH.previous, MARCH.previous.previous)
+    record(ledger, *(reading(str(one), started_at=one.start) for one in months))
+    assert month_end(ledger).earlier_open == Share(2, 0, ("2026-02", "2026-01"))

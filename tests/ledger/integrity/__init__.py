@@ -1,0 +1,1 @@
+"""The invariants of the ledger: a sound one passes, and each fault is found."""

@@ -1,0 +1,1 @@
+"""Calls and pulls in the ledger."""

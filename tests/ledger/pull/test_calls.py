@@ -1,0 +1,193 @@
+"""Calls and postings: revisions, the differences they make, and their sums."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.domain.posting import Charge
+from billing.ledger.database import Ledger
+from billing.ledger.pull.calls import Reading
+from billing.ledger.reconcile import ledger_totals
+from tests.ledger.bookkeeping import (
+    APRIL,
+    HOUR,
+    MARCH,
+    NOON,
+    reading,
+    record,
+    register,
+    rows,
+    usage_rows,
+)
+
+REVISIONS = "SELECT revision FROM call WHERE call_id = 'call_1' ORDER BY id"
+TYPES = "SELECT type, corrects FROM b2b_usage ORDER BY id"
+
+
+@pytest.fixture(autouse=True)
+def _registered(ledger: Ledger) -> None:
+    register(ledger)
+
+
+def test_a_new_call_is_one_revision_and_one_posting(ledger: Ledger) -> None:
+    assert record(ledger, reading()) == 1
+    assert usage_rows(ledger) == [
+        ("api_usage", "call_1", 1, "acme", "2026-03", 2, 200_000)
+    ]
+
+
+def test_the_same_reading_again_adds_nothing(ledger: Ledger) -> None:
+    record(ledger, reading())
+    assert record(ledger, reading()) == 0
+    assert len(usage_rows(ledger)) == 1
+    assert rows(ledger, REVISIONS) == [(1,)]
+
+
+def test_nothing_read_records_nothing(ledger: Ledger) -> None:
+    assert record(ledger) == 0
+
+
+def test_a_changed_call_posts_the_difference_and_names_what_it_corrects(
+    ledger: Ledger,
+) -> None:
+    record(ledger, reading(seconds=61))
+    assert record(ledger, reading(seconds=200)) == 1
+    assert usage_rows(ledger)[1] == (
+        *("adjustment", "call_1", 2, "acme", "2026-03", 2, 200_000),
+    )
+    ((first,),) = rows(ledger, "SELECT id FROM b2b_usage WHERE type = 'api_usage'")
+    assert rows(ledger, TYPES) == [("api_usage", None), ("adjustment", first)]
+
+
+def test_a_change_that_costs_nothing_is_a_revision_without_a_posting(
+    ledger: Ledger,
+) -> None:
+    record(ledger, reading(seconds=61))
+    assert record(ledger, reading(seconds=62)) == 1
+    assert rows(ledger, REVISIONS) == [(1,), (2,)]
+    assert len(usage_rows(ledger)) == 1
+
+
+def test_a_call_underway_posts_nothing_until_it_is_over(ledger: Ledger) -> None:
+    record(ledger, reading(status="in_progress", seconds=None))
+    with ledger.reading() as connection:
+        assert ledger_totals.calls_underway(connection, "main") == ["call_1"]
+        assert ledger_totals.calls_underway(connection, "other") == []
+    record(ledger, reading())
+    with ledger.reading() as connection:
+        assert ledger_totals.calls_underway(connection, "main") == []
+    assert usage_rows(ledger) == [
+        ("api_usage", "call_1", 2, "acme", "2026-03", 2, 200_000)
+    ]
+
+
+def test_a_call_that_is_no_longer_billable_is_taken_back(ledger: Ledger) -> None:
+    record(ledger, reading())
+    record(ledger, reading(started_at=None, seconds=None))
+    assert [row[5] for row in usage_rows(ledger)] == [2, -2]
+    record(ledger, reading())
+    assert [row[5] for row in usage_rows(ledger)] == [2, -2, 2]
+    assert [row[0] for row in usage_rows(ledger)[1:]] == ["adjustment"] * 2
+
+
+def test_a_call_that_moves_to_another_hour_takes_its_minutes_along(
+    ledger: Ledger,
+) -> None:
+    record(ledger, reading())
+    record(ledger, reading(started_at=NOON + HOUR))
+    hours = rows(ledger, "SELECT hour, billed_minutes FROM b2b_usage ORDER BY hour, id")
+    assert [minutes for _, minutes in hours] == [2, -2, 2]
+    assert len({str(hour) for hour, _ in hours}) == 2
+
+
+def test_a_call_that_moves_to_another_month_leaves_the_first(ledger: Ledger) -> None:
+    record(ledger, reading())
+    record(ledger, reading(started_at=NOON + timedelta(days=31)))
+    with ledger.reading() as connection:
+        assert ledger_totals.account_minutes(connection, MARCH, "main") == 0
+        assert ledger_totals.account_minutes(connection, APRIL, "main") == 2
+
+
+def test_a_call_that_moves_to_another_customer_is_paid_by_that_one(
+    ledger: Ledger,
+) -> None:
+    record(ledger, reading())
+    record(ledger, reading(customer="globex"))
+    with ledger.reading() as connection:
+        minutes = {
+            h.customer: h.minutes for h in ledger_totals.holdings(connection, MARCH)
+        }
+    assert minutes == {"acme": 0, "globex": 2}
+
+
+def test_calls_of_another_month_are_recorded_only_when_known(ledger: Ledger) -> None:
+    record(ledger, reading("known"))
+    seen = [reading("known", seconds=600), reading("unknown")]
+    assert record(ledger, *seen, only_known=True) == 1
+    assert {row[1] for row in usage_rows(ledger)} == {"known"}
+
+
+def test_two_accounts_may_use_the_same_call_id(ledger: Ledger) -> None:
+    record(ledger, reading())
+    assert record(ledger, reading(account="other", customer="globex")) == 1
+    with ledger.reading() as connection:
+        assert ledger_totals.account_minutes(connection, MARCH, "main") == 2
+        assert ledger_totals.account_minutes(connection, MARCH, "other") == 2
+        assert ledger_totals.account_minutes(connection, MARCH, "nobody") == 0
+
+
+def test_more_calls_than_one_batch_are_all_recorded(ledger: Ledger) -> None:
+    many = [reading(f"call_{n}", seconds=n % 200) for n in range(5_003)]
+    assert record(ledger, *many) == 5_003
+    assert record(ledger, *many) == 0
+    due = sum(one.due[1].minutes for one in many if one.due)
+    with ledger.reading() as connection:
+        assert ledger_totals.account_minutes(connection, MARCH, "main") == due
+
+
+VERSIONS: st.SearchStrategy[Reading] = st.builds(
+    reading,
+    st.sampled_from(["call_1", "call_2"]),
+    started_at=st.sampled_from([NOON, NOON + HOUR, NOON + timedelta(days=31), None]),
+    seconds=st.sampled_from([0, 61, 600]),
+    status=st.sampled_from(["completed", "in_progress"]),
+    customer=st.sampled_from(["acme", "globex"]),
+)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(VERSIONS, min_size=1, max_size=6))
+def test_after_any_revisions_the_ledger_holds_what_is_due(
+    ledger: Ledger, told: list[Reading]
+) -> None:
+    # The ledger is not emptied between examples: that only makes histories longer.
+    for one in told:
+        record(ledger, one)
+    for one in {one.call.call_id: one for one in told}.values():
+        due = (one.due[0].customer, one.due[1]) if one.due else None
+        assert held_of(ledger, one.call.call_id) == due
+    chains = rows(
+        ledger, "SELECT call_id, max(revision), count(*) FROM call GROUP BY 1"
+    )
+    assert all(newest == revisions for _, newest, revisions in chains)
+
+
+def held_of(ledger: Ledger, call_id: str) -> tuple[str, Charge] | None:
+    """Read what the ledger holds for a call over all months."""
+    query = (
+        "SELECT customer, sum(billed_minutes), sum(amount_micro) FROM b2b_usage "
+        f"WHERE call_id = '{call_id}' GROUP BY customer, hour"
+    )
+    held = [
+        (str(customer), Charge(int(str(minutes)), int(str(amount))))
+        for customer, minutes, amount in rows(ledger, query)
+        if minutes
+    ]
+    assert len(held) <= 1
+    return held[0] if held else None

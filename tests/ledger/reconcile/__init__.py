@@ -1,0 +1,1 @@
+"""Totals, runs and breaks in the ledger."""

@@ -1,0 +1,1 @@
+"""Meter events in the ledger."""

@@ -1,0 +1,1 @@
+"""Bringing the meter level with the ledger."""

@@ -1,0 +1,66 @@
+"""Holding: what may not be sent is kept, said, and sent once it may be."""
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import SourceUnavailable
+from billing.gateways.retries import LONGEST_ASKED_SECONDS, read_with_retries
+from billing.pipeline.sync.send import Outcome
+from billing.pipeline.sync.sync import sync_meter
+from tests.pipeline.bench import Bench, call, of
+from tests.pipeline.fakes import lose_request
+
+
+def test_usage_of_a_customer_that_left_the_settings_is_said(bench: Bench) -> None:
+    bench.take(call("g", **of("globex")))
+    kept = bench.stripe_customers.pop("globex")
+    report = bench.sync()
+    assert report.held == ["globex: it has usage to report, and is not in the settings"]
+    assert not report.clean
+    bench.stripe_customers["globex"] = kept
+    assert bench.sync().clean
+    assert bench.counted() == {"globex": 1}
+
+
+def test_events_of_test_mode_never_reach_the_live_meter(bench: Bench) -> None:
+    bench.meter.always = lose_request
+    bench.take(call("a"))
+    bench.sync()
+    sent = len(bench.meter.requests)
+    assert bench.meter.state is not None
+    bench.meter.state = replace(bench.meter.state, livemode=True)
+    live = replace(bench.sync_terms(), livemode=True)
+    report = sync_meter(bench.ledger, bench.meter, live)
+    assert len(bench.meter.requests) == sent
+    assert "events of the other mode" in report.held[0]
+    assert not report.clean
+
+
+def test_stripe_failing_before_the_first_send_ends_the_sync_in_order(
+    bench: Bench,
+) -> None:
+    bench.take(call("a"), call("g", **of("globex")))
+    bench.meter.down = True
+    report = bench.sync()
+    assert report.stopped_because == "Stripe: no answer"
+    assert report.outcomes == {Outcome.WAITING: 2}
+    assert bench.events() == [("pending", "", 0), ("pending", "", 0)]
+    assert bench.meter.requests == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [(0, [1, 2, 4]), (3, [3, 3, 4]), (3_600, [LONGEST_ASKED_SECONDS] * 3)],
+)
+def test_a_source_that_asks_for_time_gets_it_within_bounds(
+    asked: float, waits: list[float]
+) -> None:
+    slept: list[float] = []
+
+    def read() -> None:
+        raise SourceUnavailable("main", "slow down", retry_after=asked)
+
+    with pytest.raises(SourceUnavailable):
+        read_with_retries(read, sleep=slept.append)
+    assert slept == waits

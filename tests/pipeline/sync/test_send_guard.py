@@ -1,0 +1,125 @@
+"""Right before the first byte: the lock, the age and the clock are asked once more."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from billing.domain.meter_event import MeterEvent
+from billing.errors import MeterUnfit, Overtaken
+from billing.ledger.database import Hold, Ledger
+from billing.ledger.sync import outbox
+from billing.ledger.sync.attempts import Attempt, add_attempts
+from billing.pipeline.sync.send import Outcome
+from tests.pipeline.bench import NOON, Bench, call
+from tests.pipeline.fakes import be_busy, lose_answer, lose_request
+
+
+class Snatched:
+    """Locks that are taken away as soon as they are held."""
+
+    def __init__(self) -> None:
+        self.lost = False
+
+    @contextmanager
+    def hold(self, subject: str) -> Iterator[Hold | None]:
+        yield self
+
+    def still_held(self) -> bool:
+        return not self.lost
+
+
+def attempts(bench: Bench) -> list[tuple[str, str]]:
+    return bench.rows("SELECT kind, verdict FROM meter_attempt ORDER BY id")
+
+
+def test_whoever_lost_the_lock_sends_nothing_and_spends_no_try(
+    sqlite_ledger: Ledger,
+) -> None:
+    locks = Snatched()
+    bench = Bench(Ledger(sqlite_ledger.engine, locks))
+    bench.take(call("c"), call("d", NOON + timedelta(hours=1)))
+
+    def lose_it(_event: MeterEvent) -> None:
+        locks.lost = True
+
+    bench.meter.watch = lose_it
+    report = bench.sync()
+    assert report.outcomes == {Outcome.WAITING: 2}
+    assert (bench.meter.requests, attempts(bench)) == ([], [("event", "unsent")])
+    assert bench.events() == [("pending", "", 0), ("pending", "", 0)]
+    locks.lost, bench.meter.watch = False, lambda _event: None
+    bench.sync()
+    assert bench.counted() == {"acme": 2}
+
+
+def test_an_event_that_another_process_moved_is_left_alone(bench: Bench) -> None:
+    bench.take(call("c"))
+    bench.meter.script = [lose_answer]
+
+    def overtake(_event: MeterEvent) -> None:
+        bench.meter.watch = lambda _event: None
+        with bench.ledger.writing() as connection:
+            event = outbox.event_numbered(connection, 1)
+            attempt = Attempt(event, "another", "another", bench.clock.now())
+            add_attempts(connection, [attempt])
+
+    bench.meter.watch = overtake
+    with pytest.raises(Overtaken, match="another process works on the event"):
+        bench.sync()
+    assert bench.counted() == {"acme": 1}
+    bench.clock.advance(minutes=1)
+    bench.sync()
+    assert bench.events()[0][0] == "synced"
+    assert bench.counted() == {"acme": 1}
+
+
+def test_an_attempt_that_did_not_leave_for_a_day_is_held_back(bench: Bench) -> None:
+    bench.take(call("c"))
+
+    def oversleep(_event: MeterEvent) -> None:
+        bench.meter.watch = lambda _event: None
+        bench.clock.advance(hours=24)
+
+    bench.meter.watch = oversleep
+    assert bench.sync().outcomes == {Outcome.WAITING: 1}
+    assert (bench.meter.requests, attempts(bench)) == ([], [("event", "unsent")])
+    bench.sync()
+    assert bench.counted() == {"acme": 1}
+
+
+def test_a_clock_that_is_set_while_events_are_sent_stops_the_sync(bench: Bench) -> None:
+    bench.take(call("c"), call("d", NOON + timedelta(hours=1)))
+    bench.meter.script = [lose_request]
+    bench.clock.on_sleep = lambda _seconds: bench.clock.jump(hours=-30)
+    report = bench.sync()
+    assert "clock was set" in (report.stopped_because or "")
+    assert len(bench.meter.requests) == 1
+    assert bench.events()[0][0] == "pending"
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=6), -timedelta(hours=30)])
+def test_a_clock_that_is_not_stripes_sends_nothing(
+    bench: Bench, off: timedelta
+) -> None:
+    bench.take(call("c"))
+    bench.clock.jump(seconds=off // timedelta(seconds=1))
+    bench.clock.advance(hours=40)
+    with pytest.raises(MeterUnfit, match=r"clock is \d+ s off Stripe's: set it"):
+        bench.sync()
+    assert bench.meter.requests == []
+
+
+def test_a_doubt_from_the_future_has_no_age(bench: Bench) -> None:
+    bench.meter.script = [be_busy, lose_answer, *[lose_request] * 5]
+    bench.take(call("c"))
+    bench.sync()
+    bench.execute(
+        "UPDATE meter_event SET first_unknown_at = '2026-12-01T00:00:00+00:00'"
+    )
+    sent = len(bench.meter.requests)
+    bench.sync()
+    assert len(bench.meter.requests) == sent
+    assert bench.events()[0][0] == "synced"
+    assert bench.counted() == {"acme": 1}

@@ -1,0 +1,94 @@
+"""A round: nothing is done on a ledger that was rewound, and each is signed."""
+
+import pytest
+
+from billing.ledger.audit.events import last_link
+from billing.pipeline.cycle import CycleReport, Step, periods_at
+from billing.pipeline.pull.pull import silent
+from billing.pipeline.run import run_round
+from billing.pipeline.signing import TrailTerms
+from tests.pipeline.bench import Bench, call
+from tests.pipeline.witnesses import Board, Recollection
+from tests.verifier.signing import TestKey
+
+KEY, OTHER = TestKey(1), TestKey(2)
+
+
+def run(
+    bench: Bench,
+    memory: Recollection,
+    *anchors: Board,
+    key: TestKey = KEY,
+    told: list[Step] | None = None,
+) -> CycleReport:
+    """Run a round of a bench."""
+    return run_round(
+        bench.ledger,
+        bench.meter,
+        bench.cycle_terms(),
+        TrailTerms(key, anchors, memory),
+        periods_at(bench.clock.now(), bench.first_period),
+        watch=lambda _: silent,
+        tell=([] if told is None else told).append,
+    )
+
+
+def end_of(bench: Bench) -> tuple[int, str]:
+    with bench.ledger.reading() as connection:
+        last = last_link(connection)
+    return last.sequence, last.hash
+
+
+def test_a_round_is_signed_published_and_remembered(either_bench: Bench) -> None:
+    bench, board, memory = either_bench, Board(), Recollection()
+    bench.source.calls.append(call("call_1"))
+    report = run(bench, memory, board)
+    assert (report.errors, bench.counted()) == ([], {"acme": 1})
+    assert memory.seen == end_of(bench)
+    [(head, _)] = board.heads
+    assert (head.event, head.hash) == memory.seen
+
+
+@pytest.mark.parametrize(
+    ("further", "words"),
+    [(100, "and now it ends with event"), (0, "and now that is another event")],
+)
+def test_on_a_ledger_that_was_rewound_nothing_is_pulled_or_sent(
+    bench: Bench, further: int, words: str
+) -> None:
+    """Faults 24, 28: what was sent in between could be sent twice."""
+    bench.take(call("call_1"))
+    bench.source.calls.append(call("call_2"))
+    end = end_of(bench)
+    memory, board = Recollection((end[0] + further, "ab" * 32)), Board()
+    told: list[Step] = []
+    report = run(bench, memory, board, told=told)
+    [error] = report.errors
+    assert words in error
+    assert "accept-restore" in error
+    assert report.failed
+    assert [str(step) for step in told] == [error]
+    assert (report.pulls, report.sync, report.reconciliations) == ([], None, [])
+    assert (bench.meter.requests, board.heads, end_of(bench)) == ([], [], end)
+
+
+def test_an_anchor_out_of_reach_is_an_error_of_the_round_that_was_done(
+    bench: Bench,
+) -> None:
+    bench.source.calls.append(call("call_1"))
+    memory, board = Recollection(), Board(down=True)
+    report = run(bench, memory, board)
+    assert report.errors == ["the anchor board: nobody answers"]
+    assert bench.counted() == {"acme": 1}
+    assert memory.seen == end_of(bench)
+
+
+def test_a_round_that_cannot_be_signed_is_done_and_remembered(bench: Bench) -> None:
+    memory = Recollection()
+    run(bench, memory)
+    bench.source.calls.append(call("call_1"))
+    report = run(bench, memory, key=OTHER)
+    [error] = report.errors
+    assert "the key in force" in error
+    assert bench.counted() == {"acme": 1}
+    assert memory.seen == end_of(bench)

@@ -1,0 +1,120 @@
+"""A reconciliation says what it comes to, and waiting is told from breaks."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.domain.break_causes import Cause
+from billing.domain.breaks import Bounds, Break, CustomerFinding
+from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
+from billing.reports.reconciliation.live import (
+    cause_lines,
+    is_only_unsettled,
+    reconciliation_document,
+    reconciliation_headings,
+    reconciliation_lines,
+    reconciliation_sentences,
+)
+from tests.ledger.bookkeeping import MARCH, NOON
+
+WHOLE = AccountFinding("main", 10, 10, complete=True)
+HALF = AccountFinding("main", None, 10, complete=False)
+OFF = AccountFinding("main", 12, 10, complete=True)
+
+
+def found(
+    *causes: Cause, account: AccountFinding = WHOLE, quarantined: int = 0
+) -> Reconciliation:
+    """Reconcile one customer; each cause is a break of one minute."""
+    breaks = tuple(Break(cause, -1, -100_000, ("call_1",), NOON) for cause in causes)
+    stripe = 10 - len(breaks)
+    settled = Cause.NOT_SETTLED not in causes
+    customer = CustomerFinding("acme", "cus_1", 10, 10, stripe, settled, breaks)
+    return Reconciliation(MARCH, NOON, (customer,), (account,), quarantined)
+
+
+@pytest.mark.parametrize(
+    ("reconciliation", "waits", "sentence"),
+    [
+        (found(), False, "The three books agree, minute by minute."),
+        (found(Cause.NOT_SETTLED), True, "Not settled yet"),
+        (found(Cause.NOT_SETTLED, Cause.REJECTED), False, "difference: -2 minutes"),
+        (found(Cause.IN_FLIGHT), False, "difference: -1 minutes"),
+        (found(Cause.NOT_SETTLED, account=HALF), False, "was not read whole"),
+        (found(Cause.NOT_SETTLED, account=OFF), False, "its own total is 12"),
+        (found(Cause.NOT_SETTLED, quarantined=2), False, "2 calls are in quarantine"),
+    ],
+)
+def test_the_verdict(
+    reconciliation: Reconciliation, waits: bool, sentence: str
+) -> None:
+    assert is_only_unsettled(reconciliation) == waits
+    assert sentence in " ".join(reconciliation_sentences(reconciliation))
+
+
+def test_the_document_keeps_every_break_with_its_exact_amount() -> None:
+    document = reconciliation_document(found(Cause.REJECTED), "usd")
+    assert document["difference_minutes"] == -1
+    customers: Any = document["customers"]
+    assert customers[0]["breaks"] == [
+        {
+            "cause": "rejected",
+            "minutes": -1,
+            "amount": "-0.10",
+            "calls": ["call_1"],
+            "hour": "2026-03-10T12:00:00Z",
+            "book": "sending",
+            "event": None,
+            "evidence": None,
+        }
+    ]
+
+
+def test_the_table_adds_the_breaks_of_a_cause_up_and_ends_with_a_total() -> None:
+    lines = reconciliation_lines(found(Cause.REJECTED, Cause.REJECTED))
+    assert lines[0][-1] == "rejected -2"
+    assert lines[-1][:6] == ["total", "", "10", "10", "8", "-2"]
+
+
+def test_what_is_not_known_yet_is_never_shown_as_zero() -> None:
+    doubtful = CustomerFinding(
+        "acme", "cus_1", 10, 10, 10, settled=False, bounds=Bounds(5, 10)
+    )
+    unknown = Reconciliation(MARCH, NOON, (doubtful,), (WHOLE,), 0)
+    for line in reconciliation_lines(unknown):
+        assert line[5:7] == ["?", "not yet"]
+    lines = reconciliation_lines(found(Cause.NOT_SETTLED))
+    assert [line[5] for line in lines] == ["-1?", "-1?"]
+    customers: Any = reconciliation_document(unknown, "usd")["customers"]
+    (shown,) = customers
+    assert shown["verdict"] == "waiting"
+    assert shown["unknown_minutes"] == 5
+    assert (shown["least_minutes"], shown["most_minutes"]) == (5, 10)
+
+
+def test_each_cause_is_explained_once_with_what_to_do() -> None:
+    lines = cause_lines(found(Cause.REJECTED, Cause.REJECTED, Cause.NOT_STAGED))
+    causes = [Cause.NOT_STAGED, Cause.REJECTED]
+    assert [line[:2] for line in lines] == [["not_staged", "-1"], ["rejected", "-2"]]
+    assert [line[2:] for line in lines] == [[c.meaning, c.remedy] for c in causes]
+
+
+def test_what_was_invoiced_is_shown_where_it_was_read() -> None:
+    assert "invoiced" not in reconciliation_headings(found())
+    read = replace(found(), invoices_read=True)
+    assert reconciliation_headings(read)[-2:] == ["invoiced", "breaks"]
+    widths = {len(line) for line in reconciliation_lines(read)}
+    assert widths == {len(reconciliation_headings(read))}
+
+
+def test_a_month_whose_corrections_stand_elsewhere_is_clean_and_says_so() -> None:
+    carried = found(Cause.BILLED_IN_LATER_MONTH)
+    assert carried.clean
+    assert not carried.needs_a_person
+    assert "stands in another month" in " ".join(reconciliation_sentences(carried))
+
+
+def test_invoices_that_cannot_be_read_are_told() -> None:
+    blind = replace(found(), invoices_fault="Stripe: the API key is refused")
+    assert "the API key is refused" in reconciliation_sentences(blind)[0]

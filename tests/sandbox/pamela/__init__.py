@@ -1,0 +1,1 @@
+"""The sandbox's Pamela, over real HTTP."""

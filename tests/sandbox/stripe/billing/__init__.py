@@ -1,0 +1,1 @@
+"""Prices, subscriptions and invoices of the Stripe stand-in."""

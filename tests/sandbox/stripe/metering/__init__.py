@@ -1,0 +1,1 @@
+"""Meter events of the Stripe stand-in."""

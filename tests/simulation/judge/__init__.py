@@ -1,0 +1,1 @@
+"""The judge of the simulation: what must hold, and what was seen."""

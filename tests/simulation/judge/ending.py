@@ -1,0 +1,115 @@
+"""The ending: when all faults are over, the three books are one."""
+
+from collections import defaultdict
+
+from tests.simulation.judge.ledger_view import EventRow, as_posted
+from tests.simulation.trace import Violation
+from tests.simulation.world.world import World
+
+FOR_A_PERSON = {"failed/rejected", "failed/uncertain", "failed/expired"}
+UNCOUNTED = {"rejected", "expired", "replaced"}
+FINAL = {"synced", "failed/replaced", "failed/voided"}
+
+
+def in_doubt(world: World) -> bool:
+    """Say whether something is left that only further hours, or a person, decide."""
+    undecided = {"uncertain", "cancelling", "rejected"}
+    return any(
+        row.reason in undecided or _is_not_known_as_rejected(world, row)
+        for row in world.view.events()
+    )
+
+
+def _is_not_known_as_rejected(world: World, row: EventRow) -> bool:
+    uncounted = world.stripe.counted(row.identifier) is None
+    return row.state == "synced" and row.minutes != 0 and uncounted
+
+
+def judge_liveness(world: World) -> None:
+    """Demand that nothing is on its way any more."""
+    for row in world.view.events():
+        if row.standing in FINAL or _is_held(row):
+            continue
+        if row.standing not in FOR_A_PERSON:
+            raise Violation("I34", f"{row.identifier} is still {row.standing}")
+        world.trace.sometimes(f"a person is asked: {row.standing}")
+    left = world.view.rows(
+        "SELECT count(*) FROM b2b_usage WHERE meter_event_id IS NULL"
+    )
+    if left != [(0,)]:
+        raise Violation("I34", f"{left[0][0]} rows are in no event")
+
+
+def _is_held(row: EventRow) -> bool:
+    """Whether it waits for minutes that would keep the month above zero."""
+    return row.state == "pending" and row.minutes < 0
+
+
+def judge_books(world: World) -> None:
+    """Compare Pamela with the ledger, and the ledger with Stripe."""
+    world.judge.judge_calls()
+    world.judge.judge_closed_months()
+    _judge_source(world)
+    _judge_events(world)
+    if world.weather.calm:
+        _judge_quiet(world)
+
+
+def _judge_source(world: World) -> None:
+    posted, aside = world.view.posted(), world.view.quarantined()
+    pamela = world.pamela
+    for call in pamela.calls.values():
+        held = posted.pop(call.id, {})
+        if call.malformed:
+            if call.id not in aside:
+                raise Violation(
+                    "I24", f"{call.id} makes no sense, and is not set aside"
+                )
+            wanted = [as_posted(bill) for bill in call.billed]
+        else:
+            wanted = [as_posted(pamela.due(call))]
+        if held not in wanted:
+            raise Violation("I23", f"{call.id} is {held} in the ledger, not {wanted}")
+    for call in pamela.gone.values():
+        held = posted.pop(call.id, {})
+        if held not in [as_posted(bill) for bill in call.billed]:
+            raise Violation("I23", f"{call.id}, deleted, never was {held}")
+    if posted:
+        raise Violation("I23", f"calls that never were: {sorted(posted)}")
+
+
+def _judge_events(world: World) -> None:
+    carried: dict[int, int] = defaultdict(int)
+    hours: dict[int, set[str]] = defaultdict(set)
+    for event, minutes, hour in world.view.rows(
+        "SELECT meter_event_id, billed_minutes, hour FROM b2b_usage"
+    ):
+        carried[event] += minutes
+        hours[event].add(hour)
+    for row in world.view.events():
+        if row.carries is None and not hours[row.id] <= {row.hour}:
+            raise Violation("I5", f"{row.identifier} reports rows of other hours")
+        truth = world.stripe.counted(row.identifier)
+        carries = 0 if row.reason == "replaced" else row.minutes
+        if carried[row.id] != carries:
+            raise Violation("I1", f"{row.identifier} does not report its rows")
+        if row.state == "synced" and row.minutes and truth != row.minutes:
+            words = f"{row.identifier} is synced, and counts {truth}"
+            raise Violation("I14", words)
+        if row.reason in UNCOUNTED and truth is not None:
+            words = f"{row.identifier} is {row.standing}, and counts {truth}"
+            raise Violation("I15", words)
+    known = {row.identifier for row in world.view.events()}
+    foreign = {name for name, taken in world.stripe.received.items() if taken} - known
+    if foreign:
+        raise Violation("I31", f"Stripe took what is not staged: {sorted(foreign)}")
+
+
+def _judge_quiet(world: World) -> None:
+    """Without faults, every event is sent once, and nothing fails."""
+    world.trace.sometimes("a run is quiet")
+    for row in world.view.events():
+        sends = world.judge.sendings[row.identifier].sends
+        if row.state != "synced" or sends != int(row.minutes != 0):
+            words = f"{row.identifier} is {row.standing} after {sends} sends"
+            raise Violation("quiet", words)

@@ -1,0 +1,225 @@
+"""The judge: what must hold at every request and after every commit."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from itertools import product
+
+from billing.domain.meter_event import MeterEvent
+from billing.domain.period import Window
+from tests.simulation.judge.certificates import Certificates
+from tests.simulation.judge.ledger_view import EventRow, LedgerView, rated
+from tests.simulation.trace import Trace, Violation
+from tests.simulation.world.catalogue import Fault, Weather
+from tests.simulation.world.machine import Machine
+from tests.simulation.world.stripe_side import Sendings, SimStripe
+
+MOST_TRIES = 6
+RESEND_WINDOW = timedelta(hours=23)
+OLDEST = timedelta(days=35) - timedelta(hours=12)
+NEWEST = timedelta(minutes=4)
+QUIET = timedelta(hours=2)
+CLOCKS = (Fault.CLOCK_BACK, Fault.CLOCK_FORWARD, Fault.CLOCK_SKEWED)
+FINAL = {"failed/replaced", "failed/voided"}
+ILLEGAL = {
+    ("synced", "pending"),
+    ("synced", "failed/unanswered"),
+    ("synced", "failed/uncertain"),
+    ("synced", "failed/expired"),
+    ("failed/rejected", "synced"),
+    ("failed/expired", "synced"),
+}
+
+
+class Judge:
+    """Watches over one run; raises Violation."""
+
+    def __init__(
+        self,
+        stripe: SimStripe,
+        view: LedgerView,
+        weather: Weather,
+        certificates: Certificates,
+    ) -> None:
+        self._stripe = stripe
+        self._view = view
+        self._certificates = certificates
+        self._trace: Trace = stripe.schedule.trace
+        self._clocks_hold = not any(weather.may_have(fault) for fault in CLOCKS)
+        self._lags_long = weather.may_have(Fault.SUMMARY_LAGS_LONG)
+        self._events: dict[int, EventRow] = {}
+        self._closed: dict[str, int] = {}
+        self.sendings: dict[str, Sendings] = defaultdict(Sendings)
+
+    # Requests
+
+    def sending(self, machine: Machine, event: MeterEvent, key: str) -> None:
+        """Judge a request whose first byte is about to leave."""
+        now, name = self._stripe.schedule.now, event.identifier
+        if self._stripe.payloads.setdefault(name, event) != event:
+            raise Violation("I10", f"{name} has two payloads")
+        if self._view.attempt(name, key) != ("event", None):
+            raise Violation("I11", f"{name} leaves without an attempt on record")
+        age = machine.now() - event.timestamp
+        if not -NEWEST <= age <= OLDEST:
+            raise Violation("I19", f"{name} is {age} old when it is sent")
+        sent = self.sendings[name]
+        if key in sent.keys:
+            raise Violation("I10", f"the key {key} is used again")
+        unknown = sent.first_unknown_at
+        if self._clocks_hold and unknown and now - unknown >= RESEND_WINDOW:
+            raise Violation("I13", f"{name} is resent {now - unknown} after")
+        self._judge_retry(name, sent)
+        sent.keys.add(key)
+        sent.sends += 1
+        sent.round_tries += 1
+        sent.last_outcome_at = now
+        if unknown:
+            self._trace.sometimes("an unknown outcome is resent")
+        sent.first_unknown_at = unknown or now
+        busy = self._stripe.busy_until.get(event.stripe_customer)
+        if busy and now < busy:
+            raise Violation("I18", f"two requests for {event.stripe_customer}")
+
+    def cancelling(self, event: MeterEvent, key: str) -> None:
+        """Judge a cancellation that is about to leave."""
+        if self._view.attempt(event.identifier, key) != ("cancel", None):
+            words = f"{event.identifier} is cancelled without an attempt on record"
+            raise Violation("I11", words)
+
+    def _judge_retry(self, name: str, sent: Sendings) -> None:
+        if sent.round_tries >= MOST_TRIES:
+            raise Violation("I17", f"{name} is tried {sent.round_tries + 1} times")
+        if sent.round_tries and sent.last_outcome_at and self._clocks_hold:
+            waited = self._stripe.schedule.now - sent.last_outcome_at
+            due = timedelta(seconds=1 << (sent.round_tries - 1))
+            if waited < due:
+                raise Violation("I17", f"{name} is retried after {waited}, not {due}")
+
+    def answered(
+        self, name: str, *, was_unknown: bool, known: bool, tried: bool
+    ) -> None:
+        """Take note of what a process was told."""
+        sent = self.sendings[name]
+        sent.last_outcome_at = self._stripe.schedule.now
+        if known and not was_unknown:
+            sent.first_unknown_at = None
+        if not tried:
+            sent.round_tries -= 1
+
+    # Commits
+
+    def committed(self, machine: Machine, touched: set[str]) -> None:
+        """Judge what a transaction has made of the ledger."""
+        if "meter_event" in touched:
+            for row in self._view.events():
+                before = self._events.get(row.id)
+                if before != row:
+                    self._judge_move(before, row)
+                    self._events[row.id] = row
+        if touched & {"call", "b2b_usage"}:
+            self.judge_calls()
+        if "pull" in touched:
+            self._certificates.judge()
+        if "period_close" in touched:
+            self._judge_close()
+        if "reconciliation_reading" in touched:
+            self._judge_readings(machine)
+
+    def _judge_move(self, before: EventRow | None, row: EventRow) -> None:
+        name, sent = row.identifier, self.sendings[row.identifier]
+        was = before.standing if before else "none"
+        if before and before.payload != row.payload:
+            raise Violation("I10", f"{name} changed from {before} to {row}")
+        if was == row.standing:
+            return
+        self._trace.sometimes(f"{was} -> {row.standing}")
+        if was in FINAL or (was, row.standing) in ILLEGAL:
+            raise Violation("I16", f"{name} moved from {was} to {row.standing}")
+        self._judge_standing(row)
+        truth = self._stripe.counted(name)
+        if row.state == "pending" and before:
+            sent.round_tries = 0
+            if was == "failed/uncertain":
+                if truth is not None and not self._was_long_unseen(sent):
+                    raise Violation("I12", f"{name} counts, and is armed again")
+                sent.first_unknown_at = None
+
+    def _was_long_unseen(self, sent: Sendings) -> bool:
+        """Whether summaries lag longer than reads wait; then Stripe's memory guards."""
+        told = sent.last_outcome_at
+        waited = told is not None and self._stripe.schedule.now - told >= QUIET
+        return self._lags_long and waited
+
+    def _judge_standing(self, row: EventRow) -> None:
+        name, truth = row.identifier, self._stripe.counted(row.identifier)
+        if row.state == "synced" and row.minutes:
+            if not row.evidence:
+                raise Violation("I14", f"{name} is synced without evidence")
+            if not self._stripe.received[name]:
+                raise Violation("I14", f"{name} is synced, and Stripe never took it")
+        if row.reason in {"rejected", "expired", "replaced"} and truth is not None:
+            raise Violation("I15", f"{name} is {row.standing}, and counts {truth}")
+
+    def judge_calls(self) -> None:
+        """Compare every call's rows with its newest revision, rated anew."""
+        try:
+            posted, calls = self._view.posted(), self._view.calls()
+        except AssertionError as fault:
+            raise Violation("I8", str(fault)) from fault
+        for call_id, call in calls.items():
+            if posted.pop(call_id, {}) != rated(call):
+                raise Violation("I1", f"{call_id} is not billed as it is rated")
+        if posted:
+            raise Violation("I24", f"rows of no call: {sorted(posted)}")
+
+    def _judge_close(self) -> None:
+        """A month is closed when nothing of it is open; then it never changes."""
+        for period, minutes in self._view.closed().items():
+            left = self._view.unfinished(period)
+            if period not in self._closed and left:
+                raise Violation("I9", f"{period} is closed, and {left} things are open")
+            self._closed[period] = minutes
+
+    def judge_closed_months(self) -> None:
+        """Look whether the closed months are as they were."""
+        for period, minutes in self._view.closed().items():
+            if self._closed.get(period) != minutes:
+                raise Violation("I6", f"{period} changed after it was closed")
+
+    def _judge_readings(self, machine: Machine) -> None:
+        for period, customer, minutes, settled in self._view.readings():
+            # A customer may have had several addresses, each an older one's and a 0.
+            parts = [
+                totals
+                for (month, name), totals in machine.reads.items()
+                if month == period and name.rstrip("0") == customer.rstrip("0")
+            ]
+            if not parts or not settled or self._lags_long:
+                continue
+            if self._is_deceived():
+                continue
+            known = {sum(totals) for totals in product(*parts)}
+            if minutes not in known:
+                words = f"{customer} in {period} is said to hold {minutes}, not {known}"
+                raise Violation("I35", words)
+            self._trace.sometimes("a reading is settled")
+
+    def _is_deceived(self) -> bool:
+        """Whether Stripe took an event, threw it away, and has not said so yet."""
+        return any(
+            row.state == "synced" and row.minutes and self._uncounted(row)
+            for row in self._events.values()
+        )
+
+    def _uncounted(self, row: EventRow) -> bool:
+        return self._stripe.counted(row.identifier) is None
+
+    def reading(
+        self, machine: Machine, customer: str, window: Window, since: datetime
+    ) -> None:
+        """Take note of what is true while a month is read, from the question on."""
+        if window.end - window.start > timedelta(days=27):
+            month = f"{window.start:%Y-%m}"
+            machine.reads[month, customer] = self._stripe.totals(
+                customer, window, since
+            )

@@ -1,0 +1,183 @@
+"""The ledger as an outsider sees it: plain SQL on a connection of its own."""
+
+import sqlite3
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tests.simulation.world.pamela import Bill
+
+PRICE_MICRO = 100_000
+
+
+class EventRow(NamedTuple):
+    """A meter event as it stands."""
+
+    id: int
+    identifier: str
+    customer: str
+    stripe_customer: str
+    period: str
+    hour: str
+    sequence: int
+    timestamp: str
+    minutes: int
+    usage_rows: int
+    state: str
+    reason: str | None
+    evidence: str | None
+    tries: int
+    first_unknown_at: str | None
+    rearmed_at: str | None
+    carries: str | None
+
+    @property
+    def payload(self) -> tuple[object, ...]:
+        """What never changes once the event is staged."""
+        return self[:10]
+
+    @property
+    def standing(self) -> str:
+        """The state, and the reason of a failure."""
+        return f"failed/{self.reason}" if self.state == "failed" else self.state
+
+
+class CallRow(NamedTuple):
+    """The newest revision of a call."""
+
+    call_id: str
+    revision: int
+    period: str
+    status: str
+    started_at: str | None
+    duration_seconds: int | None
+    customer: str | None
+    not_billable: str | None
+    extract_sha256: str
+
+
+class PullRow(NamedTuple):
+    """One pull."""
+
+    id: int
+    period: str
+    state: str
+    window_start: str
+    window_end: str
+
+
+class LedgerView:
+    """What is committed, and nothing else."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask by plain SQL."""
+        return self._connection.execute(query, values).fetchall()
+
+    def events(self) -> list[EventRow]:
+        """Return all meter events."""
+        columns = ", ".join(EventRow._fields)
+        return [
+            EventRow(*row)
+            for row in self.rows(f"SELECT {columns} FROM meter_event ORDER BY id")
+        ]
+
+    def attempt(self, identifier: str, key: str) -> tuple[str, str | None] | None:
+        """Return the attempt with this key: what it is for, and its verdict."""
+        found = self.rows(
+            "SELECT a.kind, a.verdict FROM meter_attempt a JOIN meter_event e "
+            "ON e.id = a.event_id WHERE e.identifier = ? AND a.idempotency_key = ?",
+            *(identifier, key),
+        )
+        return found[0] if len(found) == 1 else None
+
+    def calls(self) -> dict[str, CallRow]:
+        """Return the newest revision of every call; its chain has to be unbroken."""
+        columns = ", ".join(CallRow._fields)
+        newest: dict[str, CallRow] = {}
+        for row in self.rows(f"SELECT {columns} FROM call ORDER BY id"):
+            call = CallRow(*row)
+            before = newest.get(call.call_id)
+            assert call.revision == (before.revision if before else 0) + 1, call
+            assert not before or before.extract_sha256 != call.extract_sha256, call
+            newest[call.call_id] = call
+        return newest
+
+    def posted(self) -> dict[str, dict[tuple[str, str], int]]:
+        """Return the minutes of each call by customer and hour; none that are zero."""
+        found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+        for call_id, customer, hour, minutes, amount in self.rows(
+            "SELECT call_id, customer, call_hour, sum(billed_minutes), "
+            "sum(amount_micro) FROM b2b_usage GROUP BY call_id, customer, call_hour"
+        ):
+            assert amount == minutes * PRICE_MICRO, (call_id, minutes, amount)
+            if minutes:
+                found[call_id][customer, hour] = minutes
+        return found
+
+    def pulls(self) -> list[PullRow]:
+        """Return all pulls."""
+        columns = ", ".join(PullRow._fields)
+        return [
+            PullRow(*row)
+            for row in self.rows(f"SELECT {columns} FROM pull ORDER BY id")
+        ]
+
+    def closed(self) -> dict[str, int]:
+        """Return how many minutes each closed month holds, and shall hold for ever."""
+        return dict(
+            self.rows(
+                "SELECT c.period, coalesce(sum(u.billed_minutes), 0) "
+                "FROM period_close c LEFT JOIN b2b_usage u ON u.period = c.period "
+                "GROUP BY c.period"
+            )
+        )
+
+    def unfinished(self, period: str) -> int:
+        """Count what of a month is still to be staged, sent or understood."""
+        ((rows,),) = self.rows(
+            "SELECT count(*) FROM b2b_usage "
+            "WHERE period = ? AND meter_event_id IS NULL",
+            period,
+        )
+        ((events,),) = self.rows(
+            "SELECT count(*) FROM meter_event WHERE period = ? AND state <> 'synced' "
+            "AND coalesce(reason, '') NOT IN ('replaced', 'voided')",
+            period,
+        )
+        ((aside,),) = self.rows(
+            "SELECT count(*) FROM quarantine WHERE period = ? AND released_at IS NULL",
+            period,
+        )
+        return int(rows + events + aside)
+
+    def quarantined(self) -> set[str]:
+        """Return the ids of calls that were ever set aside."""
+        return {name for (name,) in self.rows("SELECT call_id FROM quarantine")}
+
+    def readings(self) -> list[tuple[Any, ...]]:
+        """Return what the newest reconciliation read of the meter."""
+        return self.rows(
+            "SELECT period, stripe_customer, stripe_minutes, settled "
+            "FROM reconciliation_reading "
+            "WHERE run_id = (SELECT max(id) FROM reconciliation_run)"
+        )
+
+
+def rated(call: CallRow) -> dict[tuple[str, str], int]:
+    """Rate a revision, apart from the product's own rules."""
+    if call.not_billable or call.started_at is None or call.customer is None:
+        return {}
+    seconds = call.duration_seconds or 0
+    whole, rest = divmod(seconds, 60)
+    hour = datetime.fromisoformat(call.started_at).replace(
+        minute=0, second=0, microsecond=0
+    )
+    return {(call.customer, hour.isoformat()): whole + bool(rest) or 1}
+
+
+def as_posted(bill: Bill | None) -> dict[tuple[str, str], int]:
+    """Say what the ledger holds of a call with this bill."""
+    return {(bill.customer, bill.hour.isoformat()): bill.minutes} if bill else {}

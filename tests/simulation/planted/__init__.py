@@ -1,0 +1,1 @@
+"""Planted bugs, and the seeds that catch them."""

@@ -1,0 +1,183 @@
+"""The catalogue of faults: what can go wrong, and the number of its row."""
+
+from enum import Enum
+
+from tests.simulation.trace import Trace
+from tests.simulation.world.chance import OF_ALL, Chance
+
+
+class Fault(Enum):
+    """A fault: its number, how often in a thousand chances, and what happens.
+
+    The numbers are those of the project's list of faults.
+    """
+
+    # Processes
+    DIES_BEFORE_BEGIN = 1, 4, "killed before a transaction begins"
+    DIES_BEFORE_COMMIT = 20, 8, "killed inside a transaction: nothing of it stays"
+    DIES_AFTER_COMMIT = 21, 8, "killed before it learns that its commit is durable"
+    DIES_BEFORE_SEND = 2, 50, "killed between the attempt's commit and the send"
+    DIES_AFTER_SEND = 3, 60, "killed between Stripe's taking and the answer"
+    DIES_BETWEEN_PAGES = 6, 2, "killed in the middle of a pull"
+    DIES_READING_METER = 5, 4, "killed while it reads from Stripe"
+    DIES_WAITING = 13, 60, "killed while it waits to retry"
+    DIES_AT_LOCK = 5, 8, "killed when it takes a customer's lock"
+    STAYS_DEAD = 4, 250, "started again only a day later"
+    CRASH_LOOP = 14, 150, "killed again at each start, a few times"
+    TWO_DAEMONS = 11, 500, "two daemons work on one ledger"
+    ZOMBIE = 12, 10, "paused so long that its lock is given to another"
+    FROZEN = 12, 4, "paused for up to thirty hours with all it holds"
+    FROZEN_BEFORE_SEND = 12, 50, "paused right before the request leaves"
+    TOLD_TO_STOP = 13, 100, "told to stop in the middle of its work"
+    # Database
+    DB_LOCKED = 16, 6, "the database is locked by somebody else"
+    DB_FULL = 17, 6, "the disk is full at the commit"
+    DB_LOST_BEFORE_COMMIT = 20, 6, "the connection is lost before the commit"
+    DB_LOST_IN_COMMIT = 21, 6, "the commit succeeds and its word is lost"
+    # Time
+    CLOCK_FORWARD = 31, 300, "the wall clock jumps forward"
+    CLOCK_BACK = 31, 300, "the wall clock jumps back"
+    CLOCK_SKEWED = 32, 300, "the machine's clock is off by minutes"
+    MONTH_EDGE = 34, 500, "a month ends in the middle of it all"
+    JOB_TWICE = 37, 150, "the hourly job fires twice"
+    JOB_MISSED = 37, 200, "the hourly job does not fire for hours"
+    # Stripe
+    NO_CONNECTION = 38, 40, "the connection is refused"
+    LOST_REQUEST = 39, 60, "a time-out, and Stripe took nothing"
+    LOST_ANSWER = 39, 200, "a time-out after Stripe took the event"
+    LATE_ARRIVAL = 39, 60, "Stripe takes the event long after the time-out"
+    SERVER_ERROR = 40, 60, "a 5xx, and Stripe took nothing"
+    SERVER_ERROR_TAKEN = 40, 60, "a 5xx, and Stripe took the event"
+    STORED_500 = 40, 60, "a 500 that is kept under the idempotency key"
+    CONFLICT = 41, 30, "a 409: the key is in use"
+    RATE_LIMIT = 42, 60, "a 429: too many requests"
+    LOCK_TIMEOUT = 42, 60, "a 429: another request holds the customer"
+    REFUSED_AT_ONCE = 44, 15, "a 400 that names a fault of the event"
+    KEY_REVOKED = 46, 200, "the API key is revoked for some hours"
+    KEY_REFUSED = 46, 60, "a request is refused for its key"
+    OTHER_ECHO = 47, 30, "a 200 that names another event"
+    PROXY_PAGE = 47, 30, "a 404 with a page of a proxy's"
+    OUTAGE = 40, 300, "Stripe is down for hours, for all"
+    DEAF = 39, 300, "requests are lost for hours, while reads work"
+    MUTE = 39, 300, "events are taken and never answered for hours"
+    FORGETS_LATE = 48, 500, "identifiers are forgotten up to a day later"
+    REJECTED_LATER = 49, 400, "an event is taken and thrown away later"
+    SUMMARY_LAGS = 52, 500, "summaries lag up to two hours"
+    SUMMARY_LAGS_LONG = 52, 200, "summaries lag up to six hours"
+    SUMMARY_REGRESSES = 52, 300, "summaries forget events for some minutes"
+    METER_READ_FAILS = 40, 30, "a read of Stripe's fails"
+    METER_UNFIT = 55, 150, "the meter is deactivated for some hours"
+    CUSTOMER_LATE = 49, 300, "a customer is created at Stripe only later"
+    REMAPPED = 56, 250, "a customer gets another Stripe customer while rows wait"
+    # People
+    PERSON_RETRIES = 83, 250, "a person sends anew what was refused"
+    PERSON_GIVES_UP = 83, 60, "a person gives up an event, whichever it is"
+    PERSON_CLOSES = 83, 300, "a person closes the month, whether it may be or not"
+    # Pamela
+    CALL_WHILE_PAGING = 60, 150, "a new call appears between two pages"
+    GONE_WHILE_PAGING = 61, 60, "a call vanishes between two pages"
+    LYING_HAS_MORE = 62, 40, "has_more says the wrong thing"
+    LYING_TOTAL = 62, 40, "total says the wrong thing"
+    ENDLESS_LIST = 62, 20, "the list begins anew and never ends"
+    STUCK_CALL = 63, 80, "a call stays in progress for a day"
+    REVISED_UP = 64, 150, "a call becomes longer after it was billed"
+    REVISED_DOWN = 64, 150, "a call becomes shorter after it was billed"
+    MOVED_HOUR = 64, 60, "a call moves to another hour or month"
+    MOVED_CUSTOMER = 64, 60, "a call moves to another customer"
+    UNBILLED_LATER = 64, 60, "a billed call turns out never to have connected"
+    DELETED = 65, 80, "a call is deleted at the source"
+    CONNECTED_LATER = 66, 80, "a call gets its start only later"
+    MALFORMED = 67, 80, "a record that cannot be understood, mended later"
+    OTHER_MINUTES = 68, 80, "Pamela's minutes are not by the rule"
+    TWO_OF_ONE_ID = 69, 20, "one id on two records of a page"
+    UNREADABLE_PAGE = 70, 15, "a page that makes no sense"
+    LAPSED = 74, 200, "the subscription lapses for some hours"
+    SOURCE_BUSY = 75, 40, "Pamela asks to slow down"
+    SOURCE_DOWN = 70, 20, "Pamela does not answer"
+    TOTALS_WRONG = 76, 150, "the source's own total is wrong"
+    TOTALS_SILENT = 76, 100, "the source gives no total"
+    SEEN_LATE = 60, 150, "a call is listed a day after it was made"
+    UNKNOWN_CUSTOMER = 69, 60, "a call of a customer that nobody knows"
+
+    @property
+    def number(self) -> int:
+        """The number of its row in the list of faults."""
+        return self.value[0]
+
+    @property
+    def per_mille(self) -> int:
+        """How often it strikes in a thousand chances, at its usual strength."""
+        return self.value[1]
+
+    @property
+    def says(self) -> str:
+        """What happens."""
+        return self.value[2]
+
+
+F = Fault
+# Faults that are worst together; most of the runs have one of these themes.
+THEMES: tuple[tuple[Fault, ...], ...] = (
+    (F.LOST_ANSWER, F.STAYS_DEAD, F.DIES_AFTER_SEND, F.FORGETS_LATE, F.DIES_WAITING),
+    (F.MUTE, F.FROZEN_BEFORE_SEND, F.LOST_ANSWER, F.FORGETS_LATE, F.FROZEN),
+    (F.MUTE, F.DEAF, F.SUMMARY_LAGS, F.SUMMARY_REGRESSES, F.STAYS_DEAD, F.JOB_MISSED),
+    (F.MUTE, F.OUTAGE, F.SUMMARY_LAGS_LONG, F.FORGETS_LATE, F.DIES_BEFORE_SEND),
+    (F.TWO_DAEMONS, F.ZOMBIE, F.FROZEN, F.LOST_ANSWER, F.SERVER_ERROR, F.JOB_TWICE),
+    (F.TWO_DAEMONS, F.FROZEN_BEFORE_SEND, F.LOST_REQUEST, F.DIES_AT_LOCK, F.MUTE),
+    (F.REVISED_DOWN, F.UNBILLED_LATER, F.MOVED_HOUR, F.LOST_ANSWER, F.LOST_REQUEST),
+    (F.REVISED_DOWN, F.MOVED_CUSTOMER, F.MUTE, F.DIES_AFTER_SEND, F.SUMMARY_LAGS),
+    (F.MONTH_EDGE, F.PERSON_CLOSES, F.REVISED_UP, F.MOVED_HOUR, F.DELETED),
+    (F.MONTH_EDGE, F.PERSON_CLOSES, F.SEEN_LATE, F.REJECTED_LATER, F.CONNECTED_LATER),
+    (F.REJECTED_LATER, F.PERSON_RETRIES, F.REMAPPED, F.LATE_ARRIVAL, F.LOST_ANSWER),
+    (F.REMAPPED, F.UNBILLED_LATER, F.REVISED_DOWN, F.MOVED_CUSTOMER),
+    (F.FROZEN_BEFORE_SEND, F.LOST_ANSWER, F.LOST_REQUEST, F.FORGETS_LATE),
+    (F.REJECTED_LATER, F.SUMMARY_LAGS_LONG, F.JOB_TWICE, F.SERVER_ERROR_TAKEN),
+    (F.PERSON_RETRIES, F.MUTE, F.LOST_ANSWER, F.REFUSED_AT_ONCE, F.SUMMARY_LAGS_LONG),
+    (F.REMAPPED, F.DIES_AFTER_SEND, F.DIES_WAITING, F.LOST_ANSWER),
+    (F.SUMMARY_REGRESSES, F.MUTE, F.OUTAGE, F.STAYS_DEAD, F.JOB_MISSED),
+    (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
+    (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.SUMMARY_LAGS_LONG),
+)
+
+
+class Weather:
+    """Which faults one run has, and how strong; a tenth of the runs is calm."""
+
+    CALM = 100
+    DENSITIES = (80, 150, 300, 500)
+    STRENGTHS = (300, 1_000, 1_000, 3_000)
+    THEMED = 750
+
+    def __init__(self, chance: Chance, trace: Trace) -> None:
+        self._chance = chance
+        self._trace = trace
+        self.over = False
+        self._odds: dict[Fault, int] = {}
+        self.calm = chance.happens(self.CALM)
+        if self.calm:
+            return
+        themed = chance.happens(self.THEMED)
+        density = self.DENSITIES[0] if themed else chance.pick(self.DENSITIES)
+        for fault in Fault:
+            if chance.happens(density):
+                strength = chance.pick(self.STRENGTHS)
+                self._odds[fault] = fault.per_mille * strength // OF_ALL
+        if themed:
+            for fault in chance.pick(THEMES):
+                self._odds[fault] = min(fault.per_mille * 3, 900)
+
+    def strikes(self, fault: Fault) -> bool:
+        """Say whether a fault happens at this chance of it, and count it."""
+        odds = self._odds.get(fault)
+        if odds is None or self.over or not self._chance.happens(odds):
+            return False
+        self._trace.sometimes(fault.name)
+        return True
+
+    def may_have(self, fault: Fault) -> bool:
+        """Say whether a fault can happen in this run at all."""
+        return fault in self._odds
+
+    def present(self) -> list[str]:
+        """Name the faults of this run."""
+        return [fault.name for fault in self._odds]

@@ -1,0 +1,113 @@
+"""Jobs: what a process of the product does in one go, by itself or for a person."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from billing.errors import BillingError
+from billing.pipeline.close import close_period
+from billing.pipeline.cycle import periods_at, pull_month, run_cycle
+from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.sync.operator_actions import retry_rejected, void_event
+from billing.pipeline.sync.sync import sync_meter
+from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.machine import Host
+from tests.simulation.world.schedule import Process
+from tests.simulation.world.world import Desk, World
+
+MINUTE = timedelta(minutes=1)
+PERSON = "a person"
+Job = Callable[[World, Desk], None]
+
+
+def unwatched(_name: str) -> Progress:
+    """Show no progress."""
+    return silent
+
+
+def cycle(world: World, desk: Desk) -> None:
+    """Run one whole cycle, as cron and daemon do."""
+    months = periods_at(desk.machine.now(), world.first_period)
+    report = run_cycle(desk.ledger, desk.meter, desk.terms, months, unwatched)
+    for error in report.errors:
+        desk.machine.schedule.note(f"error: {error[:100]}")
+    world.trace.sometimes("a cycle has errors" if report.errors else "a cycle is done")
+
+
+def sync(world: World, desk: Desk) -> None:
+    """Sync alone, or only settle what is in doubt."""
+    terms = desk.terms.sync
+    if world.chance.happens(200):
+        terms = replace(terms, settle_only=True)
+    sync_meter(desk.ledger, desk.meter, terms)
+    world.trace.sometimes("a sync by itself is done")
+
+
+def retry(world: World, desk: Desk) -> None:
+    """Send anew what was refused, as a person asks for."""
+    freed = retry_rejected(desk.ledger, PERSON, desk.machine.now())
+    if freed:
+        world.trace.sometimes("a refused event is freed")
+    sync_meter(desk.ledger, desk.meter, desk.terms.sync)
+
+
+def void(world: World, desk: Desk) -> None:
+    """Give up an event for good, whichever it is."""
+    events = world.view.events()
+    if events:
+        event = world.chance.pick(events)
+        now = desk.machine.now()
+        void_event(desk.ledger, PERSON, now, event.identifier, "it was a test")
+        world.trace.sometimes("a person gives up an event")
+
+
+def close(world: World, desk: Desk) -> None:
+    """Close last month, or hear what stands in the way."""
+    month = periods_at(desk.machine.now(), world.first_period)[0]
+    report = close_period(desk.ledger, desk.meter, desk.terms, month, unwatched)
+    if report.closed and not report.already:
+        world.trace.sometimes("a month is closed")
+    for obstacle in report.obstacles:
+        world.trace.sometimes(f"a close is hindered: {obstacle.kind.value}")
+
+
+def mend(world: World, desk: Desk) -> None:
+    """Read every month whole, and free what was refused."""
+    for month in periods_at(desk.machine.now(), world.first_period):
+        for source, book in desk.terms.sources:
+            what = (month, unwatched)
+            result = pull_month(desk.ledger, source, book, desk.terms, what)
+            if result.error:
+                desk.machine.schedule.note(f"error: {result.error[:100]}")
+    retry(world, desk)
+
+
+def do_a_job(world: World, desk: Desk) -> None:
+    """Do what is due, mostly a whole cycle; a fault ends it in order."""
+    job: Job = cycle if world.chance.happens(600) else sync
+    for fault, act in (
+        (Fault.PERSON_RETRIES, retry),
+        (Fault.PERSON_GIVES_UP, void),
+        (Fault.PERSON_CLOSES, close),
+    ):
+        if world.weather.strikes(fault):
+            job = act
+    try:
+        job(world, desk)
+    except BillingError as fault:
+        desk.machine.schedule.note(f"error: {fault}")
+
+
+def run_once(world: World, name: str, job: Job) -> None:
+    """Let a process do one job, and wait for its end."""
+
+    def main(process: Process) -> None:
+        try:
+            job(world, world.desk(process, Host(name)))
+        except BillingError as fault:
+            world.schedule.note(f"error: {fault}")
+
+    process = world.schedule.start(name, main)
+    deadline = world.schedule.now + 50 * MINUTE
+    while not process.ended and world.schedule.now < deadline:
+        world.schedule.run(min(process.wake_at, deadline))

@@ -1,0 +1,202 @@
+"""Life: how calls come about, go on, end, and change their minds."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from billing.domain.period import Window
+from tests.simulation.world.catalogue import Fault, Weather
+from tests.simulation.world.pamela import Record, SimCall, SimPamela
+from tests.simulation.world.schedule import Schedule
+
+HOUR = timedelta(hours=1)
+SECONDS = (0, 1, 30, 59, 60, 61, 119, 120, 121, 600, 1_801, 3_599)
+BROKEN: tuple[Record, ...] = (
+    {"status": "wandering"},
+    {"duration_seconds": "60"},
+    {"duration_seconds": True},
+    {"duration_seconds": -5},
+    {"duration_seconds": 10**10},
+    {"started_at": "2026-03-10T10:00:00"},
+    {"started_at": "yesterday"},
+    {"metadata": "none"},
+)
+
+
+def spelled(moment: datetime) -> str:
+    """Spell a moment as Pamela does."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+class Life:
+    """Makes calls and schedules what becomes of them."""
+
+    def __init__(
+        self, schedule: Schedule, weather: Weather, pamela: SimPamela, until: datetime
+    ) -> None:
+        self._schedule = schedule
+        self._chance = schedule.chance
+        self._weather = weather
+        self._pamela = pamela
+        self._until = until
+        self._made = 0
+
+    def begin(self, earlier: timedelta, calls: int) -> None:
+        """Spread calls over the past and over the time to come."""
+        span = self._until - (self._schedule.now - earlier)
+        for _ in range(calls):
+            offset = self._chance.span(timedelta(), span)
+            created = self._schedule.now - earlier + offset
+            if self._chance.happens(200):
+                created = created.replace(minute=59, second=59, microsecond=999_000)
+            if created < self._schedule.now:
+                self.call(created)
+            else:
+                self._schedule.at(created, partial(self.call, created))
+
+    def call(self, created: datetime) -> SimCall:
+        """Make a call; what lies in its future is scheduled."""
+        self._made += 1
+        chance, weather = self._chance, self._weather
+        started = created + timedelta(seconds=chance.between(0, 8))
+        seconds = chance.pick(SECONDS)
+        length = timedelta(seconds=seconds)
+        if weather.strikes(Fault.STUCK_CALL):
+            longest = max(self._until - started, HOUR)
+            length = min(timedelta(hours=chance.between(5, 23)), longest)
+            seconds = int(length.total_seconds())
+        customer = chance.pick(sorted(self._pamela.customers))
+        if weather.strikes(Fault.UNKNOWN_CUSTOMER):
+            customer = "ghost"
+        record: Record = {
+            "id": f"call_{self._made}",
+            "status": "queued",
+            "created_at": spelled(created),
+            "started_at": None,
+            "ended_at": None,
+            "duration_seconds": None,
+            "billed_minutes": None,
+            "metadata": {"customer": customer},
+        }
+        call = SimCall(f"call_{self._made}", created, record)
+        if weather.strikes(Fault.SEEN_LATE):
+            call.listed = False
+            seen = created + chance.span(2 * HOUR, 60 * HOUR)
+            self._later(min(seen, self._until), lambda: setattr(call, "listed", True))
+        self._pamela.add(call)
+        connects = not chance.happens(120)
+        self._play(call, started, seconds, connects=connects)
+        if connects and weather.strikes(Fault.MALFORMED):
+            self._later(started + length, lambda: self._break(call))
+        else:
+            self._change_later(call, started + length)
+        return call
+
+    def _play(
+        self, call: SimCall, started: datetime, seconds: int, *, connects: bool
+    ) -> None:
+        ended = started + timedelta(seconds=seconds)
+        end: Record = {
+            "status": self._chance.pick(("completed", "completed", "failed")),
+            "started_at": spelled(started) if connects else None,
+            "ended_at": spelled(ended),
+            "duration_seconds": seconds if connects else None,
+            "billed_minutes": (-(-seconds // 60) or 1) if connects else None,
+        }
+        if connects and self._weather.strikes(Fault.OTHER_MINUTES):
+            end["billed_minutes"] = -(-seconds // 60) + 2
+        if connects:
+            talks: Record = {"status": "in_progress", "started_at": spelled(started)}
+            self._later(started, lambda: self._pamela.change(call, **talks))
+        self._later(ended, lambda: self._pamela.change(call, **end))
+
+    def _later(self, moment: datetime, change: Callable[[], object]) -> None:
+        if moment <= self._schedule.now:
+            change()
+        else:
+            self._schedule.at(moment, change)
+
+    def _change_later(self, call: SimCall, ended: datetime) -> None:
+        """Let the source change its mind about a call that is over."""
+        weather, chance = self._weather, self._chance
+        for fault, change in (
+            (Fault.REVISED_UP, self._revise_up),
+            (Fault.REVISED_DOWN, self._revise_down),
+            (Fault.MOVED_HOUR, self._move),
+            (Fault.MOVED_CUSTOMER, self._give_away),
+            (Fault.UNBILLED_LATER, self._unbill),
+            (Fault.CONNECTED_LATER, self._connect),
+            (Fault.DELETED, self._pamela.remove),
+        ):
+            if weather.strikes(fault):
+                moment = ended + chance.span(timedelta(minutes=5), 30 * HOUR)
+                if self._schedule.now < moment < self._until:
+                    self._later(moment, partial(change, call))
+
+    def _break(self, call: SimCall) -> None:
+        whole = call.record
+        call.malformed = True
+        self._pamela.change(call, **self._chance.pick(BROKEN))
+
+        def mend() -> None:
+            call.malformed = False
+            self._pamela.change(call, **whole)
+
+        moment = self._schedule.now + self._chance.span(HOUR, 40 * HOUR)
+        if moment < self._until:
+            self._later(moment, mend)
+
+    def _talked(self, call: SimCall) -> int | None:
+        seconds = call.record["duration_seconds"]
+        return seconds if call.bill() and isinstance(seconds, int) else None
+
+    def _set_length(self, call: SimCall, seconds: int) -> None:
+        minutes = -(-seconds // 60) or 1
+        self._pamela.change(call, duration_seconds=seconds, billed_minutes=minutes)
+
+    def _revise_up(self, call: SimCall) -> None:
+        seconds = self._talked(call)
+        if seconds is not None:
+            self._set_length(call, seconds + self._chance.between(30, 900))
+
+    def _revise_down(self, call: SimCall) -> None:
+        seconds = self._talked(call)
+        if seconds is not None:
+            self._set_length(call, seconds // self._chance.between(2, 6))
+
+    def _move(self, call: SimCall) -> None:
+        if self._talked(call) is not None:
+            step = self._chance.pick((-1, 1)) * self._chance.span(HOUR, 20 * HOUR)
+            start = min(call.place + step, self._schedule.now - HOUR)
+            changes = {"started_at": spelled(start), "ended_at": None}
+            self._pamela.change(call, **changes)
+
+    def _give_away(self, call: SimCall) -> None:
+        if not call.malformed:
+            customer = self._chance.pick(sorted(self._pamela.customers))
+            self._pamela.change(call, metadata={"customer": customer})
+
+    def _unbill(self, call: SimCall) -> None:
+        if self._talked(call) is not None:
+            self._pamela.change(
+                call,
+                status="failed",
+                started_at=None,
+                duration_seconds=None,
+                billed_minutes=None,
+            )
+
+    def _connect(self, call: SimCall) -> None:
+        if call.record["status"] == "failed" and call.bill() is None:
+            start = spelled(call.created + timedelta(seconds=3))
+            talked: Record = {"duration_seconds": 61, "billed_minutes": 2}
+            self._pamela.change(call, started_at=start, ended_at=None, **talked)
+
+    def move_the_list(self, window: Window) -> None:
+        """Let calls come and go between two pages of a list."""
+        present, _ = self._pamela.page(window, 0, 1_000)
+        if self._weather.strikes(Fault.GONE_WHILE_PAGING):
+            self._pamela.remove(self._chance.pick(present))
+        newest = window.end > self._schedule.now - HOUR
+        if newest and self._weather.strikes(Fault.CALL_WHILE_PAGING):
+            self.call(self._schedule.now)

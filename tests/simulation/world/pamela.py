@@ -1,0 +1,211 @@
+"""Pamela in the simulation: the calls as they truly are, and as they are shown."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from billing.domain.period import BillingPeriod, Window
+from billing.errors import (
+    SourceFault,
+    SourceRefused,
+    SourceUnavailable,
+    SourceUnreadable,
+)
+from billing.gateways.retries import read_with_retries
+from billing.ports import CallPage, SourceTotals
+from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.chance import T
+from tests.simulation.world.machine import Machine
+
+Record = dict[str, object]
+ACCOUNT = "main"
+OVER = frozenset({"completed", "failed", "cancelled"})
+
+
+class Bill(NamedTuple):
+    """What a call owes, counted apart from the product's own rules."""
+
+    customer: str
+    hour: datetime
+    minutes: int
+
+
+@dataclass(eq=False, slots=True)
+class SimCall:
+    """A call at Pamela: what its record says now, and every bill that it ever gave."""
+
+    id: str
+    created: datetime
+    record: Record
+    listed: bool = True
+    malformed: bool = False
+    billed: list[Bill | None] = field(default_factory=list)
+
+    def bill(self) -> Bill | None:
+        """Return what is owed for the call as it stands."""
+        record, start = self.record, self.record["started_at"]
+        if self.malformed or record["status"] not in OVER or start is None:
+            return None
+        seconds = record["duration_seconds"]
+        metadata = record["metadata"]
+        assert isinstance(seconds, int)
+        assert isinstance(metadata, dict)
+        hour = datetime.fromisoformat(str(start)).replace(
+            minute=0, second=0, microsecond=0
+        )
+        whole, rest = divmod(seconds, 60)
+        return Bill(metadata["customer"], hour, whole + bool(rest) or 1)
+
+    @property
+    def place(self) -> datetime:
+        """The moment that decides its month."""
+        start = self.record["started_at"]
+        return datetime.fromisoformat(str(start)) if start else self.created
+
+
+class SimPamela:
+    """All calls; what changes is changed here, so that every bill is remembered."""
+
+    def __init__(self, customers: frozenset[str]) -> None:
+        self.customers = customers
+        self.calls: dict[str, SimCall] = {}
+        self.gone: dict[str, SimCall] = {}
+        self.off_by = 0
+        self.lapsed = False
+        self._order: list[tuple[datetime, str]] = []
+
+    def add(self, call: SimCall) -> None:
+        """Take a call in."""
+        self.calls[call.id] = call
+        insort(self._order, (call.created, call.id))
+        call.billed.append(self.due(call))
+
+    def change(self, call: SimCall, **fields: object) -> None:
+        """Let a record say something else."""
+        call.record = call.record | fields
+        call.billed.append(self.due(call))
+
+    def remove(self, call: SimCall) -> None:
+        """Delete a call."""
+        if self.calls.pop(call.id, None):
+            self.gone[call.id] = call
+            self._order.remove((call.created, call.id))
+
+    def due(self, call: SimCall) -> Bill | None:
+        """Return what is owed for a call, by customers that are known."""
+        bill = call.bill()
+        return bill if bill and bill.customer in self.customers else None
+
+    def page(
+        self, window: Window, offset: int, limit: int
+    ) -> tuple[list[SimCall], int]:
+        """Return calls of the list, newest first, and how many there are."""
+        low = bisect_left(self._order, (window.start, ""))
+        high = bisect_left(self._order, (window.end, ""))
+        found = [self.calls[name] for _, name in self._order[low:high]]
+        found = [call for call in reversed(found) if call.listed]
+        return found[offset : offset + limit], len(found)
+
+    def totals(self, period: BillingPeriod) -> SourceTotals:
+        """Return the month's own totals; they include customers that nobody knows."""
+        minutes = 0
+        for call in self.calls.values():
+            bill = call.bill()
+            if call.listed and bill and bill.hour in period:
+                stated = call.record["billed_minutes"]
+                minutes += stated if isinstance(stated, int) else bill.minutes
+        return SourceTotals(len(self.calls), minutes + self.off_by)
+
+
+class SimSource:
+    """One account of Pamela's as a process reads it."""
+
+    def __init__(
+        self,
+        pamela: SimPamela,
+        machine: Machine,
+        page_size: int,
+        between_pages: Callable[[Window], None],
+    ) -> None:
+        self._pamela = pamela
+        self._machine = machine
+        self._page_size = page_size
+        self._between_pages = between_pages
+
+    @property
+    def account(self) -> str:
+        """The account's name in the settings."""
+        return ACCOUNT
+
+    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+        """Read a page; the list may move right after it."""
+
+        def read() -> CallPage:
+            weather, size = self._machine.weather, min(limit, self._page_size)
+            start = offset
+            found, total = self._pamela.page(window, offset, size)
+            if total and weather.strikes(Fault.ENDLESS_LIST):
+                start = offset % total
+                found, total = self._pamela.page(window, start, size)
+                return CallPage([dict(one.record) for one in found], total, True)
+            more = start + len(found) < total
+            records: list[object] = [dict(one.record) for one in found]
+            if records and weather.strikes(Fault.TWO_OF_ONE_ID):
+                records.insert(0, {**found[0].record, "duration_seconds": 7})
+            if records:
+                self._between_pages(window)
+            if total and weather.strikes(Fault.LYING_HAS_MORE):
+                return CallPage(records, total, not more)
+            if total and weather.strikes(Fault.LYING_TOTAL):
+                return CallPage(records, max(total - 2, 0), more)
+            return CallPage(records, total, more)
+
+        return self._ask(f"lists {window.start:%m-%d} from {offset}", read)
+
+    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+        """Read one call."""
+
+        def read() -> Mapping[str, object] | None:
+            call = self._pamela.calls.get(call_id)
+            return dict(call.record) if call else None
+
+        return self._ask(f"gets {call_id}", read)
+
+    def read_totals(self, period: BillingPeriod) -> SourceTotals:
+        """Read the source's own totals of a month."""
+
+        def read() -> SourceTotals:
+            if self._machine.weather.strikes(Fault.TOTALS_SILENT):
+                return SourceTotals(None, None)
+            return self._pamela.totals(period)
+
+        return self._ask(f"reads the total of {period}", read)
+
+    def _ask(self, what: str, read: Callable[[], T]) -> T:
+        machine, weather = self._machine, self._machine.weather
+
+        def once() -> T:
+            machine.boundary(what, Fault.DIES_BETWEEN_PAGES, self._latency())
+            if self._pamela.lapsed:
+                raise SourceRefused(ACCOUNT, "the subscription lapsed")
+            if weather.strikes(Fault.SOURCE_BUSY):
+                raise SourceUnavailable(ACCOUNT, "slow down", retry_after=20)
+            if weather.strikes(Fault.SOURCE_DOWN):
+                raise SourceUnavailable(ACCOUNT, "no answer")
+            if weather.strikes(Fault.UNREADABLE_PAGE):
+                raise SourceUnreadable(ACCOUNT, "an answer that makes no sense")
+            return read()
+
+        try:
+            return (
+                once() if weather.calm else read_with_retries(once, sleep=machine.sleep)
+            )
+        except SourceFault as fault:
+            machine.schedule.note(f"Pamela: {fault}")
+            raise
+
+    def _latency(self) -> timedelta:
+        chance = self._machine.schedule.chance
+        return timedelta(milliseconds=chance.between(20, 300))

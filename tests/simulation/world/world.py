@@ -1,0 +1,148 @@
+"""The world of one seed: Pamela, Stripe, one ledger, and the daemons between them."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from billing.domain.period import BillingPeriod
+from billing.domain.rating import Price, PriceList
+from billing.gateways.retries import send_with_retries
+from billing.ledger import registry
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Ledger
+from billing.ledger.registry import Account, Customer
+from billing.pipeline.concurrency import ALONE
+from billing.pipeline.cycle import CycleTerms
+from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.reconcile.reconcile import ReconcileTerms
+from billing.pipeline.sync.sync import SyncTerms
+from tests.simulation.judge.certificates import Certificates
+from tests.simulation.judge.judge import Judge
+from tests.simulation.judge.ledger_view import LedgerView
+from tests.simulation.trace import Trace
+from tests.simulation.world.catalogue import Fault, Weather
+from tests.simulation.world.chance import Chance
+from tests.simulation.world.life import Life
+from tests.simulation.world.machine import Host, LockTable, Machine
+from tests.simulation.world.meter import SimMeter
+from tests.simulation.world.pamela import ACCOUNT, SimPamela, SimSource
+from tests.simulation.world.schedule import Process, Schedule
+from tests.simulation.world.storage import Storage, StoredLedger
+from tests.simulation.world.stripe_side import HOUR, SimStripe
+
+CUSTOMERS = ("acme", "globex", "initech")
+PRICE = Price(datetime(2020, 1, 1, tzinfo=UTC), Decimal("0.10"))
+MID_MONTH = datetime(2026, 3, 11, 5, 20, tzinfo=UTC)
+MONTH_END = datetime(2026, 3, 31, 9, 40, tzinfo=UTC)
+ZOMBIES = (Fault.ZOMBIE, Fault.FROZEN)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What one process works with; all of it dies with it."""
+
+    machine: Machine
+    ledger: Ledger
+    meter: SimMeter
+    terms: CycleTerms
+
+
+class World:
+    """Everything outside the product, and the way the product is put together."""
+
+    def __init__(self, seed: int, storage: Storage, *, keep_all: bool = False) -> None:
+        self.chance = Chance(seed)
+        self.trace = Trace(keep_all=keep_all)
+        self.weather = Weather(self.chance, self.trace)
+        at_edge = self.weather.strikes(Fault.MONTH_EDGE)
+        start = MONTH_END if at_edge else MID_MONTH
+        start += self.chance.span(timedelta(), 12 * HOUR)
+        self.schedule = Schedule(self.chance, self.trace, start)
+        self.until = start + self.chance.between(12, 56) * HOUR
+        self.storage = storage
+        self.view_connection: sqlite3.Connection = storage.renew(self.schedule)
+        self.view = LedgerView(self.view_connection)
+        self.first_period = BillingPeriod.of(start - timedelta(hours=90))
+        customers = CUSTOMERS[: self.chance.between(1, 3)]
+        self.stripe_customers = {name: f"cus_{name}" for name in customers}
+        self.pamela = SimPamela(frozenset(customers))
+        self.stripe = SimStripe(self.schedule, self.weather)
+        self.locks = LockTable()
+        self.page_size = self.chance.pick((2, 3, 4, 7, 100))
+        self.life = Life(self.schedule, self.weather, self.pamela, self.until)
+        alone = not any(self.weather.may_have(fault) for fault in ZOMBIES)
+        certificates = Certificates(self.pamela, self.view, self.trace, alone=alone)
+        self.judge = Judge(self.stripe, self.view, self.weather, certificates)
+        self.book = self.register()
+        self.life.begin(20 * HOUR, self.chance.between(6, 22))
+
+    def remap(self, customer: str, stripe_customer: str) -> None:
+        """Let the settings name another Stripe customer."""
+        self.schedule.note(f"{customer} is {stripe_customer} from now on")
+        self.stripe_customers[customer] = stripe_customer
+        self.register()
+
+    def register(self) -> AccountBook:
+        """Record what the settings say, as every start of a process does."""
+        account = Account(ACCOUNT, "acme", "customer")
+        ledger = Ledger(self.storage.engine)
+        with ledger.writing() as connection:
+            registry.register(
+                connection,
+                Actor("simulation", self.schedule.now),
+                customers=[Customer(*one) for one in self.stripe_customers.items()],
+                accounts=[account],
+                prices=[PRICE],
+            )
+            numbers = registry.price_ids(connection)
+        return AccountBook(
+            account, frozenset(self.stripe_customers), PriceList([PRICE]), numbers
+        )
+
+    def desk(self, process: Process, host: Host) -> Desk:
+        """Put together what a new process works with."""
+        schedule, weather = self.schedule, self.weather
+        machine = Machine(schedule, weather, host, self.locks, process)
+
+        def committed() -> None:
+            self.judge.committed(machine, self.storage.touched)
+
+        ledger = StoredLedger(self.storage, machine, committed)
+        move = self.life.move_the_list
+        source = SimSource(self.pamela, machine, self.page_size, move)
+        meter = SimMeter(self.stripe, machine, self.judge)
+        sources = [(source, self.book)]
+
+        def stopping() -> bool:
+            return process.stopping
+
+        sync = SyncTerms(
+            False,
+            dict(self.stripe_customers),
+            machine,
+            send_with_retries,
+            process.name,
+            at_once=self.chance.happens(100),
+            stopping=stopping,
+            crew=ALONE,
+        )
+        reconcile = ReconcileTerms(
+            sources, dict(self.stripe_customers), machine, process.name, ALONE
+        )
+        terms = CycleTerms(
+            sources,
+            sync,
+            reconcile,
+            machine,
+            self.first_period,
+            process.name,
+            stopping=stopping,
+            crew=ALONE,
+        )
+        return Desk(machine, ledger, meter, terms)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.schedule.end()
+        self.view_connection.close()

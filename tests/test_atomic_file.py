@@ -1,0 +1,118 @@
+"""A file is there whole or not at all, whatever breaks while it is written."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from billing.atomic_file import folder, whole_file
+from billing.errors import BillingError, FileFault, UnfitTarget
+from billing.reports.sheets.csv_file import write_csv_file
+from billing.reports.sheets.json_file import write_json_file
+from billing.reports.sheets.parquet_file import write_parquet_file
+from billing.reports.sheets.sheet import Column, Kind, Row, Sheet
+from billing.reports.sheets.xlsx_file import write_xlsx_file
+
+COLUMNS = Column("name"), Column("amount", Kind.MONEY)
+ROWS: list[Row] = [[f"name {n}", n * 12_345] for n in range(30_000)]
+SHEET = Sheet("S", "S", COLUMNS, ROWS)
+Write = Callable[[Path], None]
+WRITERS: dict[str, Write] = {
+    "csv": lambda file: write_csv_file(SHEET, file),
+    "xlsx": lambda file: write_xlsx_file([SHEET], file),
+    "parquet": lambda file: write_parquet_file(SHEET, file),
+    "json": lambda file: write_json_file({"rows": ROWS}, file),
+}
+every_writer = pytest.mark.parametrize("form", WRITERS)
+
+
+@every_writer
+def test_a_file_replaces_the_one_before_it(form: str, tmp_path: Path) -> None:
+    target = tmp_path / "report"
+    target.write_text("old")
+    WRITERS[form](target)
+    assert target.stat().st_size > 1_000
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@every_writer
+def test_the_same_sheet_is_the_same_bytes(form: str, tmp_path: Path) -> None:
+    for name in "ab":
+        WRITERS[form](tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@every_writer
+def test_a_disk_that_fills_leaves_what_was_there(form: str, tmp_path: Path) -> None:
+    """The limit on a file's size stands for the disk: the system says so alike."""
+    import resource
+    import signal
+
+    target = tmp_path / "report"
+    target.write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(FileFault, match="report could not be written: file too la"):
+            WRITERS[form](target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "exit_code", "words"),
+    [
+        (errno.ENOSPC, FileFault, 1, "no space left on device; make room, then"),
+        (errno.EDQUOT, FileFault, 1, "quota exceeded; make room, then run again"),
+        (errno.EIO, FileFault, 1, "input/output error"),
+        (errno.EACCES, UnfitTarget, 2, "permission denied; name a file in a folder"),
+        (errno.EROFS, UnfitTarget, 2, "read-only file system"),
+    ],
+)
+def test_what_breaks_is_one_sentence_and_no_half_file(
+    code: int, kind: type[BillingError], exit_code: int, words: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "report.csv"
+
+    def break_off() -> None:
+        with whole_file(target) as part:
+            part.write_text("half")
+            raise OSError(code, os.strerror(code))
+
+    with pytest.raises(kind) as fault:
+        break_off()
+    assert words in str(fault.value)
+    assert str(target) in str(fault.value)
+    assert fault.value.exit_code == exit_code
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("missing/report.csv", "no such file or directory"),
+        ("file/report.csv", "not a directory"),
+        ("folder", "it is a folder"),
+    ],
+)
+def test_a_place_that_takes_no_file_is_named(
+    target: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UnfitTarget, match=words):
+        WRITERS["csv"](tmp_path / target)
+    with pytest.raises(UnfitTarget), folder(tmp_path / "file"):
+        raise AssertionError("no folder is made of a file")
+
+
+def test_what_is_no_fault_of_the_disk_leaves_no_file_either(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "report"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
