@@ -9,11 +9,11 @@ from billing.gateways.pamela import PamelaUsage, connect_usage
 from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import read_key
 from billing.gateways.stripe.meter import StripeMeter
-from billing.pipeline.signing import TrailTerms
+from billing.pipeline.signing import TrailOptions
 from billing.settings import RATES, AccountSettings, Settings
 
 
-def make_trail(settings: Settings, folder: Path) -> TrailTerms:
+def make_trail(settings: Settings, folder: Path) -> TrailOptions:
     """Return who signs the trail, where it is published and what remembers it.
 
     Without a key file nobody signs. Raises SettingsFault or SigningFault.
@@ -30,7 +30,7 @@ def make_trail(settings: Settings, folder: Path) -> TrailTerms:
             )
         )
     signer = read_key(key) if key.exists() else None
-    return TrailTerms(signer, anchors, FileMemory(folder / audit.memory))
+    return TrailOptions(signer, anchors, FileMemory(folder / audit.memory))
 
 
 def make_meter(

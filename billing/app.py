@@ -17,18 +17,18 @@ from billing.gateways.pamela import PamelaUsage
 from billing.gateways.retries import send_with_retries
 from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import migration, registry
-from billing.ledger.audit.audit_log import Actor, Scribe
+from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.locks import sole_process
+from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
 from billing.offline import ledger_url, make_clock
-from billing.pipeline.cycle import CycleTerms
-from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.cycle import CycleOptions
+from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.metadata_retention import expire_metadata
-from billing.pipeline.reconcile.reconcile import ReconcileTerms
-from billing.pipeline.signing import TrailTerms, refuse_rewound, remember_end
+from billing.pipeline.reconcile.reconcile import ReconcileOptions
+from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
 from billing.pipeline.sync.context import Negative, Policy
-from billing.pipeline.sync.sync import SyncTerms
+from billing.pipeline.sync.sync import SyncOptions
 from billing.settings import Settings, read_settings
 
 
@@ -41,17 +41,17 @@ class App:
     clock: StoppableClock
     meter: StripeMeter
     livemode: bool
-    sources: tuple[tuple[PamelaUsage, AccountBook], ...]
+    sources: tuple[tuple[PamelaUsage, AccountRules], ...]
     stripe_customers: dict[str, str]
     actor: str
-    trail: TrailTerms
+    trail: TrailOptions
 
     def sync_terms(
         self, *, at_once: bool = False, settle_only: bool = False
-    ) -> SyncTerms:
+    ) -> SyncOptions:
         """Return what a sync is handed."""
         stripe = self.settings.stripe
-        return SyncTerms(
+        return SyncOptions(
             self.livemode,
             self.stripe_customers,
             self.clock,
@@ -63,9 +63,9 @@ class App:
             settle_only=settle_only,
         )
 
-    def reconcile_terms(self) -> ReconcileTerms:
+    def reconcile_terms(self) -> ReconcileOptions:
         """Return what a reconciliation is handed."""
-        return ReconcileTerms(
+        return ReconcileOptions(
             self.sources,
             self.stripe_customers,
             self.clock,
@@ -73,9 +73,9 @@ class App:
             never_negative=self.settings.stripe.negative == "hold",
         )
 
-    def cycle_terms(self) -> CycleTerms:
+    def cycle_terms(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
-        return CycleTerms(
+        return CycleOptions(
             self.sources,
             self.sync_terms(),
             self.reconcile_terms(),
@@ -85,7 +85,7 @@ class App:
             stopping=self.clock.stop.is_set,
         )
 
-    def source(self, account: str) -> tuple[PamelaUsage, AccountBook]:
+    def source(self, account: str) -> tuple[PamelaUsage, AccountRules]:
         """Return an account's source; raises BadInput for an unknown name."""
         for source, book in self.sources:
             if source.account == account:
@@ -119,9 +119,9 @@ class App:
         return expire_metadata(self.ledger, Actor(self.actor, now), days)
 
     @contextmanager
-    def sole(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Hold a SQLite ledger for this process; raises AnotherProcess."""
-        with sole_process(self.ledger):
+        with exclusive_process(self.ledger):
             yield
 
     def close(self) -> None:
@@ -162,13 +162,13 @@ def composed(
     ):
         migration.refuse_other_schema(ledger)
         clock = StoppableClock(time, stop or threading.Event())
-        ledger.scribe = Scribe(actor, clock.now)
+        ledger.scribe = AuditSession(actor, clock.now)
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:
             yield app
             remember_end(ledger, app.trail.memory)
 
 
-def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountBook]:
+def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountRules]:
     accounts = [
         Account(account.name, account.customer, account.customer_metadata_key)
         for account in settings.accounts
@@ -191,7 +191,7 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountB
     kept = MetadataRule(
         settings.report_metadata, timedelta(days=days) if days else None
     )
-    return [AccountBook(one, names, prices, numbers, kept) for one in accounts]
+    return [AccountRules(one, names, prices, numbers, kept) for one in accounts]
 
 
 def _compose(

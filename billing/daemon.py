@@ -22,7 +22,7 @@ from billing.app import App, opened_app
 from billing.domain.period import hour_of
 from billing.errors import BillingError
 from billing.pipeline.cycle import PullResult, Step, periods_at
-from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.run import run_round
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.reconciliation.live import Reconciliation
@@ -41,7 +41,7 @@ def run_daemon(settings_file: Path, *, in_json: bool = False) -> None:
     stop = threading.Event()
     # Of several daemons on one ledger, it tells who wrote what.
     actor = f"{ACTOR} {socket.gethostname()}:{os.getpid()}"
-    with opened_app(settings_file, actor=actor, stop=stop) as app, app.sole():
+    with opened_app(settings_file, actor=actor, stop=stop) as app, app.exclusive():
         # Threads inherit the mask, so the signals wait for `sigwait` and no one else.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
         log = _log(in_json=in_json or app.settings.log == "json")
@@ -202,7 +202,7 @@ def _first(app: App) -> str:
 
 
 def _unwatched(_name: str) -> Progress:
-    return silent
+    return no_progress
 
 
 def _log(*, in_json: bool) -> FilteringBoundLogger:

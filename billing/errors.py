@@ -137,7 +137,7 @@ class MeterUnfit(MeterFault):
     """The meter would count minutes wrongly, so nothing is sent."""
 
 
-class LawBroken(BillingError):
+class InvariantViolated(BillingError):
     """The ledger contradicts itself; nothing is sent until it no longer does."""
 
     def __init__(self, laws: Mapping[str, Sequence[str]]) -> None:

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from billing.domain.signed_head import fingerprint
 from billing.errors import SettingsFault, SigningFault
-from billing.gateways.clocks import SandboxClock, SystemClock
+from billing.gateways.clocks import RemoteClock, SystemClock
 from billing.gateways.signing_key import FileSigner, make_key, read_key
 from billing.ledger import migration
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.locks import sole_process
+from billing.ledger.locks import exclusive_process
 from billing.ledger.queries import period_status
 from billing.settings import Settings, read_settings
 
@@ -24,7 +24,7 @@ UPGRADER = "pamela-billing db upgrade"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class OfflineLedger:
     """The ledger as readers see it: neither keys nor a network are needed."""
 
     settings: Settings
@@ -33,13 +33,13 @@ class Books:
 
 
 @contextmanager
-def opened_books(settings_file: Path) -> Iterator[Books]:
+def opened_ledger(settings_file: Path) -> Iterator[OfflineLedger]:
     """Read the settings and open the ledger; raises BillingError."""
     settings = read_settings(settings_file)
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
-        yield Books(settings, ledger, _present(settings, ledger))
+        yield OfflineLedger(settings, ledger, _present(settings, ledger))
     finally:
         ledger.close()
 
@@ -53,7 +53,7 @@ def upgrade_ledger(settings_file: Path) -> str:
     url = ledger_url(settings, settings_file.parent)
     ledger = open_ledger(url)
     try:
-        with sole_process(ledger):
+        with exclusive_process(ledger):
             migration.upgrade(url)
             _say_so(ledger, settings)
     finally:
@@ -134,10 +134,10 @@ def ledger_url(settings: Settings, folder: Path) -> str:
     return url
 
 
-def make_clock(settings: Settings) -> SystemClock | SandboxClock:
+def make_clock(settings: Settings) -> SystemClock | RemoteClock:
     """Return this machine's clock, or the sandbox's when the settings name one."""
     url = settings.sandbox.clock_url
-    return SandboxClock(url) if url else SystemClock()
+    return RemoteClock(url) if url else SystemClock()
 
 
 def _asked_time(settings: Settings) -> datetime:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from billing.domain.error_report import ErrorReport
-from billing.domain.meter_event import Answer, MeterEvent
+from billing.domain.error_report import RejectionReport
+from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.signed_head import Head
-from billing.domain.stripe_invoice import Invoice, MeteredItem
+from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 
 # Asked right before the first byte of a request is written; no means that none is.
-MayGo = Callable[[], bool]
+MaySend = Callable[[], bool]
 
 
 class Clock(Protocol):
@@ -100,11 +100,15 @@ class Meter(Protocol):
         """Say whether the customer exists and is not deleted."""
         ...
 
-    def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def send(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Report an event, once, and say what came of it."""
         ...
 
-    def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def cancel(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Take an event back, once, and say what came of it."""
         ...
 
@@ -116,11 +120,13 @@ class Meter(Protocol):
         """Read the minutes counted for a customer, hour by hour; no empty hours."""
         ...
 
-    def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
+    def error_reports(self, since: datetime) -> Sequence[RejectionReport]:
         """Read what the meter refused after it had taken it, oldest first."""
         ...
 
-    def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
+    def read_invoices(
+        self, stripe_customer: str, window: Window
+    ) -> Sequence[StripeInvoice]:
         """Read the invoices that bill this meter's minutes in a window."""
         ...
 

@@ -16,8 +16,8 @@ from billing.commands.options import (
 )
 from billing.domain.close_obstacles import Obstacle
 from billing.domain.period import BillingPeriod
-from billing.offline import opened_books
-from billing.pipeline.close import CloseReport, close_period, examine_close
+from billing.offline import opened_ledger
+from billing.pipeline.close import CloseReport, check_close, close_period
 from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import Document, spell
 
@@ -61,14 +61,14 @@ def close(
 
 
 def _examine(settings_file: Path, period: BillingPeriod) -> CloseReport:
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         accounts = [account.name for account in books.settings.accounts]
-        return examine_close(books.ledger, period, accounts, books.now)
+        return check_close(books.ledger, period, accounts, books.now)
 
 
 def _close(settings_file: Path, period: BillingPeriod, reason: str) -> CloseReport:
     actor = acting("close")
-    with opened_app(settings_file, actor=actor) as app, app.sole():
+    with opened_app(settings_file, actor=actor) as app, app.exclusive():
         month = app.billed_period(period)
         with progress_bars() as watch:
             report = close_period(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from billing.pipeline.cycle import Watcher
-from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.pull.pull import Progress, no_progress
 from billing.reports.reconciliation.live import (
     CAUSE_HEADINGS,
     Reconciliation,
@@ -115,7 +115,7 @@ def progress_bars() -> Iterator[Watcher]:
     """Show a bar for each piece of work, on standard error, if that is a terminal."""
     screen = console(err=True)
     if not screen.is_terminal:
-        yield lambda _name: silent
+        yield lambda _name: no_progress
         return
     # Loaded only where somebody looks: it costs as much as all else here.
     from rich.progress import Progress as Bars  # noqa: PLC0415

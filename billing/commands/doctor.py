@@ -7,7 +7,7 @@ import click
 
 from billing.commands.display import say, show_table
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
-from billing.installation.doctor import examine
+from billing.installation.doctor import doctor_checks
 
 
 @click.command()
@@ -19,7 +19,7 @@ def doctor(settings_file: Path, as_json: bool) -> int:
     rightly, and perhaps invoiced otherwise than you think. While a fault of the meter
     stands, `sync` refuses to send.
     """
-    checks = examine(settings_file)
+    checks = doctor_checks(settings_file)
     healthy = all(check.passed for check in checks)
     if as_json:
         show_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})

@@ -38,7 +38,7 @@ from billing.pipeline.run import run_round
 @common_options
 def run(settings_file: Path, as_json: bool, periods: tuple[BillingPeriod, ...]) -> int:
     """Pull, sync and reconcile months (default: the last one and the present one)."""
-    with opened_app(settings_file, actor=acting("run")) as app, app.sole():
+    with opened_app(settings_file, actor=acting("run")) as app, app.exclusive():
         now = app.clock.now()
         months = [app.billed_period(period) for period in periods]
         app.expire_metadata(now)

@@ -9,7 +9,7 @@ from billing.commands.display import complain, progress_bars, say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.results import sync_complaints, sync_document, sync_sentence
 from billing.errors import BadInput
-from billing.pipeline.integrity import uphold_laws
+from billing.pipeline.integrity import require_invariants
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import SyncReport, sync_meter
 
@@ -46,12 +46,12 @@ def sync(
         raise BadInput("give one of --retry, --settle and --void")
     if reason and void is None:
         raise BadInput("--reason belongs to --void")
-    with opened_app(settings_file, actor=ACTOR) as app, app.sole():
+    with opened_app(settings_file, actor=ACTOR) as app, app.exclusive():
         if void is not None:
             void_event(app.ledger, ACTOR, app.clock.now(), void, reason)
             return _told({"voided": void}, f"{void} is given up.", as_json=as_json)
         if not settle:
-            uphold_laws(app.ledger, app.clock.now())
+            require_invariants(app.ledger, app.clock.now())
         freed = retry_rejected(app.ledger, ACTOR, app.clock.now()) if retry else 0
         report = _sync(app, at_once=at_once, settle_only=settle)
     document, sentence = sync_document(report), sync_sentence(report)

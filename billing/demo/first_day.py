@@ -33,7 +33,7 @@ MOST_CYCLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class FirstDayResult:
     """How the story ended."""
 
     overview: Overview
@@ -54,19 +54,19 @@ class Ending:
         return sum(found.difference_minutes for found in self.reconciliations)
 
 
-def tell(world: World, settings_file: Path, stage: Stage) -> Ending:
+def tell(world: World, settings_file: Path, stage: Stage) -> FirstDayResult:
     """Play the story through, by the path of every command; raises BillingError."""
     stage.say(f"1. Set up: write {settings_file} and make the ledger, as `init` does.")
     write_sandbox_settings(settings_file, world.url, force=False)
     make_ledger(settings_file)
-    with opened_app(settings_file, actor="pamela-billing demo") as app, app.sole():
+    with opened_app(settings_file, actor="pamela-billing demo") as app, app.exclusive():
         story = _Story(app, world, stage)
         story.pull()
         story.sync_through_an_outage()
         story.reconcile_too_early()
         found = story.live_through_a_night()
         called, counted = world.true_minutes()
-        return Ending(
+        return FirstDayResult(
             read_overview(app.ledger, found, app.currency),
             tuple(found),
             count_attempts(app.ledger),

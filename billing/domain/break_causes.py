@@ -14,7 +14,7 @@ class Book(StrEnum):
     INVOICE = "invoice"  # what Stripe shows, and what it has invoiced
 
 
-class Course(StrEnum):
+class Resolution(StrEnum):
     """What becomes of a break when nobody does anything."""
 
     WAITS = "waits"  # the next hours mend it
@@ -59,7 +59,7 @@ class Cause(StrEnum):
         return CAUSES[self].book
 
     @property
-    def course(self) -> Course:
+    def course(self) -> Resolution:
         """What becomes of it when nobody does anything."""
         return CAUSES[self].course
 
@@ -78,12 +78,12 @@ class Explanation(NamedTuple):
     """What there is to say of a cause."""
 
     book: Book
-    course: Course
+    course: Resolution
     meaning: str
     remedy: str
 
 
-_WAITS, _STAYS, _CARRIED = Course
+_WAITS, _STAYS, _CARRIED = Resolution
 CAUSES: dict[Cause, Explanation] = {
     Cause.LATE_CALL: Explanation(
         *(Book.SOURCE, _WAITS, "Pamela has the call, the ledger does not yet"),
@@ -195,5 +195,5 @@ CAUSES: dict[Cause, Explanation] = {
     ),
 }
 
-WAITING = frozenset(cause for cause in Cause if cause.course is Course.WAITS)
-CARRIED = frozenset(cause for cause in Cause if cause.course is Course.CARRIED)
+WAITING = frozenset(cause for cause in Cause if cause.course is Resolution.WAITS)
+CARRIED = frozenset(cause for cause in Cause if cause.course is Resolution.CARRIED)

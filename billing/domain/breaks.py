@@ -33,16 +33,16 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class MinuteBounds:
     """Between which totals Stripe's lies: what is counted, and what perhaps is."""
 
     lower: int
     upper: int
 
     @classmethod
-    def of(cls, counted: int, doubtful: Iterable[int]) -> "Bounds":
+    def of(cls, counted: int, uncertain: Iterable[int]) -> "MinuteBounds":
         """Spread out from what is counted, by each event of unknown outcome."""
-        known = list(doubtful)
+        known = list(uncertain)
         less = sum(min(0, minutes) for minutes in known)
         return cls(counted + less, counted + sum(known) - less)
 
@@ -74,7 +74,7 @@ class CustomerFinding:
     stripe_minutes: int
     settled: bool
     breaks: tuple[Break, ...] = field(default=())
-    bounds: Bounds | None = None  # None: nothing is in doubt
+    bounds: MinuteBounds | None = None  # None: nothing is in doubt
     invoiced_minutes: int | None = None  # None: no final invoice was read
     invoice: str | None = None
 

@@ -8,7 +8,7 @@ from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding, less
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
-from billing.domain.stripe_invoice import Invoice
+from billing.domain.stripe_invoice import StripeInvoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ArrivedEvent:
 
 
 def invoiced_month(
-    invoices: Iterable[Invoice], period: BillingPeriod
+    invoices: Iterable[StripeInvoice], period: BillingPeriod
 ) -> InvoicedMonth | None:
     """Add up the final lines of a month; None when no invoice covers its end.
 

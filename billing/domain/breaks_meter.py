@@ -22,7 +22,7 @@ class Unsynced:
     state: EventState | None = None
     reason: FailReason | None = None
     attempted: bool = False  # sent at least once
-    doubtful: bool = False  # sent with an outcome that is not known: perhaps counted
+    uncertain: bool = False  # sent with an outcome that is not known: perhaps counted
     held: bool = False  # minutes less that may not be sent as things are
     evidence: str | None = None
 
@@ -55,7 +55,7 @@ class SentEvent:
     charge: Charge
     calls: tuple[str, ...]
     counted: bool  # as the ledger knows it
-    doubtful: bool = False
+    uncertain: bool = False
     shown: int | None = None  # None: not read
 
     @property
@@ -65,7 +65,7 @@ class SentEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterBook:
+class MeterTotals:
     """What the ledger holds as synced, and what the meter shows, hour by hour."""
 
     synced: Mapping[datetime, Charge]
@@ -103,7 +103,7 @@ def find_sending_breaks(
     return breaks
 
 
-def find_meter_breaks(book: MeterBook, *, settled: bool) -> list[Break]:
+def find_meter_breaks(book: MeterTotals, *, settled: bool) -> list[Break]:
     """Compare what is known as counted with the meter, hour by hour."""
     breaks: list[Break] = []
     for hour, residue in book.residues():
@@ -150,33 +150,40 @@ def _event_break(event: SentEvent, hour: datetime) -> Break | None:
         counted_in_part = min(0, whole) <= event.shown <= max(0, whole)
         cause = Cause.NOT_COUNTED if counted_in_part else Cause.FOREIGN_EVENT
     else:
-        cause = Cause.COUNTED_UNRECORDED if event.doubtful else Cause.COUNTED_AFTER_ALL
+        cause = Cause.COUNTED_UNRECORDED if event.uncertain else Cause.COUNTED_AFTER_ALL
     evidence = f"event {event.identifier}: its minute shows {event.shown} of {whole}"
     amount = priced(gap, event.charge)
     return Break(cause, gap, amount, event.calls, hour, event.identifier, evidence)
 
 
-def _rest_break(book: MeterBook, hour: datetime, rest: int, *, settled: bool) -> Break:
+def _rest_break(
+    book: MeterTotals, hour: datetime, rest: int, *, settled: bool
+) -> Break:
     """Say what remains of an hour's residue once its events were looked at."""
     events = book.events.get(hour, ())
     cause = _rest_cause(book, hour, rest, settled=settled)
     amount = _amount_of(rest, hour, book)
-    sole = _only_one_missing(rest, events)
-    if sole is None or cause in {Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT}:
+    only_event = _only_one_missing(rest, events)
+    if only_event is None or cause in {Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT}:
         return Break(cause, rest, amount, hour=hour)
-    evidence = f"event {sole.identifier}: its hour shows 0 of {sole.charge.minutes}"
-    return Break(cause, rest, amount, sole.calls, hour, sole.identifier, evidence)
+    minutes = only_event.charge.minutes
+    evidence = f"event {only_event.identifier}: its hour shows 0 of {minutes}"
+    return Break(
+        cause, rest, amount, only_event.calls, hour, only_event.identifier, evidence
+    )
 
 
-def _rest_cause(book: MeterBook, hour: datetime, rest: int, *, settled: bool) -> Cause:
+def _rest_cause(
+    book: MeterTotals, hour: datetime, rest: int, *, settled: bool
+) -> Cause:
     events = book.events.get(hour, ())
     read = bool(events) and all(event.shown is not None for event in events)
-    doubtful = [
+    uncertain = [
         waits.charge.minutes
         for waits in book.unsynced
-        if waits.hour == hour and waits.doubtful
+        if waits.hour == hour and waits.uncertain
     ]
-    if doubtful and not read and _lies_within(rest, doubtful):
+    if uncertain and not read and _lies_within(rest, uncertain):
         return Cause.COUNTED_UNRECORDED
     if not settled:
         return Cause.NOT_SETTLED
@@ -198,7 +205,7 @@ def _only_one_missing(residue: int, events: Sequence[SentEvent]) -> SentEvent | 
     return None
 
 
-def _amount_of(minutes: int, hour: datetime, book: MeterBook) -> int:
+def _amount_of(minutes: int, hour: datetime, book: MeterTotals) -> int:
     """Price a residue as the hour's own minutes were priced, else leave it at zero."""
     charges = [waits.charge for waits in book.unsynced if waits.hour == hour]
     charges += [charge for at, charge in book.synced.items() if at == hour]

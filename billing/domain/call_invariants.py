@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from billing.domain.call import Call
-from billing.domain.invariants import Fault, Faults, Law
+from billing.domain.invariants import Invariant, Violation, Violations
 from billing.domain.period import BillingPeriod, hour_of
 from billing.domain.posting import Charge, Slot, UsageType, charge_call
 from billing.domain.rating import NoPrice, PriceList, why_not_billable
@@ -15,7 +15,7 @@ from billing.domain.rating import NoPrice, PriceList, why_not_billable
 _NOTHING = Charge(0, 0)
 
 
-class Revision(NamedTuple):
+class RatedRevision(NamedTuple):
     """What the source once said of a call; `call` has no customer key."""
 
     number: int
@@ -56,7 +56,7 @@ class CallHistory(NamedTuple):
 
     account: str
     call_id: str
-    revisions: Sequence[Revision]
+    revisions: Sequence[RatedRevision]
     rows: Sequence[UsageRow]
 
     @property
@@ -67,7 +67,7 @@ class CallHistory(NamedTuple):
 
 def judge_call(
     history: CallHistory, prices: PriceList, closed: Collection[BillingPeriod]
-) -> Faults:
+) -> Violations:
     """Find the laws that a call breaks, by rating every revision of it anew."""
     yield from _revisions(history)
     yield from _extracts(history)
@@ -77,18 +77,18 @@ def judge_call(
     yield from _corrections(history)
 
 
-def _revisions(history: CallHistory) -> Faults:
+def _revisions(history: CallHistory) -> Violations:
     numbers = [revision.number for revision in history.revisions]
     if numbers != list(range(1, len(numbers) + 1)):
         words = f"{history.name} has the revisions {numbers}, not 1 to {len(numbers)}"
-        yield Fault(Law.REVISIONS, words)
+        yield Violation(Invariant.REVISIONS, words)
     for older, newer in pairwise(history.revisions):
         if older.extract_sha256 == newer.extract_sha256:
             words = f"revision {newer.number} of {history.name} says nothing new"
-            yield Fault(Law.REVISIONS, words)
+            yield Violation(Invariant.REVISIONS, words)
 
 
-def _extracts(history: CallHistory) -> Faults:
+def _extracts(history: CallHistory) -> Violations:
     for revision in history.revisions:
         # The key is not kept; a billed call had its customer's, or none at all.
         keys = {None, "", revision.customer}
@@ -99,25 +99,25 @@ def _extracts(history: CallHistory) -> Faults:
             words = (
                 f"revision {revision.number} of {history.name} is not as it was read"
             )
-            yield Fault(Law.EXTRACTS, words)
+            yield Violation(Invariant.EXTRACTS, words)
 
 
-def _sources(history: CallHistory) -> Faults:
+def _sources(history: CallHistory) -> Violations:
     known = {revision.number for revision in history.revisions}
     for row in history.rows:
         if row.revision not in known:
             words = f"row {row.id} bills revision {row.revision} of {history.name}"
-            yield Fault(Law.SOURCES, f"{words}, which is not kept")
+            yield Violation(Invariant.SOURCES, f"{words}, which is not kept")
 
 
-def _sums(history: CallHistory, prices: PriceList) -> Faults:
+def _sums(history: CallHistory, prices: PriceList) -> Violations:
     """Rate each revision; up to it, the rows of the call are just that."""
     for revision in history.revisions:
         newest = revision is history.revisions[-1]
         try:
             due = _due(revision, prices)
         except (NoPrice, ValueError) as fault:
-            yield Fault(Law.CONSERVATION, f"{history.name}: {fault}")
+            yield Violation(Invariant.CONSERVATION, f"{history.name}: {fault}")
             return
         rows = [r for r in history.rows if newest or r.revision <= revision.number]
         posted: dict[Slot, Charge] = defaultdict(lambda: _NOTHING)
@@ -129,7 +129,7 @@ def _sums(history: CallHistory, prices: PriceList) -> Faults:
         yield from _prices(history, revision, prices)
 
 
-def _due(revision: Revision, prices: PriceList) -> dict[Slot, Charge]:
+def _due(revision: RatedRevision, prices: PriceList) -> dict[Slot, Charge]:
     if why_not_billable(revision.call) is not None:
         return {}
     if revision.customer is None:
@@ -140,12 +140,12 @@ def _due(revision: Revision, prices: PriceList) -> dict[Slot, Charge]:
 
 def _differences(
     history: CallHistory,
-    revision: Revision,
+    revision: RatedRevision,
     due: dict[Slot, Charge],
     posted: dict[Slot, Charge],
     *,
     newest: bool,
-) -> Faults:
+) -> Violations:
     wrong = [
         slot
         for slot in sorted({*due, *posted})
@@ -155,11 +155,11 @@ def _differences(
         return
     # The right sum in the wrong place is another fault than a wrong sum.
     moved = _total(due) == _total(posted)
-    law = Law.CONSERVATION if newest else Law.CORRECTIONS
+    law = Invariant.CONSERVATION if newest else Invariant.CORRECTIONS
     for slot in wrong:
         wanted, found = due.get(slot, _NOTHING), posted.get(slot, _NOTHING)
-        yield Fault(
-            Law.ATTRIBUTION if moved else law,
+        yield Violation(
+            Invariant.ATTRIBUTION if moved else law,
             f"{history.name}, revision {revision.number}, is {_spelled(wanted)} for "
             f"{slot.customer} in {slot.hour:%Y-%m-%dT%H}Z; its rows "
             f"({_numbers(history, slot)}) hold {_spelled(found)}",
@@ -180,7 +180,9 @@ def _numbers(history: CallHistory, slot: Slot) -> str:
     return ", ".join(numbers) or "none"
 
 
-def _prices(history: CallHistory, revision: Revision, prices: PriceList) -> Faults:
+def _prices(
+    history: CallHistory, revision: RatedRevision, prices: PriceList
+) -> Violations:
     started_at = revision.call.started_at
     for row in history.rows:
         if row.revision != revision.number or row.type is not UsageType.API_USAGE:
@@ -189,19 +191,19 @@ def _prices(history: CallHistory, revision: Revision, prices: PriceList) -> Faul
         listed = price and price.effective_from
         if row.priced_from != listed or row.currency != prices.currency:
             words = f"row {row.id} of {history.name} has not the price of its date"
-            yield Fault(Law.CONSERVATION, words)
+            yield Violation(Invariant.CONSERVATION, words)
 
 
-def _places(history: CallHistory, closed: Collection[BillingPeriod]) -> Faults:
+def _places(history: CallHistory, closed: Collection[BillingPeriod]) -> Violations:
     for row in history.rows:
         posted_in = BillingPeriod.of(row.hour)
         if row.hour != hour_of(row.hour) or row.period != str(posted_in):
             words = f"row {row.id} of {history.name} is not in the month of its hour"
-            yield Fault(Law.ATTRIBUTION, words)
+            yield Violation(Invariant.ATTRIBUTION, words)
         elif row.carried and not _rightly_carried(row, posted_in, closed):
             words = f"row {row.id} of {history.name} stands in {posted_in}, not in"
-            yield Fault(
-                Law.ATTRIBUTION, f"{words} the first open month after its call's"
+            yield Violation(
+                Invariant.ATTRIBUTION, f"{words} the first open month after its call's"
             )
 
 
@@ -219,7 +221,7 @@ def _rightly_carried(
     return True
 
 
-def _corrections(history: CallHistory) -> Faults:
+def _corrections(history: CallHistory) -> Violations:
     earlier: set[int] = set()
     for row in history.rows:
         if not earlier:
@@ -230,5 +232,7 @@ def _corrections(history: CallHistory) -> Faults:
             named = "nothing" if row.corrects is None else f"row {row.corrects}"
             words = f"row {row.id} of {history.name} corrects {named}"
             wanted = "an earlier row of it" if earlier else "nothing: it is the first"
-            yield Fault(Law.CORRECTIONS, f"{words}, and should correct {wanted}")
+            yield Violation(
+                Invariant.CORRECTIONS, f"{words}, and should correct {wanted}"
+            )
         earlier.add(row.id)

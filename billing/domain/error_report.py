@@ -7,7 +7,7 @@ from billing.domain.period import Window
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorReport:
+class RejectionReport:
     """One report of the meter on events that it refused after taking them.
 
     It names a sample only: `error_count` may be larger than the identifiers told.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from billing.domain.invariants import Fault, Faults, Law
-from billing.domain.meter_event import RESEND_WINDOW, MeterEvent, Verdict
+from billing.domain.invariants import Invariant, Violation, Violations
+from billing.domain.meter_event import RESEND_WINDOW, MeterEvent, SendVerdict
 from billing.domain.period import BillingPeriod
 
 READS_THAT_SETTLE = 2
@@ -34,22 +34,22 @@ class Try(NamedTuple):
     verdict: str | None
 
 
-def judge_identifier(stored: StoredEvent) -> Faults:
+def judge_identifier(stored: StoredEvent) -> Violations:
     """Make the event anew from its parts; it has the same name, minute and month."""
     try:
         event = MeterEvent(*stored[:7])
     except ValueError as fault:
-        yield Fault(Law.IDENTIFIERS, f"event {stored.identifier}: {fault}")
+        yield Violation(Invariant.IDENTIFIERS, f"event {stored.identifier}: {fault}")
         return
     made = event.identifier, event.timestamp, str(BillingPeriod.of(event.hour))
     if made != (stored.identifier, stored.timestamp, stored.period):
         words = f"event {stored.identifier} is not {event.identifier}, in its minute"
-        yield Fault(Law.IDENTIFIERS, f"{words} and month, as its parts say")
+        yield Violation(Invariant.IDENTIFIERS, f"{words} and month, as its parts say")
 
 
 def judge_resends(
     identifier: str, tries: Sequence[Try], absent: Sequence[datetime]
-) -> Faults:
+) -> Violations:
     """Find what was resent too late; `absent` are the reads that did not find it.
 
     Two of them between attempts end the doubt about the earlier one.
@@ -60,14 +60,14 @@ def judge_resends(
         if len(reads) >= READS_THAT_SETTLE:
             first = None
         previous = one.started_at
-        if one.verdict == Verdict.UNSENT:
+        if one.verdict == SendVerdict.UNSENT:
             continue
         if first is not None and one.started_at - first >= RESEND_WINDOW:
             words = f"attempt {one.number} of event {identifier} began at "
-            yield Fault(
-                Law.RESENDS,
+            yield Violation(
+                Invariant.RESENDS,
                 f"{words}{one.started_at:%Y-%m-%dT%H:%M:%SZ}, 23 hours or more after "
                 f"the one of unknown outcome at {first:%Y-%m-%dT%H:%M:%SZ}",
             )
-        if first is None and one.verdict in {None, Verdict.UNKNOWN.value}:
+        if first is None and one.verdict in {None, SendVerdict.UNKNOWN.value}:
             first = one.started_at

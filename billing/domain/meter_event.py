@@ -49,7 +49,7 @@ LEGAL_MOVES = frozenset(
 )
 
 
-class Verdict(StrEnum):
+class SendVerdict(StrEnum):
     """What an answer of the meter, or the lack of one, says of an event."""
 
     COUNTED = "counted"  # taken, with a request id
@@ -63,10 +63,10 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SendAnswer:
     """One answer of the meter, with its evidence."""
 
-    verdict: Verdict
+    verdict: SendVerdict
     http_status: int | None = None
     request_id: str | None = None
     detail: str = ""
@@ -74,18 +74,18 @@ class Answer:
     @property
     def counted(self) -> bool:
         """Whether the event is on the meter."""
-        return self.verdict in {Verdict.COUNTED, Verdict.DUPLICATE}
+        return self.verdict in {SendVerdict.COUNTED, SendVerdict.DUPLICATE}
 
     @property
     def transient(self) -> bool:
         """Whether the same request may have another answer soon."""
-        return self.verdict in {Verdict.BUSY, Verdict.UNKNOWN}
+        return self.verdict in {SendVerdict.BUSY, SendVerdict.UNKNOWN}
 
     @property
     def troubled(self) -> bool:
         """Whether there was no answer at all, or none of the meter's own."""
         silent = self.transient and self.http_status is None
-        return silent or self.verdict is Verdict.UNKNOWN
+        return silent or self.verdict is SendVerdict.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class MinuteReading(NamedTuple):
     minutes: int
 
 
-class Finding(StrEnum):
+class SettleVerdict(StrEnum):
     """What the reads of an event's own minute prove."""
 
     COUNTED = "counted"
@@ -41,31 +41,31 @@ def settle(
     last_touched_at: datetime | None,
     *,
     quiet: timedelta = QUIET_AFTER_SEND,
-) -> Finding:
+) -> SettleVerdict:
     """Say whether an event of so many minutes counts; `readings` by their time.
 
     Its value is proof at once. Nothing is proof only when it was read twice, half an
     hour apart, and both so long after the last send.
     """
     if not readings:
-        return Finding.OPEN
+        return SettleVerdict.OPEN
     newest = readings[-1].minutes
     if newest == minutes:
-        return Finding.COUNTED
+        return SettleVerdict.COUNTED
     if newest != 0:
-        return Finding.CONTRADICTS
+        return SettleVerdict.CONTRADICTS
     firm = _is_firm(readings, last_touched_at, quiet)
-    return Finding.ABSENT if firm else Finding.OPEN
+    return SettleVerdict.ABSENT if firm else SettleVerdict.OPEN
 
 
 def settle_cancel(
     minutes: int,
     readings: Sequence[MinuteReading],
     last_touched_at: datetime | None,
-) -> Finding:
+) -> SettleVerdict:
     """Say whether a cancelled event still counts: either answer has to be firm."""
     if not readings or not _is_firm(readings, last_touched_at, QUIET_TO_REPLACE):
-        return Finding.OPEN
+        return SettleVerdict.OPEN
     return settle(minutes, readings, last_touched_at)
 
 
@@ -85,6 +85,6 @@ def _is_firm(
     return False
 
 
-def may_rearm(timestamp: datetime, now: datetime) -> bool:
+def may_requeue(timestamp: datetime, now: datetime) -> bool:
     """Say whether an event that does not count may still be sent."""
     return now - timestamp < OLDEST_TO_REARM

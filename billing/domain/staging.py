@@ -12,7 +12,7 @@ from billing.domain.posting import posting_hour
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class MeterDestination:
     """Where a customer's minutes go: Stripe's customer, the meter and the mode."""
 
     customer: str
@@ -35,7 +35,7 @@ class UnstagedRow(NamedTuple):
     amount_micro: int
 
 
-class Place(NamedTuple):
+class ReportSlot(NamedTuple):
     """Where rows are reported: an hour, and the closed month that they come from."""
 
     hour: datetime
@@ -61,8 +61,8 @@ class StagingPlan:
 
 
 def plan_events(
-    places: Mapping[Place, Sequence[UnstagedRow]],
-    to: Destination,
+    places: Mapping[ReportSlot, Sequence[UnstagedRow]],
+    to: MeterDestination,
     staged: Mapping[datetime, int],
     now: datetime,
     *,
@@ -93,15 +93,15 @@ def plan_events(
 
 def place_rows(
     rows: Iterable[UnstagedRow], closed: Collection[BillingPeriod], now: datetime
-) -> dict[Place, list[UnstagedRow]]:
+) -> dict[ReportSlot, list[UnstagedRow]]:
     """Group rows by where they are reported: in their hour, while its month is open.
 
     Rows of a closed month whose event was rejected too late are carried on, in the
     newest hour that is over.
     """
-    places: dict[Place, list[UnstagedRow]] = defaultdict(list)
+    places: dict[ReportSlot, list[UnstagedRow]] = defaultdict(list)
     for row in rows:
         hour = posting_hour(row.hour, closed, now - HOUR)
         carries = None if hour == row.hour else BillingPeriod.of(row.hour)
-        places[Place(hour, carries)].append(row)
+        places[ReportSlot(hour, carries)].append(row)
     return places

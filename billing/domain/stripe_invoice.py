@@ -19,7 +19,7 @@ class InvoiceLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Invoice:
+class StripeInvoice:
     """One invoice, with nothing but its lines on the meter."""
 
     name: str

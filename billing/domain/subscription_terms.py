@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from billing.domain.money import minor_per_unit
 from billing.domain.rating import Price
-from billing.domain.stripe_invoice import Invoice, MeteredItem
+from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 
 # Subscriptions that will invoice what is counted now.
 ACTIVE = frozenset({"active", "trialing", "past_due"})
@@ -73,7 +73,7 @@ def _misfits_of(item: MeteredItem, price: Price) -> Iterator[Misfit]:
         )
 
 
-def observed_grace(invoices: Iterable[Invoice]) -> timedelta | None:
+def observed_grace(invoices: Iterable[StripeInvoice]) -> timedelta | None:
     """Return how long the newest invoice stays a draft; None when none tells."""
     newest: tuple[datetime, timedelta] | None = None
     for invoice in invoices:
@@ -89,8 +89,8 @@ def find_grace_misfits(observed: timedelta | None, wanted: timedelta) -> list[Mi
     if observed is not None and abs(observed - wanted) > _LOOSE:
         found.append(
             Misfit(
-                f"Stripe's invoices stay open for {_spell(observed)}, the settings say "
-                f"{_spell(wanted)}",
+                f"Stripe's invoices stay open for {_format(observed)}, "
+                f"the settings say {_format(wanted)}",
                 "set [stripe] grace_hours to what is true",
             )
         )
@@ -98,7 +98,7 @@ def find_grace_misfits(observed: timedelta | None, wanted: timedelta) -> list[Mi
     if grace <= SHORTEST_GRACE:
         found.append(
             Misfit(
-                f"{_spell(grace)} is too short for usage of a month's last hour",
+                f"{_format(grace)} is too short for usage of a month's last hour",
                 "lengthen the invoices' grace period at Stripe (Billing, Invoices), up "
                 "to 72 h: what arrives later is on no invoice",
             )
@@ -106,7 +106,7 @@ def find_grace_misfits(observed: timedelta | None, wanted: timedelta) -> list[Mi
     return found
 
 
-def _spell(span: timedelta) -> str:
+def _format(span: timedelta) -> str:
     hours, rest = divmod(span, _HOUR)
     minutes = rest // timedelta(minutes=1)
     return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"

@@ -33,7 +33,7 @@ class SystemClock:
         """Do nothing; a sandbox's clock has a connection to close."""
 
 
-class SandboxClock:
+class RemoteClock:
     """A sandbox's clock, asked anew at least every tenth of a second."""
 
     FRESH_SECONDS = 0.1

@@ -11,7 +11,7 @@ from tenacity import (
     stop_after_attempt,
 )
 
-from billing.domain.meter_event import Answer
+from billing.domain.meter_event import SendAnswer
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry, tries_left
 from billing.errors import MeterUnavailable, SourceUnavailable
 
@@ -25,8 +25,8 @@ LONGEST_ASKED_SECONDS = 60
 
 
 def send_with_retries(
-    send: Callable[[], Answer], *, tries: int, sleep: Sleep
-) -> Answer:
+    send: Callable[[], SendAnswer], *, tries: int, sleep: Sleep
+) -> SendAnswer:
     """Send until the answer is final or the tries are used up; returns the last answer.
 
     `tries` were made before: the count survives a restart.
@@ -66,8 +66,8 @@ def read_with_retries(read: Callable[[], T], *, sleep: Sleep) -> T:
     return retrying(read)
 
 
-def _last_answer(state: RetryCallState) -> Answer:
+def _last_answer(state: RetryCallState) -> SendAnswer:
     if state.outcome is None:
         raise RuntimeError("tenacity gave up before the first try")
-    answer: Answer = state.outcome.result()
+    answer: SendAnswer = state.outcome.result()
     return answer

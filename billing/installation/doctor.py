@@ -16,12 +16,12 @@ from billing.ledger.integrity.find_faults import find_faults
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.doctor.checks import (
     Check,
-    examine_customers,
-    examine_meter,
-    examine_source,
+    check_customers,
+    check_meter_setup,
+    check_source,
     failed,
 )
-from billing.pipeline.doctor.subscriptions import OurTerms, examine_terms
+from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
 from billing.ports import Clock, Meter
 from billing.settings import AccountSettings, Settings, read_settings
@@ -29,7 +29,7 @@ from billing.settings import AccountSettings, Settings, read_settings
 SETTINGS = "settings"
 
 
-def examine(settings_file: Path) -> list[Check]:
+def doctor_checks(settings_file: Path) -> list[Check]:
     """Look at everything that the settings name; a fault does not end the rest."""
     try:
         settings = read_settings(settings_file)
@@ -108,7 +108,7 @@ def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[C
         yield failed(f"account {name}", fault, f"give the account {name} its key")
         return
     with closing(source):
-        yield from examine_source(name, source.server_time, clock)
+        yield from check_source(name, source.server_time, clock)
 
 
 def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
@@ -118,11 +118,11 @@ def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
         yield failed("Stripe", fault, "give [stripe] api_key a secret key")
         return
     with closing(meter):
-        checks = list(examine_meter(meter, livemode=livemode))
+        checks = list(check_meter_setup(meter, livemode=livemode))
         yield from checks
         if checks[0].passed:
             customers = {c.name: c.stripe_customer for c in settings.customers}
-            yield from examine_customers(meter, customers)
+            yield from check_customers(meter, customers)
             yield from _terms(settings, meter, customers, clock.now())
 
 
@@ -134,5 +134,5 @@ def _terms(
     except (ValueError, NoPrice) as fault:
         yield Check("prices", False, str(fault), "mend [[prices]] in the settings")
         return
-    ours = OurTerms(price, settings.stripe.grace, now)
-    yield from examine_terms(meter, customers, ours)
+    ours = ExpectedTerms(price, settings.stripe.grace, now)
+    yield from check_subscriptions(meter, customers, ours)

@@ -7,8 +7,8 @@ from billing.adapters import make_trail
 from billing.errors import SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.locks import sole_process
-from billing.offline import make_key_beside, opened_books, put_key_in_place
+from billing.ledger.locks import exclusive_process
+from billing.offline import make_key_beside, opened_ledger, put_key_in_place
 from billing.pipeline.signing import accept_restore, rotate_key
 
 
@@ -17,7 +17,7 @@ def rotate(settings_file: Path, who: str, reason: str) -> str:
 
     A hand-over that was killed half-way is finished by the next.
     """
-    with opened_books(settings_file) as books, sole_process(books.ledger):
+    with opened_ledger(settings_file) as books, exclusive_process(books.ledger):
         trail = make_trail(books.settings, settings_file.parent)
         if trail.signer is None:
             raise SigningFault("there is no key to hand over from; see `audit sign`")
@@ -33,7 +33,7 @@ def rotate(settings_file: Path, who: str, reason: str) -> str:
 
 def accept_restored(settings_file: Path, who: str, reason: str) -> datetime:
     """Accept a ledger that was restored; returns the moment that it stands at."""
-    with opened_books(settings_file) as books, sole_process(books.ledger):
+    with opened_ledger(settings_file) as books, exclusive_process(books.ledger):
         trail = make_trail(books.settings, settings_file.parent)
         actor = Actor(who, books.now)
         return accept_restore(books.ledger, trail.memory, actor, reason)

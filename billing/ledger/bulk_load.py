@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from billing.ledger.audit import pending
-from billing.ledger.schema.columns import UtcTime, spell_time
+from billing.ledger.schema.columns import UtcTime, format_time
 
 # SQLite's limit of values bound to one statement, less a little.
 _MOST_VALUES = 32_000
@@ -53,7 +53,7 @@ def _load_sqlite(
         values = [value for row in part for value in row]
         for column in times:
             moments: list[datetime | None] = values[column::width]
-            values[column::width] = [each and spell_time(each) for each in moments]
+            values[column::width] = [each and format_time(each) for each in moments]
         statement = start + ", ".join([group] * len(part))
         connection.exec_driver_sql(statement, tuple(values))
 

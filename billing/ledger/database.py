@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from billing.errors import LedgerFault, SettingsFault
 from billing.ledger.audit import pending
-from billing.ledger.audit.pending import Actor, Pending, Scribe
-from billing.ledger.audit.sealing import seal
+from billing.ledger.audit.pending import Actor, AuditSession, Pending
+from billing.ledger.audit.sealing import append_events
 
 LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"
@@ -62,7 +62,7 @@ class Ledger:
         """Wrap an engine; `locks` divide the work in place of the database's own."""
         self.engine = engine
         self.locks = locks
-        self.scribe: Scribe | None = None
+        self.scribe: AuditSession | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -82,14 +82,14 @@ class Ledger:
         It ends with the audit events of what it changed.
         """
         left = Pending(self._present())
-        with said_clearly(self.engine), self.engine.connect() as plain:
+        with as_ledger_faults(self.engine), self.engine.connect() as plain:
             options = {_WRITES: True, pending.OPTION: left}
             connection = plain.execution_options(**options)
             with connection.begin():
                 if not self.on_sqlite:
                     connection.exec_driver_sql(_TAKE_TURNS)
                 yield connection
-                seal(connection, left)
+                append_events(connection, left)
 
     def _present(self) -> Actor | None:
         """Say who is at work, and when; asked before a transaction, never in one."""
@@ -98,7 +98,7 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that reads one consistent state. Raises LedgerFault."""
-        with said_clearly(self.engine), self.engine.connect() as connection:
+        with as_ledger_faults(self.engine), self.engine.connect() as connection:
             if not self.on_sqlite:
                 # By default each statement would see a state of its own.
                 connection.execution_options(
@@ -177,7 +177,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def said_clearly(engine: Engine) -> Iterator[None]:
+def as_ledger_faults(engine: Engine) -> Iterator[None]:
     """Turn the driver's faults into one sentence that says what to do."""
     try:
         yield

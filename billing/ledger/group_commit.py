@@ -17,7 +17,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class OneOfMany(Generic[R]):
+class BatchedWrite(Generic[R]):
     """A write that is made together with its like, by the same few statements."""
 
     record: Callable[[Connection, Sequence[R]], None]
@@ -28,7 +28,7 @@ class OneOfMany(Generic[R]):
         self.record(connection, [self.item])
 
 
-class Receipt(Protocol[T_co]):
+class PendingWrite(Protocol[T_co]):
     """A write that was handed in."""
 
     def wait(self) -> T_co:
@@ -43,7 +43,7 @@ class Writer(Protocol):
         """Run a write in a transaction; it is durable once this returns."""
         ...
 
-    def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
+    def hand_in(self, write: Callable[[Connection], T]) -> PendingWrite[T]:
         """Let a write be durable with the next commit, or once it is waited for.
 
         Those that share a commit are made in no certain order.
@@ -75,7 +75,7 @@ class GroupCommit:
         """Run a write in a shared transaction; raises LedgerFault or its own fault."""
         return self.hand_in(write).wait()
 
-    def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
+    def hand_in(self, write: Callable[[Connection], T]) -> PendingWrite[T]:
         """Let a write be part of the next commit."""
         entry = _Entry(self, write)
         with self._guard:
@@ -123,7 +123,7 @@ class GroupCommit:
         with self._ledger.writing() as connection:
             alike: dict[Callable[..., None], list[object]] = {}
             for entry in group:
-                if isinstance(entry.write, OneOfMany):
+                if isinstance(entry.write, BatchedWrite):
                     alike.setdefault(entry.write.record, []).append(entry.write.item)
                 else:
                     entry.result = entry.write(connection)
@@ -182,7 +182,7 @@ class DirectCommit:
         with self._ledger.writing() as connection:
             return write(connection)
 
-    def hand_in(self, write: Callable[[Connection], T]) -> Receipt[T]:
+    def hand_in(self, write: Callable[[Connection], T]) -> PendingWrite[T]:
         """Write at once: nobody else would share the commit."""
         return _Done(self.write(write))
 

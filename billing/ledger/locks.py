@@ -10,11 +10,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from billing.errors import AnotherProcess
-from billing.ledger.database import Hold, Ledger, Locks, said_clearly
+from billing.ledger.database import Hold, Ledger, Locks, as_ledger_faults
 
 
 @contextmanager
-def sole_process(ledger: Ledger) -> Iterator[None]:
+def exclusive_process(ledger: Ledger) -> Iterator[None]:
     """Hold a SQLite ledger for this process; raises AnotherProcess.
 
     PostgreSQL needs no such lock: there, work is divided by `try_lock`.
@@ -69,7 +69,7 @@ class _Advisory:
         digest = sha256(subject.encode()).digest()[:8]
         name = int.from_bytes(digest, "big", signed=True)
         engine = self._ledger.engine
-        with said_clearly(engine), engine.connect() as plain:
+        with as_ledger_faults(engine), engine.connect() as plain:
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:n)")
             if not connection.execute(asked, {"n": name}).scalar_one():

@@ -11,7 +11,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
-from billing.pipeline.cycle import CycleTerms, Watcher, pull_month
+from billing.pipeline.cycle import CycleOptions, Watcher, pull_month
 from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.ports import Meter
 
@@ -26,7 +26,7 @@ class CloseReport:
     obstacles: tuple[Obstacle, ...] = ()
 
 
-def examine_close(
+def check_close(
     ledger: Ledger, period: BillingPeriod, accounts: Collection[str], now: datetime
 ) -> CloseReport:
     """Say what stands in the way of a close, as far as the ledger knows by itself."""
@@ -41,7 +41,7 @@ def examine_close(
 def close_period(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleTerms,
+    terms: CycleOptions,
     period: BillingPeriod,
     watch: Watcher,
     *,
@@ -53,7 +53,7 @@ def close_period(
     """
     accounts = [source.account for source, _ in terms.sources]
     now = terms.clock.now()
-    known = examine_close(ledger, period, accounts, now)
+    known = check_close(ledger, period, accounts, now)
     if known.already or now < period.end:
         return known
     unreadable = tuple(_read_anew(ledger, meter, terms, period, watch))
@@ -75,7 +75,7 @@ def close_period(
 def _read_anew(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleTerms,
+    terms: CycleOptions,
     period: BillingPeriod,
     watch: Watcher,
 ) -> Iterator[Obstacle]:

@@ -12,7 +12,7 @@ from billing.ledger.group_commit import DirectCommit, GroupCommit, Writer
 T = TypeVar("T")
 
 
-class Crew(Protocol):
+class Concurrency(Protocol):
     """Hands out workers and writers; threads, or the caller alone."""
 
     def pool(self, workers: int, name: str) -> AbstractContextManager[Executor]:
@@ -24,7 +24,7 @@ class Crew(Protocol):
         ...
 
 
-class Threads:
+class ThreadedExecutor:
     """Threads where waiting is the cost; their writes share commits."""
 
     def pool(self, workers: int, name: str) -> AbstractContextManager[Executor]:
@@ -36,7 +36,7 @@ class Threads:
         return GroupCommit(ledger)
 
 
-class Alone:
+class SerialExecutor:
     """Everything in the caller's own thread, in the order it was asked for."""
 
     def pool(self, workers: int, name: str) -> AbstractContextManager[Executor]:
@@ -63,5 +63,5 @@ class _AtOnce(Executor):
         return future
 
 
-THREADS: Crew = Threads()
-ALONE: Crew = Alone()
+THREADS: Concurrency = ThreadedExecutor()
+SERIAL: Concurrency = SerialExecutor()

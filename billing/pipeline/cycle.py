@@ -13,13 +13,17 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.pipeline.concurrency import THREADS, Crew
-from billing.pipeline.integrity import uphold_laws
-from billing.pipeline.pull.account_rules import AccountBook
-from billing.pipeline.pull.pull import MARGIN, Progress, PullTerms, pull_usage
-from billing.pipeline.reconcile.reconcile import Depth, ReconcileTerms, reconcile_period
+from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.integrity import require_invariants
+from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.pull import MARGIN, Progress, PullOptions, pull_usage
+from billing.pipeline.reconcile.reconcile import (
+    Depth,
+    ReconcileOptions,
+    reconcile_period,
+)
 from billing.pipeline.sync.circuit_breaker import never
-from billing.pipeline.sync.sync import SyncReport, SyncTerms, sync_meter
+from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
 # A whole month is read anew once a day, whatever the hourly readings say.
@@ -40,7 +44,7 @@ class PullResult:
 Step = PullResult | SyncReport | Reconciliation | BillingError
 
 
-def untold(_step: Step) -> None:
+def on_step_ignored(_step: Step) -> None:
     """Tell nobody."""
 
 
@@ -52,7 +56,7 @@ class CycleReport:
     sync: SyncReport | None = None
     reconciliations: list[Reconciliation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    tell: Callable[[Step], None] = field(default=untold, repr=False)
+    tell: Callable[[Step], None] = field(default=on_step_ignored, repr=False)
 
     def add(self, step: Step) -> None:
         """Take a step in, and tell of it."""
@@ -83,17 +87,17 @@ class CycleReport:
 
 
 @dataclass(frozen=True, slots=True)
-class CycleTerms:
+class CycleOptions:
     """What a cycle is handed."""
 
-    sources: Sequence[tuple[UsageSource, AccountBook]]
-    sync: SyncTerms
-    reconcile: ReconcileTerms
+    sources: Sequence[tuple[UsageSource, AccountRules]]
+    sync: SyncOptions
+    reconcile: ReconcileOptions
     clock: Clock
     first_period: BillingPeriod
     actor: str
     stopping: Callable[[], bool] = never
-    crew: Crew = THREADS
+    concurrency: Concurrency = THREADS
 
 
 def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
@@ -105,11 +109,11 @@ def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
 def run_cycle(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleTerms,
+    terms: CycleOptions,
     periods: Sequence[BillingPeriod],
     watch: Watcher,
     *,
-    tell: Callable[[Step], None] = untold,
+    tell: Callable[[Step], None] = on_step_ignored,
 ) -> CycleReport:
     """Pull, sync and reconcile; a part that fails does not stop the others.
 
@@ -122,7 +126,7 @@ def run_cycle(
                 return report
             report.add(_pull(ledger, source, book, terms, (period, watch)))
     try:
-        uphold_laws(ledger, terms.clock.now())
+        require_invariants(ledger, terms.clock.now())
         report.add(sync_meter(ledger, meter, terms.sync, progress=watch("sync")))
     except BillingError as fault:
         report.add(fault)
@@ -154,8 +158,8 @@ def _depth(ledger: Ledger, period: BillingPeriod, now: datetime) -> Depth:
 def pull_month(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountBook,
-    terms: CycleTerms,
+    book: AccountRules,
+    terms: CycleOptions,
     what: tuple[BillingPeriod, Watcher],
 ) -> PullResult:
     """Pull an account's whole month, whatever was read before."""
@@ -165,8 +169,8 @@ def pull_month(
 def _pull(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountBook,
-    terms: CycleTerms,
+    book: AccountRules,
+    terms: CycleOptions,
     what: tuple[BillingPeriod, Watcher],
     *,
     whole: bool = False,
@@ -205,8 +209,8 @@ def _pulled_since(
 def _pull_as_needed(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountBook,
-    terms: CycleTerms,
+    book: AccountRules,
+    terms: CycleOptions,
     what: tuple[BillingPeriod, Watcher],
     *,
     whole: bool,
@@ -223,7 +227,7 @@ def _pull_as_needed(
             source,
             book,
             period,
-            terms=PullTerms(terms.clock, terms.actor, terms.crew),
+            terms=PullOptions(terms.clock, terms.actor, terms.concurrency),
             since=start,
             progress=progress,
         )

@@ -2,14 +2,16 @@
 
 from datetime import datetime
 
-from billing.errors import LawBroken
+from billing.errors import InvariantViolated
 from billing.ledger.database import Ledger
 from billing.ledger.integrity import checks
-from billing.ledger.integrity.checks import LawReport
+from billing.ledger.integrity.checks import IntegrityReport
 from billing.ledger.integrity.find_faults import Marks, find_faults
 
 
-def check_laws(ledger: Ledger, now: datetime, *, whole: bool = False) -> LawReport:
+def check_invariants(
+    ledger: Ledger, now: datetime, *, whole: bool = False
+) -> IntegrityReport:
     """Look at what is new since the last looks, or at all, and keep what was found.
 
     Once a day, and as long as a law is broken, all rows are looked at anyway.
@@ -18,14 +20,14 @@ def check_laws(ledger: Ledger, now: datetime, *, whole: bool = False) -> LawRepo
     with ledger.reading() as connection:
         ends = Marks.of(connection)
         since = None if whole else checks.marks_to_start_from(connection, now)
-        report = LawReport(now, since is None, find_faults(connection, since))
+        report = IntegrityReport(now, since is None, find_faults(connection, since))
     with ledger.writing() as connection:
         checks.save(connection, report, ends)
     return report
 
 
-def uphold_laws(ledger: Ledger, now: datetime) -> None:
+def require_invariants(ledger: Ledger, now: datetime) -> None:
     """Refuse to go on while a law is broken; raises LawBroken or LedgerFault."""
-    broken = check_laws(ledger, now).broken
+    broken = check_invariants(ledger, now).broken
     if broken:
-        raise LawBroken(broken)
+        raise InvariantViolated(broken)

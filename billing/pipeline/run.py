@@ -6,26 +6,31 @@ from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.ledger.database import Ledger
 from billing.pipeline.cycle import (
+    CycleOptions,
     CycleReport,
-    CycleTerms,
     Step,
     Watcher,
+    on_step_ignored,
     run_cycle,
-    untold,
 )
-from billing.pipeline.signing import TrailTerms, refuse_rewound, remember_end, sign_news
+from billing.pipeline.signing import (
+    TrailOptions,
+    refuse_rewound,
+    remember_end,
+    sign_news,
+)
 from billing.ports import Meter
 
 
 def run_round(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleTerms,
-    trail: TrailTerms,
+    terms: CycleOptions,
+    trail: TrailOptions,
     periods: Sequence[BillingPeriod],
     *,
     watch: Watcher,
-    tell: Callable[[Step], None] = untold,
+    tell: Callable[[Step], None] = on_step_ignored,
 ) -> CycleReport:
     """Run a cycle, sign what is new and publish it, and remember how far it came.
 

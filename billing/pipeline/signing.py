@@ -8,7 +8,7 @@ from billing.domain.signed_head import endorsement, fingerprint
 from billing.errors import AnchorFault, SigningFault, TrailRewound
 from billing.ledger.audit import audit_log, signed_heads
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.audit.events import last_link, line_of
+from billing.ledger.audit.events import chain_tip, line_of
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.database import Ledger
 from billing.ledger.sync import after_restore
@@ -16,7 +16,7 @@ from billing.ports import Anchor, Clock, Memory, Signer
 
 
 @dataclass(frozen=True, slots=True)
-class TrailTerms:
+class TrailOptions:
     """What is handed for the trail: who signs, where to publish, what remembers."""
 
     signer: Signer | None
@@ -25,7 +25,7 @@ class TrailTerms:
 
 
 def sign_news(
-    ledger: Ledger, terms: TrailTerms, who: str, clock: Clock
+    ledger: Ledger, terms: TrailOptions, who: str, clock: Clock
 ) -> list[AnchorFault]:
     """Sign what is new and publish it; returns what failed, which blocks nothing.
 
@@ -43,7 +43,7 @@ def sign_head(ledger: Ledger, signer: Signer, actor: Actor) -> SignedHead | None
     with ledger.writing() as connection:
         in_force = signed_heads.key_in_force(connection)
         _refuse_other_key(in_force, signer)
-        newest, last = signed_heads.newest_head(connection), last_link(connection)
+        newest, last = signed_heads.newest_head(connection), chain_tip(connection)
         if newest is not None and newest.head.event == last.sequence:
             return None
         if in_force is None:
@@ -52,7 +52,7 @@ def sign_head(ledger: Ledger, signer: Signer, actor: Actor) -> SignedHead | None
                 connection, actor, signed_heads.KEY_REGISTERED, key["key"], key
             )
     with ledger.writing() as connection:
-        last = last_link(connection)
+        last = chain_tip(connection)
         key_name = fingerprint(signer.public_key)
         head = signed_heads.next_head(
             connection, last.sequence, last.hash, key_name, actor.at
@@ -132,7 +132,7 @@ def refuse_rewound(ledger: Ledger, memory: Memory) -> None:
         return
     sequence, hashed = seen
     with ledger.reading() as connection:
-        found, last = line_of(connection, sequence), last_link(connection)
+        found, last = line_of(connection, sequence), chain_tip(connection)
     if found is None:
         raise TrailRewound(sequence, f"now it ends with event {last.sequence}")
     if found[0] != hashed:
@@ -142,7 +142,7 @@ def refuse_rewound(ledger: Ledger, memory: Memory) -> None:
 def remember_end(ledger: Ledger, memory: Memory) -> None:
     """Remember how far the trail has come."""
     with ledger.reading() as connection:
-        last = last_link(connection)
+        last = chain_tip(connection)
     memory.remember(last.sequence, last.hash)
 
 
@@ -156,7 +156,7 @@ def accept_restore(
     """
     seen = memory.last_seen()
     with ledger.writing() as connection:
-        last = last_link(connection)
+        last = chain_tip(connection)
         detail = {
             "seen": seen and {"event": seen[0], "hash": seen[1]},
             "found": {"event": last.sequence, "hash": last.hash},
@@ -164,6 +164,6 @@ def accept_restore(
         audit_log.record(
             connection, actor, after_restore.RESTORED, "ledger", detail, reason=reason
         )
-        after_restore.doubt_waiting(connection, actor.at)
+        after_restore.mark_waiting_uncertain(connection, actor.at)
     remember_end(ledger, memory)
     return last.at

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from billing.verifier.covers import Months
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.prices import MOMENT, Prices
 from billing.verifier.shapes import TABLE_FILES
 
@@ -135,7 +135,9 @@ class Rating:
         for number, revision in enumerate(revisions, start=1):
             if revision.revision != number:
                 where = f"{TABLE_FILES['call']}, row {revision.id}"
-                raise Bad(where, f"it is revision {revision.revision}, not {number}")
+                raise BadRecord(
+                    where, f"it is revision {revision.revision}, not {number}"
+                )
             due = self._due(revision)
             while row is not None and row.call_revision == number:
                 self._check_row(row, due)
@@ -145,7 +147,9 @@ class Rating:
                 row = next(left, None)
             _compare(revision, due, posted)
         if row is not None:
-            raise Bad(row.where, f"it bills revision {row.call_revision}, not there")
+            raise BadRecord(
+                row.where, f"it bills revision {row.call_revision}, not there"
+            )
 
     def _due(self, revision: Revision) -> Due | None:
         """Return (customer, hour, minutes, amount, price) of a call; None when free."""
@@ -154,12 +158,14 @@ class Rating:
         if started_at is None or revision.status not in TERMINAL:
             return None
         if not MOMENT.fullmatch(started_at):
-            raise Bad(where, "its started_at is no moment in UTC")
+            raise BadRecord(where, "its started_at is no moment in UTC")
         if revision.period != started_at[:7]:
-            raise Bad(where, "it stands in another month than it began in")
+            raise BadRecord(where, "it stands in another month than it began in")
         price = self._prices.at(started_at)
         if seconds is None or seconds < 0 or revision.customer is None or not price:
-            raise Bad(where, "it is billable, and has no length, customer or price")
+            raise BadRecord(
+                where, "it is billable, and has no length, customer or price"
+            )
         minutes = max(-(-seconds // _SECONDS_PER_MINUTE), 1)
         hour = f"{started_at[:13]}:00:00+00:00"
         amount = price.amount_micro(minutes)
@@ -167,18 +173,18 @@ class Rating:
 
     def _check_row(self, row: Usage, due: Due | None) -> None:
         if row.price_id != (due[4] if due else None):
-            raise Bad(row.where, "its price is not the one of the call's date")
+            raise BadRecord(row.where, "its price is not the one of the call's date")
         if due and row.currency != self._prices.by_id[due[4]].currency:
-            raise Bad(row.where, "its currency is not that of its price")
+            raise BadRecord(row.where, "its currency is not that of its price")
         if row.period != row.hour[:7] or row.hour[13:] != ":00:00+00:00":
-            raise Bad(row.where, "it does not stand in the month of its hour")
+            raise BadRecord(row.where, "it does not stand in the month of its hour")
         carried = row.hour != row.call_hour
         adjusts = row.corrects is not None or carried
         if row.type != ("adjustment" if adjusts else "api_usage"):
-            raise Bad(row.where, f"it is no {row.type!r:.40}")
+            raise BadRecord(row.where, f"it is no {row.type!r:.40}")
         own = row.call_hour[:7]
         if carried and (row.period <= own or not self._is_closed(own)):
-            raise Bad(row.where, f"it stands in {row.period}, and {own} was open")
+            raise BadRecord(row.where, f"it stands in {row.period}, and {own} was open")
 
     def _is_closed(self, month: str) -> bool:
         """Say whether a month is closed, as far as can be known here."""
@@ -192,7 +198,9 @@ class Rating:
                 earlier.add(row.id)
                 continue
             corrected = "nothing" if row.corrects is None else f"row {row.corrects}"
-            raise Bad(row.where, f"it corrects {corrected}, no earlier row of its call")
+            raise BadRecord(
+                row.where, f"it corrects {corrected}, no earlier row of its call"
+            )
 
 
 def _compare(
@@ -208,7 +216,7 @@ def _compare(
         wanted = due[2:4] if due and place == slot else (0, 0)
         if (minutes, amount) != wanted:
             name = f"revision {revision.revision} of call {revision.call_id!r:.80}"
-            raise Bad(
+            raise BadRecord(
                 f"{TABLE_FILES['b2b_usage']}, {name}",
                 f"it is rated at {wanted[0]} minutes and {wanted[1]} micro-units for "
                 f"{place[0]!r:.80} in {place[1]:.25}, its rows hold {minutes} and "

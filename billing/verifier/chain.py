@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from billing.verifier.findings import NONSENSE, Bad
+from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.keys import KEY_ACTIONS, KeyRing
 from billing.verifier.shapes import (
     BINDING,
@@ -56,11 +56,11 @@ def follow_chain(source: LineSource, work: sqlite3.Connection) -> Chain:
         try:
             walk.step(where, number, line)
         except sqlite3.IntegrityError as fault:
-            raise Bad(where, f"it covers something twice ({fault})") from None
+            raise BadRecord(where, f"it covers something twice ({fault})") from None
         except NONSENSE as fault:
-            raise Bad(where, f"it is no audit event ({fault!r:.80})") from None
+            raise BadRecord(where, f"it is no audit event ({fault!r:.80})") from None
     if not walk.sequence:
-        raise Bad(EVENTS, "there are no audit events, so nothing is shown")
+        raise BadRecord(EVENTS, "there are no audit events, so nothing is shown")
     return Chain(walk.sequence, walk.hash, walk.keys, walk.balance, walk.gains)
 
 
@@ -79,12 +79,14 @@ class _Walk:
         """Take the next event."""
         event = read_json(line)
         if type(event) is not dict or event.keys() != _PARTS:
-            raise Bad(where, f"it has not the parts {', '.join(sorted(_PARTS))}")
+            raise BadRecord(where, f"it has not the parts {', '.join(sorted(_PARTS))}")
         if event["sequence"] != number:
             found = f"{event['sequence']!r:.30}"
-            raise Bad(where, f"its sequence is {found}: events are missing or moved")
+            raise BadRecord(
+                where, f"its sequence is {found}: events are missing or moved"
+            )
         if event["previous"] != self.hash:
-            raise Bad(where, "it does not hold the hash of the event before it")
+            raise BadRecord(where, "it does not hold the hash of the event before it")
         self.sequence, self.hash = number, digest(line)
         self._work.execute(_ADD_EVENT, (number, self.hash, str(event["at"])))
         rows = sum(self._take(where, number, cover) for cover in event["covers"])
@@ -96,7 +98,7 @@ class _Walk:
         """Keep what a cover says; returns how many rows of usage it adds."""
         table, period = cover["table"], cover["period"]
         if table != BINDING and table not in SHAPES:
-            raise Bad(where, f"it covers an unknown table {table!r:.60}")
+            raise BadRecord(where, f"it covers an unknown table {table!r:.60}")
         if "each" in cover:
             entries = [
                 (table, key, bytes.fromhex(sha), period, number)
@@ -110,11 +112,13 @@ class _Walk:
             any(type(one) is not int for one in numbers)
             or not 0 < rows <= last - first + 1
         ):
-            raise Bad(where, f"its stretch of {table} is none")
+            raise BadRecord(where, f"its stretch of {table} is none")
         if not HEX64.fullmatch(cover["sha256"]):
-            raise Bad(where, f"its digest of {table} is none")
+            raise BadRecord(where, f"its digest of {table} is none")
         if first <= self._last.get(table, 0):
-            raise Bad(where, f"it covers rows of {table} that were covered before")
+            raise BadRecord(
+                where, f"it covers rows of {table} that were covered before"
+            )
         stretch = (table, period, *numbers, cover["sha256"], number)
         self._work.execute(_ADD_COVER, stretch)
         return rows if table == "b2b_usage" else 0
@@ -124,12 +128,14 @@ class _Walk:
     ) -> None:
         last, balance = state["last"], Balance(**state["balance"])
         if any(last.get(table, 0) < end for table, end in self._last.items()):
-            raise Bad(where, "its state goes back behind an earlier one")
+            raise BadRecord(where, "its state goes back behind an earlier one")
         gain = Balance(
             *(new - old for new, old in zip(balance, self.balance, strict=True))
         )
         if gain.rows != rows or (not rows and any(gain)):
-            raise Bad(where, f"its balance gains {gain.rows} rows, it covers {rows}")
+            raise BadRecord(
+                where, f"its balance gains {gain.rows} rows, it covers {rows}"
+            )
         if rows:
             self.gains[number] = gain
         self._last, self.balance = dict(last), balance

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.verifier.closes import customer_sums
 from billing.verifier.containers import MANIFEST
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.manifest import Manifest
 
 _LAST_RUN = """
@@ -31,17 +31,17 @@ def check_claims(
     """Compare what a manifest sums up with the rows; raises Bad."""
     said = manifest.document
     if said["chain"] != chain:
-        raise Bad(MANIFEST, "the chain ends elsewhere than it says")
+        raise BadRecord(MANIFEST, "the chain ends elsewhere than it says")
     if said["totals"] != currency_totals(work, manifest.period):
-        raise Bad(MANIFEST, "its totals are not those of the rows")
+        raise BadRecord(MANIFEST, "its totals are not those of the rows")
     row = work.execute(
         "SELECT digest FROM period_close WHERE period = ?", (manifest.period,)
     ).fetchone()
     frozen = row[0] if row else None
     if (said["close"] or {}).get("digest") != frozen:
-        raise Bad(MANIFEST, "it names another close than the ledger has")
+        raise BadRecord(MANIFEST, "it names another close than the ledger has")
     if said["provisional"] is not (frozen is None):
-        raise Bad(MANIFEST, "a month is provisional just while it is not closed")
+        raise BadRecord(MANIFEST, "a month is provisional just while it is not closed")
     _check_reconciliation(said["reconciliation"], work, manifest.period)
 
 
@@ -64,7 +64,9 @@ def _check_reconciliation(
     run = work.execute(_LAST_RUN, (period,)).fetchone()
     if run is None or said is None:
         if run is not None or said is not None:
-            raise Bad(MANIFEST, "it names another last reconciliation than there is")
+            raise BadRecord(
+                MANIFEST, "it names another last reconciliation than there is"
+            )
         return
     found = dict(zip(("run", "difference_minutes", "breaks"), run, strict=True))
     readings = work.execute(_READINGS, (run[0],)).fetchone()
@@ -75,4 +77,6 @@ def _check_reconciliation(
     named = [one.get("case") for one in items] if isinstance(items, list) else None
     if wrong or named != cases:
         what = wrong[0] if wrong else "open_items"
-        raise Bad(MANIFEST, f"its reconciliation has another {what} than the tables")
+        raise BadRecord(
+            MANIFEST, f"its reconciliation has another {what} than the tables"
+        )

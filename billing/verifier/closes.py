@@ -7,12 +7,12 @@ from hashlib import sha256
 from typing import Any
 
 from billing.verifier.calls import Revision, Usage
-from billing.verifier.findings import NONSENSE, Bad
+from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.prices import Prices
 from billing.verifier.shapes import TABLE_FILES
 
 _FORMAT = "pamela-billing close 1"
-_spell = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_format = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _CUSTOMERS = """
 SELECT customer, currency, COUNT(*), SUM(billed_minutes), SUM(amount_micro)
 FROM b2b_usage WHERE period = ? GROUP BY customer, currency ORDER BY customer, currency
@@ -45,7 +45,7 @@ class Closes:
         return {number for (number,) in self._work.execute(query, (period,))}
 
     def _add(self, period: str, *line: Any) -> None:
-        self._digests[period].update(f"{_spell(line)}\n".encode())
+        self._digests[period].update(f"{_format(line)}\n".encode())
 
     def add(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> None:
         """Add the rows of the next call, in the order of accounts and calls."""
@@ -80,10 +80,12 @@ class Closes:
                 self._add(period, "total", *line)
             digest, totals = self.closed[period]
             if self._digests[period].hexdigest() != digest:
-                raise Bad(where, "its rows have another digest than the one it froze")
+                raise BadRecord(
+                    where, "its rows have another digest than the one it froze"
+                )
             try:
                 named = json.loads(totals or "{}").get("customers", [])
             except NONSENSE as fault:
-                raise Bad(where, f"its totals are none ({fault!r:.80})") from None
+                raise BadRecord(where, f"its totals are none ({fault!r:.80})") from None
             if totals and named != [dict(zip(_NAMES, s, strict=True)) for s in sums]:
-                raise Bad(where, "its totals are not those of its rows")
+                raise BadRecord(where, "its totals are not those of its rows")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from billing.verifier.findings import Bad, Unreadable
+from billing.verifier.findings import BadRecord, Unreadable
 from billing.verifier.shapes import EVENTS, HEADS, TABLE_FILES
 
 MANIFEST, SEAL, GUIDE, PROGRAM = (
@@ -70,12 +70,12 @@ def check_names(names: list[str]) -> None:
     """Raise Bad for a name that no bundle has, one that is there twice, or a gap."""
     for name in names:
         if name not in NAMES:
-            raise Bad(shown(name), "no bundle has a file of this name")
+            raise BadRecord(shown(name), "no bundle has a file of this name")
     for name, times in Counter(names).items():
         if times > 1:
-            raise Bad(name, "it is there twice")
+            raise BadRecord(name, "it is there twice")
     if missing := sorted(NAMES - set(names)):
-        raise Bad(missing[0], "it is missing")
+        raise BadRecord(missing[0], "it is missing")
 
 
 class FolderBundle:
@@ -87,11 +87,11 @@ class FolderBundle:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             if path.is_symlink():
-                raise Bad(shown(name), "it is a link; a bundle has only files")
+                raise BadRecord(shown(name), "it is a link; a bundle has only files")
             if not path.is_dir():
                 names.append(name)
             elif name != "tables":
-                raise Bad(shown(name), "no bundle has a folder of this name")
+                raise BadRecord(shown(name), "no bundle has a folder of this name")
         check_names(names)
         self.sizes = {name: (folder / name).stat().st_size for name in names}
 
@@ -113,13 +113,13 @@ class ZipBundle:
             self._zip = zipfile.ZipFile(path)
         except _BROKEN as fault:
             why = f"it is no whole zip file ({fault}); ask for it again"
-            raise Bad(self._name, why) from None
+            raise BadRecord(self._name, why) from None
         try:
             members = self._zip.infolist()
             check_names([member.orig_filename for member in members])
             for member in members:
                 _check_member(member)
-        except Bad:
+        except BadRecord:
             self._zip.close()
             raise
         self.sizes = {member.filename: member.file_size for member in members}
@@ -129,7 +129,7 @@ class ZipBundle:
         try:
             return cast(BinaryIO, self._zip.open(name))
         except _BROKEN as fault:
-            raise Bad(name, f"it cannot be unpacked ({fault})") from None
+            raise BadRecord(name, f"it cannot be unpacked ({fault})") from None
 
     def close(self) -> None:
         """Close the zip file."""
@@ -152,12 +152,12 @@ def _check_directory(path: Path) -> None:
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     if member.flag_bits & _ENCRYPTED:
-        raise Bad(member.filename, "it is encrypted; a bundle is not")
+        raise BadRecord(member.filename, "it is encrypted; a bundle is not")
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise Bad(member.filename, "it is packed in a way that only bombs need")
+        raise BadRecord(member.filename, "it is packed in a way that only bombs need")
     if member.file_size > max(SMALL, MOST_PACKED * member.compress_size):
         claim = f"{member.compress_size:,} bytes claim to hold {member.file_size:,}"
-        raise Bad(member.filename, f"{claim}; no ledger packs so well")
+        raise BadRecord(member.filename, f"{claim}; no ledger packs so well")
 
 
 def read_chunks(container: Container, name: str) -> Iterator[bytes]:
@@ -167,13 +167,13 @@ def read_chunks(container: Container, name: str) -> Iterator[bytes]:
             while chunk := file.read(_CHUNK):
                 yield chunk
         except _BROKEN as fault:
-            raise Bad(name, f"it cannot be unpacked ({fault})") from None
+            raise BadRecord(name, f"it cannot be unpacked ({fault})") from None
 
 
 def read_whole(container: Container, name: str, most: int) -> bytes:
     """Return a small file; raises Bad when it is larger than `most` bytes."""
     if container.sizes[name] > most:
-        raise Bad(name, f"it has {container.sizes[name]:,} bytes, over {most:,}")
+        raise BadRecord(name, f"it has {container.sizes[name]:,} bytes, over {most:,}")
     return b"".join(read_chunks(container, name))
 
 
@@ -194,6 +194,6 @@ class BundleLines:
                 yield from more[:-1]
                 rest = more[-1]
             elif len(rest) > LONGEST_LINE:
-                raise Bad(name, f"a line is longer than {LONGEST_LINE:,} bytes")
+                raise BadRecord(name, f"a line is longer than {LONGEST_LINE:,} bytes")
         if rest:
-            raise Bad(name, "its last line has no end")
+            raise BadRecord(name, "its last line has no end")

@@ -4,7 +4,7 @@ import sqlite3
 from hashlib import sha256
 from typing import NoReturn
 
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import TABLE_FILES
 
 _COVERS = (
@@ -59,7 +59,7 @@ class Stretches:
         self._digest.update(line + b"\n")
 
     def _refuse(self, number: int, why: str) -> NoReturn:
-        raise Bad(f"{TABLE_FILES[self._table]}, row {number}", why)
+        raise BadRecord(f"{TABLE_FILES[self._table]}, row {number}", why)
 
     def end(self) -> None:
         """Compare a stretch that is over; raises Bad."""
@@ -69,10 +69,10 @@ class Stretches:
         where = f"{TABLE_FILES[self._table]}, {of}"
         if self._found != self._rows:
             told = f"audit event {self.sequence} covers {self._rows}"
-            raise Bad(where, f"{self._found} rows are there, {told}")
+            raise BadRecord(where, f"{self._found} rows are there, {told}")
         if self._digest.hexdigest() != self._sha:
             why = f"they are not as audit event {self.sequence} recorded them"
-            raise Bad(where, why)
+            raise BadRecord(where, why)
 
     def finish(self) -> None:
         """Compare what is left."""

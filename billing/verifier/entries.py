@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from billing.verifier.covers import Months
-from billing.verifier.findings import NONSENSE, Bad
+from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.shapes import (
     BINDING,
     BINDING_COLUMNS,
@@ -31,17 +31,17 @@ def load_bindings(source: LineSource, work: sqlite3.Connection) -> None:
         try:
             _load_binding(file, line, work)
         except (sqlite3.IntegrityError, sqlite3.DataError):
-            raise Bad(file, "a row of usage is carried twice") from None
+            raise BadRecord(file, "a row of usage is carried twice") from None
         except NONSENSE as fault:
             why = f"a line is not an event and its rows ({fault!r:.80})"
-            raise Bad(file, why) from None
+            raise BadRecord(file, why) from None
 
 
 def _load_binding(file: str, line: bytes, work: sqlite3.Connection) -> None:
     event, numbers = read_json(line)
     prefix = f"[{event},".encode()
     if type(event) is not int or not line.startswith(prefix):
-        raise Bad(file, "a line is not an event and its rows")
+        raise BadRecord(file, "a line is not an event and its rows")
     hold(work, [(BINDING, event, sha256(line[len(prefix) : -1]).digest())])
     work.execute("INSERT INTO carrier VALUES (?, ?)", (event, len(numbers)))
     rows = [(number, event) for number in numbers]
@@ -61,7 +61,7 @@ def compare_entries(work: sqlite3.Connection, months: Months) -> None:
     for name, key, held, covered, sequence in work.execute(query):
         where = f"{TABLE_FILES[name]}, row {key}"
         if held is None:
-            raise Bad(where, f"it is missing; audit event {sequence} covers it")
+            raise BadRecord(where, f"it is missing; audit event {sequence} covers it")
         if covered is None:
-            raise Bad(where, "no audit event covers it; it was added past them")
-        raise Bad(where, f"it is not as audit event {sequence} recorded it")
+            raise BadRecord(where, "no audit event covers it; it was added past them")
+        raise BadRecord(where, f"it is not as audit event {sequence} recorded it")

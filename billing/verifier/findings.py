@@ -1,7 +1,7 @@
 """What the verifier finds: the first bad record, or that there is nothing to read."""
 
 
-class Bad(Exception):
+class BadRecord(Exception):
     """A record that proves nothing, or the contrary: where it is, and why."""
 
     def __init__(self, where: str, why: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.verifier.ed25519 import KEY_BYTES, SIGNATURE_BYTES, is_signed
-from billing.verifier.findings import NONSENSE, Bad
+from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.manifest import fingerprint
 from billing.verifier.shapes import (
     HEADS,
@@ -39,9 +39,11 @@ class KeyRing:
         """Take the key that an event brings in; raises Bad."""
         public_key = unhex(detail["public_key"], KEY_BYTES)
         if fingerprint(public_key) != detail["key"]:
-            raise Bad(where, "its key has another fingerprint than it names")
+            raise BadRecord(where, "its key has another fingerprint than it names")
         if action == REGISTERED and self._public:
-            raise Bad(where, "a second key comes in that the first does not endorse")
+            raise BadRecord(
+                where, "a second key comes in that the first does not endorse"
+            )
         if action == ROTATED:
             self._check_endorsement(where, detail)
         self._since.append(number)
@@ -49,14 +51,14 @@ class KeyRing:
 
     def _check_endorsement(self, where: str, detail: Mapping[str, Any]) -> None:
         if not self._public or fingerprint(self._public[-1]) != detail["old"]:
-            raise Bad(where, "it replaces a key that is not in force")
+            raise BadRecord(where, "it replaces a key that is not in force")
         said = {
             "format": _KEY_FORMAT,
             **{k: detail[k] for k in ("key", "public_key", "old")},
         }
         endorsement = unhex(detail["endorsement"], SIGNATURE_BYTES)
         if not is_signed(self._public[-1], canonical(said), endorsement):
-            raise Bad(where, "the old key did not endorse the new one")
+            raise BadRecord(where, "the old key did not endorse the new one")
 
     def at(self, event: int) -> bytes | None:
         """Return the key in force at an event; None before the first."""
@@ -81,12 +83,14 @@ def check_heads(
             text = document["line"].encode()
             signature = unhex(document["signature"], SIGNATURE_BYTES)
             if canonical(document) != line or document.keys() != {"line", "signature"}:
-                raise Bad(where, "it is not a line and its signature, and only that")
+                raise BadRecord(
+                    where, "it is not a line and its signature, and only that"
+                )
             head = read_json(text)
             event = _check_head(where, work, head, (number, previous, event))
             _check_signature(where, keys.at(event), head["key"], text, signature)
         except NONSENSE as fault:
-            raise Bad(where, f"it is no signed head ({fault!r:.80})") from None
+            raise BadRecord(where, f"it is no signed head ({fault!r:.80})") from None
         work.execute("INSERT INTO head VALUES (?, ?)", (number, event))
         previous = digest(text)
     return number, previous
@@ -100,18 +104,18 @@ def _check_head(
 ) -> int:
     number, previous, earlier = expected
     if head.keys() != _PARTS_OF_HEAD or head["format"] != _HEAD_FORMAT:
-        raise Bad(where, f"it is no `{_HEAD_FORMAT}`")
+        raise BadRecord(where, f"it is no `{_HEAD_FORMAT}`")
     if head["number"] != number or head["previous"] != previous:
-        raise Bad(where, "it does not follow the head before it")
+        raise BadRecord(where, "it does not follow the head before it")
     event = head["event"]
     if type(event) is not int or event < earlier:
-        raise Bad(where, "it signs less than the head before it")
+        raise BadRecord(where, "it signs less than the head before it")
     found = work.execute("SELECT hash FROM event WHERE sequence = ?", (event,))
     row = found.fetchone()
     if row is None:
-        raise Bad(where, f"it signs event {event}, and the chain ends before it")
+        raise BadRecord(where, f"it signs event {event}, and the chain ends before it")
     if row[0] != head["hash"]:
-        raise Bad(where, f"it signs another event {event} than the chain has")
+        raise BadRecord(where, f"it signs another event {event} than the chain has")
     return event
 
 
@@ -119,6 +123,8 @@ def _check_signature(
     where: str, key: bytes | None, named: str, text: bytes, signature: bytes
 ) -> None:
     if key is None or fingerprint(key) != named:
-        raise Bad(where, f"its key {named!r:.40} is not the one in force at its event")
+        raise BadRecord(
+            where, f"its key {named!r:.40} is not the one in force at its event"
+        )
     if not is_signed(key, text, signature):
-        raise Bad(where, f"it is not signed by the key {named}")
+        raise BadRecord(where, f"it is not signed by the key {named}")

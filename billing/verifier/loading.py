@@ -9,7 +9,7 @@ from typing import Any
 from billing.verifier.chain import Balance, Chain
 from billing.verifier.covers import Months, Stretches
 from billing.verifier.entries import hold
-from billing.verifier.findings import NONSENSE, Bad
+from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.shapes import SHAPES, TABLE_FILES, LineSource, read_rows
 from billing.verifier.workspace import columns_of
 
@@ -31,10 +31,10 @@ class RowLoader:
                 self._load(name)
             except (sqlite3.IntegrityError, sqlite3.DataError):
                 why = "a row is there twice, or its rows are out of order"
-                raise Bad(TABLE_FILES[name], why) from None
+                raise BadRecord(TABLE_FILES[name], why) from None
             except NONSENSE as fault:
                 why = f"a row is out of all bounds ({fault!r:.80})"
-                raise Bad(TABLE_FILES[name], why) from None
+                raise BadRecord(TABLE_FILES[name], why) from None
 
     def _load(self, name: str) -> None:
         kept = columns_of(self._work, name)
@@ -107,7 +107,7 @@ class RowLoader:
             gain = self._chain.gains.get(sequence)
             if gain is not None and gain.rows == sums[0] and gain != Balance(*sums):
                 why = f"audit event {sequence} adds {gain.minutes} minutes"
-                raise Bad(TABLE_FILES["b2b_usage"], f"{why}, its rows {sums[1]}")
+                raise BadRecord(TABLE_FILES["b2b_usage"], f"{why}, its rows {sums[1]}")
 
     def _each(self, name: str) -> Iterator[list[Any]]:
         """Yield the rows of a table whose rows have a digest each."""

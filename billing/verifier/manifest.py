@@ -13,7 +13,7 @@ from billing.verifier.containers import (
     read_whole,
 )
 from billing.verifier.ed25519 import is_signed
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import HEX64, MONTH, read_json
 
 FORMAT = "pamela-billing audit bundle 1"
@@ -60,23 +60,25 @@ def read_manifest(container: Container) -> Manifest:
     try:
         document = read_json(raw.rstrip())
     except (ValueError, RecursionError) as fault:
-        raise Bad(MANIFEST, f"it is no JSON document ({fault})") from None
+        raise BadRecord(MANIFEST, f"it is no JSON document ({fault})") from None
     if type(document) is not dict or document.keys() != _PARTS_OF_MANIFEST.keys():
-        raise Bad(MANIFEST, f"it has not the parts {', '.join(_PARTS_OF_MANIFEST)}")
+        raise BadRecord(
+            MANIFEST, f"it has not the parts {', '.join(_PARTS_OF_MANIFEST)}"
+        )
     for name, kind in _PARTS_OF_MANIFEST.items():
         if not isinstance(document[name], kind):
-            raise Bad(MANIFEST, f"its {name} is no such thing")
+            raise BadRecord(MANIFEST, f"its {name} is no such thing")
     if document["format"] != FORMAT:
-        raise Bad(MANIFEST, f"its format is not `{FORMAT}`")
+        raise BadRecord(MANIFEST, f"its format is not `{FORMAT}`")
     if not MONTH.fullmatch(document["period"]):
-        raise Bad(MANIFEST, "its period is no month")
+        raise BadRecord(MANIFEST, "its period is no month")
     key, public_key = document["key"], document["public_key"]
     if not HEX64.fullmatch(public_key):
-        raise Bad(MANIFEST, "its public key is no key")
+        raise BadRecord(MANIFEST, "its public key is no key")
     if fingerprint(bytes.fromhex(public_key)) != key:
-        raise Bad(MANIFEST, "the key has another fingerprint than it names")
+        raise BadRecord(MANIFEST, "the key has another fingerprint than it names")
     if not is_signed(bytes.fromhex(public_key), raw, _signature(seal)):
-        raise Bad(SEAL, f"it is no signature over {MANIFEST} by the key {key}")
+        raise BadRecord(SEAL, f"it is no signature over {MANIFEST} by the key {key}")
     return Manifest(document["period"], key, public_key, document["files"], document)
 
 
@@ -87,21 +89,21 @@ def _signature(seal: bytes) -> bytes:
             raise ValueError("not one line of hex")
         return bytes.fromhex(text)
     except ValueError as fault:
-        raise Bad(SEAL, f"it is no signature ({fault})") from None
+        raise BadRecord(SEAL, f"it is no signature ({fault})") from None
 
 
 def check_files(container: Container, manifest: Manifest) -> None:
     """Compare every file with the size, the lines and the SHA-256 in the manifest."""
     if manifest.files.keys() != _SEALED:
         odd = min(manifest.files.keys() ^ _SEALED)
-        raise Bad(MANIFEST, f"it names the wrong files, as for {odd[:80]!r}")
+        raise BadRecord(MANIFEST, f"it names the wrong files, as for {odd[:80]!r}")
     for name in sorted(_SEALED):
         named = manifest.files[name]
         if type(named) is not dict or named.keys() != {"bytes", "lines", "sha256"}:
-            raise Bad(MANIFEST, f"it says too little of {name}")
+            raise BadRecord(MANIFEST, f"it says too little of {name}")
         if container.sizes[name] != named["bytes"]:
             sizes = f"{container.sizes[name]:,} bytes, not {named['bytes']!r:.20}"
-            raise Bad(name, f"it has {sizes} as the manifest says")
+            raise BadRecord(name, f"it has {sizes} as the manifest says")
     for name in sorted(_SEALED):
         _check_content(container, name, manifest.files[name])
 
@@ -113,10 +115,14 @@ def _check_content(container: Container, name: str, named: Mapping[str, Any]) ->
         lines += chunk.count(b"\n")
         size += len(chunk)
         if size > named["bytes"]:
-            raise Bad(name, "it is longer than it says")
+            raise BadRecord(name, "it is longer than it says")
     if size != named["bytes"]:
-        raise Bad(name, f"it ends after {size:,} of {named['bytes']:,} bytes")
+        raise BadRecord(name, f"it ends after {size:,} of {named['bytes']:,} bytes")
     if found.hexdigest() != named["sha256"]:
-        raise Bad(name, "its SHA-256 is not the one in the manifest: it was altered")
+        raise BadRecord(
+            name, "its SHA-256 is not the one in the manifest: it was altered"
+        )
     if lines != named["lines"]:
-        raise Bad(name, f"it has {lines:,} lines, not as many as the manifest says")
+        raise BadRecord(
+            name, f"it has {lines:,} lines, not as many as the manifest says"
+        )

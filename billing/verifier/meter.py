@@ -4,7 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from billing.verifier.covers import Months
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import BINDING, TABLE_FILES
 
 _SUMS = """
@@ -137,4 +137,4 @@ def check_meter(work: sqlite3.Connection, months: Months) -> None:
     for query, file, why in _LAWS:
         found = work.execute(f"{query.format(**words)} ORDER BY 1 LIMIT 1").fetchone()
         if found is not None:
-            raise Bad(f"{file}, row {found[0]}", why)
+            raise BadRecord(f"{file}, row {found[0]}", why)

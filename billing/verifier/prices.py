@@ -5,7 +5,7 @@ import sqlite3
 from bisect import bisect_right
 from typing import NamedTuple
 
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import TABLE_FILES
 
 MICRO = 1_000_000
@@ -51,7 +51,7 @@ def _read_price(
 ) -> ListedPrice:
     found = _PER_MINUTE.fullmatch(per_minute)
     if found is None or not MOMENT.fullmatch(effective_from):
-        raise Bad(f"{TABLE_FILES['price']}, row {number}", "it is no price")
+        raise BadRecord(f"{TABLE_FILES['price']}, row {number}", "it is no price")
     places = found[2] or ""
     scale = 10 ** len(places)
     amount = int(found[1] + places) * MICRO

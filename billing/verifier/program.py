@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from billing.verifier.findings import Bad, Unreadable
+from billing.verifier.findings import BadRecord, Unreadable
 from billing.verifier.proof import money
-from billing.verifier.verification import Verdict, verify_bundle
+from billing.verifier.verification import Verification, verify_bundle
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 
@@ -40,7 +40,7 @@ def examine(
     """Verify a bundle; returns exit code, the answer as a document and as lines."""
     try:
         verdict = verify_bundle(bundle, older=older, key=key, call_id=call_id)
-    except Bad as bad:
+    except BadRecord as bad:
         document = {"verdict": "FAIL", "where": bad.where, "why": bad.why}
         return FAILED, document, [f"FAIL  {bad}"]
     except (Unreadable, OSError) as fault:
@@ -50,7 +50,7 @@ def examine(
     return PASSED, document, list(_lines(verdict, bundle.name, trusted=key is not None))
 
 
-def _document(verdict: Verdict, *, trusted: bool) -> dict[str, Any]:
+def _document(verdict: Verification, *, trusted: bool) -> dict[str, Any]:
     said = verdict.manifest.document
     return {
         "period": verdict.manifest.period,
@@ -69,7 +69,7 @@ def _document(verdict: Verdict, *, trusted: bool) -> dict[str, Any]:
     }
 
 
-def _lines(verdict: Verdict, name: str, *, trusted: bool) -> list[str]:
+def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
     said, shown = verdict.manifest.document, verdict.shown
     chain = shown.chain
     seal = f"it is signed by the key {verdict.manifest.key}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 
 BINDING = "b2b_usage.meter_event_id"
 EVENTS, HEADS = "audit_events.jsonl", "heads.jsonl"
@@ -169,7 +169,9 @@ def read_rows(source: LineSource, name: str) -> Iterator[tuple[str, bytes, list[
             row = read_json(line)
             kinds = tuple(map(type, row)) if type(row) is list else ()
         except (ValueError, TypeError, RecursionError) as fault:
-            raise Bad(f"{file}, line {number}", f"it is no row ({fault})") from None
+            raise BadRecord(
+                f"{file}, line {number}", f"it is no row ({fault})"
+            ) from None
         if kinds not in seen:
             _check_kinds(f"{file}, line {number}", shape, row)
             seen.add(kinds)
@@ -180,13 +182,13 @@ def check_header(file: str, line: bytes, columns: list[str]) -> None:
     """Raise Bad unless the first line of a table names its columns."""
     if line != canonical(columns):
         why = f"it does not name the columns {', '.join(columns)}"
-        raise Bad(f"{file}, line 1", why)
+        raise BadRecord(f"{file}, line 1", why)
 
 
 def _check_kinds(where: str, shape: Shape, row: Any) -> None:
     if type(row) is not list or len(row) != len(shape.columns):
-        raise Bad(where, f"a row has {len(shape.columns)} columns")
+        raise BadRecord(where, f"a row has {len(shape.columns)} columns")
     for column, kind, value in zip(shape.columns, shape.kinds, row, strict=True):
         if type(value) not in _KINDS[kind]:
             wanted = "a whole number" if kind in "iI" else "a text"
-            raise Bad(where, f"{column} is {type(value).__name__}, not {wanted}")
+            raise BadRecord(where, f"{column} is {type(value).__name__}, not {wanted}")

@@ -13,7 +13,7 @@ from billing.verifier.closes import Closes
 from billing.verifier.containers import SEAL, BundleLines, open_container
 from billing.verifier.covers import Months
 from billing.verifier.entries import compare_entries, load_bindings
-from billing.verifier.findings import NONSENSE, Bad, Unreadable
+from billing.verifier.findings import NONSENSE, BadRecord, Unreadable
 from billing.verifier.keys import check_heads
 from billing.verifier.loading import RowLoader
 from billing.verifier.manifest import Manifest, check_files, read_manifest
@@ -24,7 +24,7 @@ from billing.verifier.shapes import EVENTS, LineSource
 from billing.verifier.workspace import open_workspace
 
 
-class Shown(NamedTuple):
+class BundleSummary(NamedTuple):
     """What was shown of a source: its chain, its keys, and what was rated again."""
 
     chain: Mapping[str, Any]
@@ -33,17 +33,19 @@ class Shown(NamedTuple):
     usage_rows: int
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
     """What was shown of a bundle, and of one call where it was asked for."""
 
     manifest: Manifest
-    shown: Shown
+    shown: BundleSummary
     totals: list[dict[str, Any]]
     older_events: int | None
     proof: tuple[str, ...]
 
 
-def verify_lines(source: LineSource, work: sqlite3.Connection, months: Months) -> Shown:
+def verify_lines(
+    source: LineSource, work: sqlite3.Connection, months: Months
+) -> BundleSummary:
     """Check a source of lines, with no manifest; raises Bad at the first fault."""
     chain = follow_chain(source, work)
     heads, head = check_heads(source, work, chain.keys)
@@ -63,10 +65,10 @@ def verify_lines(source: LineSource, work: sqlite3.Connection, months: Months) -
     closes.finish([period for period in closes.closed if period in months])
     check_meter(work, months)
     end = {"events": chain.events, "hash": chain.hash, "heads": heads, "head": head}
-    return Shown(end, chain.keys.fingerprints, calls, rows_rated)
+    return BundleSummary(end, chain.keys.fingerprints, calls, rows_rated)
 
 
-def verify_in_workspace(source: LineSource, months: Months) -> Shown:
+def verify_in_workspace(source: LineSource, months: Months) -> BundleSummary:
     """Check a source of lines that has no manifest; raises Bad, Unreadable."""
     try:
         with open_workspace() as work:
@@ -81,7 +83,7 @@ def verify_bundle(
     older: Path | None = None,
     key: str | None = None,
     call_id: str | None = None,
-) -> Verdict:
+) -> Verification:
     """Verify a bundle; raises Bad for the first bad record, Unreadable for none."""
     with closing(open_container(path)) as container, open_workspace() as work:
         try:
@@ -92,22 +94,22 @@ def verify_bundle(
             shown = verify_lines(source, work, Months(manifest.period))
             if manifest.key not in shown.keys:
                 why = f"the key {manifest.key} is not in the chain"
-                raise Bad(SEAL, why)
+                raise BadRecord(SEAL, why)
             check_claims(manifest, work, shown.chain)
             totals = currency_totals(work, manifest.period)
             events = None if older is None else _check_extends(older, work)
             proof = () if call_id is None else prove_call(source, work, call_id)
         except NONSENSE as fault:
-            raise Bad(path.name, f"it makes no sense ({fault!r:.80})") from None
+            raise BadRecord(path.name, f"it makes no sense ({fault!r:.80})") from None
         except sqlite3.OperationalError as fault:
             raise out_of_room(fault) from None
-        return Verdict(manifest, shown, totals, events, tuple(proof))
+        return Verification(manifest, shown, totals, events, tuple(proof))
 
 
-def out_of_room(fault: sqlite3.OperationalError) -> Bad | Unreadable:
+def out_of_room(fault: sqlite3.OperationalError) -> BadRecord | Unreadable:
     """Return what a failure of the temporary database means."""
     if "overflow" in str(fault):
-        return Bad("b2b_usage", "its rows add up to more than 64 bits hold")
+        return BadRecord("b2b_usage", "its rows add up to more than 64 bits hold")
     where = "in the folder for temporary files (TMPDIR)"
     return Unreadable(f"{fault}; make room {where}, then verify again")
 
@@ -115,7 +117,7 @@ def out_of_room(fault: sqlite3.OperationalError) -> Bad | Unreadable:
 def _check_key(manifest: Manifest, trusted: str | None) -> None:
     if trusted is not None and manifest.key != trusted.strip().lower():
         why = f"it is signed by the key {manifest.key}, not by the one you trust"
-        raise Bad(SEAL, why)
+        raise BadRecord(SEAL, why)
 
 
 def _check_extends(older: Path, work: sqlite3.Connection) -> int:
@@ -126,13 +128,13 @@ def _check_extends(older: Path, work: sqlite3.Connection) -> int:
         chain = follow_chain(BundleLines(container), past)
         keys = chain.keys.fingerprints
     if earlier.key not in keys:
-        raise Bad(older.name, f"the key {earlier.key} is not in its chain")
+        raise BadRecord(older.name, f"the key {earlier.key} is not in its chain")
     found = work.execute("SELECT hash FROM event WHERE sequence = ?", (chain.events,))
     row = found.fetchone()
     if row is None:
         why = f"the chain ends before event {chain.events}, which {older.name} has"
-        raise Bad(EVENTS, why)
+        raise BadRecord(EVENTS, why)
     if row[0] != chain.hash:
         why = f"event {chain.events} is another than in {older.name}: not extended only"
-        raise Bad(EVENTS, why)
+        raise BadRecord(EVENTS, why)
     return chain.events

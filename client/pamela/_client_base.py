@@ -19,7 +19,7 @@ H = TypeVar("H")
 T = TypeVar("T")
 
 
-class Refusal(Protocol):
+class ClientRefusal(Protocol):
     """An answer of any library that has a status and can be decoded."""
 
     status_code: int
@@ -84,7 +84,7 @@ class ClientBase(Generic[H]):
         check_token("user_token", token)
         return replace(request, user_token=token)
 
-    def _raise_for_error(self, response: Refusal, endpoint: str) -> NoReturn:
+    def _raise_for_error(self, response: ClientRefusal, endpoint: str) -> NoReturn:
         """Raise what a foreign library's answer says, as the official client does."""
         try:
             body = response.json()

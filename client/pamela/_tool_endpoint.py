@@ -22,14 +22,14 @@ Handler = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ToolReply:
     """A status and a JSON body, for whatever framework."""
 
     status: int
     body: Mapping[str, Any]
 
 
-FORGED = Reply(401, {"error": "Invalid signature"})
+FORGED = ToolReply(401, {"error": "Invalid signature"})
 
 
 def create_tool_handler(secret: Secrets) -> Callable[[Handler], "ToolEndpoint"]:
@@ -71,7 +71,7 @@ class ToolEndpoint:
         if flask is None:
             raise PamelaError("a webhook's endpoint is called with a request")
         reply = self._judge(flask.request.headers, flask.request.get_data())
-        if isinstance(reply, Reply):
+        if isinstance(reply, ToolReply):
             return _for_flask(reply)
         result = self._handler(reply, **named)
         return _for_flask(asyncio.run(_awaited(result)) if self._is_async else result)
@@ -85,7 +85,7 @@ class ToolEndpoint:
         is_flask = hasattr(request, "get_data")
         body = request.get_data() if is_flask else await request.body()
         reply = self._judge(request.headers, body)
-        if not isinstance(reply, Reply):
+        if not isinstance(reply, ToolReply):
             result = (
                 self._handler(reply, **named)
                 if self._is_async
@@ -94,14 +94,14 @@ class ToolEndpoint:
             reply = await result if inspect.isawaitable(result) else result
         return _for_flask(reply) if is_flask else _for_starlette(reply)
 
-    def _judge(self, headers: Any, body: bytes) -> JSONObject | Reply:
+    def _judge(self, headers: Any, body: bytes) -> JSONObject | ToolReply:
         signature = headers.get(SIGNATURE_HEADER)
         if not verify_webhook_signature(body, signature, self._secrets):
             return FORGED
         try:
             return read_payload(body)
         except ValidationError as error:
-            return Reply(400, {"error": error.message})
+            return ToolReply(400, {"error": error.message})
 
     def _asked_of_fastapi(self) -> inspect.Signature:
         # FastAPI hands in what a signature asks for, by its types.
@@ -124,13 +124,13 @@ def _is_async(handler: Handler) -> bool:
 
 
 def _for_flask(reply: Any) -> Any:
-    return (dict(reply.body), reply.status) if isinstance(reply, Reply) else reply
+    return (dict(reply.body), reply.status) if isinstance(reply, ToolReply) else reply
 
 
 def _for_starlette(reply: Any) -> Any:
     responses: Any = sys.modules.get("starlette.responses")
     if responses is None or isinstance(reply, responses.Response):
         return reply
-    if isinstance(reply, Reply):
+    if isinstance(reply, ToolReply):
         return responses.JSONResponse(dict(reply.body), reply.status)
     return responses.JSONResponse(reply)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pamela._tool_endpoint import Reply
+from pamela._tool_endpoint import ToolReply
 from pamela._webhook_events import parse_tool_webhook
 from pamela.exceptions import PamelaError, ValidationError
 from pamela.types import JSONObject, ToolDefinition, ToolWebhookParsed
@@ -53,20 +53,20 @@ class ToolRouter:
         """Return all tools as `create_call(tools=...)` takes them."""
         return [tool.definition for tool in self._tools.values()]
 
-    async def __call__(self, payload: Mapping[str, object]) -> Reply:
+    async def __call__(self, payload: Mapping[str, object]) -> ToolReply:
         """Answer a request to run a tool with `result`, or with `error` and 400."""
         try:
             asked = parse_tool_webhook(payload)
         except ValidationError as error:
-            return Reply(400, {"error": error.message})
+            return ToolReply(400, {"error": error.message})
         echo = {"correlation_id": asked["correlation_id"]}
         tool = self._tools.get(asked["tool_name"])
         if tool is None:
-            return Reply(400, {"error": "Unknown tool", **echo})
+            return ToolReply(400, {"error": "Unknown tool", **echo})
         complaint = tool.complaint(asked["arguments"])
         if complaint is not None:
-            return Reply(400, {"error": complaint, **echo})
-        return Reply(200, {"result": await _result(tool.run, asked), **echo})
+            return ToolReply(400, {"error": complaint, **echo})
+        return ToolReply(200, {"result": await _result(tool.run, asked), **echo})
 
 
 async def _result(run: Tool, asked: ToolWebhookParsed) -> Any:

@@ -88,7 +88,7 @@ class PamelaClient(ClientBase["httpx2.BaseTransport"]):
         self.close()
 
 
-class Part:
+class ClientPart:
     """A part of a client, which sends as the whole does."""
 
     def __init__(self, client: PamelaClient) -> None:
@@ -98,7 +98,7 @@ class Part:
         return self._client._send(request)
 
 
-class UsageClient(Part):
+class UsageClient(ClientPart):
     """Usage, as `client.usage`."""
 
     get = blocking(_endpoints.get_usage)
@@ -112,7 +112,7 @@ class PartnerClient:
         self.subscription = SubscriptionClient(client)
 
 
-class ApiKeysClient(Part):
+class ApiKeysClient(ClientPart):
     """API keys, as `client.partner.api_keys`."""
 
     create = blocking(_partner_endpoints.create_api_key)
@@ -120,7 +120,7 @@ class ApiKeysClient(Part):
     revoke = blocking(_partner_endpoints.revoke_api_key)
 
 
-class SubscriptionClient(Part):
+class SubscriptionClient(ClientPart):
     """The subscription, as `client.partner.subscription`."""
 
     get = blocking(_partner_endpoints.get_subscription)

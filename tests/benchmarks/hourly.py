@@ -9,7 +9,7 @@ from statistics import median
 from billing.app import App
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import run_cycle
-from billing.pipeline.pull.pull import silent
+from billing.pipeline.pull.pull import no_progress
 from tests.benchmarks.pulling import seconds_of
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import service
@@ -62,7 +62,11 @@ class HourlyLedger:
         """Run a cycle; nothing may fail."""
         app = self.app
         report = run_cycle(
-            app.ledger, app.meter, app.cycle_terms(), [MONTH], lambda _stage: silent
+            app.ledger,
+            app.meter,
+            app.cycle_terms(),
+            [MONTH],
+            lambda _stage: no_progress,
         )
         if report.errors or report.sync is None or not report.sync.clean:
             raise RuntimeError(f"the cycle failed: {report}")

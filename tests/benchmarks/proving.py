@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from billing.domain.meter_event import Answer, Verdict
-from billing.domain.staging import Destination
+from billing.domain.meter_event import SendAnswer, SendVerdict
+from billing.domain.staging import MeterDestination
 from billing.ledger import registry
 from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger, open_ledger
@@ -112,7 +112,7 @@ def fill(url: str, rows: int) -> None:
 
 
 def _send(ledger: Ledger, name: str) -> None:
-    to = Destination(name, f"cus_{name}", "minutes", livemode=False)
+    to = MeterDestination(name, f"cus_{name}", "minutes", livemode=False)
     now = ACTOR._replace(at=MARCH.end)
     with ledger.writing() as connection:
         staging.stage(connection, to, now)
@@ -125,7 +125,9 @@ def _send(ledger: Ledger, name: str) -> None:
         record_answers(
             connection,
             [
-                Answered(one, Answer(Verdict.COUNTED, 200, f"req_{one.id}"), now.at)
+                Answered(
+                    one, SendAnswer(SendVerdict.COUNTED, 200, f"req_{one.id}"), now.at
+                )
                 for one in events
             ],
         )

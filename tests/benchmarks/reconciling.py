@@ -18,7 +18,7 @@ from billing.domain.break_causes import Cause
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.schema.tables import b2b_usage, meter_event
-from billing.pipeline.pull.pull import PullTerms, pull_usage
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.reconcile import reconcile_period
 from tests.benchmarks.pulling import MONTH, NOW, pull_month
 from tests.benchmarks.results import Result
@@ -221,7 +221,7 @@ def _reject(bench: Bench, name: str, stripe_customer: str) -> None:
 def _send_late_calls(bench: Bench) -> None:
     app = bench.app
     source, book = app.source(ACCOUNT)
-    terms, since = PullTerms(bench.clock, "benchmark"), LAST_HOUR - HOUR
+    terms, since = PullOptions(bench.clock, "benchmark"), LAST_HOUR - HOUR
     pull_usage(app.ledger, source, book, MONTH, terms=terms, since=since)
     sync_all(app)
 

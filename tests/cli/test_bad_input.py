@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from billing.cli import main
 from billing.ledger.database import open_ledger
-from billing.ledger.locks import sole_process
+from billing.ledger.locks import exclusive_process
 from billing.sandbox.faults import FaultKind
 from billing.sandbox.server import listen
 from tests.cli.desk import LAST, Desk
@@ -168,7 +168,7 @@ def test_with_json_an_error_is_a_document_too(
 
 def test_a_second_process_is_refused_and_readers_are_not(desk: Desk) -> None:
     ledger = open_ledger(f"sqlite:///{desk.folder / 'billing.db'}")
-    with sole_process(ledger):
+    with exclusive_process(ledger):
         for line in ("run", "pull", "sync", "reconcile", "daemon", "db upgrade"):
             result = desk(*line.split())
             assert result.exit_code == 2

@@ -4,7 +4,7 @@ import csv
 import io
 from decimal import Decimal
 
-from billing.domain.invariants import Law
+from billing.domain.invariants import Invariant
 from billing.sandbox.server import running
 from tests.cli.desk import HOUR, LAST, PRESENT, Desk, small_sandbox
 
@@ -213,10 +213,10 @@ def test_the_ledger_is_sound_after_a_run(desk: Desk) -> None:
     desk.done("run")
     found = desk.json("db", "check")
     assert found["sound"]
-    assert [check["check"] for check in found["checks"]] == list(Law)
+    assert [check["check"] for check in found["checks"]] == list(Invariant)
     assert desk.json("status")["laws"]["broken"] == {}
     doctor = desk.json("doctor", code=0)["checks"]
-    assert {f"law of {law}" for law in Law} <= {check["name"] for check in doctor}
+    assert {f"law of {law}" for law in Invariant} <= {check["name"] for check in doctor}
     assert "✗" not in desk.done("db", "check")
     assert desk.json("db", "upgrade") == desk.json("db", "upgrade")
     assert "schema" in desk.done("db", "upgrade")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.gateways.clocks import SandboxClock
+from billing.gateways.clocks import RemoteClock
 from billing.sandbox.faults import Fault, FaultKind
 from tests.crash.matrix import Ground
 from tests.crash.processes.databases import KINDS, POSTGRESQL, SQLITE
@@ -56,7 +56,7 @@ def test_who_sleeps_a_day_resends_nothing_whose_outcome_is_unknown(
         assert states(here) == {("pending", None)}
         here.world.sandbox.clock.advance(A_DAY_AND_AN_HOUR)
         # It believes the sandbox's clock for a moment before it asks again.
-        time.sleep(2 * SandboxClock.FRESH_SECONDS)
+        time.sleep(2 * RemoteClock.FRESH_SECONDS)
         sleeper.send(signal.SIGCONT)
         sleeper.wait()
         # By now Stripe may have forgotten the identifier, and would count it again.

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from billing.domain.breaks import Bounds, Break, CustomerFinding
+from billing.domain.breaks import Break, CustomerFinding, MinuteBounds
 from billing.domain.breaks_meter import (
     CarryingEvent,
-    MeterBook,
+    MeterTotals,
     SentEvent,
     Unsynced,
     find_meter_breaks,
@@ -54,7 +54,7 @@ class Event:
     charge: Charge
     state: tuple[EventState | None, FailReason | None]
     attempted: bool
-    doubtful: bool
+    uncertain: bool
     shown: int | None
     carried: bool | None  # True: rows of another month; False: it stands in another
 
@@ -67,7 +67,7 @@ class Event:
     def unsynced(self) -> Unsynced:
         """Return what the ledger does not know as counted."""
         name, (state, reason) = f"event {self.number}", self.state
-        doubt = self.attempted, self.doubtful
+        doubt = self.attempted, self.uncertain
         calls = (self.call_id,)
         return Unsynced(self.hour, self.charge, calls, name, state, reason, *doubt)
 
@@ -80,7 +80,7 @@ class Event:
             self.charge,
             (self.call_id,),
             self.synced_here,
-            self.doubtful,
+            self.uncertain,
             self.shown,
         )
 
@@ -151,7 +151,7 @@ class Books:
         for event in self.events:
             if event.attempted and event.carried is not False:
                 events[event.hour].append(event.sent)
-        book = MeterBook(self.synced, self.counted or {}, self.unsynced, events)
+        book = MeterTotals(self.synced, self.counted or {}, self.unsynced, events)
         return [
             *find_source_breaks(self.calls, self.source, self.elsewhere),
             *find_month_breaks(self.carried, MONTH),
@@ -165,7 +165,7 @@ class Books:
 
     def finding(self, *, settled: bool) -> CustomerFinding:
         """Find what a reconciliation would report."""
-        doubtful = [one.charge.minutes for one in self.unsynced if one.doubtful]
+        uncertain = [one.charge.minutes for one in self.unsynced if one.uncertain]
         synced = sum(charge.minutes for charge in self.synced.values())
         return CustomerFinding(
             *("acme", "cus_acme"),
@@ -174,7 +174,7 @@ class Books:
             stripe_minutes=sum((self.counted or {}).values()),
             settled=settled,
             breaks=tuple(self.breaks(settled=settled)),
-            bounds=Bounds.of(synced, doubtful),
+            bounds=MinuteBounds.of(synced, uncertain),
         )
 
 
@@ -189,7 +189,7 @@ def events_of(draw: st.DrawFn) -> list[Event]:
         charge=CHARGES,
         state=STATES,
         attempted=st.booleans(),
-        doubtful=st.booleans(),
+        uncertain=st.booleans(),
         shown=st.none() | MINUTES,
         carried=kinds,
     )

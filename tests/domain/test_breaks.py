@@ -4,12 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.break_causes import CARRIED, CAUSES, WAITING, Book, Cause, Course
+from billing.domain.break_causes import (
+    CARRIED,
+    CAUSES,
+    WAITING,
+    Book,
+    Cause,
+    Resolution,
+)
 from billing.domain.breaks import (
-    Bounds,
     Break,
     CustomerFinding,
     MeterVerdict,
+    MinuteBounds,
     is_settled,
 )
 from billing.domain.meter_event import FailReason
@@ -28,24 +35,24 @@ def test_every_cause_has_a_book_a_meaning_and_a_remedy_in_one_line() -> None:
         for words in (cause.meaning, cause.remedy):
             assert words
             assert "\n" not in words
-    assert Course.STAYS in {cause.course for cause in Cause}
+    assert Resolution.STAYS in {cause.course for cause in Cause}
     assert not WAITING & CARRIED
 
 
 @pytest.mark.parametrize(
     ("doubtful", "bounds", "inside", "outside"),
     [
-        ([], Bounds(10, 10), [10], [9, 11]),
-        ([5], Bounds(10, 15), [10, 12, 15], [9, 16]),
-        ([-4], Bounds(6, 10), [6, 10], [5, 11]),
-        ([5, -4, 3], Bounds(6, 18), [6, 18], [5, 19]),
+        ([], MinuteBounds(10, 10), [10], [9, 11]),
+        ([5], MinuteBounds(10, 15), [10, 12, 15], [9, 16]),
+        ([-4], MinuteBounds(6, 10), [6, 10], [5, 11]),
+        ([5, -4, 3], MinuteBounds(6, 18), [6, 18], [5, 19]),
     ],
 )
 def test_what_is_in_doubt_spreads_the_bounds_to_its_own_side(
-    doubtful: list[int], bounds: Bounds, inside: list[int], outside: list[int]
+    uncertain: list[int], bounds: MinuteBounds, inside: list[int], outside: list[int]
 ) -> None:
-    assert Bounds.of(10, doubtful) == bounds
-    assert bounds.unknown_minutes == sum(map(abs, doubtful))
+    assert MinuteBounds.of(10, uncertain) == bounds
+    assert bounds.unknown_minutes == sum(map(abs, uncertain))
     assert all(minutes in bounds for minutes in inside)
     assert not any(minutes in bounds for minutes in outside)
 
@@ -70,13 +77,13 @@ EXACT, WAIT, BREAK = MeterVerdict.EXACT, MeterVerdict.WAITING, MeterVerdict.BREA
 )
 def test_inside_the_bounds_is_waiting_and_outside_is_a_break(
     stripe: int,
-    doubtful: list[int],
+    uncertain: list[int],
     settled: bool,
     cause: Cause | None,
     verdict: MeterVerdict,
 ) -> None:
     breaks = (Break(cause, stripe - 10, 0),) if cause else ()
-    bounds = Bounds.of(10, doubtful)
+    bounds = MinuteBounds.of(10, uncertain)
     found = CustomerFinding("a", "cus", 10, 10, stripe, settled, breaks, bounds)
     assert found.verdict is verdict
     assert found.agrees is (verdict is EXACT and not breaks)

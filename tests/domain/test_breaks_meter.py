@@ -9,7 +9,7 @@ from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
 from billing.domain.breaks_meter import (
     CarryingEvent,
-    MeterBook,
+    MeterTotals,
     SentEvent,
     Unsynced,
     asks_for_own_minutes,
@@ -100,12 +100,12 @@ def test_the_ledger_is_compared_with_the_meter_hour_by_hour(
     settled: bool,
     breaks: list[tuple[Cause, int, int]],
 ) -> None:
-    found = find_meter_breaks(MeterBook(synced, counted), settled=settled)
+    found = find_meter_breaks(MeterTotals(synced, counted), settled=settled)
     assert found == [Break(*item, hour=NOON) for item in breaks]
 
 
 def test_hours_that_cancel_out_are_both_shown() -> None:
-    book = MeterBook({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
+    book = MeterTotals({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
     found = find_meter_breaks(book, settled=True)
     assert [(item.cause, item.minutes, item.hour) for item in found] == [
         (Cause.NOT_COUNTED, -2, NOON),
@@ -129,9 +129,9 @@ def test_what_was_sent_and_never_answered_may_be_what_was_counted(
     minutes: int, counted: int, cause: Cause
 ) -> None:
     charge = Charge(minutes, minutes * 100_000)
-    lost = Unsynced(NOON, charge, ("a",), "event", PENDING, doubtful=True)
+    lost = Unsynced(NOON, charge, ("a",), "event", PENDING, uncertain=True)
     (residue,) = find_meter_breaks(
-        MeterBook({}, {NOON: counted}, (lost,)), settled=True
+        MeterTotals({}, {NOON: counted}, (lost,)), settled=True
     )
     assert (residue.cause, residue.minutes) == (cause, counted)
     assert residue.amount_micro == counted * 100_000
@@ -139,8 +139,8 @@ def test_what_was_sent_and_never_answered_may_be_what_was_counted(
 
 def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
     waiting = Unsynced(NOON, TWO, ("a",), "event", PENDING)
-    elsewhere = Unsynced(LATER, TWO, ("b",), "other", PENDING, doubtful=True)
-    book = MeterBook({}, {NOON: 2}, (waiting, elsewhere))
+    elsewhere = Unsynced(LATER, TWO, ("b",), "other", PENDING, uncertain=True)
+    book = MeterTotals({}, {NOON: 2}, (waiting, elsewhere))
     causes = [item.cause for item in find_meter_breaks(book, settled=True)]
     assert causes == [Cause.FOREIGN_EVENT]
 
@@ -164,7 +164,7 @@ def named(
     synced: Charge, shown: int, *events: SentEvent, settled: bool = True
 ) -> list[tuple[Cause, int, str | None]]:
     """Find an hour's breaks; each must bring its event's calls along."""
-    book = MeterBook({NOON: synced}, {NOON: shown}, (), {NOON: events})
+    book = MeterTotals({NOON: synced}, {NOON: shown}, (), {NOON: events})
     breaks = find_meter_breaks(book, settled=settled)
     for item in breaks:
         assert item.calls == ((f"of {item.event}",) if item.event else ())
@@ -208,7 +208,7 @@ def test_an_hour_is_followed_down_to_the_event_and_its_calls(
 
 def test_the_evidence_says_what_the_events_own_minute_shows() -> None:
     events = {NOON: [sent("x", FIVE, shown=0), sent("y", TWO, shown=2)]}
-    book = MeterBook({NOON: Charge(7, 700_000)}, {NOON: 2}, (), events)
+    book = MeterTotals({NOON: Charge(7, 700_000)}, {NOON: 2}, (), events)
     (found,) = find_meter_breaks(book, settled=True)
     assert found.evidence == "event x: its minute shows 0 of 5"
     assert found.amount_micro == -500_000

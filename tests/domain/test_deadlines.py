@@ -45,8 +45,8 @@ def test_an_item_is_billed_until_its_timestamp_is_34_and_a_half_days_old() -> No
 
 def test_what_was_perhaps_counted_is_cancelled_within_a_day_of_its_last_send() -> None:
     assert found().cancel_until is None
-    doubtful = EVENT._replace(in_doubt_since=NOON + 5 * HOUR)
-    assert found(doubtful).cancel_until == NOON + 29 * HOUR
+    uncertain = EVENT._replace(in_doubt_since=NOON + 5 * HOUR)
+    assert found(uncertain).cancel_until == NOON + 29 * HOUR
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from billing.domain.meter_event import (
     LEGAL_MOVES,
-    Answer,
     EventState,
     MeterEvent,
+    SendAnswer,
+    SendVerdict,
     SendWindow,
-    Verdict,
     is_over,
     may_resend,
     send_window,
@@ -157,39 +157,39 @@ def test_an_hour_is_over_when_the_next_begins(now: datetime, over: bool) -> None
 @pytest.mark.parametrize(
     ("verdict", "counted", "transient"),
     [
-        (Verdict.COUNTED, True, False),
-        (Verdict.DUPLICATE, True, False),
-        (Verdict.REFUSED, False, False),
-        (Verdict.BUSY, False, True),
-        (Verdict.UNKNOWN, False, True),
-        (Verdict.LOCKED_OUT, False, False),
-        (Verdict.UNSENT, False, False),
-        (Verdict.CANCELLED, False, False),
+        (SendVerdict.COUNTED, True, False),
+        (SendVerdict.DUPLICATE, True, False),
+        (SendVerdict.REFUSED, False, False),
+        (SendVerdict.BUSY, False, True),
+        (SendVerdict.UNKNOWN, False, True),
+        (SendVerdict.LOCKED_OUT, False, False),
+        (SendVerdict.UNSENT, False, False),
+        (SendVerdict.CANCELLED, False, False),
     ],
 )
 def test_an_answer_says_whether_it_counted_and_may_change(
-    verdict: Verdict, counted: bool, transient: bool
+    verdict: SendVerdict, counted: bool, transient: bool
 ) -> None:
-    answer = Answer(verdict)
+    answer = SendAnswer(verdict)
     assert (answer.counted, answer.transient) == (counted, transient)
 
 
 @pytest.mark.parametrize(
     ("verdict", "status", "troubled"),
     [
-        (Verdict.BUSY, None, True),
-        (Verdict.BUSY, 429, False),
-        (Verdict.UNKNOWN, None, True),
-        (Verdict.UNKNOWN, 500, True),
-        (Verdict.COUNTED, 200, False),
-        (Verdict.REFUSED, 400, False),
-        (Verdict.UNSENT, None, False),
+        (SendVerdict.BUSY, None, True),
+        (SendVerdict.BUSY, 429, False),
+        (SendVerdict.UNKNOWN, None, True),
+        (SendVerdict.UNKNOWN, 500, True),
+        (SendVerdict.COUNTED, 200, False),
+        (SendVerdict.REFUSED, 400, False),
+        (SendVerdict.UNSENT, None, False),
     ],
 )
 def test_silence_is_trouble_and_a_word_of_the_meter_is_none(
-    verdict: Verdict, status: int | None, troubled: bool
+    verdict: SendVerdict, status: int | None, troubled: bool
 ) -> None:
-    assert Answer(verdict, status).troubled is troubled
+    assert SendAnswer(verdict, status).troubled is troubled
 
 
 def test_what_is_synced_never_waits_again() -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from billing.domain.settlement import (
     QUIET_TO_REPLACE,
-    Finding,
     MinuteReading,
-    may_rearm,
+    SettleVerdict,
+    may_requeue,
     settle,
     settle_cancel,
 )
@@ -26,22 +26,22 @@ def reads(*told: tuple[timedelta, int]) -> list[MinuteReading]:
 @pytest.mark.parametrize(
     ("told", "found"),
     [
-        ([], Finding.OPEN),
-        ([(M, 5)], Finding.COUNTED),
-        ([(M, 0), (2 * M, 5)], Finding.COUNTED),
-        ([(2 * H, 0)], Finding.OPEN),
-        ([(2 * H, 0), (2 * H + 30 * M - TICK, 0)], Finding.OPEN),
-        ([(2 * H, 0), (2 * H + 30 * M, 0)], Finding.ABSENT),
-        ([(2 * H - TICK, 0), (2 * H + 30 * M - TICK, 0)], Finding.OPEN),
-        ([(H, 0), (2 * H, 0), (2 * H + 30 * M, 0)], Finding.ABSENT),
-        ([(2 * H, 5), (2 * H + 30 * M, 0)], Finding.OPEN),
-        ([(2 * H, 0), (3 * H, 5), (3 * H + 30 * M, 0)], Finding.OPEN),
-        ([(2 * H, 0), (3 * H, 2)], Finding.CONTRADICTS),
-        ([(2 * H, 10), (3 * H, 10)], Finding.CONTRADICTS),
+        ([], SettleVerdict.OPEN),
+        ([(M, 5)], SettleVerdict.COUNTED),
+        ([(M, 0), (2 * M, 5)], SettleVerdict.COUNTED),
+        ([(2 * H, 0)], SettleVerdict.OPEN),
+        ([(2 * H, 0), (2 * H + 30 * M - TICK, 0)], SettleVerdict.OPEN),
+        ([(2 * H, 0), (2 * H + 30 * M, 0)], SettleVerdict.ABSENT),
+        ([(2 * H - TICK, 0), (2 * H + 30 * M - TICK, 0)], SettleVerdict.OPEN),
+        ([(H, 0), (2 * H, 0), (2 * H + 30 * M, 0)], SettleVerdict.ABSENT),
+        ([(2 * H, 5), (2 * H + 30 * M, 0)], SettleVerdict.OPEN),
+        ([(2 * H, 0), (3 * H, 5), (3 * H + 30 * M, 0)], SettleVerdict.OPEN),
+        ([(2 * H, 0), (3 * H, 2)], SettleVerdict.CONTRADICTS),
+        ([(2 * H, 10), (3 * H, 10)], SettleVerdict.CONTRADICTS),
     ],
 )
 def test_a_value_is_proof_at_once_and_nothing_only_when_it_lasts(
-    told: list[tuple[timedelta, int]], found: Finding
+    told: list[tuple[timedelta, int]], found: SettleVerdict
 ) -> None:
     assert settle(5, reads(*told), SENT) is found
     negative = [(after, -minutes) for after, minutes in told]
@@ -51,18 +51,18 @@ def test_a_value_is_proof_at_once_and_nothing_only_when_it_lasts(
 @pytest.mark.parametrize(
     ("told", "found"),
     [
-        ([], Finding.OPEN),
-        ([(3 * H, 5)], Finding.OPEN),
-        ([(3 * H, 0)], Finding.OPEN),
-        ([(24 * H, 5), (25 * H, 5)], Finding.COUNTED),
-        ([(24 * H, 0), (25 * H, 0)], Finding.ABSENT),
-        ([(24 * H, 5), (25 * H, 0)], Finding.OPEN),
-        ([(23 * H, 0), (24 * H - M, 0)], Finding.OPEN),
-        ([(2 * H, 0), (3 * H, 0)], Finding.OPEN),
+        ([], SettleVerdict.OPEN),
+        ([(3 * H, 5)], SettleVerdict.OPEN),
+        ([(3 * H, 0)], SettleVerdict.OPEN),
+        ([(24 * H, 5), (25 * H, 5)], SettleVerdict.COUNTED),
+        ([(24 * H, 0), (25 * H, 0)], SettleVerdict.ABSENT),
+        ([(24 * H, 5), (25 * H, 0)], SettleVerdict.OPEN),
+        ([(23 * H, 0), (24 * H - M, 0)], SettleVerdict.OPEN),
+        ([(2 * H, 0), (3 * H, 0)], SettleVerdict.OPEN),
     ],
 )
 def test_whether_a_cancelled_event_still_counts_has_to_last_either_way(
-    told: list[tuple[timedelta, int]], found: Finding
+    told: list[tuple[timedelta, int]], found: SettleVerdict
 ) -> None:
     assert settle_cancel(5, reads(*told), SENT) is found
 
@@ -70,11 +70,11 @@ def test_whether_a_cancelled_event_still_counts_has_to_last_either_way(
 def test_what_would_go_out_under_another_name_has_to_be_gone_for_a_day() -> None:
     after = [reads((h * H, 0), (h * H + 30 * M, 0)) for h in (2, 23, 24)]
     found = [settle(5, told, SENT, quiet=QUIET_TO_REPLACE) for told in after]
-    assert found == [Finding.OPEN, Finding.OPEN, Finding.ABSENT]
+    assert found == [SettleVerdict.OPEN, SettleVerdict.OPEN, SettleVerdict.ABSENT]
 
 
 def test_what_was_never_sent_needs_no_quiet() -> None:
-    assert settle(5, reads((M, 0), (31 * M, 0)), None) is Finding.ABSENT
+    assert settle(5, reads((M, 0), (31 * M, 0)), None) is SettleVerdict.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_what_was_never_sent_needs_no_quiet() -> None:
     [(33 * 24 * H, True), (34 * 24 * H - TICK, True), (34 * 24 * H, False)],
 )
 def test_an_event_is_armed_again_for_34_days(age: timedelta, may: bool) -> None:
-    assert may_rearm(NOON, NOON + age) is may
+    assert may_requeue(NOON, NOON + age) is may

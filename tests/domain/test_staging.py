@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.staging import (
-    Destination,
+    MeterDestination,
     StagingPlan,
     UnstagedRow,
     place_rows,
@@ -19,7 +19,7 @@ from tests.domain.telling import NOON
 HOUR = timedelta(hours=1)
 ONE, TWO, THREE = NOON, NOON + HOUR, NOON + 2 * HOUR
 LONG_AFTER = NOON + timedelta(days=2)
-ACME = Destination("acme", "cus_acme", "stripe_minutes", livemode=False)
+ACME = MeterDestination("acme", "cus_acme", "stripe_minutes", livemode=False)
 
 HOURS = st.sampled_from([ONE, TWO, THREE])
 ROWS = st.lists(
@@ -31,7 +31,7 @@ STAGED = st.dictionaries(HOURS, st.integers(0, 61))
 
 def plan_of(
     rows: list[UnstagedRow],
-    to: Destination,
+    to: MeterDestination,
     staged: dict[datetime, int],
     now: datetime,
     *,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.domain.rating import Price
-from billing.domain.stripe_invoice import Invoice, MeteredItem
+from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.domain.subscription_terms import (
     find_grace_misfits,
     find_misfits,
@@ -93,9 +93,9 @@ def test_without_a_subscription_usage_waits() -> None:
 
 def invoice(
     days: int, finalized: timedelta | None = None, finalizes: timedelta | None = None
-) -> Invoice:
+) -> StripeInvoice:
     made = FIRST + timedelta(days=days)
-    return Invoice(
+    return StripeInvoice(
         name=f"in_{days}",
         status="open",
         final=finalized is not None,
@@ -118,7 +118,7 @@ def invoice(
     ],
 )
 def test_the_newest_invoice_that_tells_shows_the_grace_period(
-    invoices: list[Invoice], grace: timedelta | None
+    invoices: list[StripeInvoice], grace: timedelta | None
 ) -> None:
     assert observed_grace(invoices) == grace
 

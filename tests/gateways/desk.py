@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from billing.domain.meter_event import Answer, MeterEvent
+from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.domain.period import Window, hour_of
 from billing.gateways.stripe.meter import StripeMeter
 from billing.sandbox.faults import Fault, FaultKind
@@ -53,7 +53,7 @@ class MeterDesk:
         }
         return MeterEvent(**given | more)
 
-    def send(self, event: MeterEvent | None = None, key: str = "k0") -> Answer:
+    def send(self, event: MeterEvent | None = None, key: str = "k0") -> SendAnswer:
         """Send an event once."""
         return self.meter.send(event or self.event(), key, lambda: True)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.errors import SettingsFault
-from billing.gateways.clocks import SandboxClock, StoppableClock, SystemClock
+from billing.gateways.clocks import RemoteClock, StoppableClock, SystemClock
 from billing.gateways.rate_limit import Pacer
 from tests.sandbox.pamela.pamela_world import NOW, World
 
@@ -38,7 +38,7 @@ def test_a_clock_that_may_stop_counts_as_the_one_behind_it() -> None:
 
 
 def test_a_move_of_a_sandboxs_clock_has_elapsed(world: World) -> None:
-    clock = SandboxClock(f"{world.url}/_sandbox/clock")
+    clock = RemoteClock(f"{world.url}/_sandbox/clock")
     clock.FRESH_SECONDS = 0.0
     try:
         before = clock.elapsed()
@@ -50,7 +50,7 @@ def test_a_move_of_a_sandboxs_clock_has_elapsed(world: World) -> None:
 
 
 def test_the_clock_of_a_sandbox_is_followed_when_it_moves(world: World) -> None:
-    clock = SandboxClock(f"{world.url}/_sandbox/clock")
+    clock = RemoteClock(f"{world.url}/_sandbox/clock")
     clock.FRESH_SECONDS = 0.0
     try:
         assert abs(clock.now() - NOW) < timedelta(seconds=1)
@@ -62,7 +62,7 @@ def test_the_clock_of_a_sandbox_is_followed_when_it_moves(world: World) -> None:
 
 
 def test_the_clock_of_a_sandbox_is_not_asked_every_time(world: World) -> None:
-    clock = SandboxClock(f"{world.url}/_sandbox/clock")
+    clock = RemoteClock(f"{world.url}/_sandbox/clock")
     try:
         first = clock.now()
         world.advance(days=1)
@@ -75,7 +75,7 @@ def test_the_clock_of_a_sandbox_is_not_asked_every_time(world: World) -> None:
 def test_an_address_that_gives_no_time_is_a_fault_of_the_settings(
     world: World, where: str
 ) -> None:
-    clock = SandboxClock(where.format(url=world.url))
+    clock = RemoteClock(where.format(url=world.url))
     with pytest.raises(SettingsFault, match="is the sandbox running"):
         clock.now()
     clock.close()

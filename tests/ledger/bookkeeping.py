@@ -9,15 +9,15 @@ from billing.domain.call import Call
 from billing.domain.period import BillingPeriod, Window, hour_of
 from billing.domain.posting import charge_call
 from billing.domain.rating import Price, PriceList, why_not_billable
-from billing.domain.staging import Destination
+from billing.domain.staging import MeterDestination
 from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import calls, pulls
-from billing.ledger.pull.calls import Posting, Reading
+from billing.ledger.pull.calls import PullContext, RatedCall
 from billing.ledger.registry import Account, Customer
 from billing.ledger.sync import staging
-from billing.ledger.sync.outbox import Outgoing, unsynced_events
+from billing.ledger.sync.outbox import OpenEvent, unsynced_events
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,7 +25,7 @@ MARCH, APRIL = BillingPeriod(2026, 3), BillingPeriod(2026, 4)
 ACTOR = Actor("tests", NOON + timedelta(days=2))
 PRICE = Price(datetime(2026, 1, 1, tzinfo=UTC), Decimal("0.10"))
 PRICES = PriceList([PRICE])
-ACME = Destination("acme", "cus_acme", "stripe_minutes", livemode=False)
+ACME = MeterDestination("acme", "cus_acme", "stripe_minutes", livemode=False)
 
 
 def register(ledger: Ledger) -> None:
@@ -48,10 +48,10 @@ def start_pull(connection: Connection, period: BillingPeriod = MARCH) -> int:
     )
 
 
-def posting_of(connection: Connection) -> Posting:
+def posting_of(connection: Connection) -> PullContext:
     """Start a pull, and give what its rows share."""
     number = start_pull(connection)
-    return Posting(number, ACTOR.at, "usd", registry.price_ids(connection))
+    return PullContext(number, ACTOR.at, "usd", registry.price_ids(connection))
 
 
 def reading(
@@ -63,7 +63,7 @@ def reading(
     customer: str = "acme",
     source_minutes: int | None = None,
     account: str = "main",
-) -> Reading:
+) -> RatedCall:
     """Read and rate a call as a pull does."""
     ended = started_at and started_at + timedelta(seconds=seconds or 0)
     call = Call(
@@ -72,7 +72,7 @@ def reading(
     )
     due = charge_call(call, customer, PRICES)
     gap = source_minutes - due[1].minutes if due and source_minutes is not None else 0
-    return Reading(
+    return RatedCall(
         call=call,
         period=BillingPeriod.of(started_at or NOON),
         extract_sha256=call.digest(),
@@ -84,7 +84,7 @@ def reading(
     )
 
 
-def record(ledger: Ledger, *readings: Reading, only_known: bool = False) -> int:
+def record(ledger: Ledger, *readings: RatedCall, only_known: bool = False) -> int:
     """Record readings in a pull of their own; returns the new revisions."""
     with ledger.writing() as connection:
         posting = posting_of(connection)
@@ -100,7 +100,7 @@ def stage(ledger: Ledger, *, now: datetime = ACTOR.at, at_once: bool = False) ->
     return len(plan.events)
 
 
-def staged_event(ledger: Ledger) -> Outgoing:
+def staged_event(ledger: Ledger) -> OpenEvent:
     """Record and stage one call; gives its event."""
     register(ledger)
     record(ledger, reading())
@@ -108,7 +108,7 @@ def staged_event(ledger: Ledger) -> Outgoing:
     return unsynced(ledger)[0]
 
 
-def unsynced(ledger: Ledger) -> list[Outgoing]:
+def unsynced(ledger: Ledger) -> list[OpenEvent]:
     """Read the events of acme that are not synced."""
     with ledger.reading() as connection:
         return unsynced_events(connection, "acme")

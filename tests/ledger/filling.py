@@ -4,9 +4,9 @@ from sqlalchemy import Connection, insert, inspect
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.ledger.audit import signed_heads
-from billing.ledger.audit.events import last_link
+from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
@@ -26,7 +26,7 @@ from billing.ledger.sync.attempts import (
     record_answers,
     record_attempts,
 )
-from billing.ledger.sync.outbox import Outgoing
+from billing.ledger.sync.outbox import OpenEvent
 from tests.ledger.bookkeeping import (
     ACTOR,
     HOUR,
@@ -85,7 +85,7 @@ def fill(ledger: Ledger) -> None:
         register_more(connection, ACTOR, customers=[], accounts=[], prices=[later])
     record(ledger, *(reading(f"call_{n}", started_at=NOON + n * HOUR) for n in (1, 2)))
     assert stage(ledger) == 2
-    answer = Answer(Verdict.COUNTED, 200, "req_1")
+    answer = SendAnswer(SendVerdict.COUNTED, 200, "req_1")
     for event in unsynced(ledger):
         with ledger.writing() as connection:
             attempt_of(connection, event)
@@ -106,7 +106,7 @@ def add_heads(ledger: Ledger) -> None:
     """Sign the trail twice, and publish it."""
     for number in (1, 2):
         with ledger.writing() as connection:
-            event = last_link(connection)
+            event = chain_tip(connection)
             signed_heads.add_head(
                 connection,
                 SignedHead(
@@ -138,7 +138,7 @@ def add_doubts(ledger: Ledger) -> None:
             connection.execute(insert(law_check).values(at=at, whole=1, **checked))
 
 
-def attempt_of(connection: Connection, event: Outgoing) -> None:
+def attempt_of(connection: Connection, event: OpenEvent) -> None:
     """Write down an attempt that nothing is known of yet."""
     record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])
 

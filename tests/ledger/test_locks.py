@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import AnotherProcess, LedgerFault
 from billing.ledger.database import Hold, Ledger, open_ledger
-from billing.ledger.locks import sole_process, try_lock
+from billing.ledger.locks import exclusive_process, try_lock
 from tests.ledger.another_process import PATIENCE, another_process
 
 
@@ -18,7 +18,7 @@ def test_a_second_process_is_refused_the_file(
     with (
         another_process(sqlite_url, "acme"),
         pytest.raises(AnotherProcess, match=r"another pamela-billing process .*\.lock"),
-        sole_process(sqlite_ledger),
+        exclusive_process(sqlite_ledger),
     ):
         raise AssertionError("two processes hold one file")
 
@@ -27,25 +27,28 @@ def test_a_killed_process_holds_no_file(sqlite_url: str, sqlite_ledger: Ledger) 
     with another_process(sqlite_url, "acme") as process:
         process.kill()
         process.wait(PATIENCE)
-        with sole_process(sqlite_ledger), try_lock(sqlite_ledger, "acme") as held:
+        with exclusive_process(sqlite_ledger), try_lock(sqlite_ledger, "acme") as held:
             assert held
 
 
 def test_a_second_run_in_one_process_is_refused_too(sqlite_ledger: Ledger) -> None:
     with (
-        sole_process(sqlite_ledger),
+        exclusive_process(sqlite_ledger),
         pytest.raises(AnotherProcess),
-        sole_process(sqlite_ledger),
+        exclusive_process(sqlite_ledger),
     ):
         raise AssertionError("two runs hold one file")
-    with sole_process(sqlite_ledger):
+    with exclusive_process(sqlite_ledger):
         pass
 
 
 def test_on_postgresql_processes_share_the_ledger(
     migrated_postgres_url: str, postgres_ledger: Ledger
 ) -> None:
-    with another_process(migrated_postgres_url, "acme"), sole_process(postgres_ledger):
+    with (
+        another_process(migrated_postgres_url, "acme"),
+        exclusive_process(postgres_ledger),
+    ):
         with try_lock(postgres_ledger, "acme") as held:
             assert not held
         with try_lock(postgres_ledger, "globex") as held:

@@ -18,19 +18,19 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate, PullState
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
-from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
-from billing.pipeline.pull.account_rules import AccountBook
-from billing.pipeline.pull.pull import PullTerms, pull_usage, silent
+from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
+from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.pull import PullOptions, no_progress, pull_usage
 from billing.pipeline.reconcile.reconcile import (
     BY_TOTALS,
     Depth,
-    ReconcileTerms,
+    ReconcileOptions,
     reconcile_period,
 )
 from billing.pipeline.sync.circuit_breaker import never
 from billing.pipeline.sync.context import USUAL, Negative, Policy
 from billing.pipeline.sync.operator_actions import retry_rejected
-from billing.pipeline.sync.sync import SyncReport, SyncTerms, sync_meter
+from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
 from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
 
 MARCH, APRIL = BillingPeriod(2026, 3), BillingPeriod(2026, 4)
@@ -78,7 +78,7 @@ class Bench:
         self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
         self.book = self._register()
 
-    def _register(self) -> AccountBook:
+    def _register(self) -> AccountRules:
         account = Account("main", self.customers[0], "customer")
         with self.ledger.writing() as connection:
             registry.register(
@@ -89,13 +89,13 @@ class Bench:
                 prices=[PRICE],
             )
             numbers = registry.price_ids(connection)
-        return AccountBook(
+        return AccountRules(
             account, frozenset(self.customers), PriceList([PRICE]), numbers
         )
 
-    def sync_terms(self) -> SyncTerms:
+    def sync_terms(self) -> SyncOptions:
         """Return what a sync is handed."""
-        return SyncTerms(
+        return SyncOptions(
             False,
             self.stripe_customers,
             self.clock,
@@ -107,10 +107,10 @@ class Bench:
             settle_only=self.settle_only,
         )
 
-    def reconcile_terms(self) -> ReconcileTerms:
+    def reconcile_terms(self) -> ReconcileOptions:
         """Return what a reconciliation is handed."""
         pair = (self.source, self.book)
-        return ReconcileTerms(
+        return ReconcileOptions(
             [pair],
             self.stripe_customers,
             self.clock,
@@ -127,7 +127,7 @@ class Bench:
             self.source,
             self.book,
             period,
-            terms=PullTerms(self.clock, "tests"),
+            terms=PullOptions(self.clock, "tests"),
             since=since,
         )
 
@@ -153,9 +153,9 @@ class Bench:
         terms = self.reconcile_terms()
         return reconcile_period(self.ledger, self.meter, terms, period, depth=depth)
 
-    def cycle_terms(self) -> CycleTerms:
+    def cycle_terms(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
-        return CycleTerms(
+        return CycleOptions(
             [(self.source, self.book)],
             self.sync_terms(),
             self.reconcile_terms(),
@@ -168,7 +168,7 @@ class Bench:
         """Run a whole cycle."""
         periods = periods_at(self.clock.now(), self.first_period)
         terms = self.cycle_terms()
-        return run_cycle(self.ledger, self.meter, terms, periods, lambda _: silent)
+        return run_cycle(self.ledger, self.meter, terms, periods, lambda _: no_progress)
 
     def take(self, *records: Record) -> None:
         """Add calls at the source, and pull them."""

@@ -19,12 +19,12 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
-from billing.pipeline.cycle import CycleReport, CycleTerms, periods_at, run_cycle
-from billing.pipeline.pull.account_rules import AccountBook
-from billing.pipeline.pull.pull import silent
-from billing.pipeline.reconcile.reconcile import ReconcileTerms
+from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
+from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.pull import no_progress
+from billing.pipeline.reconcile.reconcile import ReconcileOptions
 from billing.pipeline.sync.operator_actions import retry_rejected
-from billing.pipeline.sync.sync import SyncTerms
+from billing.pipeline.sync.sync import SyncOptions
 from billing.sandbox.clock import SandboxClock
 from billing.sandbox.seeds.worlds import realistic
 from billing.sandbox.server import running
@@ -64,22 +64,22 @@ class Circuit:
     url: str
     ledger: Ledger
     meter: StripeMeter
-    sources: list[tuple[PamelaUsage, AccountBook]]
+    sources: list[tuple[PamelaUsage, AccountRules]]
 
     def cycle(self) -> CycleReport:
         """Run one whole cycle."""
         clock = HastyClock(self.sandbox.clock)
         names = {one.name: one.id for one in self.sandbox.customers()}
-        terms = CycleTerms(
+        terms = CycleOptions(
             self.sources,
-            SyncTerms(False, names, clock, send_with_retries, "tests"),
-            ReconcileTerms(self.sources, names, clock, "tests"),
+            SyncOptions(False, names, clock, send_with_retries, "tests"),
+            ReconcileOptions(self.sources, names, clock, "tests"),
             clock,
             FIRST,
             "tests",
         )
         periods = periods_at(clock.now(), FIRST)
-        return run_cycle(self.ledger, self.meter, terms, periods, lambda _: silent)
+        return run_cycle(self.ledger, self.meter, terms, periods, lambda _: no_progress)
 
     def retry(self) -> int:
         """Let a person send anew what Stripe refused."""
@@ -120,7 +120,7 @@ def circuit(url: str, sandbox: Sandbox, ledger_url: str) -> Iterator[Circuit]:
 
 def _sources(
     url: str, sandbox: Sandbox, ledger: Ledger
-) -> list[tuple[PamelaUsage, AccountBook]]:
+) -> list[tuple[PamelaUsage, AccountRules]]:
     customers = sandbox.customers()
     accounts = [
         Account(one.name, one.default_customer, one.customer_key)
@@ -140,7 +140,7 @@ def _sources(
     return [
         (
             connect_usage(one.name, given.api_key, url, sleep=sleep),
-            AccountBook(one, names, prices, numbers),
+            AccountRules(one, names, prices, numbers),
         )
         for one, given in zip(accounts, sandbox.pamela.accounts, strict=True)
     ]

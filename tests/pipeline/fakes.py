@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from billing.domain.error_report import ErrorReport
-from billing.domain.meter_event import Answer, MeterEvent, Verdict
+from billing.domain.error_report import RejectionReport
+from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.domain.period import Window, hour_of
-from billing.domain.stripe_invoice import Invoice, MeteredItem
+from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import MeterUnavailable, NoSuchCustomer
-from billing.ports import MayGo, MeterState
+from billing.ports import MaySend, MeterState
 from tests.pipeline.pull.listed_source import ListedSource, Record
 from tests.pipeline.virtual_clock import VirtualClock
 
@@ -46,82 +46,82 @@ class Request:
     at: datetime  # by the meter's own clock
 
 
-Reply = Callable[["StrictMeter", Request], Answer]
+Reply = Callable[["StrictMeter", Request], SendAnswer]
 
 
-def count(meter: "StrictMeter", request: Request) -> Answer:
+def count(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Take the event, or refuse an identifier that is known."""
     event, taken = request.event, meter.taken.get(request.event.identifier)
     if taken and request.at - taken.at < IDENTIFIER_MEMORY:
-        return Answer(Verdict.DUPLICATE, 400, "req_1", "already exists")
+        return SendAnswer(SendVerdict.DUPLICATE, 400, "req_1", "already exists")
     meter.counted.append(request)
     meter.taken[event.identifier] = request
-    return Answer(Verdict.COUNTED, 200, "req_1")
+    return SendAnswer(SendVerdict.COUNTED, 200, "req_1")
 
 
-def lose_answer(meter: "StrictMeter", request: Request) -> Answer:
+def lose_answer(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Take the event, and let the answer get lost."""
     count(meter, request)
-    return Answer(Verdict.UNKNOWN, None, None, "connection reset")
+    return SendAnswer(SendVerdict.UNKNOWN, None, None, "connection reset")
 
 
-def lose_request(meter: "StrictMeter", request: Request) -> Answer:
+def lose_request(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Lose the request before it was taken."""
-    return Answer(Verdict.UNKNOWN, None, None, "connection reset")
+    return SendAnswer(SendVerdict.UNKNOWN, None, None, "connection reset")
 
 
-def be_busy(meter: "StrictMeter", request: Request) -> Answer:
+def be_busy(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Ask to slow down."""
-    return Answer(Verdict.BUSY, 429, "req_1", "slow down")
+    return SendAnswer(SendVerdict.BUSY, 429, "req_1", "slow down")
 
 
-def find_nobody(meter: "StrictMeter", request: Request) -> Answer:
+def find_nobody(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Find no way to the meter, so that certainly nothing was sent."""
-    return Answer(Verdict.BUSY, None, None, "connection refused")
+    return SendAnswer(SendVerdict.BUSY, None, None, "connection refused")
 
 
-def refuse(meter: "StrictMeter", request: Request) -> Answer:
+def refuse(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Name a fault of the event."""
-    return Answer(Verdict.REFUSED, 400, "req_1", "no such thing")
+    return SendAnswer(SendVerdict.REFUSED, 400, "req_1", "no such thing")
 
 
-def lock_out(meter: "StrictMeter", request: Request) -> Answer:
+def lock_out(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Refuse the key."""
-    return Answer(Verdict.LOCKED_OUT, 401, "req_1", "key revoked")
+    return SendAnswer(SendVerdict.LOCKED_OUT, 401, "req_1", "key revoked")
 
 
-def kill_before(meter: "StrictMeter", request: Request) -> Answer:
+def kill_before(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Kill the process before the request is taken."""
     raise Killed
 
 
-def kill_after(meter: "StrictMeter", request: Request) -> Answer:
+def kill_after(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Kill the process once the event counts."""
     count(meter, request)
     raise Killed
 
 
-def take_back(meter: "StrictMeter", request: Request) -> Answer:
+def take_back(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Cancel an event that was received within a day."""
     name, taken = request.event.identifier, meter.taken.get(request.event.identifier)
     if taken is None:
-        return Answer(Verdict.REFUSED, 400, "req_1", f"no event named {name}")
+        return SendAnswer(SendVerdict.REFUSED, 400, "req_1", f"no event named {name}")
     if request.at - taken.at >= IDENTIFIER_MEMORY:
         words = "only events received in the past 24 hours can be cancelled"
-        return Answer(Verdict.REFUSED, 400, "req_1", words)
+        return SendAnswer(SendVerdict.REFUSED, 400, "req_1", words)
     if taken not in meter.counted:
-        return Answer(Verdict.CANCELLED, 400, "req_1", "already cancelled")
+        return SendAnswer(SendVerdict.CANCELLED, 400, "req_1", "already cancelled")
     meter.counted.remove(taken)
-    return Answer(Verdict.CANCELLED, 200, "req_1")
+    return SendAnswer(SendVerdict.CANCELLED, 200, "req_1")
 
 
-def take_back_unheard(meter: "StrictMeter", request: Request) -> Answer:
+def take_back_unheard(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Cancel the event, and let the answer get lost."""
     take_back(meter, request)
-    return Answer(Verdict.UNKNOWN, None, None, "connection reset")
+    return SendAnswer(SendVerdict.UNKNOWN, None, None, "connection reset")
 
 
-def kill_after_take_back(meter: "StrictMeter", request: Request) -> Answer:
+def kill_after_take_back(meter: "StrictMeter", request: Request) -> SendAnswer:
     """Kill the process once the event is cancelled."""
     take_back(meter, request)
     raise Killed
@@ -147,8 +147,8 @@ class StrictMeter:
     counted: list[Request] = field(default_factory=list)
     taken: dict[str, Request] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
-    reports: list[ErrorReport] = field(default_factory=list)
-    invoices: dict[str, list[Invoice]] = field(default_factory=dict)
+    reports: list[RejectionReport] = field(default_factory=list)
+    invoices: dict[str, list[StripeInvoice]] = field(default_factory=dict)
     items: dict[str, list[MeteredItem]] = field(default_factory=dict)
     broken_rules: list[str] = field(default_factory=list)
     _payloads: dict[str, MeterEvent] = field(default_factory=dict)
@@ -166,12 +166,14 @@ class StrictMeter:
             raise MeterUnavailable("no answer")
         return stripe_customer not in self.missing
 
-    def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def send(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Check the rules, then answer as the script says."""
         with self._alone(event.stripe_customer):
             self.watch(event)
-            if not may_go():
-                return Answer(Verdict.UNSENT)
+            if not may_send():
+                return SendAnswer(SendVerdict.UNSENT)
             request = Request(event, idempotency_key, self.clock.true())
             with self._lock:
                 self._check(request)
@@ -180,11 +182,13 @@ class StrictMeter:
                 reply = self.script.pop(0) if self.script else named or self.always
                 return reply(self, request)
 
-    def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def cancel(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Take an event back, or answer as the script of cancellations says."""
         with self._alone(event.stripe_customer):
-            if not may_go():
-                return Answer(Verdict.UNSENT)
+            if not may_send():
+                return SendAnswer(SendVerdict.UNSENT)
             request = Request(event, idempotency_key, self.clock.true())
             with self._lock:
                 self._check_key(request)
@@ -236,11 +240,13 @@ class StrictMeter:
                 hours[hour] = hours.get(hour, 0) + event.minutes
         return {hour: minutes for hour, minutes in hours.items() if minutes}
 
-    def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
+    def error_reports(self, since: datetime) -> Sequence[RejectionReport]:
         """Return the `reports` since a moment."""
         return [one for one in self.reports if one.created_at >= since]
 
-    def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
+    def read_invoices(
+        self, stripe_customer: str, window: Window
+    ) -> Sequence[StripeInvoice]:
         """Return the customer's `invoices` with a line in the window."""
         return [
             invoice

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import insert, select
 
 from billing.domain.break_causes import Cause
-from billing.domain.meter_event import Answer, FailReason, MeterEvent, Verdict
+from billing.domain.meter_event import FailReason, MeterEvent, SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod, Window
-from billing.domain.stripe_invoice import Invoice, InvoiceLine
+from billing.domain.stripe_invoice import InvoiceLine, StripeInvoice
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import outbox
@@ -193,10 +193,10 @@ def held(bench: Bench) -> None:
     bench.execute("UPDATE b2b_usage SET meter_event_id = 1 WHERE billed_minutes < 0")
 
 
-def refuse_and_count(meter: StrictMeter, request: Request) -> Answer:
+def refuse_and_count(meter: StrictMeter, request: Request) -> SendAnswer:
     """Count an event, and say that it is refused."""
     count(meter, request)
-    return Answer(Verdict.REFUSED, 400, "req_1", "no such thing")
+    return SendAnswer(SendVerdict.REFUSED, 400, "req_1", "no such thing")
 
 
 def counted_after_all(bench: Bench) -> None:
@@ -209,7 +209,7 @@ def invoiced(bench: Bench, minutes: int, final: datetime) -> None:
     take_and_sync(bench)
     bench.clock.advance(days=25)
     line = InvoiceLine("price_1", minutes, Window(MARCH.start, MARCH.end), 0, "usd")
-    invoice = Invoice("in_1", "open", True, MARCH.end, final, None, (line,))
+    invoice = StripeInvoice("in_1", "open", True, MARCH.end, final, None, (line,))
     bench.meter.invoices = {"cus_acme": [invoice]}
 
 

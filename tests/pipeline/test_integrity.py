@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from billing.errors import LawBroken
+from billing.errors import InvariantViolated
 from billing.ledger.database import Ledger
-from billing.pipeline.integrity import check_laws, uphold_laws
+from billing.pipeline.integrity import check_invariants, require_invariants
 from tests.ledger.integrity.sound_ledger import damage, disarm
 from tests.pipeline.bench import NOON, Bench, call
 
@@ -70,14 +70,14 @@ def old_call_edited(bench: Bench) -> None:
 
 def test_an_hour_looks_only_at_what_is_new_and_at_the_balance(bench: Bench) -> None:
     old_call_edited(bench)
-    report = check_laws(bench.ledger, bench.clock.now())
+    report = check_invariants(bench.ledger, bench.clock.now())
     assert (report.whole, set(report.broken)) == (False, {"audit trail"})
 
 
 def test_a_day_looks_at_everything(bench: Bench) -> None:
     old_call_edited(bench)
     bench.clock.advance(hours=22)
-    report = check_laws(bench.ledger, bench.clock.now())
+    report = check_invariants(bench.ledger, bench.clock.now())
     assert report.whole
     assert set(report.broken) == {"conservation", "events", "audit trail"}
 
@@ -85,14 +85,14 @@ def test_a_day_looks_at_everything(bench: Bench) -> None:
 def test_a_breach_stands_until_everything_was_looked_at_again(bench: Bench) -> None:
     old_call_edited(bench)
     now = bench.clock.now()
-    assert check_laws(bench.ledger, now, whole=True).broken
+    assert check_invariants(bench.ledger, now, whole=True).broken
     for minute in (1, 30, 90):
         later = now + timedelta(minutes=minute)
-        report = check_laws(bench.ledger, later)
+        report = check_invariants(bench.ledger, later)
         assert report.whole
         assert report.broken
-    with pytest.raises(LawBroken, match=r"conservation.*events"):
-        uphold_laws(bench.ledger, now)
+    with pytest.raises(InvariantViolated, match=r"conservation.*events"):
+        require_invariants(bench.ledger, now)
 
 
 def test_rows_that_were_numbered_before_the_last_look_and_came_after_are_seen(
@@ -107,4 +107,4 @@ def test_rows_that_were_numbered_before_the_last_look_and_came_after_are_seen(
     disarm(bench.ledger)
     last = "(SELECT max(last_usage) FROM law_check)"
     damage(bench.ledger, f"{EDIT.format('call_1')} AND id = {last}")
-    assert check_laws(bench.ledger, bench.clock.now()).broken
+    assert check_invariants(bench.ledger, bench.clock.now()).broken

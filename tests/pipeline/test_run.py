@@ -2,11 +2,11 @@
 
 import pytest
 
-from billing.ledger.audit.events import last_link
+from billing.ledger.audit.events import chain_tip
 from billing.pipeline.cycle import CycleReport, Step, periods_at
-from billing.pipeline.pull.pull import silent
+from billing.pipeline.pull.pull import no_progress
 from billing.pipeline.run import run_round
-from billing.pipeline.signing import TrailTerms
+from billing.pipeline.signing import TrailOptions
 from tests.pipeline.bench import Bench, call
 from tests.pipeline.witnesses import Board, Recollection
 from tests.verifier.signing import TestKey
@@ -26,16 +26,16 @@ def run(
         bench.ledger,
         bench.meter,
         bench.cycle_terms(),
-        TrailTerms(key, anchors, memory),
+        TrailOptions(key, anchors, memory),
         periods_at(bench.clock.now(), bench.first_period),
-        watch=lambda _: silent,
+        watch=lambda _: no_progress,
         tell=([] if told is None else told).append,
     )
 
 
 def end_of(bench: Bench) -> tuple[int, str]:
     with bench.ledger.reading() as connection:
-        last = last_link(connection)
+        last = chain_tip(connection)
     return last.sequence, last.hash
 
 

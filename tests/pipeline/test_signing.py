@@ -8,7 +8,7 @@ from billing.domain.signed_head import NONE_BEFORE, Head, endorsement
 from billing.errors import AnchorFault, SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
-from billing.pipeline.signing import TrailTerms, rotate_key, sign_head, sign_news
+from billing.pipeline.signing import TrailOptions, rotate_key, sign_head, sign_news
 from billing.reports.audit.live import verify_ledger
 from billing.reports.status.audit_trail import read_heads
 from billing.verifier.ed25519 import is_signed
@@ -23,7 +23,7 @@ KEYS = "SELECT actor, detail FROM audit_event WHERE action LIKE 'key.%' ORDER BY
 
 def sign(bench: Bench, *anchors: Board, key: TestKey | None = KEY) -> list[AnchorFault]:
     """Sign what is new and publish it."""
-    terms = TrailTerms(key, anchors, Recollection())
+    terms = TrailOptions(key, anchors, Recollection())
     return sign_news(bench.ledger, terms, "tests", bench.clock)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.ledger.close import period_close
 from billing.ledger.database import Ledger
 from billing.ledger.sync.attempts import (
@@ -66,7 +66,7 @@ def fill_months(ledger: Ledger) -> str:
 
 def count(ledger: Ledger) -> None:
     """Have the meter count what is staged for acme."""
-    answer = Answer(Verdict.COUNTED, 200, "req_1")
+    answer = SendAnswer(SendVerdict.COUNTED, 200, "req_1")
     for event in unsynced(ledger):
         with ledger.writing() as connection:
             record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])

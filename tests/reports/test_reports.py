@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.domain.meter_event import Answer, FailReason, Verdict
+from billing.domain.meter_event import FailReason, SendAnswer, SendVerdict
 from billing.errors import BadInput
 from billing.ledger.database import Ledger
 from billing.ledger.queries.usage_totals import Key
@@ -15,9 +15,9 @@ from billing.ledger.sync.attempts import (
 )
 from billing.ledger.sync.operator_actions import retry_rejected
 from billing.reports.sheets.cells import text_rows
-from billing.reports.status.periods import read_standing, standing_document
+from billing.reports.status.periods import read_status, status_document
 from billing.reports.usage.overview import count_attempts
-from billing.reports.usage.report import read_usage, spell_heading
+from billing.reports.usage.report import format_heading, read_usage
 from billing.reports.usage.usage_workbook import usage_report
 from tests.ledger.bookkeeping import (
     ACTOR,
@@ -59,7 +59,7 @@ def test_usage_adds_up_by_every_key(
     report = read_usage(ledger, MARCH, key)
     fields = ("calls", "minutes", "adjusted_minutes", "billed_amount")
     found = {
-        spell_heading(name): tuple(report.line(total)[field] for field in fields)
+        format_heading(name): tuple(report.line(total)[field] for field in fields)
         for name, total in report.totals.items()
     }
     assert found == lines
@@ -86,8 +86,8 @@ def test_a_month_that_was_never_read_is_refused(ledger: Ledger) -> None:
 
 
 def state_of(ledger: Ledger) -> tuple[dict[str, int], dict[str, int], object]:
-    [month] = read_standing(ledger, [MARCH])
-    document = standing_document([month], ACTOR.at)
+    [month] = read_status(ledger, [MARCH])
+    document = status_document([month], ACTOR.at)
     listed = document["periods"]
     assert isinstance(listed, list)
     entry = listed[0]
@@ -104,7 +104,7 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     first, second = unsynced(ledger)
     with ledger.writing() as connection:
         record_attempts(connection, [Attempt(first, "tests", "a", ACTOR.at)])
-        answer = Answer(Verdict.COUNTED, 200, "req_1")
+        answer = SendAnswer(SendVerdict.COUNTED, 200, "req_1")
         record_answers(connection, [Answered(first, answer, ACTOR.at)])
     synced = {"pending": 1, "synced": 1, "failed": 0}
     assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")

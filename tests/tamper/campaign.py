@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.verification import verify_bundle
 from tests.tamper.alterations import PLAIN
 from tests.tamper.bundles import Files, Original, pack, packed
@@ -74,7 +74,7 @@ def said_of(
     """Return the first fault of a bundle, or None for one that passes."""
     try:
         verify_bundle(path, key=key, older=older)
-    except Bad as bad:
+    except BadRecord as bad:
         return str(bad)
     return None
 

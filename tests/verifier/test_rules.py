@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.verifier.covers import Months
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import SHAPES
 from billing.verifier.verification import verify_in_workspace
 from tests.verifier.paper import Paper, Row, spell
@@ -18,7 +18,7 @@ EVERYTHING = Months(None)
 
 def fault_of(paper: Paper, months: Months = EVERYTHING) -> str:
     """Verify what must be refused; returns the sentence."""
-    with pytest.raises(Bad) as raised:
+    with pytest.raises(BadRecord) as raised:
         verify_in_workspace(paper, months)
     return str(raised.value)
 

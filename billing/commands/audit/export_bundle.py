@@ -9,7 +9,7 @@ import click
 from billing.commands.display import say
 from billing.commands.options import CLEAN, PERIOD, common_options, person, show_json
 from billing.domain.period import BillingPeriod
-from billing.offline import opened_books, signing_key
+from billing.offline import opened_ledger, signing_key
 from billing.reports.audit.bundle import Export, export_bundle
 
 
@@ -35,7 +35,7 @@ def audit(
     if target.is_dir():
         target /= name
     signer = signing_key(settings_file)
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         code, words = version("pamela-billing"), {"period": str(period)}
         asked = Export(period, person(), books.now, code, words)
         manifest = export_bundle(books.ledger, target, asked, signer)

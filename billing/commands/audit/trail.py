@@ -14,7 +14,7 @@ from billing.commands.options import (
     show_json,
 )
 from billing.installation.trail_key import accept_restored, rotate
-from billing.offline import ensure_key, opened_books
+from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import spell
 from billing.reports.status.audit_trail import read_heads, read_trail
@@ -31,7 +31,7 @@ def audit() -> None:
 @common_options
 def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> int:
     """List who did what, when and why; the newest last."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         found = read_trail(books.ledger, last, action or "")
     if as_json:
         show_json({"events": [one.document() for one in found]})
@@ -45,7 +45,7 @@ def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> 
 @common_options
 def heads(settings_file: Path, as_json: bool) -> int:
     """Show the newest signed head, the key in force, and how the anchors stand."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         found = read_heads(books.ledger)
     if as_json:
         show_json(found.document())
@@ -64,7 +64,7 @@ def sign(settings_file: Path, as_json: bool) -> int:
     """Sign what is new and publish it now; makes the key if there is none."""
     ensure_key(settings_file)
     actor = acting("audit sign")
-    with opened_app(settings_file, actor=actor) as app, app.sole():
+    with opened_app(settings_file, actor=actor) as app, app.exclusive():
         faults = sign_news(app.ledger, app.trail, actor, app.clock)
         standing = read_heads(app.ledger)
     if as_json:

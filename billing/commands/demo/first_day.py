@@ -8,12 +8,12 @@ from pathlib import Path
 
 from billing.commands.display import progress_bars, say, show_table
 from billing.commands.options import CLEAN, FAILED, show_json
-from billing.demo.first_day import Ending, tell
+from billing.demo.first_day import FirstDayResult, tell
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.installation.sandbox_facts import read_facts
 from billing.pipeline.cycle import Watcher
-from billing.pipeline.pull.pull import silent
+from billing.pipeline.pull.pull import no_progress
 from billing.reports.usage.overview import HEADINGS
 
 SETTINGS = "billing.toml"
@@ -44,7 +44,7 @@ def show_demo(
     keep: bool,
 ) -> int:
     """Tell the story in a world and show how it ends; return the exit code."""
-    stage = Stage(unsaid, unseen) if as_json else Stage(say, progress_bars)
+    stage = Stage(no_output, no_listener) if as_json else Stage(say, progress_bars)
     site = world()
     ending = tell(site, folder / SETTINGS, stage)
     show = _show_json if as_json else _show
@@ -54,17 +54,19 @@ def show_demo(
     return CLEAN if ending.good else FAILED
 
 
-def unsaid(_text: str) -> None:
+def no_output(_text: str) -> None:
     """Say nothing."""
 
 
 @contextmanager
-def unseen() -> Iterator[Watcher]:
+def no_listener() -> Iterator[Watcher]:
     """Show no progress."""
-    yield lambda _name: silent
+    yield lambda _name: no_progress
 
 
-def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
+def _show_json(
+    ending: FirstDayResult, folder: Path, url: str, *, seconds: float
+) -> None:
     total = ending.overview.total
     show_json(
         {
@@ -88,7 +90,7 @@ def _show_json(ending: Ending, folder: Path, url: str, *, seconds: float) -> Non
     )
 
 
-def _show(ending: Ending, folder: Path, url: str, *, seconds: float) -> None:
+def _show(ending: FirstDayResult, folder: Path, url: str, *, seconds: float) -> None:
     months = " and ".join(str(found.period) for found in ending.reconciliations)
     currency = ending.overview.currency
     title = f"{months}, in minutes and {currency}"

@@ -6,10 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from textwrap import fill
 
-from billing.commands.demo.first_day import SETTINGS, keep_running, unsaid, unseen
+from billing.commands.demo.first_day import (
+    SETTINGS,
+    keep_running,
+    no_listener,
+    no_output,
+)
 from billing.commands.display import progress_bars, say, show_table
 from billing.commands.options import CLEAN, FAILED, person, show_json
-from billing.demo.month_end.ending import Ending
+from billing.demo.month_end.ending import MonthEndResult
 from billing.demo.month_end.invoices import WHY
 from billing.demo.month_end.papers import Papers, write_papers
 from billing.demo.month_end.story import tell
@@ -58,14 +63,14 @@ def show_month_end(
     keep: bool,
 ) -> int:
     """Tell the story in a world and show how it ends; return the exit code."""
-    stage = Stage(unsaid, unseen) if as_json else Stage(_say, progress_bars)
+    stage = Stage(no_output, no_listener) if as_json else Stage(_say, progress_bars)
     site = world()
     ending = tell(site, folder / SETTINGS, stage, seed)
     papers = write_papers(folder / SETTINGS, ending.month, person())
     show = _show_json if as_json else _show
     show(ending, papers, folder, site.url, seconds=time.monotonic() - started)
     if keep:
-        keep_running(site.url, say=unsaid if as_json else say)
+        keep_running(site.url, say=no_output if as_json else say)
     return CLEAN if ending.good and papers.verified else FAILED
 
 
@@ -76,7 +81,7 @@ def _say(text: str) -> None:
 
 
 def _show(
-    ending: Ending, papers: Papers, folder: Path, url: str, *, seconds: float
+    ending: MonthEndResult, papers: Papers, folder: Path, url: str, *, seconds: float
 ) -> None:
     for found in ending.reconciliations:
         state = "closed" if found.period == ending.month else "open"
@@ -159,7 +164,7 @@ def _lines(found: Reconciliation) -> list[list[str]]:
     return [*lines, total]
 
 
-def _reasons(ending: Ending) -> Iterator[str]:
+def _reasons(ending: MonthEndResult) -> Iterator[str]:
     """Say what each cause means, and which calls stand in another month."""
     items = [item for one in ending.customers for item in one.breaks]
     for cause in dict.fromkeys(item.cause for item in items):
@@ -172,7 +177,7 @@ def _reasons(ending: Ending) -> Iterator[str]:
 
 
 def _show_json(
-    ending: Ending, papers: Papers, folder: Path, url: str, *, seconds: float
+    ending: MonthEndResult, papers: Papers, folder: Path, url: str, *, seconds: float
 ) -> None:
     closed = ending.closed.closed
     months: list[Document] = [

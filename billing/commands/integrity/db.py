@@ -9,7 +9,7 @@ from billing.commands.integrity.db_verify import verify
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.pull.erase import erase
 from billing.domain.invariants import SENTENCES
-from billing.offline import opened_books, upgrade_ledger
+from billing.offline import opened_ledger, upgrade_ledger
 from billing.reports.status.integrity import read_faults
 
 
@@ -42,7 +42,7 @@ def check(settings_file: Path, as_json: bool) -> int:
     Each run looks at that before it sends. Whether a row is still what was once
     written, `db verify` shows.
     """
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         faults = read_faults(books.ledger)
     sound = not any(faults.values())
     if as_json:

@@ -7,9 +7,9 @@ import click
 from billing.commands.display import say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.errors import LedgerFault
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.audit.live import verify_ledger
-from billing.verifier.findings import Bad, Unreadable
+from billing.verifier.findings import BadRecord, Unreadable
 
 
 @click.command()
@@ -20,10 +20,10 @@ def verify(settings_file: Path, as_json: bool) -> int:
     It is what `pamela-billing verify` does with a bundle, done with the live ledger:
     chain, signed heads, digests of all rows, every call rated again, closed months.
     """
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         try:
             shown = verify_ledger(books.ledger)
-        except Bad as bad:
+        except BadRecord as bad:
             if as_json:
                 show_json({"verdict": "FAIL", "where": bad.where, "why": bad.why})
             else:

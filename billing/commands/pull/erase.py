@@ -8,8 +8,8 @@ import click
 from billing.commands.display import say
 from billing.commands.options import CLEAN, common_options, person, show_json
 from billing.errors import BadInput
-from billing.offline import opened_books
-from billing.pipeline.pull.metadata_retention import Part, erase_metadata
+from billing.offline import opened_ledger
+from billing.pipeline.pull.metadata_retention import ErasurePart, erase_metadata
 
 
 @click.command()
@@ -42,10 +42,10 @@ def erase(
     """
     if len([part for part in (customer, call_id, days) if part is not None]) > 1:
         raise BadInput("give one of --customer, --call and --older-than")
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         who = f"{person()}, pamela-billing db erase"
         age = None if days is None else timedelta(days=days)
-        part = Part(customer, call_id, age)
+        part = ErasurePart(customer, call_id, age)
         erased = erase_metadata(books.ledger, (who, books.now), key, part, reason)
     if as_json:
         show_json({"key": key, "erased": erased})

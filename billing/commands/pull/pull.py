@@ -35,7 +35,7 @@ def pull(
     account: str | None,
 ) -> int:
     """Read every call of a month (default: the present one) into the ledger."""
-    with opened_app(settings_file, actor=acting("pull")) as app, app.sole():
+    with opened_app(settings_file, actor=acting("pull")) as app, app.exclusive():
         month = app.billed_period(period)
         with progress_bars() as watch:
             results = _pull_all(app, month, account, watch)

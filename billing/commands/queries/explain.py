@@ -6,7 +6,7 @@ import click
 
 from billing.commands.display import say, show_part
 from billing.commands.options import CLEAN, common_options, show_json
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.call.explanation import explanation_document, read_trace
 from billing.reports.call.page import page_of
 from billing.reports.call.verdict import verdict_on
@@ -20,7 +20,7 @@ def explain(
     settings_file: Path, as_json: bool, call_id: str, account: str | None
 ) -> int:
     """Show what became of a call, from the source to the invoice; needs no network."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         trace = read_trace(books.ledger, call_id, account)
     if as_json:
         show_json(explanation_document(trace))

@@ -10,7 +10,7 @@ from billing.commands.display import say
 from billing.commands.options import CLEAN, PERIOD, common_options, show_json
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.sheets.csv_file import write_csv
 from billing.reports.sheets.formats import write_report
 from billing.reports.usage.rows_export import exported_usage
@@ -51,7 +51,7 @@ def usage(
     if output is None and (form != "csv" or as_json):
         raise BadInput("give --output FILE")
     with (
-        opened_books(settings_file) as books,
+        opened_ledger(settings_file) as books,
         exported_usage(books.ledger, period) as report,
     ):
         if output is None:

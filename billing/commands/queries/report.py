@@ -12,7 +12,7 @@ from billing.commands.queries.report_journal import journal
 from billing.commands.queries.report_reconciliation import reconciliation
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.sheets.formats import write_report
 from billing.reports.statement.statement import read_statement, read_statements
 from billing.reports.statement.statement_workbook import statement_report
@@ -50,7 +50,7 @@ def usage(
     key: Key,
 ) -> int:
     """Show the usage of a month (default: the present one)."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         found = read_usage(
             books.ledger,
             period or BillingPeriod.of(books.now),
@@ -77,7 +77,7 @@ def statement(
     """Show what one customer is billed for a month, day by day."""
     if everyone == (customer is not None):
         raise BadInput("name a customer, or give --all and --output FOLDER")
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         if customer is not None:
             found = read_statement(books.ledger, period, customer)
             deliver(statement_report(found), wanted)
@@ -95,7 +95,7 @@ def statement(
 @report_options
 def rounding(settings_file: Path, wanted: Wanted, period: BillingPeriod) -> int:
     """Show what rounding up and the one-minute floor bring in, per customer."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         deliver(read_rounding(books.ledger, period), wanted)
     return CLEAN
 
@@ -132,7 +132,7 @@ def what_if(
     if by_call and wanted.form == "json":
         raise BadInput("--calls is for a table, csv, xlsx or parquet, not for JSON")
     with (
-        opened_books(settings_file) as books,
+        opened_ledger(settings_file) as books,
         rerated(books.ledger, period, terms, by_call=by_call) as found,
     ):
         deliver(found, wanted)

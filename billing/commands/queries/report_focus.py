@@ -7,7 +7,7 @@ import click
 from billing.commands.delivery import Wanted, deliver, report_options
 from billing.commands.options import CLEAN, PERIOD
 from billing.domain.period import BillingPeriod
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.usage.focus import MAKER, read_focus
 
 
@@ -24,7 +24,7 @@ def focus(
     settings_file: Path, wanted: Wanted, period: BillingPeriod, provider: str
 ) -> int:
     """Show or write a month's charges by the FOCUS specification, version 1.2."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         found = read_focus(books.ledger, period, provider)
     deliver(found, wanted)
     return CLEAN

@@ -11,7 +11,7 @@ from billing.commands.display import say
 from billing.commands.options import CLEAN, PERIOD, common_options, show_json
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.journal.accounts import CHART, TREE, read_accounts
 from billing.reports.journal.csv_imports import TARGETS, import_sheet
 from billing.reports.journal.journal import Journal, read_journal
@@ -78,7 +78,7 @@ def journal(
     form = _form(form, output, as_json=as_json)
     texts = form in _TEXTS
     accounts = read_accounts(_pairs(named), TREE if texts else CHART)
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         found = read_journal(books.ledger, periods)
     if texts:
         text = _TEXTS[str(form)](found, accounts)

@@ -7,7 +7,7 @@ import click
 from billing.commands.delivery import Wanted, deliver, report_options
 from billing.commands.options import CLEAN, PERIOD
 from billing.domain.period import BillingPeriod
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.reports.reconciliation.reconciliation_workbook import reconciled_report
 from billing.reports.reconciliation.stored import read_reconciled
 
@@ -20,7 +20,7 @@ def reconciliation(settings_file: Path, wanted: Wanted, period: BillingPeriod) -
 
     It only reads what `reconcile` or `run` has kept; nothing is compared anew.
     """
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         found = read_reconciled(books.ledger, period)
     deliver(reconciled_report(found), wanted)
     return CLEAN

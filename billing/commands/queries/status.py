@@ -6,21 +6,21 @@ import click
 
 from billing.commands.display import say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
-from billing.offline import opened_books
+from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
 from billing.reports.sheets.formatting import spell
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
 from billing.reports.status.integrity import (
-    law_document,
-    law_sentence,
-    read_law_standing,
+    integrity_document,
+    integrity_sentence,
+    read_integrity,
 )
 from billing.reports.status.periods import (
     STATES,
-    PeriodStanding,
-    read_standing,
-    standing_document,
+    PeriodStatus,
+    read_status,
+    status_document,
 )
 
 
@@ -28,15 +28,15 @@ from billing.reports.status.periods import (
 @common_options
 def status(settings_file: Path, as_json: bool) -> int:
     """Show how far the last month and the present one have come."""
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         months = periods_at(books.now, books.settings.first_period)
-        found = read_standing(books.ledger, reversed(months))
+        found = read_status(books.ledger, reversed(months))
         grace = books.settings.stripe.grace
         deadlines = read_deadlines(books.ledger, books.now, grace)
-        laws = read_law_standing(books.ledger)
+        laws = read_integrity(books.ledger)
     if as_json:
-        document = standing_document(found, books.now)
-        more = {"deadlines": deadlines.document(), "laws": law_document(laws)}
+        document = status_document(found, books.now)
+        more = {"deadlines": deadlines.document(), "laws": integrity_document(laws)}
         show_json(document | more)
         return CLEAN
     say(f"As of {spell(books.now)}")
@@ -44,11 +44,11 @@ def status(settings_file: Path, as_json: bool) -> int:
     _show_deadlines(deadlines)
     for month in found:
         _show_month(month)
-    say(law_sentence(laws))
+    say(integrity_sentence(laws))
     return CLEAN
 
 
-def _show_rows(found: list[PeriodStanding]) -> None:
+def _show_rows(found: list[PeriodStatus]) -> None:
     lines = [
         [str(month.period), state, f"{month.sync.rows[state]}", f"{minutes}", reasons]
         for month in found
@@ -70,12 +70,12 @@ def _show_deadlines(found: DeadlineReport) -> None:
         say(f"Past every deadline are {missed}: {remedy}.")
 
 
-def _reasons(month: PeriodStanding) -> str:
+def _reasons(month: PeriodStatus) -> str:
     reasons = month.sync.failed_reasons
     return ", ".join(f"{reason} {count}" for reason, count in reasons.items())
 
 
-def _show_month(month: PeriodStanding) -> None:
+def _show_month(month: PeriodStatus) -> None:
     period = month.period
     if month.closed:
         at, by = spell(month.closed.closed_at), month.closed.closed_by

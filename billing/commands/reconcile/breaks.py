@@ -15,7 +15,7 @@ from billing.commands.options import (
 )
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
-from billing.offline import Books, opened_books
+from billing.offline import OfflineLedger, opened_ledger
 from billing.pipeline.sync.operator_actions import acknowledge_break
 from billing.reports.reconciliation.breaks import (
     HEADINGS,
@@ -53,7 +53,7 @@ def breaks(
     """
     if reason and number is None:
         raise BadInput("--reason belongs to --acknowledge")
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         if number is None:
             _list(books, period, resolved=resolved, as_json=as_json)
         else:
@@ -65,7 +65,7 @@ def breaks(
 
 
 def _list(
-    books: Books, period: BillingPeriod | None, *, resolved: bool, as_json: bool
+    books: OfflineLedger, period: BillingPeriod | None, *, resolved: bool, as_json: bool
 ) -> None:
     found = read_breaks(books.ledger, period, resolved=resolved)
     currency, now = _currency(books), books.now
@@ -86,5 +86,5 @@ def _tell(
     show_json(document) if as_json else show()
 
 
-def _currency(books: Books) -> str:
+def _currency(books: OfflineLedger) -> str:
     return books.settings.prices[0].currency

@@ -53,7 +53,7 @@ def reconcile(
     Stripe's summaries have not caught up yet.
     """
     depth = CLOSELY if thorough else Depth(invoices=True)
-    with opened_app(settings_file, actor=acting("reconcile")) as app, app.sole():
+    with opened_app(settings_file, actor=acting("reconcile")) as app, app.exclusive():
         month = app.billed_period(period)
         report = _heal(app, month, depth) if heal else None
         found = report.after if report else _reconcile(app, month, depth)

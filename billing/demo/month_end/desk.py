@@ -115,5 +115,5 @@ def opened_desk(
     settings_file: Path, world: World, cast: Cast, stage: Stage
 ) -> Iterator[Desk]:
     """Open the service as its settings are now; raises BillingError."""
-    with opened_app(settings_file, actor=ACTOR) as app, app.sole():
+    with opened_app(settings_file, actor=ACTOR) as app, app.exclusive():
         yield Desk(app, world, cast, stage)

@@ -17,7 +17,7 @@ EXPECTED = CARRIED | {Cause.INVOICED_BEFORE_IT_ARRIVED}
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class MonthEndResult:
     """How the story ended."""
 
     month: BillingPeriod

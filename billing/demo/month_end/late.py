@@ -54,7 +54,7 @@ def tell_evening(desk: Desk) -> Evening:
     return evening
 
 
-def mend_broken(desk: Desk, evening: Evening) -> None:
+def fix_broken(desk: Desk, evening: Evening) -> None:
     """Let Pamela say rightly how long the call in quarantine was."""
     mended: Document = {"id": evening.broken["id"], "duration_seconds": SECONDS}
     desk.cast.show(SECOND, mended)

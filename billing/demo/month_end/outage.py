@@ -7,8 +7,8 @@ from math import ceil
 from billing.demo.month_end.cast import CUSTOMERS, REJECTED, Document
 from billing.demo.month_end.desk import Desk, day
 from billing.demo.world import World
-from billing.pipeline.concurrency import ALONE
-from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.concurrency import SERIAL
+from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport, sync_meter
 
@@ -83,7 +83,7 @@ def lose_answers(desk: Desk) -> Doubts:
         f"{lost.outcomes[Outcome.WAITING]} more were not sent at all.",
     )
     desk.move_to(start + TRIED_AGAIN_AFTER)
-    again = _sync_at_once(desk, silent)
+    again = _sync_at_once(desk, no_progress)
     desk.go_on(
         f"Ten hours later {again.outcomes[Outcome.UNANSWERED]} are sent again under "
         "the same identifiers, which Stripe refuses to count twice for a day. "
@@ -92,7 +92,7 @@ def lose_answers(desk: Desk) -> Doubts:
     return Doubts(doubts, str(calls[REJECTED][0]["id"]))
 
 
-def settle_doubts(desk: Desk, doubts: int) -> Survived:
+def settle_uncertain(desk: Desk, doubts: int) -> Survived:
     """Let Stripe come back, and decide by reading what may not be sent again."""
     desk.world.trouble([])
     back = desk.cast.hour(1, 6, 5) + LASTS
@@ -123,7 +123,7 @@ def _morning(desk: Desk, customer: str) -> list[Document]:
 def _sync_at_once(desk: Desk, progress: Progress) -> SyncReport:
     """Sync one customer after another, and wait by moving the clock."""
     app = desk.app
-    terms = replace(app.sync_terms(), clock=MovedClock(desk.world), crew=ALONE)
+    terms = replace(app.sync_terms(), clock=MovedClock(desk.world), concurrency=SERIAL)
     return sync_meter(app.ledger, app.meter, terms, progress=progress)
 
 

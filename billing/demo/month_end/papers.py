@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from billing.domain.period import BillingPeriod
-from billing.offline import opened_books, signing_key
+from billing.offline import opened_ledger, signing_key
 from billing.reports.audit.bundle import Export, export_bundle
 from billing.reports.journal.accounts import TREE
 from billing.reports.journal.journal import read_journal
@@ -40,7 +40,7 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
     folder = settings_file.parent / FOLDER
     folder.mkdir(exist_ok=True)
     signer = signing_key(settings_file)
-    with opened_books(settings_file) as books:
+    with opened_ledger(settings_file) as books:
         ledger = books.ledger
         statements = [
             write_report(statement_report(one), form, folder)

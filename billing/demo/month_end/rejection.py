@@ -62,7 +62,7 @@ def find_rejected(desk: Desk) -> Rejected:
     return Rejected(named, found)
 
 
-def mend_customer(settings_file: Path, world: World) -> None:
+def fix_customer(settings_file: Path, world: World) -> None:
     """Make another Stripe customer, and name it in the settings."""
     world.add_customer(NEW_STRIPE_CUSTOMER, REJECTED)
     before = settings_file.read_text(encoding="utf-8")

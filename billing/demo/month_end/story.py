@@ -6,7 +6,7 @@ from pathlib import Path
 from billing.demo.month_end import invoices, late, outage, rejection
 from billing.demo.month_end.cast import Cast
 from billing.demo.month_end.desk import Desk, opened_desk
-from billing.demo.month_end.ending import Ending
+from billing.demo.month_end.ending import MonthEndResult
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World
 from billing.domain.close_obstacles import Obstacle
@@ -19,7 +19,7 @@ GRACE_HOURS = 72
 HOUR_SECONDS = 3_600
 
 
-def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
+def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEndResult:
     """Play the story through, by the path of every command; raises BillingError."""
     month = BillingPeriod.of(world.now())
     world.set_rules(invoice_grace=GRACE_HOURS * HOUR_SECONDS)
@@ -34,7 +34,7 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
         evening = late.tell_evening(desk)
         doubts = outage.lose_answers(desk)
         rejection.order_rejection(world)
-        survived = outage.settle_doubts(desk, doubts.events)
+        survived = outage.settle_uncertain(desk, doubts.events)
         rejected = rejection.find_rejected(desk)
         refused = desk.close(cast.hour(2, 16, 35))
         desk.tell(
@@ -43,8 +43,8 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
             f"try to close {month}. It is refused, and this stands in the way:",
         )
         _list(desk, refused.obstacles)
-        late.mend_broken(desk, evening)
-    rejection.mend_customer(settings_file, world)
+        late.fix_broken(desk, evening)
+    rejection.fix_customer(settings_file, world)
     with opened_desk(settings_file, world, cast, stage) as desk:
         sent_anew = rejection.send_anew(desk, rejected)
         missed = invoices.tell_too_late(desk)
@@ -53,7 +53,7 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> Ending:
         found = desk.reconcile()
         desk.tell(10, cast.hour(4, 10, 10), "compare all books of both months.")
         called, counted = world.true_minutes()
-        return Ending(
+        return MonthEndResult(
             month=month,
             survived=survived,
             rejected=rejected,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import stripe
 
-from billing.domain.meter_event import Answer, MeterEvent, Verdict
+from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.errors import (
     MeterFault,
     MeterRefused,
@@ -24,34 +24,34 @@ ALREADY = "already"
 NONSENSE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def answer_of(fault: stripe.StripeError, event: MeterEvent) -> Answer:
+def answer_of(fault: stripe.StripeError, event: MeterEvent) -> SendAnswer:
     """Say what a fault means for the event: there are three answers, not two."""
     status, words = fault.http_status, str(fault.user_message or fault)
     request_id = fault.request_id
     if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
-        return Answer(Verdict.LOCKED_OUT, status, request_id, words)
+        return SendAnswer(SendVerdict.LOCKED_OUT, status, request_id, words)
     if isinstance(fault, stripe.RateLimitError | stripe.IdempotencyError):
-        return Answer(Verdict.BUSY, status, request_id, words)
+        return SendAnswer(SendVerdict.BUSY, status, request_id, words)
     if status == CONFLICT:
-        return Answer(Verdict.BUSY, status, request_id, words)
+        return SendAnswer(SendVerdict.BUSY, status, request_id, words)
     if isinstance(fault, stripe.InvalidRequestError) and (
         ALREADY_EXISTS in words and event.identifier in words
     ):
-        return Answer(Verdict.DUPLICATE, status, request_id, words)
+        return SendAnswer(SendVerdict.DUPLICATE, status, request_id, words)
     # A 404 of a proxy in between is no word of Stripe's: that one stays unknown.
     if isinstance(fault, stripe.InvalidRequestError | stripe.CardError):
-        return Answer(Verdict.REFUSED, status, request_id, words)
-    return Answer(Verdict.UNKNOWN, status, request_id, words)
+        return SendAnswer(SendVerdict.REFUSED, status, request_id, words)
+    return SendAnswer(SendVerdict.UNKNOWN, status, request_id, words)
 
 
-def as_cancellation(answer: Answer, event: MeterEvent) -> Answer:
+def as_cancellation(answer: SendAnswer, event: MeterEvent) -> SendAnswer:
     """Say what an answer means where the request was to take the event back."""
     words = answer.detail.replace(event.identifier, "").lower()
-    refused = answer.verdict in {Verdict.REFUSED, Verdict.DUPLICATE}
+    refused = answer.verdict in {SendVerdict.REFUSED, SendVerdict.DUPLICATE}
     if refused and ALREADY not in words:
-        return replace(answer, verdict=Verdict.REFUSED)
-    if refused or answer.verdict is Verdict.COUNTED:
-        return replace(answer, verdict=Verdict.CANCELLED)
+        return replace(answer, verdict=SendVerdict.REFUSED)
+    if refused or answer.verdict is SendVerdict.COUNTED:
+        return replace(answer, verdict=SendVerdict.CANCELLED)
     return answer
 
 

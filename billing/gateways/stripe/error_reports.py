@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.domain.error_report import ErrorReport
+from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window, as_utc
 from billing.errors import MeterFault
 from billing.gateways.stripe.meter_identity import OurMeters
@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 def read_reports(
     reads: StripeReads, meters: OurMeters, since: datetime
-) -> list[ErrorReport]:
+) -> list[RejectionReport]:
     """Read the reports on these meters, and those on none, oldest first."""
     params: Any = {
         "types": list(TYPES),
@@ -39,7 +39,7 @@ def read_reports(
     return sorted(reports, key=lambda report: (report.created_at, report.name))
 
 
-def report_of(event: Json) -> ErrorReport:
+def report_of(event: Json) -> RejectionReport:
     """Read an event's report; parts that are missing are left empty."""
     created = _moment(event.get("created"))
     if created is None:
@@ -51,7 +51,7 @@ def report_of(event: Json) -> ErrorReport:
     types = [_as_group(one) for one in _rows(reason, "error_types")]
     codes = [str(one["code"]) for one in types if one.get("code")]
     named = [name for one in types for name in _identifiers(one)]
-    return ErrorReport(
+    return RejectionReport(
         name=str(event.get("id")),
         created_at=created,
         window=Window(start, end),
@@ -61,7 +61,7 @@ def report_of(event: Json) -> ErrorReport:
     )
 
 
-def _read_report(reads: StripeReads, name: str) -> ErrorReport:
+def _read_report(reads: StripeReads, name: str) -> RejectionReport:
     event = reads.ask(lambda client: client.v2.core.events.retrieve(name).to_dict())
     return report_of(event)
 

@@ -11,7 +11,7 @@ import stripe
 import urllib3
 from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 
-from billing.gateways.stripe.send_guard import ASKING_POOLS, HeldBack
+from billing.gateways.stripe.send_guard import GUARDED_POOLS, HeldBack
 
 MOST_CONNECTIONS = 16
 
@@ -76,5 +76,5 @@ def _pool_for(url: str, timeout_seconds: int) -> urllib3.PoolManager:
         login = f"{user}:{password}" if user else None
         headers = urllib3.make_headers(proxy_basic_auth=login)
         pool = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-    pool.pool_classes_by_scheme = ASKING_POOLS
+    pool.pool_classes_by_scheme = GUARDED_POOLS
     return pool

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.domain.period import Window
-from billing.domain.stripe_invoice import Invoice, InvoiceLine, MeteredItem
+from billing.domain.stripe_invoice import InvoiceLine, MeteredItem, StripeInvoice
 from billing.errors import MeterFault
 from billing.gateways.stripe.answers import whole_minutes
 from billing.gateways.stripe.meter_identity import OurMeters
@@ -28,7 +28,7 @@ class StripeInvoices:
 
     def read_invoices(
         self, stripe_customer: str, window: Window, meters: OurMeters
-    ) -> list[Invoice]:
+    ) -> list[StripeInvoice]:
         """Read the invoices with lines of these meters in a window, oldest first."""
         params: Any = {
             "customer": stripe_customer,
@@ -72,7 +72,9 @@ class StripeInvoices:
             if _meter_of(item["price"]) == meters.in_use
         ]
 
-    def _invoice(self, invoice: Json, window: Window, meters: OurMeters) -> Invoice:
+    def _invoice(
+        self, invoice: Json, window: Window, meters: OurMeters
+    ) -> StripeInvoice:
         lines = [
             _line_of(line, price)
             for line in self._lines(invoice)
@@ -81,7 +83,7 @@ class StripeInvoices:
             if self._meter(price) in meters.ids
         ]
         times = invoice.get("status_transitions") or {}
-        return Invoice(
+        return StripeInvoice(
             name=invoice["id"],
             status=invoice["status"],
             final=invoice["status"] in BILLED,

@@ -7,10 +7,10 @@ from typing import Any
 
 import stripe
 
-from billing.domain.error_report import ErrorReport
-from billing.domain.meter_event import Answer, MeterEvent
+from billing.domain.error_report import RejectionReport
+from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.domain.period import Window, as_utc
-from billing.domain.stripe_invoice import Invoice, MeteredItem
+from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import MeterFault, NoSuchCustomer
 from billing.gateways.rate_limit import Pacer
 from billing.gateways.retries import Sleep
@@ -20,7 +20,7 @@ from billing.gateways.stripe.http import PooledClient
 from billing.gateways.stripe.invoices import StripeInvoices
 from billing.gateways.stripe.meter_identity import OurMeters
 from billing.gateways.stripe.requests import StripeReads, send_once
-from billing.ports import MayGo, MeterState
+from billing.ports import MaySend, MeterState
 
 TIMEOUT_SECONDS = 30
 PAGE_SIZE = 100
@@ -114,7 +114,9 @@ class StripeMeter:
             )
         return True
 
-    def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def send(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Report an event, once, and say what came of it."""
         self._event_pace.wait()
         timestamp = int(event.timestamp.timestamp())
@@ -133,11 +135,13 @@ class StripeMeter:
                 {"idempotency_key": idempotency_key},
             ),
             event,
-            may_go,
+            may_send,
             named=lambda told: told["identifier"],
         )
 
-    def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def cancel(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Take an event back, once, and say what came of it."""
         self._event_pace.wait()
         answer = send_once(
@@ -150,7 +154,7 @@ class StripeMeter:
                 {"idempotency_key": idempotency_key},
             ),
             event,
-            may_go,
+            may_send,
             named=lambda told: told["cancel"]["identifier"],
         )
         return as_cancellation(answer, event)
@@ -165,12 +169,14 @@ class StripeMeter:
         return {hour: minutes for hour, minutes in hours.items() if minutes}
 
     @sensible("an error report")
-    def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
+    def error_reports(self, since: datetime) -> Sequence[RejectionReport]:
         """Read what the meter refused after it had taken it, oldest first."""
         return read_reports(self._reads, self._our_meters(), since)
 
     @sensible("an invoice")
-    def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
+    def read_invoices(
+        self, stripe_customer: str, window: Window
+    ) -> Sequence[StripeInvoice]:
         """Read the invoices that bill this meter's minutes in a window."""
         return self._invoices.read_invoices(stripe_customer, window, self._our_meters())
 

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import stripe
 
-from billing.domain.meter_event import Answer, MeterEvent, Verdict
+from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.gateways.rate_limit import Pacer
 from billing.gateways.retries import Sleep, read_with_retries
 from billing.gateways.stripe.answers import NONSENSE, answer_of, fault_of
-from billing.gateways.stripe.send_guard import departing
-from billing.ports import MayGo
+from billing.gateways.stripe.send_guard import guarded_send
+from billing.ports import MaySend
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -20,45 +20,47 @@ Json = Mapping[str, Any]
 def send_once(
     request: Callable[[], stripe.StripeObject],
     event: MeterEvent,
-    may_go: MayGo,
+    may_send: MaySend,
     named: Callable[[Json], object],
-) -> Answer:
+) -> SendAnswer:
     """Let a request leave, if it still may, and say what its answer means.
 
     `named` reads the identifier that the answer names.
     """
-    with departing(may_go) as departure:
+    with guarded_send(may_send) as send_guard:
         try:
             taken = request()
         except stripe.StripeError as fault:
-            if departure.held:
-                return Answer(Verdict.UNSENT, detail="held back before it was written")
-            if isinstance(fault, stripe.APIConnectionError) and not departure.left:
+            if send_guard.held:
+                return SendAnswer(
+                    SendVerdict.UNSENT, detail="held back before it was written"
+                )
+            if isinstance(fault, stripe.APIConnectionError) and not send_guard.left:
                 words = f"certainly not sent: {fault.user_message or fault}"
-                return Answer(Verdict.BUSY, detail=words)
+                return SendAnswer(SendVerdict.BUSY, detail=words)
             return answer_of(fault, event)
         except NONSENSE as fault:
             # JSON on which the library stumbles; what it was is not told.
-            if not departure.left:
+            if not send_guard.left:
                 raise
-            return Answer(Verdict.UNKNOWN, detail=f"no usable answer: {fault}")
+            return SendAnswer(SendVerdict.UNKNOWN, detail=f"no usable answer: {fault}")
     return _taken(taken, event, named)
 
 
 def _taken(
     answer: stripe.StripeObject, event: MeterEvent, named: Callable[[Json], object]
-) -> Answer:
+) -> SendAnswer:
     try:
         response = answer.last_response
         request_id = response.request_id if response else None
         told = answer.to_dict()
         same = named(told) == event.identifier and told["livemode"] is event.livemode
     except NONSENSE as fault:
-        return Answer(Verdict.UNKNOWN, 200, detail=f"no usable answer: {fault}")
+        return SendAnswer(SendVerdict.UNKNOWN, 200, detail=f"no usable answer: {fault}")
     if not same:
         words = "the answer names another event or another mode"
-        return Answer(Verdict.UNKNOWN, 200, request_id, words)
-    return Answer(Verdict.COUNTED, 200, request_id)
+        return SendAnswer(SendVerdict.UNKNOWN, 200, request_id, words)
+    return SendAnswer(SendVerdict.COUNTED, 200, request_id)
 
 
 @dataclass(frozen=True, slots=True)

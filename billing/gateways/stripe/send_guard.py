@@ -9,7 +9,7 @@ from typing import Any
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from billing.ports import MayGo
+from billing.ports import MaySend
 
 
 class HeldBack(Exception):
@@ -17,35 +17,35 @@ class HeldBack(Exception):
 
 
 @dataclass(slots=True)
-class Departure:
+class SendGuard:
     """One request on its way out."""
 
-    may_go: MayGo
+    may_send: MaySend
     left: bool = False  # a byte of it may have been written
     held: bool = False  # it was refused, and nothing was written
 
     def allowed(self) -> bool:
         """Ask whether it may leave, and note the answer."""
-        self.left = self.may_go()
+        self.left = self.may_send()
         self.held = not self.left
         return self.left
 
 
-_CURRENT: ContextVar[Departure | None] = ContextVar("departure", default=None)
+_CURRENT: ContextVar[SendGuard | None] = ContextVar("departure", default=None)
 
 
 @contextmanager
-def departing(may_go: MayGo) -> Iterator[Departure]:
+def guarded_send(may_send: MaySend) -> Iterator[SendGuard]:
     """Ask `may_go` before this thread writes its request in the block."""
-    departure = Departure(may_go)
-    token = _CURRENT.set(departure)
+    send_guard = SendGuard(may_send)
+    token = _CURRENT.set(send_guard)
     try:
-        yield departure
+        yield send_guard
     finally:
         _CURRENT.reset(token)
 
 
-class AskingConnection(HTTPConnection):
+class GuardedConnection(HTTPConnection):
     """A connection that asks once, when it stands, right before it writes.
 
     Head and body are gathered and written as one: there is no part of a request that
@@ -56,8 +56,8 @@ class AskingConnection(HTTPConnection):
 
     def request(self, *args: Any, **more: Any) -> None:
         """Write a request; raises HeldBack, with the connection closed."""
-        departure = _CURRENT.get()
-        if departure is None:
+        send_guard = _CURRENT.get()
+        if send_guard is None:
             super().request(*args, **more)
             return
         self._gathered = []
@@ -68,7 +68,7 @@ class AskingConnection(HTTPConnection):
             self._gathered = None
         if self.sock is None:
             self.connect()
-        if not departure.allowed():
+        if not send_guard.allowed():
             self.close()
             raise HeldBack
         self.send(whole)
@@ -81,20 +81,20 @@ class AskingConnection(HTTPConnection):
             self._gathered.append(bytes(data))
 
 
-class AskingTLSConnection(AskingConnection, HTTPSConnection):
+class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
     """The same over TLS."""
 
 
-class AskingPool(HTTPConnectionPool):
+class GuardedPool(HTTPConnectionPool):
     """A pool of connections that ask."""
 
-    ConnectionCls = AskingConnection
+    ConnectionCls = GuardedConnection
 
 
-class AskingTLSPool(HTTPSConnectionPool):
+class GuardedTLSPool(HTTPSConnectionPool):
     """A pool of connections over TLS that ask."""
 
-    ConnectionCls = AskingTLSConnection
+    ConnectionCls = GuardedTLSConnection
 
 
-ASKING_POOLS = {"http": AskingPool, "https": AskingTLSPool}
+GUARDED_POOLS = {"http": GuardedPool, "https": GuardedTLSPool}

@@ -6,14 +6,14 @@ from sqlalchemy import Connection
 
 from billing.ledger.audit.pending import (
     Actor,
+    AuditSession,
     Note,
-    Scribe,
     pending,
     touch,
     touch_binding,
 )
 
-__all__ = ["Actor", "Scribe", "note", "record", "touch", "touch_binding"]
+__all__ = ["Actor", "AuditSession", "note", "record", "touch", "touch_binding"]
 
 
 def record(

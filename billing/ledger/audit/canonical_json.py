@@ -16,10 +16,10 @@ def spell(document: object) -> bytes:
 
 
 # A row is an array, whose order stays; so nothing has to be sorted.
-spell_row: Callable[[object], bytes] = orjson.dumps
+format_row: Callable[[object], bytes] = orjson.dumps
 
 
-def spell_rows(rows: Iterable[Sequence[object]]) -> bytes:
+def format_rows(rows: Iterable[Sequence[object]]) -> bytes:
     """Return the lines of rows, each with its end."""
     newline = orjson.OPT_APPEND_NEWLINE
     return b"".join([orjson.dumps(row, None, newline) for row in rows])

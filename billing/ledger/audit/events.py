@@ -48,7 +48,7 @@ class State(NamedTuple):
         return cls(said["last"], **said["balance"])
 
 
-class Link(NamedTuple):
+class ChainTip(NamedTuple):
     """The newest event: what the next one is chained to."""
 
     sequence: int
@@ -71,7 +71,7 @@ class Recorded(NamedTuple):
     hash: str
 
 
-class Deed(NamedTuple):
+class EventDraft(NamedTuple):
     """What one event says of the deed itself."""
 
     at: datetime
@@ -82,20 +82,20 @@ class Deed(NamedTuple):
     detail: Mapping[str, object]
 
 
-def last_link(connection: Connection) -> Link:
+def chain_tip(connection: Connection) -> ChainTip:
     """Return the newest event; before the first, what stands for it."""
     found = ask(connection, _LAST)
     if not found:
-        return Link(0, NONE_BEFORE, State({}), _BEGINNING)
+        return ChainTip(0, NONE_BEFORE, State({}), _BEGINNING)
     ((number, hashed, state, at),) = found
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
-    return Link(number, hashed, State.read(state), moment)
+    return ChainTip(number, hashed, State.read(state), moment)
 
 
 def add_events(
     connection: Connection,
-    before: Link,
-    deeds: Sequence[Deed],
+    before: ChainTip,
+    deeds: Sequence[EventDraft],
     covers: list[Mapping[str, Any]],
     state: State,
 ) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
 from billing.ledger.audit.events import event_lines
-from billing.ledger.audit.row_lines import Line, binding_lines, lines
+from billing.ledger.audit.row_lines import RowLine, binding_lines, lines
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.schema.tables import audit_head
 
@@ -14,7 +14,7 @@ __all__ = [
     "BINDING",
     "TABLES",
     "Covered",
-    "Line",
+    "RowLine",
     "binding_lines",
     "event_lines",
     "head_lines",

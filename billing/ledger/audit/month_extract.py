@@ -17,7 +17,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.audit.canonical_json import quoted, spell
 from billing.ledger.audit.export_lines import (
     BINDING,
-    Line,
+    RowLine,
     binding_lines,
     event_lines,
     head_lines,
@@ -181,12 +181,12 @@ def _around(
             yield stretches[place - 1]
 
 
-def _in_bytes(found: Iterator[Line]) -> Iterator[Line]:
+def _in_bytes(found: Iterator[RowLine]) -> Iterator[RowLine]:
     """Order names by their bytes: PostgreSQL goes by its language."""
     return iter(sorted(found, key=lambda line: str(line.key).encode()))
 
 
-def _texts(found: Iterator[Line]) -> Iterator[bytes]:
+def _texts(found: Iterator[RowLine]) -> Iterator[bytes]:
     return (line.line for line in found)
 
 

@@ -19,7 +19,7 @@ class Actor(NamedTuple):
     at: datetime
 
 
-class Scribe(NamedTuple):
+class AuditSession(NamedTuple):
     """Who works on a ledger, for changes that name nobody, and whose clock counts."""
 
     name: str

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from billing.ledger.audit.canonical_json import spell_rows
+from billing.ledger.audit.canonical_json import format_rows
 from billing.ledger.audit.row_reader import Rows
 
 
-class Stretch:
+class RowRange:
     """The rows that one transaction added to a table, of one month."""
 
     def __init__(self, table: str, period: str) -> None:
@@ -21,7 +21,7 @@ class Stretch:
         self._first = self._first or rows[0][0]
         self._last = rows[-1][0]
         self._rows += len(rows)
-        self._digest.update(spell_rows(rows))
+        self._digest.update(format_rows(rows))
 
     def cover(self) -> Mapping[str, Any]:
         """Return what an event says of them."""

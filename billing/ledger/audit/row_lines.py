@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from billing.ledger.audit.canonical_json import spell_row
+from billing.ledger.audit.canonical_json import format_row
 from billing.ledger.audit.covered_tables import TABLES
 
 _AT_ONCE = 2_000
@@ -18,7 +18,7 @@ WHERE {condition} ORDER BY e.id, u.id
 """
 
 
-class Line(NamedTuple):
+class RowLine(NamedTuple):
     """A row as it is covered: its key, its month, and its canonical form."""
 
     key: int | str
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 def lines(
     connection: Connection, name: str, condition: str = "1 = 1", **values: Any
-) -> Iterator[Line]:
+) -> Iterator[RowLine]:
     """Stream the rows of a table of the trail in the order of their keys.
 
     The condition is SQL over `t`, the table; its :names are given as values.
@@ -40,12 +40,12 @@ def lines(
         for part in result.partitions():
             for found in part:
                 *row, month = found
-                yield Line(row[place], month, spell_row(row))
+                yield RowLine(row[place], month, format_row(row))
 
 
 def binding_lines(
     connection: Connection, condition: str = "1 = 1", **values: Any
-) -> Iterator[Line]:
+) -> Iterator[RowLine]:
     """Stream which rows each meter event carries: (event, month, JSON array of ids).
 
     The condition is SQL over `e`, the meter event; its :names are given as values.
@@ -60,8 +60,8 @@ def bindings(condition: str) -> str:
     return _BINDINGS.format(condition=condition)
 
 
-def by_event(pairs: Iterable[Sequence[Any]]) -> Iterator[Line]:
+def by_event(pairs: Iterable[Sequence[Any]]) -> Iterator[RowLine]:
     """Yield a line for each event of `bindings`."""
     for (event, month), same in groupby(pairs, itemgetter(1, 2)):
         rows = [row[0] for row in same if row[0] is not None]
-        yield Line(event, month, spell_row(rows))
+        yield RowLine(event, month, format_row(rows))

@@ -12,11 +12,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from billing.ledger.audit.canonical_json import digest, spell_row
+from billing.ledger.audit.canonical_json import digest, format_row
 from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
-from billing.ledger.audit.events import Deed, Link, State, add_events, last_link
+from billing.ledger.audit.events import (
+    ChainTip,
+    EventDraft,
+    State,
+    add_events,
+    chain_tip,
+)
 from billing.ledger.audit.pending import Note, Pending
-from billing.ledger.audit.row_digests import Stretch
+from billing.ledger.audit.row_digests import RowRange
 from billing.ledger.audit.row_lines import bindings, by_event
 from billing.ledger.audit.row_reader import Rows, ask, gather, gather_new
 
@@ -25,21 +31,21 @@ NOBODY = "unnamed"
 _NUMBERS_AT_ONCE = 10_000
 _of_month = itemgetter(-1)
 
-Cover = Mapping[str, Any]
+Coverage = Mapping[str, Any]
 
 
-def seal(connection: Connection, left: Pending) -> None:
+def append_events(connection: Connection, left: Pending) -> None:
     """Add the audit events of a transaction; nothing for one that changed nothing."""
     if not (left.inserted or left.updated or left.notes):
         return
-    before = last_link(connection)
+    before = chain_tip(connection)
     covers, state = _cover(connection, left, before.state)
     if not (covers or left.notes):
         return
-    add_events(connection, before, _deeds(left, before), covers, state)
+    add_events(connection, before, _drafts(left, before), covers, state)
 
 
-def _deeds(left: Pending, before: Link) -> list[Deed]:
+def _drafts(left: Pending, before: ChainTip) -> list[EventDraft]:
     """Make one deed of all notes that say the same of several subjects."""
     notes = left.notes or [Note(UNNAMED, "", {}, None, None)]
     known = [note.actor.at for note in notes if note.actor]
@@ -51,7 +57,7 @@ def _deeds(left: Pending, before: Link) -> list[Deed]:
         name = actor.name if actor else NOBODY
         alike.setdefault((name, note.action, note.reason), []).append(note)
     return [
-        Deed(at, name, action, *_together(same, reason))
+        EventDraft(at, name, action, *_together(same, reason))
         for (name, action, reason), same in alike.items()
     ]
 
@@ -69,8 +75,8 @@ def _together(
 
 def _cover(
     connection: Connection, left: Pending, before: State
-) -> tuple[list[Cover], State]:
-    covers: list[Cover] = []
+) -> tuple[list[Coverage], State]:
+    covers: list[Coverage] = []
     state = before._replace(last=dict(before.last))
     changed = left.inserted | left.updated
     each = [one for name, one in TABLES.items() if name in changed and one.each]
@@ -86,15 +92,15 @@ def _cover(
 
 def _cover_together(
     connection: Connection, covered: Covered, state: State
-) -> tuple[list[Cover], State]:
+) -> tuple[list[Coverage], State]:
     """Cover the rows that are new with one digest a month."""
     name, last = covered.name, state.last.get(covered.name, 0)
-    stretches: dict[str, Stretch] = {}
+    stretches: dict[str, RowRange] = {}
     sums = _Sums(covered)
     for part in gather_new(connection, covered, last):
         for month, rows in groupby(part, _of_month):
             own = [row[:-1] for row in rows]
-            stretches.setdefault(month, Stretch(name, month)).add(own)
+            stretches.setdefault(month, RowRange(name, month)).add(own)
             sums.add(own)
         last = part[-1][0]
     state.last[name] = last
@@ -128,7 +134,7 @@ class _Sums:
 
 def _cover_each(
     connection: Connection, tables: list[Covered], left: Pending, state: State
-) -> Iterator[Cover]:
+) -> Iterator[Coverage]:
     """Cover each row that is new or was changed; all, where it is not known which."""
     wanted = [
         (covered, condition)
@@ -139,7 +145,7 @@ def _cover_each(
     for (covered, _), rows in zip(wanted, gather(connection, wanted), strict=True):
         place, name = covered.key_place, covered.name
         for *row, month in rows:
-            entry = [row[place], digest(spell_row(row))]
+            entry = [row[place], digest(format_row(row))]
             found.setdefault((name, month), []).append(entry)
         if covered.numbered and rows:
             newest = max(row[place] for row in rows)
@@ -161,7 +167,9 @@ def _conditions(covered: Covered, left: Pending, state: State) -> Iterator[str]:
         yield f"t.id > {last}"
 
 
-def _cover_bindings(connection: Connection, events: Collection[int]) -> Iterator[Cover]:
+def _cover_bindings(
+    connection: Connection, events: Collection[int]
+) -> Iterator[Coverage]:
     """Cover which rows each of these events (or of all) carries."""
     by_month: dict[str, list[list[Any]]] = {}
     for condition in _among("e.id", events) if events else ("1 = 1",):

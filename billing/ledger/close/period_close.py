@@ -119,7 +119,7 @@ def period_digest(connection: Connection, period: BillingPeriod) -> str:
     """Return the digest of a month as the ledger holds it now, in flat memory."""
     digest = sha256()
     for lines in _canonical_lines(connection, period):
-        digest.update(b"".join(map(_spell, lines)))
+        digest.update(b"".join(map(_format, lines)))
     return digest.hexdigest()
 
 
@@ -204,7 +204,7 @@ def _rows(
         yield (("usage", *row) for row in part)
 
 
-def _spell(line: tuple[Any, ...]) -> bytes:
+def _format(line: tuple[Any, ...]) -> bytes:
     """Spell a line in UTF-8: no spaces, times in ISO 8601 with their +00:00."""
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 

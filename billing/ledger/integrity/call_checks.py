@@ -7,8 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from billing.domain.call import Call
-from billing.domain.call_invariants import CallHistory, Revision, UsageRow, judge_call
-from billing.domain.invariants import Fault, Law
+from billing.domain.call_invariants import (
+    CallHistory,
+    RatedRevision,
+    UsageRow,
+    judge_call,
+)
+from billing.domain.invariants import Invariant, Violation
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import UsageType
 from billing.domain.rating import Price, PriceList
@@ -20,14 +25,14 @@ from billing.ledger.schema.time_sql import hour_in_sql, month_in_sql
 usage = b2b_usage.c
 
 
-def broken(scope: Scope) -> Iterator[Fault]:
+def broken(scope: Scope) -> Iterator[Violation]:
     """Judge the calls that are new; of a whole ledger, all that are not alike."""
     connection = scope.connection
     listed = registry.known_prices(connection)
     try:
         prices = PriceList(listed)
     except ValueError as fault:
-        yield Fault(Law.CONSERVATION, str(fault))
+        yield Violation(Invariant.CONSERVATION, str(fault))
         return
     closed = {
         BillingPeriod.parse(period)
@@ -53,21 +58,21 @@ def histories(connection: Connection, keys: Iterable[CallKey]) -> Iterator[CallH
 
 def _revisions(
     connection: Connection, account: str, names: Sequence[str]
-) -> dict[str, list[Revision]]:
-    found: dict[str, list[Revision]] = defaultdict(list)
+) -> dict[str, list[RatedRevision]]:
+    found: dict[str, list[RatedRevision]] = defaultdict(list)
     query = select(call).where(call.c.account == account, call.c.call_id.in_(names))
     for row in connection.execute(query.order_by(call.c.revision, call.c.id)):
         found[row.call_id].append(_revision(row))
     return found
 
 
-def _revision(row: Row[Any]) -> Revision:
+def _revision(row: Row[Any]) -> RatedRevision:
     extract = Call(
         *(row.account, row.call_id, row.status),
         *(row.created_at, row.started_at, row.ended_at),
         *(row.duration_seconds, row.source_minutes, None),
     )
-    return Revision(row.revision, extract, row.customer, row.extract_sha256)
+    return RatedRevision(row.revision, extract, row.customer, row.extract_sha256)
 
 
 def _rows(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from billing.domain.invariants import Law
+from billing.domain.invariants import Invariant
 from billing.ledger.integrity.find_faults import Marks
 from billing.ledger.schema.tables import law_check
 
@@ -25,12 +25,12 @@ _SETTLED = _NEWEST.where(_column.faults == _CLEAN, _column.at <= bindparam("by")
 
 
 @dataclass(frozen=True, slots=True)
-class LawReport:
+class IntegrityReport:
     """What one look at the laws found; a law without words holds."""
 
     at: datetime
     whole: bool
-    faults: Mapping[Law, Sequence[str]]
+    faults: Mapping[Invariant, Sequence[str]]
 
     @property
     def broken(self) -> dict[str, Sequence[str]]:
@@ -39,7 +39,7 @@ class LawReport:
 
 
 @dataclass(frozen=True, slots=True)
-class LawStanding:
+class IntegrityStatus:
     """When the laws were last looked at, and what was found."""
 
     at: datetime
@@ -67,7 +67,7 @@ def marks_to_start_from(connection: Connection, now: datetime) -> Marks | None:
     )
 
 
-def save(connection: Connection, report: LawReport, ends: Marks) -> None:
+def save(connection: Connection, report: IntegrityReport, ends: Marks) -> None:
     """Keep what a look found, and how far it saw."""
     connection.execute(
         insert(law_check).values(
@@ -83,12 +83,12 @@ def save(connection: Connection, report: LawReport, ends: Marks) -> None:
     )
 
 
-def standing(connection: Connection) -> LawStanding | None:
+def integrity_status(connection: Connection) -> IntegrityStatus | None:
     """Return when the laws were last looked at; None before the first time."""
     newest = connection.execute(_NEWEST).first()
     if newest is None:
         return None
     whole = connection.execute(_NEWEST_WHOLE).first()
-    return LawStanding(
+    return IntegrityStatus(
         newest.at, whole.at if whole else None, json.loads(newest.faults)
     )

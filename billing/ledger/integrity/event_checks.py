@@ -24,8 +24,8 @@ from billing.domain.event_invariants import (
     judge_identifier,
     judge_resends,
 )
-from billing.domain.invariants import Fault, Law
-from billing.domain.meter_event import EventState, FailReason, Verdict
+from billing.domain.invariants import Invariant, Violation
+from billing.domain.meter_event import EventState, FailReason, SendVerdict
 from billing.ledger.integrity.scope import Scope, among, chunks
 from billing.ledger.schema.tables import (
     b2b_usage,
@@ -36,10 +36,10 @@ from billing.ledger.schema.tables import (
 
 event, usage = meter_event.c, b2b_usage.c
 attempt, reading = meter_attempt.c, meter_reading.c
-_COUNTED = (Verdict.COUNTED.value, Verdict.DUPLICATE.value)
+_COUNTED = (SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value)
 
 
-def sums(scope: Scope) -> Iterator[Fault]:
+def sums(scope: Scope) -> Iterator[Violation]:
     """Add up the rows bound to each event: it reports just them, if it still does."""
     query = _unlike_their_rows(whole=scope.whole)
     for part in scope.events():
@@ -50,7 +50,7 @@ def sums(scope: Scope) -> Iterator[Fault]:
                 words = f"event {name} was replaced, and still carries {count} rows"
             elif elsewhere:
                 words = f"event {name} carries {elsewhere} rows of another hour"
-            yield Fault(Law.EVENTS, words)
+            yield Violation(Invariant.EVENTS, words)
 
 
 @cache
@@ -99,7 +99,7 @@ def _carried(*, whole: bool) -> Subquery:
     )
 
 
-def identifiers(scope: Scope) -> Iterator[Fault]:
+def identifiers(scope: Scope) -> Iterator[Violation]:
     """Make each event's name, minute and month anew from its parts."""
     for part in scope.events():
         for row in scope.connection.execute(_names(whole=scope.whole), part):
@@ -113,7 +113,7 @@ def _names(*, whole: bool) -> Select[Any]:
     return select(*columns).where(among(event.id, whole=whole))
 
 
-def resends(scope: Scope) -> Iterator[Fault]:
+def resends(scope: Scope) -> Iterator[Violation]:
     """Follow the attempts of every event that was sent more than once."""
     repeated = _repeated(whole=scope.whole)
     for part in scope.events():
@@ -131,7 +131,7 @@ def _repeated(*, whole: bool) -> Select[Any]:
     )
 
 
-def _late_resends(scope: Scope, events: Sequence[int]) -> Iterator[Fault]:
+def _late_resends(scope: Scope, events: Sequence[int]) -> Iterator[Violation]:
     tries: dict[int, list[Try]] = defaultdict(list)
     columns = attempt.event_id, attempt.number, attempt.started_at, attempt.verdict
     made = select(*columns).where(attempt.event_id.in_(events), attempt.kind == "event")
@@ -150,7 +150,7 @@ def _late_resends(scope: Scope, events: Sequence[int]) -> Iterator[Fault]:
         yield from judge_resends(identifier, tries[number], absent[number])
 
 
-def evidence(scope: Scope) -> Iterator[Fault]:
+def evidence(scope: Scope) -> Iterator[Violation]:
     """Look for what shows that an event was counted, or that it never can be."""
     query = _lacking(whole=scope.whole)
     for part in scope.events():
@@ -161,7 +161,7 @@ def evidence(scope: Scope) -> Iterator[Fault]:
                 else "an attempt may have been counted"
             )
             said = f"{state}/{reason}" if reason else state
-            yield Fault(Law.EVIDENCE, f"event {name} is {said}, and {lack}")
+            yield Violation(Invariant.EVIDENCE, f"event {name} is {said}, and {lack}")
 
 
 @cache
@@ -199,7 +199,7 @@ def _may_be_counted() -> ColumnElement[bool]:
     """Say whether an attempt may count that was never read as absent."""
     unknown = or_(
         attempt.verdict.is_(None),
-        attempt.verdict.in_([*_COUNTED, Verdict.UNKNOWN.value]),
+        attempt.verdict.in_([*_COUNTED, SendVerdict.UNKNOWN.value]),
     )
     sent = select(attempt.id).where(
         attempt.event_id == event.id, attempt.kind == "event", unknown
@@ -210,7 +210,7 @@ def _may_be_counted() -> ColumnElement[bool]:
     return sent.exists() & ~absent.exists()
 
 
-def totals(scope: Scope) -> Iterator[Fault]:
+def totals(scope: Scope) -> Iterator[Violation]:
     """Add up what was reported of a customer's month: Stripe loses what is below 0.
 
     What counted and was rejected later still adds: it is sent anew, not a fault of
@@ -222,7 +222,7 @@ def totals(scope: Scope) -> Iterator[Fault]:
             whose = {"customer": customer, "month": period}
             for *_, name, minutes in scope.connection.execute(_below_zero(), whose):
                 words = f"{minutes} minutes are reported of {name} for {period}"
-                yield Fault(Law.TOTALS, words)
+                yield Violation(Invariant.TOTALS, words)
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, text
 
-from billing.domain.invariants import Fault, Law
+from billing.domain.invariants import Invariant, Violation
 from billing.ledger.integrity import (
     call_checks,
     event_checks,
@@ -22,14 +22,14 @@ MOST_WORDS = 5
 
 def find_faults(
     connection: Connection, since: Marks | None = None
-) -> dict[Law, list[str]]:
+) -> dict[Invariant, list[str]]:
     """Return where each law is broken, in all rows or in those that are new.
 
     A law without words holds. The database's own file and the closed months are
     looked at only as a whole.
     """
     scope = Scope(connection, since)
-    found: dict[Law, list[str]] = {law: [] for law in Law}
+    found: dict[Invariant, list[str]] = {law: [] for law in Invariant}
     for examine in WHOLE_ONLY if since is None else ():
         _add(found, examine(connection))
     for examine_new in ALWAYS:
@@ -37,28 +37,28 @@ def find_faults(
     return found
 
 
-def _add(found: dict[Law, list[str]], faults: Iterator[Fault]) -> None:
+def _add(found: dict[Invariant, list[str]], faults: Iterator[Violation]) -> None:
     for law, words in faults:
         if len(found[law]) < MOST_WORDS and words not in found[law]:
             found[law].append(words)
 
 
-def _file(connection: Connection) -> Iterator[Fault]:
+def _file(connection: Connection) -> Iterator[Violation]:
     """Look into a SQLite file: it is whole, and points nowhere into the void."""
     if connection.dialect.name != "sqlite":
         return
     said = connection.execute(text("PRAGMA integrity_check(10)")).scalars()
-    yield from (Fault(Law.FILE, str(line)) for line in said if line != "ok")
+    yield from (Violation(Invariant.FILE, str(line)) for line in said if line != "ok")
     for row in connection.execute(text("PRAGMA foreign_key_check")).fetchmany(10):
         words = f"a row of {row[0]} points to a row of {row[2]} that is not there"
-        yield Fault(Law.FILE, words)
+        yield Violation(Invariant.FILE, words)
 
 
-WHOLE_ONLY: tuple[Callable[[Connection], Iterator[Fault]], ...] = (
+WHOLE_ONLY: tuple[Callable[[Connection], Iterator[Violation]], ...] = (
     _file,
     month_checks.closed,
 )
-ALWAYS: tuple[Callable[[Scope], Iterator[Fault]], ...] = (
+ALWAYS: tuple[Callable[[Scope], Iterator[Violation]], ...] = (
     call_checks.broken,
     event_checks.sums,
     event_checks.identifiers,

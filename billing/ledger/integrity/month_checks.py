@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from billing.domain.invariants import Fault, Law
+from billing.domain.invariants import Invariant, Violation
 from billing.domain.period import BillingPeriod
 from billing.ledger.close import period_close
 
 
-def closed(connection: Connection) -> Iterator[Fault]:
+def closed(connection: Connection) -> Iterator[Violation]:
     """Digest each closed month anew."""
     for period, digest in period_close.closed_periods(connection).items():
         found = period_close.period_digest(connection, BillingPeriod.parse(period))
         if found != digest:
             words = f"{period} was closed with the digest {digest[:12]}…"
-            yield Fault(Law.CLOSED, f"{words}, and now has {found[:12]}…")
+            yield Violation(Invariant.CLOSED, f"{words}, and now has {found[:12]}…")

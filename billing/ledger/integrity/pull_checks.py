@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from billing.domain.call import READ_AGAIN
-from billing.domain.invariants import Fault, Law
+from billing.domain.invariants import Invariant, Violation
 from billing.ledger.integrity.scope import Scope
 from billing.ledger.pull.pulls import RECENT
 from billing.ledger.schema.tables import pull
 
 
-def broken(scope: Scope) -> Iterator[Fault]:
+def broken(scope: Scope) -> Iterator[Violation]:
     """Look at complete pulls: what each read, and the one that it went on from."""
     query = scope.pulls(_complete()).order_by(pull.c.id)
     for row in scope.connection.execute(query):
@@ -24,12 +24,12 @@ def broken(scope: Scope) -> Iterator[Fault]:
         stated = {"not_billable": row.not_billable, "quarantined": row.quarantined}
         if row.fetched != row.billed + sum(stated.values()) or parts != stated:
             words = f"{name} fetched {row.fetched} calls; its parts add up to others"
-            yield Fault(Law.PULLS, words)
+            yield Violation(Invariant.PULLS, words)
         if row.scope == RECENT and (
             row.before is None or row.window_start > row.before - READ_AGAIN
         ):
             words = f"{name} leaves out what the one before it may not have seen"
-            yield Fault(Law.OVERLAP, words)
+            yield Violation(Invariant.OVERLAP, words)
 
 
 @cache

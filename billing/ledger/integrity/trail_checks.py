@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, select
 
-from billing.domain.invariants import Fault, Law
+from billing.domain.invariants import Invariant, Violation
 from billing.ledger.audit import events, schema_history
 from billing.ledger.audit.canonical_json import digest
 from billing.ledger.audit.covered_tables import TABLES
-from billing.ledger.audit.events import Link
+from billing.ledger.audit.events import ChainTip
 from billing.ledger.audit.signed_heads import newest_head
 from billing.ledger.integrity.scope import Scope
 from billing.ledger.schema.tables import b2b_usage, metadata
@@ -30,21 +30,21 @@ _ENDS = select(
 _NEWEST = 200
 
 
-def kept(scope: Scope) -> Iterator[Fault]:
+def kept(scope: Scope) -> Iterator[Violation]:
     """Compare the ledger with what the trail says of it, without reading every row."""
     connection = scope.connection
-    last = events.last_link(connection)
+    last = events.chain_tip(connection)
     yield from _faults(_balance(connection, last))
     yield from _faults(_ends(connection, last))
     yield from _faults(_chain(connection, last, whole=scope.since is None))
     yield from _faults(_guards(connection))
 
 
-def _faults(found: Iterator[str]) -> Iterator[Fault]:
-    return (Fault(Law.TRAIL, words) for words in found)
+def _faults(found: Iterator[str]) -> Iterator[Violation]:
+    return (Violation(Invariant.TRAIL, words) for words in found)
 
 
-def _balance(connection: Connection, last: Link) -> Iterator[str]:
+def _balance(connection: Connection, last: ChainTip) -> Iterator[str]:
     rows, minutes, amount = map(int, connection.execute(_BALANCE).one())
     state = last.state
     for name, found, said in (
@@ -56,14 +56,14 @@ def _balance(connection: Connection, last: Link) -> Iterator[str]:
             yield f"the ledger has {found} {name}, and its trail accounts for {said}"
 
 
-def _ends(connection: Connection, last: Link) -> Iterator[str]:
+def _ends(connection: Connection, last: ChainTip) -> Iterator[str]:
     for name, end in zip(_NUMBERED, connection.execute(_ENDS).one(), strict=True):
         said = last.state.last.get(name, 0)
         if (end or 0) != said:
             yield f"{name} ends with row {end or 0}, and its trail with row {said}"
 
 
-def _chain(connection: Connection, last: Link, *, whole: bool) -> Iterator[str]:
+def _chain(connection: Connection, last: ChainTip, *, whole: bool) -> Iterator[str]:
     """Follow the chain from the last head, which must still be in it."""
     head = newest_head(connection)
     before, after = None, 0 if whole else max(last.sequence - _NEWEST, 0)

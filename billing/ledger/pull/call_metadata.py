@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.pull.calls import Reading
+from billing.ledger.pull.calls import RatedCall
 from billing.ledger.schema.tables import b2b_usage, call_metadata
 
 _BATCH = 5_000
@@ -37,14 +37,14 @@ class Erasure(NamedTuple):
     before: datetime | None = None
 
 
-def keep(connection: Connection, readings: Sequence[Reading], now: datetime) -> None:
+def keep(connection: Connection, readings: Sequence[RatedCall], now: datetime) -> None:
     """Keep what billed calls say, in place of what they said before."""
     saying = [reading for reading in readings if reading.metadata.values]
     for first in range(0, len(saying), _BATCH):
         _keep(connection, saying[first : first + _BATCH], now)
 
 
-def _keep(connection: Connection, batch: Sequence[Reading], now: datetime) -> None:
+def _keep(connection: Connection, batch: Sequence[RatedCall], now: datetime) -> None:
     account = batch[0].call.account
     names = [reading.call.call_id for reading in batch]
     query = select(held.call_id, held.key, held.value, held.erased_at).where(
@@ -75,7 +75,7 @@ def _keep(connection: Connection, batch: Sequence[Reading], now: datetime) -> No
     _write(connection, new, changed, gone)
 
 
-def _said(batch: Sequence[Reading]) -> Iterator[tuple[Reading, str, str | None]]:
+def _said(batch: Sequence[RatedCall]) -> Iterator[tuple[RatedCall, str, str | None]]:
     for reading in batch:
         for key, value in reading.metadata.values:
             yield reading, key, value

@@ -34,7 +34,7 @@ _USAGE_COLUMNS = (
 )
 
 
-class Reading(NamedTuple):
+class RatedCall(NamedTuple):
     """A call as it was read and rated, ready to be recorded."""
 
     call: Call
@@ -48,7 +48,7 @@ class Reading(NamedTuple):
     metadata: CallMetadata = NOTHING
 
 
-class Posting(NamedTuple):
+class PullContext(NamedTuple):
     """What every row of one pull shares."""
 
     pull_id: int
@@ -70,8 +70,8 @@ _REVISIONS = (
 
 def record_readings(
     connection: Connection,
-    posting: Posting,
-    readings: Sequence[Reading],
+    posting: PullContext,
+    readings: Sequence[RatedCall],
     *,
     only_known: bool = False,
 ) -> int:
@@ -90,15 +90,15 @@ def record_readings(
 
 def _record_batch(
     connection: Connection,
-    posting: Posting,
-    batch: Sequence[Reading],
+    posting: PullContext,
+    batch: Sequence[RatedCall],
     *,
     only_known: bool,
 ) -> int:
     heads = _heads(connection, batch)
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
-    revised: list[tuple[Reading, int]] = []
+    revised: list[tuple[RatedCall, int]] = []
     for reading in batch:
         revision, digest = heads.get(reading.call.call_id, (0, None))
         if digest == reading.extract_sha256 or (only_known and not revision):
@@ -117,7 +117,7 @@ def _record_batch(
 
 
 def _corrections(
-    connection: Connection, posting: Posting, revised: list[tuple[Reading, int]]
+    connection: Connection, posting: PullContext, revised: list[tuple[RatedCall, int]]
 ) -> Iterable[tuple[Any, ...]]:
     posted, originals = _posted(connection, [reading for reading, _ in revised])
     for reading, revision in revised:
@@ -135,7 +135,9 @@ def _corrections(
             )
 
 
-def _call_row(posting: Posting, reading: Reading, revision: int) -> tuple[Any, ...]:
+def _call_row(
+    posting: PullContext, reading: RatedCall, revision: int
+) -> tuple[Any, ...]:
     call = reading.call
     return (
         call.account,
@@ -158,8 +160,8 @@ def _call_row(posting: Posting, reading: Reading, revision: int) -> tuple[Any, .
 
 
 def _usage_row(
-    posting: Posting,
-    reading: Reading,
+    posting: PullContext,
+    reading: RatedCall,
     revision: int,
     slot: Slot,
     charge: Charge,
@@ -188,7 +190,7 @@ def _usage_row(
 
 
 def _heads(
-    connection: Connection, batch: Sequence[Reading]
+    connection: Connection, batch: Sequence[RatedCall]
 ) -> dict[str, tuple[int, str]]:
     """Return the newest revision of each call, and the digest of what it said."""
     which = {
@@ -200,7 +202,7 @@ def _heads(
 
 
 def _posted(
-    connection: Connection, readings: Sequence[Reading]
+    connection: Connection, readings: Sequence[RatedCall]
 ) -> tuple[dict[str, dict[Slot, Charge]], dict[str, int]]:
     """Return what was posted for each call by slot, and its first row's number."""
     usage = b2b_usage.c

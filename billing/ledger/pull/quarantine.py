@@ -25,7 +25,7 @@ class SetAside(NamedTuple):
     source_sha256: str
 
 
-class OpenItem(NamedTuple):
+class QuarantinedCall(NamedTuple):
     """A record that is still in quarantine."""
 
     account: str
@@ -78,14 +78,14 @@ def release(
 
 def open_items(
     connection: Connection, period: BillingPeriod | None = None
-) -> list[OpenItem]:
+) -> list[QuarantinedCall]:
     """Return what is in quarantine, oldest first."""
-    columns = [quarantine.c[name] for name in OpenItem._fields]
+    columns = [quarantine.c[name] for name in QuarantinedCall._fields]
     query = select(*columns).where(quarantine.c.released_at.is_(None))
     if period is not None:
         query = query.where(quarantine.c.period == str(period))
     rows = connection.execute(query.order_by(quarantine.c.id))
-    return [OpenItem(*row) for row in rows]
+    return [QuarantinedCall(*row) for row in rows]
 
 
 def count_open(connection: Connection, period: BillingPeriod) -> int:

@@ -13,7 +13,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.close.period_close import ClosedMonth, closed_month
 from billing.ledger.pull import pulls, quarantine
 from billing.ledger.pull.pulls import PullState
-from billing.ledger.pull.quarantine import OpenItem
+from billing.ledger.pull.quarantine import QuarantinedCall
 from billing.ledger.schema.tables import (
     account,
     audit_event,
@@ -44,7 +44,7 @@ class LastReconciliation(NamedTuple):
 
 
 @dataclass(slots=True)
-class SyncStanding:
+class SyncStatus:
     """Usage rows and minutes by the state of their way to the meter."""
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -59,22 +59,22 @@ class SyncStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodStanding:
+class PeriodStatus:
     """How far one month has come."""
 
     period: BillingPeriod
-    sync: SyncStanding
+    sync: SyncStatus
     pulls: Sequence[AccountPulls]
-    quarantined: Sequence[OpenItem]
+    quarantined: Sequence[QuarantinedCall]
     last_reconciliation: LastReconciliation | None
     closed: ClosedMonth | None = None
 
 
-def period_standing(connection: Connection, period: BillingPeriod) -> PeriodStanding:
+def period_status(connection: Connection, period: BillingPeriod) -> PeriodStatus:
     """Return how far a month has come."""
-    return PeriodStanding(
+    return PeriodStatus(
         period,
-        sync_standing(connection, period),
+        sync_status(connection, period),
         _pulls(connection, period),
         quarantine.open_items(connection, period),
         _last_reconciliation(connection, period),
@@ -82,11 +82,11 @@ def period_standing(connection: Connection, period: BillingPeriod) -> PeriodStan
     )
 
 
-def sync_standing(
+def sync_status(
     connection: Connection, period: BillingPeriod, customer: str | None = None
-) -> SyncStanding:
+) -> SyncStatus:
     """Count a month's rows by state, out of its events and its unstaged rows."""
-    found = SyncStanding()
+    found = SyncStatus()
     of_month = event.period == str(period)
     if customer is not None:
         of_month &= event.customer == customer

@@ -12,7 +12,7 @@ from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.ledger.close.period_close import ClosedMonth, closed_month
 from billing.ledger.known_months import refuse_unknown_month
-from billing.ledger.queries.period_status import SyncStanding, sync_standing
+from billing.ledger.queries.period_status import SyncStatus, sync_status
 from billing.ledger.queries.usage_totals import currency_of, known_customers
 from billing.ledger.schema.tables import b2b_usage, call, price, reconciliation_reading
 from billing.ledger.schema.usage_joins import RATED_FROM
@@ -78,7 +78,7 @@ class CustomerMonth:
     days: Sequence[DayLine]
     corrections: Sequence[Correction]
     prices: Sequence[PriceUse]
-    sync: SyncStanding
+    sync: SyncStatus
     invoice: InvoiceTie | None
     closed: ClosedMonth | None
 
@@ -100,7 +100,7 @@ def customer_month(
         day_lines(connection, period, customer),
         corrections(connection, period, customer),
         price_uses(connection, period, customer),
-        sync_standing(connection, period, customer),
+        sync_status(connection, period, customer),
         invoice_tie(connection, period, customer),
         closed_month(connection, period),
     )

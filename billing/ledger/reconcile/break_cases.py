@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from billing.domain.break_causes import CARRIED, Book, Cause, Course
+from billing.domain.break_causes import CARRIED, Book, Cause, Resolution
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
 from billing.errors import NoOpenBreak
@@ -23,7 +23,7 @@ OVERDUE = timedelta(hours=24)
 NOBODYS = CARRIED | {Cause.NOT_SETTLED}
 
 
-class Finding(NamedTuple):
+class OwnedBreak(NamedTuple):
     """A break, and whose it is: a customer's, or an account's as a whole."""
 
     customer: str | None
@@ -41,7 +41,7 @@ class Finding(NamedTuple):
             return *whose, self.item.event
         if self.item.hour:
             return *whose, self.item.hour.isoformat()
-        return *whose, _spell(self.item.calls)
+        return *whose, _format(self.item.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Run:
 
 
 def track(
-    connection: Connection, run: Run, found: Iterable[Finding], actor: Actor
+    connection: Connection, run: Run, found: Iterable[OwnedBreak], actor: Actor
 ) -> list[int | None]:
     """Open a case for what is new and resolve what is gone; returns each one's case.
 
@@ -113,7 +113,7 @@ def _place_of(row: Any) -> tuple[str, ...]:
     return row.customer or "", row.account or "", where
 
 
-def _open_case(connection: Connection, run: Run, one: Finding, actor: Actor) -> int:
+def _open_case(connection: Connection, run: Run, one: OwnedBreak, actor: Actor) -> int:
     values = {
         "period": str(run.period),
         "customer": one.customer,
@@ -121,7 +121,7 @@ def _open_case(connection: Connection, run: Run, one: Finding, actor: Actor) -> 
         "cause": one.item.cause.value,
         "hour": one.item.hour,
         "event": one.item.event,
-        "calls": _spell(one.item.calls),
+        "calls": _format(one.item.calls),
         "opened_at": actor.at,
         "opened_run": run.number,
     }
@@ -129,7 +129,7 @@ def _open_case(connection: Connection, run: Run, one: Finding, actor: Actor) -> 
     return int(made.scalar_one())
 
 
-def _spell(calls: tuple[str, ...]) -> str:
+def _format(calls: tuple[str, ...]) -> str:
     return json.dumps(list(calls))
 
 
@@ -161,7 +161,7 @@ class Case:
             return "resolved"
         if self.acknowledged_at is not None:
             return "acknowledged"
-        waits = self.cause.course is Course.WAITS
+        waits = self.cause.course is Resolution.WAITS
         if waits and now - self.opened_at < OVERDUE:
             return "waiting"
         return "overdue" if waits else "open"

@@ -21,7 +21,7 @@ from billing.domain.breaks_meter import CarryingEvent, SentEvent, Unsynced
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
-from billing.ledger.reconcile.synced_totals import Home
+from billing.ledger.reconcile.synced_totals import MeterCustomer
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 
 event, usage = meter_event.c, b2b_usage.c
@@ -39,7 +39,7 @@ _DECIDED = frozenset(
 
 def unsynced(
     connection: Connection, period: BillingPeriod
-) -> Iterator[tuple[Home, Unsynced]]:
+) -> Iterator[tuple[MeterCustomer, Unsynced]]:
     """Give what is billed in a month and not known as counted, where it would go.
 
     What is not staged yet has no Stripe customer; its name is empty.
@@ -47,7 +47,10 @@ def unsynced(
     yield from _unstaged(connection, period)
     for row, calls in _by_event(connection, _not_synced(), _edges(period)):
         if row.reason != FailReason.REPLACED:
-            yield Home(row.customer, row.stripe_customer), _unsynced(row, calls)
+            yield (
+                MeterCustomer(row.customer, row.stripe_customer),
+                _unsynced(row, calls),
+            )
 
 
 def _edges(period: BillingPeriod) -> dict[str, datetime]:
@@ -81,12 +84,12 @@ def _unsynced(row: Any, calls: tuple[str, ...]) -> Unsynced:
         EventState(row.state),
         reason,
         attempted=row.last_sent_at is not None,
-        doubtful=_is_doubtful(row),
+        uncertain=_is_uncertain(row),
         evidence=row.evidence or row.said or None,
     )
 
 
-def _is_doubtful(row: Any) -> bool:
+def _is_uncertain(row: Any) -> bool:
     """Say whether an event that is not synced is perhaps counted."""
     if row.state == EventState.SYNCED or row.reason in _DECIDED:
         return False
@@ -95,14 +98,17 @@ def _is_doubtful(row: Any) -> bool:
 
 def _unstaged(
     connection: Connection, period: BillingPeriod
-) -> Iterator[tuple[Home, Unsynced]]:
+) -> Iterator[tuple[MeterCustomer, Unsynced]]:
     found = connection.execute(_unbound(), _edges(period))
     for (customer, hour), rows in groupby(found, lambda row: (row[0], row[1])):
         held = list(rows)
         minutes = sum(int(row.minutes) for row in held)
         amount = sum(int(row.amount) for row in held)
         calls = tuple(row.call_id for row in held)
-        yield Home(customer, ""), Unsynced(hour, Charge(minutes, amount), calls)
+        yield (
+            MeterCustomer(customer, ""),
+            Unsynced(hour, Charge(minutes, amount), calls),
+        )
 
 
 # Few rows among very many: this may not start from the month's rows.
@@ -159,8 +165,8 @@ def _carrying() -> Select[Any]:
 def sent_events(
     connection: Connection,
     period: BillingPeriod,
-    hours: Collection[tuple[Home, datetime]],
-) -> dict[tuple[Home, datetime], list[SentEvent]]:
+    hours: Collection[tuple[MeterCustomer, datetime]],
+) -> dict[tuple[MeterCustomer, datetime], list[SentEvent]]:
     """Return the events of some hours that were ever sent, in their order."""
     query = _with_calls().where(
         event.period == str(period),
@@ -168,9 +174,9 @@ def sent_events(
         event.hour.in_({hour for _, hour in hours}),
         event.last_sent_at.is_not(None),
     )
-    found: dict[tuple[Home, datetime], list[SentEvent]] = defaultdict(list)
+    found: dict[tuple[MeterCustomer, datetime], list[SentEvent]] = defaultdict(list)
     for row, calls in _by_event(connection, query, {}):
-        place = Home(row.customer, row.stripe_customer), row.hour
+        place = MeterCustomer(row.customer, row.stripe_customer), row.hour
         if place in hours:
             found[place].append(
                 SentEvent(
@@ -179,7 +185,7 @@ def sent_events(
                     Charge(row.minutes, row.amount_micro),
                     calls,
                     counted=row.state == EventState.SYNCED,
-                    doubtful=_is_doubtful(row),
+                    uncertain=_is_uncertain(row),
                 )
             )
     return found

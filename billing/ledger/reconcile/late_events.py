@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, func, select
 
 from billing.domain.breaks_invoice import ArrivedEvent
-from billing.domain.meter_event import Verdict
+from billing.domain.meter_event import SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
@@ -22,7 +22,7 @@ def arrived_after(
     if not finals:
         return {}
     # An answer that it was there already says only that an earlier attempt had it.
-    counted = case((attempt.verdict == Verdict.COUNTED.value, attempt.started_at))
+    counted = case((attempt.verdict == SendVerdict.COUNTED.value, attempt.started_at))
     taken = func.coalesce(func.min(counted), func.min(attempt.started_at))
     taken_at = (
         select(taken)

@@ -31,7 +31,7 @@ _MONTH: BindParameter[str] = bindparam("month")
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class LedgerTotal:
     """What the ledger holds of one account's customer in a month."""
 
     account: str
@@ -59,11 +59,11 @@ class CarriedRow:
     carried: CarriedCall
 
 
-def holdings(connection: Connection, period: BillingPeriod) -> list[Holding]:
+def holdings(connection: Connection, period: BillingPeriod) -> list[LedgerTotal]:
     """Return the minutes of a month by account and customer."""
     found = connection.execute(_holdings(), {"month": str(period)})
     return [
-        Holding(account, customer, int(minutes), rows)
+        LedgerTotal(account, customer, int(minutes), rows)
         for customer, account, minutes, rows in found
     ]
 

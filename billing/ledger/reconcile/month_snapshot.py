@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from billing.domain.breaks_invoice import ArrivedEvent
-from billing.domain.breaks_meter import CarryingEvent, MeterBook, SentEvent, Unsynced
+from billing.domain.breaks_meter import CarryingEvent, MeterTotals, SentEvent, Unsynced
 from billing.domain.breaks_source import EdgeCall
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
@@ -19,15 +19,15 @@ from billing.ledger.reconcile import (
     runs,
     synced_totals,
 )
-from billing.ledger.reconcile.ledger_totals import CarriedRow, Holding, SourceGap
-from billing.ledger.reconcile.synced_totals import Home, SyncedTotal
+from billing.ledger.reconcile.ledger_totals import CarriedRow, LedgerTotal, SourceGap
+from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
 
-Hours = Mapping[Home, Mapping[datetime, int]]
-Place = tuple[Home, datetime]
+Hours = Mapping[MeterCustomer, Mapping[datetime, int]]
+Place = tuple[MeterCustomer, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Closely:
+class DetailRequest:
     """What is looked at more closely, because it was found to differ."""
 
     calls: Mapping[str, Collection[str]] = field(default_factory=dict)  # by account
@@ -35,7 +35,7 @@ class Closely:
     finals: Mapping[str, datetime] = field(default_factory=dict)  # by customer
 
 
-NOTHING_CLOSELY = Closely()
+NOTHING_CLOSELY = DetailRequest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +48,34 @@ class AccountCalls:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthBook:
+class MonthSnapshot:
     """What the ledger holds of a month; the closer look only where it was asked."""
 
     period: BillingPeriod
     stripe_customers: Mapping[str, str]
-    holdings: Sequence[Holding]
+    holdings: Sequence[LedgerTotal]
     carried: Sequence[CarriedRow]
     gaps: Sequence[SourceGap]
-    synced: Mapping[Home, SyncedTotal]
-    unsynced: Sequence[tuple[Home, Unsynced]]
+    synced: Mapping[MeterCustomer, SyncedTotal]
+    unsynced: Sequence[tuple[MeterCustomer, Unsynced]]
     carrying: Sequence[tuple[str, CarryingEvent]]
     calls: Mapping[str, AccountCalls]
-    hours: Mapping[Home, Mapping[datetime, Charge]]
+    hours: Mapping[MeterCustomer, Mapping[datetime, Charge]]
     events: Mapping[Place, Sequence[SentEvent]]
     readings: Mapping[str, Sequence[tuple[datetime, int]]]
     arrived: Mapping[str, Sequence[ArrivedEvent]]
 
 
 def read_month(
-    connection: Connection, period: BillingPeriod, closely: Closely
-) -> MonthBook:
+    connection: Connection, period: BillingPeriod, closely: DetailRequest
+) -> MonthSnapshot:
     """Read a month in a few queries, whatever the number of customers."""
     customers = {home.customer for home in closely.counted}
     hours = (
         synced_totals.synced_hours(connection, period, customers) if customers else {}
     )
     places = set(_places_that_differ(closely.counted, hours))
-    return MonthBook(
+    return MonthSnapshot(
         period,
         usage_totals.known_customers(connection),
         ledger_totals.holdings(connection, period),
@@ -96,12 +96,12 @@ def read_month(
 
 
 def _places_that_differ(
-    counted: Hours, synced: Mapping[Home, Mapping[datetime, Charge]]
+    counted: Hours, synced: Mapping[MeterCustomer, Mapping[datetime, Charge]]
 ) -> list[Place]:
     return [
         (home, hour)
         for home, hours in counted.items()
-        for hour, _ in MeterBook(synced.get(home, {}), hours).residues()
+        for hour, _ in MeterTotals(synced.get(home, {}), hours).residues()
     ]
 
 

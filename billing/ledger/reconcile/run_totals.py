@@ -12,7 +12,7 @@ from billing.ledger.schema.tables import reconciliation_reading, reconciliation_
 run, reading = reconciliation_run.c, reconciliation_reading.c
 
 
-class ThreeBooks(NamedTuple):
+class RunTotals(NamedTuple):
     """The minutes of a month in each book; `invoiced` where invoices were read."""
 
     run: int
@@ -28,7 +28,7 @@ class ThreeBooks(NamedTuple):
     open_items: tuple[Case, ...]
 
 
-def three_books(connection: Connection, period: BillingPeriod) -> ThreeBooks | None:
+def run_totals(connection: Connection, period: BillingPeriod) -> RunTotals | None:
     """Return what the last reconciliation of a month found; None if there was none."""
     query = select(reconciliation_run).where(run.period == str(period))
     last = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
@@ -45,7 +45,7 @@ def three_books(connection: Connection, period: BillingPeriod) -> ThreeBooks | N
     books = select(*sums, func.sum(reading.invoiced_minutes))
     of_run = connection.execute(books.where(reading.run_id == last.id)).one()
     pamela, ledger, stripe, invoiced = tuple(of_run)
-    return ThreeBooks(
+    return RunTotals(
         int(last.id),
         last.started_at,
         bool(last.settled),

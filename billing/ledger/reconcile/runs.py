@@ -11,7 +11,7 @@ from billing.domain.breaks import Break, CustomerFinding
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.reconcile.break_cases import Finding, Run, track
+from billing.ledger.reconcile.break_cases import OwnedBreak, Run, track
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
@@ -75,15 +75,15 @@ class Reconciliation:
         return sum(one.difference_minutes for one in self.customers)
 
     @property
-    def breaks(self) -> list[Finding]:
+    def breaks(self) -> list[OwnedBreak]:
         """Every break of the month, of customers and then of accounts."""
         found = [
-            Finding(one.customer, None, item)
+            OwnedBreak(one.customer, None, item)
             for one in self.customers
             for item in one.breaks
         ]
         return found + [
-            Finding(None, account.account, item)
+            OwnedBreak(None, account.account, item)
             for account in self.accounts
             for item in account.breaks
         ]
@@ -174,7 +174,7 @@ def _reading(
     }
 
 
-def _row(number: int, found: Finding) -> dict[str, object]:
+def _row(number: int, found: OwnedBreak) -> dict[str, object]:
     item = found.item
     return {
         "run_id": number,

@@ -16,7 +16,7 @@ from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 event, usage = meter_event.c, b2b_usage.c
 
 
-class Home(NamedTuple):
+class MeterCustomer(NamedTuple):
     """Where a customer's minutes went: a customer of ours, and one of Stripe's."""
 
     customer: str
@@ -32,16 +32,16 @@ class SyncedTotal(NamedTuple):
 
 def synced_totals(
     connection: Connection, period: BillingPeriod
-) -> dict[Home, SyncedTotal]:
+) -> dict[MeterCustomer, SyncedTotal]:
     """Return what is known as counted in a month, wherever anything was staged.
 
     A cancellation counts as sent, too: summaries take as long to know of it.
     """
     found = connection.execute(_totals(), {"month": str(period)})
-    counted: dict[Home, Charge] = {}
+    counted: dict[MeterCustomer, Charge] = {}
     moments = _cancelled_at(connection, period)
     for *names, state, minutes, amount, sent in found:
-        home = Home(*names)
+        home = MeterCustomer(*names)
         counted.setdefault(home, Charge(0, 0))
         moments[home].append(sent)
         if state == EventState.SYNCED:
@@ -69,11 +69,11 @@ def _totals() -> Select[Any]:
 
 def _cancelled_at(
     connection: Connection, period: BillingPeriod
-) -> defaultdict[Home, list[datetime | None]]:
+) -> defaultdict[MeterCustomer, list[datetime | None]]:
     edges = {"start": period.start, "end": period.end}
-    moments: defaultdict[Home, list[datetime | None]] = defaultdict(list)
+    moments: defaultdict[MeterCustomer, list[datetime | None]] = defaultdict(list)
     for *names, moment in connection.execute(_cancellations(), edges):
-        moments[Home(*names)].append(moment)
+        moments[MeterCustomer(*names)].append(moment)
     return moments
 
 
@@ -96,7 +96,7 @@ def _cancellations() -> Select[Any]:
 
 def synced_hours(
     connection: Connection, period: BillingPeriod, customers: Collection[str]
-) -> dict[Home, dict[datetime, Charge]]:
+) -> dict[MeterCustomer, dict[datetime, Charge]]:
     """Return what is known as counted of some customers, hour by hour."""
     keys = event.customer, event.stripe_customer, event.hour
     query = (
@@ -108,8 +108,8 @@ def synced_hours(
         )
         .group_by(*keys)
     )
-    hours: dict[Home, dict[datetime, Charge]] = defaultdict(dict)
+    hours: dict[MeterCustomer, dict[datetime, Charge]] = defaultdict(dict)
     for customer, stripe_customer, hour, minutes, amount in connection.execute(query):
         charge = Charge(int(minutes), int(amount))
-        hours[Home(customer, stripe_customer)][hour] = charge
+        hours[MeterCustomer(customer, stripe_customer)][hour] = charge
     return hours

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from billing.ledger.schema.columns import spell_time
+from billing.ledger.schema.columns import format_time
 
 _ROWS = func.json_each(bindparam("rows", type_=Text())).table_valued(
     "value", name="given"
@@ -82,4 +82,4 @@ def _bound(name: str) -> str:
 def _spelled(moment: object) -> str:
     if not isinstance(moment, datetime):
         raise TypeError(f"a row holds words, integers and times, got {moment!r}")
-    return spell_time(moment.astimezone(UTC))
+    return format_time(moment.astimezone(UTC))

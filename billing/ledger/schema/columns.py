@@ -27,7 +27,7 @@ class UtcTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError(f"a stored time is aware, got {value!r}")
         utc = value.astimezone(UTC)
-        return spell_time(utc) if dialect.name == "sqlite" else utc
+        return format_time(utc) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return an aware time in UTC."""
@@ -75,6 +75,6 @@ class ExactDecimal(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-def spell_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Spell a UTC time as SQLite stores it; `+` sorts before the dot of a fraction."""
     return moment.isoformat()

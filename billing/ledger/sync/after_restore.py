@@ -14,13 +14,15 @@ RESTORED = "ledger.restored"
 event = meter_event.c
 
 
-def doubt_waiting(connection: Connection, now: datetime) -> None:
+def mark_waiting_uncertain(connection: Connection, now: datetime) -> None:
     """Take all that waits to be sent as sent, with an unknown outcome, up to now."""
     unanswered = event.reason == FailReason.UNANSWERED.value
-    _doubt(connection, (event.state == EventState.PENDING.value) | unanswered, now)
+    _mark_uncertain(
+        connection, (event.state == EventState.PENDING.value) | unanswered, now
+    )
 
 
-def doubt_staged(connection: Connection, customer: str) -> None:
+def mark_staged_uncertain(connection: Connection, customer: str) -> None:
     """Doubt what is staged of hours before a restore: it may be at Stripe already.
 
     It is read before it is sent. What was read, and armed again, is left alone.
@@ -32,10 +34,12 @@ def doubt_staged(connection: Connection, customer: str) -> None:
     pending = event.state == EventState.PENDING.value
     earlier = event.hour < restored.at
     own = event.customer == customer
-    _doubt(connection, own & pending & never_sent & earlier, restored.at)
+    _mark_uncertain(connection, own & pending & never_sent & earlier, restored.at)
 
 
-def _doubt(connection: Connection, which: ColumnElement[bool], at: datetime) -> None:
+def _mark_uncertain(
+    connection: Connection, which: ColumnElement[bool], at: datetime
+) -> None:
     since = func.coalesce(event.first_unknown_at, literal(at, UtcTime()))
     values = {
         "state": EventState.FAILED.value,

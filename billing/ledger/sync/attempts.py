@@ -10,12 +10,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Insert, Update, insert, select, update
 
-from billing.domain.meter_event import Answer, FailReason, Verdict
+from billing.domain.meter_event import FailReason, SendAnswer, SendVerdict
 from billing.errors import Overtaken
 from billing.ledger.audit import audit_log
 from billing.ledger.schema.bulk_execute import Given, execute_for_all
 from billing.ledger.schema.tables import meter_attempt, meter_event
-from billing.ledger.sync.outbox import Outgoing, as_read, moved, unchanged
+from billing.ledger.sync.outbox import OpenEvent, as_read, moved, unchanged
 
 EVENT, CANCEL = "event", "cancel"
 
@@ -56,7 +56,7 @@ def _count(given: Given) -> Update:
 class Attempt:
     """A request that is about to leave for an event, which is as it was read."""
 
-    event: Outgoing
+    event: OpenEvent
     owner: str
     idempotency_key: str
     started_at: datetime
@@ -67,8 +67,8 @@ class Attempt:
 class Answered:
     """What came of an attempt, for an event as it was before that attempt."""
 
-    event: Outgoing
-    answer: Answer
+    event: OpenEvent
+    answer: SendAnswer
     answered_at: datetime
 
 
@@ -155,7 +155,7 @@ def note_answers(connection: Connection, answers: Sequence[Answered]) -> None:
         audit_log.note(connection, "attempt.answered", one.event.event.customer)
 
 
-def _evidence(answer: Answer) -> str:
+def _evidence(answer: SendAnswer) -> str:
     words = f"{answer.verdict.value}: {answer.request_id or answer.detail}"
     return str(_storable(words))
 
@@ -167,17 +167,17 @@ def _storable(words: str | None) -> str | None:
     return words.encode("utf-8", "backslashreplace").decode().replace("\0", r"\0")
 
 
-def _changes(event: Outgoing, answer: Answer) -> dict[str, object]:
+def _changes(event: OpenEvent, answer: SendAnswer) -> dict[str, object]:
     """Return what an answer that is no proof of counting changes in its event."""
-    if answer.counted or answer.verdict is Verdict.UNKNOWN:
+    if answer.counted or answer.verdict is SendVerdict.UNKNOWN:
         return {}
     # Certainly not counted: what was unknown before this attempt is all there is.
     before: dict[str, object] = {"first_unknown_at": event.first_unknown_at}
-    if answer.verdict is Verdict.REFUSED:
+    if answer.verdict is SendVerdict.REFUSED:
         # A refusal proves nothing of an earlier request whose answer was lost.
         doubted = event.first_unknown_at is not None
         reason = FailReason.UNCERTAIN if doubted else FailReason.REJECTED
         return before | {"state": "failed", "reason": reason.value}
-    if answer.verdict is Verdict.UNSENT:
+    if answer.verdict is SendVerdict.UNSENT:
         before["last_sent_at"] = event.last_sent_at
-    return before | {"tries": event.tries + int(answer.verdict is Verdict.BUSY)}
+    return before | {"tries": event.tries + int(answer.verdict is SendVerdict.BUSY)}

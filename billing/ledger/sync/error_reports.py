@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from billing.domain.break_causes import Cause
-from billing.domain.error_report import ErrorReport
+from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
 from billing.ledger.audit import audit_log
 from billing.ledger.schema.tables import (
@@ -56,7 +56,7 @@ def newest_report_at(connection: Connection) -> datetime | None:
 
 
 def save_reports(
-    connection: Connection, found: Iterable[ErrorReport], now: datetime
+    connection: Connection, found: Iterable[RejectionReport], now: datetime
 ) -> int:
     """Keep the reports that are new; returns how many."""
     known = set(connection.scalars(select(report.name)))
@@ -81,10 +81,10 @@ def save_reports(
     return len(rows)
 
 
-def open_reports(connection: Connection) -> list[ErrorReport]:
+def open_reports(connection: Connection) -> list[RejectionReport]:
     """Return the reports that are not explained yet, oldest first."""
     return [
-        ErrorReport(
+        RejectionReport(
             row.name,
             row.created_at,
             Window(row.window_start, row.window_end),
@@ -96,7 +96,7 @@ def open_reports(connection: Connection) -> list[ErrorReport]:
     ]
 
 
-def suspects(connection: Connection, one: ErrorReport) -> list[Suspect]:
+def suspects(connection: Connection, one: RejectionReport) -> list[Suspect]:
     """Return the synced events that a report may be about and nothing clears.
 
     A report names only a sample, so all that was sent in its window is suspect, until
@@ -114,7 +114,7 @@ def suspects(connection: Connection, one: ErrorReport) -> list[Suspect]:
     ]
 
 
-def awaits_answers(connection: Connection, one: ErrorReport) -> bool:
+def awaits_answers(connection: Connection, one: RejectionReport) -> bool:
     """Say whether a report may be about an event of which nothing is known yet."""
     unknown = event.first_unknown_at.is_not(None) & (event.state != "synced")
     undecided = event.reason.is_(None) | event.reason.in_(["unanswered", "uncertain"])
@@ -153,7 +153,7 @@ def _missing(*, of_all: bool) -> Select[Any]:
     return query if of_all else query.where(event.customer == bindparam("whose"))
 
 
-def named_and_rejected(connection: Connection, one: ErrorReport) -> int:
+def named_and_rejected(connection: Connection, one: RejectionReport) -> int:
     """Count the events that a report names and that are known as rejected."""
     gone = event.reason.in_(["rejected", "replaced", "voided"])
     query = select(func.count()).select_from(meter_event)
@@ -168,7 +168,7 @@ def settle_report(connection: Connection, name: str, now: datetime) -> None:
     audit_log.note(connection, "report.settled", name)
 
 
-def _may_be_meant(one: ErrorReport) -> ColumnElement[bool]:
+def _may_be_meant(one: RejectionReport) -> ColumnElement[bool]:
     # A machine may have slept between writing an attempt down and sending it.
     left_by = func.coalesce(attempt.answered_at, attempt.started_at)
     sent = (left_by >= one.window.start - VALIDATED_WITHIN) & (
@@ -178,13 +178,13 @@ def _may_be_meant(one: ErrorReport) -> ColumnElement[bool]:
     return or_(event.id.in_(tried), _named(one))
 
 
-def _named(one: ErrorReport) -> ColumnElement[bool]:
+def _named(one: RejectionReport) -> ColumnElement[bool]:
     names: Sequence[str] = one.identifiers
     by_key = select(attempt.event_id).where(attempt.idempotency_key.in_(names))
     return event.identifier.in_(names) | event.id.in_(by_key)
 
 
-def _is_cleared(one: ErrorReport) -> ColumnElement[bool]:
+def _is_cleared(one: RejectionReport) -> ColumnElement[bool]:
     reading = meter_reading.c
     seen = select(reading.id).where(
         reading.event_id == event.id,

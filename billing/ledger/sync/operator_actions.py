@@ -8,7 +8,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync import outbox, staging
-from billing.ledger.sync.outbox import Outgoing
+from billing.ledger.sync.outbox import OpenEvent
 
 # What a person may give up on; anything else is on its way, or done.
 VOIDABLE = frozenset(
@@ -22,7 +22,7 @@ VOIDABLE = frozenset(
 event = meter_event.c
 
 
-def find_event(connection: Connection, identifier: str) -> Outgoing:
+def find_event(connection: Connection, identifier: str) -> OpenEvent:
     """Return an event by its identifier; raises BadInput."""
     found = outbox.event_named(connection, identifier)
     if found is None:
@@ -33,7 +33,7 @@ def find_event(connection: Connection, identifier: str) -> Outgoing:
     return found
 
 
-def void(connection: Connection, actor: Actor, given_up: Outgoing, why: str) -> None:
+def void(connection: Connection, actor: Actor, given_up: OpenEvent, why: str) -> None:
     """Give up an event for good; raises BadInput unless it failed."""
     name = given_up.event.identifier
     if given_up.state is not EventState.FAILED or given_up.reason not in VOIDABLE:

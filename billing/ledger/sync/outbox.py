@@ -29,7 +29,7 @@ _FINISHED = (FailReason.REPLACED.value, FailReason.VOIDED.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OpenEvent:
     """A staged event, with what decides whether it may be sent."""
 
     id: int
@@ -77,25 +77,25 @@ _NAMED = _READ.where(meter_event.c.identifier == bindparam("identifier"))
 _NUMBERED = _READ.where(meter_event.c.id == bindparam("number"))
 
 
-def unsynced_events(connection: Connection, customer: str) -> list[Outgoing]:
+def unsynced_events(connection: Connection, customer: str) -> list[OpenEvent]:
     """Return a customer's events with something left to do, oldest timestamp first."""
     rows = connection.execute(_UNSYNCED, {"customer": customer})
     return [_outgoing(row) for row in rows]
 
 
-def event_named(connection: Connection, identifier: str) -> Outgoing | None:
+def event_named(connection: Connection, identifier: str) -> OpenEvent | None:
     """Return an event by its identifier; None when there is none."""
     found = connection.execute(_NAMED, {"identifier": identifier}).first()
     return _outgoing(found) if found else None
 
 
-def event_numbered(connection: Connection, number: int) -> Outgoing:
+def event_numbered(connection: Connection, number: int) -> OpenEvent:
     """Return an event by its number."""
     return _outgoing(connection.execute(_NUMBERED, {"number": number}).one())
 
 
-def _outgoing(row: Row[tuple[object, ...]]) -> Outgoing:
-    return Outgoing(
+def _outgoing(row: Row[tuple[object, ...]]) -> OpenEvent:
+    return OpenEvent(
         row.id,
         MeterEvent(
             row.customer,
@@ -116,20 +116,22 @@ def _outgoing(row: Row[tuple[object, ...]]) -> Outgoing:
     )
 
 
-def move_to_failed(connection: Connection, event: Outgoing, reason: FailReason) -> None:
+def move_to_failed(
+    connection: Connection, event: OpenEvent, reason: FailReason
+) -> None:
     """Mark an event failed, and why; raises Overtaken."""
     move(connection, event, state="failed", reason=reason.value)
     detail = {"event": event.event.identifier, "reason": reason.value}
     audit_log.note(connection, "event.failed", event.event.customer, detail)
 
 
-def take_up(
+def requeue(
     connection: Connection,
     actor: Actor,
     customer: str,
     *,
-    again: Collection[Outgoing],
-    too_old: Collection[Outgoing],
+    again: Collection[OpenEvent],
+    too_old: Collection[OpenEvent],
 ) -> None:
     """Give unanswered events a new round of tries; the too old become uncertain."""
     for event in again:
@@ -143,14 +145,14 @@ def take_up(
     audit_log.record(connection, actor, "events.taken_up", customer, detail)
 
 
-def move(connection: Connection, event: Outgoing, **values: object) -> None:
+def move(connection: Connection, event: OpenEvent, **values: object) -> None:
     """Change an event that is still as it was read; raises Overtaken otherwise."""
     if not moved(connection, event, event.attempts, values):
         raise Overtaken(event.event.identifier)
 
 
 def moved(
-    connection: Connection, event: Outgoing, attempts: int, values: dict[str, object]
+    connection: Connection, event: OpenEvent, attempts: int, values: dict[str, object]
 ) -> bool:
     """Compare and set: a stale owner, of so many attempts, writes nothing."""
     change = update(meter_event).where(_UNCHANGED).values(values)
@@ -160,7 +162,7 @@ def moved(
     return done
 
 
-def as_read(event: Outgoing, attempts: int) -> dict[str, object]:
+def as_read(event: OpenEvent, attempts: int) -> dict[str, object]:
     """Return what `unchanged` reads: an event as it was after so many attempts."""
     return {
         "read_id": event.id,

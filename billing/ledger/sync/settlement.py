@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from billing.domain.cancellation import SyncedEvent
-from billing.domain.meter_event import FailReason, Verdict, may_resend
+from billing.domain.meter_event import FailReason, SendVerdict, may_resend
 from billing.domain.period import BillingPeriod
 from billing.domain.settlement import MinuteReading
-from billing.domain.staging import Destination
+from billing.domain.staging import MeterDestination
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import meter_attempt, meter_event, meter_reading
@@ -21,13 +21,13 @@ from billing.ledger.sync.attempts import (
     add_attempts,
     note_answers,
 )
-from billing.ledger.sync.outbox import Outgoing
+from billing.ledger.sync.outbox import OpenEvent
 
 event, attempt = meter_event.c, meter_attempt.c
 
 
 def record_reading(
-    connection: Connection, read: Outgoing, minutes: int, now: datetime
+    connection: Connection, read: OpenEvent, minutes: int, now: datetime
 ) -> None:
     """Keep what an event's own minute held."""
     row = {"event_id": read.id, "read_at": now, "minutes": minutes}
@@ -52,31 +52,31 @@ def last_touched_at(connection: Connection, number: int) -> datetime | None:
 
 
 def record_counted(
-    connection: Connection, actor: Actor, doubtful: Outgoing, minutes: int
+    connection: Connection, actor: Actor, uncertain: OpenEvent, minutes: int
 ) -> None:
     """Take a read of its own minute as the proof that an event counts."""
     evidence = f"reading: its minute holds {minutes} at {actor.at.isoformat()}"
-    outbox.move(connection, doubtful, state="synced", reason=None, evidence=evidence)
-    _settled(connection, actor, doubtful, "counted")
+    outbox.move(connection, uncertain, state="synced", reason=None, evidence=evidence)
+    _settled(connection, actor, uncertain, "counted")
 
 
-def rearm(connection: Connection, actor: Actor, doubtful: Outgoing) -> None:
+def requeue_absent(connection: Connection, actor: Actor, uncertain: OpenEvent) -> None:
     """Let an event that was found absent be sent again, as it is.
 
     The time of its first doubt stays while resends are proved harmless by it: what
     Stripe has, and shows late, is still known there by its identifier until then.
     """
-    first = doubtful.first_unknown_at
+    first = uncertain.first_unknown_at
     outbox.move(
         connection,
-        doubtful,
+        uncertain,
         state="pending",
         reason=None,
         tries=0,
         first_unknown_at=first if may_resend(first, actor.at) else None,
         rearmed_at=actor.at,
     )
-    _settled(connection, actor, doubtful, "absent: armed again")
+    _settled(connection, actor, uncertain, "absent: armed again")
 
 
 def reject(connection: Connection, actor: Actor, number: int, because: str) -> None:
@@ -96,20 +96,20 @@ def counted_minutes(
     """
     month = event.period == str(period)
     of_month = month & (event.stripe_customer == stripe_customer)
-    perhaps = (event.state != "synced") & (event.minutes < 0) & _is_doubtful()
+    perhaps = (event.state != "synced") & (event.minutes < 0) & _is_uncertain()
     sure = event.state == "synced"
     query = select(func.coalesce(func.sum(event.minutes), 0))
     return int(connection.execute(query.where(of_month, sure | perhaps)).scalar_one())
 
 
-def _is_doubtful() -> ColumnElement[bool]:
+def _is_uncertain() -> ColumnElement[bool]:
     finished = [FailReason.REPLACED.value, FailReason.REJECTED.value]
     open_still = event.reason.is_(None) | event.reason.not_in(finished)
     return open_still & event.first_unknown_at.is_not(None)
 
 
 def synced_in_hour(
-    connection: Connection, to: Destination, hour: datetime
+    connection: Connection, to: MeterDestination, hour: datetime
 ) -> list[SyncedEvent]:
     """Return the events of a customer's hour that count, with their first attempt."""
     first = (
@@ -156,18 +156,18 @@ def record_cancel_answer(
     now_is = outbox.event_numbered(connection, taken.id)
     if now_is.reason is not FailReason.CANCELLING:
         return False
-    if answer.verdict is Verdict.CANCELLED:
+    if answer.verdict is SendVerdict.CANCELLED:
         staging.release(connection, taken.id)
         _settled(connection, actor, taken, "cancelled: its rows are staged anew")
         return True
-    if _cancel_in_doubt(connection, taken.id):
+    if _cancel_uncertain(connection, taken.id):
         return False
     outbox.move(connection, now_is, state="synced", reason=None)
-    return answer.verdict is Verdict.REFUSED
+    return answer.verdict is SendVerdict.REFUSED
 
 
 def record_cancel_read(
-    connection: Connection, actor: Actor, taken: Outgoing, *, gone: bool
+    connection: Connection, actor: Actor, taken: OpenEvent, *, gone: bool
 ) -> None:
     """Take reads of its own minute as the proof of a cancellation, or against it."""
     if gone:
@@ -178,14 +178,16 @@ def record_cancel_read(
         _settled(connection, actor, taken, "not cancelled: its minute holds it")
 
 
-def _cancel_in_doubt(connection: Connection, number: int) -> bool:
-    unknown = attempt.verdict.is_(None) | (attempt.verdict == Verdict.UNKNOWN.value)
+def _cancel_uncertain(connection: Connection, number: int) -> bool:
+    unknown = attempt.verdict.is_(None) | (attempt.verdict == SendVerdict.UNKNOWN.value)
     query = select(attempt.id).where(
         attempt.event_id == number, attempt.kind == CANCEL, unknown
     )
     return connection.execute(query.limit(1)).first() is not None
 
 
-def _settled(connection: Connection, actor: Actor, settled: Outgoing, how: str) -> None:
+def _settled(
+    connection: Connection, actor: Actor, settled: OpenEvent, how: str
+) -> None:
     detail = {"event": settled.event.identifier, "how": how}
     audit_log.record(connection, actor, "event.settled", settled.event.customer, detail)

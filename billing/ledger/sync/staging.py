@@ -18,9 +18,9 @@ from sqlalchemy import (
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import (
-    Destination,
-    Place,
+    MeterDestination,
     PlannedEvent,
+    ReportSlot,
     StagingPlan,
     UnstagedRow,
     place_rows,
@@ -31,7 +31,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.bulk_execute import Given, execute_for_all
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, meter_event
-from billing.ledger.sync.after_restore import doubt_staged
+from billing.ledger.sync.after_restore import mark_staged_uncertain
 
 _NUMBERS_PER_STATEMENT = 10_000
 NOTHING_TO_SEND = "its rows cancel out: nothing to report"
@@ -118,7 +118,7 @@ def customers_with_work(
 
 def stage(
     connection: Connection,
-    to: Destination,
+    to: MeterDestination,
     actor: Actor,
     *,
     at_once: bool = False,
@@ -136,7 +136,7 @@ def stage(
     plan = plan_events(places, to, staged, actor.at, at_once=at_once)
     _make(connection, plan.events, actor.at)
     if plan.events:
-        doubt_staged(connection, to.customer)
+        mark_staged_uncertain(connection, to.customer)
         detail = {
             "events": len(plan.events),
             "minutes": sum(planned.event.minutes for planned in plan.events),
@@ -147,14 +147,16 @@ def stage(
 
 def unstaged_places(
     connection: Connection, customer: str, now: datetime
-) -> dict[Place, list[UnstagedRow]]:
+) -> dict[ReportSlot, list[UnstagedRow]]:
     """Return a customer's rows that no event carries, by where they are reported."""
     waiting = connection.execute(_UNSTAGED, {"customer": customer})
     rows = [UnstagedRow(*row) for row in waiting]
     return place_rows(rows, closed_months(connection), now) if rows else {}
 
 
-def release_misaddressed(connection: Connection, to: Destination, actor: Actor) -> int:
+def release_misaddressed(
+    connection: Connection, to: MeterDestination, actor: Actor
+) -> int:
     """Release what is addressed to another Stripe customer and certainly not counted.
 
     What was tried keeps its address: its payload is frozen at the first attempt.
@@ -186,7 +188,7 @@ def release(connection: Connection, number: int) -> None:
 
 
 def _staged(
-    connection: Connection, to: Destination, hours: set[datetime]
+    connection: Connection, to: MeterDestination, hours: set[datetime]
 ) -> dict[datetime, int]:
     which = {
         "livemode": int(to.livemode),

@@ -35,7 +35,7 @@ def failed(name: str, fault: BillingError, remedy: str) -> Check:
     return Check(name, False, str(fault), remedy)
 
 
-def examine_source(
+def check_source(
     account: str, server_time: Callable[[], datetime | None], clock: Clock
 ) -> Iterator[Check]:
     """Ask one account of Pamela for anything, and compare its clock with ours."""
@@ -47,10 +47,10 @@ def examine_source(
         yield failed(name, fault, f"{remedy}, and the network")
         return
     yield Check(name, True, "the key is taken")
-    yield examine_skew(account, theirs, clock.now())
+    yield check_clock_skew(account, theirs, clock.now())
 
 
-def examine_skew(account: str, theirs: datetime | None, ours: datetime) -> Check:
+def check_clock_skew(account: str, theirs: datetime | None, ours: datetime) -> Check:
     """Compare a server's time with ours; a small difference is only worth a word."""
     name = f"clock, against {account}"
     if theirs is None:
@@ -63,7 +63,7 @@ def examine_skew(account: str, theirs: datetime | None, ours: datetime) -> Check
     return Check(name, skew <= SKEW_TOO_LARGE, found, remedy)
 
 
-def examine_meter(meter: Meter, *, livemode: bool) -> Iterator[Check]:
+def check_meter_setup(meter: Meter, *, livemode: bool) -> Iterator[Check]:
     """Look at Stripe's key, its mode and the meter; sending needs all of it."""
     mode = "live" if livemode else "test"
     try:
@@ -81,7 +81,7 @@ def examine_meter(meter: Meter, *, livemode: bool) -> Iterator[Check]:
         yield Check(name, True, "active, sums, no pre-aggregation, the payload's keys")
 
 
-def examine_customers(meter: Meter, customers: Mapping[str, str]) -> Iterator[Check]:
+def check_customers(meter: Meter, customers: Mapping[str, str]) -> Iterator[Check]:
     """Look for each customer at Stripe, which would take minutes of unknown ones."""
     for name, stripe_customer in customers.items():
         what = f"customer {name}"

@@ -17,7 +17,7 @@ from billing.ports import Meter
 
 
 @dataclass(frozen=True, slots=True)
-class OurTerms:
+class ExpectedTerms:
     """What Stripe's terms have to fit: the price now, and the grace in the settings."""
 
     price: Price
@@ -25,8 +25,8 @@ class OurTerms:
     now: datetime
 
 
-def examine_terms(
-    meter: Meter, customers: Mapping[str, str], ours: OurTerms
+def check_subscriptions(
+    meter: Meter, customers: Mapping[str, str], ours: ExpectedTerms
 ) -> Iterator[Check]:
     """Warn of whatever would be invoiced otherwise than the ledger has it."""
     grace: timedelta | None = None

@@ -15,12 +15,12 @@ from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_ph
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import charge_call
 from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
-from billing.ledger.pull.calls import Reading
+from billing.ledger.pull.calls import RatedCall
 from billing.ledger.registry import Account
 
 
 @dataclass(frozen=True, slots=True)
-class AccountBook:
+class AccountRules:
     """How the calls of one account are read and rated."""
 
     account: Account
@@ -31,7 +31,7 @@ class AccountBook:
 
     def read(
         self, record: object, digest: str, period: BillingPeriod, now: datetime
-    ) -> Reading | Quarantined:
+    ) -> RatedCall | Quarantined:
         """Read and rate one record; what cannot be understood is quarantined."""
         call = read_call(
             record,
@@ -66,7 +66,7 @@ class AccountBook:
         period: BillingPeriod,
         reason: NotBillable | None,
         customer: str = "",
-    ) -> Reading:
+    ) -> RatedCall:
         placed_at = call.started_at or call.created_at
         own_period = BillingPeriod.of(placed_at) if placed_at else period
         due = None if reason else charge_call(call, customer, self.prices)
@@ -75,7 +75,7 @@ class AccountBook:
             price_date = self.prices.at(call.started_at).effective_from
             if call.source_minutes is not None:
                 gap = call.source_minutes - billed_minutes(call.duration_seconds)
-        return Reading(
+        return RatedCall(
             call, own_period, call.digest(), digest, reason, due, price_date, gap
         )
 

@@ -11,23 +11,23 @@ import orjson
 from billing.domain.call import NotBillable, Quarantined, QuarantineReason
 from billing.domain.call_metadata import Withheld
 from billing.domain.period import BillingPeriod, Window
-from billing.ledger.pull.calls import Reading
+from billing.ledger.pull.calls import RatedCall
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.pull.quarantine import SetAside
-from billing.pipeline.pull.account_rules import AccountBook
+from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.paging import read_window
 from billing.ports import SourceTotals, UsageSource
 
 
 @dataclass(slots=True)
-class DayReading:
+class PulledDay:
     """Calls as they were read and rated, and the records that were set aside."""
 
     pages: int = 0
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[RatedCall] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
 
-    def add(self, read: Reading | SetAside) -> None:
+    def add(self, read: RatedCall | SetAside) -> None:
         """Take in one record as it was rated or set aside."""
         if isinstance(read, SetAside):
             self.set_aside.append(read)
@@ -37,15 +37,15 @@ class DayReading:
 
 def read_day(
     source: UsageSource,
-    book: AccountBook,
+    book: AccountRules,
     window: Window,
     period: BillingPeriod,
     now: datetime,
-) -> DayReading:
+) -> PulledDay:
     """Read and rate every call created in a window; raises SourceFault."""
     found = read_window(source, window, lambda record: _rate(book, record, period, now))
     duplicates = found.duplicates
-    day = DayReading(found.pages)
+    day = PulledDay(found.pages)
     for name, read in found.records.items():
         if name not in duplicates:
             day.add(read)
@@ -57,21 +57,21 @@ def read_day(
 
 
 def rate_records(
-    book: AccountBook,
+    book: AccountRules,
     records: Iterable[object],
     period: BillingPeriod,
     now: datetime,
-) -> DayReading:
+) -> PulledDay:
     """Rate records that were read; set aside what cannot be understood."""
-    day = DayReading()
+    day = PulledDay()
     for record in records:
         day.add(_rate(book, record, period, now))
     return day
 
 
 def _rate(
-    book: AccountBook, record: object, period: BillingPeriod, now: datetime
-) -> Reading | SetAside:
+    book: AccountRules, record: object, period: BillingPeriod, now: datetime
+) -> RatedCall | SetAside:
     digest = digest_of(record)
     read = book.read(record, digest, period, now)
     if isinstance(read, Quarantined):
@@ -92,7 +92,7 @@ def _duplicate(account: str, call_id: str, record: object) -> SetAside:
 
 
 @dataclass(slots=True)
-class Tally:
+class PullCounts:
     """Where each call of a pull went; a call counts once, as it was read last."""
 
     period: BillingPeriod
@@ -104,7 +104,7 @@ class Tally:
     def __contains__(self, call_id: str) -> bool:
         return call_id in self.outcomes or call_id in self.quarantined
 
-    def add(self, day: DayReading) -> None:
+    def add(self, day: PulledDay) -> None:
         """Count a day's calls."""
         self.pages += day.pages
         for reading in day.readings:

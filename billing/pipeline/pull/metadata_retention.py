@@ -10,7 +10,7 @@ from billing.ledger.pull.call_metadata import Erasure, erase, kept_keys
 from billing.ledger.queries.usage_totals import known_customers
 
 
-class Part(NamedTuple):
+class ErasurePart(NamedTuple):
     """Which values of a key: a customer's, a call's, those of old calls, or all."""
 
     customer: str | None = None
@@ -19,7 +19,7 @@ class Part(NamedTuple):
 
 
 def erase_metadata(
-    ledger: Ledger, who: tuple[str, datetime], key: str, part: Part, why: str
+    ledger: Ledger, who: tuple[str, datetime], key: str, part: ErasurePart, why: str
 ) -> int:
     """Erase values of a key for good; returns how many. Raises BadInput."""
     actor = Actor(*who)

@@ -14,9 +14,9 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import call_metadata, calls, pulls, quarantine
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
-from billing.pipeline.concurrency import THREADS, Crew
-from billing.pipeline.pull.account_rules import AccountBook
-from billing.pipeline.pull.day import DayReading, Tally, rate_records, read_day
+from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.day import PullCounts, PulledDay, rate_records, read_day
 from billing.ports import Clock, UsageSource
 
 MARGIN = READ_AGAIN
@@ -24,28 +24,28 @@ READERS = 16
 Progress = Callable[[int, int], None]
 
 
-def silent(_done: int, _total: int) -> None:
+def no_progress(_done: int, _total: int) -> None:
     """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class PullTerms:
+class PullOptions:
     """What a pull is handed: its clock, who asked for it, and who does the reading."""
 
     clock: Clock
     actor: str
-    crew: Crew = THREADS
+    concurrency: Concurrency = THREADS
 
 
 def pull_usage(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountBook,
+    book: AccountRules,
     period: BillingPeriod,
     *,
-    terms: PullTerms,
+    terms: PullOptions,
     since: datetime | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Certificate:
     """Read a month (or what was created `since`) and record it; raises SourceFault.
 
@@ -78,14 +78,14 @@ class _Pull:
 
     ledger: Ledger
     source: UsageSource
-    book: AccountBook
+    book: AccountRules
     period: BillingPeriod
     number: int
-    terms: PullTerms
+    terms: PullOptions
 
     def read(self, window: Window, progress: Progress) -> Certificate:
         """Read every day of the window, then what was underway, then the totals."""
-        tally = Tally(self.period)
+        tally = PullCounts(self.period)
         windows = list(window.days())
         for done, day in enumerate(self._days(windows), start=1):
             self._record(day)
@@ -102,10 +102,10 @@ class _Pull:
         stated = held + sum(gap.minutes for gap in gaps if gap.account == account)
         return tally.certificate(totals, stated)
 
-    def _days(self, windows: list[Window]) -> Iterator[DayReading]:
+    def _days(self, windows: list[Window]) -> Iterator[PulledDay]:
         """Read days side by side, a few ahead of the one that is recorded."""
-        ahead: list[Future[DayReading]] = []
-        with self.terms.crew.pool(READERS, "pull") as pool:
+        ahead: list[Future[PulledDay]] = []
+        with self.terms.concurrency.pool(READERS, "pull") as pool:
             try:
                 for window in windows:
                     ahead.append(pool.submit(self._read_day, window))
@@ -117,11 +117,11 @@ class _Pull:
                 for future in ahead:
                     future.cancel()
 
-    def _read_day(self, window: Window) -> DayReading:
+    def _read_day(self, window: Window) -> PulledDay:
         now = self.terms.clock.now()
         return read_day(self.source, self.book, window, self.period, now)
 
-    def _read_underway(self, tally: Tally) -> DayReading:
+    def _read_underway(self, tally: PullCounts) -> PulledDay:
         """Read again, one by one, the calls that were not over when last seen."""
         with self.ledger.reading() as connection:
             underway = ledger_totals.calls_underway(connection, self.source.account)
@@ -129,12 +129,14 @@ class _Pull:
         records = [record for record in found if record is not None]
         return rate_records(self.book, records, self.period, self.terms.clock.now())
 
-    def _record(self, day: DayReading) -> None:
+    def _record(self, day: PulledDay) -> None:
         """Record a day's calls, with all they change, in one commit."""
         if not day.readings and not day.set_aside:
             return
         now, book = self.terms.clock.now(), self.book
-        posting = calls.Posting(self.number, now, book.prices.currency, book.price_ids)
+        posting = calls.PullContext(
+            self.number, now, book.prices.currency, book.price_ids
+        )
         own = [item for item in day.readings if item.period == self.period]
         other = [item for item in day.readings if item.period != self.period]
         understood = {item.call.call_id for item in day.readings}

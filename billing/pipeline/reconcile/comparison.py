@@ -5,10 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from billing.domain.breaks import NOTHING, Bounds, Break, CustomerFinding, is_settled
+from billing.domain.breaks import (
+    NOTHING,
+    Break,
+    CustomerFinding,
+    MinuteBounds,
+    is_settled,
+)
 from billing.domain.breaks_meter import (
     CarryingEvent,
-    MeterBook,
+    MeterTotals,
     SentEvent,
     Unsynced,
     asks_for_own_minutes,
@@ -19,13 +25,13 @@ from billing.domain.breaks_meter import (
 from billing.domain.breaks_source import CarriedCall, find_month_breaks
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
-from billing.ledger.reconcile.month_snapshot import MonthBook
-from billing.ledger.reconcile.synced_totals import Home, SyncedTotal
-from billing.pipeline.reconcile.source_side import SourceBook
+from billing.ledger.reconcile.month_snapshot import MonthSnapshot
+from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
+from billing.pipeline.reconcile.source_side import SourceSide
 
 
 @dataclass(slots=True)
-class CustomerBook:
+class CustomerComparison:
     """What the source claims of one customer's month, and the ledger holds of it."""
 
     customer: str
@@ -33,8 +39,8 @@ class CustomerBook:
     ledger_minutes: int = 0
     source_breaks: list[Break] = field(default_factory=list)
     carried: list[CarriedCall] = field(default_factory=list)
-    synced: dict[Home, SyncedTotal] = field(default_factory=dict)
-    unsynced: list[tuple[Home, Unsynced]] = field(default_factory=list)
+    synced: dict[MeterCustomer, SyncedTotal] = field(default_factory=dict)
+    unsynced: list[tuple[MeterCustomer, Unsynced]] = field(default_factory=list)
     carrying: list[CarryingEvent] = field(default_factory=list)
 
     @property
@@ -49,14 +55,14 @@ class CustomerBook:
         return max((moment for moment in sent if moment), default=None)
 
     @property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> MinuteBounds:
         """Between which totals Stripe's has to lie."""
-        doubtful = (one.charge.minutes for _, one in self.unsynced if one.doubtful)
-        return Bounds.of(self.synced_minutes, doubtful)
+        uncertain = (one.charge.minutes for _, one in self.unsynced if one.uncertain)
+        return MinuteBounds.of(self.synced_minutes, uncertain)
 
-    def differs_from(self, counted: Mapping[Home, int | None]) -> bool:
+    def differs_from(self, counted: Mapping[MeterCustomer, int | None]) -> bool:
         """Say whether the meter shows another total, or something is in doubt."""
-        return any(one.doubtful for _, one in self.unsynced) or any(
+        return any(one.uncertain for _, one in self.unsynced) or any(
             counted[home] != total.charge.minutes for home, total in self.synced.items()
         )
 
@@ -79,19 +85,19 @@ class CustomerBook:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MeterReading:
     """What Stripe shows of one customer: totals, and hours where those were read."""
 
-    totals: Mapping[Home, int | None]  # None: Stripe does not know it
-    hours: Mapping[Home, Mapping[datetime, int]]
+    totals: Mapping[MeterCustomer, int | None]  # None: Stripe does not know it
+    hours: Mapping[MeterCustomer, Mapping[datetime, int]]
 
     @classmethod
     def of(
         cls,
-        homes: Collection[Home],
-        totals: Mapping[Home, int | None],
-        hours: Mapping[Home, Mapping[datetime, int]],
-    ) -> "Shown":
+        homes: Collection[MeterCustomer],
+        totals: Mapping[MeterCustomer, int | None],
+        hours: Mapping[MeterCustomer, Mapping[datetime, int]],
+    ) -> "MeterReading":
         """Take out what was read of one customer."""
         return cls(
             {home: totals[home] for home in homes},
@@ -107,38 +113,38 @@ class Shown:
         )
 
 
-def customer_books(
-    month: MonthBook, sources: Mapping[str, SourceBook], names: Mapping[str, str]
-) -> dict[str, CustomerBook]:
+def customer_comparisons(
+    month: MonthSnapshot, sources: Mapping[str, SourceSide], names: Mapping[str, str]
+) -> dict[str, CustomerComparison]:
     """Put together every customer's books; `names` are those of the settings."""
-    found = _Books({name: CustomerBook(name) for name in names})
+    found = _MonthReader({name: CustomerComparison(name) for name in names})
     for source in sources.values():
         found.take_claims(source)
     found.take_ledger(month)
     for name, book in found.books.items():
-        home = Home(name, names.get(name) or month.stripe_customers[name])
+        home = MeterCustomer(name, names.get(name) or month.stripe_customers[name])
         book.synced.setdefault(home, SyncedTotal(NOTHING, None))
     return dict(sorted(found.books.items()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Books:
+class _MonthReader:
     """The books of all customers, while they are filled."""
 
-    books: dict[str, CustomerBook]
+    books: dict[str, CustomerComparison]
 
-    def of(self, customer: str) -> CustomerBook:
+    def of(self, customer: str) -> CustomerComparison:
         """Return a customer's book, also of one that left the settings."""
-        return self.books.setdefault(customer, CustomerBook(customer))
+        return self.books.setdefault(customer, CustomerComparison(customer))
 
-    def take_claims(self, source: SourceBook) -> None:
+    def take_claims(self, source: SourceSide) -> None:
         """Take in what an account's source claims."""
         for customer, minutes in source.minutes.items():
             self.of(customer).pamela_minutes += minutes
         for customer, breaks in source.breaks.items():
             self.of(customer).source_breaks += breaks
 
-    def take_ledger(self, month: MonthBook) -> None:
+    def take_ledger(self, month: MonthSnapshot) -> None:
         """Take in what the ledger holds."""
         for held in month.holdings:
             self.of(held.customer).ledger_minutes += held.minutes
@@ -156,9 +162,9 @@ class _Books:
 class Comparison:
     """One customer's books, with what Stripe shows, at one moment."""
 
-    book: CustomerBook
-    month: MonthBook
-    shown: Shown
+    book: CustomerComparison
+    month: MonthSnapshot
+    shown: MeterReading
     now: datetime
 
     @property
@@ -172,7 +178,7 @@ class Comparison:
             for home, total in self.book.synced.items()
             if home not in unknown
         )
-        in_doubt = any(one.doubtful for _, one in self.book.unsynced)
+        in_doubt = any(one.uncertain for _, one in self.book.unsynced)
         return is_settled(
             matches=self.shown.minutes == expected and not in_doubt,
             read=self.shown.minutes,
@@ -181,7 +187,7 @@ class Comparison:
             now=self.now,
         )
 
-    def asks_for(self) -> list[tuple[Home, SentEvent]]:
+    def asks_for(self) -> list[tuple[MeterCustomer, SentEvent]]:
         """Return the events whose own minutes would name what is missing."""
         if not self.settled:
             return []
@@ -229,7 +235,9 @@ class Comparison:
                 breaks += find_meter_breaks(book, settled=self.settled)
         return breaks
 
-    def _meter_book(self, home: Home, read: Mapping[str, SentEvent]) -> MeterBook:
+    def _meter_book(
+        self, home: MeterCustomer, read: Mapping[str, SentEvent]
+    ) -> MeterTotals:
         synced: Mapping[datetime, Charge] = self.month.hours.get(home, {})
         # A home that was not there when the meter was read has shown nothing yet.
         counted = self.shown.hours.get(home, {})
@@ -238,4 +246,4 @@ class Comparison:
             known = self.month.events.get((home, hour), ())
             events[hour] = [read.get(event.identifier, event) for event in known]
         unsynced = tuple(one for place, one in self.book.unsynced if place == home)
-        return MeterBook(synced, counted, unsynced, events)
+        return MeterTotals(synced, counted, unsynced, events)

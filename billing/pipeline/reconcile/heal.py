@@ -9,7 +9,7 @@ from billing.domain.break_causes import CARRIED, Cause
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.pipeline.cycle import CycleTerms, Watcher, pull_month
+from billing.pipeline.cycle import CycleOptions, Watcher, pull_month
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth, reconcile_period
 from billing.pipeline.sync.sync import sync_meter
 from billing.ports import Meter
@@ -34,17 +34,17 @@ class HealReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Patient:
+class HealContext:
     """The month that is healed, with what it takes."""
 
     ledger: Ledger
     meter: Meter
-    terms: CycleTerms
+    terms: CycleOptions
     period: BillingPeriod
     watch: Watcher
 
 
-def _pull(patient: _Patient) -> str:
+def _pull(patient: HealContext) -> str:
     """Read the month whole: what the source says now is posted as a difference."""
     pulled: list[str] = []
     failed: list[str] = []
@@ -57,7 +57,7 @@ def _pull(patient: _Patient) -> str:
     return "; ".join(said)
 
 
-def _sync(patient: _Patient) -> str:
+def _sync(patient: HealContext) -> str:
     """Send what is due, settle what is in doubt, and take in late rejections."""
     terms = patient.terms.sync
     watch = patient.watch("sync")
@@ -67,7 +67,7 @@ def _sync(patient: _Patient) -> str:
 
 
 class _Step(NamedTuple):
-    act: Callable[[_Patient], str]
+    act: Callable[[HealContext], str]
     mends: frozenset[Cause]
 
 
@@ -107,7 +107,7 @@ _STEPS = (
 def heal_period(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleTerms,
+    terms: CycleOptions,
     period: BillingPeriod,
     watch: Watcher,
     *,
@@ -118,7 +118,7 @@ def heal_period(
     What a person has to decide (a deleted call, an event that is not ours, minutes
     that are held) is told, and never touched. Raises SourceFault or MeterFault.
     """
-    patient = _Patient(ledger, meter, terms, period, watch)
+    patient = HealContext(ledger, meter, terms, period, watch)
     before = _look(patient, depth)
     minutes = _minutes(before)
     did: dict[Cause, list[str]] = {}
@@ -143,7 +143,7 @@ def heal_period(
     return HealReport(before, tuple(done), tuple(remaining), after)
 
 
-def _look(patient: _Patient, depth: Depth) -> Reconciliation:
+def _look(patient: HealContext, depth: Depth) -> Reconciliation:
     return reconcile_period(
         patient.ledger,
         patient.meter,

@@ -9,9 +9,9 @@ from billing.domain.breaks_invoice import InvoicedMonth, invoiced_month
 from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import NoSuchCustomer
-from billing.ledger.reconcile.synced_totals import Home
-from billing.pipeline.concurrency import Crew
-from billing.pipeline.pull.pull import READERS, Progress, silent
+from billing.ledger.reconcile.synced_totals import MeterCustomer
+from billing.pipeline.concurrency import Concurrency
+from billing.pipeline.pull.pull import READERS, Progress, no_progress
 from billing.ports import Meter
 
 # With a month's hours, which take eight requests, a customer that differs costs twenty.
@@ -26,7 +26,7 @@ class MeterView:
 
     meter: Meter
     period: BillingPeriod
-    crew: Crew
+    concurrency: Concurrency
 
     @property
     def window(self) -> Window:
@@ -34,11 +34,11 @@ class MeterView:
         return Window(self.period.start, self.period.end)
 
     def totals(
-        self, homes: Collection[Home], progress: Progress
-    ) -> dict[Home, int | None]:
+        self, homes: Collection[MeterCustomer], progress: Progress
+    ) -> dict[MeterCustomer, int | None]:
         """Read a total each; None where Stripe does not know the customer."""
 
-        def read(home: Home) -> int | None:
+        def read(home: MeterCustomer) -> int | None:
             try:
                 return self.meter.read_total(home.stripe_customer, self.window)
             except NoSuchCustomer:
@@ -46,10 +46,12 @@ class MeterView:
 
         return self._side_by_side(read, homes, progress)
 
-    def hours(self, homes: Collection[Home]) -> dict[Home, dict[datetime, int] | None]:
+    def hours(
+        self, homes: Collection[MeterCustomer]
+    ) -> dict[MeterCustomer, dict[datetime, int] | None]:
         """Read the hours; None where Stripe does not know the customer."""
 
-        def read(home: Home) -> dict[datetime, int] | None:
+        def read(home: MeterCustomer) -> dict[datetime, int] | None:
             try:
                 return self.meter.read_hours(home.stripe_customer, self.window)
             except NoSuchCustomer:
@@ -58,7 +60,7 @@ class MeterView:
         return self._side_by_side(read, homes)
 
     def own_minutes(
-        self, places: Mapping[str, Iterable[tuple[Home, SentEvent]]]
+        self, places: Mapping[str, Iterable[tuple[MeterCustomer, SentEvent]]]
     ) -> dict[str, SentEvent]:
         """Read the own minutes of customers' events, so many of each; by identifier."""
 
@@ -69,10 +71,12 @@ class MeterView:
         read_events = self._side_by_side(read, list(places))
         return {e.identifier: e for events in read_events.values() for e in events}
 
-    def invoices(self, homes: Collection[Home]) -> dict[Home, InvoicedMonth | None]:
+    def invoices(
+        self, homes: Collection[MeterCustomer]
+    ) -> dict[MeterCustomer, InvoicedMonth | None]:
         """Read what final invoices say of the month; None where there is none."""
 
-        def read(home: Home) -> InvoicedMonth | None:
+        def read(home: MeterCustomer) -> InvoicedMonth | None:
             try:
                 found = self.meter.read_invoices(home.stripe_customer, self.window)
             except NoSuchCustomer:
@@ -81,7 +85,7 @@ class MeterView:
 
         return self._side_by_side(read, homes)
 
-    def _look_at(self, home: Home, event: SentEvent) -> SentEvent:
+    def _look_at(self, home: MeterCustomer, event: SentEvent) -> SentEvent:
         shown = self.meter.read_total(home.stripe_customer, event.own_minute)
         return replace(event, shown=shown)
 
@@ -89,10 +93,10 @@ class MeterView:
         self,
         read: Callable[[K], V],
         keys: Collection[K],
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> dict[K, V]:
         found = {}
-        with self.crew.pool(READERS, "reconcile") as pool:
+        with self.concurrency.pool(READERS, "reconcile") as pool:
             work = [(key, pool.submit(read, key)) for key in keys]
             for done, (key, future) in enumerate(work, start=1):
                 found[key] = future.result()

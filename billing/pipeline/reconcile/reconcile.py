@@ -16,39 +16,39 @@ from billing.ledger.pull import pulls, quarantine
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.month_snapshot import (
     NOTHING_CLOSELY,
-    Closely,
-    MonthBook,
+    DetailRequest,
+    MonthSnapshot,
     read_month,
 )
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
-from billing.pipeline.concurrency import THREADS, Crew
-from billing.pipeline.pull.account_rules import AccountBook
-from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.reconcile.comparison import (
     Comparison,
-    CustomerBook,
-    Shown,
-    customer_books,
+    CustomerComparison,
+    MeterReading,
+    customer_comparisons,
 )
 from billing.pipeline.reconcile.meter_side import MeterView
 from billing.pipeline.reconcile.source_side import (
     FreshMonth,
-    SourceBook,
+    SourceSide,
     read_again,
-    source_books,
+    source_sides,
 )
 from billing.ports import Clock, Meter, UsageSource
 
 
 @dataclass(frozen=True, slots=True)
-class ReconcileTerms:
+class ReconcileOptions:
     """What a reconciliation is handed: the sources with their rules, and who is who."""
 
-    sources: Sequence[tuple[UsageSource, AccountBook]]
+    sources: Sequence[tuple[UsageSource, AccountRules]]
     stripe_customers: Mapping[str, str]
     clock: Clock
     actor: str
-    crew: Crew = THREADS
+    concurrency: Concurrency = THREADS
     never_negative: bool = False  # minutes less are never sent, they wait
 
 
@@ -66,18 +66,18 @@ BY_TOTALS, CLOSELY = Depth(), Depth(hours=True, invoices=True)
 def reconcile_period(
     ledger: Ledger,
     meter: Meter,
-    terms: ReconcileTerms,
+    terms: ReconcileOptions,
     period: BillingPeriod,
     *,
     depth: Depth = BY_TOTALS,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Reconciliation:
     """Compare Pamela, the ledger and Stripe, and keep what was found.
 
     Raises SourceFault or MeterFault when a book cannot be read: no figure is better
     than a wrong one.
     """
-    view = MeterView(meter, period, terms.crew)
+    view = MeterView(meter, period, terms.concurrency)
     work = _Reconciling(ledger, view, terms, period, depth, terms.clock.now())
     found = work.run(progress)
     with ledger.writing() as connection:
@@ -89,9 +89,9 @@ def reconcile_period(
 class _Look:
     """The ledger at one moment, with the source's books and every customer's."""
 
-    month: MonthBook
-    sources: Mapping[str, SourceBook]
-    customers: Mapping[str, CustomerBook]
+    month: MonthSnapshot
+    sources: Mapping[str, SourceSide]
+    customers: Mapping[str, CustomerComparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Reconciling:
 
     ledger: Ledger
     view: MeterView
-    terms: ReconcileTerms
+    terms: ReconcileOptions
     period: BillingPeriod
     depth: Depth
     now: datetime
@@ -134,7 +134,7 @@ class _Reconciling:
         self,
         totals: Mapping[str, int | None],
         fresh: Mapping[str, FreshMonth],
-        closely: Closely = NOTHING_CLOSELY,
+        closely: DetailRequest = NOTHING_CLOSELY,
     ) -> _Look:
         """Look at the ledger's month, all of it in one consistent state."""
         calls = {
@@ -143,11 +143,11 @@ class _Reconciling:
         }
         with self.ledger.reading() as connection:
             month = read_month(connection, self.period, replace(closely, calls=calls))
-        sources = source_books(month, totals, fresh)
-        customers = customer_books(month, sources, self.terms.stripe_customers)
+        sources = source_sides(month, totals, fresh)
+        customers = customer_comparisons(month, sources, self.terms.stripe_customers)
         return _Look(month, sources, customers)
 
-    def _read_again(self, books: Mapping[str, SourceBook]) -> dict[str, FreshMonth]:
+    def _read_again(self, books: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.
 
         When the source's own total equals what was pulled, what was pulled is the book.
@@ -159,13 +159,13 @@ class _Reconciling:
                 self.period,
                 self.now,
                 usage_minutes=books[source.account].usage_minutes,
-                crew=self.terms.crew,
+                concurrency=self.terms.concurrency,
             )
             for source, rules in self.terms.sources
             if books[source.account].is_off
         }
 
-    def _account(self, name: str, book: SourceBook) -> AccountFinding:
+    def _account(self, name: str, book: SourceSide) -> AccountFinding:
         asked = {source.account for source, _ in self.terms.sources}
         with self.ledger.reading() as connection:
             last = pulls.state_of(connection, name, self.period)
@@ -201,12 +201,12 @@ class _Reconciling:
         # all that is said of a customer comes from one state of the ledger.
         again = look
         if off or finals:
-            again = self._look(totals, fresh, Closely({}, known, finals))
+            again = self._look(totals, fresh, DetailRequest({}, known, finals))
         comparisons = [
             Comparison(found.customers[name], found.month, shown, self.now)
             for name, book in look.customers.items()
             for found in [again if name in off else look]
-            for shown in [Shown.of(book.synced, counted, known)]
+            for shown in [MeterReading.of(book.synced, counted, known)]
         ]
         questions = {one.book.customer: one.asks_for() for one in comparisons}
         read = self.view.own_minutes({name: q for name, q in questions.items() if q})

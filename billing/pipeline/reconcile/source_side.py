@@ -15,18 +15,18 @@ from billing.domain.breaks_source import (
 )
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
-from billing.ledger.pull.calls import Reading
+from billing.ledger.pull.calls import RatedCall
 from billing.ledger.reconcile.ledger_totals import SourceGap
-from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthBook
-from billing.pipeline.concurrency import Crew
-from billing.pipeline.pull.account_rules import AccountBook
+from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthSnapshot
+from billing.pipeline.concurrency import Concurrency
+from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.day import read_day
 from billing.pipeline.pull.pull import MARGIN, READERS
 from billing.ports import UsageSource
 
 
 @dataclass(slots=True)
-class SourceBook:
+class SourceSide:
     """One account's month: minutes by customer, and how the ledger differs."""
 
     usage_minutes: int | None = None
@@ -63,7 +63,7 @@ class FreshMonth:
     outside: dict[str, datetime] = field(default_factory=dict)  # started then
     started: dict[str, datetime] = field(default_factory=dict)
 
-    def add(self, reading: Reading, period: BillingPeriod) -> None:
+    def add(self, reading: RatedCall, period: BillingPeriod) -> None:
         """Take in one call, of this month or of one beside it."""
         call = reading.call
         if reading.due is None:
@@ -90,12 +90,12 @@ class FreshMonth:
 
 def read_again(
     source: UsageSource,
-    rules: AccountBook,
+    rules: AccountRules,
     period: BillingPeriod,
     now: datetime,
     *,
     usage_minutes: int | None,
-    crew: Crew,
+    concurrency: Concurrency,
 ) -> FreshMonth:
     """Read every call of an account's month; raises SourceFault.
 
@@ -103,7 +103,7 @@ def read_again(
     """
     fresh = FreshMonth()
     window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
-    with crew.pool(READERS, "compare") as pool:
+    with concurrency.pool(READERS, "compare") as pool:
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()
         )
@@ -119,13 +119,13 @@ def read_again(
     return fresh
 
 
-def source_books(
-    month: MonthBook,
+def source_sides(
+    month: MonthSnapshot,
     totals: Mapping[str, int | None],
     fresh: Mapping[str, FreshMonth],
-) -> dict[str, SourceBook]:
+) -> dict[str, SourceSide]:
     """Return each account's book: as the last pull left it, or as it was read again."""
-    found: defaultdict[str, SourceBook] = defaultdict(SourceBook)
+    found: defaultdict[str, SourceSide] = defaultdict(SourceSide)
     for account, total in totals.items():
         found[account].usage_minutes = total
     for account, customer, minutes in _pulled(month):
@@ -137,7 +137,7 @@ def source_books(
     return dict(found)
 
 
-def _pulled(month: MonthBook) -> Iterator[tuple[str, str, int]]:
+def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
     """Give the minutes of the calls of the month, wherever they are billed."""
     for held in month.holdings:
         yield held.account, held.customer, held.minutes
@@ -148,8 +148,8 @@ def _pulled(month: MonthBook) -> Iterator[tuple[str, str, int]]:
 
 def _compare(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
-) -> SourceBook:
-    book = SourceBook(fresh.usage_minutes)
+) -> SourceSide:
+    book = SourceSide(fresh.usage_minutes)
     for gap in fresh.gaps:
         book.add_gap(gap)
     elsewhere = _elsewhere(ours, fresh, period)

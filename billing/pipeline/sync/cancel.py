@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from billing.domain.cancellation import choose_to_cancel, may_cancel
-from billing.domain.meter_event import FailReason, Verdict
+from billing.domain.meter_event import FailReason, SendVerdict
 from billing.domain.period import BillingPeriod
-from billing.domain.settlement import Finding, settle_cancel
+from billing.domain.settlement import SettleVerdict, settle_cancel
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.attempts import CANCEL, Answered, Attempt
-from billing.ledger.sync.outbox import Outgoing
-from billing.pipeline.sync.context import CustomerWork
+from billing.ledger.sync.outbox import OpenEvent
+from billing.pipeline.sync.context import SyncContext
 from billing.pipeline.sync.settle import read_own_minute
 
 
 def cancel_what_is_too_much(
-    work: CustomerWork, events: Sequence[Outgoing]
+    work: SyncContext, events: Sequence[OpenEvent]
 ) -> frozenset[datetime]:
     """Cancel events of hours that lose minutes; returns the hours that must wait.
 
@@ -23,9 +23,9 @@ def cancel_what_is_too_much(
     its day is over, the difference goes as an event of its own.
     """
     waiting = {
-        doubtful.event.hour
-        for doubtful in events
-        if doubtful.reason is FailReason.CANCELLING and not _resume(work, doubtful)
+        uncertain.event.hour
+        for uncertain in events
+        if uncertain.reason is FailReason.CANCELLING and not _resume(work, uncertain)
     }
     with work.ledger.reading() as connection:
         places = staging.unstaged_places(connection, work.to.customer, work.actor.at)
@@ -38,7 +38,7 @@ def cancel_what_is_too_much(
     return frozenset(waiting)
 
 
-def _choose(work: CustomerWork, hour: datetime, minutes: int) -> Outgoing | None:
+def _choose(work: SyncContext, hour: datetime, minutes: int) -> OpenEvent | None:
     with work.ledger.reading() as connection:
         synced = settlement.synced_in_hour(connection, work.to, hour)
         if not synced:
@@ -50,28 +50,28 @@ def _choose(work: CustomerWork, hour: datetime, minutes: int) -> Outgoing | None
         return chosen and outbox.event_numbered(connection, chosen.id)
 
 
-def _resume(work: CustomerWork, doubtful: Outgoing) -> bool:
+def _resume(work: SyncContext, uncertain: OpenEvent) -> bool:
     """Ask again while Stripe takes it; then read. True when it is decided."""
-    if _in_time(work, doubtful):
-        return _cancel(work, doubtful)
-    readings = read_own_minute(work, doubtful)
+    if _in_time(work, uncertain):
+        return _cancel(work, uncertain)
+    readings = read_own_minute(work, uncertain)
     if readings is None:
         return False
     with work.ledger.reading() as connection:
-        touched = settlement.last_touched_at(connection, doubtful.id)
-    found = settle_cancel(doubtful.event.minutes, readings, touched)
-    if found not in {Finding.ABSENT, Finding.COUNTED}:
+        touched = settlement.last_touched_at(connection, uncertain.id)
+    found = settle_cancel(uncertain.event.minutes, readings, touched)
+    if found not in {SettleVerdict.ABSENT, SettleVerdict.COUNTED}:
         return False
-    gone, actor = found is Finding.ABSENT, work.actor
+    gone, actor = found is SettleVerdict.ABSENT, work.actor
     work.sender.writer.write(
         lambda connection: settlement.record_cancel_read(
-            connection, actor, doubtful, gone=gone
+            connection, actor, uncertain, gone=gone
         )
     )
     return True
 
 
-def _cancel(work: CustomerWork, taken: Outgoing) -> bool:
+def _cancel(work: SyncContext, taken: OpenEvent) -> bool:
     """Ask once; True when it is decided, and the hour may be staged."""
     sender = work.sender
     if not sender.outage.may_send():
@@ -81,8 +81,8 @@ def _cancel(work: CustomerWork, taken: Outgoing) -> bool:
     sender.writer.write(
         lambda connection: settlement.record_cancel_attempt(connection, attempt)
     )
-    answer = sender.meter.cancel(taken.event, key, lambda: _may_go(work, taken))
-    if answer.verdict is Verdict.LOCKED_OUT:
+    answer = sender.meter.cancel(taken.event, key, lambda: _may_send(work, taken))
+    if answer.verdict is SendVerdict.LOCKED_OUT:
         sender.outage.stop(f"the API key is refused: {answer.detail}")
     actor = work.actor
     answered = Answered(taken, answer, actor.at)
@@ -91,7 +91,7 @@ def _cancel(work: CustomerWork, taken: Outgoing) -> bool:
     )
 
 
-def _may_go(work: CustomerWork, taken: Outgoing) -> bool:
+def _may_send(work: SyncContext, taken: OpenEvent) -> bool:
     return (
         not work.sender.outage.stopped
         and _in_time(work, taken)
@@ -99,7 +99,7 @@ def _may_go(work: CustomerWork, taken: Outgoing) -> bool:
     )
 
 
-def _in_time(work: CustomerWork, taken: Outgoing) -> bool:
+def _in_time(work: SyncContext, taken: OpenEvent) -> bool:
     with work.ledger.reading() as connection:
         first = settlement.first_sent_at(connection, taken.id)
     return first is not None and may_cancel(first, work.sender.time.now())

@@ -15,7 +15,7 @@ def never() -> bool:
     return False
 
 
-class Outage:
+class CircuitBreaker:
     """What the threads of one sync know of each other's troubles."""
 
     def __init__(self, stopping: Callable[[], bool] = never) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from billing.domain.period import Window
-from billing.domain.staging import Destination
+from billing.domain.staging import MeterDestination
 from billing.errors import MeterFault, NoSuchCustomer
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Hold, Ledger
@@ -30,13 +30,13 @@ USUAL = Policy()
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerWork:
+class SyncContext:
     """One customer under its lock, with where its minutes go."""
 
     ledger: Ledger
     sender: Sender
     policy: Policy
-    to: Destination
+    to: MeterDestination
     hold: Hold
 
     @property

@@ -8,21 +8,21 @@ from datetime import datetime
 from billing.domain.cancellation import keeps_above_zero
 from billing.domain.meter_event import EventState, FailReason, may_resend
 from billing.domain.period import BillingPeriod
-from billing.domain.staging import Destination
+from billing.domain.staging import MeterDestination
 from billing.errors import MeterFault
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
-from billing.ledger.sync.outbox import Outgoing
+from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.pull.pull import Progress
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
-from billing.pipeline.sync.context import CustomerWork, Negative, Policy
+from billing.pipeline.sync.context import Negative, Policy, SyncContext
 from billing.pipeline.sync.error_reports import reject_what_is_reported
-from billing.pipeline.sync.send import Course, Outcome, Sender
-from billing.pipeline.sync.settle import settle_doubts
+from billing.pipeline.sync.send import Outcome, PendingAnswers, Sender
+from billing.pipeline.sync.settle import settle_uncertain
 
 
-class Sent:
+class ProgressCounter:
     """How many events are through, over all threads, and how many there are."""
 
     def __init__(self, progress: Progress) -> None:
@@ -64,8 +64,8 @@ class CustomerSync:
     ledger: Ledger
     sender: Sender
     policy: Policy
-    sent: Sent
-    to: Destination | None  # None: the customer is not in the settings
+    sent: ProgressCounter
+    to: MeterDestination | None  # None: the customer is not in the settings
     customer: str
     at_once: bool
     settle_only: bool = False
@@ -81,17 +81,17 @@ class CustomerSync:
                 report.held = "it has usage to report, and is not in the settings"
             else:
                 parts = (self.ledger, self.sender, self.policy, self.to, hold)
-                self._work(CustomerWork(*parts), report)
+                self._work(SyncContext(*parts), report)
         return report
 
-    def _work(self, work: CustomerWork, report: CustomerReport) -> None:
+    def _work(self, work: SyncContext, report: CustomerReport) -> None:
         actor, write = work.actor, self.sender.writer.write
         report.rejected = reject_what_is_reported(work)
         events = self._unsynced()
         if any(e.event.stripe_customer != work.to.stripe_customer for e in events):
             write(lambda ledger: staging.release_misaddressed(ledger, work.to, actor))
         events = self._take_up(work)
-        report.settled = settle_doubts(work, events)
+        report.settled = settle_uncertain(work, events)
         if self.settle_only:
             return
         waiting = cancel_what_is_too_much(work, events)
@@ -105,7 +105,7 @@ class CustomerSync:
         if due:
             self._send_if_known(work, due, report)
 
-    def _take_up(self, work: CustomerWork) -> list[Outgoing]:
+    def _take_up(self, work: SyncContext) -> list[OpenEvent]:
         """Arm unanswered events again, while that is safe; return all that are open."""
         events = self._unsynced()
         now = self.sender.time.now()
@@ -117,17 +117,17 @@ class CustomerSync:
             return events
         actor = work.actor
         self.sender.writer.write(
-            lambda ledger: outbox.take_up(
+            lambda ledger: outbox.requeue(
                 ledger, actor, self.customer, again=again, too_old=too_old
             )
         )
         return self._unsynced()
 
-    def _unsynced(self) -> list[Outgoing]:
+    def _unsynced(self) -> list[OpenEvent]:
         with self.ledger.reading() as connection:
             return outbox.unsynced_events(connection, self.customer)
 
-    def _due(self, report: CustomerReport) -> list[Outgoing]:
+    def _due(self, report: CustomerReport) -> list[OpenEvent]:
         """Return what is to be sent: what adds minutes first, then what takes some."""
         pending = [e for e in self._unsynced() if e.state is EventState.PENDING]
         livemode = self.to is not None and self.to.livemode
@@ -137,7 +137,7 @@ class CustomerSync:
         return sorted(ours, key=lambda e: e.event.minutes < 0)
 
     def _send_if_known(
-        self, work: CustomerWork, due: list[Outgoing], report: CustomerReport
+        self, work: SyncContext, due: list[OpenEvent], report: CustomerReport
     ) -> None:
         """Ask Stripe first: it takes events of unknown customers, and drops them."""
         meter, outage = self.sender.meter, self.sender.outage
@@ -157,10 +157,10 @@ class CustomerSync:
             self._send(work, due, report)
 
     def _send(
-        self, work: CustomerWork, due: list[Outgoing], report: CustomerReport
+        self, work: SyncContext, due: list[OpenEvent], report: CustomerReport
     ) -> None:
         self.sent.expect(len(due))
-        course = Course(work.hold)
+        course = PendingAnswers(work.hold)
         try:
             self._send_in_turn(work, due, course, report)
         finally:
@@ -168,9 +168,9 @@ class CustomerSync:
 
     def _send_in_turn(
         self,
-        work: CustomerWork,
-        due: list[Outgoing],
-        course: Course,
+        work: SyncContext,
+        due: list[OpenEvent],
+        course: PendingAnswers,
         report: CustomerReport,
     ) -> None:
         for position, outgoing in enumerate(due):
@@ -186,7 +186,7 @@ class CustomerSync:
                 return
 
     def _takes_too_much(
-        self, work: CustomerWork, outgoing: Outgoing, course: Course
+        self, work: SyncContext, outgoing: OpenEvent, course: PendingAnswers
     ) -> bool:
         """Say whether an event has to wait: Stripe loses a total below zero."""
         event = outgoing.event

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from billing.domain.settlement import (
     QUIET_AFTER_SEND,
     QUIET_TO_REPLACE,
-    Finding,
+    SettleVerdict,
     settle,
 )
 from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
-from billing.pipeline.sync.context import CustomerWork
-from billing.pipeline.sync.monotonic_time import Reckoning
+from billing.pipeline.sync.context import SyncContext
+from billing.pipeline.sync.monotonic_time import MonotonicClock
 from billing.pipeline.sync.settle import read_own_minute
 from billing.ports import Meter
 
@@ -26,7 +26,7 @@ STRIPE_KEEPS = timedelta(days=29)
 OVERLAP = timedelta(hours=1)
 
 
-def note_error_reports(ledger: Ledger, meter: Meter, time: Reckoning) -> set[str]:
+def note_error_reports(ledger: Ledger, meter: Meter, time: MonotonicClock) -> set[str]:
     """Read what Stripe reported since; returns the customers it may be about.
 
     This needs no webhook: one that was lost is made up for. Raises MeterFault.
@@ -49,7 +49,7 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: Reckoning) -> set[str
     return {suspect.customer for suspect in [*meant, *missing]}
 
 
-def reject_what_is_reported(work: CustomerWork) -> int:
+def reject_what_is_reported(work: SyncContext) -> int:
     """Read the minutes of this customer's suspects; returns how many were rejected."""
     suspects = _suspects(work)
     rejected = [one for one in suspects if _is_gone(work, one)]
@@ -66,7 +66,7 @@ class _Suspicion(NamedTuple):
     quiet: timedelta
 
 
-def _suspects(work: CustomerWork) -> list[_Suspicion]:
+def _suspects(work: SyncContext) -> list[_Suspicion]:
     """Return this customer's suspects, each once, by the strongest word against it.
 
     Nobody names the most of them, and what is rejected may go out anew under a new
@@ -93,7 +93,7 @@ def _suspects(work: CustomerWork) -> list[_Suspicion]:
     return list({one.suspect.event_id: one for one in ours}.values())
 
 
-def settle_reports(ledger: Ledger, time: Reckoning) -> None:
+def settle_reports(ledger: Ledger, time: MonotonicClock) -> None:
     """Close the reports whose errors are all accounted for."""
     with ledger.reading() as connection:
         done = [
@@ -113,7 +113,7 @@ def settle_reports(ledger: Ledger, time: Reckoning) -> None:
                 error_reports.settle_report(connection, name, now)
 
 
-def _is_gone(work: CustomerWork, suspicion: _Suspicion) -> bool:
+def _is_gone(work: SyncContext, suspicion: _Suspicion) -> bool:
     """Say whether a suspect does not count: named and absent, or firmly absent."""
     with work.ledger.reading() as connection:
         event = outbox.event_numbered(connection, suspicion.suspect.event_id)
@@ -124,10 +124,10 @@ def _is_gone(work: CustomerWork, suspicion: _Suspicion) -> bool:
         return True
     minutes, sent = event.event.minutes, event.last_sent_at
     found = settle(minutes, readings, sent, quiet=suspicion.quiet)
-    return found is Finding.ABSENT
+    return found is SettleVerdict.ABSENT
 
 
-def _reject(work: CustomerWork, why: str, suspect: Suspect) -> None:
+def _reject(work: SyncContext, why: str, suspect: Suspect) -> None:
     actor = work.actor
     work.sender.writer.write(
         lambda connection: settlement.reject(connection, actor, suspect.event_id, why)

@@ -6,7 +6,7 @@ from billing.domain.meter_event import CLOCK_SLACK
 from billing.ports import Clock
 
 
-class Reckoning:
+class MonotonicClock:
     """The present moment, never earlier than a counter says that nobody can set.
 
     The counter goes on while the machine is suspended, so an age is never too short.

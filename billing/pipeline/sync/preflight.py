@@ -50,7 +50,7 @@ def find_flaws(state: MeterState | None, name: str, livemode: bool) -> list[Mete
     ]
 
 
-def refuse_unfit(meter: Meter, *, livemode: bool, now: datetime) -> MeterState:
+def require_usable_meter(meter: Meter, *, livemode: bool, now: datetime) -> MeterState:
     """Return how the meter is set up; raises MeterUnfit or MeterFault.
 
     A clock that is off by minutes is refused too: every age would be wrong.

@@ -7,17 +7,17 @@ from enum import StrEnum
 from typing import Protocol
 
 from billing.domain.meter_event import (
-    Answer,
     FailReason,
+    SendAnswer,
+    SendVerdict,
     SendWindow,
-    Verdict,
     may_resend,
     send_window,
 )
 from billing.domain.retry_schedule import delay_before_retry, tries_left
 from billing.domain.settlement import REARMED_FOR
 from billing.ledger.database import Hold
-from billing.ledger.group_commit import OneOfMany, Receipt, Writer
+from billing.ledger.group_commit import BatchedWrite, PendingWrite, Writer
 from billing.ledger.sync import outbox
 from billing.ledger.sync.attempts import (
     Answered,
@@ -25,9 +25,9 @@ from billing.ledger.sync.attempts import (
     record_answers,
     record_attempts,
 )
-from billing.ledger.sync.outbox import Outgoing
-from billing.pipeline.sync.circuit_breaker import Outage
-from billing.pipeline.sync.monotonic_time import Reckoning
+from billing.ledger.sync.outbox import OpenEvent
+from billing.pipeline.sync.circuit_breaker import CircuitBreaker
+from billing.pipeline.sync.monotonic_time import MonotonicClock
 from billing.ports import Meter
 
 CLOCK_WAS_SET = (
@@ -40,8 +40,12 @@ class Retries(Protocol):
     """Sends until the answer is final or the tries are used up."""
 
     def __call__(
-        self, send: Callable[[], Answer], *, tries: int, sleep: Callable[[float], None]
-    ) -> Answer:
+        self,
+        send: Callable[[], SendAnswer],
+        *,
+        tries: int,
+        sleep: Callable[[float], None],
+    ) -> SendAnswer:
         """Return the last answer; `tries` were made before."""
         ...
 
@@ -59,7 +63,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(slots=True)
-class Course:
+class PendingAnswers:
     """One customer's sends: the lock they are made under, and the last answer.
 
     The answer that an event counts is written down in the commit of the attempt that
@@ -69,14 +73,14 @@ class Course:
 
     hold: Hold
     lost: bool = False
-    _last: Receipt[None] | None = None
+    _last: PendingWrite[None] | None = None
 
     def still_held(self) -> bool:
         """Ask whether the lock is held; once lost it stays lost."""
         self.lost = self.lost or not self.hold.still_held()
         return not self.lost
 
-    def keep(self, answer: Receipt[None]) -> None:
+    def keep(self, answer: PendingWrite[None]) -> None:
         """Remember an answer that was handed in."""
         self._last = answer
 
@@ -93,12 +97,12 @@ class Sender:
 
     meter: Meter
     writer: Writer
-    outage: Outage
+    outage: CircuitBreaker
     retries: Retries
-    time: Reckoning
+    time: MonotonicClock
     owner: str
 
-    def send(self, event: Outgoing, course: Course) -> Outcome:
+    def send(self, event: OpenEvent, course: PendingAnswers) -> Outcome:
         """Send one event, retry it by the law, and record what came of it.
 
         `course` is that of its customer; settle it at the end. Raises Overtaken.
@@ -113,7 +117,7 @@ class Sender:
         answer = self.retries(trial.attempt, tries=event.tries, sleep=self.time.sleep)
         return self._conclude(trial, answer)
 
-    def _why_not(self, event: Outgoing) -> Outcome | None:
+    def _why_not(self, event: OpenEvent) -> Outcome | None:
         now = self.time.now()
         if not may_resend(event.first_unknown_at, now) or is_stale(event, now):
             return self._fail(event, FailReason.UNCERTAIN)
@@ -129,7 +133,7 @@ class Sender:
             return self._fail(event, FailReason.UNANSWERED)
         return None
 
-    def _wait_out_backoff(self, event: Outgoing) -> None:
+    def _wait_out_backoff(self, event: OpenEvent) -> None:
         """Wait what a restart in mid-backoff still owes to the retry law."""
         if not event.tries or event.last_sent_at is None:
             return
@@ -138,7 +142,7 @@ class Sender:
         if rest > timedelta():
             self.time.sleep(rest.total_seconds())
 
-    def _conclude(self, trial: "_Trial", answer: Answer) -> Outcome:
+    def _conclude(self, trial: "_Trial", answer: SendAnswer) -> Outcome:
         customer = trial.event.event.customer
         if answer.counted:
             return Outcome.SYNCED
@@ -146,16 +150,16 @@ class Sender:
             # Whoever no longer tries is in no trouble: nobody may wait for it.
             self.outage.recovered(customer)
             return Outcome.WAITING
-        if answer.verdict is Verdict.REFUSED:
+        if answer.verdict is SendVerdict.REFUSED:
             doubted = trial.event.first_unknown_at is not None
             return Outcome.UNCERTAIN if doubted else Outcome.REJECTED
-        if answer.verdict is Verdict.LOCKED_OUT:
+        if answer.verdict is SendVerdict.LOCKED_OUT:
             self.outage.stop(f"the API key is refused: {answer.detail}")
             return Outcome.WAITING
         self.outage.gave_up(customer, answer.detail)
         return self._fail(trial.event, FailReason.UNANSWERED)
 
-    def _fail(self, event: Outgoing, reason: FailReason) -> Outcome:
+    def _fail(self, event: OpenEvent, reason: FailReason) -> Outcome:
         self.writer.write(
             lambda connection: outbox.move_to_failed(connection, event, reason)
         )
@@ -165,33 +169,35 @@ class Sender:
 class _Trial:
     """One event's attempts in one sync, each knowing what the last one left."""
 
-    def __init__(self, sender: Sender, event: Outgoing, course: Course) -> None:
+    def __init__(
+        self, sender: Sender, event: OpenEvent, course: PendingAnswers
+    ) -> None:
         self._sender = sender
         self.event = event
         self.course = course
         self.stopped = False
 
-    def attempt(self) -> Answer:
+    def attempt(self) -> SendAnswer:
         """Record an attempt, send, and record the answer."""
         sender, before = self._sender, self.event
         now = sender.time.now()
         if not self._is_due(before.first_unknown_at):
             self.stopped = True
-            return Answer(Verdict.UNSENT, detail="stopped before it was sent")
+            return SendAnswer(SendVerdict.UNSENT, detail="stopped before it was sent")
         key = _idempotency_key(before)
         attempt = Attempt(before, sender.owner, key, now)
-        sender.writer.write(OneOfMany(record_attempts, attempt))
+        sender.writer.write(BatchedWrite(record_attempts, attempt))
         self.course.settle()
-        answer = sender.meter.send(before.event, key, lambda: self._may_go(now))
+        answer = sender.meter.send(before.event, key, lambda: self._may_send(now))
         answered = Answered(before, answer, sender.time.now())
-        self.course.keep(sender.writer.hand_in(OneOfMany(record_answers, answered)))
+        self.course.keep(sender.writer.hand_in(BatchedWrite(record_answers, answered)))
         if not answer.counted:
             self.course.settle()
         self._learn(before, answer, now)
-        self.stopped = answer.verdict is Verdict.UNSENT
+        self.stopped = answer.verdict is SendVerdict.UNSENT
         return answer
 
-    def _may_go(self, written_at: datetime) -> bool:
+    def _may_send(self, written_at: datetime) -> bool:
         """Decide anew right before each send: time passes, and a lock may be lost.
 
         Whoever takes over counts the age from when this attempt was written down, and
@@ -212,15 +218,15 @@ class _Trial:
             and send_window(event.event.timestamp, now) is SendWindow.OPEN
         )
 
-    def _learn(self, before: Outgoing, answer: Answer, sent_at: datetime) -> None:
+    def _learn(self, before: OpenEvent, answer: SendAnswer, sent_at: datetime) -> None:
         customer, outage = before.event.customer, self._sender.outage
-        unknown = answer.verdict is Verdict.UNKNOWN
+        unknown = answer.verdict is SendVerdict.UNKNOWN
         if answer.troubled:
             outage.trouble(customer)
         else:
             outage.recovered(customer)
-        unsent = answer.verdict is Verdict.UNSENT
-        free = unsent or answer.verdict is Verdict.LOCKED_OUT
+        unsent = answer.verdict is SendVerdict.UNSENT
+        free = unsent or answer.verdict is SendVerdict.LOCKED_OUT
         first = before.first_unknown_at
         self.event = replace(
             before,
@@ -231,14 +237,14 @@ class _Trial:
         )
 
 
-def is_stale(event: Outgoing, now: datetime) -> bool:
+def is_stale(event: OpenEvent, now: datetime) -> bool:
     """Say whether the proof by which an event was armed again is too old by now."""
     rearmed, sent = event.rearmed_at, event.last_sent_at
     unsent_since = rearmed is not None and (sent is None or sent <= rearmed)
     return unsent_since and rearmed is not None and now - rearmed > REARMED_FOR
 
 
-def _idempotency_key(event: Outgoing) -> str:
+def _idempotency_key(event: OpenEvent) -> str:
     """Return the identifier itself at first, and a fresh key for every resend.
 
     Stripe replays a stored 500 under an old key; the identifier guards against

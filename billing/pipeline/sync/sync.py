@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
-from billing.domain.staging import Destination
+from billing.domain.staging import MeterDestination
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
-from billing.pipeline.concurrency import THREADS, Crew
-from billing.pipeline.pull.pull import Progress, silent
-from billing.pipeline.sync.circuit_breaker import Outage, never
+from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.pull.pull import Progress, no_progress
+from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
 from billing.pipeline.sync.context import USUAL, Policy
-from billing.pipeline.sync.customer import CustomerReport, CustomerSync, Sent
+from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter
 from billing.pipeline.sync.error_reports import note_error_reports, settle_reports
-from billing.pipeline.sync.monotonic_time import Reckoning
-from billing.pipeline.sync.preflight import refuse_unfit
+from billing.pipeline.sync.monotonic_time import MonotonicClock
+from billing.pipeline.sync.preflight import require_usable_meter
 from billing.pipeline.sync.send import Outcome, Retries, Sender
 from billing.ports import Clock, Meter
 
@@ -61,7 +61,7 @@ class SyncReport:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncTerms:
+class SyncOptions:
     """What a sync is handed: the meter's mode, its customers, its clock and policy."""
 
     livemode: bool
@@ -71,20 +71,24 @@ class SyncTerms:
     actor: str
     at_once: bool = False
     stopping: Callable[[], bool] = never
-    crew: Crew = THREADS
+    concurrency: Concurrency = THREADS
     policy: Policy = USUAL
     settle_only: bool = False
 
-    def destination(self, customer: str, meter: Meter) -> Destination | None:
+    def destination(self, customer: str, meter: Meter) -> MeterDestination | None:
         """Return where a customer's minutes go; None when no settings name it."""
         name = self.stripe_customers.get(customer)
         if name is None:
             return None
-        return Destination(customer, name, meter.event_name, self.livemode)
+        return MeterDestination(customer, name, meter.event_name, self.livemode)
 
 
 def sync_meter(
-    ledger: Ledger, meter: Meter, terms: SyncTerms, *, progress: Progress = silent
+    ledger: Ledger,
+    meter: Meter,
+    terms: SyncOptions,
+    *,
+    progress: Progress = no_progress,
 ) -> SyncReport:
     """Settle what is in doubt, stage what is due, and send it.
 
@@ -92,19 +96,19 @@ def sync_meter(
     each one's events one after another, since Stripe takes one request at a time for a
     customer.
     """
-    report, time = SyncReport(), Reckoning(terms.clock)
+    report, time = SyncReport(), MonotonicClock(terms.clock)
     with ledger.reading() as connection:
         customers = staging.customers_with_work(connection, terms.stripe_customers)
     if customers:
-        refuse_unfit(meter, livemode=terms.livemode, now=time.now())
+        require_usable_meter(meter, livemode=terms.livemode, now=time.now())
     reported = note_error_reports(ledger, meter, time)
     if reported and not customers:
-        refuse_unfit(meter, livemode=terms.livemode, now=time.now())
+        require_usable_meter(meter, livemode=terms.livemode, now=time.now())
     customers |= reported
-    outage, sent = Outage(terms.stopping), Sent(progress)
+    outage, sent = CircuitBreaker(terms.stopping), ProgressCounter(progress)
     with (
-        terms.crew.writer(ledger) as writer,
-        terms.crew.pool(SENDERS, "sync") as pool,
+        terms.concurrency.writer(ledger) as writer,
+        terms.concurrency.pool(SENDERS, "sync") as pool,
     ):
         sender = Sender(meter, writer, outage, terms.retries, time, terms.actor)
         works = [
@@ -128,7 +132,10 @@ def sync_meter(
 
 
 def _work_through(
-    works: Sequence[CustomerSync], pool: Executor, outage: Outage, time: Reckoning
+    works: Sequence[CustomerSync],
+    pool: Executor,
+    outage: CircuitBreaker,
+    time: MonotonicClock,
 ) -> Iterator[CustomerReport]:
     """Work on every customer; ask again, by the retry law, for those held elsewhere.
 

@@ -15,7 +15,7 @@ from billing.ledger.audit.signed_heads import key_in_force
 from billing.ledger.close.period_close import ClosedMonth, CustomerTotal, closed_month
 from billing.ledger.close.period_close import customer_totals as totals_of
 from billing.ledger.database import Ledger
-from billing.ledger.reconcile.run_totals import ThreeBooks, three_books
+from billing.ledger.reconcile.run_totals import RunTotals, run_totals
 from billing.reports.audit.contents import LedgerContents
 from billing.reports.audit.writing import Seal, write_bundle
 
@@ -42,7 +42,7 @@ def export_bundle(
         _check_key(key_in_force(connection), fingerprint(seal.public_key))
         customers = totals_of(connection, export.period)
         close = closed_month(connection, export.period)
-        books = three_books(connection, export.period)
+        books = run_totals(connection, export.period)
         if not customers and close is None and books is None:
             raise BadInput(f"nothing is known of {export.period}; `pull` reads a month")
         said = {
@@ -94,7 +94,7 @@ def _totals(customers: list[CustomerTotal]) -> list[dict[str, Any]]:
     ]
 
 
-def _reconciliation(books: ThreeBooks | None) -> dict[str, Any] | None:
+def _reconciliation(books: RunTotals | None) -> dict[str, Any] | None:
     if books is None:
         return None
     items = [

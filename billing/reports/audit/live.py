@@ -7,9 +7,9 @@ from billing.ledger.audit.month_extract import Excerpt
 from billing.ledger.database import Ledger
 from billing.reports.audit.contents import LedgerContents
 from billing.verifier.covers import Months
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import EVENTS, digest
-from billing.verifier.verification import Shown, verify_in_workspace
+from billing.verifier.verification import BundleSummary, verify_in_workspace
 
 
 class LiveContents(LedgerContents):
@@ -22,11 +22,13 @@ class LiveContents(LedgerContents):
             return
         for sequence, recorded, line in self.excerpt.events():
             if recorded != digest(line):
-                raise Bad(f"audit event {sequence}", "the hash beside it is another")
+                raise BadRecord(
+                    f"audit event {sequence}", "the hash beside it is another"
+                )
             yield line
 
 
-def verify_ledger(ledger: Ledger) -> Shown:
+def verify_ledger(ledger: Ledger) -> BundleSummary:
     """Verify every row of a ledger; raises Bad for the first bad record."""
     with ledger.reading() as connection, closing(Excerpt(connection, None)) as excerpt:
         return verify_in_workspace(LiveContents(excerpt), Months(None))

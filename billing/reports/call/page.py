@@ -20,7 +20,7 @@ _COMPARED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PagePart:
     """One part of the page: a table, and sentences below it."""
 
     title: str
@@ -29,14 +29,14 @@ class Part:
     sentences: Sequence[str] = field(default=())
 
 
-def page_of(trace: CallTrace) -> Iterator[Part]:
+def page_of(trace: CallTrace) -> Iterator[PagePart]:
     """Yield the parts of a call's page; what there is nothing of is left out."""
     if trace.revisions:
         yield _source(trace)
     if trace.set_aside:
         yield _quarantine(trace)
     if trace.revisions:
-        yield Part("Rating", sentences=_rating(trace))
+        yield PagePart("Rating", sentences=_rating(trace))
     if trace.rows:
         yield _usage(trace)
     for traced in trace.events:
@@ -47,7 +47,7 @@ def page_of(trace: CallTrace) -> Iterator[Part]:
         yield _breaks(trace)
 
 
-def _source(trace: CallTrace) -> Part:
+def _source(trace: CallTrace) -> PagePart:
     headings = ["rev", "status", "started", "seconds", "read", "pull", "digest"]
     lines = [
         [
@@ -61,7 +61,7 @@ def _source(trace: CallTrace) -> Part:
         ]
         for one in trace.revisions
     ]
-    return Part("What Pamela said", headings, lines, list(_changes(trace)))
+    return PagePart("What Pamela said", headings, lines, list(_changes(trace)))
 
 
 def _changes(trace: CallTrace) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _changes(trace: CallTrace) -> Iterator[str]:
         yield f"Pamela says {theirs} billed minutes, which is not what the rule gives."
 
 
-def _quarantine(trace: CallTrace) -> Part:
+def _quarantine(trace: CallTrace) -> PagePart:
     headings = ["seen", "reason", "detail", "released"]
     lines = [
         [
@@ -91,7 +91,7 @@ def _quarantine(trace: CallTrace) -> Part:
         ]
         for one in trace.set_aside
     ]
-    return Part("Set aside", headings, lines)
+    return PagePart("Set aside", headings, lines)
 
 
 def _rating(trace: CallTrace) -> list[str]:
@@ -114,7 +114,7 @@ def _rating(trace: CallTrace) -> list[str]:
     return [f"{said}, for {newest.customer} in the hour {hour}."]
 
 
-def _usage(trace: CallTrace) -> Part:
+def _usage(trace: CallTrace) -> PagePart:
     headings = [
         *("row", "type", "customer", "hour", "minutes"),
         *("amount", "rev", "corrects", "event"),
@@ -122,7 +122,7 @@ def _usage(trace: CallTrace) -> Part:
     lines = [_usage_line(one) for one in trace.rows]
     carried = [one.row for one in trace.rows if one.row.hour != one.row.call_hour]
     said = [_carried_sentence(trace, row) for row in carried]
-    return Part("Rows of usage", headings, lines, said)
+    return PagePart("Rows of usage", headings, lines, said)
 
 
 def _usage_line(traced: TracedRow) -> list[str]:
@@ -149,7 +149,7 @@ def _carried_sentence(trace: CallTrace, row: Any) -> str:
     return f"Row {row.id} {what} {hour} of {month}{when}; it is billed in {row.period}."
 
 
-def _event(traced: TracedEvent) -> Part:
+def _event(traced: TracedEvent) -> PagePart:
     event = traced.event
     state = f"{event.state} ({event.reason})" if event.reason else event.state
     rows = "1 row" if event.usage_rows == 1 else f"{event.usage_rows} rows"
@@ -177,10 +177,10 @@ def _event(traced: TracedEvent) -> Part:
         ]
         for one in traced.attempts
     ]
-    return Part(f"Meter event {event.id}", headings, lines, said)
+    return PagePart(f"Meter event {event.id}", headings, lines, said)
 
 
-def _months(trace: CallTrace) -> Part:
+def _months(trace: CallTrace) -> PagePart:
     headings = [
         *("month", "customer", "Pamela", "ledger", "Stripe", "settled"),
         *("invoiced", "invoice"),
@@ -199,10 +199,12 @@ def _months(trace: CallTrace) -> Part:
         for one in trace.months
     ]
     said = [f"{one.period} was read at {spell(one.read_at)}." for one in trace.months]
-    return Part("The customer's month in minutes, as last read", headings, lines, said)
+    return PagePart(
+        "The customer's month in minutes, as last read", headings, lines, said
+    )
 
 
-def _breaks(trace: CallTrace) -> Part:
+def _breaks(trace: CallTrace) -> PagePart:
     headings = ["month", "cause", "minutes", "found", "evidence"]
     lines = [
         [
@@ -214,7 +216,7 @@ def _breaks(trace: CallTrace) -> Part:
         ]
         for one in trace.breaks
     ]
-    return Part("Breaks that name this call", headings, lines)
+    return PagePart("Breaks that name this call", headings, lines)
 
 
 def _text(value: object) -> str:

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from datetime import datetime
 
-from billing.domain.meter_event import EventState, Verdict
+from billing.domain.meter_event import EventState, SendVerdict
 from billing.domain.money import format_micro
 from billing.ledger.queries.call_trace import CallTrace, TracedEvent
 from billing.reports.sheets.formatting import spell
 
-_COUNTED = {Verdict.COUNTED.value, Verdict.DUPLICATE.value}
+_COUNTED = {SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value}
 _COUNTED_BY_STRIPE = "counted by Stripe"
 _WHY_NOT = {
     "underway": "not billed yet: it is not over",

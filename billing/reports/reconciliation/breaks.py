@@ -7,7 +7,7 @@ from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.break_cases import Case, list_cases
-from billing.reports.sheets.formatting import Document, spell, spell_span
+from billing.reports.sheets.formatting import Document, format_span, spell
 
 __all__ = ["HEADINGS", "Case", "break_document", "break_lines", "read_breaks"]
 
@@ -38,7 +38,7 @@ def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[lis
             format_micro(case.amount_micro, currency),
             spell(case.hour) or case.event or "",
             _names(case.calls),
-            spell_span(case.age_at(now)),
+            format_span(case.age_at(now)),
             _state(case, now),
         ]
         for case in cases

@@ -6,7 +6,7 @@ from dataclasses import replace
 from billing.ledger.reconcile.break_cases import Case
 from billing.reports.reconciliation.breaks import break_document
 from billing.reports.reconciliation.stored import Reconciled, Sum, age_name
-from billing.reports.sheets.cells import spell_cell
+from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.formatting import Document, spell
 from billing.reports.sheets.sheet import Added, Column, Kind, Report, Row, Sheet
 
@@ -228,13 +228,13 @@ def _spelled(found: Reconciled) -> Iterable[list[object]]:
             if isinstance(cell, int) and column.kind is not Kind.MONEY
             else None
             if cell is None
-            else spell_cell(column, cell, found.currency)
+            else format_cell(column, cell, found.currency)
             for column, cell in zip(_BREAKS, row, strict=True)
         ]
 
 
 def _sum(one: Sum, currency: str) -> Document:
-    amount = spell_cell(_SUMS[-1], one.amount_micro, currency)
+    amount = format_cell(_SUMS[-1], one.amount_micro, currency)
     return {"breaks": one.breaks, "minutes": one.minutes, "amount": amount}
 
 

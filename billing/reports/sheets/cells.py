@@ -19,7 +19,7 @@ from billing.reports.sheets.sheet import (
 _HUNDREDTHS = Decimal("0.01")
 
 
-def spell_cell(column: Column, cell: Cell, currency: str) -> str:
+def format_cell(column: Column, cell: Cell, currency: str) -> str:
     """Spell a cell; an amount never rounds, an empty cell is the empty text."""
     value = value_of(cell)
     match value:
@@ -53,7 +53,7 @@ def text_rows(sheet: Sheet) -> list[list[str]]:
         rows.append(totals.row())
     return [
         [
-            spell_cell(column, cell, sheet.currency)
+            format_cell(column, cell, sheet.currency)
             for column, cell in zip(sheet.columns, row, strict=True)
         ]
         for row in rows
@@ -82,7 +82,7 @@ def _named(sheet: Sheet, row: Row) -> Document:
     for column, cell in zip(sheet.columns, row, strict=True):
         value = value_of(cell)
         if value is not None and not (type(value) is int and column.is_whole):
-            value = spell_cell(column, cell, sheet.currency)
+            value = format_cell(column, cell, sheet.currency)
         named[column.name] = value
     return named
 

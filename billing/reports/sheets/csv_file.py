@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from billing.atomic_file import whole_file
-from billing.reports.sheets.cells import spell_cell
+from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.sheet import NUMBERS, Cell, Column, Kind, Row, Sheet, Totals
 
 # What a spreadsheet takes for a formula, full-width signs too.
@@ -62,7 +62,7 @@ class _Spelled(dict[Cell, str]):
     def __missing__(self, cell: Cell) -> str:
         if len(self) > _KEPT:
             self.clear()
-        found = spell_cell(self._column, cell, self._currency)
+        found = format_cell(self._column, cell, self._currency)
         if self._column.kind not in NUMBERS:
             found = harmless(found)
         self[cell] = found

@@ -13,7 +13,7 @@ def spell(moment: datetime | None) -> str | None:
     return f"{utc:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def spell_span(span: timedelta) -> str:
+def format_span(span: timedelta) -> str:
     """Spell how long something takes, in its two largest units, as 3 d 04 h."""
     hours, seconds = divmod(span.seconds, 3_600)
     if span.days:

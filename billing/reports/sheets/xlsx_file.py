@@ -11,7 +11,7 @@ from typing import Any
 from billing.atomic_file import whole_file
 from billing.reports.sheets.sheet import Added, Cell, Kind, Sheet, Totals, Value
 from billing.reports.sheets.xlsx_formulas import (
-    Place,
+    CellPlace,
     places,
     refuse_too_many,
     tie_formula,
@@ -62,7 +62,7 @@ class _SheetWriter:
     """One sheet on its way into a workbook."""
 
     def __init__(
-        self, book: Any, looks: Looks, sheet: Sheet, known: dict[str, Place]
+        self, book: Any, looks: Looks, sheet: Sheet, known: dict[str, CellPlace]
     ) -> None:
         self._page = book.add_worksheet(sheet.name)
         self._looks, self._sheet, self._known = looks, sheet, known

@@ -9,7 +9,7 @@ from billing.reports.sheets.sheet import Added, Column, Kind, Sheet
 MOST_ROWS = 1_048_576
 
 
-class Place(NamedTuple):
+class CellPlace(NamedTuple):
     """Where a sheet's rows stand: numbers of rows as a workbook shows them."""
 
     sheet: Sheet
@@ -31,22 +31,22 @@ class Place(NamedTuple):
         return f"'{quoted}'!{cells}"
 
 
-def places(sheets: Sequence[Sheet]) -> dict[str, Place]:
+def places(sheets: Sequence[Sheet]) -> dict[str, CellPlace]:
     """Return where each sheet's rows stand: below title, notes, a gap, headings."""
     found = {}
     for sheet in sheets:
         header = 3 + len(sheet.caveats)
-        found[sheet.name] = Place(sheet, header, header + 1)
+        found[sheet.name] = CellPlace(sheet, header, header + 1)
     return found
 
 
-def total_formula(column: Column, at: int, place: Place, last: int) -> str:
+def total_formula(column: Column, at: int, place: CellPlace, last: int) -> str:
     """Return what adds a column up down to its last row."""
     name = letters(at)
     return _exact(f"SUM({name}{place.first}:{name}{last})", column.kind)
 
 
-def tie_formula(cell: Added, kind: Kind, known: dict[str, Place]) -> str:
+def tie_formula(cell: Added, kind: Kind, known: dict[str, CellPlace]) -> str:
     """Return what adds up the column of the sheet that a figure is tied to."""
     place = known[cell.sheet]
     figures = place.range(cell.column)

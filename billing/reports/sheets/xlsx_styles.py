@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from billing.domain.money import minor_per_unit
-from billing.reports.sheets.cells import spell_cell
+from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.sheet import NUMBERS, Column, Kind, Sheet
 
 _MEASURED = 500
@@ -76,7 +76,7 @@ def widths(sheet: Sheet) -> list[int]:
     for at, column in enumerate(sheet.columns):
         usual = {Kind.MOMENT: 20, Kind.DAY: 12, Kind.TEXT: 14}.get(column.kind, 12)
         longest = max(len(word) for word in column.heading.split() or [""])
-        texts = [len(spell_cell(column, row[at], sheet.currency)) for row in rows]
+        texts = [len(format_cell(column, row[at], sheet.currency)) for row in rows]
         wanted = max([usual, longest + 2, *(length + 3 for length in texts)])
         found.append(min(max(wanted, _NARROWEST), _WIDEST))
     return found

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.ledger.audit import signed_heads
-from billing.ledger.audit.events import Recorded, last_link, newest_events
+from billing.ledger.audit.events import Recorded, chain_tip, newest_events
 from billing.ledger.audit.signed_heads import Anchored, SignedHead
 from billing.ledger.database import Ledger
 from billing.reports.sheets.formatting import Document, spell
@@ -48,7 +48,7 @@ class TrailEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadStanding:
+class HeadStatus:
     """How far the trail is signed and published."""
 
     events: int
@@ -102,11 +102,11 @@ def read_trail(ledger: Ledger, last: int, action: str) -> list[TrailEntry]:
         return [TrailEntry(one) for one in newest_events(connection, last, action)]
 
 
-def read_heads(ledger: Ledger) -> HeadStanding:
+def read_heads(ledger: Ledger) -> HeadStatus:
     """Return how far the trail is signed and published."""
     with ledger.reading() as connection:
-        return HeadStanding(
-            last_link(connection).sequence,
+        return HeadStatus(
+            chain_tip(connection).sequence,
             signed_heads.newest_head(connection),
             signed_heads.key_in_force(connection),
             signed_heads.anchored(connection),

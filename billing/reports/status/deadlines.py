@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from billing.domain.deadlines import Deadlines, Limit, deadlines_of
 from billing.ledger.database import Ledger
 from billing.ledger.sync.open_items import open_items
-from billing.reports.sheets.formatting import Document, spell, spell_span
+from billing.reports.sheets.formatting import Document, format_span, spell
 
 HEADINGS = ["what", "customer", "minutes", "deadline", "time left"]
 MOST = 10
@@ -54,7 +54,7 @@ class DeadlineReport:
                 near.deadlines.item.customer,
                 f"{near.deadlines.item.minutes}",
                 spell(near.until) or "",
-                spell_span(near.until - self.as_of),
+                format_span(near.until - self.as_of),
             ]
             for near in self.nearest
         ]

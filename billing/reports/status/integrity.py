@@ -1,25 +1,25 @@
 """The laws of the ledger: where each is broken, and when they were last looked at."""
 
-from billing.domain.invariants import Law
+from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
-from billing.ledger.integrity.checks import LawStanding, standing
+from billing.ledger.integrity.checks import IntegrityStatus, integrity_status
 from billing.ledger.integrity.find_faults import find_faults
 from billing.reports.sheets.formatting import Document, spell
 
 
-def read_faults(ledger: Ledger) -> dict[Law, list[str]]:
+def read_faults(ledger: Ledger) -> dict[Invariant, list[str]]:
     """Look at every row, and return where each law is broken. Raises LedgerFault."""
     with ledger.reading() as connection:
         return find_faults(connection)
 
 
-def read_law_standing(ledger: Ledger) -> LawStanding | None:
+def read_integrity(ledger: Ledger) -> IntegrityStatus | None:
     """Return when the laws were last looked at. Raises LedgerFault."""
     with ledger.reading() as connection:
-        return standing(connection)
+        return integrity_status(connection)
 
 
-def law_document(found: LawStanding | None) -> Document | None:
+def integrity_document(found: IntegrityStatus | None) -> Document | None:
     """Return the last look at the laws with stable names."""
     if found is None:
         return None
@@ -30,7 +30,7 @@ def law_document(found: LawStanding | None) -> Document | None:
     }
 
 
-def law_sentence(found: LawStanding | None) -> str:
+def integrity_sentence(found: IntegrityStatus | None) -> str:
     """Say in one line whether the laws held when they were last looked at."""
     if found is None:
         return "The laws of the ledger were never checked."

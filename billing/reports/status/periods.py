@@ -10,31 +10,29 @@ from billing.ledger.database import Ledger
 from billing.ledger.queries.period_status import (
     AccountPulls,
     LastReconciliation,
-    PeriodStanding,
-    period_standing,
+    PeriodStatus,
+    period_status,
 )
 from billing.reports.sheets.formatting import Document, spell
 
 __all__ = [
     "STATES",
-    "PeriodStanding",
+    "PeriodStatus",
     "by_state",
-    "read_standing",
-    "standing_document",
+    "read_status",
+    "status_document",
 ]
 
 STATES = tuple(state.value for state in EventState)
 
 
-def read_standing(
-    ledger: Ledger, periods: Iterable[BillingPeriod]
-) -> list[PeriodStanding]:
+def read_status(ledger: Ledger, periods: Iterable[BillingPeriod]) -> list[PeriodStatus]:
     """Return how far each month has come. Raises LedgerFault."""
     with ledger.reading() as connection:
-        return [period_standing(connection, period) for period in periods]
+        return [period_status(connection, period) for period in periods]
 
 
-def standing_document(months: list[PeriodStanding], as_of: datetime) -> Document:
+def status_document(months: list[PeriodStatus], as_of: datetime) -> Document:
     """Return the standing with stable names."""
     rows: Counter[str] = Counter()
     for month in months:
@@ -51,7 +49,7 @@ def by_state(counts: Counter[str]) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
-def _month(month: PeriodStanding) -> Document:
+def _month(month: PeriodStatus) -> Document:
     last, closed = month.last_reconciliation, month.closed
     return {
         "period": str(month.period),

@@ -22,7 +22,7 @@ from billing.ledger.queries.hourly_charges import (
 )
 from billing.ledger.queries.usage_totals import known_customers
 from billing.ledger.registry import known_prices
-from billing.reports.sheets.cells import spell_cell
+from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.formatting import Document
 from billing.reports.sheets.sheet import (
     PROVISIONAL,
@@ -183,7 +183,7 @@ def _report(period: BillingPeriod, rows: list[Row], *, provisional: bool) -> Rep
             {
                 column.name: None
                 if cell is None
-                else spell_cell(column, cell, currency)
+                else format_cell(column, cell, currency)
                 for column, cell in zip(COLUMNS, row, strict=True)
             }
             for row in rows

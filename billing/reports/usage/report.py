@@ -33,7 +33,7 @@ __all__ = [
     "UsageReport",
     "column_of",
     "read_usage",
-    "spell_heading",
+    "format_heading",
 ]
 
 COLUMNS = (
@@ -118,7 +118,7 @@ class UsageReport:
     def document(self) -> Document:
         """Return the report with stable names."""
         lines = [
-            {column_of(self.key): spell_heading(heading), **self.line(total)}
+            {column_of(self.key): format_heading(heading), **self.line(total)}
             for heading, total in self.totals.items()
         ]
         return {
@@ -196,7 +196,7 @@ def column_of(key: Key) -> str:
     return "value" if key.startswith(METADATA) else key
 
 
-def spell_heading(heading: Heading) -> str:
+def format_heading(heading: Heading) -> str:
     """Spell what a line is about."""
     if isinstance(heading, datetime):
         return spell(heading) or ""

@@ -39,7 +39,7 @@ _BY_CALL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RatingTerms:
     """By what a month is rated again; without a price, by those that held."""
 
     rule: Rule = PRESENT
@@ -52,13 +52,13 @@ class Terms:
         return f"{self.rule}, at {price}"
 
 
-def read_terms(price: str | None, *, step: int, least: int) -> Terms:
+def read_terms(price: str | None, *, step: int, least: int) -> RatingTerms:
     """Read terms as they were typed. Raises BadInput."""
     try:
         per_minute = None if price is None else Decimal(price)
         if per_minute is not None:
             Price(datetime.min.replace(tzinfo=UTC), per_minute)
-        return Terms(Rule(step, least), per_minute)
+        return RatingTerms(Rule(step, least), per_minute)
     except InvalidOperation:
         raise BadInput(f"a price is a number such as 0.12, not {price}") from None
     except ValueError as fault:
@@ -68,7 +68,7 @@ def read_terms(price: str | None, *, step: int, least: int) -> Terms:
 class _Rating:
     """Rates calls again; nothing is written."""
 
-    def __init__(self, terms: Terms, prices: PriceList) -> None:
+    def __init__(self, terms: RatingTerms, prices: PriceList) -> None:
         self._terms, self._prices = terms, prices
 
     def figures(self, one: BilledCall) -> tuple[int, int, int, int, int, int]:
@@ -92,7 +92,7 @@ class _Rating:
 
 @contextmanager
 def rerated(
-    ledger: Ledger, period: BillingPeriod, terms: Terms, *, by_call: bool
+    ledger: Ledger, period: BillingPeriod, terms: RatingTerms, *, by_call: bool
 ) -> Iterator[Report]:
     """Give a month rated again, by customer, and call by call as a stream.
 

@@ -49,7 +49,7 @@ from billing.sandbox.control.faults import fault_json, read_faults
 from billing.sandbox.control.request import Act, Order
 from billing.sandbox.control.stripe import STRIPE_TABLE
 from billing.sandbox.control.webhooks import call_tool, show_deliveries
-from billing.sandbox.pamela.accounts import Subscription
+from billing.sandbox.pamela.accounts import AccountSubscription
 from billing.sandbox.pamela.call import Document, written
 from billing.sandbox.pamela.errors import json_response
 from billing.sandbox.request_log import RequestLog
@@ -127,7 +127,7 @@ def _set_subscription(order: Order) -> Document:
     wanted = order.document("subscription_status", "grace_period_ends_at")
     account = order.account()
     try:
-        subscription = Subscription.from_json(wanted)
+        subscription = AccountSubscription.from_json(wanted)
     except ValueError as error:
         raise ControlError(str(error)) from error
     with order.sandbox.pamela.lock:

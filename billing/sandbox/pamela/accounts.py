@@ -23,7 +23,7 @@ DESCRIBED = (
 
 
 @dataclass
-class Subscription:
+class AccountSubscription:
     """What the account pays for its access."""
 
     status: str | None = "active"
@@ -47,7 +47,7 @@ class Subscription:
         }
 
     @classmethod
-    def from_json(cls, document: Document) -> "Subscription":
+    def from_json(cls, document: Document) -> "AccountSubscription":
         """Read what `to_json` wrote; ValueError for anything else."""
         status = document.get("subscription_status")
         grace = document.get("grace_period_ends_at")
@@ -93,7 +93,7 @@ class Account:
     webhook_secret: str
     customer_key: str | None = None
     default_customer: str | None = None
-    subscription: Subscription = field(default_factory=Subscription)
+    subscription: AccountSubscription = field(default_factory=AccountSubscription)
     keys: list[ApiKey] = field(default_factory=list)
     tools: dict[str, Document] = field(default_factory=dict)
     book: CallBook = field(default_factory=CallBook)
@@ -123,7 +123,7 @@ class Account:
         book.put(map(Call.from_state, saved["calls"]), now)
         return cls(
             **{name: saved[name] for name in DESCRIBED},
-            subscription=Subscription.from_json(saved),
+            subscription=AccountSubscription.from_json(saved),
             keys=[ApiKey(**key) for key in saved["keys"]],
             tools=saved["tools"],
             book=book,

@@ -15,7 +15,7 @@ ENDLESS = 1 << 62
 
 
 @dataclass(slots=True)
-class Tally:
+class MonthTally:
     """One month of an account: its calls and what its connected calls came to."""
 
     calls: int = 0  # created in the month, connected or not
@@ -109,9 +109,9 @@ class CallBook:
         items = [self._shown[call_id] for _, call_id in keys]
         return Page(items, total=max(high - low, 0))
 
-    def usage(self, period: str) -> Tally:
+    def usage(self, period: str) -> MonthTally:
         """Return the running totals of a month, given as YYYY-MM."""
-        return self._tallies.get(period) or Tally()
+        return self._tallies.get(period) or MonthTally()
 
     def visible(self) -> Iterator[bytes]:
         """Yield the JSON of every visible call, in no order."""
@@ -125,7 +125,7 @@ class CallBook:
         self._shown: dict[str, bytes] = {}
         self._orders: dict[str | None, list[Key]] = {None: []}
         self._coming: list[tuple[int, int, Call]] = []
-        self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        self._tallies: defaultdict[str, MonthTally] = defaultdict(MonthTally)
 
     def _show(self, calls: Iterable[Call], now: int) -> None:
         added: defaultdict[str | None, list[Key]] = defaultdict(list)

@@ -3,13 +3,13 @@
 from billing.sandbox.pamela.accounts import KEY_PREFIX, Account, ApiKey
 from billing.sandbox.pamela.call import Document, written
 from billing.sandbox.pamela.errors import Code, Refusal, invalid
-from billing.sandbox.pamela.request import Asked, bearer
+from billing.sandbox.pamela.request import PamelaRequest, bearer
 
 CHECKOUT = "https://checkout.stripe.com/c/pay/cs_test_sandbox"
 PORTAL = "https://billing.stripe.com/p/session/test_sandbox"
 
 
-def create_key(asked: Asked) -> Document:
+def create_key(asked: PamelaRequest) -> Document:
     """Make a key for the user's account or for one of its projects; shown once."""
     given = asked.document()
     if given.get("key_prefix", KEY_PREFIX) != KEY_PREFIX:
@@ -20,12 +20,12 @@ def create_key(asked: Asked) -> Document:
     return {**kept.to_json(account.project_id), "success": True, "key": secret}
 
 
-def list_keys(asked: Asked) -> Document:
+def list_keys(asked: PamelaRequest) -> Document:
     """List the keys of all the user's accounts, without their secrets."""
     return {"items": [key.to_json(one.project_id) for one, key in _keys(asked)]}
 
 
-def revoke_key(asked: Asked) -> Document:
+def revoke_key(asked: PamelaRequest) -> Document:
     """Make a key invalid for good."""
     for account, key in _keys(asked):
         if key.id == asked.name:
@@ -36,30 +36,30 @@ def revoke_key(asked: Asked) -> Document:
     raise Refusal(404, None, "There is no such key.", {"key_id": asked.name})
 
 
-def show_subscription(asked: Asked) -> Document:
+def show_subscription(asked: PamelaRequest) -> Document:
     """Return the subscription's status and the end of its grace."""
     return asked.account.subscription.to_json()
 
 
-def checkout(asked: Asked) -> Document:
+def checkout(asked: PamelaRequest) -> Document:
     """Return where a subscription could be bought; in a sandbox nobody goes there."""
     return {"url": CHECKOUT, "partner_id": asked.account.partner_id}
 
 
-def portal(asked: Asked) -> Document:
+def portal(asked: PamelaRequest) -> Document:
     """Return where a subscription could be changed; in a sandbox nobody goes there."""
     return {"url": PORTAL, "partner_id": asked.account.partner_id}
 
 
-def _accounts(asked: Asked) -> list[Account]:
+def _accounts(asked: PamelaRequest) -> list[Account]:
     return asked.state.accounts_of_user(bearer(asked.request))
 
 
-def _keys(asked: Asked) -> list[tuple[Account, ApiKey]]:
+def _keys(asked: PamelaRequest) -> list[tuple[Account, ApiKey]]:
     return [(account, key) for account in _accounts(asked) for key in account.keys]
 
 
-def _project(asked: Asked, project_id: object) -> Account:
+def _project(asked: PamelaRequest, project_id: object) -> Account:
     """Return the account of a project; without one the user's first account."""
     if project_id is None:
         return asked.account

@@ -19,7 +19,7 @@ MOST_ON_A_PAGE = 100
 
 
 @dataclass(frozen=True)
-class Asked:
+class PamelaRequest:
     """A request that was let in: its account, its body and the moment."""
 
     state: PamelaState

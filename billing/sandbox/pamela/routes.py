@@ -22,18 +22,22 @@ from billing.sandbox.pamela.partner import (
     revoke_key,
     show_subscription,
 )
-from billing.sandbox.pamela.request import Asked, account_with_key, account_with_token
+from billing.sandbox.pamela.request import (
+    PamelaRequest,
+    account_with_key,
+    account_with_token,
+)
 from billing.sandbox.pamela.state import PamelaState
 from billing.sandbox.pamela.tools import active_tools, register_tool, retire_tool
 from billing.sandbox.request_log import RequestLog, RequestRecord
 
 PREFIX = "/api/b2b/v1"
 
-Operation = Callable[[Asked], object]
+Operation = Callable[[PamelaRequest], object]
 Admission = Callable[[PamelaState, Request, datetime], Account]
 
 
-class Endpoint(NamedTuple):
+class PamelaRoute(NamedTuple):
     """One row of the table: a path, its name for faults, and what it does."""
 
     method: str
@@ -43,7 +47,7 @@ class Endpoint(NamedTuple):
     admission: Admission = account_with_key
 
 
-def _list_calls(asked: Asked) -> Response:
+def _list_calls(asked: PamelaRequest) -> Response:
     """Join the finished JSON of the calls: nothing is parsed or rendered."""
     query = asked.list_query()
     page = asked.state.list_calls(asked.account, query, asked.now)
@@ -60,91 +64,91 @@ def _list_calls(asked: Asked) -> Response:
     return Response(body, media_type="application/json")
 
 
-def _get_call(asked: Asked) -> Response:
+def _get_call(asked: PamelaRequest) -> Response:
     body = asked.state.visible_call(asked.account, asked.name, asked.now)[1]
     return Response(body, media_type="application/json")
 
 
-def _create_call(asked: Asked) -> object:
+def _create_call(asked: PamelaRequest) -> object:
     return create_call(asked.state, asked.account, asked.document(), asked.now)
 
 
-def _end_call(asked: Asked, *, hangup: bool) -> object:
+def _end_call(asked: PamelaRequest, *, hangup: bool) -> object:
     return end_call(asked.state, asked.account, asked.name, asked.now, hangup=hangup)
 
 
-def _register_tool(asked: Asked) -> object:
+def _register_tool(asked: PamelaRequest) -> object:
     return register_tool(asked.state, asked.account, asked.document(), asked.now)
 
 
-def _list_tools(asked: Asked) -> object:
+def _list_tools(asked: PamelaRequest) -> object:
     return active_tools(asked.state, asked.account)
 
 
-def _delete_tool(asked: Asked) -> object:
+def _delete_tool(asked: PamelaRequest) -> object:
     return retire_tool(asked.state, asked.account, asked.name, asked.now)
 
 
-def _usage(asked: Asked) -> object:
+def _usage(asked: PamelaRequest) -> object:
     return asked.state.usage(asked.account, asked.period(), asked.now)
 
 
 TABLE = (
-    Endpoint("POST", "/calls", "calls.create", _create_call),
-    Endpoint("GET", "/calls", "calls.list", _list_calls),
-    Endpoint("GET", "/calls/{name}", "calls.get", _get_call),
-    Endpoint(
+    PamelaRoute("POST", "/calls", "calls.create", _create_call),
+    PamelaRoute("GET", "/calls", "calls.list", _list_calls),
+    PamelaRoute("GET", "/calls/{name}", "calls.get", _get_call),
+    PamelaRoute(
         "POST",
         "/calls/{name}/cancel",
         "calls.cancel",
         partial(_end_call, hangup=False),
     ),
-    Endpoint(
+    PamelaRoute(
         "POST",
         "/calls/{name}/hangup",
         "calls.hangup",
         partial(_end_call, hangup=True),
     ),
-    Endpoint("POST", "/tools", "tools.create", _register_tool),
-    Endpoint("GET", "/tools", "tools.list", _list_tools),
-    Endpoint("DELETE", "/tools/{name}", "tools.delete", _delete_tool),
-    Endpoint("GET", "/usage", "usage.get", _usage),
-    Endpoint(
+    PamelaRoute("POST", "/tools", "tools.create", _register_tool),
+    PamelaRoute("GET", "/tools", "tools.list", _list_tools),
+    PamelaRoute("DELETE", "/tools/{name}", "tools.delete", _delete_tool),
+    PamelaRoute("GET", "/usage", "usage.get", _usage),
+    PamelaRoute(
         "POST",
         "/partner/api-keys",
         "partner.api_keys.create",
         create_key,
         account_with_token,
     ),
-    Endpoint(
+    PamelaRoute(
         "GET",
         "/partner/api-keys",
         "partner.api_keys.list",
         list_keys,
         account_with_token,
     ),
-    Endpoint(
+    PamelaRoute(
         "POST",
         "/partner/api-keys/{name}/revoke",
         "partner.api_keys.revoke",
         revoke_key,
         account_with_token,
     ),
-    Endpoint(
+    PamelaRoute(
         "GET",
         "/partner/subscription",
         "partner.subscription.get",
         show_subscription,
         account_with_token,
     ),
-    Endpoint(
+    PamelaRoute(
         "POST",
         "/partner/subscription/checkout",
         "partner.subscription.checkout",
         checkout,
         account_with_token,
     ),
-    Endpoint(
+    PamelaRoute(
         "POST",
         "/partner/subscription/portal",
         "partner.subscription.portal",
@@ -174,7 +178,7 @@ def pamela_router(
 
 
 def _route(
-    endpoint: Endpoint,
+    endpoint: PamelaRoute,
     state: PamelaState,
     clock: SandboxClock,
     faults: Faults,
@@ -208,7 +212,7 @@ def _route(
 
 
 def _work(
-    endpoint: Endpoint,
+    endpoint: PamelaRoute,
     state: PamelaState,
     request: Request,
     body: bytes,
@@ -217,7 +221,7 @@ def _work(
 ) -> Response:
     try:
         account = endpoint.admission(state, request, now)
-        result = endpoint.operation(Asked(state, account, now, request, body))
+        result = endpoint.operation(PamelaRequest(state, account, now, request, body))
     except Refusal as refusal:
         return refusal.response()
     return result if isinstance(result, Response) else json_response(result)

@@ -8,9 +8,9 @@ from typing import Self
 from pydantic import TypeAdapter
 
 from billing.sandbox.stripe.http.errors import unauthorized
-from billing.sandbox.stripe.mode import Json, StripeBooks
+from billing.sandbox.stripe.mode import Json, StripeMode
 from billing.sandbox.stripe.rules import StripeRules
-from billing.sandbox.stripe.state import BooksState
+from billing.sandbox.stripe.state import ModeState
 from billing.sandbox.stripe.truth import count_usage
 
 
@@ -19,8 +19,8 @@ class AccountState:
     """What an account remembers between two runs of the sandbox."""
 
     keys: dict[str, bool]
-    test: BooksState = field(default_factory=BooksState)
-    live: BooksState = field(default_factory=BooksState)
+    test: ModeState = field(default_factory=ModeState)
+    live: ModeState = field(default_factory=ModeState)
 
 
 _STATE = TypeAdapter(AccountState)
@@ -37,10 +37,10 @@ class StripeAccount:
     def _open(self, state: AccountState, rules: StripeRules) -> None:
         self.keys = state.keys
         self.rules = rules
-        self.test = StripeBooks(rules, livemode=False, state=state.test)
-        self.live = StripeBooks(rules, livemode=True, state=state.live)
+        self.test = StripeMode(rules, livemode=False, state=state.test)
+        self.live = StripeMode(rules, livemode=True, state=state.live)
 
-    def books(self, key: str | None) -> StripeBooks:
+    def books(self, key: str | None) -> StripeMode:
         """Return the half that a secret key opens, or raise the 401."""
         livemode = self.keys.get(key or "")
         if livemode is None:

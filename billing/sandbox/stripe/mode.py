@@ -27,13 +27,13 @@ from billing.sandbox.stripe.notify.destinations import Notice
 from billing.sandbox.stripe.notify.events_v2 import list_events, retrieve_event
 from billing.sandbox.stripe.notify.queue import Notices
 from billing.sandbox.stripe.rules import StripeRules
-from billing.sandbox.stripe.state import Adjustment, BooksState
+from billing.sandbox.stripe.state import Adjustment, ModeState
 
 Params = Mapping[str, object]
 Json = dict[str, object]
 
 
-class StripeBooks:
+class StripeMode:
     """The test or the live half of an account; safe to use from many threads.
 
     Parameters have Stripe's names and may be texts, as forms carry them; what
@@ -41,9 +41,9 @@ class StripeBooks:
     """
 
     def __init__(
-        self, rules: StripeRules, *, livemode: bool, state: BooksState | None = None
+        self, rules: StripeRules, *, livemode: bool, state: ModeState | None = None
     ) -> None:
-        state = state or BooksState()
+        state = state or ModeState()
         self.rules = rules
         self.livemode = livemode
         self.lock = RLock()
@@ -75,10 +75,10 @@ class StripeBooks:
         self._issued = state.issued
         self._busy: set[tuple[str, str]] = set()
 
-    def state(self) -> BooksState:
+    def state(self) -> ModeState:
         """Return what has to be remembered."""
         with self.lock:
-            return BooksState(
+            return ModeState(
                 list(self.customers.by_id.values()),
                 list(self.meters.by_id.values()),
                 list(self.events.received),

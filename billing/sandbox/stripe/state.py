@@ -24,7 +24,7 @@ class Adjustment:
 
 
 @dataclass
-class BooksState:
+class ModeState:
     """What one mode of an account remembers between two runs."""
 
     customers: list[Customer] = field(default_factory=list)

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from billing.sandbox.stripe.metering.events import MeterEvent
 from billing.sandbox.stripe.metering.summaries import aggregate, plain_number
-from billing.sandbox.stripe.mode import Json, StripeBooks
+from billing.sandbox.stripe.mode import Json, StripeMode
 
 HOUR = 3_600
 Totals = dict[str, Decimal]
 
 
 def count_usage(
-    books: StripeBooks, event_name: str | None = None, now: datetime | None = None
+    books: StripeMode, event_name: str | None = None, now: datetime | None = None
 ) -> Json:
     """Return, per customer, the hours with their events and the totals of the months.
 
@@ -40,7 +40,7 @@ def count_usage(
         }
 
 
-def _hours(books: StripeBooks, events: list[MeterEvent]) -> Json:
+def _hours(books: StripeMode, events: list[MeterEvent]) -> Json:
     by_hour: dict[int, list[MeterEvent]] = defaultdict(list)
     for event in events:
         by_hour[event.timestamp // HOUR * HOUR].append(event)
@@ -53,14 +53,14 @@ def _hours(books: StripeBooks, events: list[MeterEvent]) -> Json:
     }
 
 
-def _months(books: StripeBooks, events: list[MeterEvent]) -> Json:
+def _months(books: StripeMode, events: list[MeterEvent]) -> Json:
     by_month: dict[str, list[MeterEvent]] = defaultdict(list)
     for event in events:
         by_month[month_of(event.timestamp)].append(event)
     return {month: _totals(books, by_month[month]) for month in sorted(by_month)}
 
 
-def _totals(books: StripeBooks, events: list[MeterEvent]) -> Json:
+def _totals(books: StripeMode, events: list[MeterEvent]) -> Json:
     """Add up what counts, per event name; two meters of one name add up too."""
     totals: dict[str, Decimal] = defaultdict(Decimal)
     by_meter: dict[str, list[MeterEvent]] = defaultdict(list)
@@ -83,7 +83,7 @@ def _uncounted(events: list[MeterEvent], *, cancelled: bool) -> Json:
 
 
 def _invoiced(
-    books: StripeBooks, event_name: str | None, now: datetime
+    books: StripeMode, event_name: str | None, now: datetime
 ) -> dict[str, Json]:
     """Add up, per customer and month, what the invoices that are final by now bill.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from billing.app import App, composed
 from billing.domain.period import BillingPeriod
 from billing.gateways.clocks import StoppableClock
-from billing.ledger.audit.audit_log import Scribe
+from billing.ledger.audit.audit_log import AuditSession
 from billing.offline import upgrade_ledger
 from billing.settings import read_settings
 from tests.benchmarks.world.world import World, WorldClock
@@ -28,7 +28,7 @@ def service(
     upgrade_ledger(file)
     with composed(read_settings(file), folder, actor="benchmark") as app:
         clock = WorldClock(world)
-        app.ledger.scribe = Scribe("benchmark", clock.now)
+        app.ledger.scribe = AuditSession("benchmark", clock.now)
         yield replace(app, clock=StoppableClock(clock, app.clock.stop)), clock
 
 

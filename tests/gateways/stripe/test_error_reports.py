@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.domain.error_report import ErrorReport
+from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
 from billing.errors import MeterFault, MeterUnavailable, MeterUnfit
 from billing.gateways.stripe.error_reports import report_of
@@ -156,7 +156,7 @@ WHOLE: dict[str, Any] = {
 
 
 def test_both_shapes_of_a_sample_give_names() -> None:
-    assert report_of(WHOLE) == ErrorReport(
+    assert report_of(WHOLE) == RejectionReport(
         name="evt_1",
         created_at=NOW + 10 * SECOND,
         window=Window(NOW, NOW + 10 * SECOND),
@@ -194,7 +194,7 @@ def test_missing_parts_of_a_report_are_left_empty(
     spoil(event)
     created = NOW + 10 * SECOND
     empty = Window(created, created)
-    assert report_of(event) == ErrorReport("evt_1", created, empty, 0, (), ())
+    assert report_of(event) == RejectionReport("evt_1", created, empty, 0, (), ())
 
 
 @pytest.mark.parametrize("created", [None, "soon", "2026-03-10T12:00:00"])

@@ -11,7 +11,7 @@ from billing.errors import MeterFault, MeterUnavailable, NoSuchCustomer
 from billing.sandbox.faults import FaultKind
 from billing.sandbox.stripe.billing.billing import StripeBilling
 from billing.sandbox.stripe.metering.event_json import create_meter_event
-from billing.sandbox.stripe.mode import StripeBooks
+from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.world import METER
 from tests.gateways.desk import MeterDesk
 from tests.sandbox.pamela.pamela_world import NOW
@@ -35,7 +35,7 @@ class Shop:
         self.customer = str(self.books.create_customer({"name": "Shop"}, NOW)["id"])
 
     @property
-    def books(self) -> StripeBooks:
+    def books(self) -> StripeMode:
         """Give the test half of the account."""
         return self.desk.world.sandbox.stripe.test
 

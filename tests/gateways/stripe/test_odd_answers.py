@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.domain.meter_event import Verdict
+from billing.domain.meter_event import SendVerdict
 from billing.domain.period import Window
 from billing.errors import MeterFault
 from billing.gateways.stripe.meter import StripeMeter
@@ -50,7 +50,7 @@ BODIES = [
 def test_an_answer_that_makes_no_sense_leaves_a_doubt(body: str, status: int) -> None:
     with serving(lambda _: body, status) as server, meter_at(server.url) as meter:
         for answer in (meter.send(EVENT, "k", go), meter.cancel(EVENT, "k", go)):
-            assert answer.verdict is Verdict.UNKNOWN
+            assert answer.verdict is SendVerdict.UNKNOWN
             assert answer.detail
 
 
@@ -94,7 +94,7 @@ def test_an_answer_of_the_other_mode_leaves_a_doubt() -> None:
         meter_at(server.url) as meter,
     ):
         for answer in (meter.send(EVENT, "k", go), meter.cancel(EVENT, "k", go)):
-            assert answer.verdict is Verdict.UNKNOWN
+            assert answer.verdict is SendVerdict.UNKNOWN
             assert "another mode" in answer.detail
 
 

@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.errors import LedgerFault
 from billing.gateways.stripe.meter import StripeMeter
 from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
 
-Act = Callable[[StripeMeter, Callable[[], bool]], Answer]
+Act = Callable[[StripeMeter, Callable[[], bool]], SendAnswer]
 
 
-def send(meter: StripeMeter, may_go: Callable[[], bool], key: str = "k") -> Answer:
-    return meter.send(EVENT, key, may_go)
+def send(
+    meter: StripeMeter, may_send: Callable[[], bool], key: str = "k"
+) -> SendAnswer:
+    return meter.send(EVENT, key, may_send)
 
 
-def cancel(meter: StripeMeter, may_go: Callable[[], bool]) -> Answer:
-    return meter.cancel(EVENT, "k", may_go)
+def cancel(meter: StripeMeter, may_send: Callable[[], bool]) -> SendAnswer:
+    return meter.cancel(EVENT, "k", may_send)
 
 
 ACTS = pytest.mark.parametrize("act", [send, cancel])
@@ -38,7 +40,7 @@ def settled(read: Callable[[], object], wanted: object) -> None:
 def test_a_request_that_may_not_go_is_not_written(act: Act) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
         answer = act(meter, stay)
-        assert answer.verdict is Verdict.UNSENT
+        assert answer.verdict is SendVerdict.UNSENT
         assert not answer.counted
         assert not answer.transient
         settled(lambda: server.received, [b""])
@@ -50,12 +52,12 @@ def test_the_question_comes_after_connecting(act: Act) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
         asked: list[list[bytes]] = []
 
-        def may_go() -> bool:
+        def may_send() -> bool:
             settled(lambda: len(server.received), 1)
             asked.append(list(server.received))
             return True
 
-        assert act(meter, may_go).http_status == 200
+        assert act(meter, may_send).http_status == 200
         assert asked[0] == [b""]
 
 
@@ -64,7 +66,7 @@ def test_the_question_holds_for_a_connection_that_is_used_again(act: Act) -> Non
     with serving(taken) as server, meter_at(server.url) as meter:
         send(meter, go)
         (first,) = server.received
-        assert act(meter, stay).verdict is Verdict.UNSENT
+        assert act(meter, stay).verdict is SendVerdict.UNSENT
         assert server.received == [first]
         assert act(meter, go).http_status == 200
         # The connection that was open when it was refused is not used again.
@@ -76,12 +78,12 @@ def test_the_question_is_asked_once_for_head_and_body(act: Act) -> None:
     asked: list[int] = []
     with serving(taken) as server, meter_at(server.url) as meter:
 
-        def may_go() -> bool:
+        def may_send() -> bool:
             asked.append(len(server.requests))
             return True
 
         for _ in range(3):
-            assert act(meter, may_go).http_status == 200
+            assert act(meter, may_send).http_status == 200
         assert asked == [0, 1, 2]
         assert len(server.received) == 1
 
@@ -99,11 +101,11 @@ def test_the_pace_is_waited_out_before_the_question() -> None:
         send(meter, go)
         began, asked = time.monotonic(), []
 
-        def may_go() -> bool:
+        def may_send() -> bool:
             asked.append(time.monotonic() - began)
             return True
 
-        send(meter, may_go)
+        send(meter, may_send)
         assert asked[0] >= 0.03
         meter.close()
 
@@ -118,7 +120,7 @@ def test_a_read_is_never_asked_for() -> None:
 
 def test_each_thread_asks_its_own_question() -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
-        found: dict[bool, list[Verdict]] = {True: [], False: []}
+        found: dict[bool, list[SendVerdict]] = {True: [], False: []}
 
         def work(may: bool) -> None:
             for _ in range(20):
@@ -129,18 +131,18 @@ def test_each_thread_asks_its_own_question() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert set(found[True]) == {Verdict.COUNTED}
-        assert set(found[False]) == {Verdict.UNSENT}
+        assert set(found[True]) == {SendVerdict.COUNTED}
+        assert set(found[False]) == {SendVerdict.UNSENT}
         assert len(server.requests) == 20
 
 
 def test_a_question_that_fails_lets_nothing_leave() -> None:
-    def may_go() -> bool:
+    def may_send() -> bool:
         raise LedgerFault("the ledger is gone")
 
     with serving(taken) as server, meter_at(server.url) as meter:
         with pytest.raises(LedgerFault, match="the ledger is gone"):
-            send(meter, may_go)
+            send(meter, may_send)
         settled(lambda: server.received, [b""])
 
 
@@ -180,7 +182,7 @@ def test_what_found_no_connection_was_certainly_not_sent(
 ) -> None:
     with meter_at(url.format(free=free_port, deaf=deaf_port)) as meter:
         answer = act(meter, go)
-    assert (answer.verdict, answer.http_status) == (Verdict.BUSY, None)
+    assert (answer.verdict, answer.http_status) == (SendVerdict.BUSY, None)
     assert answer.transient
     assert "certainly not sent" in answer.detail
 
@@ -189,7 +191,7 @@ def test_what_found_no_connection_was_certainly_not_sent(
 def test_what_was_written_and_not_answered_is_unknown(act: Act) -> None:
     with serving(lambda _: None) as server, meter_at(server.url) as meter:
         answer = act(meter, go)
-        assert (answer.verdict, answer.http_status) == (Verdict.UNKNOWN, None)
+        assert (answer.verdict, answer.http_status) == (SendVerdict.UNKNOWN, None)
         assert len(server.requests) == 1
 
 
@@ -200,7 +202,7 @@ def test_a_connection_that_went_stale_leaves_a_doubt_and_no_second_request(
     with serving(taken) as server, meter_at(server.url) as meter:
         send(meter, go)
         server.answer = lambda _: None
-        assert act(meter, go).verdict is Verdict.UNKNOWN
+        assert act(meter, go).verdict is SendVerdict.UNKNOWN
         assert len(server.requests) == 2
 
 
@@ -219,7 +221,7 @@ def test_a_proxy_is_given_nothing_that_may_not_go(
     with serving(taken) as proxy:
         by_way_of(proxy.url, monkeypatch)
         with meter_at("http://nobody.invalid") as meter:
-            assert act(meter, stay).verdict is Verdict.UNSENT
+            assert act(meter, stay).verdict is SendVerdict.UNSENT
             settled(lambda: proxy.received, [b""])
             assert act(meter, go).http_status == 200
             assert proxy.requests[0].startswith("http://nobody.invalid/v1/billing/")
@@ -231,13 +233,13 @@ def test_a_tunnel_that_leads_nowhere_was_no_request(
 ) -> None:
     asked: list[bool] = []
 
-    def may_go() -> bool:
+    def may_send() -> bool:
         asked.append(True)
         return True
 
     with serving(lambda _: "") as proxy:
         by_way_of(proxy.url, monkeypatch)
         with meter_at("https://nobody.invalid") as meter:
-            answer = act(meter, may_go)
-        assert (answer.verdict, asked) == (Verdict.BUSY, [])
+            answer = act(meter, may_send)
+        assert (answer.verdict, asked) == (SendVerdict.BUSY, [])
         assert proxy.requests == ["nobody.invalid:443"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.gateways.retries import send_with_retries
 from billing.sandbox.faults import FaultKind
 from tests.gateways.desk import CREATE, MeterDesk
@@ -17,7 +17,7 @@ def test_an_event_on_the_wire_has_its_identifier_its_key_and_its_minute(
     desk: MeterDesk,
 ) -> None:
     answer = desk.send(desk.event(minutes=7, sequence=3), key="the-key")
-    assert (answer.verdict, answer.http_status) == (Verdict.COUNTED, 200)
+    assert (answer.verdict, answer.http_status) == (SendVerdict.COUNTED, 200)
     assert answer.request_id is not None
     assert answer.request_id.startswith("req_")
     (request,) = desk.requests()
@@ -37,23 +37,27 @@ def test_negative_minutes_are_sent_as_they_are(desk: MeterDesk) -> None:
 @pytest.mark.parametrize(
     ("kind", "verdict", "status", "minutes"),
     [
-        (FaultKind.DROP_BEFORE, Verdict.UNKNOWN, None, 0),
-        (FaultKind.DROP_AFTER, Verdict.UNKNOWN, None, 5),
-        (FaultKind.ERROR_500, Verdict.UNKNOWN, 500, 0),
-        (FaultKind.ERROR_500_AFTER, Verdict.UNKNOWN, 500, 5),
-        (FaultKind.STORED_500, Verdict.UNKNOWN, 500, 0),
-        (FaultKind.ERROR_503, Verdict.UNKNOWN, 503, 0),
-        (FaultKind.HTML, Verdict.UNKNOWN, 200, 0),
-        (FaultKind.MALFORMED, Verdict.UNKNOWN, 200, 5),
-        (FaultKind.REDIRECT, Verdict.UNKNOWN, 302, 0),
-        (FaultKind.RATE_LIMIT, Verdict.BUSY, 429, 0),
-        (FaultKind.LOCK_TIMEOUT, Verdict.BUSY, 429, 0),
-        (FaultKind.UNAUTHORIZED, Verdict.LOCKED_OUT, 401, 0),
-        (FaultKind.FORBIDDEN, Verdict.LOCKED_OUT, 403, 0),
+        (FaultKind.DROP_BEFORE, SendVerdict.UNKNOWN, None, 0),
+        (FaultKind.DROP_AFTER, SendVerdict.UNKNOWN, None, 5),
+        (FaultKind.ERROR_500, SendVerdict.UNKNOWN, 500, 0),
+        (FaultKind.ERROR_500_AFTER, SendVerdict.UNKNOWN, 500, 5),
+        (FaultKind.STORED_500, SendVerdict.UNKNOWN, 500, 0),
+        (FaultKind.ERROR_503, SendVerdict.UNKNOWN, 503, 0),
+        (FaultKind.HTML, SendVerdict.UNKNOWN, 200, 0),
+        (FaultKind.MALFORMED, SendVerdict.UNKNOWN, 200, 5),
+        (FaultKind.REDIRECT, SendVerdict.UNKNOWN, 302, 0),
+        (FaultKind.RATE_LIMIT, SendVerdict.BUSY, 429, 0),
+        (FaultKind.LOCK_TIMEOUT, SendVerdict.BUSY, 429, 0),
+        (FaultKind.UNAUTHORIZED, SendVerdict.LOCKED_OUT, 401, 0),
+        (FaultKind.FORBIDDEN, SendVerdict.LOCKED_OUT, 403, 0),
     ],
 )
 def test_a_fault_has_its_verdict_and_the_resend_counts_once(
-    desk: MeterDesk, kind: FaultKind, verdict: Verdict, status: int | None, minutes: int
+    desk: MeterDesk,
+    kind: FaultKind,
+    verdict: SendVerdict,
+    status: int | None,
+    minutes: int,
 ) -> None:
     detail = f"{desk.world.url}/elsewhere" if kind is FaultKind.REDIRECT else ""
     desk.strike(kind, detail=detail)
@@ -63,7 +67,7 @@ def test_a_fault_has_its_verdict_and_the_resend_counts_once(
     assert answer.detail
     assert desk.counted() == minutes
     again = desk.send(key="k0:1")
-    assert again.verdict is (Verdict.DUPLICATE if minutes else Verdict.COUNTED)
+    assert again.verdict is (SendVerdict.DUPLICATE if minutes else SendVerdict.COUNTED)
     assert desk.counted() == 5
 
 
@@ -71,17 +75,17 @@ def test_a_stored_500_is_replayed_under_its_key_and_not_under_another(
     desk: MeterDesk,
 ) -> None:
     desk.strike(FaultKind.STORED_500)
-    assert desk.send(key="k0").verdict is Verdict.UNKNOWN
-    assert desk.send(key="k0").verdict is Verdict.UNKNOWN
+    assert desk.send(key="k0").verdict is SendVerdict.UNKNOWN
+    assert desk.send(key="k0").verdict is SendVerdict.UNKNOWN
     assert desk.counted() == 0
-    assert desk.send(key="k1").verdict is Verdict.COUNTED
+    assert desk.send(key="k1").verdict is SendVerdict.COUNTED
     assert desk.counted() == 5
 
 
 def test_an_identifier_that_exists_is_a_duplicate(desk: MeterDesk) -> None:
     desk.send(key="a")
     answer = desk.send(key="b")
-    assert (answer.verdict, answer.http_status) == (Verdict.DUPLICATE, 400)
+    assert (answer.verdict, answer.http_status) == (SendVerdict.DUPLICATE, 400)
     assert answer.counted
     assert desk.counted() == 5
 
@@ -91,7 +95,7 @@ def test_a_key_that_was_used_for_something_else_is_no_answer_about_the_event(
 ) -> None:
     desk.send(key="k")
     answer = desk.send(desk.event(minutes=1, sequence=1), key="k")
-    assert answer.verdict is Verdict.BUSY
+    assert answer.verdict is SendVerdict.BUSY
     assert desk.counted() == 5
 
 
@@ -106,7 +110,7 @@ def test_a_key_that_was_used_for_something_else_is_no_answer_about_the_event(
 )
 def test_a_fault_of_the_event_is_refused(desk: MeterDesk, more: dict[str, Any]) -> None:
     answer = desk.send(desk.event(**more))
-    assert (answer.verdict, answer.http_status) == (Verdict.REFUSED, 400)
+    assert (answer.verdict, answer.http_status) == (SendVerdict.REFUSED, 400)
     assert not answer.transient
     assert desk.counted() == 0
 
@@ -114,13 +118,13 @@ def test_a_fault_of_the_event_is_refused(desk: MeterDesk, more: dict[str, Any]) 
 def test_a_wrong_key_locks_out(desk: MeterDesk) -> None:
     desk.meter = desk.connect(key="sk_test_unknown")
     answer = desk.send()
-    assert answer.verdict is Verdict.LOCKED_OUT
+    assert answer.verdict is SendVerdict.LOCKED_OUT
     assert "sk_test_unknown" not in answer.detail
 
 
 def test_an_answer_of_the_other_mode_is_not_taken_as_counted(desk: MeterDesk) -> None:
     answer = desk.send(desk.event(livemode=True))
-    assert answer.verdict is Verdict.UNKNOWN
+    assert answer.verdict is SendVerdict.UNKNOWN
     assert "another mode" in answer.detail
 
 
@@ -130,7 +134,7 @@ def test_the_retry_law_holds_over_real_http(desk: MeterDesk, failures: int) -> N
     keys = iter(f"k{number}" for number in range(9))
     waits: list[float] = []
 
-    def send() -> Answer:
+    def send() -> SendAnswer:
         return desk.send(key=next(keys))
 
     answer = send_with_retries(send, tries=0, sleep=waits.append)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from billing.domain.invariants import Law
+from billing.domain.invariants import Invariant
 from billing.ledger.audit import audit_log, schema_history
-from billing.ledger.audit.audit_log import Actor, Scribe
+from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.audit.export_lines import BINDING, TABLES, binding_lines, lines
 from billing.ledger.audit.sealing import UNNAMED
 from billing.ledger.database import Ledger
@@ -57,7 +57,7 @@ def present(ledger: Ledger, name: str) -> dict[int | str, bytes]:
         return {one.key: one.line for one in read}
 
 
-def broken(ledger: Ledger) -> set[Law]:
+def broken(ledger: Ledger) -> set[Invariant]:
     with ledger.reading() as connection:
         return {law for law, words in find_faults(connection).items() if words}
 
@@ -142,7 +142,7 @@ def test_a_change_that_nobody_names_is_covered_all_the_same(ledger: Ledger) -> N
 
 
 def test_who_works_on_a_ledger_is_named_in_what_it_does(ledger: Ledger) -> None:
-    ledger.scribe = Scribe("alice, pamela-billing pull", lambda: ACTOR.at)
+    ledger.scribe = AuditSession("alice, pamela-billing pull", lambda: ACTOR.at)
     with ledger.writing() as connection:
         audit_log.note(connection, "noted", "something")
     assert rows(ledger, CHAIN)[-1][1] == "alice, pamela-billing pull"
@@ -187,7 +187,7 @@ def test_damage_by_hand_is_found_by_the_next_check(ledger: Ledger, damage: str) 
     fill_lawfully(ledger)
     assert broken(ledger) == set()
     by_hand(ledger, lambda raw: raw.execute(text(DAMAGE[damage])))
-    assert Law.TRAIL in broken(ledger)
+    assert Invariant.TRAIL in broken(ledger)
 
 
 def test_a_guard_that_is_taken_away_is_missed(ledger: Ledger) -> None:
@@ -195,7 +195,7 @@ def test_a_guard_that_is_taken_away_is_missed(ledger: Ledger) -> None:
         schema_history.record_upgrade(connection, ACTOR, "head")
     assert broken(ledger) == set()
     disarm(ledger)
-    assert broken(ledger) == {Law.TRAIL}
+    assert broken(ledger) == {Invariant.TRAIL}
 
 
 def by_hand(ledger: Ledger, change: Callable[[Any], object]) -> None:

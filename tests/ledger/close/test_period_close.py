@@ -14,7 +14,7 @@ from billing.ledger.close.period_close import (
     period_digest,
 )
 from billing.ledger.database import Ledger
-from billing.ledger.pull.calls import Reading
+from billing.ledger.pull.calls import RatedCall
 from tests.ledger.bookkeeping import (
     APRIL,
     HOUR,
@@ -45,7 +45,7 @@ def digest(ledger: Ledger, period: BillingPeriod = MARCH) -> str:
         return period_digest(connection, period)
 
 
-def keep(ledger: Ledger, calls: Sequence[Reading]) -> None:
+def keep(ledger: Ledger, calls: Sequence[RatedCall]) -> None:
     """Record calls one pull each, so that numbers differ with the order."""
     register(ledger)
     for each in calls:
@@ -74,7 +74,7 @@ def test_equal_months_have_equal_digests_on_both_databases(
     ],
 )
 def test_every_change_of_a_month_changes_its_digest(
-    ledger: Ledger, more: Reading
+    ledger: Ledger, more: RatedCall
 ) -> None:
     keep(ledger, CALLS)
     before = digest(ledger)

@@ -6,7 +6,7 @@ from sqlalchemy import insert, update
 
 from billing.domain.break_causes import Cause
 from billing.domain.close_obstacles import MOST_NAMES, BreakShare, MonthEnd, Share
-from billing.domain.meter_event import Answer, EventState, Verdict
+from billing.domain.meter_event import EventState, SendAnswer, SendVerdict
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import (
@@ -83,7 +83,7 @@ def test_events_are_counted_by_state_and_few_of_many_are_named(ledger: Ledger) -
     [event] = unsynced(ledger)
     with ledger.writing() as connection:
         attempt_of(connection, event)
-        refusal = Answer(Verdict.REFUSED, 400, "req_1", "no")
+        refusal = SendAnswer(SendVerdict.REFUSED, 400, "req_1", "no")
         record_answers(connection, [Answered(event, refusal, ACTOR.at)])
     staged = month_end(ledger)
     assert staged.unstaged == Share()

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import insert, text, update
 
-from billing.domain.invariants import Law
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.invariants import Invariant
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import Window
 from billing.ledger import registry
 from billing.ledger.close.period_close import period_digest
@@ -25,7 +25,7 @@ from billing.ledger.sync.attempts import (
     record_answers,
     record_attempts,
 )
-from billing.ledger.sync.outbox import Outgoing
+from billing.ledger.sync.outbox import OpenEvent
 from tests.ledger.bookkeeping import (
     ACTOR,
     HOUR,
@@ -42,16 +42,16 @@ from tests.ledger.bookkeeping import (
 
 FEBRUARY = MARCH.previous
 IN_FEBRUARY = NOON - timedelta(days=20)
-COUNTED = Answer(Verdict.COUNTED, 200, "req_1")
-DUPLICATE = Answer(Verdict.DUPLICATE, 400, "req_2")
-UNKNOWN = Answer(Verdict.UNKNOWN, detail="no answer")
+COUNTED = SendAnswer(SendVerdict.COUNTED, 200, "req_1")
+DUPLICATE = SendAnswer(SendVerdict.DUPLICATE, 400, "req_2")
+UNKNOWN = SendAnswer(SendVerdict.UNKNOWN, detail="no answer")
 
 
 class Damage(NamedTuple):
     """What is done to a ledger by hand, which laws that breaks, and what is said."""
 
     statements: str
-    laws: set[Law]
+    laws: set[Invariant]
     words: str
 
 
@@ -92,7 +92,7 @@ def close(ledger: Ledger) -> None:
 
 
 def send(
-    ledger: Ledger, event: Outgoing, *answers: Answer, after: timedelta = HOUR
+    ledger: Ledger, event: OpenEvent, *answers: SendAnswer, after: timedelta = HOUR
 ) -> None:
     """Send an event, an hour or so between its attempts."""
     for answer in answers:
@@ -103,7 +103,7 @@ def send(
             record_answers(connection, [Answered(event, answer, now)])
 
 
-def send_after_settling(ledger: Ledger, event: Outgoing) -> None:
+def send_after_settling(ledger: Ledger, event: OpenEvent) -> None:
     """Let an attempt have no answer, read its minute twice as empty, send it anew."""
     send(ledger, event, UNKNOWN)
     later = timedelta(hours=30)

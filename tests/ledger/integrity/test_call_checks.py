@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from billing.domain.invariants import SENTENCES, Law
+from billing.domain.invariants import SENTENCES, Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks, find_faults
 from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_lawfully
@@ -13,7 +13,7 @@ EVERYTHING = [None, Marks(0, 0, 0, 0, 0)]
 IDS = ["whole", "what is new"]
 
 
-def faults(ledger: Ledger, since: Marks | None) -> dict[Law, list[str]]:
+def faults(ledger: Ledger, since: Marks | None) -> dict[Invariant, list[str]]:
     """Return where laws are broken, and only those."""
     with ledger.reading() as connection:
         found = find_faults(connection, since)
@@ -21,7 +21,7 @@ def faults(ledger: Ledger, since: Marks | None) -> dict[Law, list[str]]:
 
 
 def test_every_law_is_said_in_a_sentence() -> None:
-    assert set(SENTENCES) == set(Law)
+    assert set(SENTENCES) == set(Invariant)
 
 
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
@@ -43,18 +43,18 @@ CALL = "UPDATE call SET"
 DAMAGES = {
     "I1, minutes": Damage(
         f"{USAGE} billed_minutes = 9 WHERE call_id = 'plain'",
-        {Law.CONSERVATION, Law.EVENTS},
+        {Invariant.CONSERVATION, Invariant.EVENTS},
         "call plain of main, revision 1, is 2 minutes and 200000 micro-units for acme "
         "in 2026-03-10T12Z; its rows (2) hold 9 minutes and 200000",
     ),
     "I1, amount": Damage(
         f"{USAGE} amount_micro = 200001 WHERE call_id = 'unstaged'",
-        {Law.CONSERVATION},
+        {Invariant.CONSERVATION},
         "hold 2 minutes and 200001 micro-units",
     ),
     "I1, a row is gone": Damage(
         "DELETE FROM b2b_usage WHERE call_id = 'unstaged'",
-        {Law.CONSERVATION},
+        {Invariant.CONSERVATION},
         "its rows (none) hold 0 minutes",
     ),
     "I1, a row too many": Damage(
@@ -63,78 +63,78 @@ DAMAGES = {
         "posted_at) SELECT type, account, customer, 'never', call_revision, period, "
         "hour, call_hour, billed_minutes, amount_micro, currency, pull_id, posted_at "
         "FROM b2b_usage WHERE call_id = 'unstaged'",
-        {Law.CONSERVATION},
+        {Invariant.CONSERVATION},
         "call never of main, revision 1, is 0 minutes",
     ),
     "I1, another currency": Damage(
         f"{USAGE} currency = 'eur' WHERE call_id = 'unstaged'",
-        {Law.CONSERVATION},
+        {Invariant.CONSERVATION},
         "of main has not the price of its date",
     ),
     "I1, another price": Damage(
         f"{USAGE} price_id = 2 WHERE call_id = 'unstaged'",
-        {Law.CONSERVATION},
+        {Invariant.CONSERVATION},
         "call unstaged of main has not the price of its date",
     ),
     "I1, nobody to bill": Damage(
         f"{CALL} customer = NULL WHERE call_id = 'unstaged'",
-        {Law.CONSERVATION},
+        {Invariant.CONSERVATION},
         "call unstaged of main: it is billable, and no customer is named",
     ),
     "I5, month": Damage(
         f"{USAGE} period = '2026-04' WHERE call_id = 'unstaged'",
-        {Law.ATTRIBUTION},
+        {Invariant.ATTRIBUTION},
         "call unstaged of main is not in the month of its hour",
     ),
     "I5, hour": Damage(
         f"{USAGE} call_hour = posted_at, hour = posted_at WHERE call_id = 'unstaged'",
-        {Law.ATTRIBUTION},
+        {Invariant.ATTRIBUTION},
         "is 0 minutes and 0 micro-units for acme in 2026-03-12T12Z",
     ),
     "I5, customer": Damage(
         f"{USAGE} customer = 'globex' WHERE call_id = 'unstaged'",
-        {Law.ATTRIBUTION},
+        {Invariant.ATTRIBUTION},
         "for globex in 2026-03-10T15Z",
     ),
     "I5, the month was open": Damage(
         "DELETE FROM period_close",
-        {Law.ATTRIBUTION},
+        {Invariant.ATTRIBUTION},
         "of call late of main stands in 2026-03, not in the first open month",
     ),
     "I6": Damage(
         f"{CALL} extract_sha256 = 'x' WHERE call_id = 'february' AND revision = 1",
-        {Law.CLOSED, Law.EXTRACTS},
+        {Invariant.CLOSED, Invariant.EXTRACTS},
         "2026-02 was closed with the digest",
     ),
     "I7, the wrong row": Damage(
         f"{USAGE} corrects = 1 WHERE call_id = 'less' AND call_revision = 2",
-        {Law.CORRECTIONS},
+        {Invariant.CORRECTIONS},
         "of call less of main corrects row 1, and should correct an earlier row of it",
     ),
     "I7, the delta": Damage(
         f"{CALL} duration_seconds = 500 WHERE call_id = 'less' AND revision = 1",
-        {Law.CORRECTIONS, Law.EXTRACTS},
+        {Invariant.CORRECTIONS, Invariant.EXTRACTS},
         "call less of main, revision 1, is 9 minutes",
     ),
     "I8, a gap": Damage(
         f"{CALL} revision = 3 WHERE call_id = 'less' AND revision = 2",
-        {Law.REVISIONS, Law.SOURCES},
+        {Invariant.REVISIONS, Invariant.SOURCES},
         "call less of main has the revisions [1, 3], not 1 to 2",
     ),
     "I8, nothing new": Damage(
         f"{CALL} extract_sha256 = (SELECT extract_sha256 FROM call WHERE call_id = "
         "'less' AND revision = 1) WHERE call_id = 'less'",
-        {Law.REVISIONS, Law.EXTRACTS},
+        {Invariant.REVISIONS, Invariant.EXTRACTS},
         "revision 2 of call less of main says nothing new",
     ),
     "I28, the extract": Damage(
         f"{CALL} duration_seconds = 62 WHERE call_id = 'plain'",
-        {Law.EXTRACTS},
+        {Invariant.EXTRACTS},
         "revision 1 of call plain of main is not as it was read",
     ),
     "I28, no call": Damage(
         "DELETE FROM call WHERE call_id = 'plain'",
-        {Law.SOURCES},
+        {Invariant.SOURCES},
         "row 2 bills revision 1 of call plain of main, which is not kept",
     ),
 }
@@ -151,8 +151,8 @@ def test_damage_to_calls_and_rows_is_found(
     damage(ledger, statement)
     found = faults(ledger, since)
     # Closed months are digested only as a whole.
-    wanted = laws if since is None else laws - {Law.CLOSED}
+    wanted = laws if since is None else laws - {Invariant.CLOSED}
     # Whoever damages rows by hand may break the trail, too; its own tests say when.
-    assert set(found) - {Law.TRAIL} == wanted, found
-    if since is None or Law.CLOSED not in laws:
+    assert set(found) - {Invariant.TRAIL} == wanted, found
+    if since is None or Invariant.CLOSED not in laws:
         assert words in "; ".join(chain(*found.values()))

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from billing.domain.invariants import Law
+from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks
 from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_lawfully
@@ -19,66 +19,66 @@ RESENT = "(SELECT id FROM meter_event {event})"
 DAMAGES = {
     "events: other minutes": Damage(
         f"{EVENT} minutes = 3 {PLAIN}",
-        {Law.EVENTS},
+        {Invariant.EVENTS},
         "T12-0 reports 3 minutes, its rows hold 2",
     ),
     "events: a row is unbound": Damage(
         "UPDATE b2b_usage SET meter_event_id = NULL WHERE call_id = 'plain'",
-        {Law.EVENTS},
+        {Invariant.EVENTS},
         "T12-0 reports 2 minutes, its rows hold 0",
     ),
     "events: a row of another hour": Damage(
         f"UPDATE b2b_usage SET meter_event_id = (SELECT id FROM meter_event {PLAIN}) "
         "WHERE call_id = 'unstaged'",
-        {Law.EVENTS},
+        {Invariant.EVENTS},
         "T12-0 carries 1 rows of another hour",
     ),
     "events: replaced, and bound": Damage(
         f"{EVENT} state = 'failed', reason = 'replaced' {PLAIN}",
-        {Law.EVENTS},
+        {Invariant.EVENTS},
         "T12-0 was replaced, and still carries 1 rows",
     ),
     "I10, name": Damage(
         f"{EVENT} identifier = 'x' {PLAIN}",
-        {Law.IDENTIFIERS},
+        {Invariant.IDENTIFIERS},
         "event x is not test-stripe_minutes-cus_acme-20260310T12-0",
     ),
     "I10, minute": Damage(
         f"{EVENT} timestamp = staged_at {PLAIN}",
-        {Law.IDENTIFIERS},
+        {Invariant.IDENTIFIERS},
         "is not test-stripe_minutes-cus_acme-20260310T12-0, in its minute and month",
     ),
     "I10, customer": Damage(
         f"{EVENT} stripe_customer = 'cus_x' {PLAIN}",
-        {Law.IDENTIFIERS},
+        {Invariant.IDENTIFIERS},
         "is not test-stripe_minutes-cus_x-20260310T12-0",
     ),
     "I21": Damage(
         f"{EVENT} livemode = 1 {PLAIN}",
-        {Law.IDENTIFIERS},
+        {Invariant.IDENTIFIERS},
         "is not live-stripe_minutes-cus_acme-20260310T12-0",
     ),
     "I13": Damage(
         "DELETE FROM meter_reading",
-        {Law.RESENDS},
+        {Invariant.RESENDS},
         "attempt 2 of event test-stripe_minutes-cus_acme-20260310T14-0 began at "
         "2026-03-13T18:00:00Z, 23 hours or more after the one of unknown outcome at "
         "2026-03-12T12:00:00Z",
     ),
     "I14, no answer": Damage(
         f"DELETE FROM meter_attempt WHERE event_id IN {RESENT.format(event=PLAIN)}",
-        {Law.EVIDENCE},
+        {Invariant.EVIDENCE},
         "T12-0 is synced, and nothing shows that it was counted",
     ),
     "I14, refused": Damage(
         "UPDATE meter_attempt SET verdict = 'refused' "
         f"WHERE event_id IN {RESENT.format(event=PLAIN)}",
-        {Law.EVIDENCE},
+        {Invariant.EVIDENCE},
         "T12-0 is synced, and nothing shows that it was counted",
     ),
     "I15": Damage(
         f"{EVENT} state = 'failed', reason = 'expired' {PLAIN}",
-        {Law.EVIDENCE},
+        {Invariant.EVIDENCE},
         "T12-0 is failed/expired, and an attempt may have been counted",
     ),
     "I20": Damage(
@@ -86,18 +86,18 @@ DAMAGES = {
         f"{EVENT} state = 'pending', evidence = NULL {LESS}; "
         f"DELETE FROM meter_attempt WHERE event_id IN {RESENT.format(event=PLAIN)}; "
         f"{EVENT} state = 'pending', evidence = NULL {PLAIN}",
-        {Law.TOTALS},
+        {Invariant.TOTALS},
         "-1 minutes are reported of cus_acme for 2026-03",
     ),
     "I24": Damage(
         'UPDATE pull SET reasons = \'{"not_billable": {"underway": 5}}\' '
         "WHERE scope = 'month' AND state = 'complete'",
-        {Law.PULLS},
+        {Invariant.PULLS},
         "of main, 2026-03, fetched 4 calls; its parts add up to others",
     ),
     "I25": Damage(
         "UPDATE pull SET window_start = started_at WHERE scope = 'recent'",
-        {Law.OVERLAP},
+        {Invariant.OVERLAP},
         "of main, 2026-03, leaves out what the one before it may not have seen",
     ),
 }
@@ -114,5 +114,5 @@ def test_damage_to_events_and_pulls_is_found(
     damage(ledger, *statements.split("; "))
     found = faults(ledger, since)
     # Whoever damages rows by hand may break the trail, too; its own tests say when.
-    assert set(found) - {Law.TRAIL} == laws, found
+    assert set(found) - {Invariant.TRAIL} == laws, found
     assert words in "; ".join(chain(*found.values()))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
-from billing.ledger.pull.calls import Reading
+from billing.ledger.pull.calls import RatedCall
 from billing.ledger.reconcile import ledger_totals
 from tests.ledger.bookkeeping import (
     APRIL,
@@ -147,7 +147,7 @@ def test_more_calls_than_one_batch_are_all_recorded(ledger: Ledger) -> None:
         assert ledger_totals.account_minutes(connection, MARCH, "main") == due
 
 
-VERSIONS: st.SearchStrategy[Reading] = st.builds(
+VERSIONS: st.SearchStrategy[RatedCall] = st.builds(
     reading,
     st.sampled_from(["call_1", "call_2"]),
     started_at=st.sampled_from([NOON, NOON + HOUR, NOON + timedelta(days=31), None]),
@@ -164,7 +164,7 @@ VERSIONS: st.SearchStrategy[Reading] = st.builds(
 )
 @given(st.lists(VERSIONS, min_size=1, max_size=6))
 def test_after_any_revisions_the_ledger_holds_what_is_due(
-    ledger: Ledger, told: list[Reading]
+    ledger: Ledger, told: list[RatedCall]
 ) -> None:
     # The ledger is not emptied between examples: that only makes histories longer.
     for one in told:

@@ -7,13 +7,17 @@ from sqlalchemy import insert, select
 
 from billing.domain.breaks_meter import Unsynced
 from billing.domain.breaks_source import CarriedCall
-from billing.domain.meter_event import Answer, EventState, FailReason, Verdict
+from billing.domain.meter_event import EventState, FailReason, SendAnswer, SendVerdict
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile import ledger_totals
-from billing.ledger.reconcile.ledger_totals import Holding, SourceGap
-from billing.ledger.reconcile.month_snapshot import NOTHING_CLOSELY, Closely, read_month
-from billing.ledger.reconcile.synced_totals import Home, SyncedTotal
+from billing.ledger.reconcile.ledger_totals import LedgerTotal, SourceGap
+from billing.ledger.reconcile.month_snapshot import (
+    NOTHING_CLOSELY,
+    DetailRequest,
+    read_month,
+)
+from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
 from billing.ledger.schema.tables import b2b_usage
 from billing.ledger.sync.attempts import (
     Answered,
@@ -35,7 +39,7 @@ from tests.ledger.bookkeeping import (
 )
 
 TWO = Charge(2, 200_000)
-HOME = Home("acme", "cus_acme")
+HOME = MeterCustomer("acme", "cus_acme")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +51,7 @@ def gap(call_id: str, minutes: int) -> list[SourceGap]:
     return [SourceGap("main", "acme", call_id, minutes)]
 
 
-def attempt(ledger: Ledger, hour_from_noon: int, answer: Answer | None) -> None:
+def attempt(ledger: Ledger, hour_from_noon: int, answer: SendAnswer | None) -> None:
     """Send the event of an hour once, with or without an answer."""
     (event,) = [
         one
@@ -68,12 +72,12 @@ def test_holdings_are_summed_by_account_and_customer(ledger: Ledger) -> None:
     record(ledger, reading("a", seconds=0))
     with ledger.reading() as connection:
         assert ledger_totals.holdings(connection, MARCH) == [
-            Holding("main", "acme", 11, 3),
-            Holding("main", "globex", 2, 1),
-            Holding("other", "globex", 2, 1),
+            LedgerTotal("main", "acme", 11, 3),
+            LedgerTotal("main", "globex", 2, 1),
+            LedgerTotal("other", "globex", 2, 1),
         ]
         assert ledger_totals.holdings(connection, APRIL) == [
-            Holding("main", "acme", 2, 1)
+            LedgerTotal("main", "acme", 2, 1)
         ]
         assert ledger_totals.holdings(connection, MARCH.previous) == []
 
@@ -109,18 +113,18 @@ def test_minutes_are_followed_to_the_event_of_their_hour(ledger: Ledger) -> None
     )
     stage(ledger)
     record(ledger, reading("late"))
-    attempt(ledger, 0, Answer(Verdict.COUNTED, 200, "req_1"))
-    attempt(ledger, 1, Answer(Verdict.DUPLICATE, 400, "req_2"))
-    attempt(ledger, 2, Answer(Verdict.REFUSED, 400, None, "no such customer"))
+    attempt(ledger, 0, SendAnswer(SendVerdict.COUNTED, 200, "req_1"))
+    attempt(ledger, 1, SendAnswer(SendVerdict.DUPLICATE, 400, "req_2"))
+    attempt(ledger, 2, SendAnswer(SendVerdict.REFUSED, 400, None, "no such customer"))
     attempt(ledger, 3, None)
     names = [f"test-stripe_minutes-cus_acme-20260310T{hour}-0" for hour in (14, 15, 16)]
     seen = {NOON: 2, NOON + HOUR: 0}
     with ledger.reading() as connection:
-        month = read_month(connection, MARCH, Closely(counted={HOME: seen}))
+        month = read_month(connection, MARCH, DetailRequest(counted={HOME: seen}))
     assert month.synced == {HOME: SyncedTotal(Charge(4, 400_000), ACTOR.at)}
     assert month.hours == {HOME: {NOON: TWO, NOON + HOUR: TWO}}
     assert list(month.unsynced) == [
-        (Home("acme", ""), Unsynced(NOON, TWO, ("late",))),
+        (MeterCustomer("acme", ""), Unsynced(NOON, TWO, ("late",))),
         (
             HOME,
             Unsynced(
@@ -135,7 +139,7 @@ def test_minutes_are_followed_to_the_event_of_their_hour(ledger: Ledger) -> None
             Unsynced(
                 *(NOON + 3 * HOUR, TWO, ("call_3",), names[1], EventState.PENDING),
                 attempted=True,
-                doubtful=True,
+                uncertain=True,
             ),
         ),
         (
@@ -153,12 +157,12 @@ def test_the_calls_of_an_hour_that_differs_come_with_each_of_its_events(
 ) -> None:
     record(ledger, reading("a"), reading("b", seconds=600))
     stage(ledger)
-    attempt(ledger, 0, Answer(Verdict.COUNTED, 200, "req_1"))
+    attempt(ledger, 0, SendAnswer(SendVerdict.COUNTED, 200, "req_1"))
     record(ledger, reading("late"))
     stage(ledger)
-    attempt(ledger, 0, Answer(Verdict.COUNTED, 200, "req_2"))
+    attempt(ledger, 0, SendAnswer(SendVerdict.COUNTED, 200, "req_2"))
     with ledger.reading() as connection:
-        month = read_month(connection, MARCH, Closely(counted={HOME: {NOON: 12}}))
+        month = read_month(connection, MARCH, DetailRequest(counted={HOME: {NOON: 12}}))
     (events,) = month.events.values()
     assert [(e.calls, e.expected, e.own_minute.start) for e in events] == [
         (("a", "b"), 12, NOON),

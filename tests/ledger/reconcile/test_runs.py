@@ -106,8 +106,8 @@ def test_a_month_is_clean_only_when_nothing_is_open(unclean: Reconciliation) -> 
 
 
 def test_a_source_without_totals_differs_in_nothing() -> None:
-    silent = AccountFinding("main", None, 7, complete=True)
-    assert silent.difference_minutes == 0
+    no_progress = AccountFinding("main", None, 7, complete=True)
+    assert no_progress.difference_minutes == 0
 
 
 def test_compensating_differences_do_not_make_a_month_clean() -> None:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from billing.domain.meter_event import (
-    Answer,
     EventState,
     FailReason,
-    Verdict,
+    SendAnswer,
+    SendVerdict,
     may_resend,
 )
 from billing.errors import LedgerFault, Overtaken
@@ -21,7 +21,7 @@ from billing.ledger.sync.attempts import (
     record_answers,
     record_attempts,
 )
-from billing.ledger.sync.outbox import Outgoing
+from billing.ledger.sync.outbox import OpenEvent
 from tests.ledger.bookkeeping import ACTOR, rows, staged_event, unsynced
 
 NOW = ACTOR.at
@@ -33,35 +33,37 @@ STATE = "SELECT state, reason, evidence FROM meter_event"
 
 
 @pytest.fixture
-def event(ledger: Ledger) -> Outgoing:
+def event(ledger: Ledger) -> OpenEvent:
     return staged_event(ledger)
 
 
-def attempt(ledger: Ledger, event: Outgoing, at: datetime = NOW) -> None:
+def attempt(ledger: Ledger, event: OpenEvent, at: datetime = NOW) -> None:
     with ledger.writing() as connection:
         record_attempts(connection, [Attempt(event, "me", "key", at)])
 
 
-def answer(ledger: Ledger, event: Outgoing, answer: Answer, at: datetime = NOW) -> None:
+def answer(
+    ledger: Ledger, event: OpenEvent, answer: SendAnswer, at: datetime = NOW
+) -> None:
     """Attempt and answer once."""
     attempt(ledger, event, at)
     with ledger.writing() as connection:
         record_answers(connection, [Answered(event, answer, at)])
 
 
-def now_of(ledger: Ledger) -> Outgoing:
+def now_of(ledger: Ledger) -> OpenEvent:
     (found,) = unsynced(ledger)
     return found
 
 
-def test_a_staged_event_was_never_tried(event: Outgoing) -> None:
+def test_a_staged_event_was_never_tried(event: OpenEvent) -> None:
     assert (event.state, event.reason) == (EventState.PENDING, None)
     assert (event.tries, event.attempts) == (0, 0)
     assert (event.first_unknown_at, event.last_sent_at) == (None, None)
 
 
 def test_an_attempt_is_written_down_before_its_answer(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
     attempt(ledger, event)
     assert rows(ledger, ATTEMPTS) == [(1, "key", "me", None, None, None)]
@@ -74,13 +76,13 @@ def test_an_attempt_is_written_down_before_its_answer(
 @pytest.mark.parametrize(
     ("given", "evidence"),
     [
-        (Answer(Verdict.COUNTED, 200, "req_1"), "counted: req_1"),
-        (Answer(Verdict.DUPLICATE, 400, "req_2"), "duplicate: req_2"),
-        (Answer(Verdict.DUPLICATE, 400, detail="exists"), "duplicate: exists"),
+        (SendAnswer(SendVerdict.COUNTED, 200, "req_1"), "counted: req_1"),
+        (SendAnswer(SendVerdict.DUPLICATE, 400, "req_2"), "duplicate: req_2"),
+        (SendAnswer(SendVerdict.DUPLICATE, 400, detail="exists"), "duplicate: exists"),
     ],
 )
 def test_what_counted_is_synced_with_its_evidence(
-    ledger: Ledger, event: Outgoing, given: Answer, evidence: str
+    ledger: Ledger, event: OpenEvent, given: SendAnswer, evidence: str
 ) -> None:
     answer(ledger, event, given)
     assert rows(ledger, STATE) == [("synced", None, evidence)]
@@ -89,8 +91,10 @@ def test_what_counted_is_synced_with_its_evidence(
     assert (verdict, status) == (given.verdict.value, given.http_status)
 
 
-def test_what_is_refused_has_failed_for_good(ledger: Ledger, event: Outgoing) -> None:
-    answer(ledger, event, Answer(Verdict.REFUSED, 400, "req_1", "no such customer"))
+def test_what_is_refused_has_failed_for_good(ledger: Ledger, event: OpenEvent) -> None:
+    answer(
+        ledger, event, SendAnswer(SendVerdict.REFUSED, 400, "req_1", "no such customer")
+    )
     assert rows(ledger, STATE) == [("failed", "rejected", None)]
     detail = rows(ledger, "SELECT detail FROM meter_attempt")
     assert detail == [("no such customer",)]
@@ -98,12 +102,12 @@ def test_what_is_refused_has_failed_for_good(ledger: Ledger, event: Outgoing) ->
 
 @pytest.mark.parametrize(
     ("verdict", "tries"),
-    [(Verdict.REFUSED, 1), (Verdict.BUSY, 1), (Verdict.LOCKED_OUT, 0)],
+    [(SendVerdict.REFUSED, 1), (SendVerdict.BUSY, 1), (SendVerdict.LOCKED_OUT, 0)],
 )
 def test_a_definite_answer_leaves_nothing_unknown(
-    ledger: Ledger, event: Outgoing, verdict: Verdict, tries: int
+    ledger: Ledger, event: OpenEvent, verdict: SendVerdict, tries: int
 ) -> None:
-    answer(ledger, event, Answer(verdict, 400))
+    answer(ledger, event, SendAnswer(verdict, 400))
     after = now_of(ledger)
     assert after.tries == tries
     assert after.first_unknown_at is None
@@ -111,42 +115,44 @@ def test_a_definite_answer_leaves_nothing_unknown(
     assert may_resend(after.first_unknown_at, NOW + timedelta(days=2))
 
 
-@pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.BUSY, Verdict.LOCKED_OUT])
+@pytest.mark.parametrize(
+    "verdict", [SendVerdict.REFUSED, SendVerdict.BUSY, SendVerdict.LOCKED_OUT]
+)
 def test_a_definite_answer_does_not_undo_an_earlier_doubt(
-    ledger: Ledger, event: Outgoing, verdict: Verdict
+    ledger: Ledger, event: OpenEvent, verdict: SendVerdict
 ) -> None:
-    answer(ledger, event, Answer(Verdict.UNKNOWN))
+    answer(ledger, event, SendAnswer(SendVerdict.UNKNOWN))
     later = NOW + timedelta(hours=1)
-    answer(ledger, now_of(ledger), Answer(verdict, 400), later)
+    answer(ledger, now_of(ledger), SendAnswer(verdict, 400), later)
     after = now_of(ledger)
     assert (after.first_unknown_at, after.last_sent_at) == (NOW, later)
     assert after.attempts == 2
 
 
 def test_doubt_counts_from_the_first_unknown_attempt(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
     for hours in range(3):
         at = NOW + timedelta(hours=hours)
-        answer(ledger, unsynced(ledger)[0], Answer(Verdict.UNKNOWN, 500), at)
+        answer(ledger, unsynced(ledger)[0], SendAnswer(SendVerdict.UNKNOWN, 500), at)
     after = now_of(ledger)
     assert (after.tries, after.attempts, after.first_unknown_at) == (3, 3, NOW)
     assert after.state is EventState.PENDING
 
 
 def test_a_kill_after_the_attempt_leaves_a_doubt_and_a_try(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
     attempt(ledger, event)
     revived = now_of(ledger)
-    answer(ledger, revived, Answer(Verdict.BUSY, 429), NOW + timedelta(hours=1))
+    answer(ledger, revived, SendAnswer(SendVerdict.BUSY, 429), NOW + timedelta(hours=1))
     after = now_of(ledger)
     assert (after.tries, after.first_unknown_at) == (2, NOW)
     assert not may_resend(after.first_unknown_at, NOW + timedelta(hours=23))
 
 
 def test_two_owners_cannot_write_the_same_attempt(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
     attempt(ledger, event)
     with pytest.raises(LedgerFault):
@@ -155,13 +161,13 @@ def test_two_owners_cannot_write_the_same_attempt(
 
 
 def test_a_stale_answer_changes_nothing_that_is_synced(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
     attempt(ledger, event)
     seen = replace(event, attempts=1, tries=1, first_unknown_at=NOW)
-    answer(ledger, seen, Answer(Verdict.COUNTED, 200, "req_1"))
+    answer(ledger, seen, SendAnswer(SendVerdict.COUNTED, 200, "req_1"))
     with ledger.writing() as connection:
-        refused = Answer(Verdict.REFUSED, 400)
+        refused = SendAnswer(SendVerdict.REFUSED, 400)
         record_answers(connection, [Answered(event, refused, NOW)])
     with pytest.raises(Overtaken), ledger.writing() as connection:
         outbox.move_to_failed(connection, event, FailReason.UNANSWERED)
@@ -170,7 +176,7 @@ def test_a_stale_answer_changes_nothing_that_is_synced(
 
 @pytest.mark.parametrize("reason", FailReason)
 def test_a_failure_has_its_reason(
-    ledger: Ledger, event: Outgoing, reason: FailReason
+    ledger: Ledger, event: OpenEvent, reason: FailReason
 ) -> None:
     with ledger.writing() as connection:
         outbox.move_to_failed(connection, event, reason)
@@ -179,14 +185,14 @@ def test_a_failure_has_its_reason(
 
 
 def test_taking_up_gives_new_tries_and_keeps_the_doubt(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
-    answer(ledger, event, Answer(Verdict.UNKNOWN))
+    answer(ledger, event, SendAnswer(SendVerdict.UNKNOWN))
     with ledger.writing() as connection:
         asked = outbox.event_numbered(connection, event.id)
         outbox.move_to_failed(connection, asked, FailReason.UNANSWERED)
         asked = outbox.event_numbered(connection, event.id)
-        outbox.take_up(connection, ACTOR, "acme", again=[asked], too_old=[])
+        outbox.requeue(connection, ACTOR, "acme", again=[asked], too_old=[])
     after = now_of(ledger)
     assert (after.state, after.tries, after.attempts) == (EventState.PENDING, 0, 1)
     assert after.first_unknown_at == NOW
@@ -195,21 +201,25 @@ def test_taking_up_gives_new_tries_and_keeps_the_doubt(
 
 
 def test_what_is_too_old_to_resend_becomes_uncertain(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
     with ledger.writing() as connection:
-        outbox.take_up(connection, ACTOR, "acme", again=[], too_old=[event])
+        outbox.requeue(connection, ACTOR, "acme", again=[], too_old=[event])
     assert rows(ledger, STATE) == [("failed", "uncertain", None)]
 
 
-def test_a_very_long_answer_is_cut(ledger: Ledger, event: Outgoing) -> None:
-    answer(ledger, event, Answer(Verdict.REFUSED, 400, detail="x" * 10_000))
+def test_a_very_long_answer_is_cut(ledger: Ledger, event: OpenEvent) -> None:
+    answer(ledger, event, SendAnswer(SendVerdict.REFUSED, 400, detail="x" * 10_000))
     assert rows(ledger, "SELECT length(detail) FROM meter_attempt") == [(500,)]
 
 
 def test_an_answer_with_what_no_database_stores_is_kept_in_other_letters(
-    ledger: Ledger, event: Outgoing
+    ledger: Ledger, event: OpenEvent
 ) -> None:
-    answer(ledger, event, Answer(Verdict.UNKNOWN, 500, "r\0", detail="a\0b\ud800c'\"é"))
+    answer(
+        ledger,
+        event,
+        SendAnswer(SendVerdict.UNKNOWN, 500, "r\0", detail="a\0b\ud800c'\"é"),
+    )
     kept = rows(ledger, "SELECT request_id, detail FROM meter_attempt")
     assert kept == [("r\\0", "a\\0b\\ud800c'\"é")]

@@ -9,8 +9,8 @@ from billing.domain.period import BillingPeriod, Window
 from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import freeze, period_digest
-from billing.pipeline.close import CloseReport, close_period, examine_close
-from billing.pipeline.pull.pull import silent
+from billing.pipeline.close import CloseReport, check_close, close_period
+from billing.pipeline.pull.pull import no_progress
 from tests.pipeline.bench import MARCH, NOON, Bench, call, of
 from tests.pipeline.fakes import Killed, StrictMeter, refuse
 
@@ -20,7 +20,8 @@ def close(
 ) -> CloseReport:
     terms = bench.cycle_terms()
     return close_period(
-        *(bench.ledger, bench.meter, terms, period, lambda _: silent), reason=reason
+        *(bench.ledger, bench.meter, terms, period, lambda _: no_progress),
+        reason=reason,
     )
 
 
@@ -30,7 +31,7 @@ def digest(bench: Bench) -> str:
 
 
 def look(bench: Bench) -> CloseReport:
-    return examine_close(bench.ledger, MARCH, ["main"], bench.clock.now())
+    return check_close(bench.ledger, MARCH, ["main"], bench.clock.now())
 
 
 def kinds(report: CloseReport) -> set[Hindrance]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.error_report import ErrorReport
+from billing.domain.error_report import RejectionReport
 from billing.domain.period import BillingPeriod, Window
 from tests.ledger.bookkeeping import close_period
 from tests.pipeline.bench import APRIL, MARCH, Bench, call
@@ -83,7 +83,7 @@ def test_what_was_refused_after_the_close_is_carried_by_the_next_month(
     (request,) = bench.meter.requests
     bench.meter.counted.clear()
     window = request.at - timedelta(seconds=5)
-    report = ErrorReport(
+    report = RejectionReport(
         *("evt_1", request.at, Window(window, request.at), 1),
         *(("archived_meter",), (request.event.identifier,)),
     )

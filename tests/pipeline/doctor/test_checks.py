@@ -13,10 +13,10 @@ from billing.errors import (
 )
 from billing.pipeline.doctor.checks import (
     Check,
-    examine_customers,
-    examine_meter,
-    examine_skew,
-    examine_source,
+    check_clock_skew,
+    check_customers,
+    check_meter_setup,
+    check_source,
 )
 from billing.ports import MeterState
 from tests.pipeline.fakes import StrictMeter, VirtualClock, fit_meter
@@ -50,16 +50,16 @@ class LockedMeter(StrictMeter):
 def test_a_clock_that_is_off_is_worth_a_word_and_then_a_fault(
     seconds: int, passed: bool, advised: bool
 ) -> None:
-    check = examine_skew("main", NOON + timedelta(seconds=seconds), NOON)
+    check = check_clock_skew("main", NOON + timedelta(seconds=seconds), NOON)
     assert (check.passed, bool(check.remedy)) == (passed, advised)
 
 
 def test_a_server_that_does_not_say_the_time_is_no_fault() -> None:
-    assert examine_skew("main", None, NOON).passed
+    assert check_clock_skew("main", None, NOON).passed
 
 
 def examined(server_time: Callable[[], datetime | None]) -> list[Check]:
-    return list(examine_source("main", server_time, VirtualClock(NOON)))
+    return list(check_source("main", server_time, VirtualClock(NOON)))
 
 
 def test_a_key_that_opens_is_followed_by_the_clock() -> None:
@@ -99,21 +99,21 @@ def meter_in(state: MeterState | None) -> StrictMeter:
 def test_each_flaw_of_a_meter_is_named_with_its_remedy(
     state: MeterState | None, words: str
 ) -> None:
-    _, flaw = examine_meter(meter_in(state), livemode=False)
+    _, flaw = check_meter_setup(meter_in(state), livemode=False)
     assert not flaw.passed
     assert words in flaw.found
     assert flaw.remedy
 
 
 def test_a_fit_meter_passes() -> None:
-    checks = list(examine_meter(meter_in(FIT), livemode=False))
+    checks = list(check_meter_setup(meter_in(FIT), livemode=False))
     assert [check.passed for check in checks] == [True, True]
     assert "test mode" in checks[0].found
 
 
 def test_a_refused_key_ends_the_examination_of_the_meter_and_its_customers() -> None:
     locked = LockedMeter(VirtualClock(NOON))
-    [check] = examine_meter(locked, livemode=False)
+    [check] = check_meter_setup(locked, livemode=False)
     assert not check.passed
-    [check] = examine_customers(locked, {"acme": "cus_1", "globex": "cus_2"})
+    [check] = check_customers(locked, {"acme": "cus_1", "globex": "cus_2"})
     assert not check.passed

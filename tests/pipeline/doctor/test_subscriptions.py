@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from billing.domain.period import Window
-from billing.domain.stripe_invoice import Invoice, InvoiceLine, MeteredItem
+from billing.domain.stripe_invoice import InvoiceLine, MeteredItem, StripeInvoice
 from billing.errors import MeterRefused, NoSuchCustomer
 from billing.pipeline.doctor.checks import Check
-from billing.pipeline.doctor.subscriptions import OurTerms, examine_terms
+from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from tests.domain.test_subscription_terms import FIRST, HOUR, ITEM, PRICE
 from tests.pipeline.fakes import StrictMeter, VirtualClock
 
@@ -31,14 +31,14 @@ class UnknownAcme(StrictMeter):
         return [ITEM]
 
 
-def invoice(grace: timedelta) -> Invoice:
+def invoice(grace: timedelta) -> StripeInvoice:
     made = FIRST + timedelta(days=31)
     line = InvoiceLine("price_1", 7, Window(FIRST, made), 70, "usd")
-    return Invoice("in_1", "open", True, made, made + grace, None, (line,))
+    return StripeInvoice("in_1", "open", True, made, made + grace, None, (line,))
 
 
 def examined(meter: StrictMeter, grace: timedelta = 48 * HOUR) -> list[Check]:
-    return list(examine_terms(meter, CUSTOMERS, OurTerms(PRICE, grace, NOW)))
+    return list(check_subscriptions(meter, CUSTOMERS, ExpectedTerms(PRICE, grace, NOW)))
 
 
 def fit(meter: StrictMeter) -> StrictMeter:

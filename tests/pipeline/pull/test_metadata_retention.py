@@ -11,7 +11,7 @@ from billing.domain.call_metadata import MetadataRule
 from billing.errors import BadInput
 from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.pull.metadata_retention import (
-    Part,
+    ErasurePart,
     erase_metadata,
     expire_metadata,
 )
@@ -59,7 +59,7 @@ def audited(bench: Bench) -> list[tuple[str, dict[str, object]]]:
 
 def erase(bench: Bench, *part: object, why: str = "asked to") -> int:
     who = ("ada", bench.clock.now())
-    return erase_metadata(bench.ledger, who, "campaign", Part(*part), why)  # type: ignore[arg-type] # cases of a table
+    return erase_metadata(bench.ledger, who, "campaign", ErasurePart(*part), why)  # type: ignore[arg-type] # cases of a table
 
 
 def test_only_the_keys_in_the_settings_are_kept_of_billed_calls(keeping: Bench) -> None:
@@ -120,18 +120,22 @@ def test_an_erasure_that_finds_nothing_is_no_event(keeping: Bench) -> None:
 @pytest.mark.parametrize(
     ("part", "why", "words"),
     [
-        (Part(), " ", "say why it is erased"),
-        (Part("initech"), "x", "no customer initech; the ledger knows acme, globex"),
+        (ErasurePart(), " ", "say why it is erased"),
+        (
+            ErasurePart("initech"),
+            "x",
+            "no customer initech; the ledger knows acme, globex",
+        ),
     ],
 )
 def test_an_erasure_without_reason_or_of_nobody_is_refused(
-    keeping: Bench, part: Part, why: str, words: str
+    keeping: Bench, part: ErasurePart, why: str, words: str
 ) -> None:
     keeping.pull()
     with pytest.raises(BadInput, match=words):
         erase(keeping, *part, why=why)
     with pytest.raises(BadInput, match=r"no value of name is kept; .*: campaign"):
-        erase_metadata(keeping.ledger, ("ada", NOON), "name", Part(), "x")
+        erase_metadata(keeping.ledger, ("ada", NOON), "name", ErasurePart(), "x")
 
 
 def test_what_is_older_than_the_retention_is_erased(keeping: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline.bench import MARCH, NOON, START, Bench, call, of
@@ -121,9 +121,9 @@ def test_a_cancellation_is_waited_for_like_a_send(bench: Bench) -> None:
     assert {item.cause for item in found.breaks} == {Cause.NOT_SETTLED}
 
 
-def duplicate_of_nothing(meter: StrictMeter, request: Request) -> Answer:
+def duplicate_of_nothing(meter: StrictMeter, request: Request) -> SendAnswer:
     """Claim that an event exists which never counted."""
-    return Answer(Verdict.DUPLICATE, 400, "req_1", "already exists")
+    return SendAnswer(SendVerdict.DUPLICATE, 400, "req_1", "already exists")
 
 
 def test_many_causes_at_once_still_add_up(bench: Bench) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.break_causes import Cause
-from billing.pipeline.pull.pull import silent
+from billing.pipeline.pull.pull import no_progress
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from tests.pipeline.bench import MARCH, NOON, Bench, call
 from tests.pipeline.fakes import lose_answer, refuse
@@ -14,7 +14,7 @@ from tests.pipeline.mishaps import CASES, HOUR, adds_up, settle, take_and_sync
 
 def heal(bench: Bench) -> HealReport:
     terms = bench.cycle_terms()
-    report = heal_period(bench.ledger, bench.meter, terms, MARCH, lambda _: silent)
+    report = heal_period(bench.ledger, bench.meter, terms, MARCH, lambda _: no_progress)
     adds_up(report.before)
     adds_up(report.after)
     return report

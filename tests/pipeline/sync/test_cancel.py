@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.pipeline.sync.context import Negative, Policy
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import NOON, Bench, call
@@ -31,21 +31,21 @@ def states(bench: Bench) -> list[tuple[int, str, str]]:
     return [(m, state, reason or "") for m, state, reason in bench.rows(query)]
 
 
-def lost_cancel(meter: StrictMeter, request: Request) -> Answer:
+def lost_cancel(meter: StrictMeter, request: Request) -> SendAnswer:
     take_back(meter, request)
-    return Answer(Verdict.UNKNOWN, None, None, "connection reset")
+    return SendAnswer(SendVerdict.UNKNOWN, None, None, "connection reset")
 
 
-def lost_before_cancel(meter: StrictMeter, request: Request) -> Answer:
-    return Answer(Verdict.UNKNOWN, None, None, "connection reset")
+def lost_before_cancel(meter: StrictMeter, request: Request) -> SendAnswer:
+    return SendAnswer(SendVerdict.UNKNOWN, None, None, "connection reset")
 
 
-def busy_cancel(meter: StrictMeter, request: Request) -> Answer:
-    return Answer(Verdict.BUSY, 429, "req_1", "slow down")
+def busy_cancel(meter: StrictMeter, request: Request) -> SendAnswer:
+    return SendAnswer(SendVerdict.BUSY, 429, "req_1", "slow down")
 
 
-def refuse_cancel(meter: StrictMeter, request: Request) -> Answer:
-    return Answer(Verdict.REFUSED, 400, "req_1", "cannot be cancelled")
+def refuse_cancel(meter: StrictMeter, request: Request) -> SendAnswer:
+    return SendAnswer(SendVerdict.REFUSED, 400, "req_1", "cannot be cancelled")
 
 
 def test_in_time_the_event_is_taken_back_and_the_rest_is_reported_anew(

@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from billing.domain.meter_event import Answer, MeterEvent
+from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger, open_ledger
 from billing.pipeline.sync.send import Outcome
@@ -116,7 +116,7 @@ def test_a_fault_of_the_ledger_ends_the_sync_and_leaves_nobody_waiting(
 ) -> None:
     bench = crowded(sqlite_ledger)
 
-    def break_ledger(meter: StrictMeter, request: Request) -> Answer:
+    def break_ledger(meter: StrictMeter, request: Request) -> SendAnswer:
         with sqlite_ledger.writing() as connection:
             connection.exec_driver_sql(
                 "CREATE TRIGGER IF NOT EXISTS full BEFORE UPDATE ON meter_attempt "

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.error_report import ErrorReport
+from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import lose_answer, lose_request
@@ -17,7 +17,9 @@ def report(bench: Bench, *names: str, count: int, name: str = "evt_1") -> None:
     """Let Stripe report errors among what it received just now."""
     at = bench.clock.true()
     window = Window(at - 10 * SECOND, at)
-    bench.meter.reports.append(ErrorReport(name, at, window, count, NOT_FOUND, names))
+    bench.meter.reports.append(
+        RejectionReport(name, at, window, count, NOT_FOUND, names)
+    )
 
 
 def lose(bench: Bench, *numbers: int) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.meter_event import Answer, MeterEvent, Verdict
+from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import NOON, START, Bench, call, of
 from tests.pipeline.fakes import (
@@ -23,10 +23,10 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def duplicate(meter: StrictMeter, request: Request) -> Answer:
+def duplicate(meter: StrictMeter, request: Request) -> SendAnswer:
     """Say that the identifier exists, as if it had been sent long before."""
     meter.counted.append(request)
-    return Answer(Verdict.DUPLICATE, 400, "req_9", "already exists")
+    return SendAnswer(SendVerdict.DUPLICATE, 400, "req_9", "already exists")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log, signed_heads
-from billing.ledger.audit.events import last_link
+from billing.ledger.audit.events import chain_tip
 from billing.ledger.database import Ledger
 from billing.reports.audit.bundle import Export, export_bundle
 from tests.ledger.bookkeeping import ACTOR, MARCH
@@ -32,7 +32,7 @@ def fill(ledger: Ledger) -> None:
 def sign(ledger: Ledger) -> None:
     """Sign the trail as far as it has come."""
     with ledger.writing() as connection:
-        link = last_link(connection)
+        link = chain_tip(connection)
         head = signed_heads.next_head(
             connection, link.sequence, link.hash, KEY.fingerprint, ACTOR.at
         )

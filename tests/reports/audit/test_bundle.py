@@ -14,7 +14,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import metadata
 from billing.reports.audit.bundle import Export, export_bundle
 from billing.reports.audit.live import verify_ledger
-from billing.verifier.findings import Bad
+from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import BINDING, SHAPES, TABLE_FILES
 from billing.verifier.verification import verify_bundle
 from tests.ledger.bookkeeping import ACTOR, reading, record, stage
@@ -164,7 +164,7 @@ EDITS = {
 @pytest.mark.parametrize("edit", [name for name in EDITS if name != "a pull"])
 def test_an_edit_by_hand_is_found(proven: Ledger, tmp_path: Path, edit: str) -> None:
     by_hand(proven, EDITS[edit])
-    with pytest.raises(Bad) as raised:
+    with pytest.raises(BadRecord) as raised:
         verify_ledger(proven)
     assert str(raised.value).isprintable()
 
@@ -178,7 +178,7 @@ def test_the_bundle_of_an_edited_ledger_is_refused(
     proven: Ledger, tmp_path: Path
 ) -> None:
     by_hand(proven, EDITS["a minute"])
-    with pytest.raises(Bad, match="they are not as audit event"):
+    with pytest.raises(BadRecord, match="they are not as audit event"):
         verify_bundle(export(proven, tmp_path / "b.zip"))
 
 

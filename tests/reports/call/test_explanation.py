@@ -14,7 +14,7 @@ from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.schema.tables import reconciliation_reading
 from billing.ledger.sync import staging
 from billing.reports.call.explanation import explanation_document, read_trace
-from billing.reports.call.page import Part, page_of
+from billing.reports.call.page import PagePart, page_of
 from billing.reports.call.verdict import verdict_on
 from tests.ledger.bookkeeping import (
     ACTOR,
@@ -56,7 +56,7 @@ def said(ledger: Ledger, call_id: str) -> str:
     return verdict_on(read_trace(ledger, call_id, None))
 
 
-def page(ledger: Ledger, call_id: str) -> dict[str, Part]:
+def page(ledger: Ledger, call_id: str) -> dict[str, PagePart]:
     return {part.title: part for part in page_of(read_trace(ledger, call_id, None))}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.domain.break_causes import Cause
-from billing.domain.breaks import Bounds, Break, CustomerFinding
+from billing.domain.breaks import Break, CustomerFinding, MinuteBounds
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
 from billing.reports.reconciliation.live import (
     cause_lines,
@@ -78,10 +78,10 @@ def test_the_table_adds_the_breaks_of_a_cause_up_and_ends_with_a_total() -> None
 
 
 def test_what_is_not_known_yet_is_never_shown_as_zero() -> None:
-    doubtful = CustomerFinding(
-        "acme", "cus_1", 10, 10, 10, settled=False, bounds=Bounds(5, 10)
+    uncertain = CustomerFinding(
+        "acme", "cus_1", 10, 10, 10, settled=False, bounds=MinuteBounds(5, 10)
     )
-    unknown = Reconciliation(MARCH, NOON, (doubtful,), (WHOLE,), 0)
+    unknown = Reconciliation(MARCH, NOON, (uncertain,), (WHOLE,), 0)
     for line in reconciliation_lines(unknown):
         assert line[5:7] == ["?", "not yet"]
     lines = reconciliation_lines(found(Cause.NOT_SETTLED))

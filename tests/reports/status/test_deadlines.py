@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.deadlines import Limit
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.ledger.database import Ledger
 from billing.ledger.sync.attempts import Answered, record_answers
-from billing.reports.sheets.formatting import spell_span
+from billing.reports.sheets.formatting import format_span
 from billing.reports.status.deadlines import MOST, DeadlineReport, read_deadlines
 from tests.ledger.bookkeeping import (
     ACTOR,
@@ -31,11 +31,11 @@ def read(ledger: Ledger, *, after: timedelta = timedelta()) -> DeadlineReport:
     return read_deadlines(ledger, NOW + after, HOUR)
 
 
-def answer(ledger: Ledger, verdict: Verdict) -> None:
+def answer(ledger: Ledger, verdict: SendVerdict) -> None:
     [event] = unsynced(ledger)
     with ledger.writing() as connection:
         attempt_of(connection, event)
-        said = Answer(verdict, None, "req_1")
+        said = SendAnswer(verdict, None, "req_1")
         record_answers(connection, [Answered(event, said, NOW)])
 
 
@@ -43,7 +43,7 @@ def test_nothing_open_has_no_deadline(ledger: Ledger) -> None:
     register(ledger)
     record(ledger, reading())
     assert stage(ledger) == 1
-    answer(ledger, Verdict.COUNTED)
+    answer(ledger, SendVerdict.COUNTED)
     assert read(ledger).document() == {
         "open_items": 0,
         "open_minutes": 0,
@@ -72,7 +72,7 @@ def test_an_event_that_was_perhaps_counted_can_be_cancelled_for_a_day(
     register(ledger)
     record(ledger, reading())
     stage(ledger)
-    answer(ledger, Verdict.UNKNOWN)
+    answer(ledger, SendVerdict.UNKNOWN)
     report = read(ledger)
     [near] = report.nearest
     assert (near.limit, near.until) == (Limit.CANCEL, NOW + DAY)
@@ -126,4 +126,4 @@ def test_of_very_many_items_only_the_nearest_are_told(ledger: Ledger) -> None:
 def test_time_left_is_told_in_its_two_largest_units(
     span: timedelta, words: str
 ) -> None:
-    assert spell_span(span) == words
+    assert format_span(span) == words

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from billing.sandbox.faults import Fault, FaultKind
-from billing.sandbox.pamela.accounts import Subscription
+from billing.sandbox.pamela.accounts import AccountSubscription
 from billing.sandbox.pamela.routes import TABLE
 from tests.sandbox.pamela.pamela_world import NOW, World, empty_world
 
@@ -56,19 +56,19 @@ def test_nobody_enters_without_a_key(
 @pytest.mark.parametrize(
     ("subscription", "expected"),
     [
-        (Subscription("active"), None),
-        (Subscription("trialing"), None),
-        (Subscription("past_due", NOW + DAY), None),
-        (Subscription("past_due", NOW), 7008),
-        (Subscription("past_due"), 7008),
-        (Subscription("canceled"), 1005),
-        (Subscription("unpaid"), 1005),
-        (Subscription("paused"), 1005),
-        (Subscription(None), 1005),
+        (AccountSubscription("active"), None),
+        (AccountSubscription("trialing"), None),
+        (AccountSubscription("past_due", NOW + DAY), None),
+        (AccountSubscription("past_due", NOW), 7008),
+        (AccountSubscription("past_due"), 7008),
+        (AccountSubscription("canceled"), 1005),
+        (AccountSubscription("unpaid"), 1005),
+        (AccountSubscription("paused"), 1005),
+        (AccountSubscription(None), 1005),
     ],
 )
 def test_access_follows_the_subscription(
-    world: World, subscription: Subscription, expected: int | None
+    world: World, subscription: AccountSubscription, expected: int | None
 ) -> None:
     world.account.subscription = subscription
     response = world.api("GET", "/calls")

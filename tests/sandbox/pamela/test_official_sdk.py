@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.sandbox.pamela.accounts import Subscription
+from billing.sandbox.pamela.accounts import AccountSubscription
 from billing.sandbox.seeds.worlds import realistic
 from tests.sandbox.pamela.pamela_world import NOW, Json, World, world_of
 
@@ -115,10 +115,10 @@ def test_it_raises_the_error_of_its_own_that_fits(
 
 @pytest.mark.parametrize(
     ("subscription", "code"),
-    [(Subscription(None), 1005), (Subscription("past_due", NOW), 7008)],
+    [(AccountSubscription(None), 1005), (AccountSubscription("past_due", NOW), 7008)],
 )
 def test_it_tells_that_the_subscription_has_lapsed(
-    python: Path, world: World, subscription: Subscription, code: int
+    python: Path, world: World, subscription: AccountSubscription, code: int
 ) -> None:
     paid = world.account.subscription
     world.account.subscription = subscription

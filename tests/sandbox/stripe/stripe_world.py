@@ -13,7 +13,7 @@ from billing.sandbox.request_log import RequestLog
 from billing.sandbox.stripe.account import StripeAccount
 from billing.sandbox.stripe.http.routes import stripe_router
 from billing.sandbox.stripe.metering.event_json import create_meter_event
-from billing.sandbox.stripe.mode import Json, StripeBooks
+from billing.sandbox.stripe.mode import Json, StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 
 T0 = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ class StripeWorld:
         self.customer = str(self.books.create_customer({"name": "Acme"}, T0)["id"])
 
     @property
-    def books(self) -> StripeBooks:
+    def books(self) -> StripeMode:
         """Give the test half of the account."""
         return self.account.books(TEST_KEY)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import or_, update
 
 from billing.domain import settlement
-from billing.domain.meter_event import Answer, Verdict
+from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
 from billing.ledger.pull import calls, pulls
 from billing.ledger.schema.tables import b2b_usage, meter_event
@@ -54,11 +54,11 @@ def always(value: object) -> Make:
     return lambda _real: lambda *_args, **_more: value
 
 
-def taken_as(verdict: Verdict, other: Verdict) -> Make:
+def taken_as(verdict: SendVerdict, other: SendVerdict) -> Make:
     """Make a reader of answers that mistakes one verdict for another."""
 
-    def make(real: Callable[..., Answer]) -> Callable[..., Answer]:
-        def read(*args: Any) -> Answer:
+    def make(real: Callable[..., SendAnswer]) -> Callable[..., SendAnswer]:
+        def read(*args: Any) -> SendAnswer:
             answer = real(*args)
             mistaken = answer.verdict is verdict
             return replace(answer, verdict=other) if mistaken else answer
@@ -81,11 +81,15 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "a duplicate is a failure to try again",
-        (Answer, "counted", lambda _: property(lambda a: a.verdict is Verdict.COUNTED)),
+        (
+            SendAnswer,
+            "counted",
+            lambda _: property(lambda a: a.verdict is SendVerdict.COUNTED),
+        ),
     ),
     bug(
         "a duplicate is a refusal",
-        (meter, "answer_of", taken_as(Verdict.DUPLICATE, Verdict.REFUSED)),
+        (meter, "answer_of", taken_as(SendVerdict.DUPLICATE, SendVerdict.REFUSED)),
         (attempts, "_changes", parts.forget_doubts),
     ),
     bug(
@@ -94,11 +98,11 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "no answer is taken for a yes",
-        (meter, "answer_of", taken_as(Verdict.UNKNOWN, Verdict.COUNTED)),
+        (meter, "answer_of", taken_as(SendVerdict.UNKNOWN, SendVerdict.COUNTED)),
     ),
     bug(
         "no answer is taken for a no",
-        (meter, "answer_of", taken_as(Verdict.UNKNOWN, Verdict.BUSY)),
+        (meter, "answer_of", taken_as(SendVerdict.UNKNOWN, SendVerdict.BUSY)),
     ),
     bug(
         "whether it may go is not asked again before the send",
@@ -174,7 +178,11 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "a cancellation without an answer is taken as done",
-        (meter, "as_cancellation", taken_as(Verdict.UNKNOWN, Verdict.CANCELLED)),
+        (
+            meter,
+            "as_cancellation",
+            taken_as(SendVerdict.UNKNOWN, SendVerdict.CANCELLED),
+        ),
     ),
     bug(
         "a cancelled event keeps its place while its rows are staged anew",

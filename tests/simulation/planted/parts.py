@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from billing.domain import posting
-from billing.domain.meter_event import Verdict
+from billing.domain.meter_event import SendVerdict
 from billing.domain.period import Window
 from billing.gateways import retries
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
@@ -39,7 +39,7 @@ def forget_doubts(real: Part) -> Part:
     """Take a refusal as if nothing had been sent before."""
 
     def changes(event: Any, answer: Any) -> Any:
-        if answer.verdict is Verdict.REFUSED:
+        if answer.verdict is SendVerdict.REFUSED:
             event = replace(event, first_unknown_at=None)
         return real(event, answer)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
 from billing.pipeline.cycle import periods_at, pull_month, run_cycle
-from billing.pipeline.pull.pull import Progress, silent
+from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
 from tests.simulation.world.catalogue import Fault
@@ -22,7 +22,7 @@ Job = Callable[[World, Desk], None]
 
 def unwatched(_name: str) -> Progress:
     """Show no progress."""
-    return silent
+    return no_progress
 
 
 def cycle(world: World, desk: Desk) -> None:

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 import stripe
 
-from billing.domain.error_report import ErrorReport
-from billing.domain.meter_event import Answer, MeterEvent, Verdict
+from billing.domain.error_report import RejectionReport
+from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.domain.period import Window
-from billing.domain.stripe_invoice import Invoice, MeteredItem
+from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import MeterFault, MeterUnavailable
 from billing.gateways.retries import read_with_retries
 from billing.gateways.stripe.answers import answer_of, as_cancellation, fault_of
 from billing.gateways.stripe.error_reports import report_of
-from billing.ports import MayGo, MeterState
+from billing.ports import MaySend, MeterState
 from billing.sandbox.stripe.http.errors import (
     StripeError,
     locked,
@@ -63,11 +63,13 @@ class SimMeter:
         """The name under which events are reported."""
         return METER
 
-    def send(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def send(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Report an event, unless the process may not or does not live to do it."""
         before = self._judge.sendings[event.identifier].first_unknown_at
-        if not self._leaves("sends", event, may_go):
-            return Answer(Verdict.UNSENT)
+        if not self._leaves("sends", event, may_send):
+            return SendAnswer(SendVerdict.UNSENT)
         self._judge.sending(self._machine, event, idempotency_key)
         self._in_the_dark = False
         answer = self._exchange(event, idempotency_key)
@@ -77,14 +79,16 @@ class SimMeter:
             event.identifier,
             was_unknown=before is not None,
             known=not self._in_the_dark,
-            tried=answer.verdict is not Verdict.LOCKED_OUT,
+            tried=answer.verdict is not SendVerdict.LOCKED_OUT,
         )
         return answer
 
-    def cancel(self, event: MeterEvent, idempotency_key: str, may_go: MayGo) -> Answer:
+    def cancel(
+        self, event: MeterEvent, idempotency_key: str, may_send: MaySend
+    ) -> SendAnswer:
         """Take an event back, unless the process may not or does not live to do it."""
-        if not self._leaves("cancels", event, may_go):
-            return Answer(Verdict.UNSENT)
+        if not self._leaves("cancels", event, may_send):
+            return SendAnswer(SendVerdict.UNSENT)
         self._judge.cancelling(event, idempotency_key)
         answer = as_cancellation(self._exchange_cancel(event, idempotency_key), event)
         words = f"cancelling {event.identifier}: {answer.verdict.value}"
@@ -93,7 +97,7 @@ class SimMeter:
         trace.sometimes(f"a cancellation is answered {answer.verdict.value}")
         return answer
 
-    def _exchange_cancel(self, event: MeterEvent, key: str) -> Answer:
+    def _exchange_cancel(self, event: MeterEvent, key: str) -> SendAnswer:
         fault = self._fault_before(key, event.identifier)
         if fault is not None:
             return answer_of(self._lose(fault), event)
@@ -106,9 +110,9 @@ class SimMeter:
         if lost is not None:
             return answer_of(self._lose(lost), event)
         self._machine.boundary("is told", Fault.DIES_AFTER_SEND, self._latency())
-        return Answer(Verdict.COUNTED, 200, "req_1")
+        return SendAnswer(SendVerdict.COUNTED, 200, "req_1")
 
-    def _leaves(self, what: str, event: MeterEvent, may_go: MayGo) -> bool:
+    def _leaves(self, what: str, event: MeterEvent, may_send: MaySend) -> bool:
         """Say whether the request leaves; the process may be away just before."""
         machine = self._machine
         length = timedelta()
@@ -116,13 +120,13 @@ class SimMeter:
             length = machine.freeze(30)
         what = f"{what} {event.identifier}: {event.minutes}"
         machine.boundary(what, Fault.DIES_BEFORE_SEND, length)
-        if may_go():
+        if may_send():
             return True
         machine.schedule.note("may not go")
         machine.schedule.trace.sometimes("held back before the first byte")
         return False
 
-    def _exchange(self, event: MeterEvent, key: str) -> Answer:
+    def _exchange(self, event: MeterEvent, key: str) -> SendAnswer:
         """Carry one request there and its answer back."""
         machine, sim = self._machine, self._stripe
         fault = self._fault_before(key, event.identifier)
@@ -149,8 +153,8 @@ class SimMeter:
         machine.boundary("is told", Fault.DIES_AFTER_SEND, latency)
         if machine.weather.strikes(Fault.OTHER_ECHO):
             self._in_the_dark = True
-            return Answer(Verdict.UNKNOWN, 200, "req_1", "names another event")
-        return Answer(Verdict.COUNTED, 200, "req_1")
+            return SendAnswer(SendVerdict.UNKNOWN, 200, "req_1", "names another event")
+        return SendAnswer(SendVerdict.COUNTED, 200, "req_1")
 
     def _arrive(self, event: MeterEvent, key: str) -> None:
         try:
@@ -252,10 +256,10 @@ class SimMeter:
         self._machine.schedule.note(f"reads {sum(found.values())}")
         return found
 
-    def error_reports(self, since: datetime) -> Sequence[ErrorReport]:
+    def error_reports(self, since: datetime) -> Sequence[RejectionReport]:
         """Read what was refused after it had been taken."""
 
-        def read() -> list[ErrorReport]:
+        def read() -> list[RejectionReport]:
             sim = self._stripe
             made = sim.books.error_reports(sim.schedule.now)
             return [
@@ -266,7 +270,9 @@ class SimMeter:
 
         return self._ask("reads error reports", read)
 
-    def read_invoices(self, stripe_customer: str, window: Window) -> Sequence[Invoice]:
+    def read_invoices(
+        self, stripe_customer: str, window: Window
+    ) -> Sequence[StripeInvoice]:
         """Return no invoices: nobody subscribes here."""
         return self._ask("reads invoices", list)
 

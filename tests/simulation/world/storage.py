@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
-from billing.ledger.database import Ledger, open_ledger, said_clearly
+from billing.ledger.database import Ledger, as_ledger_faults, open_ledger
 from billing.ledger.migration import upgrade
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Machine
@@ -126,5 +126,5 @@ class StoredLedger(Ledger):
 
     def _fail(self, engine: Engine, words: str) -> None:
         self._machine.schedule.note(f"database: {words}")
-        with said_clearly(engine):
+        with as_ledger_faults(engine):
             raise OperationalError("", None, sqlite3.OperationalError(words))

@@ -13,7 +13,7 @@ from billing.sandbox.stripe.http.errors import StripeError
 from billing.sandbox.stripe.http.idempotency import StoredAnswer
 from billing.sandbox.stripe.metering import events
 from billing.sandbox.stripe.metering.events import SentEvent
-from billing.sandbox.stripe.mode import StripeBooks
+from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 from tests.simulation.trace import Violation
 from tests.simulation.world.catalogue import Fault, Weather
@@ -37,7 +37,7 @@ class SimStripe:
         if weather.strikes(Fault.SUMMARY_LAGS_LONG):
             rules.summary_spread = 6 * HOUR
         self.rules = rules
-        self.books = StripeBooks(rules, livemode=False)
+        self.books = StripeMode(rules, livemode=False)
         made = self.books.create_meter(
             {
                 "display_name": "Minutes",

@@ -12,11 +12,11 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.registry import Account, Customer
-from billing.pipeline.concurrency import ALONE
-from billing.pipeline.cycle import CycleTerms
-from billing.pipeline.pull.account_rules import AccountBook
-from billing.pipeline.reconcile.reconcile import ReconcileTerms
-from billing.pipeline.sync.sync import SyncTerms
+from billing.pipeline.concurrency import SERIAL
+from billing.pipeline.cycle import CycleOptions
+from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.reconcile.reconcile import ReconcileOptions
+from billing.pipeline.sync.sync import SyncOptions
 from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.judge import Judge
 from tests.simulation.judge.ledger_view import LedgerView
@@ -45,7 +45,7 @@ class Desk:
     machine: Machine
     ledger: Ledger
     meter: SimMeter
-    terms: CycleTerms
+    terms: CycleOptions
 
 
 class World:
@@ -83,7 +83,7 @@ class World:
         self.stripe_customers[customer] = stripe_customer
         self.register()
 
-    def register(self) -> AccountBook:
+    def register(self) -> AccountRules:
         """Record what the settings say, as every start of a process does."""
         account = Account(ACCOUNT, "acme", "customer")
         ledger = Ledger(self.storage.engine)
@@ -96,7 +96,7 @@ class World:
                 prices=[PRICE],
             )
             numbers = registry.price_ids(connection)
-        return AccountBook(
+        return AccountRules(
             account, frozenset(self.stripe_customers), PriceList([PRICE]), numbers
         )
 
@@ -117,7 +117,7 @@ class World:
         def stopping() -> bool:
             return process.stopping
 
-        sync = SyncTerms(
+        sync = SyncOptions(
             False,
             dict(self.stripe_customers),
             machine,
@@ -125,12 +125,12 @@ class World:
             process.name,
             at_once=self.chance.happens(100),
             stopping=stopping,
-            crew=ALONE,
+            concurrency=SERIAL,
         )
-        reconcile = ReconcileTerms(
-            sources, dict(self.stripe_customers), machine, process.name, ALONE
+        reconcile = ReconcileOptions(
+            sources, dict(self.stripe_customers), machine, process.name, SERIAL
         )
-        terms = CycleTerms(
+        terms = CycleOptions(
             sources,
             sync,
             reconcile,
@@ -138,7 +138,7 @@ class World:
             self.first_period,
             process.name,
             stopping=stopping,
-            crew=ALONE,
+            concurrency=SERIAL,
         )
         return Desk(machine, ledger, meter, terms)
 

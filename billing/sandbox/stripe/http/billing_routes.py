@@ -1,50 +1,50 @@
 """The Stripe stand-in's routes of prices, subscriptions and invoices, as a table."""
 
-from billing.sandbox.stripe.http.request import Call, Route, alone
+from billing.sandbox.stripe.http.request import Route, StripeCall, alone
 from billing.sandbox.stripe.mode import Json
 
 
-def _create_price(call: Call) -> Json:
+def _create_price(call: StripeCall) -> Json:
     return call.books.billing.create_price(call.params, call.now)
 
 
-def _list_prices(call: Call) -> Json:
+def _list_prices(call: StripeCall) -> Json:
     return call.books.billing.list_prices(call.params)
 
 
-def _retrieve_price(call: Call) -> Json:
+def _retrieve_price(call: StripeCall) -> Json:
     return call.books.billing.retrieve_price(alone(call))
 
 
-def _create_subscription(call: Call) -> Json:
+def _create_subscription(call: StripeCall) -> Json:
     return call.books.billing.create_subscription(call.params, call.now)
 
 
-def _list_subscriptions(call: Call) -> Json:
+def _list_subscriptions(call: StripeCall) -> Json:
     return call.books.billing.list_subscriptions(call.params, call.now)
 
 
-def _retrieve_subscription(call: Call) -> Json:
+def _retrieve_subscription(call: StripeCall) -> Json:
     return call.books.billing.retrieve_subscription(alone(call), call.now)
 
 
-def _cancel_subscription(call: Call) -> Json:
+def _cancel_subscription(call: StripeCall) -> Json:
     return call.books.billing.cancel_subscription(call.name, call.params, call.now)
 
 
-def _list_invoices(call: Call) -> Json:
+def _list_invoices(call: StripeCall) -> Json:
     return call.books.billing.list_invoices(call.params, call.now)
 
 
-def _preview_invoice(call: Call) -> Json:
+def _preview_invoice(call: StripeCall) -> Json:
     return call.books.billing.preview_invoice(call.params, call.now)
 
 
-def _retrieve_invoice(call: Call) -> Json:
+def _retrieve_invoice(call: StripeCall) -> Json:
     return call.books.billing.retrieve_invoice(alone(call), call.now)
 
 
-def _list_lines(call: Call) -> Json:
+def _list_lines(call: StripeCall) -> Json:
     return call.books.billing.list_lines(call.name, call.params, call.now)
 
 

@@ -21,8 +21,8 @@ from billing.sandbox.stripe.http.errors import (
     unauthorized,
 )
 from billing.sandbox.stripe.http.idempotency import StoredAnswer
-from billing.sandbox.stripe.http.request import Asked, Call, Endpoint
-from billing.sandbox.stripe.mode import StripeBooks
+from billing.sandbox.stripe.http.request import Endpoint, StripeCall, StripeQuestion
+from billing.sandbox.stripe.mode import StripeMode
 
 API_VERSION = "2026-09-30.endive"
 
@@ -46,7 +46,7 @@ class StripeExchange:
     async def answer(self, request: Request, endpoint: Endpoint) -> Response:
         """Answer a request, or misbehave as the faults in force say."""
         self._numbered += 1
-        asked = await Asked.read(request, endpoint, self._numbered)
+        asked = await StripeQuestion.read(request, endpoint, self._numbered)
         at = self._clock.now()
         response = await answer(
             request,
@@ -70,7 +70,7 @@ class StripeExchange:
         )
         return response
 
-    async def _work(self, asked: Asked) -> Response:
+    async def _work(self, asked: StripeQuestion) -> Response:
         now = self._clock.now()
         try:
             books = self._account.books(asked.secret)
@@ -80,7 +80,9 @@ class StripeExchange:
         except StripeError as error:
             return self._response(asked, asked.refusal(error, now))
 
-    async def _once(self, books: StripeBooks, asked: Asked, now: datetime) -> Response:
+    async def _once(
+        self, books: StripeMode, asked: StripeQuestion, now: datetime
+    ) -> Response:
         """Do the work, or replay what was answered under the same key before."""
         key = asked.idempotency_key
         if key is None:
@@ -101,13 +103,15 @@ class StripeExchange:
                 books.answers.release(key)
 
     async def _outcome(
-        self, books: StripeBooks, asked: Asked, now: datetime
+        self, books: StripeMode, asked: StripeQuestion, now: datetime
     ) -> StoredAnswer:
         """Return the answer; an error that no key keeps is raised instead."""
         if isinstance(asked.params, StripeError):
             raise asked.params
         try:
-            call = Call(books, asked.params, asked.name, now, asked.idempotency_key)
+            call = StripeCall(
+                books, asked.params, asked.name, now, asked.idempotency_key
+            )
             body = asked.endpoint.operation(call)
             if isawaitable(body):
                 body = await body
@@ -117,7 +121,7 @@ class StripeExchange:
             raise
         return asked.answer(200, body, now)
 
-    def _refuse(self, asked: Asked, fault: Fault) -> Response:
+    def _refuse(self, asked: StripeQuestion, fault: Fault) -> Response:
         now = self._clock.now()
         match fault.kind:
             case FaultKind.STORED_500:
@@ -136,7 +140,7 @@ class StripeExchange:
                 error = server_error()
         return self._response(asked, asked.refusal(error, now))
 
-    def _stored_500(self, asked: Asked, now: datetime) -> StoredAnswer:
+    def _stored_500(self, asked: StripeQuestion, now: datetime) -> StoredAnswer:
         """Keep a 500 under the request's key, unless it has an answer already."""
         failure = asked.refusal(server_error(), now)
         key = asked.idempotency_key
@@ -153,7 +157,7 @@ class StripeExchange:
             return asked.refusal(error, now)
         return kept or failure
 
-    def _response(self, asked: Asked, stored: StoredAnswer) -> Response:
+    def _response(self, asked: StripeQuestion, stored: StoredAnswer) -> Response:
         headers = {
             "Date": format_datetime(self._clock.now(), usegmt=True),
             "Request-Id": asked.request_id,

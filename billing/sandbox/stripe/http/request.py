@@ -16,25 +16,25 @@ from fastapi import Request
 from billing.sandbox.stripe.http.errors import StripeError, invalid
 from billing.sandbox.stripe.http.idempotency import StoredAnswer
 from billing.sandbox.stripe.http.params import Fields, parse_form
-from billing.sandbox.stripe.mode import Json, StripeBooks
+from billing.sandbox.stripe.mode import Json, StripeMode
 
 
 @dataclass(frozen=True)
-class Call:
+class StripeCall:
     """What an operation is given."""
 
-    books: StripeBooks
+    books: StripeMode
     params: Json
     name: str  # the id in the path, or nothing
     now: datetime
     key: str | None = None  # the idempotency key
 
 
-Operation = Callable[[Call], Json | Awaitable[Json]]
+Operation = Callable[[StripeCall], Json | Awaitable[Json]]
 Route = tuple[str, str, str, Operation]  # method, path, name, work
 
 
-def alone(call: Call) -> str:
+def alone(call: StripeCall) -> str:
     """Return the id in the path of a request that takes no parameters."""
     Fields(call.params).end()
     return call.name
@@ -56,7 +56,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Asked:
+class StripeQuestion:
     """A request as it came in; params that cannot be read are an error yet to be."""
 
     endpoint: Endpoint

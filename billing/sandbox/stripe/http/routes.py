@@ -12,7 +12,7 @@ from billing.sandbox.stripe.account import StripeAccount
 from billing.sandbox.stripe.http.billing_routes import BILLING_TABLE
 from billing.sandbox.stripe.http.errors import StripeError
 from billing.sandbox.stripe.http.exchange import StripeExchange
-from billing.sandbox.stripe.http.request import Call, Endpoint, Route, alone
+from billing.sandbox.stripe.http.request import Endpoint, Route, StripeCall, alone
 from billing.sandbox.stripe.metering.event_json import (
     adjustment_json,
     adjustment_json_v2,
@@ -25,7 +25,7 @@ from billing.sandbox.stripe.metering.events import MeterEvent, SentEvent
 from billing.sandbox.stripe.mode import Json
 
 
-async def _receive(call: Call, *, v2: bool) -> tuple[SentEvent, MeterEvent]:
+async def _receive(call: StripeCall, *, v2: bool) -> tuple[SentEvent, MeterEvent]:
     """Take an event, holding its customer and meter for as long as that takes."""
     sent = read_event(call.books, call.params, call.now, v2=v2)
     with call.books.occupied(sent):
@@ -34,25 +34,25 @@ async def _receive(call: Call, *, v2: bool) -> tuple[SentEvent, MeterEvent]:
         return sent, taken
 
 
-async def _create_event(call: Call) -> Json:
+async def _create_event(call: StripeCall) -> Json:
     return event_json(call.books, *await _receive(call, v2=False))
 
 
-async def _create_event_v2(call: Call) -> Json:
+async def _create_event_v2(call: StripeCall) -> Json:
     return event_json_v2(call.books, *await _receive(call, v2=True))
 
 
-def _cancel_event(call: Call) -> Json:
+def _cancel_event(call: StripeCall) -> Json:
     cancelled = call.books.cancel_event(*read_adjustment(call.params), call.now)
     return adjustment_json(call.books, cancelled)
 
 
-def _cancel_event_v2(call: Call) -> Json:
+def _cancel_event_v2(call: StripeCall) -> Json:
     cancelled = call.books.cancel_event(*read_adjustment(call.params), call.now)
     return adjustment_json_v2(call.books, cancelled)
 
 
-def _unknown(call: Call) -> Json:
+def _unknown(call: StripeCall) -> Json:
     message = f"Unrecognized request URL: {call.name}"
     raise StripeError(404, "invalid_request_error", message, v2_code="not_found")
 

@@ -9,14 +9,14 @@ from billing.sandbox.stripe.metering.events import (
     MeterEvent,
     SentEvent,
 )
-from billing.sandbox.stripe.mode import Json, Params, StripeBooks
+from billing.sandbox.stripe.mode import Json, Params, StripeMode
 from billing.sandbox.stripe.state import Adjustment
 
 LONGEST_NAME = 100
 
 
 def read_event(
-    books: StripeBooks, params: Params, now: datetime, *, v2: bool = False
+    books: StripeMode, params: Params, now: datetime, *, v2: bool = False
 ) -> SentEvent:
     """Read a meter event; one without identifier or time gets its own."""
     fields = Fields(params)
@@ -41,7 +41,7 @@ def read_event(
     )
 
 
-def event_json(books: StripeBooks, sent: SentEvent, event: MeterEvent) -> Json:
+def event_json(books: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
     """Render a received event as v1 does."""
     return {
         "object": "billing.meter_event",
@@ -54,7 +54,7 @@ def event_json(books: StripeBooks, sent: SentEvent, event: MeterEvent) -> Json:
     }
 
 
-def event_json_v2(books: StripeBooks, sent: SentEvent, event: MeterEvent) -> Json:
+def event_json_v2(books: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
     """Render a received event as v2 does."""
     return {
         **event_json(books, sent, event),
@@ -79,7 +79,7 @@ def read_adjustment(params: Params) -> tuple[str, str]:
     return event_name, identifier
 
 
-def adjustment_json(books: StripeBooks, adjustment: Adjustment) -> Json:
+def adjustment_json(books: StripeMode, adjustment: Adjustment) -> Json:
     """Render a cancellation as v1 does."""
     return {
         "object": "billing.meter_event_adjustment",
@@ -91,7 +91,7 @@ def adjustment_json(books: StripeBooks, adjustment: Adjustment) -> Json:
     }
 
 
-def adjustment_json_v2(books: StripeBooks, adjustment: Adjustment) -> Json:
+def adjustment_json_v2(books: StripeMode, adjustment: Adjustment) -> Json:
     """Render a cancellation as v2 does."""
     return {
         **adjustment_json(books, adjustment),
@@ -101,7 +101,7 @@ def adjustment_json_v2(books: StripeBooks, adjustment: Adjustment) -> Json:
     }
 
 
-def create_meter_event(books: StripeBooks, params: Params, now: datetime) -> Json:
+def create_meter_event(books: StripeMode, params: Params, now: datetime) -> Json:
     """Take a meter event as v1 does, in one step and without HTTP."""
     sent = read_event(books, params, now)
     with books.occupied(sent):

@@ -206,8 +206,8 @@ def test_a_delivery_elsewhere_fails_and_says_why(world: World) -> None:
 def test_a_slow_server_holds_nobody_else_up(world: World, user: Hook) -> None:
     import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    with socket.create_server(("127.0.0.1", 0)) as no_progress:
+        url = f"http://127.0.0.1:{no_progress.getsockname()[1]}/"
         dial(world, webhooks={"webhook_url": url})
         dial(world, webhooks={"webhook_url": user.url})
         until(lambda: told(user), ["call.queued"])

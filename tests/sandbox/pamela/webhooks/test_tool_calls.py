@@ -154,8 +154,8 @@ def test_a_tool_s_error_is_recorded_and_not_repeated(
 def test_a_tool_that_takes_too_long_is_not_waited_for(world: World) -> None:
     import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    with socket.create_server(("127.0.0.1", 0)) as no_progress:
+        url = f"http://127.0.0.1:{no_progress.getsockname()[1]}/"
         tools = [TOOL | {"timeout_ms": 50}]
         call_id = dial(world, tools=tools, webhooks={"tool_webhook_url": url})
         world.advance(seconds=6)
@@ -209,9 +209,9 @@ def test_only_a_call_in_progress_asks(world: World, user: Hook) -> None:
     assert ask(world, call_id).status_code == 409
     world.advance(hours=1)
     assert ask(world, call_id).status_code == 409
-    silent = dial(world, tools=[TOOL])
+    no_progress = dial(world, tools=[TOOL])
     world.advance(seconds=6)
-    assert ask(world, silent).status_code == 400
+    assert ask(world, no_progress).status_code == 400
 
 
 @pytest.mark.parametrize("tool", ["look_up", {}, TOOL | {"input_schema": 5}])

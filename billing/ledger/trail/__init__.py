@@ -1,1 +1,0 @@
-"""The audit trail: a chain of events, each with digests of the rows that it covers."""
