@@ -32,8 +32,8 @@ __all__ = [
     "Key",
     "UsageReport",
     "column_of",
-    "read_usage",
     "format_heading",
+    "read_usage",
 ]
 
 COLUMNS = (
