@@ -52,11 +52,11 @@ class App:
         """Return what a sync is handed."""
         stripe = self.settings.stripe
         return SyncOptions(
-            self.livemode,
-            self.stripe_customers,
-            self.clock,
-            send_with_retries,
-            self.actor,
+            livemode=self.livemode,
+            stripe_customers=self.stripe_customers,
+            clock=self.clock,
+            retries=send_with_retries,
+            actor=self.actor,
             at_once=at_once,
             stopping=self.clock.stop.is_set,
             policy=Policy(Negative(stripe.negative), stripe.rearm),
@@ -66,22 +66,22 @@ class App:
     def reconcile_terms(self) -> ReconcileOptions:
         """Return what a reconciliation is handed."""
         return ReconcileOptions(
-            self.sources,
-            self.stripe_customers,
-            self.clock,
-            self.actor,
+            sources=self.sources,
+            stripe_customers=self.stripe_customers,
+            clock=self.clock,
+            actor=self.actor,
             never_negative=self.settings.stripe.negative == "hold",
         )
 
     def cycle_terms(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
         return CycleOptions(
-            self.sources,
-            self.sync_terms(),
-            self.reconcile_terms(),
-            self.clock,
-            self.settings.first_period,
-            self.actor,
+            sources=self.sources,
+            sync=self.sync_terms(),
+            reconcile=self.reconcile_terms(),
+            clock=self.clock,
+            first_period=self.settings.first_period,
+            actor=self.actor,
             stopping=self.clock.stop.is_set,
         )
 
@@ -191,7 +191,16 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountR
     kept = MetadataRule(
         settings.report_metadata, timedelta(days=days) if days else None
     )
-    return [AccountRules(one, names, prices, numbers, kept) for one in accounts]
+    return [
+        AccountRules(
+            account=one,
+            customers=names,
+            prices=prices,
+            price_ids=numbers,
+            metadata=kept,
+        )
+        for one in accounts
+    ]
 
 
 def _compose(

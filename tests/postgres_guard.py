@@ -22,9 +22,19 @@ def main(folder: Path, owner: str, group: str, binaries: Path, *options: str) ->
     if not Path(data).exists():
         subprocess.run(
             [
-                *(str(binaries / "initdb"), "--pgdata", data, "--username", "billing"),
-                *("--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
-                *("--no-sync", "--no-instructions"),
+                str(binaries / "initdb"),
+                "--pgdata",
+                data,
+                "--username",
+                "billing",
+                "--auth",
+                "trust",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
+                "--no-sync",
+                "--no-instructions",
             ],
             check=True,
             cwd=folder,

@@ -17,7 +17,7 @@ from billing.reports.sheets.xlsx_file import write_xlsx_file
 
 COLUMNS = Column("name"), Column("amount", Kind.MONEY)
 ROWS: list[Row] = [[f"name {n}", n * 12_345] for n in range(30_000)]
-SHEET = Sheet("S", "S", COLUMNS, ROWS)
+SHEET = Sheet(name="S", title="S", columns=COLUMNS, rows=ROWS)
 Write = Callable[[Path], None]
 WRITERS: dict[str, Write] = {
     "csv": lambda file: write_csv_file(SHEET, file),

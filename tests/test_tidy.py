@@ -105,8 +105,14 @@ def repository() -> list[Source]:
     """Read every text file that is or may be committed."""
     listing = subprocess.run(
         [
-            *("git", "-c", "safe.directory=*", "ls-files", "-z"),
-            *("--cached", "--others", "--exclude-standard"),
+            "git",
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
         ],
         cwd=ROOT,
         capture_output=True,

@@ -10,8 +10,14 @@ from billing.reports.reconciliation.live import reconciliation_document
 from billing.reports.sheets.formatting import Document, spell
 
 PULL_HEADINGS = [
-    *("account", "complete", "calls", "billed", "not billable"),
-    *("quarantined", "minutes by Pamela", "minutes here"),
+    "account",
+    "complete",
+    "calls",
+    "billed",
+    "not billable",
+    "quarantined",
+    "minutes by Pamela",
+    "minutes here",
 ]
 ELSEWHERE = "another process is pulling it"
 

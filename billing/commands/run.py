@@ -45,7 +45,11 @@ def run(settings_file: Path, as_json: bool, periods: tuple[BillingPeriod, ...]) 
         months = months or periods_at(now, app.settings.first_period)
         with progress_bars() as watch:
             report = run_round(
-                *(app.ledger, app.meter, app.cycle_terms(), app.trail, months),
+                app.ledger,
+                app.meter,
+                app.cycle_terms(),
+                app.trail,
+                months,
                 watch=watch,
             )
         currency = app.currency

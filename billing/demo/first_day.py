@@ -67,11 +67,11 @@ def tell(world: World, settings_file: Path, stage: Stage) -> FirstDayResult:
         found = story.live_through_a_night()
         called, counted = world.true_minutes()
         return FirstDayResult(
-            read_overview(app.ledger, found, app.currency),
-            tuple(found),
-            count_attempts(app.ledger),
-            called,
-            counted,
+            overview=read_overview(app.ledger, found, app.currency),
+            reconciliations=tuple(found),
+            attempts=count_attempts(app.ledger),
+            called_minutes=called,
+            counted_minutes=counted,
         )
 
 
@@ -180,7 +180,11 @@ class _Story:
         app = self.app
         with self.stage.bars() as watch:
             report = run_round(
-                *(app.ledger, app.meter, app.cycle_terms(), app.trail, self._months()),
+                app.ledger,
+                app.meter,
+                app.cycle_terms(),
+                app.trail,
+                self._months(),
                 watch=watch,
             )
         if report.errors:

@@ -87,7 +87,14 @@ def find_invoice_breaks(
     ]
     rest = difference - sum(item.minutes for item in breaks)
     if rest:
-        breaks.append(Break(Cause.INVOICE_DIFFERS, rest, 0, evidence=names))
+        breaks.append(
+            Break(
+                cause=Cause.INVOICE_DIFFERS,
+                minutes=rest,
+                amount_micro=0,
+                evidence=names,
+            )
+        )
     return breaks
 
 

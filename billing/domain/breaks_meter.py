@@ -94,12 +94,30 @@ def find_sending_breaks(
             cause, (minutes, amount) = Cause.SENT_IN_LATER_MONTH, less(one.charge)
         evidence = f"the other month is {one.elsewhere}"
         breaks.append(
-            Break(cause, minutes, amount, one.calls, one.hour, one.event, evidence)
+            Break(
+                cause=cause,
+                minutes=minutes,
+                amount_micro=amount,
+                calls=one.calls,
+                hour=one.hour,
+                event=one.event,
+                evidence=evidence,
+            )
         )
     for waits in unsynced:
         cause, (minutes, amount) = _cause_of(waits), less(waits.charge)
         calls, hour, event = waits.calls, waits.hour, waits.event
-        breaks.append(Break(cause, minutes, amount, calls, hour, event, waits.evidence))
+        breaks.append(
+            Break(
+                cause=cause,
+                minutes=minutes,
+                amount_micro=amount,
+                calls=calls,
+                hour=hour,
+                event=event,
+                evidence=waits.evidence,
+            )
+        )
     return breaks
 
 
@@ -153,7 +171,15 @@ def _event_break(event: SentEvent, hour: datetime) -> Break | None:
         cause = Cause.COUNTED_UNRECORDED if event.uncertain else Cause.COUNTED_AFTER_ALL
     evidence = f"event {event.identifier}: its minute shows {event.shown} of {whole}"
     amount = priced(gap, event.charge)
-    return Break(cause, gap, amount, event.calls, hour, event.identifier, evidence)
+    return Break(
+        cause=cause,
+        minutes=gap,
+        amount_micro=amount,
+        calls=event.calls,
+        hour=hour,
+        event=event.identifier,
+        evidence=evidence,
+    )
 
 
 def _rest_break(
@@ -165,11 +191,17 @@ def _rest_break(
     amount = _amount_of(rest, hour, book)
     only_event = _only_one_missing(rest, events)
     if only_event is None or cause in {Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT}:
-        return Break(cause, rest, amount, hour=hour)
+        return Break(cause=cause, minutes=rest, amount_micro=amount, hour=hour)
     minutes = only_event.charge.minutes
     evidence = f"event {only_event.identifier}: its hour shows 0 of {minutes}"
     return Break(
-        cause, rest, amount, only_event.calls, hour, only_event.identifier, evidence
+        cause=cause,
+        minutes=rest,
+        amount_micro=amount,
+        calls=only_event.calls,
+        hour=hour,
+        event=only_event.identifier,
+        evidence=evidence,
     )
 
 

@@ -110,15 +110,15 @@ def read_call(
     try:
         call_id = _read_id(record)
         call = Call(
-            account,
-            call_id,
-            _read_status(record),
-            _read_time(record, "created_at"),
-            _read_time(record, "started_at"),
-            _read_time(record, "ended_at"),
-            _read_count(record, "duration_seconds"),
-            _read_count(record, "billed_minutes"),
-            _read_customer_key(record, customer_metadata_key),
+            account=account,
+            call_id=call_id,
+            status=_read_status(record),
+            created_at=_read_time(record, "created_at"),
+            started_at=_read_time(record, "started_at"),
+            ended_at=_read_time(record, "ended_at"),
+            duration_seconds=_read_count(record, "duration_seconds"),
+            source_minutes=_read_count(record, "billed_minutes"),
+            customer_key=_read_customer_key(record, customer_metadata_key),
         )
         _check(call, now)
     except _Unreadable as fault:

@@ -121,7 +121,7 @@ def find_obstacles(month: MonthEnd, now: datetime) -> list[Obstacle]:
     if now < month.period.end:
         end = f"it ends {month.period.end:%Y-%m-%d} at 00:00 UTC"
         found = f"{month.period} is not over: {end}"
-        return [Obstacle(Hindrance.NOT_OVER, found, "wait")]
+        return [Obstacle(kind=Hindrance.NOT_OVER, found=found, remedy="wait")]
     return [
         *_before(month),
         *_source(month),
@@ -146,11 +146,15 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
         name = (one.account,)
         if one.whole_at is None or one.whole_at < month.period.end:
             found = f"{one.account} was not pulled whole since the month ended"
-            yield Obstacle(Hindrance.NOT_PULLED, found, pull, names=name)
+            yield Obstacle(
+                kind=Hindrance.NOT_PULLED, found=found, remedy=pull, names=name
+            )
         elif one.state != "complete":
             found = f"the last pull of {one.account} is {one.state}"
             found += f": {one.error}" if one.error else ""
-            yield Obstacle(Hindrance.NOT_PULLED, found, pull, names=name)
+            yield Obstacle(
+                kind=Hindrance.NOT_PULLED, found=found, remedy=pull, names=name
+            )
     if month.underway.count:
         found = "calls that began in the month are not over, as far as is known"
         yield _of(
@@ -193,7 +197,7 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         since = max(since, month.last_change)
     if run is None or run.started_at < since:
         found = f"there was no reconciliation since {since:%Y-%m-%d %H:%M:%S} UTC"
-        yield Obstacle(Hindrance.NOT_RECONCILED, found, again)
+        yield Obstacle(kind=Hindrance.NOT_RECONCILED, found=found, remedy=again)
         return
     if not run.settled:
         names = run.unsettled
@@ -213,4 +217,11 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
 
 def _of(kind: Hindrance, share: Share, found: str, remedy: str) -> Obstacle:
     names = share.names[:MOST_NAMES]
-    return Obstacle(kind, found, remedy, share.count, share.minutes, names)
+    return Obstacle(
+        kind=kind,
+        found=found,
+        remedy=remedy,
+        count=share.count,
+        minutes=share.minutes,
+        names=names,
+    )

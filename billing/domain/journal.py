@@ -81,12 +81,12 @@ def make_entries(
         groups[line.customer, line.currency].append(line)
     return [
         JournalEntry(
-            period,
-            customer,
-            currency,
-            sum(line.rows for line in group),
-            sum(line.minutes for line in group),
-            tuple(_legs(group)),
+            period=period,
+            customer=customer,
+            currency=currency,
+            rows=sum(line.rows for line in group),
+            minutes=sum(line.minutes for line in group),
+            legs=tuple(_legs(group)),
         )
         for (customer, currency), group in sorted(groups.items())
     ]
@@ -117,12 +117,12 @@ def in_minor_units(entry: JournalEntry) -> JournalEntry:
     if over:
         legs.append(Leg(Role.ROUNDING, over))
     return JournalEntry(
-        entry.period,
-        entry.customer,
-        entry.currency,
-        entry.rows,
-        entry.minutes,
-        tuple(legs),
+        period=entry.period,
+        customer=entry.customer,
+        currency=entry.currency,
+        rows=entry.rows,
+        minutes=entry.minutes,
+        legs=tuple(legs),
     )
 
 

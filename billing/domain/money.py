@@ -7,8 +7,22 @@ _USUAL_PLACES = 2
 # Currencies that have no smaller unit.
 _WHOLE = frozenset(
     {
-        *("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga"),
-        *("pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"),
+        "bif",
+        "clp",
+        "djf",
+        "gnf",
+        "jpy",
+        "kmf",
+        "krw",
+        "mga",
+        "pyg",
+        "rwf",
+        "ugx",
+        "vnd",
+        "vuv",
+        "xaf",
+        "xof",
+        "xpf",
     }
 )
 # Currencies whose unit has a thousand smaller ones.

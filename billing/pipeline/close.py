@@ -86,11 +86,13 @@ def _read_anew(
         if pulled.certificate is None:
             found = pulled.error or f"another process is pulling {pulled.account}"
             names = (pulled.account,)
-            yield Obstacle(Hindrance.UNREADABLE, found, again, names=names)
+            yield Obstacle(
+                kind=Hindrance.UNREADABLE, found=found, remedy=again, names=names
+            )
     progress = watch(f"reconcile {period}")
     try:
         reconcile_period(
-            *(ledger, meter, terms.reconcile, period), depth=CLOSELY, progress=progress
+            ledger, meter, terms.reconcile, period, depth=CLOSELY, progress=progress
         )
     except BillingError as fault:
-        yield Obstacle(Hindrance.UNREADABLE, str(fault), again)
+        yield Obstacle(kind=Hindrance.UNREADABLE, found=str(fault), remedy=again)

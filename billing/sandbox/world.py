@@ -136,7 +136,7 @@ def new_sandbox(
         },
         now,
     )
-    sandbox = Sandbox(pamela, stripe, SandboxClock(now))
+    sandbox = Sandbox(pamela=pamela, stripe=stripe, clock=SandboxClock(now))
     for customer in customers:
         sandbox.add_customer(customer.id, customer.name)
     return sandbox

@@ -19,8 +19,16 @@ from billing.verifier.shapes import (
 NOTHING = "0" * 64
 _PARTS = frozenset(
     {
-        *("action", "actor", "at", "covers", "detail"),
-        *("previous", "reason", "sequence", "state", "subject"),
+        "action",
+        "actor",
+        "at",
+        "covers",
+        "detail",
+        "previous",
+        "reason",
+        "sequence",
+        "state",
+        "subject",
     }
 )
 _ADD_EVENT = "INSERT INTO event VALUES (?, ?, ?)"
@@ -61,7 +69,13 @@ def follow_chain(source: LineSource, work: sqlite3.Connection) -> Chain:
             raise BadRecord(where, f"it is no audit event ({fault!r:.80})") from None
     if not walk.sequence:
         raise BadRecord(EVENTS, "there are no audit events, so nothing is shown")
-    return Chain(walk.sequence, walk.hash, walk.keys, walk.balance, walk.gains)
+    return Chain(
+        events=walk.sequence,
+        hash=walk.hash,
+        keys=walk.keys,
+        balance=walk.balance,
+        gains=walk.gains,
+    )
 
 
 class _Walk:

@@ -32,8 +32,17 @@ _ENCRYPTED = 0x1 | 0x40
 _ODD = re.compile(r"[^ -~]")
 # What Python's zip reader raises when it is fed with nonsense.
 _BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
-    *(ValueError, KeyError, IndexError, OverflowError, OSError, MemoryError),
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    OSError,
+    MemoryError,
     struct.error,
 )
 

@@ -15,6 +15,13 @@ class Unreadable(Exception):
 
 # What Python's own parts raise when they are fed with what nobody should write.
 NONSENSE = (
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError),
-    *(OverflowError, RecursionError, ArithmeticError, EOFError),
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    ArithmeticError,
+    EOFError,
 )

@@ -79,7 +79,13 @@ def read_manifest(container: Container) -> Manifest:
         raise BadRecord(MANIFEST, "the key has another fingerprint than it names")
     if not is_signed(bytes.fromhex(public_key), raw, _signature(seal)):
         raise BadRecord(SEAL, f"it is no signature over {MANIFEST} by the key {key}")
-    return Manifest(document["period"], key, public_key, document["files"], document)
+    return Manifest(
+        period=document["period"],
+        key=key,
+        public_key=public_key,
+        files=document["files"],
+        document=document,
+    )
 
 
 def _signature(seal: bytes) -> bytes:

@@ -55,4 +55,11 @@ def _read_price(
     places = found[2] or ""
     scale = 10 ** len(places)
     amount = int(found[1] + places) * MICRO
-    return ListedPrice(number, effective_from, per_minute, currency, amount, scale)
+    return ListedPrice(
+        id=number,
+        effective_from=effective_from,
+        per_minute=per_minute,
+        currency=currency,
+        numerator=amount,
+        denominator=scale,
+    )

@@ -42,7 +42,9 @@ def _shape(
 ) -> Shape:
     pairs = [word.split(":") for word in columns.split()]
     names, kinds = zip(*pairs, strict=True)
-    return Shape(names, "".join(kinds), key, together, month)
+    return Shape(
+        columns=names, kinds="".join(kinds), key=key, together=together, month=month
+    )
 
 
 # i and t are integers and texts; a capital may be null.

@@ -8,9 +8,25 @@ from importlib.resources import files
 PACKAGE = "billing.verifier"
 # In the order of who needs whom.
 _MODULES = (
-    *("findings", "ed25519", "shapes", "containers", "manifest", "workspace", "keys"),
-    *("chain", "covers", "entries", "loading", "prices", "calls", "closes", "meter"),
-    *("claims", "proof", "verification", "program"),
+    "findings",
+    "ed25519",
+    "shapes",
+    "containers",
+    "manifest",
+    "workspace",
+    "keys",
+    "chain",
+    "covers",
+    "entries",
+    "loading",
+    "prices",
+    "calls",
+    "closes",
+    "meter",
+    "claims",
+    "proof",
+    "verification",
+    "program",
 )
 _OPENING = '''"""Verify an audit bundle: PASS, or the first bad record, and why.
 

@@ -103,7 +103,13 @@ def verify_bundle(
             raise BadRecord(path.name, f"it makes no sense ({fault!r:.80})") from None
         except sqlite3.OperationalError as fault:
             raise out_of_room(fault) from None
-        return Verification(manifest, shown, totals, events, tuple(proof))
+        return Verification(
+            manifest=manifest,
+            shown=shown,
+            totals=totals,
+            older_events=events,
+            proof=tuple(proof),
+        )
 
 
 def out_of_room(fault: sqlite3.OperationalError) -> BadRecord | Unreadable:

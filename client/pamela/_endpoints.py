@@ -76,7 +76,7 @@ def hangup_call(call_id: str, *, resend: bool = False) -> Request[CallResponse]:
 def get_call(call_id: str) -> Request[CallStatusResponse]:
     """Read one call."""
     path = f"/calls/{_arguments.segment('call_id', call_id)}"
-    return Request("GET", path, "", in_json(_shapes.call))
+    return Request(method="GET", path=path, query="", read=in_json(_shapes.call))
 
 
 def list_calls(  # noqa: PLR0917 - the positions are the official SDK's
@@ -100,7 +100,9 @@ def list_calls(  # noqa: PLR0917 - the positions are the official SDK's
         "end_date": _arguments.filled("end_date", end_date),
     }
     encoded = _arguments.encode_query(query)
-    return Request("GET", "/calls", encoded, in_json(_shapes.page))
+    return Request(
+        method="GET", path="/calls", query=encoded, read=in_json(_shapes.page)
+    )
 
 
 def register_tool(
@@ -123,12 +125,14 @@ def register_tool(
     }
     body = _arguments.encode_body({"tool": tool})
     read = in_json(_shapes.registration)
-    return Request("POST", "/tools", "", read, body, resend)
+    return Request(
+        method="POST", path="/tools", query="", read=read, body=body, resend=resend
+    )
 
 
 def list_tools() -> Request[list[ToolDefinition]]:
     """List all tools."""
-    return Request("GET", "/tools", "", in_json(_shapes.tools))
+    return Request(method="GET", path="/tools", query="", read=in_json(_shapes.tools))
 
 
 def delete_tool(tool_id: str, *, resend: bool = False) -> Request[ToolDeleteResponse]:
@@ -136,19 +140,24 @@ def delete_tool(tool_id: str, *, resend: bool = False) -> Request[ToolDeleteResp
     path = f"/tools/{_arguments.segment('tool_id', tool_id)}"
     done: JSONObject = {"success": True, "tool_id": tool_id}
     read = in_json_or_empty(_shapes.deletion, done)
-    return Request("DELETE", path, "", read, resend=resend)
+    return Request(method="DELETE", path=path, query="", read=read, resend=resend)
 
 
 def get_usage(period: str | None = None) -> Request[UsageResponse]:
     """Read the usage of a month (YYYY-MM, UTC), by default the present one."""
     query = _arguments.encode_query({"period": _arguments.month("period", period)})
-    return Request("GET", "/usage", query, in_json(_shapes.usage))
+    return Request(
+        method="GET", path="/usage", query=query, read=in_json(_shapes.usage)
+    )
 
 
 def server_time() -> Request[datetime | None]:
     """Ask the server for its time, to the second; None when it does not say."""
     return Request(
-        "GET", "/usage", "", lambda answer: read_date(answer.headers.get("date"))
+        method="GET",
+        path="/usage",
+        query="",
+        read=lambda answer: read_date(answer.headers.get("date")),
     )
 
 
@@ -164,7 +173,9 @@ def _change(
     read = in_json_or_empty(_shapes.change, {"success": True})
     if body is not None:
         read = in_json(_shapes.change)
-    return Request(method, path, "", read, encoded, resend)
+    return Request(
+        method=method, path=path, query="", read=read, body=encoded, resend=resend
+    )
 
 
 def _object(name: str, value: Mapping[str, object] | None) -> object:

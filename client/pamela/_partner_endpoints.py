@@ -32,11 +32,11 @@ def create_api_key(
         "key_prefix": _arguments.filled("key_prefix", key_prefix),
     }
     return Request(
-        "POST",
-        "/partner/api-keys",
-        "",
-        in_json(_new_key),
-        _arguments.encode_given(body),
+        method="POST",
+        path="/partner/api-keys",
+        query="",
+        read=in_json(_new_key),
+        body=_arguments.encode_given(body),
         resend=resend,
         by_user=True,
         user_token=user_token,
@@ -47,7 +47,12 @@ def list_api_keys(*, user_token: str | None = None) -> Request[list[ApiKey]]:
     """List the user's API keys, without their secrets."""
     read = in_json(_shapes.api_keys)
     return Request(
-        "GET", "/partner/api-keys", "", read, by_user=True, user_token=user_token
+        method="GET",
+        path="/partner/api-keys",
+        query="",
+        read=read,
+        by_user=True,
+        user_token=user_token,
     )
 
 
@@ -57,10 +62,10 @@ def revoke_api_key(
     """Make an API key invalid for good."""
     segment = _arguments.segment("key_id", key_id)
     return Request(
-        "POST",
-        f"/partner/api-keys/{segment}/revoke",
-        "",
-        in_json_or_empty(_shapes.api_key, {"id": key_id, "success": True}),
+        method="POST",
+        path=f"/partner/api-keys/{segment}/revoke",
+        query="",
+        read=in_json_or_empty(_shapes.api_key, {"id": key_id, "success": True}),
         resend=resend,
         by_user=True,
         user_token=user_token,
@@ -71,7 +76,12 @@ def get_subscription(*, user_token: str | None = None) -> Request[SubscriptionRe
     """Read the state of the subscription; `read_access` says what it allows."""
     read = in_json(_shapes.subscription)
     return Request(
-        "GET", "/partner/subscription", "", read, by_user=True, user_token=user_token
+        method="GET",
+        path="/partner/subscription",
+        query="",
+        read=read,
+        by_user=True,
+        user_token=user_token,
     )
 
 
@@ -85,10 +95,10 @@ def get_access(
 
     asked = get_subscription(user_token=user_token)
     return Request(
-        asked.method,
-        asked.path,
-        "",
-        in_json(access),
+        method=asked.method,
+        path=asked.path,
+        query="",
+        read=in_json(access),
         by_user=True,
         user_token=user_token,
     )
@@ -123,11 +133,11 @@ def _open(
 ) -> Request[SubscriptionSession]:
     given = None if fields is None else _arguments.json_object("fields", fields)
     return Request(
-        "POST",
-        f"/partner/subscription/{what}",
-        "",
-        in_json(_shapes.session),
-        None if given is None else _arguments.encode_body(given),
+        method="POST",
+        path=f"/partner/subscription/{what}",
+        query="",
+        read=in_json(_shapes.session),
+        body=None if given is None else _arguments.encode_body(given),
         resend=resend,
         by_user=True,
         user_token=user_token,

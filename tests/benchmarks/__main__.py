@@ -107,7 +107,7 @@ def _measure(name: str, made: Places, calls: int) -> Iterator[Result]:
 
 def _notes(calls: int) -> list[str]:
     """Say what stands behind the figures."""
-    month = Shape(calls)
+    month = Shape(calls=calls)
     old = calls * BENCHMARKS["hourly"].times
     return [
         line.replace("\n", " ")

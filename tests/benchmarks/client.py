@@ -48,7 +48,12 @@ def _importing(ours: Path, official: Path) -> Iterator[Result]:
         ("import pamela, and make a client", "made", None),
     ):
         mine, theirs = (median(getattr(t, what) for t in side) for side in pairs)
-        row = Result(name, f"{mine:.3f} s", f"{theirs:.3f} s", mine / theirs)
+        row = Result(
+            name=name,
+            ours=f"{mine:.3f} s",
+            baseline=f"{theirs:.3f} s",
+            ratio=mine / theirs,
+        )
         yield replace(row, at_most=due)
 
 
@@ -69,10 +74,10 @@ def _reading(
     mine, theirs = (median(t.seconds for t in side) for side in pairs)
     where = f"{delay} ms round trip" if delay else "bare loopback"
     yield Result(
-        f"all of {calls:,} calls, {where}",
-        f"{mine:.2f} s",
-        f"{theirs:.2f} s",
-        theirs / mine,
+        name=f"all of {calls:,} calls, {where}",
+        ours=f"{mine:.2f} s",
+        baseline=f"{theirs:.2f} s",
+        ratio=theirs / mine,
         at_least=4.0 if delay == JUDGED else None,
     )
 
@@ -82,10 +87,10 @@ def _memory(ours: Path, url: str, calls: int) -> Iterator[Result]:
         small = _run(ours, "read", f"{fewer}/0", calls // 10).bytes
     large = _run(ours, "read", f"{url}/0", calls).bytes
     yield Result(
-        f"memory, {calls:,} calls against {calls // 10:,}",
-        f"{large / MEGABYTE:.1f} MB",
-        f"{small / MEGABYTE:.1f} MB",
-        large / small,
+        name=f"memory, {calls:,} calls against {calls // 10:,}",
+        ours=f"{large / MEGABYTE:.1f} MB",
+        baseline=f"{small / MEGABYTE:.1f} MB",
+        ratio=large / small,
         at_most=1.1,
     )
 

@@ -37,13 +37,20 @@ def measure_help(_places: Places, _calls: int) -> Iterator[Result]:
 
     once()
     seconds = median(seconds_of(once) for _ in range(STARTS))
-    yield Result("--help", f"{seconds:.3f} s", "", seconds, at_most=0.25, unit=" s")
+    yield Result(
+        name="--help",
+        ours=f"{seconds:.3f} s",
+        baseline="",
+        ratio=seconds,
+        at_most=0.25,
+        unit=" s",
+    )
 
 
 def measure_memory(places: Places, calls: int) -> Iterator[Result]:
     """Measure the peak memory of `pamela-billing run` on a month it has not seen."""
     folder = places.new_folder()
-    with running(Shape(calls), NOW) as world:
+    with running(Shape(calls=calls), NOW) as world:
         file = write_settings(world, folder, places.new_database(SQLITE), MONTH)
         chosen = ["--settings", str(file)]
         subprocess.run(
@@ -59,10 +66,10 @@ def measure_memory(places: Places, calls: int) -> Iterator[Result]:
         raise RuntimeError(f"`pamela-billing run` ended with {told['code']}")
     peak = told["bytes"] / MEGABYTE
     yield Result(
-        f"memory of a whole run, {calls:,} calls",
-        f"{peak:.0f} MB in {told['seconds']:.0f} s",
-        "",
-        peak,
+        name=f"memory of a whole run, {calls:,} calls",
+        ours=f"{peak:.0f} MB in {told['seconds']:.0f} s",
+        baseline="",
+        ratio=peak,
         at_most=400,
         unit=" MB",
     )

@@ -37,16 +37,16 @@ def measure(places: Places, calls: int) -> Iterator[Result]:
                 for ledger in (small, large):
                     ledger.next_hour(counts=hour >= WARM_UP)
         yield Result(
-            f"hourly run, {dialect}, {calls:,} calls against {calls // SMALLER:,}",
-            f"{median(large.seconds):.2f} s",
-            f"{median(small.seconds):.2f} s",
-            median(large.seconds) / median(small.seconds),
+            name=f"hourly run, {dialect}, {calls:,} calls against {calls // SMALLER:,}",
+            ours=f"{median(large.seconds):.2f} s",
+            baseline=f"{median(small.seconds):.2f} s",
+            ratio=median(large.seconds) / median(small.seconds),
             at_most=1.3,
         )
 
 
 def _shape(calls: int) -> Shape:
-    return Shape(calls, talk=False, present=True)
+    return Shape(calls=calls, talk=False, present=True)
 
 
 @dataclass

@@ -72,10 +72,18 @@ def _measured(
     size = arguments[-1] if isinstance(arguments[-1], Path) else None
     zipped = f"{size.stat().st_size / MEGABYTE:.0f} MB zipped" if size else ""
     yield Result(
-        f"{title}: time", f"{seconds:.1f} s", zipped, seconds, at_most=most, unit=" s"
+        name=f"{title}: time",
+        ours=f"{seconds:.1f} s",
+        baseline=zipped,
+        ratio=seconds,
+        at_most=most,
+        unit=" s",
     )
     yield Result(
-        *(f"{title}: memory", f"{peak:.0f} MB", "", peak),
+        f"{title}: memory",
+        f"{peak:.0f} MB",
+        "",
+        peak,
         at_most=MOST_MEGABYTES,
         unit=" MB",
     )
@@ -119,7 +127,15 @@ def _send(ledger: Ledger, name: str) -> None:
     with ledger.reading() as connection:
         events = unsynced_events(connection, name)
     with ledger.writing() as connection:
-        attempts = [Attempt(one, "me", f"key_{one.id}", now.at) for one in events]
+        attempts = [
+            Attempt(
+                event=one,
+                owner="me",
+                idempotency_key=f"key_{one.id}",
+                started_at=now.at,
+            )
+            for one in events
+        ]
         record_attempts(connection, attempts)
     with ledger.writing() as connection:
         record_answers(

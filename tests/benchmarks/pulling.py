@@ -27,7 +27,7 @@ PAGE = 100
 
 def measure(places: Places, calls: int) -> Iterator[Result]:
     """Measure pulls with and without a network's round trip; fetching beside them."""
-    with running(Shape(calls), NOW) as world:
+    with running(Shape(calls=calls), NOW) as world:
         for delay in ROUND_TRIPS:
             world.delay(delay)
             yield from _at_one_delay(places, world, calls, delay)
@@ -52,17 +52,17 @@ def _at_one_delay(
         # The plain script writes to SQLite, so only that row compares like with like.
         due = 5.0 if delay == JUDGED and dialect == SQLITE else None
         yield Result(
-            f"pull, {dialect}, {where}, against a plain script",
-            _rate(calls, taken),
-            _rate(calls, slow),
-            slow / taken,
+            name=f"pull, {dialect}, {where}, against a plain script",
+            ours=_rate(calls, taken),
+            baseline=_rate(calls, slow),
+            ratio=slow / taken,
             at_least=due,
         )
         yield Result(
-            f"pull, {dialect}, {where}, against only fetching",
-            _rate(calls, taken),
-            _rate(calls, least),
-            100 * least / taken,
+            name=f"pull, {dialect}, {where}, against only fetching",
+            ours=_rate(calls, taken),
+            baseline=_rate(calls, least),
+            ratio=100 * least / taken,
             at_least=40 if dialect == SQLITE else None,
             unit=" %",
         )

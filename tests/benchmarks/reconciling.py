@@ -107,7 +107,7 @@ class Bench:
 
 def measure(places: Places, calls: int) -> Iterator[Result]:
     """Measure a clean month, then one with planted differences."""
-    shape = Shape(calls, customers=CUSTOMERS, hours=HOURS, talk=False)
+    shape = Shape(calls=calls, customers=CUSTOMERS, hours=HOURS, talk=False)
     with running(shape, NOW) as world:
         database = places.new_database(SQLITE)
         with service(world, places.new_folder(), database, MONTH) as (app, clock):
@@ -128,18 +128,18 @@ def _clean(run: Run, calls: int) -> Iterator[Result]:
         raise RuntimeError("the month is not clean")
     total = run.requests.total()
     yield Result(
-        f"reconcile, {calls:,} calls, clean: requests a customer",
-        f"{total:,}",
-        f"{CUSTOMERS:,} customers",
-        total / CUSTOMERS,
+        name=f"reconcile, {calls:,} calls, clean: requests a customer",
+        ours=f"{total:,}",
+        baseline=f"{CUSTOMERS:,} customers",
+        ratio=total / CUSTOMERS,
         at_most=1.01,
         unit="",
     )
     yield Result(
-        f"reconcile, {calls:,} calls, clean: ledger work",
-        f"{run.ledger_seconds:.2f} s",
-        "",
-        run.ledger_seconds,
+        name=f"reconcile, {calls:,} calls, clean: ledger work",
+        ours=f"{run.ledger_seconds:.2f} s",
+        baseline="",
+        ratio=run.ledger_seconds,
         at_most=LEDGER_SECONDS,
         unit=" s",
     )
@@ -152,10 +152,10 @@ def _planted(run: Run, bench: Bench) -> Iterator[Result]:
     }
     right = found & set(bench.planted)
     yield Result(
-        f"reconcile: of {PLANTED} planted differences, found to the call",
-        f"{len(right)}",
-        f"{len(found)} breaks in all",
-        len(right) - len(found - right),
+        name=f"reconcile: of {PLANTED} planted differences, found to the call",
+        ours=f"{len(right)}",
+        baseline=f"{len(found)} breaks in all",
+        ratio=len(right) - len(found - right),
         at_least=PLANTED,
         unit="",
     )
@@ -164,10 +164,10 @@ def _planted(run: Run, bench: Bench) -> Iterator[Result]:
         for plant in bench.planted
     )
     yield Result(
-        "reconcile: most requests more for a customer that differs",
-        f"{most}",
-        f"{run.ledger_seconds:.2f} s of ledger work",
-        most,
+        name="reconcile: most requests more for a customer that differs",
+        ours=f"{most}",
+        baseline=f"{run.ledger_seconds:.2f} s of ledger work",
+        ratio=most,
         at_most=MOST_REQUESTS,
         unit="",
     )

@@ -44,10 +44,10 @@ def measure(places: Places, rows: int) -> Iterator[Result]:
     ours, bare = took["xlsx"], took["bare xlsx"]
     count = min(rows, WORKBOOK_ROWS)
     yield Result(
-        f"XLSX of {count:,} rows",
-        f"{ours:.2f} s",
-        f"{bare:.2f} s",
-        ours / bare,
+        name=f"XLSX of {count:,} rows",
+        ours=f"{ours:.2f} s",
+        baseline=f"{bare:.2f} s",
+        ratio=ours / bare,
         at_most=1.3,
     )
 
@@ -94,7 +94,9 @@ def xlsx_of_ours(ledger: Ledger, file: Path) -> None:
     """Write the first rows into a workbook."""
     with ledger.reading() as connection:
         rows = islice(usage_rows(connection, MARCH), WORKBOOK_ROWS)
-        write_xlsx_file([Sheet("Usage", "Usage", COLUMNS, rows)], file)
+        write_xlsx_file(
+            [Sheet(name="Usage", title="Usage", columns=COLUMNS, rows=rows)], file
+        )
 
 
 def bare_csv(ledger: Ledger, file: Path) -> None:
@@ -138,6 +140,9 @@ def _rate(name: str, rows: int, ours: float, theirs: float, at_least: float) -> 
         return f"{rows / seconds:,.0f} rows/s"
 
     return Result(
-        *(f"{name}, {rows:,} rows", spell(ours), spell(theirs), theirs / ours),
+        f"{name}, {rows:,} rows",
+        spell(ours),
+        spell(theirs),
+        theirs / ours,
         at_least=at_least,
     )

@@ -37,10 +37,10 @@ def measure(places: Places, _calls: int) -> Iterator[Result]:
         rounds = [_round(places, dialect) for _ in range(ROUNDS)]
         ours, bare = (median(rates) for rates in zip(*rounds, strict=True))
         yield Result(
-            f"sync, {dialect}, {SENDERS} threads, against a bare loop",
-            f"{ours:,.0f} events/s",
-            f"{bare:,.0f} events/s",
-            median(one / other for one, other in rounds),
+            name=f"sync, {dialect}, {SENDERS} threads, against a bare loop",
+            ours=f"{ours:,.0f} events/s",
+            baseline=f"{bare:,.0f} events/s",
+            ratio=median(one / other for one, other in rounds),
             at_least=AT_LEAST if dialect == SQLITE else None,
         )
 
@@ -49,7 +49,9 @@ def _round(places: Places, dialect: str) -> tuple[float, float]:
     """Return the events a second of a whole sync, staging included, and of the loop."""
     database = places.new_database(dialect)
     with (
-        running(Shape(CALLS, CUSTOMERS, HOURS, talk=False), NOW) as world,
+        running(
+            Shape(calls=CALLS, customers=CUSTOMERS, hours=HOURS, talk=False), NOW
+        ) as world,
         service(world, places.new_folder(), database, MONTH) as (app, clock),
     ):
         pull_month(app, clock, CALLS)

@@ -28,7 +28,7 @@ SAMPLE = 5_000
 
 def measure(places: Places, calls: int) -> Iterator[Result]:
     """Measure the requests and the time of a month's first sync."""
-    with running(Shape(calls), NOW) as world:
+    with running(Shape(calls=calls), NOW) as world:
         database = places.new_database(SQLITE)
         with service(world, places.new_folder(), database, MONTH) as (app, clock):
             pull_month(app, clock, calls)
@@ -40,17 +40,17 @@ def measure(places: Places, calls: int) -> Iterator[Result]:
         plain_requests = calls * (world.stripe_requests() - before - requests)
     plain_requests //= len(sample)
     yield Result(
-        "sync of the month, requests",
-        f"{requests:,}",
-        f"{plain_requests:,}",
-        plain_requests / requests,
+        name="sync of the month, requests",
+        ours=f"{requests:,}",
+        baseline=f"{plain_requests:,}",
+        ratio=plain_requests / requests,
         at_least=50,
     )
     yield Result(
-        "sync of the month, time, bare loopback",
-        f"{ours:.1f} s",
-        f"{plain:.0f} s (scaled up)",
-        plain / ours,
+        name="sync of the month, time, bare loopback",
+        ours=f"{ours:.1f} s",
+        baseline=f"{plain:.0f} s (scaled up)",
+        ratio=plain / ours,
     )
 
 

@@ -18,14 +18,14 @@ MOST = 1.15
 
 def measure(places: Places, _rows: int) -> Iterator[Result]:
     """Pull a month with the trail and without, in turns, on bare loopback."""
-    with running(Shape(CALLS), NOW) as world:
+    with running(Shape(calls=CALLS), NOW) as world:
         rounds = [_round(places, world) for _ in range(ROUNDS)]
     covered, bare = (median(seconds) for seconds in zip(*rounds, strict=True))
     yield Result(
-        f"pull of {CALLS:,} calls, with the audit trail against without",
-        f"{covered:.1f} s",
-        f"{bare:.1f} s",
-        covered / bare,
+        name=f"pull of {CALLS:,} calls, with the audit trail against without",
+        ours=f"{covered:.1f} s",
+        baseline=f"{bare:.1f} s",
+        ratio=covered / bare,
         at_most=MOST,
     )
 

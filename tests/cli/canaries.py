@@ -21,7 +21,7 @@ IN_CALLS: Document = {
 }
 IN_METADATA: Document = {"campaign": "canary-campaign", "patient": "canary-patient"}
 FORBIDDEN = ["5550107777", "5550108888", *("canary-" + name for name in (
-    *("task", "transcript", "summary", "message", "patient"),
+    "task", "transcript", "summary", "message", "patient",
 ))]  # fmt: skip
 
 

@@ -96,7 +96,7 @@ class Desk:
 
     def trouble(self, kind: FaultKind, endpoint: str) -> None:
         """Put a fault in force at an endpoint."""
-        self.sandbox.faults.replace_all([Fault(kind, endpoint)])
+        self.sandbox.faults.replace_all([Fault(kind=kind, endpoint=endpoint)])
 
 
 def command_line(*args: str) -> list[str]:

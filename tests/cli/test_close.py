@@ -25,7 +25,12 @@ def test_a_month_is_closed_once_its_books_agree_and_then_stays(desk: Desk) -> No
     assert kinds(unsent) == ["not_staged", "breaks"]
     for obstacle in unsent["obstacles"]:
         assert set(obstacle) == {
-            *("kind", "found", "count", "minutes", "names", "remedy"),
+            "kind",
+            "found",
+            "count",
+            "minutes",
+            "names",
+            "remedy",
         }
     desk.done("run")
     assert "not_settled" in kinds(desk.json("close", LAST, code=1))

@@ -114,7 +114,7 @@ def test_it_stops_in_the_middle_of_a_backoff(desk: Desk) -> None:
 
 
 def test_it_outlives_a_sandbox_that_fails_and_comes_back(desk: Desk) -> None:
-    down = Fault(FaultKind.UNAUTHORIZED, "pamela.*")
+    down = Fault(kind=FaultKind.UNAUTHORIZED, endpoint="pamela.*")
     desk.sandbox.faults.replace_all([down])
     with daemon_of(desk) as daemon:
         cycle = daemon.wait_for("cycle")
@@ -128,7 +128,7 @@ def test_it_outlives_a_sandbox_that_fails_and_comes_back(desk: Desk) -> None:
 
 def test_it_does_not_wait_for_a_request_that_hangs(desk: Desk) -> None:
     desk.sandbox.faults.replace_all(
-        [Fault(FaultKind.LATENCY, "pamela.calls.list", detail="25000")]
+        [Fault(kind=FaultKind.LATENCY, endpoint="pamela.calls.list", detail="25000")]
     )
     with daemon_of(desk) as daemon:
         daemon.wait_for("start")

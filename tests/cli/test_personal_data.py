@@ -92,9 +92,15 @@ def test_run_erases_what_is_older_than_the_retention(stamped: Desk) -> None:
 def reports_of(desk: Desk, customer: str, folder: Path) -> list[tuple[str, ...]]:
     """List every command whose output leaves the system, in every form it has."""
     lines: list[tuple[str, ...]] = [
-        *(("status",), ("breaks", "--all"), ("db", "check"), ("doctor",)),
-        *(("db", "verify"), ("audit", "trail", "--json"), ("audit", "heads")),
-        *(("report", "statement", LAST, customer), ("report", "usage", LAST)),
+        ("status",),
+        ("breaks", "--all"),
+        ("db", "check"),
+        ("doctor",),
+        ("db", "verify"),
+        ("audit", "trail", "--json"),
+        ("audit", "heads"),
+        ("report", "statement", LAST, customer),
+        ("report", "usage", LAST),
         *(("report", name, LAST) for name in ("reconciliation", "journal", "focus")),
         *(("report", "journal", LAST, "--format", form) for form in ("csv", "hledger")),
         ("report", "journal", LAST, "--format", "beancount"),
@@ -125,7 +131,7 @@ def test_no_output_holds_a_number_a_task_a_transcript_or_a_key(stamped: Desk) ->
     for line in reports_of(stamped, customer, out):
         said += stamped(*line).output
     for form in ([], ["--json"]):
-        said += stamped(*("explain", call, *form)).output
+        said += stamped("explain", call, *form).output
     assert len(list(out.iterdir())) > 20
     assert (out / f"audit-{LAST}.zip").exists()
     assert canaries.found_in(said.encode(), stamped.secrets) == []

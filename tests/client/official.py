@@ -23,7 +23,7 @@ def sources(factory: pytest.TempPathFactory) -> Path:
 
     def fetch(folder: Path) -> None:
         tools = ["--with", "pip", "--with", "setuptools", "--with", "wheel"]
-        download = [*("python", "-m", "pip", "download", "--no-deps", "--quiet")]
+        download = ["python", "-m", "pip", "download", "--no-deps", "--quiet"]
         source = ["--no-build-isolation", "--no-binary", "thisispamela"]
         run("uv", "run", "--no-project", *tools, *download, *source, PINNED, cwd=folder)
         (archive,) = folder.glob("*.tar.gz")

@@ -11,17 +11,43 @@ from pamela import InvalidResponse, PamelaClient, ValidationError
 
 TO, TASK = "+15550100", "Order a pizza."
 ALL: tuple[Any, ...] = (
-    *(TO, TASK, "US", "en-US", "Be brief.", 299, "female", "Pamela", "Jo"),
-    *({"a": 1}, [{"name": "t"}], {"webhook_url": "https://a.example"}, "user_1"),
+    TO,
+    TASK,
+    "US",
+    "en-US",
+    "Be brief.",
+    299,
+    "female",
+    "Pamela",
+    "Jo",
+    {"a": 1},
+    [{"name": "t"}],
+    {"webhook_url": "https://a.example"},
+    "user_1",
 )
 NAMES = (
-    *("to", "task", "country", "locale", "instructions", "max_duration_seconds"),
-    *("voice", "agent_name", "caller_name", "metadata", "tools", "webhooks"),
+    "to",
+    "task",
+    "country",
+    "locale",
+    "instructions",
+    "max_duration_seconds",
+    "voice",
+    "agent_name",
+    "caller_name",
+    "metadata",
+    "tools",
+    "webhooks",
     "end_user_id",
 )
 TEXTS = [
-    *("country", "locale", "instructions", "voice"),
-    *("agent_name", "caller_name", "end_user_id"),
+    "country",
+    "locale",
+    "instructions",
+    "voice",
+    "agent_name",
+    "caller_name",
+    "end_user_id",
 ]
 
 
@@ -100,16 +126,21 @@ def test_a_number_that_may_exist_is_for_the_server_to_judge(
 @pytest.mark.parametrize(
     "to",
     [
-        *("", "15550100", "+0155501000", "+1 555 0100", "+1-555-0100", "++15550100"),
-        *(
-            "+1555010012345678",
-            "+",
-            "+1",
-            "+\u0661\u0665\u0665\u0665\u0660",
-            "tel:+15550100",
-            "+15550100\n",
-        ),
-        *(None, 15550100, b"+15550100"),
+        "",
+        "15550100",
+        "+0155501000",
+        "+1 555 0100",
+        "+1-555-0100",
+        "++15550100",
+        "+1555010012345678",
+        "+",
+        "+1",
+        "+\u0661\u0665\u0665\u0665\u0660",
+        "tel:+15550100",
+        "+15550100\n",
+        None,
+        15550100,
+        b"+15550100",
     ],
 )
 def test_a_number_that_cannot_be_one_is_never_sent(

@@ -74,7 +74,7 @@ def test_all_of_it_passes_on_the_official_package_against_our_sandbox(
     found = official.run_suite(python, suite, tmp_path / "run", **sandbox)
     assert outcomes(found) == {"passed": OFFLINE + INTEGRATION}
     told = official.run(
-        *(str(python), "-c", "import pamela; print(pamela.__version__)"), cwd=tmp_path
+        str(python), "-c", "import pamela; print(pamela.__version__)", cwd=tmp_path
     )
     assert told.strip() == official.VERSION
 

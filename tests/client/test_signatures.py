@@ -81,9 +81,25 @@ def test_a_signature_counts_however_its_hex_is_written(spell: Any) -> None:
 @pytest.mark.parametrize(
     "signature",
     [
-        *(None, "", "é" * 64, "\ud800" * 64, "٣" * 64, b"\xff" * 64, b"", 7, 0.5),
-        *([sign(RAW)], {"a": 1}, object(), True, sign(RAW)[:-1], sign(RAW) + "0"),
-        *("sha256=" + sign(RAW), "0" * 64, "\0" * 64, "x" * 1_000_000),
+        None,
+        "",
+        "é" * 64,
+        "\ud800" * 64,
+        "٣" * 64,
+        b"\xff" * 64,
+        b"",
+        7,
+        0.5,
+        [sign(RAW)],
+        {"a": 1},
+        object(),
+        True,
+        sign(RAW)[:-1],
+        sign(RAW) + "0",
+        "sha256=" + sign(RAW),
+        "0" * 64,
+        "\0" * 64,
+        "x" * 1_000_000,
     ],
 )
 def test_a_hostile_signature_is_false_and_no_error(signature: Any) -> None:
@@ -97,8 +113,19 @@ ENDLESS["again"] = ENDLESS
 @pytest.mark.parametrize(
     "payload",
     [
-        *("\ud800", {"a": "\udfff"}, {"a": {1}}, {1: 1, "1": 2}, {(): 1}, ENDLESS),
-        *({"a": float("nan")}, None, 7, object(), {1}, b"[" * 100_000, "[" * 9_999),
+        "\ud800",
+        {"a": "\udfff"},
+        {"a": {1}},
+        {1: 1, "1": 2},
+        {(): 1},
+        ENDLESS,
+        {"a": float("nan")},
+        None,
+        7,
+        object(),
+        {1},
+        b"[" * 100_000,
+        "[" * 9_999,
     ],
 )
 def test_a_hostile_payload_is_false_and_no_error(payload: Any) -> None:

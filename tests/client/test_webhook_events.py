@@ -81,7 +81,14 @@ def test_a_transcript_is_a_tuple_whatever_was_sent(given: Any, transcript: Any) 
         *({k: v for k, v in EVENT.items() if k != name} for name in EVENT),
         *(case for name in EVENT for case in spoiled(EVENT, name, None, "", [], True)),
         EVENT | {"timestamp": "yesterday"},
-        *([], None, 7, "null", b"[]", b"{", "\ud800", b'{"event": 1, "event": 2}'),
+        [],
+        None,
+        7,
+        "null",
+        b"[]",
+        b"{",
+        "\ud800",
+        b'{"event": 1, "event": 2}',
     ],
 )
 def test_what_is_no_event_is_a_validation_error(payload: Any) -> None:
@@ -125,7 +132,11 @@ def test_a_tool_s_webhook_has_all_its_fields() -> None:
         ASKED | {"tool_name": None},
         ASKED | {"call_id": []},
         ASKED | {"partner_id": {}},
-        *(None, [], b"", "x", 7),
+        None,
+        [],
+        b"",
+        "x",
+        7,
     ],
 )
 def test_what_asks_for_no_tool_is_a_validation_error(payload: Any) -> None:

@@ -19,7 +19,7 @@ from tests.pipeline.circuit import pamela_minutes, stripe_minutes
 CUSTOMERS = tuple(f"customer-{number:02}" for number in range(1, 25))
 HOURS, CALLS_AN_HOUR = 10, 16
 # As at the real Stripe a request takes a while: a kill meets many under way.
-SLOW = Fault(FaultKind.LATENCY, SENDS, detail="250")
+SLOW = Fault(kind=FaultKind.LATENCY, endpoint=SENDS, detail="250")
 # The kill comes when each of the two has had so many answers.
 ANSWERS_BEFORE = 5
 PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 60, 0.02
@@ -105,13 +105,13 @@ def kill_one_of_two(place: Ground) -> Duo:
         assert victims[1].wait() == 0, victims[1].output
         lines = [line for victim in victims for line in _lines(victim, moments[0])]
         return Duo(
-            first,
-            second,
-            sorted(lines, key=lambda line: line.after),
-            _attempts(here, moments[1]),
-            here.world.twins(),
-            _minutes(here),
-            here.world.balance(here.ledger_url),
+            killed=first,
+            survivor=second,
+            lines=sorted(lines, key=lambda line: line.after),
+            attempts=_attempts(here, moments[1]),
+            twins=here.world.twins(),
+            minutes=_minutes(here),
+            balance=here.world.balance(here.ledger_url),
         )
 
 

@@ -80,12 +80,19 @@ def ground(kinds: Sequence[str] = KINDS) -> Iterator[Ground]:
 def _warm_up(place: Ground, database: str) -> None:
     with place.databases.fresh(database) as url, small_world(place.folder, 0) as world:
         output = str(place.folder / "output")
-        place.nursery.warm_up(Life("run", str(world.settings), url, output))
+        place.nursery.warm_up(
+            Life(
+                command="run",
+                settings=str(world.settings),
+                ledger_url=url,
+                output=output,
+            )
+        )
 
 
 def kill_at(place: Ground, point: str, database: str, kills: int) -> Row:
     """Kill processes at a step so many times, some in a row on each ledger."""
-    row, began = Row(point, database), time.monotonic()
+    row, began = Row(point=point, database=database), time.monotonic()
     while row.kills < kills and not row.faults:
         several = min(kills - row.kills, KILLS_IN_A_ROW)
         kill_in_a_row(place, row, [point] * several)
@@ -194,5 +201,12 @@ class _Campaign:
     def _bear(self, command: str, point: str | None = None, nth: int = 1) -> Victim:
         settings, output = self._world.settings, self._place.folder / "output"
         return self._place.nursery.bear(
-            Life(command, str(settings), self._ledger_url, str(output), point, nth)
+            Life(
+                command=command,
+                settings=str(settings),
+                ledger_url=self._ledger_url,
+                output=str(output),
+                point=point,
+                nth=nth,
+            )
         )

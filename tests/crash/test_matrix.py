@@ -15,7 +15,7 @@ def test_a_kill_at_every_named_step_loses_and_doubles_no_minute(
 ) -> None:
     points = [*POINTS, AT_RANDOM]
     random.Random(database).shuffle(points)
-    row = Row("every step", database)
+    row = Row(point="every step", database=database)
     kill_in_a_row(place, row, points)
     assert row.kills == len(points)
     assert (row.lost, row.doubled, row.faults) == (0, 0, [])
@@ -25,7 +25,7 @@ def test_a_kill_at_every_named_step_loses_and_doubles_no_minute(
 def test_an_event_whose_answer_died_with_its_reader_is_sent_again_and_refused(
     place: Ground,
 ) -> None:
-    row = Row("unread", KINDS[0])
+    row = Row(point="unread", database=KINDS[0])
     kill_in_a_row(place, row, [LOST_ANSWER] * 2)
     assert row.good
     assert row.twins >= row.kills == 2

@@ -49,7 +49,9 @@ def test_who_sleeps_a_day_resends_nothing_whose_outcome_is_unknown(
     place: Ground, database: str
 ) -> None:
     with scene(place, database, hours=1, talkers=ONE) as here:
-        lost = Fault(FaultKind.DROP_AFTER, "stripe.meter_events.create", count=1)
+        lost = Fault(
+            kind=FaultKind.DROP_AFTER, endpoint="stripe.meter_events.create", count=1
+        )
         here.world.sandbox.faults.replace_all([lost])
         sleeper = here.start(point=ABOUT_TO_SEND, nth=2, **STOP)
         sleeper.wait_until_stopped()

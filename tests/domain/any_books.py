@@ -75,13 +75,13 @@ class Event:
     def sent(self) -> SentEvent:
         """Return it as an event whose own minute may have been read."""
         return SentEvent(
-            f"event {self.number}",
-            Window(self.hour, self.hour + timedelta(minutes=1)),
-            self.charge,
-            (self.call_id,),
-            self.synced_here,
-            self.uncertain,
-            self.shown,
+            identifier=f"event {self.number}",
+            own_minute=Window(self.hour, self.hour + timedelta(minutes=1)),
+            charge=self.charge,
+            calls=(self.call_id,),
+            counted=self.synced_here,
+            uncertain=self.uncertain,
+            shown=self.shown,
         )
 
 
@@ -141,8 +141,12 @@ class Books:
         """Find the breaks between all of them."""
         carrying = [
             CarryingEvent(
-                *(f"event {event.number}", event.hour, event.charge),
-                *((event.call_id,), "2026-04", event.carried),
+                f"event {event.number}",
+                event.hour,
+                event.charge,
+                (event.call_id,),
+                "2026-04",
+                event.carried,
             )
             for event in self.events
             if event.carried is not None
@@ -168,7 +172,8 @@ class Books:
         uncertain = [one.charge.minutes for one in self.unsynced if one.uncertain]
         synced = sum(charge.minutes for charge in self.synced.values())
         return CustomerFinding(
-            *("acme", "cus_acme"),
+            "acme",
+            "cus_acme",
             pamela_minutes=sum(charge.minutes for charge in self.source.values()),
             ledger_minutes=self.rows,
             stripe_minutes=sum((self.counted or {}).values()),

@@ -18,7 +18,13 @@ def tell(
     ended = started_at and started_at + timedelta(seconds=seconds or 0)
     created = started_at or NOON
     return Call(
-        *("main", call_id, status, created, started_at, ended, seconds),
+        "main",
+        call_id,
+        status,
+        created,
+        started_at,
+        ended,
+        seconds,
         source_minutes=None,
         customer_key=None,
     )

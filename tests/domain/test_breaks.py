@@ -82,24 +82,64 @@ def test_inside_the_bounds_is_waiting_and_outside_is_a_break(
     cause: Cause | None,
     verdict: MeterVerdict,
 ) -> None:
-    breaks = (Break(cause, stripe - 10, 0),) if cause else ()
+    breaks = (Break(cause=cause, minutes=stripe - 10, amount_micro=0),) if cause else ()
     bounds = MinuteBounds.of(10, uncertain)
-    found = CustomerFinding("a", "cus", 10, 10, stripe, settled, breaks, bounds)
+    found = CustomerFinding(
+        customer="a",
+        stripe_customer="cus",
+        pamela_minutes=10,
+        ledger_minutes=10,
+        stripe_minutes=stripe,
+        settled=settled,
+        breaks=breaks,
+        bounds=bounds,
+    )
     assert found.verdict is verdict
     assert found.agrees is (verdict is EXACT and not breaks)
 
 
 def test_minutes_that_stand_in_another_month_for_good_are_no_disagreement() -> None:
-    carried = Break(Cause.BILLED_IN_LATER_MONTH, -2, -200_000, ("a",))
-    found = CustomerFinding("acme", "cus_acme", 10, 8, 8, settled=True)
+    carried = Break(
+        cause=Cause.BILLED_IN_LATER_MONTH,
+        minutes=-2,
+        amount_micro=-200_000,
+        calls=("a",),
+    )
+    found = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_acme",
+        pamela_minutes=10,
+        ledger_minutes=8,
+        stripe_minutes=8,
+        settled=True,
+    )
     assert not found.agrees
-    with_its_cause = CustomerFinding("acme", "cus_acme", 10, 8, 8, True, (carried,))
+    with_its_cause = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_acme",
+        pamela_minutes=10,
+        ledger_minutes=8,
+        stripe_minutes=8,
+        settled=True,
+        breaks=(carried,),
+    )
     assert with_its_cause.agrees
 
 
 def test_a_finding_knows_what_its_breaks_leave_unexplained() -> None:
-    breaks = (Break(Cause.LATE_CALL, -2, -200_000), Break(Cause.FOREIGN_EVENT, 1, 0))
-    finding = CustomerFinding("acme", "cus_acme", 10, 8, 7, settled=True, breaks=breaks)
+    breaks = (
+        Break(cause=Cause.LATE_CALL, minutes=-2, amount_micro=-200_000),
+        Break(cause=Cause.FOREIGN_EVENT, minutes=1, amount_micro=0),
+    )
+    finding = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_acme",
+        pamela_minutes=10,
+        ledger_minutes=8,
+        stripe_minutes=7,
+        settled=True,
+        breaks=breaks,
+    )
     assert finding.difference_minutes == -3
     assert finding.unexplained_minutes == -2
 

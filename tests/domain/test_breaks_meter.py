@@ -45,8 +45,24 @@ FAILED, PENDING = EventState.FAILED, EventState.PENDING
 def test_minutes_on_their_way_are_missing_with_the_state_they_are_in(
     state: EventState | None, reason: FailReason | None, cause: Cause
 ) -> None:
-    waits = Unsynced(NOON, TWO, ("a", "b"), "event", state, reason, evidence="said so")
-    expected = Break(cause, -2, -200_000, ("a", "b"), NOON, "event", "said so")
+    waits = Unsynced(
+        hour=NOON,
+        charge=TWO,
+        calls=("a", "b"),
+        event="event",
+        state=state,
+        reason=reason,
+        evidence="said so",
+    )
+    expected = Break(
+        cause=cause,
+        minutes=-2,
+        amount_micro=-200_000,
+        calls=("a", "b"),
+        hour=NOON,
+        event="event",
+        evidence="said so",
+    )
     assert find_sending_breaks([waits]) == [expected]
 
 
@@ -64,14 +80,28 @@ def test_minutes_less_are_held_when_they_may_not_be_sent(
     minutes: int, counted: int, policy: bool, attempted: bool, held: bool
 ) -> None:
     charge = Charge(minutes, minutes * 100_000)
-    waits = Unsynced(NOON, charge, ("a",), "event", PENDING, attempted=attempted)
+    waits = Unsynced(
+        hour=NOON,
+        charge=charge,
+        calls=("a",),
+        event="event",
+        state=PENDING,
+        attempted=attempted,
+    )
     assert waits.holds_back(counted, never_negative=policy) is held
     (found,) = find_sending_breaks([replace(waits, held=held)])
     assert found.cause is (Cause.HELD if held else Cause.IN_FLIGHT)
 
 
 def test_an_event_that_carries_rows_of_another_month_is_seen_in_both() -> None:
-    there = CarryingEvent("event", NOON, TWO, ("a",), "2026-04", here=False)
+    there = CarryingEvent(
+        event="event",
+        hour=NOON,
+        charge=TWO,
+        calls=("a",),
+        elsewhere="2026-04",
+        here=False,
+    )
     here = replace(there, elsewhere="2026-02", here=True)
     missing, too_much = find_sending_breaks([], [there, here])
     assert (missing.cause, missing.minutes) == (Cause.SENT_IN_LATER_MONTH, -2)
@@ -129,7 +159,14 @@ def test_what_was_sent_and_never_answered_may_be_what_was_counted(
     minutes: int, counted: int, cause: Cause
 ) -> None:
     charge = Charge(minutes, minutes * 100_000)
-    lost = Unsynced(NOON, charge, ("a",), "event", PENDING, uncertain=True)
+    lost = Unsynced(
+        hour=NOON,
+        charge=charge,
+        calls=("a",),
+        event="event",
+        state=PENDING,
+        uncertain=True,
+    )
     (residue,) = find_meter_breaks(
         MeterTotals({}, {NOON: counted}, (lost,)), settled=True
     )
@@ -138,8 +175,17 @@ def test_what_was_sent_and_never_answered_may_be_what_was_counted(
 
 
 def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
-    waiting = Unsynced(NOON, TWO, ("a",), "event", PENDING)
-    elsewhere = Unsynced(LATER, TWO, ("b",), "other", PENDING, uncertain=True)
+    waiting = Unsynced(
+        hour=NOON, charge=TWO, calls=("a",), event="event", state=PENDING
+    )
+    elsewhere = Unsynced(
+        hour=LATER,
+        charge=TWO,
+        calls=("b",),
+        event="other",
+        state=PENDING,
+        uncertain=True,
+    )
     book = MeterTotals({}, {NOON: 2}, (waiting, elsewhere))
     causes = [item.cause for item in find_meter_breaks(book, settled=True)]
     assert causes == [Cause.FOREIGN_EVENT]
@@ -148,8 +194,20 @@ def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
 def test_a_customer_that_stripe_does_not_know_is_missing_every_minute() -> None:
     found = find_unknown_customer_breaks({LATER: TWO, NOON: THREE})
     assert found == [
-        Break(Cause.UNKNOWN_CUSTOMER, -3, -300_000, (), NOON),
-        Break(Cause.UNKNOWN_CUSTOMER, -2, -200_000, (), LATER),
+        Break(
+            cause=Cause.UNKNOWN_CUSTOMER,
+            minutes=-3,
+            amount_micro=-300_000,
+            calls=(),
+            hour=NOON,
+        ),
+        Break(
+            cause=Cause.UNKNOWN_CUSTOMER,
+            minutes=-2,
+            amount_micro=-200_000,
+            calls=(),
+            hour=LATER,
+        ),
     ]
 
 
@@ -157,7 +215,14 @@ def sent(
     name: str, charge: Charge = TWO, *, counted: bool = True, shown: int | None = None
 ) -> SentEvent:
     window = Window(NOON, NOON + timedelta(minutes=1))
-    return SentEvent(name, window, charge, (f"of {name}",), counted, shown=shown)
+    return SentEvent(
+        identifier=name,
+        own_minute=window,
+        charge=charge,
+        calls=(f"of {name}",),
+        counted=counted,
+        shown=shown,
+    )
 
 
 def named(

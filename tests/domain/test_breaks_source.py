@@ -31,15 +31,77 @@ MINUTE = timedelta(minutes=1)
     [
         ({}, {}, []),
         ({"a": TWO}, {"a": TWO}, []),
-        ({}, {"a": TWO}, [Break(Cause.LATE_CALL, -2, -200_000, ("a",))]),
-        ({"a": TWO}, {}, [Break(Cause.MISSING_AT_SOURCE, 2, 200_000, ("a",))]),
-        ({"a": TWO}, {"a": THREE}, [Break(Cause.CHANGED_CALL, -1, -100_000, ("a",))]),
-        ({"a": THREE}, {"a": TWO}, [Break(Cause.CHANGED_CALL, 1, 100_000, ("a",))]),
-        ({"a": NOTHING}, {"a": TWO}, [Break(Cause.CHANGED_CALL, -2, -200_000, ("a",))]),
+        (
+            {},
+            {"a": TWO},
+            [
+                Break(
+                    cause=Cause.LATE_CALL,
+                    minutes=-2,
+                    amount_micro=-200_000,
+                    calls=("a",),
+                )
+            ],
+        ),
+        (
+            {"a": TWO},
+            {},
+            [
+                Break(
+                    cause=Cause.MISSING_AT_SOURCE,
+                    minutes=2,
+                    amount_micro=200_000,
+                    calls=("a",),
+                )
+            ],
+        ),
+        (
+            {"a": TWO},
+            {"a": THREE},
+            [
+                Break(
+                    cause=Cause.CHANGED_CALL,
+                    minutes=-1,
+                    amount_micro=-100_000,
+                    calls=("a",),
+                )
+            ],
+        ),
+        (
+            {"a": THREE},
+            {"a": TWO},
+            [
+                Break(
+                    cause=Cause.CHANGED_CALL,
+                    minutes=1,
+                    amount_micro=100_000,
+                    calls=("a",),
+                )
+            ],
+        ),
+        (
+            {"a": NOTHING},
+            {"a": TWO},
+            [
+                Break(
+                    cause=Cause.CHANGED_CALL,
+                    minutes=-2,
+                    amount_micro=-200_000,
+                    calls=("a",),
+                )
+            ],
+        ),
         (
             {"a": TWO},
             {"a": Charge(2, 250_000)},
-            [Break(Cause.CHANGED_CALL, 0, -50_000, ("a",))],
+            [
+                Break(
+                    cause=Cause.CHANGED_CALL,
+                    minutes=0,
+                    amount_micro=-50_000,
+                    calls=("a",),
+                )
+            ],
         ),
         ({"a": NOTHING}, {}, []),
         ({}, {"a": NOTHING}, []),
@@ -47,8 +109,18 @@ MINUTE = timedelta(minutes=1)
             {"b": TWO, "c": TWO},
             {"a": THREE, "c": TWO},
             [
-                Break(Cause.LATE_CALL, -3, -300_000, ("a",)),
-                Break(Cause.MISSING_AT_SOURCE, 2, 200_000, ("b",)),
+                Break(
+                    cause=Cause.LATE_CALL,
+                    minutes=-3,
+                    amount_micro=-300_000,
+                    calls=("a",),
+                ),
+                Break(
+                    cause=Cause.MISSING_AT_SOURCE,
+                    minutes=2,
+                    amount_micro=200_000,
+                    calls=("b",),
+                ),
             ],
         ),
     ],
@@ -63,8 +135,20 @@ def test_a_call_that_the_other_side_has_elsewhere_says_where() -> None:
     edge = Elsewhere(Cause.MONTH_EDGE, "it started before")
     found = find_source_breaks({"a": TWO}, {"b": THREE}, {"a": edge, "b": edge})
     assert found == [
-        Break(edge.cause, 2, 200_000, ("a",), evidence=edge.evidence),
-        Break(edge.cause, -3, -300_000, ("b",), evidence=edge.evidence),
+        Break(
+            cause=edge.cause,
+            minutes=2,
+            amount_micro=200_000,
+            calls=("a",),
+            evidence=edge.evidence,
+        ),
+        Break(
+            cause=edge.cause,
+            minutes=-3,
+            amount_micro=-300_000,
+            calls=("b",),
+            evidence=edge.evidence,
+        ),
     ]
     both = find_source_breaks({"a": TWO}, {"a": THREE}, {"a": edge})
     assert [item.cause for item in both] == [Cause.CHANGED_CALL]

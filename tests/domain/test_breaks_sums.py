@@ -58,7 +58,13 @@ def test_the_breaks_of_the_invoice_add_up_to_its_difference(
     books: Books, minutes: int, arrivals: list[tuple[datetime, Charge, int]]
 ) -> None:
     arrived = [
-        ArrivedEvent("event", hour, charge, ("a",), FINAL + timedelta(hours=late))
+        ArrivedEvent(
+            identifier="event",
+            hour=hour,
+            charge=charge,
+            calls=("a",),
+            taken_at=FINAL + timedelta(hours=late),
+        )
         for hour, charge, late in arrivals
     ]
     month = InvoicedMonth(minutes, ("in_1",), FINAL)
@@ -88,7 +94,7 @@ def test_books_that_agree_have_no_breaks(
         Event(number, *row, synced, True, False, row[2].minutes, None)
         for number, row in enumerate(rows)
     ]
-    books = Books({}, {}, [], {}, events)
+    books = Books(source={}, counted={}, carried=[], elsewhere={}, events=events)
     for event in events:
         had, more = books.posted[event.call_id], event.charge
         books.posted[event.call_id] = Charge(had[0] + more[0], had[1] + more[1])

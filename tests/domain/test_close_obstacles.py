@@ -29,7 +29,7 @@ SOME = Share(3, 7, ("a", "b", "c"))
 READ = AccountReading("main", "complete", None, MARCH.end)
 RUN = LastRun(9, CHANGED, settled=True, unsettled=())
 DONE = MonthEnd(
-    MARCH,
+    period=MARCH,
     earlier_open=NONE,
     accounts=(READ,),
     underway=NONE,

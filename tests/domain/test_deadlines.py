@@ -12,7 +12,15 @@ MARCH = BillingPeriod(2026, 3)
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LAST_HOUR = MARCH.end - HOUR
-EVENT = OpenItem("name", "acme", NOON, NOON + SECOND * 60, 7, 3, "pending")
+EVENT = OpenItem(
+    identifier="name",
+    customer="acme",
+    hour=NOON,
+    timestamp=NOON + SECOND * 60,
+    minutes=7,
+    rows=3,
+    state="pending",
+)
 
 
 def found(item: OpenItem = EVENT, grace: timedelta = HOUR) -> Deadlines:

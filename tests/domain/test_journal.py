@@ -57,6 +57,15 @@ def test_cents_are_rounded_away_from_zero_and_the_rest_is_named(
         Leg(Role.UNBILLED, owed[1]),
         Leg(Role.REVENUE, earned),
     )
-    entry = in_minor_units(JournalEntry(MARCH, "acme", currency, 1, 1, legs))
+    entry = in_minor_units(
+        JournalEntry(
+            period=MARCH,
+            customer="acme",
+            currency=currency,
+            rows=1,
+            minutes=1,
+            legs=legs,
+        )
+    )
     assert [leg.amount_micro for leg in entry.legs] == rounded
     assert {leg.role for leg in entry.legs[3:]} <= {Role.ROUNDING}

@@ -38,7 +38,15 @@ def make(
     sequence: int = 0,
     minutes: int = 7,
 ) -> MeterEvent:
-    return MeterEvent("acme", stripe_customer, meter, livemode, hour, sequence, minutes)
+    return MeterEvent(
+        customer="acme",
+        stripe_customer=stripe_customer,
+        meter=meter,
+        livemode=livemode,
+        hour=hour,
+        sequence=sequence,
+        minutes=minutes,
+    )
 
 
 def identifier_of(content: Content) -> str | None:

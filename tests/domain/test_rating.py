@@ -42,8 +42,18 @@ def reference_micro(minutes: int, per_minute: Decimal) -> int:
 @pytest.mark.parametrize(
     ("seconds", "minutes"),
     [
-        *((0, 1), (1, 1), (59, 1), (60, 1), (61, 2), (119, 2), (120, 2), (121, 3)),
-        *((3600, 60), (3601, 61), (86_400, 1440), (2**31, 35_791_395)),
+        (0, 1),
+        (1, 1),
+        (59, 1),
+        (60, 1),
+        (61, 2),
+        (119, 2),
+        (120, 2),
+        (121, 3),
+        (3600, 60),
+        (3601, 61),
+        (86_400, 1440),
+        (2**31, 35_791_395),
     ],
 )
 def test_every_started_minute_is_billed_and_at_least_one(

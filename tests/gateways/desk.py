@@ -61,7 +61,7 @@ class MeterDesk:
         self, kind: FaultKind, endpoint: str = CREATE, count: int = 1, detail: str = ""
     ) -> None:
         """Put one fault in force."""
-        fault = Fault(kind, endpoint, count=count, detail=detail)
+        fault = Fault(kind=kind, endpoint=endpoint, count=count, detail=detail)
         self.world.sandbox.faults.replace_all([fault])
 
     def counted(self, customer: str = "cus_acme") -> int:

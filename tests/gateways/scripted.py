@@ -97,7 +97,7 @@ def serving(answer: Callable[[str], object], status: int = 200) -> Iterator[Scri
     """Serve a script on a port of its own while the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = Scripted(url, answer, status)
+        server = Scripted(url=url, answer=answer, status=status)
 
         def accept() -> None:
             while True:

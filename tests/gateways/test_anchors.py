@@ -17,7 +17,14 @@ from tests.gateways.listener import Listener, listening
 # apprise loads a module that Python deprecates, so that it finds its own later.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 
-HEAD = Head(7, 41, "2026-03-10T12:00:00+00:00", "ab" * 32, "cd" * 16, NONE_BEFORE)
+HEAD = Head(
+    number=7,
+    event=41,
+    at="2026-03-10T12:00:00+00:00",
+    hash="ab" * 32,
+    key="cd" * 16,
+    previous=NONE_BEFORE,
+)
 SIGNATURE = "ef" * 64
 FILE = "head-00000007.json"
 

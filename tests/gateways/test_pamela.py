@@ -109,7 +109,7 @@ def test_a_fault_that_lasts_is_an_error_of_its_class(
     error: type[SourceFault],
     waits: list[int],
 ) -> None:
-    strike(world, Fault(kind, "pamela.*", detail=detail))
+    strike(world, Fault(kind=kind, endpoint="pamela.*", detail=detail))
     for read in (
         lambda: usage.list_calls(DAY, offset=0, limit=100),
         lambda: usage.get_call("c000"),
@@ -136,7 +136,7 @@ def test_a_fault_that_lasts_is_an_error_of_its_class(
 def test_an_error_says_what_to_do(
     world: World, usage: PamelaUsage, kind: FaultKind, words: str
 ) -> None:
-    strike(world, Fault(kind, LIST))
+    strike(world, Fault(kind=kind, endpoint=LIST))
     with pytest.raises(SourceFault, match=words):
         usage.list_calls(DAY, offset=0, limit=100)
 
@@ -146,13 +146,16 @@ def test_a_fault_that_passes_is_read_through(
     world: World, usage: PamelaUsage, slept: list[float], kind: FaultKind
 ) -> None:
     add_calls(world, 2)
-    strike(world, Fault(kind, LIST, count=3))
+    strike(world, Fault(kind=kind, endpoint=LIST, count=3))
     assert usage.list_calls(DAY, offset=0, limit=100).total == 2
     assert slept == WAITS
 
 
 def test_a_redirect_is_not_followed(world: World, usage: PamelaUsage) -> None:
-    strike(world, Fault(FaultKind.REDIRECT, LIST, detail=f"{world.url}/elsewhere"))
+    strike(
+        world,
+        Fault(kind=FaultKind.REDIRECT, endpoint=LIST, detail=f"{world.url}/elsewhere"),
+    )
     with pytest.raises(SourceUnreadable):
         usage.list_calls(DAY, offset=0, limit=100)
     assert world.sandbox.pamela_log.seen == 1
@@ -161,7 +164,7 @@ def test_a_redirect_is_not_followed(world: World, usage: PamelaUsage) -> None:
 def test_an_answer_that_takes_too_long_is_no_answer(world: World) -> None:
     client = PamelaClient(world.account.api_key, world.url, timeout=0.05)
     source = PamelaUsage("main", client, sleep=lambda _: None)
-    strike(world, Fault(FaultKind.LATENCY, LIST, detail="300"))
+    strike(world, Fault(kind=FaultKind.LATENCY, endpoint=LIST, detail="300"))
     try:
         with pytest.raises(SourceUnavailable, match="no answer"):
             source.list_calls(DAY, offset=0, limit=100)

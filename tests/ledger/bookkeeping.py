@@ -51,7 +51,12 @@ def start_pull(connection: Connection, period: BillingPeriod = MARCH) -> int:
 def posting_of(connection: Connection) -> PullContext:
     """Start a pull, and give what its rows share."""
     number = start_pull(connection)
-    return PullContext(number, ACTOR.at, "usd", registry.price_ids(connection))
+    return PullContext(
+        pull_id=number,
+        at=ACTOR.at,
+        currency="usd",
+        price_ids=registry.price_ids(connection),
+    )
 
 
 def reading(
@@ -67,8 +72,15 @@ def reading(
     """Read and rate a call as a pull does."""
     ended = started_at and started_at + timedelta(seconds=seconds or 0)
     call = Call(
-        *(account, call_id, status, NOON - HOUR, started_at, ended),
-        *(seconds, source_minutes, customer),
+        account,
+        call_id,
+        status,
+        NOON - HOUR,
+        started_at,
+        ended,
+        seconds,
+        source_minutes,
+        customer,
     )
     due = charge_call(call, customer, PRICES)
     gap = source_minutes - due[1].minutes if due and source_minutes is not None else 0

@@ -48,11 +48,20 @@ MOVING: dict[str, set[str]] = {
     "call": set(),
     "b2b_usage": {"meter_event_id"},
     "meter_event": {
-        *("state", "reason", "evidence"),
-        *("tries", "first_unknown_at", "last_sent_at", "rearmed_at"),
+        "state",
+        "reason",
+        "evidence",
+        "tries",
+        "first_unknown_at",
+        "last_sent_at",
+        "rearmed_at",
     },
     "meter_attempt": {
-        *("answered_at", "verdict", "http_status", "request_id", "detail"),
+        "answered_at",
+        "verdict",
+        "http_status",
+        "request_id",
+        "detail",
     },
     "quarantine": {"released_at"},
     "reconciliation_run": set(),
@@ -62,17 +71,29 @@ MOVING: dict[str, set[str]] = {
     "meter_reading": set(),
     "error_report": {"settled_at"},
     "break_case": {
-        *("acknowledged_at", "acknowledged_by", "reason"),
-        *("resolved_at", "resolved_by"),
+        "acknowledged_at",
+        "acknowledged_by",
+        "reason",
+        "resolved_at",
+        "resolved_by",
     },
     "law_check": set(),
     "audit_event": set(),
     "audit_head": set(),
     "audit_anchor": set(),
     "pull": {
-        *("finished_at", "state", "error", "pages", "fetched", "billed"),
-        *("not_billable", "quarantined", "reasons", "source_call_count"),
-        *("source_minutes", "ledger_minutes"),
+        "finished_at",
+        "state",
+        "error",
+        "pages",
+        "fetched",
+        "billed",
+        "not_billable",
+        "quarantined",
+        "reasons",
+        "source_call_count",
+        "source_minutes",
+        "ledger_minutes",
     },
 }
 
@@ -140,15 +161,41 @@ def add_doubts(ledger: Ledger) -> None:
 
 def attempt_of(connection: Connection, event: OpenEvent) -> None:
     """Write down an attempt that nothing is known of yet."""
-    record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])
+    record_attempts(
+        connection,
+        [Attempt(event=event, owner="me", idempotency_key="key", started_at=ACTOR.at)],
+    )
 
 
 def set_aside_and_reconcile(ledger: Ledger) -> None:
     """Set two records aside and keep two reconciliations with a break each."""
-    lost = Break(Cause.NOT_COUNTED, -2, -200_000, hour=NOON)
-    finding = CustomerFinding("acme", "cus_acme", 4, 4, 2, settled=True, breaks=(lost,))
-    found = Reconciliation(MARCH, ACTOR.at, (finding,), (), quarantined=2)
-    items = [SetAside("main", f"bad_{n}", "no_id", "-", "0" * 64) for n in (1, 2)]
+    lost = Break(cause=Cause.NOT_COUNTED, minutes=-2, amount_micro=-200_000, hour=NOON)
+    finding = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_acme",
+        pamela_minutes=4,
+        ledger_minutes=4,
+        stripe_minutes=2,
+        settled=True,
+        breaks=(lost,),
+    )
+    found = Reconciliation(
+        period=MARCH,
+        started_at=ACTOR.at,
+        customers=(finding,),
+        accounts=(),
+        quarantined=2,
+    )
+    items = [
+        SetAside(
+            account="main",
+            call_id=f"bad_{n}",
+            reason="no_id",
+            detail="-",
+            source_sha256="0" * 64,
+        )
+        for n in (1, 2)
+    ]
     with ledger.writing() as connection:
         number = start_pull(connection)
         quarantine.set_aside(

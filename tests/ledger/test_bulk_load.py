@@ -13,13 +13,29 @@ from billing.ledger.schema.tables import audit_event, call
 from tests.ledger.bookkeeping import NOON, posting_of, register, rows
 
 EVENT = (
-    *("at", "actor", "action", "subject", "detail"),
-    *("covers", "state", "previous", "hash"),
+    "at",
+    "actor",
+    "action",
+    "subject",
+    "detail",
+    "covers",
+    "state",
+    "previous",
+    "hash",
 )
 REST = ("a", "s", "{}", "[]", "{}", "", "")
 CALL = (
-    *("account", "call_id", "revision", "period", "status", "started_at"),
-    *("duration_seconds", "minutes_gap", "extract_sha256", "source_sha256", "pull_id"),
+    "account",
+    "call_id",
+    "revision",
+    "period",
+    "status",
+    "started_at",
+    "duration_seconds",
+    "minutes_gap",
+    "extract_sha256",
+    "source_sha256",
+    "pull_id",
 )
 HOSTILE = [
     "Zoë ✓ 電話 🎉",

@@ -171,8 +171,14 @@ def test_a_server_that_is_gone_says_to_check_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        *("", "ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://host/ledger"),
-        *("sqlite", "://", "http://host/ledger"),
+        "",
+        "ledger.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://host/ledger",
+        "sqlite",
+        "://",
+        "http://host/ledger",
     ],
 )
 def test_a_url_that_names_no_ledger_is_refused(url: str) -> None:

@@ -37,7 +37,9 @@ def test_everything_new_is_recorded_and_audited(ledger: Ledger) -> None:
     register(ledger)
     audited = [(action, str(detail)) for action, _, detail in rows(ledger, AUDITED)]
     assert [action for action, _ in audited] == [
-        *("customer.registered", "account.registered", "price.registered"),
+        "customer.registered",
+        "account.registered",
+        "price.registered",
     ]
     customers, accounts, _ = (detail for _, detail in audited)
     assert '["acme",' in customers

@@ -74,7 +74,7 @@ class Bench:
     settle_only: bool = False
 
     def __post_init__(self) -> None:
-        self.meter = StrictMeter(self.clock)
+        self.meter = StrictMeter(clock=self.clock)
         self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
         self.book = self._register()
 
@@ -90,17 +90,20 @@ class Bench:
             )
             numbers = registry.price_ids(connection)
         return AccountRules(
-            account, frozenset(self.customers), PriceList([PRICE]), numbers
+            account=account,
+            customers=frozenset(self.customers),
+            prices=PriceList([PRICE]),
+            price_ids=numbers,
         )
 
     def sync_terms(self) -> SyncOptions:
         """Return what a sync is handed."""
         return SyncOptions(
-            False,
-            self.stripe_customers,
-            self.clock,
-            send_with_retries,
-            "tests",
+            livemode=False,
+            stripe_customers=self.stripe_customers,
+            clock=self.clock,
+            retries=send_with_retries,
+            actor="tests",
             at_once=self.at_once,
             stopping=self.stopping,
             policy=self.policy,
@@ -111,10 +114,10 @@ class Bench:
         """Return what a reconciliation is handed."""
         pair = (self.source, self.book)
         return ReconcileOptions(
-            [pair],
-            self.stripe_customers,
-            self.clock,
-            "tests",
+            sources=[pair],
+            stripe_customers=self.stripe_customers,
+            clock=self.clock,
+            actor="tests",
             never_negative=self.policy.negative is Negative.HOLD,
         )
 
@@ -156,12 +159,12 @@ class Bench:
     def cycle_terms(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
         return CycleOptions(
-            [(self.source, self.book)],
-            self.sync_terms(),
-            self.reconcile_terms(),
-            self.clock,
-            self.first_period,
-            "tests",
+            sources=[(self.source, self.book)],
+            sync=self.sync_terms(),
+            reconcile=self.reconcile_terms(),
+            clock=self.clock,
+            first_period=self.first_period,
+            actor="tests",
         )
 
     def cycle(self) -> CycleReport:

@@ -71,12 +71,20 @@ class Circuit:
         clock = HastyClock(self.sandbox.clock)
         names = {one.name: one.id for one in self.sandbox.customers()}
         terms = CycleOptions(
-            self.sources,
-            SyncOptions(False, names, clock, send_with_retries, "tests"),
-            ReconcileOptions(self.sources, names, clock, "tests"),
-            clock,
-            FIRST,
-            "tests",
+            sources=self.sources,
+            sync=SyncOptions(
+                livemode=False,
+                stripe_customers=names,
+                clock=clock,
+                retries=send_with_retries,
+                actor="tests",
+            ),
+            reconcile=ReconcileOptions(
+                sources=self.sources, stripe_customers=names, clock=clock, actor="tests"
+            ),
+            clock=clock,
+            first_period=FIRST,
+            actor="tests",
         )
         periods = periods_at(clock.now(), FIRST)
         return run_cycle(self.ledger, self.meter, terms, periods, lambda _: no_progress)
@@ -115,7 +123,9 @@ def circuit(url: str, sandbox: Sandbox, ledger_url: str) -> Iterator[Circuit]:
         sources = _sources(url, sandbox, ledger)
         for source, _ in sources:
             stack.callback(source.close)
-        yield Circuit(sandbox, url, ledger, meter, sources)
+        yield Circuit(
+            sandbox=sandbox, url=url, ledger=ledger, meter=meter, sources=sources
+        )
 
 
 def _sources(
@@ -140,7 +150,9 @@ def _sources(
     return [
         (
             connect_usage(one.name, given.api_key, url, sleep=sleep),
-            AccountRules(one, names, prices, numbers),
+            AccountRules(
+                account=one, customers=names, prices=prices, price_ids=numbers
+            ),
         )
         for one, given in zip(accounts, sandbox.pamela.accounts, strict=True)
     ]

@@ -11,7 +11,7 @@ from tests.pipeline.bench import Bench
 @pytest.fixture
 def bench(sqlite_ledger: Ledger) -> Iterator[Bench]:
     """Give a bench on SQLite; the meter's rules were kept at its end."""
-    bench = Bench(sqlite_ledger)
+    bench = Bench(ledger=sqlite_ledger)
     yield bench
     assert bench.meter.broken_rules == []
 
@@ -19,6 +19,6 @@ def bench(sqlite_ledger: Ledger) -> Iterator[Bench]:
 @pytest.fixture
 def either_bench(ledger: Ledger) -> Iterator[Bench]:
     """Give a bench, once on each engine; the meter's rules were kept at its end."""
-    bench = Bench(ledger)
+    bench = Bench(ledger=ledger)
     yield bench
     assert bench.meter.broken_rules == []

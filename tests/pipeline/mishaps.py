@@ -208,8 +208,22 @@ def invoiced(bench: Bench, minutes: int, final: datetime) -> None:
     """Let March be over, and invoiced with so many minutes."""
     take_and_sync(bench)
     bench.clock.advance(days=25)
-    line = InvoiceLine("price_1", minutes, Window(MARCH.start, MARCH.end), 0, "usd")
-    invoice = StripeInvoice("in_1", "open", True, MARCH.end, final, None, (line,))
+    line = InvoiceLine(
+        price="price_1",
+        quantity=minutes,
+        window=Window(MARCH.start, MARCH.end),
+        amount_minor=0,
+        currency="usd",
+    )
+    invoice = StripeInvoice(
+        name="in_1",
+        status="open",
+        final=True,
+        created_at=MARCH.end,
+        finalized_at=final,
+        finalizes_at=None,
+        lines=(line,),
+    )
     bench.meter.invoices = {"cus_acme": [invoice]}
 
 
@@ -263,32 +277,38 @@ class Case(NamedTuple):
 
 INVOICES = Depth(invoices=True)
 CASES: dict[Cause, Case] = {
-    Cause.LATE_CALL: Case(late_call, -2),
-    Cause.CHANGED_CALL: Case(changed_call, -2),
-    Cause.MISSING_AT_SOURCE: Case(missing_at_source, 5),
-    Cause.MONTH_EDGE: Case(month_edge, 5),
-    Cause.SOURCE_MINUTES_DIFFER: Case(source_minutes_differ, -2),
-    Cause.BILLED_IN_LATER_MONTH: Case(post_in_april, -2),
-    Cause.CORRECTS_EARLIER_MONTH: Case(corrects_earlier_month, 2, APRIL),
-    Cause.SENT_IN_LATER_MONTH: Case(send_in_april, -5),
-    Cause.CARRIES_EARLIER_MONTH: Case(send_in_april, 5, APRIL),
-    Cause.NOT_STAGED: Case(not_staged, -5),
-    Cause.IN_FLIGHT: Case(in_flight, -5),
-    Cause.HELD: Case(held, 4, beside=Cause.NOT_STAGED),
-    Cause.UNANSWERED: Case(unanswered, -5),
-    Cause.REJECTED: Case(rejected, -5),
-    Cause.UNCERTAIN: Case(uncertain, -5),
-    Cause.EXPIRED: Case(expired, -5),
-    Cause.CANCELLING: Case(cancelling, -5),
-    Cause.VOIDED: Case(voided, -5),
-    Cause.COUNTED_UNRECORDED: Case(counted_unrecorded, 5, beside=Cause.IN_FLIGHT),
-    Cause.COUNTED_AFTER_ALL: Case(counted_after_all, 5, beside=Cause.REJECTED),
-    Cause.NOT_SETTLED: Case(not_settled, -5),
-    Cause.UNKNOWN_CUSTOMER: Case(unknown_customer, -5),
-    Cause.NOT_COUNTED: Case(not_counted, -5),
-    Cause.FOREIGN_EVENT: Case(foreign_event, 3),
-    Cause.INVOICED_BEFORE_IT_ARRIVED: Case(
-        invoiced_before_it_arrived, -5, depth=INVOICES
+    Cause.LATE_CALL: Case(arrange=late_call, minutes=-2),
+    Cause.CHANGED_CALL: Case(arrange=changed_call, minutes=-2),
+    Cause.MISSING_AT_SOURCE: Case(arrange=missing_at_source, minutes=5),
+    Cause.MONTH_EDGE: Case(arrange=month_edge, minutes=5),
+    Cause.SOURCE_MINUTES_DIFFER: Case(arrange=source_minutes_differ, minutes=-2),
+    Cause.BILLED_IN_LATER_MONTH: Case(arrange=post_in_april, minutes=-2),
+    Cause.CORRECTS_EARLIER_MONTH: Case(
+        arrange=corrects_earlier_month, minutes=2, month=APRIL
     ),
-    Cause.INVOICE_DIFFERS: Case(invoice_differs, -2, depth=INVOICES),
+    Cause.SENT_IN_LATER_MONTH: Case(arrange=send_in_april, minutes=-5),
+    Cause.CARRIES_EARLIER_MONTH: Case(arrange=send_in_april, minutes=5, month=APRIL),
+    Cause.NOT_STAGED: Case(arrange=not_staged, minutes=-5),
+    Cause.IN_FLIGHT: Case(arrange=in_flight, minutes=-5),
+    Cause.HELD: Case(arrange=held, minutes=4, beside=Cause.NOT_STAGED),
+    Cause.UNANSWERED: Case(arrange=unanswered, minutes=-5),
+    Cause.REJECTED: Case(arrange=rejected, minutes=-5),
+    Cause.UNCERTAIN: Case(arrange=uncertain, minutes=-5),
+    Cause.EXPIRED: Case(arrange=expired, minutes=-5),
+    Cause.CANCELLING: Case(arrange=cancelling, minutes=-5),
+    Cause.VOIDED: Case(arrange=voided, minutes=-5),
+    Cause.COUNTED_UNRECORDED: Case(
+        arrange=counted_unrecorded, minutes=5, beside=Cause.IN_FLIGHT
+    ),
+    Cause.COUNTED_AFTER_ALL: Case(
+        arrange=counted_after_all, minutes=5, beside=Cause.REJECTED
+    ),
+    Cause.NOT_SETTLED: Case(arrange=not_settled, minutes=-5),
+    Cause.UNKNOWN_CUSTOMER: Case(arrange=unknown_customer, minutes=-5),
+    Cause.NOT_COUNTED: Case(arrange=not_counted, minutes=-5),
+    Cause.FOREIGN_EVENT: Case(arrange=foreign_event, minutes=3),
+    Cause.INVOICED_BEFORE_IT_ARRIVED: Case(
+        arrange=invoiced_before_it_arrived, minutes=-5, depth=INVOICES
+    ),
+    Cause.INVOICE_DIFFERS: Case(arrange=invoice_differs, minutes=-2, depth=INVOICES),
 }

@@ -99,7 +99,7 @@ def test_rows_that_were_numbered_before_the_last_look_and_came_after_are_seen(
     postgres_ledger: Ledger,
 ) -> None:
     """A number is given out at the insert, and a row is seen at its commit."""
-    bench = Bench(postgres_ledger)
+    bench = Bench(ledger=postgres_ledger)
     for hour in range(2):
         bench.source.calls += [call(f"call_{hour}", NOON + hour * HOUR)]
         bench.cycle()

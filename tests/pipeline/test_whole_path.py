@@ -41,8 +41,8 @@ def weather(chance: random.Random) -> list[Fault]:
     often = chance.sample(OFTEN, 4)
     seldom = chance.sample(SELDOM, 2)
     return [
-        *(Fault(kind, probability=chance.choice([0.02, 0.1])) for kind in often),
-        *(Fault(kind, probability=0.004) for kind in seldom),
+        *(Fault(kind=kind, probability=chance.choice([0.02, 0.1])) for kind in often),
+        *(Fault(kind=kind, probability=0.004) for kind in seldom),
     ]
 
 

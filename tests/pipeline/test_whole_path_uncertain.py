@@ -64,7 +64,7 @@ def states(one: Circuit) -> set[str]:
 def test_answers_that_stay_lost_for_a_day_are_settled_by_their_minutes(
     one: Circuit, kind: FaultKind
 ) -> None:
-    one.sandbox.faults.replace_all([Fault(kind, SEND)])
+    one.sandbox.faults.replace_all([Fault(kind=kind, endpoint=SEND)])
     one.cycle()
     one.sandbox.faults.replace_all([])
     one.advance(hours=24)
@@ -101,7 +101,7 @@ def test_a_call_that_becomes_shorter_takes_its_event_back(
     one.cycle()
     shorten_the_longest_call(one)
     if kind is not None:
-        one.sandbox.faults.replace_all([Fault(kind, CANCEL, count=1)])
+        one.sandbox.faults.replace_all([Fault(kind=kind, endpoint=CANCEL, count=1)])
     for _ in range(2):
         one.cycle()
         one.advance(minutes=2)

@@ -69,5 +69,15 @@ def count(ledger: Ledger) -> None:
     answer = SendAnswer(SendVerdict.COUNTED, 200, "req_1")
     for event in unsynced(ledger):
         with ledger.writing() as connection:
-            record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])
+            record_attempts(
+                connection,
+                [
+                    Attempt(
+                        event=event,
+                        owner="me",
+                        idempotency_key="key",
+                        started_at=ACTOR.at,
+                    )
+                ],
+            )
             record_answers(connection, [Answered(event, answer, ACTOR.at)])

@@ -103,7 +103,14 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     assert state_of(ledger)[0] == unstaged
     first, second = unsynced(ledger)
     with ledger.writing() as connection:
-        record_attempts(connection, [Attempt(first, "tests", "a", ACTOR.at)])
+        record_attempts(
+            connection,
+            [
+                Attempt(
+                    event=first, owner="tests", idempotency_key="a", started_at=ACTOR.at
+                )
+            ],
+        )
         answer = SendAnswer(SendVerdict.COUNTED, 200, "req_1")
         record_answers(connection, [Answered(first, answer, ACTOR.at)])
     synced = {"pending": 1, "synced": 1, "failed": 0}

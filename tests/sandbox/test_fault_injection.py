@@ -58,7 +58,7 @@ def get(thing: Thing, serve: Serve, *faults: Fault) -> requests.Response:
 
 
 def test_without_faults_the_work_is_answered(thing: Thing, serve: Serve) -> None:
-    elsewhere = Fault(FaultKind.ERROR_500, "test.other.get")
+    elsewhere = Fault(kind=FaultKind.ERROR_500, endpoint="test.other.get")
     assert get(thing, serve, elsewhere).json() == {"thing": 1234}
     assert thing.done == 1
 
@@ -74,14 +74,14 @@ def test_a_cut_connection_is_closed_without_an_answer_or_a_word(
     done: int,
 ) -> None:
     with pytest.raises(requests.ConnectionError):
-        get(thing, serve, Fault(kind, NAME, count=1))
+        get(thing, serve, Fault(kind=kind, endpoint=NAME, count=1))
     assert thing.done == done
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
 def test_the_server_answers_on_after_a_cut(thing: Thing, serve: Serve) -> None:
-    thing.faults.replace_all([Fault(FaultKind.DROP_AFTER, NAME, count=1)])
+    thing.faults.replace_all([Fault(kind=FaultKind.DROP_AFTER, endpoint=NAME, count=1)])
     url = serve(thing.app) + "/thing"
     with requests.Session() as session:
         with pytest.raises(requests.ConnectionError):
@@ -92,7 +92,7 @@ def test_the_server_answers_on_after_a_cut(thing: Thing, serve: Serve) -> None:
 
 def test_in_process_a_cut_is_a_reset(thing: Thing) -> None:
     scope = {"type": "http", "method": "GET", "path": "/thing", "headers": []}
-    thing.faults.replace_all([Fault(FaultKind.DROP_BEFORE, NAME)])
+    thing.faults.replace_all([Fault(kind=FaultKind.DROP_BEFORE, endpoint=NAME)])
 
     async def receive() -> Message:
         return {"type": "http.request"}
@@ -127,31 +127,31 @@ def test_a_fault_says_whether_the_work_is_done(
 ) -> None:
     detail = "https://example.com/login" if kind is FaultKind.REDIRECT else "70000"
     detail = "1" if kind is FaultKind.LATENCY else detail
-    seen = get(thing, serve, Fault(kind, NAME, detail=detail))
+    seen = get(thing, serve, Fault(kind=kind, endpoint=NAME, detail=detail))
     assert (seen.status_code, thing.done) == (status, done)
 
 
 def test_a_web_page_comes_where_json_is_due(thing: Thing, serve: Serve) -> None:
-    seen = get(thing, serve, Fault(FaultKind.HTML))
+    seen = get(thing, serve, Fault(kind=FaultKind.HTML))
     assert seen.headers["Content-Type"].startswith("text/html")
     assert seen.text.startswith("<!doctype html>")
 
 
 def test_malformed_json_ends_in_the_middle(thing: Thing, serve: Serve) -> None:
-    seen = get(thing, serve, Fault(FaultKind.MALFORMED))
+    seen = get(thing, serve, Fault(kind=FaultKind.MALFORMED))
     assert seen.text == '{"thing'
     assert seen.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("size", [5, 70_000, 300_000])
 def test_a_huge_answer_has_its_size(thing: Thing, serve: Serve, size: int) -> None:
-    seen = get(thing, serve, Fault(FaultKind.HUGE, detail=str(size)))
+    seen = get(thing, serve, Fault(kind=FaultKind.HUGE, detail=str(size)))
     assert len(seen.content) == size
     assert seen.content.startswith(b'{"dat')
 
 
 def test_a_client_may_hang_up_on_a_huge_answer(thing: Thing, serve: Serve) -> None:
-    thing.faults.replace_all([Fault(FaultKind.HUGE, count=1)])
+    thing.faults.replace_all([Fault(kind=FaultKind.HUGE, count=1)])
     url = serve(thing.app) + "/thing"
     with requests.get(url, timeout=10, stream=True) as seen:
         assert len(seen.raw.read(100_000)) == 100_000
@@ -170,7 +170,7 @@ def test_a_client_that_dies_in_its_request_leaves_no_traceback(
 
 
 def test_a_redirect_names_its_target(thing: Thing, serve: Serve) -> None:
-    seen = get(thing, serve, Fault(FaultKind.REDIRECT, detail="http://10.0.0.1/"))
+    seen = get(thing, serve, Fault(kind=FaultKind.REDIRECT, detail="http://10.0.0.1/"))
     assert seen.headers["Location"] == "http://10.0.0.1/"
 
 
@@ -179,8 +179,8 @@ def test_a_late_answer_is_a_right_one(thing: Thing, serve: Serve) -> None:
     seen = get(
         thing,
         serve,
-        Fault(FaultKind.LATENCY, detail="120"),
-        Fault(FaultKind.ERROR_503, detail="busy"),
+        Fault(kind=FaultKind.LATENCY, detail="120"),
+        Fault(kind=FaultKind.ERROR_503, detail="busy"),
     )
     assert time.monotonic() - started >= 0.12
     assert seen.text == "busy"

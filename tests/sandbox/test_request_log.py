@@ -9,7 +9,12 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 def record(number: int) -> RequestRecord:
     return RequestRecord(
-        NOW, "pamela.calls.list", "GET", f"/calls/{number}", "a=1", CUT
+        at=NOW,
+        endpoint="pamela.calls.list",
+        method="GET",
+        path=f"/calls/{number}",
+        query="a=1",
+        status=CUT,
     )
 
 

@@ -46,14 +46,14 @@ def run_seed(seed: int, storage: Storage, *, keep_all: bool = False) -> Result:
     digest = trace.digest()
     world.close()
     return Result(
-        seed,
-        digest,
-        trace.steps,
-        trace.happened,
-        world.weather.present(),
-        violation,
-        invariant,
-        last,
+        seed=seed,
+        digest=digest,
+        steps=trace.steps,
+        happened=trace.happened,
+        faults=world.weather.present(),
+        violation=violation,
+        invariant=invariant,
+        last=last,
     )
 
 

@@ -91,7 +91,15 @@ class Story:
         ended = started and started + timedelta(seconds=seconds or 0)
         status = "failed" if started is None else "completed"
         call = Call(
-            "main", name, status, MARCH.start, started, ended, seconds, None, None
+            account="main",
+            call_id=name,
+            status=status,
+            created_at=MARCH.start,
+            started_at=started,
+            ended_at=ended,
+            duration_seconds=seconds,
+            source_minutes=None,
+            customer_key=None,
         )
         customer = chance.choice(CUSTOMERS)
         due = charge_call(call, customer, PriceList(PRICES))
@@ -119,10 +127,21 @@ class Story:
             self._first_rows.setdefault(name, number)
             adjusts = corrects is not None or hour != slot.hour
             yield [
-                *(number, "adjustment" if adjusts else "api_usage", "main"),
-                *(slot.customer, name, revision, str(BillingPeriod.of(hour))),
-                *(hour.isoformat(), slot.hour.isoformat(), *charge, "usd"),
-                *(price and PRICES.index(price) + 1, corrects, pull, now.isoformat()),
+                number,
+                "adjustment" if adjusts else "api_usage",
+                "main",
+                slot.customer,
+                name,
+                revision,
+                str(BillingPeriod.of(hour)),
+                hour.isoformat(),
+                slot.hour.isoformat(),
+                *charge,
+                "usd",
+                price and PRICES.index(price) + 1,
+                corrects,
+                pull,
+                now.isoformat(),
             ]
 
     def send(self) -> None:
@@ -210,9 +229,21 @@ class Story:
             corrected = [other[5], other[8], other[3]] if other else [None] * 3
             lines.append(
                 [
-                    *("usage", row[2], row[4], row[5], row[8], row[3], row[1], row[7]),
-                    *(row[9], row[10], row[11], row[15], since.get(row[12])),
-                    *(*corrected, self._extracts[row[4], row[5]]),
+                    "usage",
+                    row[2],
+                    row[4],
+                    row[5],
+                    row[8],
+                    row[3],
+                    row[1],
+                    row[7],
+                    row[9],
+                    row[10],
+                    row[11],
+                    row[15],
+                    since.get(row[12]),
+                    *corrected,
+                    self._extracts[row[4], row[5]],
                 ]
             )
         for customer in sorted({row[3] for row in rows}):

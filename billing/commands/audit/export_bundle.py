@@ -37,7 +37,13 @@ def audit(
     signer = signing_key(settings_file)
     with opened_ledger(settings_file) as books:
         code, words = version("pamela-billing"), {"period": str(period)}
-        asked = Export(period, person(), books.now, code, words)
+        asked = Export(
+            period=period,
+            run_by=person(),
+            run_at=books.now,
+            code_version=code,
+            parameters=words,
+        )
         manifest = export_bundle(books.ledger, target, asked, signer)
     if as_json:
         show_json({"file": str(target), "manifest": dict(manifest)})

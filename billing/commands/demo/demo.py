@@ -54,7 +54,13 @@ def demo(
     closing = chosen is Scenario.MONTH_END
     now = evening_of_month_end(real_now) if closing else early_in_month(real_now)
     state = _made(folder) / STATE
-    plan = WorldPlan(chosen, seed, calls or CALLS[chosen], now, state)
+    plan = WorldPlan(
+        scenario=chosen,
+        seed=seed,
+        calls=calls or CALLS[chosen],
+        now=now,
+        state_file=state,
+    )
     if not as_json:
         click.echo(f"A sandbox starts; its clock says {now:%Y-%m-%d %H:%M} UTC.")
     with sandbox_process(plan) as world:

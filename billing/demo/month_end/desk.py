@@ -51,7 +51,11 @@ class Desk:
         app = self.app
         with self.stage.bars() as watch:
             report = run_round(
-                *(app.ledger, app.meter, app.cycle_terms(), app.trail, self.months()),
+                app.ledger,
+                app.meter,
+                app.cycle_terms(),
+                app.trail,
+                self.months(),
                 watch=watch,
             )
         if report.errors:

@@ -61,11 +61,23 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
         bundle = folder / f"audit-{month}.zip"
         code, words = version("pamela-billing"), {"period": str(month)}
         export_bundle(
-            ledger, bundle, Export(month, who, books.now, code, words), signer
+            ledger,
+            bundle,
+            Export(
+                period=month,
+                run_by=who,
+                run_at=books.now,
+                code_version=code,
+                parameters=words,
+            ),
+            signer,
         )
     code_of_verdict, _, verdict = examine(bundle)
     return Papers(
-        *(statements, journals, reconciliation, bundle),
+        statements,
+        journals,
+        reconciliation,
+        bundle,
         verified=not code_of_verdict,
         verdict=list(verdict),
     )

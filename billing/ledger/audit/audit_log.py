@@ -26,7 +26,16 @@ def record(
     reason: str | None = None,
 ) -> None:
     """Say what somebody does in this transaction; it becomes an audit event."""
-    _add(connection, Note(action, subject, detail or {}, reason, actor))
+    _add(
+        connection,
+        Note(
+            action=action,
+            subject=subject,
+            detail=detail or {},
+            reason=reason,
+            actor=actor,
+        ),
+    )
 
 
 def note(
@@ -36,7 +45,12 @@ def note(
     detail: Mapping[str, object] | None = None,
 ) -> None:
     """Say what whoever works on the ledger does in this transaction."""
-    _add(connection, Note(action, subject, detail or {}, None, None))
+    _add(
+        connection,
+        Note(
+            action=action, subject=subject, detail=detail or {}, reason=None, actor=None
+        ),
+    )
 
 
 def _add(connection: Connection, one: Note) -> None:

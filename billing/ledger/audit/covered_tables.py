@@ -68,7 +68,9 @@ class Covered:
 
 def _covered(table: Table, period: str = "t.period", **more: str) -> Covered:
     columns = tuple(str(column.name) for column in table.columns)
-    return Covered(str(table.name), columns, each=True, period=period, **more)
+    return Covered(
+        name=str(table.name), columns=columns, each=True, period=period, **more
+    )
 
 
 def _covered_together(
@@ -77,7 +79,9 @@ def _covered_together(
     columns = tuple(
         str(column.name) for column in table.columns if column.name != without
     )
-    return Covered(str(table.name), columns, each=False, period=period, joined=joined)
+    return Covered(
+        name=str(table.name), columns=columns, each=False, period=period, joined=joined
+    )
 
 
 _NO_MONTH = "''"

@@ -47,7 +47,9 @@ def append_events(connection: Connection, left: Pending) -> None:
 
 def _drafts(left: Pending, before: ChainTip) -> list[EventDraft]:
     """Make one deed of all notes that say the same of several subjects."""
-    notes = left.notes or [Note(UNNAMED, "", {}, None, None)]
+    notes = left.notes or [
+        Note(action=UNNAMED, subject="", detail={}, reason=None, actor=None)
+    ]
     known = [note.actor.at for note in notes if note.actor]
     known += [left.actor.at] if left.actor else []
     at = max(known, default=before.at)

@@ -24,7 +24,12 @@ class SignedHead(NamedTuple):
     def of(cls, row: Row[Any]) -> "SignedHead":
         """Return what the ledger holds."""
         head = Head(
-            row.number, row.event, row.at.isoformat(), row.hash, row.key, row.previous
+            number=row.number,
+            event=row.event,
+            at=row.at.isoformat(),
+            hash=row.hash,
+            key=row.key,
+            previous=row.previous,
         )
         return cls(head, row.signature)
 
@@ -58,7 +63,14 @@ def next_head(
     before = newest_head(connection)
     previous = before.head.digest() if before else NONE_BEFORE
     number = before.head.number + 1 if before else 1
-    return Head(number, event, at.isoformat(), hashed, key, previous)
+    return Head(
+        number=number,
+        event=event,
+        at=at.isoformat(),
+        hash=hashed,
+        key=key,
+        previous=previous,
+    )
 
 
 def add_head(connection: Connection, signed: SignedHead) -> None:

@@ -63,7 +63,13 @@ def closed_month(connection: Connection, period: BillingPeriod) -> ClosedMonth |
     if row is None:
         return None
     closed_at, closed_by, digest, totals = row
-    return ClosedMonth(period, closed_at, closed_by, digest, json.loads(totals or "{}"))
+    return ClosedMonth(
+        period=period,
+        closed_at=closed_at,
+        closed_by=closed_by,
+        digest=digest,
+        totals=json.loads(totals or "{}"),
+    )
 
 
 def freeze(
@@ -96,7 +102,13 @@ def freeze(
     audit_log.record(
         connection, actor, "period.closed", str(period), detail, reason=reason
     )
-    return ClosedMonth(period, actor.at, actor.name, digest, totals)
+    return ClosedMonth(
+        period=period,
+        closed_at=actor.at,
+        closed_by=actor.name,
+        digest=digest,
+        totals=totals,
+    )
 
 
 def closed_periods(connection: Connection) -> dict[str, str]:
@@ -136,7 +148,13 @@ def customer_totals(
         .order_by(*(_in_bytes(connection, key) for key in keys))
     )
     return [
-        CustomerTotal(customer, currency, int(rows), int(minutes), int(amount))
+        CustomerTotal(
+            customer=customer,
+            currency=currency,
+            rows=int(rows),
+            minutes=int(minutes),
+            amount_micro=int(amount),
+        )
         for customer, currency, rows, minutes, amount in connection.execute(query)
     ]
 

@@ -48,17 +48,17 @@ def read_month_end(
     """Return how a month stands at its end; `accounts` have to be pulled."""
     run = _last_run(connection, period)
     return MonthEnd(
-        period,
-        _earlier_open(connection, period),
-        tuple(_readings(connection, period, accounts)),
-        _underway(connection, period, now),
-        _quarantined(connection, period),
-        _unstaged(connection, period),
-        tuple(_events(connection, period)),
-        _suspected(connection, period),
-        _last_change(connection, period),
-        run,
-        _breaks(connection, run.number) if run else (),
+        period=period,
+        earlier_open=_earlier_open(connection, period),
+        accounts=tuple(_readings(connection, period, accounts)),
+        underway=_underway(connection, period, now),
+        quarantined=_quarantined(connection, period),
+        unstaged=_unstaged(connection, period),
+        events=tuple(_events(connection, period)),
+        suspected=_suspected(connection, period),
+        last_change=_last_change(connection, period),
+        last_run=run,
+        breaks=_breaks(connection, run.number) if run else (),
     )
 
 

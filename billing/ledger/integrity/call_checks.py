@@ -68,9 +68,15 @@ def _revisions(
 
 def _revision(row: Row[Any]) -> RatedRevision:
     extract = Call(
-        *(row.account, row.call_id, row.status),
-        *(row.created_at, row.started_at, row.ended_at),
-        *(row.duration_seconds, row.source_minutes, None),
+        row.account,
+        row.call_id,
+        row.status,
+        row.created_at,
+        row.started_at,
+        row.ended_at,
+        row.duration_seconds,
+        row.source_minutes,
+        None,
     )
     return RatedRevision(row.revision, extract, row.customer, row.extract_sha256)
 
@@ -80,9 +86,19 @@ def _rows(
 ) -> dict[str, list[UsageRow]]:
     found: dict[str, list[UsageRow]] = defaultdict(list)
     columns = (
-        *(usage.call_id, usage.id, usage.type, usage.customer, usage.call_revision),
-        *(usage.period, usage.hour, usage.call_hour, usage.billed_minutes),
-        *(usage.amount_micro, usage.currency, price.c.effective_from, usage.corrects),
+        usage.call_id,
+        usage.id,
+        usage.type,
+        usage.customer,
+        usage.call_revision,
+        usage.period,
+        usage.hour,
+        usage.call_hour,
+        usage.billed_minutes,
+        usage.amount_micro,
+        usage.currency,
+        price.c.effective_from,
+        usage.corrects,
     )
     query = (
         select(*columns)
@@ -131,10 +147,18 @@ def _shapes(connection: Connection, prices: list[Price]) -> Any:
     )
     same = (usage.account == call.c.account) & (usage.call_id == call.c.call_id)
     shape = (
-        *(call.c.status, call.c.duration_seconds, started_at.is_(None)),
-        *(call.c.customer.is_(None), _priced(started_at, prices)),
-        *(usage.type, usage.call_revision, usage.billed_minutes, usage.amount_micro),
-        *(usage.currency, usage.price_id, usage.corrects.is_(None)),
+        call.c.status,
+        call.c.duration_seconds,
+        started_at.is_(None),
+        call.c.customer.is_(None),
+        _priced(started_at, prices),
+        usage.type,
+        usage.call_revision,
+        usage.billed_minutes,
+        usage.amount_micro,
+        usage.currency,
+        usage.price_id,
+        usage.corrects.is_(None),
         usage.customer == call.c.customer,
         usage.call_hour == hour_in_sql(connection, started_at),
         usage.hour == hour_in_sql(connection, usage.hour),

@@ -59,11 +59,11 @@ def marks_to_start_from(connection: Connection, now: datetime) -> Marks | None:
     if found is None:
         return None
     return Marks(
-        found.last_call,
-        found.last_usage,
-        found.last_event,
-        found.last_attempt,
-        found.last_pull,
+        call=found.last_call,
+        usage=found.last_usage,
+        event=found.last_event,
+        attempt=found.last_attempt,
+        pull=found.last_pull,
     )
 
 

@@ -23,14 +23,39 @@ from billing.ledger.schema.tables import b2b_usage, call
 
 _BATCH = 5_000
 _CALL_COLUMNS = (
-    *("account", "call_id", "revision", "period", "status", "created_at"),
-    *("started_at", "ended_at", "duration_seconds", "source_minutes", "customer"),
-    *("not_billable", "minutes_gap", "extract_sha256", "source_sha256", "pull_id"),
+    "account",
+    "call_id",
+    "revision",
+    "period",
+    "status",
+    "created_at",
+    "started_at",
+    "ended_at",
+    "duration_seconds",
+    "source_minutes",
+    "customer",
+    "not_billable",
+    "minutes_gap",
+    "extract_sha256",
+    "source_sha256",
+    "pull_id",
 )
 _USAGE_COLUMNS = (
-    *("type", "account", "customer", "call_id", "call_revision", "period", "hour"),
-    *("call_hour", "billed_minutes", "amount_micro", "currency", "price_id"),
-    *("corrects", "pull_id", "posted_at"),
+    "type",
+    "account",
+    "customer",
+    "call_id",
+    "call_revision",
+    "period",
+    "hour",
+    "call_hour",
+    "billed_minutes",
+    "amount_micro",
+    "currency",
+    "price_id",
+    "corrects",
+    "pull_id",
+    "posted_at",
 )
 
 

@@ -65,8 +65,11 @@ def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[Bill
     query = (
         select(
             *(billed.c[name] for name in ("account", "customer", "call_id")),
-            *(call.c.started_at, call.c.duration_seconds, newest),
-            *(billed.c.minutes, billed.c.amount),
+            call.c.started_at,
+            call.c.duration_seconds,
+            newest,
+            billed.c.minutes,
+            billed.c.amount,
         )
         .select_from(billed.join(call, rated))
         .order_by(billed.c.first)
@@ -77,13 +80,13 @@ def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[Bill
         last, minutes = row.newest, int(row.minutes)
         is_same = last is not None and billed_minutes(last) == minutes
         yield BilledCall(
-            row.account,
-            row.customer,
-            row.call_id,
-            row.started_at,
-            last if is_same else row.duration_seconds or 0,
-            minutes,
-            int(row.amount),
+            account=row.account,
+            customer=row.customer,
+            call_id=row.call_id,
+            started_at=row.started_at,
+            seconds=last if is_same else row.duration_seconds or 0,
+            minutes=minutes,
+            amount_micro=int(row.amount),
         )
 
 

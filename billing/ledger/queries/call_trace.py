@@ -88,21 +88,23 @@ def trace_call(connection: Connection, account_name: str, call_id: str) -> CallT
     months = {period for _, period in places}
     call_months = {f"{one.row.call_hour:%Y-%m}" for one in rows}
     return CallTrace(
-        account_name,
-        call_id,
-        _revisions(connection, account_name, call_id),
-        connection.execute(
+        account=account_name,
+        call_id=call_id,
+        revisions=_revisions(connection, account_name, call_id),
+        set_aside=connection.execute(
             select(quarantine)
             .where(
                 quarantine.c.account == account_name, quarantine.c.call_id == call_id
             )
             .order_by(quarantine.c.id)
         ).all(),
-        rows,
-        _events(connection, rows),
-        [found for place in places for found in _newest_reading(connection, *place)],
-        _breaks(connection, months | call_months, call_id),
-        _closes(connection, months | call_months),
+        rows=rows,
+        events=_events(connection, rows),
+        months=[
+            found for place in places for found in _newest_reading(connection, *place)
+        ],
+        breaks=_breaks(connection, months | call_months, call_id),
+        closed=_closes(connection, months | call_months),
     )
 
 

@@ -40,7 +40,13 @@ def hourly_charges(connection: Connection, period: BillingPeriod) -> list[Hourly
     query = select(*keys, *sums).where(usage.period == str(period)).group_by(*keys)
     found = [
         HourlyCharge(
-            customer, account, hour, bool(carried), currency, int(minutes), int(amount)
+            customer=customer,
+            account=account,
+            hour=hour,
+            corrects=bool(carried),
+            currency=currency,
+            minutes=int(minutes),
+            amount_micro=int(amount),
         )
         for customer, account, hour, carried, currency, minutes, amount in (
             connection.execute(query)

@@ -73,12 +73,12 @@ class PeriodStatus:
 def period_status(connection: Connection, period: BillingPeriod) -> PeriodStatus:
     """Return how far a month has come."""
     return PeriodStatus(
-        period,
-        sync_status(connection, period),
-        _pulls(connection, period),
-        quarantine.open_items(connection, period),
-        _last_reconciliation(connection, period),
-        closed_month(connection, period),
+        period=period,
+        sync=sync_status(connection, period),
+        pulls=_pulls(connection, period),
+        quarantined=quarantine.open_items(connection, period),
+        last_reconciliation=_last_reconciliation(connection, period),
+        closed=closed_month(connection, period),
     )
 
 
@@ -167,5 +167,9 @@ def _last_reconciliation(
         return None
     finished_at, settled, complete, difference, breaks = row
     return LastReconciliation(
-        finished_at, bool(settled), bool(complete), difference, breaks
+        finished_at=finished_at,
+        settled=bool(settled),
+        complete=bool(complete),
+        difference_minutes=difference,
+        breaks=breaks,
     )

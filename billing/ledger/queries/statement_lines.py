@@ -93,16 +93,16 @@ def customer_month(
         raise BadInput(f"there is no customer {customer}; the ledger knows {names}")
     refuse_unknown_month(connection, period)
     return CustomerMonth(
-        period,
-        customer,
-        known[customer],
-        currency_of(connection, period),
-        day_lines(connection, period, customer),
-        corrections(connection, period, customer),
-        price_uses(connection, period, customer),
-        sync_status(connection, period, customer),
-        invoice_tie(connection, period, customer),
-        closed_month(connection, period),
+        period=period,
+        customer=customer,
+        stripe_customer=known[customer],
+        currency=currency_of(connection, period),
+        days=day_lines(connection, period, customer),
+        corrections=corrections(connection, period, customer),
+        prices=price_uses(connection, period, customer),
+        sync=sync_status(connection, period, customer),
+        invoice=invoice_tie(connection, period, customer),
+        closed=closed_month(connection, period),
     )
 
 
@@ -143,9 +143,15 @@ def corrections(
 ) -> list[Correction]:
     """Return the adjustments of a customer's month, in the order they were made."""
     columns = (
-        *(usage.account, usage.call_id, usage.call_hour, usage.hour),
-        *(call.c.duration_seconds, usage.billed_minutes, usage.amount_micro),
-        *(usage.posted_at, usage.corrects),
+        usage.account,
+        usage.call_id,
+        usage.call_hour,
+        usage.hour,
+        call.c.duration_seconds,
+        usage.billed_minutes,
+        usage.amount_micro,
+        usage.posted_at,
+        usage.corrects,
     )
     query = (
         select(*columns)
@@ -171,7 +177,15 @@ def price_uses(
     for number, rows, minutes, amount in connection.execute(held):
         row = known.get(number)
         since, each = (row.effective_from, row.per_minute) if row else (None, None)
-        found.append(PriceUse(since, each, rows, int(minutes), int(amount)))
+        found.append(
+            PriceUse(
+                effective_from=since,
+                per_minute=each,
+                rows=rows,
+                minutes=int(minutes),
+                amount_micro=int(amount),
+            )
+        )
     return sorted(found, key=_by_date)
 
 

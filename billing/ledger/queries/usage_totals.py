@@ -34,12 +34,13 @@ class UsageTotal:
 
     def __add__(self, other: "UsageTotal") -> "UsageTotal":
         return UsageTotal(
-            self.calls + other.calls,
-            self.minutes + other.minutes,
-            self.amount_micro + other.amount_micro,
-            self.adjustments + other.adjustments,
-            self.adjusted_minutes + other.adjusted_minutes,
-            self.adjusted_amount_micro + other.adjusted_amount_micro,
+            calls=self.calls + other.calls,
+            minutes=self.minutes + other.minutes,
+            amount_micro=self.amount_micro + other.amount_micro,
+            adjustments=self.adjustments + other.adjustments,
+            adjusted_minutes=self.adjusted_minutes + other.adjusted_minutes,
+            adjusted_amount_micro=self.adjusted_amount_micro
+            + other.adjusted_amount_micro,
         )
 
     @property

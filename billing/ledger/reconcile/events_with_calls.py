@@ -77,12 +77,12 @@ def _not_synced() -> Select[Any]:
 def _unsynced(row: Any, calls: tuple[str, ...]) -> Unsynced:
     reason = FailReason(row.reason) if row.reason else None
     return Unsynced(
-        row.hour,
-        Charge(row.minutes, row.amount_micro),
-        calls,
-        row.identifier,
-        EventState(row.state),
-        reason,
+        hour=row.hour,
+        charge=Charge(row.minutes, row.amount_micro),
+        calls=calls,
+        event=row.identifier,
+        state=EventState(row.state),
+        reason=reason,
         attempted=row.last_sent_at is not None,
         uncertain=_is_uncertain(row),
         evidence=row.evidence or row.said or None,
@@ -107,7 +107,7 @@ def _unstaged(
         calls = tuple(row.call_id for row in held)
         yield (
             MeterCustomer(customer, ""),
-            Unsynced(hour, Charge(minutes, amount), calls),
+            Unsynced(hour=hour, charge=Charge(minutes, amount), calls=calls),
         )
 
 
@@ -142,12 +142,12 @@ def carrying_events(
         yield (
             row.customer,
             CarryingEvent(
-                row.identifier,
-                row.hour,
-                Charge(row.minutes, row.amount_micro),
-                calls,
-                row.carries if here else row.period,
-                here,
+                event=row.identifier,
+                hour=row.hour,
+                charge=Charge(row.minutes, row.amount_micro),
+                calls=calls,
+                elsewhere=row.carries if here else row.period,
+                here=here,
             ),
         )
 
@@ -180,10 +180,10 @@ def sent_events(
         if place in hours:
             found[place].append(
                 SentEvent(
-                    row.identifier,
-                    Window(row.timestamp, row.timestamp + MINUTE),
-                    Charge(row.minutes, row.amount_micro),
-                    calls,
+                    identifier=row.identifier,
+                    own_minute=Window(row.timestamp, row.timestamp + MINUTE),
+                    charge=Charge(row.minutes, row.amount_micro),
+                    calls=calls,
                     counted=row.state == EventState.SYNCED,
                     uncertain=_is_uncertain(row),
                 )

@@ -40,11 +40,11 @@ def arrived_after(
         if row.taken_at is not None and row.taken_at > finals[row.customer]:
             found[row.customer].append(
                 ArrivedEvent(
-                    row.identifier,
-                    row.hour,
-                    Charge(row.minutes, row.amount_micro),
-                    _calls_of(connection, row.id),
-                    row.taken_at,
+                    identifier=row.identifier,
+                    hour=row.hour,
+                    charge=Charge(row.minutes, row.amount_micro),
+                    calls=_calls_of(connection, row.id),
+                    taken_at=row.taken_at,
                 )
             )
     return found

@@ -97,8 +97,11 @@ def carried_calls(connection: Connection, period: BillingPeriod) -> list[Carried
 @cache
 def _carried() -> tuple[Select[Any], ...]:
     keys = (
-        *(usage.account, usage.customer, usage.call_id),
-        *(usage.call_hour, usage.period),
+        usage.account,
+        usage.customer,
+        usage.call_id,
+        usage.call_hour,
+        usage.period,
     )
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     return tuple(

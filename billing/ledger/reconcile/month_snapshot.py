@@ -76,22 +76,26 @@ def read_month(
     )
     places = set(_places_that_differ(closely.counted, hours))
     return MonthSnapshot(
-        period,
-        usage_totals.known_customers(connection),
-        ledger_totals.holdings(connection, period),
-        ledger_totals.carried_calls(connection, period),
-        ledger_totals.source_gaps(connection, period),
-        synced_totals.synced_totals(connection, period),
-        list(events_with_calls.unsynced(connection, period)),
-        list(events_with_calls.carrying_events(connection, period)),
-        {
+        period=period,
+        stripe_customers=usage_totals.known_customers(connection),
+        holdings=ledger_totals.holdings(connection, period),
+        carried=ledger_totals.carried_calls(connection, period),
+        gaps=ledger_totals.source_gaps(connection, period),
+        synced=synced_totals.synced_totals(connection, period),
+        unsynced=list(events_with_calls.unsynced(connection, period)),
+        carrying=list(events_with_calls.carrying_events(connection, period)),
+        calls={
             account: _account_calls(connection, period, account, calls)
             for account, calls in closely.calls.items()
         },
-        hours,
-        events_with_calls.sent_events(connection, period, places) if places else {},
-        {name: runs.earlier_readings(connection, period, name) for name in customers},
-        late_events.arrived_after(connection, period, closely.finals),
+        hours=hours,
+        events=events_with_calls.sent_events(connection, period, places)
+        if places
+        else {},
+        readings={
+            name: runs.earlier_readings(connection, period, name) for name in customers
+        },
+        arrived=late_events.arrived_after(connection, period, closely.finals),
     )
 
 

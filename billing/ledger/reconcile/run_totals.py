@@ -46,15 +46,15 @@ def run_totals(connection: Connection, period: BillingPeriod) -> RunTotals | Non
     of_run = connection.execute(books.where(reading.run_id == last.id)).one()
     pamela, ledger, stripe, invoiced = tuple(of_run)
     return RunTotals(
-        int(last.id),
-        last.started_at,
-        bool(last.settled),
-        bool(last.complete),
-        int(pamela),
-        int(ledger),
-        int(stripe),
-        None if invoiced is None else int(invoiced),
-        int(last.difference_minutes),
-        int(last.breaks),
-        tuple(list_cases(connection, period)),
+        run=int(last.id),
+        at=last.started_at,
+        settled=bool(last.settled),
+        complete=bool(last.complete),
+        pamela_minutes=int(pamela),
+        ledger_minutes=int(ledger),
+        stripe_minutes=int(stripe),
+        invoiced_minutes=None if invoiced is None else int(invoiced),
+        difference_minutes=int(last.difference_minutes),
+        breaks=int(last.breaks),
+        open_items=tuple(list_cases(connection, period)),
     )

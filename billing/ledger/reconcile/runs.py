@@ -44,7 +44,11 @@ class AccountFinding:
         """The difference with its cause; none when there is none."""
         off, edge = self.difference_minutes, self.edge_calls
         cause = Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS
-        return (Break(cause, off, 0, edge),) if off else ()
+        return (
+            (Break(cause=cause, minutes=off, amount_micro=0, calls=edge),)
+            if off
+            else ()
+        )
 
 
 @dataclass(frozen=True, slots=True)

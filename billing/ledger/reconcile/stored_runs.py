@@ -65,14 +65,14 @@ def newest_run(connection: Connection, period: BillingPeriod) -> KeptRun | None:
     if row is None:
         return None
     return KeptRun(
-        row.id,
-        row.started_at,
-        row.finished_at,
-        bool(row.settled),
-        bool(row.complete),
-        bool(row.invoices),
-        _readings(connection, row.id),
-        _breaks(connection, row.id),
+        number=row.id,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        settled=bool(row.settled),
+        complete=bool(row.complete),
+        invoices_read=bool(row.invoices),
+        readings=_readings(connection, row.id),
+        breaks=_breaks(connection, row.id),
     )
 
 
@@ -89,16 +89,16 @@ def _breaks(connection: Connection, run: int) -> tuple[KeptBreak, ...]:
     query = select(reconciliation_break).where(found.run_id == run).order_by(found.id)
     return tuple(
         KeptBreak(
-            row.customer,
-            row.account,
-            Cause(row.cause),
-            row.hour,
-            row.event,
-            tuple(json.loads(row.calls)),
-            row.minutes,
-            row.amount_micro,
-            row.evidence,
-            row.case_id,
+            customer=row.customer,
+            account=row.account,
+            cause=Cause(row.cause),
+            hour=row.hour,
+            event=row.event,
+            calls=tuple(json.loads(row.calls)),
+            minutes=row.minutes,
+            amount_micro=row.amount_micro,
+            evidence=row.evidence,
+            case=row.case_id,
         )
         for row in connection.execute(query)
     )

@@ -81,7 +81,11 @@ b2b_usage = table(
     ),
     Index(
         "ix_b2b_usage_total",
-        *("period", "customer", "account", "billed_minutes", "amount_micro"),
+        "period",
+        "customer",
+        "account",
+        "billed_minutes",
+        "amount_micro",
     ),
     Index("ix_b2b_usage_meter_event_id", "meter_event_id"),
     partial_index(

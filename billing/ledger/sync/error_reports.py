@@ -85,12 +85,12 @@ def open_reports(connection: Connection) -> list[RejectionReport]:
     """Return the reports that are not explained yet, oldest first."""
     return [
         RejectionReport(
-            row.name,
-            row.created_at,
-            Window(row.window_start, row.window_end),
-            row.error_count,
-            tuple(json.loads(row.codes)),
-            tuple(json.loads(row.identifiers)),
+            name=row.name,
+            created_at=row.created_at,
+            window=Window(row.window_start, row.window_end),
+            error_count=row.error_count,
+            codes=tuple(json.loads(row.codes)),
+            identifiers=tuple(json.loads(row.identifiers)),
         )
         for row in connection.execute(_OPEN)
     ]

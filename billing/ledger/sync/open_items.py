@@ -29,18 +29,26 @@ def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
     state = EventState.PENDING.value
     for customer, hour, minutes, rows in connection.execute(waiting):
         place = posting_hour(hour, closed, now)
-        yield OpenItem(None, customer, place, place, int(minutes), int(rows), state)
+        yield OpenItem(
+            identifier=None,
+            customer=customer,
+            hour=place,
+            timestamp=place,
+            minutes=int(minutes),
+            rows=int(rows),
+            state=state,
+        )
     unsynced = select(meter_event).where(is_open())
     for row in connection.execute(unsynced.execution_options(yield_per=_AT_ONCE)):
         yield OpenItem(
-            row.identifier,
-            row.customer,
-            row.hour,
-            row.timestamp,
-            row.minutes,
-            row.usage_rows,
-            row.reason or row.state,
-            row.last_sent_at if row.first_unknown_at else None,
+            identifier=row.identifier,
+            customer=row.customer,
+            hour=row.hour,
+            timestamp=row.timestamp,
+            minutes=row.minutes,
+            rows=row.usage_rows,
+            state=row.reason or row.state,
+            in_doubt_since=row.last_sent_at if row.first_unknown_at else None,
         )
 
 

@@ -96,23 +96,23 @@ def event_numbered(connection: Connection, number: int) -> OpenEvent:
 
 def _outgoing(row: Row[tuple[object, ...]]) -> OpenEvent:
     return OpenEvent(
-        row.id,
-        MeterEvent(
-            row.customer,
-            row.stripe_customer,
-            row.meter,
-            bool(row.livemode),
-            row.hour,
-            row.sequence,
-            row.minutes,
+        id=row.id,
+        event=MeterEvent(
+            customer=row.customer,
+            stripe_customer=row.stripe_customer,
+            meter=row.meter,
+            livemode=bool(row.livemode),
+            hour=row.hour,
+            sequence=row.sequence,
+            minutes=row.minutes,
         ),
-        EventState(row.state),
-        FailReason(row.reason) if row.reason else None,
-        row.tries,
-        row.attempts,
-        row.first_unknown_at,
-        row.last_sent_at,
-        row.rearmed_at,
+        state=EventState(row.state),
+        reason=FailReason(row.reason) if row.reason else None,
+        tries=row.tries,
+        attempts=row.attempts,
+        first_unknown_at=row.first_unknown_at,
+        last_sent_at=row.last_sent_at,
+        rearmed_at=row.rearmed_at,
     )
 
 

@@ -76,7 +76,14 @@ class AccountRules:
             if call.source_minutes is not None:
                 gap = call.source_minutes - billed_minutes(call.duration_seconds)
         return RatedCall(
-            call, own_period, call.digest(), digest, reason, due, price_date, gap
+            call=call,
+            period=own_period,
+            extract_sha256=call.digest(),
+            source_sha256=digest,
+            not_billable=reason,
+            due=due,
+            price_date=price_date,
+            minutes_gap=gap,
         )
 
 

@@ -76,7 +76,13 @@ def _rate(
     read = book.read(record, digest, period, now)
     if isinstance(read, Quarantined):
         name = read.call_id or f"?{digest[:16]}"
-        return SetAside(read.account, name, read.reason, read.detail, digest)
+        return SetAside(
+            account=read.account,
+            call_id=name,
+            reason=read.reason,
+            detail=read.detail,
+            source_sha256=digest,
+        )
     return read
 
 
@@ -88,7 +94,13 @@ def digest_of(record: object) -> str:
 def _duplicate(account: str, call_id: str, record: object) -> SetAside:
     detail = "the id stands on two records of one page that say different things"
     reason = QuarantineReason.DUPLICATE_ID
-    return SetAside(account, call_id, reason, detail, digest_of(record))
+    return SetAside(
+        account=account,
+        call_id=call_id,
+        reason=reason,
+        detail=detail,
+        source_sha256=digest_of(record),
+    )
 
 
 @dataclass(slots=True)

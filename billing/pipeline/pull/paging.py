@@ -58,7 +58,7 @@ def read_window(
     Only what `understand` makes of a record is kept: a page's own text is long.
     """
     for _ in range(_MOST_ROUNDS):
-        reading = WindowReading(window, understand)
+        reading = WindowReading(window=window, understand=understand)
         if _read_through(source, reading):
             return reading
     raise SourceUnreadable(

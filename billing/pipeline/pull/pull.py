@@ -60,7 +60,14 @@ def pull_usage(
         number = pulls.start_pull(
             connection, source.account, period, scope=scope, window=window, now=now
         )
-    pull = _Pull(ledger, source, book, period, number, terms)
+    pull = _Pull(
+        ledger=ledger,
+        source=source,
+        book=book,
+        period=period,
+        number=number,
+        terms=terms,
+    )
     try:
         found = pull.read(window, progress)
     except BillingError as fault:
@@ -85,7 +92,7 @@ class _Pull:
 
     def read(self, window: Window, progress: Progress) -> Certificate:
         """Read every day of the window, then what was underway, then the totals."""
-        tally = PullCounts(self.period)
+        tally = PullCounts(period=self.period)
         windows = list(window.days())
         for done, day in enumerate(self._days(windows), start=1):
             self._record(day)
@@ -135,7 +142,10 @@ class _Pull:
             return
         now, book = self.terms.clock.now(), self.book
         posting = calls.PullContext(
-            self.number, now, book.prices.currency, book.price_ids
+            pull_id=self.number,
+            at=now,
+            currency=book.prices.currency,
+            price_ids=book.price_ids,
         )
         own = [item for item in day.readings if item.period == self.period]
         other = [item for item in day.readings if item.period != self.period]

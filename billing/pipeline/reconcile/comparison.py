@@ -117,7 +117,7 @@ def customer_comparisons(
     month: MonthSnapshot, sources: Mapping[str, SourceSide], names: Mapping[str, str]
 ) -> dict[str, CustomerComparison]:
     """Put together every customer's books; `names` are those of the settings."""
-    found = _MonthReader({name: CustomerComparison(name) for name in names})
+    found = _MonthReader({name: CustomerComparison(customer=name) for name in names})
     for source in sources.values():
         found.take_claims(source)
     found.take_ledger(month)
@@ -135,7 +135,7 @@ class _MonthReader:
 
     def of(self, customer: str) -> CustomerComparison:
         """Return a customer's book, also of one that left the settings."""
-        return self.books.setdefault(customer, CustomerComparison(customer))
+        return self.books.setdefault(customer, CustomerComparison(customer=customer))
 
     def take_claims(self, source: SourceSide) -> None:
         """Take in what an account's source claims."""
@@ -209,19 +209,19 @@ class Comparison:
     ) -> CustomerFinding:
         """Return what was found; `read` are events with what their minutes show."""
         return CustomerFinding(
-            self.book.customer,
-            stripe_customer,
-            self.book.pamela_minutes,
-            self.book.ledger_minutes,
-            self.shown.minutes,
-            self.settled,
-            (
+            customer=self.book.customer,
+            stripe_customer=stripe_customer,
+            pamela_minutes=self.book.pamela_minutes,
+            ledger_minutes=self.book.ledger_minutes,
+            stripe_minutes=self.shown.minutes,
+            settled=self.settled,
+            breaks=(
                 *self.book.breaks_before_the_meter(
                     self.month.period, never_negative=never_negative
                 ),
                 *self._meter_breaks(read),
             ),
-            self.book.bounds,
+            bounds=self.book.bounds,
         )
 
     def _meter_breaks(self, read: Mapping[str, SentEvent]) -> list[Break]:

@@ -118,7 +118,9 @@ def heal_period(
     What a person has to decide (a deleted call, an event that is not ours, minutes
     that are held) is told, and never touched. Raises SourceFault or MeterFault.
     """
-    patient = HealContext(ledger, meter, terms, period, watch)
+    patient = HealContext(
+        ledger=ledger, meter=meter, terms=terms, period=period, watch=watch
+    )
     before = _look(patient, depth)
     minutes = _minutes(before)
     did: dict[Cause, list[str]] = {}

@@ -78,7 +78,14 @@ def reconcile_period(
     than a wrong one.
     """
     view = MeterView(meter, period, terms.concurrency)
-    work = _Reconciling(ledger, view, terms, period, depth, terms.clock.now())
+    work = _Reconciling(
+        ledger=ledger,
+        view=view,
+        terms=terms,
+        period=period,
+        depth=depth,
+        now=terms.clock.now(),
+    )
     found = work.run(progress)
     with ledger.writing() as connection:
         runs.save(connection, found, Actor(terms.actor, terms.clock.now()))
@@ -121,11 +128,11 @@ class _Reconciling:
         with self.ledger.reading() as connection:
             quarantined = quarantine.count_open(connection, self.period)
         return Reconciliation(
-            self.period,
-            self.now,
-            tuple(customers),
-            accounts,
-            quarantined,
+            period=self.period,
+            started_at=self.now,
+            customers=tuple(customers),
+            accounts=accounts,
+            quarantined=quarantined,
             invoices_read=invoiced is not None,
             invoices_fault=fault,
         )

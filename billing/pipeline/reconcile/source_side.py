@@ -47,7 +47,12 @@ class SourceSide:
     def add_gap(self, gap: SourceGap) -> None:
         """Count a call whose minutes at the source are not by the rule."""
         self.minutes[gap.customer] += gap.minutes
-        found = Break(Cause.SOURCE_MINUTES_DIFFER, -gap.minutes, 0, (gap.call_id,))
+        found = Break(
+            cause=Cause.SOURCE_MINUTES_DIFFER,
+            minutes=-gap.minutes,
+            amount_micro=0,
+            calls=(gap.call_id,),
+        )
         self.breaks[gap.customer].append(found)
 
 

@@ -77,7 +77,13 @@ def _cancel(work: SyncContext, taken: OpenEvent) -> bool:
     if not sender.outage.may_send():
         return False
     key = f"{taken.event.identifier}:{taken.attempts}"
-    attempt = Attempt(taken, sender.owner, key, sender.time.now(), CANCEL)
+    attempt = Attempt(
+        event=taken,
+        owner=sender.owner,
+        idempotency_key=key,
+        started_at=sender.time.now(),
+        kind=CANCEL,
+    )
     sender.writer.write(
         lambda connection: settlement.record_cancel_attempt(connection, attempt)
     )

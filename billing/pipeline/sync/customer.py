@@ -72,7 +72,7 @@ class CustomerSync:
 
     def run(self) -> CustomerReport:
         """Do what is due, unless another process holds the customer."""
-        report = CustomerReport(self.customer)
+        report = CustomerReport(customer=self.customer)
         lock = try_lock(self.ledger, f"customer:{self.customer}")
         with self.sender.outage.stopped_by_faults(), lock as hold:
             if hold is None:

@@ -185,7 +185,9 @@ class _Trial:
             self.stopped = True
             return SendAnswer(SendVerdict.UNSENT, detail="stopped before it was sent")
         key = _idempotency_key(before)
-        attempt = Attempt(before, sender.owner, key, now)
+        attempt = Attempt(
+            event=before, owner=sender.owner, idempotency_key=key, started_at=now
+        )
         sender.writer.write(BatchedWrite(record_attempts, attempt))
         self.course.settle()
         answer = sender.meter.send(before.event, key, lambda: self._may_send(now))

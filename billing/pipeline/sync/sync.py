@@ -110,15 +110,22 @@ def sync_meter(
         terms.concurrency.writer(ledger) as writer,
         terms.concurrency.pool(SENDERS, "sync") as pool,
     ):
-        sender = Sender(meter, writer, outage, terms.retries, time, terms.actor)
+        sender = Sender(
+            meter=meter,
+            writer=writer,
+            outage=outage,
+            retries=terms.retries,
+            time=time,
+            owner=terms.actor,
+        )
         works = [
             CustomerSync(
-                ledger,
-                sender,
-                terms.policy,
-                sent,
-                terms.destination(name, meter),
-                name,
+                ledger=ledger,
+                sender=sender,
+                policy=terms.policy,
+                sent=sent,
+                to=terms.destination(name, meter),
+                customer=name,
                 at_once=terms.at_once,
                 settle_only=terms.settle_only,
             )

@@ -14,8 +14,14 @@ from billing.reports.sheets.formatting import spell
 
 _DIGEST = 12
 _COMPARED = (
-    *("status", "created_at", "started_at", "ended_at", "duration_seconds"),
-    *("source_minutes", "customer", "not_billable"),
+    "status",
+    "created_at",
+    "started_at",
+    "ended_at",
+    "duration_seconds",
+    "source_minutes",
+    "customer",
+    "not_billable",
 )
 
 
@@ -116,8 +122,15 @@ def _rating(trace: CallTrace) -> list[str]:
 
 def _usage(trace: CallTrace) -> PagePart:
     headings = [
-        *("row", "type", "customer", "hour", "minutes"),
-        *("amount", "rev", "corrects", "event"),
+        "row",
+        "type",
+        "customer",
+        "hour",
+        "minutes",
+        "amount",
+        "rev",
+        "corrects",
+        "event",
     ]
     lines = [_usage_line(one) for one in trace.rows]
     carried = [one.row for one in trace.rows if one.row.hour != one.row.call_hour]
@@ -182,8 +195,14 @@ def _event(traced: TracedEvent) -> PagePart:
 
 def _months(trace: CallTrace) -> PagePart:
     headings = [
-        *("month", "customer", "Pamela", "ledger", "Stripe", "settled"),
-        *("invoiced", "invoice"),
+        "month",
+        "customer",
+        "Pamela",
+        "ledger",
+        "Stripe",
+        "settled",
+        "invoiced",
+        "invoice",
     ]
     lines = [
         [

@@ -58,7 +58,13 @@ def import_sheet(
     columns, row = _TARGETS[target]
     rows = [row(line) for line in _lines(journal, accounts, tax_rate)]
     currency = journal.currencies[0] if journal.currencies else "usd"
-    return Sheet("Journal", journal.name, columns, rows, currency=currency)
+    return Sheet(
+        name="Journal",
+        title=journal.name,
+        columns=columns,
+        rows=rows,
+        currency=currency,
+    )
 
 
 def _lines(journal: Journal, accounts: Accounts, tax_rate: str) -> Iterator[_Line]:
@@ -68,40 +74,68 @@ def _lines(journal: Journal, accounts: Accounts, tax_rate: str) -> Iterator[_Lin
             for leg in entry.legs:
                 # No program takes a line of nothing.
                 if leg.amount_micro:
-                    yield _Line(month, entry, leg, accounts[leg.role], tax_rate)
+                    yield _Line(
+                        month=month,
+                        entry=entry,
+                        leg=leg,
+                        account=accounts[leg.role],
+                        tax_rate=tax_rate,
+                    )
 
 
 def _general(line: _Line) -> Row:
     return (
-        *(line.number, line.month.day, line.account, line.entry.customer),
-        *(line.debit, line.credit, line.entry.currency.upper()),
-        *(line.leg.corrected, line.memo),
+        line.number,
+        line.month.day,
+        line.account,
+        line.entry.customer,
+        line.debit,
+        line.credit,
+        line.entry.currency.upper(),
+        line.leg.corrected,
+        line.memo,
         "yes" if line.month.digest is None else "no",
     )
 
 
 def _quickbooks(line: _Line) -> Row:
     return (
-        *(line.number, f"{line.month.day:%m/%d/%Y}", line.account),
-        *(line.debit, line.credit, line.memo),
-        *(line.entry.customer, line.entry.currency.upper()),
+        line.number,
+        f"{line.month.day:%m/%d/%Y}",
+        line.account,
+        line.debit,
+        line.credit,
+        line.memo,
+        line.entry.customer,
+        line.entry.currency.upper(),
     )
 
 
 def _netsuite(line: _Line) -> Row:
     day = line.month.day
     return (
-        *(line.number, f"{day.month}/{day.day}/{day.year}"),
-        *(line.entry.currency.upper(), line.account),
-        *(line.debit, line.credit, line.memo, line.entry.customer),
+        line.number,
+        f"{day.month}/{day.day}/{day.year}",
+        line.entry.currency.upper(),
+        line.account,
+        line.debit,
+        line.credit,
+        line.memo,
+        line.entry.customer,
     )
 
 
 def _xero(line: _Line) -> Row:
     day = f"{line.month.day:%d/%m/%Y}"
     return (
-        *(line.number, day, line.memo, line.account, line.tax_rate),
-        *(line.leg.amount_micro, "Customer", line.entry.customer),
+        line.number,
+        day,
+        line.memo,
+        line.account,
+        line.tax_rate,
+        line.leg.amount_micro,
+        "Customer",
+        line.entry.customer,
     )
 
 
@@ -116,8 +150,11 @@ def _texts(*names: str) -> tuple[Column, ...]:
 _TARGETS = {
     "general": _Target(
         (
-            *(Column("entry"), Column("date", Kind.DAY)),
-            *(*_texts("account", "customer"), _money("debit"), _money("credit")),
+            Column("entry"),
+            Column("date", Kind.DAY),
+            *_texts("account", "customer"),
+            _money("debit"),
+            _money("credit"),
             *_texts("currency", "corrects", "memo", "provisional"),
         ),
         _general,
@@ -125,7 +162,8 @@ _TARGETS = {
     "quickbooks": _Target(
         (
             *_texts("Journal No.", "Journal Date", "Account Name"),
-            *(_money("Debits"), _money("Credits")),
+            _money("Debits"),
+            _money("Credits"),
             *_texts("Description", "Name", "Currency"),
         ),
         _quickbooks,
@@ -133,14 +171,17 @@ _TARGETS = {
     "xero": _Target(
         (
             *_texts("*Narration", "*Date", "Description", "*AccountCode", "*TaxRate"),
-            *(_money("*Amount"), *_texts("TrackingName1", "TrackingOption1")),
+            _money("*Amount"),
+            *_texts("TrackingName1", "TrackingOption1"),
         ),
         _xero,
     ),
     "netsuite": _Target(
         (
             *_texts("External ID", "Date", "Currency", "Account"),
-            *(_money("Debit"), _money("Credit"), *_texts("Memo", "Name")),
+            _money("Debit"),
+            _money("Credit"),
+            *_texts("Memo", "Name"),
         ),
         _netsuite,
     ),

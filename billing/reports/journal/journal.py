@@ -78,15 +78,17 @@ class Journal:
         if self.provisional:
             notes.insert(0, PROVISIONAL)
         sheet = Sheet(
-            "Journal",
-            f"Journal {months}, amounts in {currency}",
-            COLUMNS,
-            rows,
+            name="Journal",
+            title=f"Journal {months}, amounts in {currency}",
+            columns=COLUMNS,
+            rows=rows,
             currency=currency,
             notes=notes,
             total=True,
         )
-        return Report(self.name, [sheet], sheet, self.document())
+        return Report(
+            name=self.name, sheets=[sheet], flat=sheet, document=self.document()
+        )
 
     def document(self) -> Document:
         """Return the journal with stable names; amounts are decimal strings."""
@@ -117,7 +119,9 @@ def _tie(closed: ClosedMonth, entries: Iterable[JournalEntry], digest: str) -> N
     }
     frozen = {
         (one["customer"], one["currency"]): (
-            *(one["rows"], one["minutes"], one["amount_micro"]),
+            one["rows"],
+            one["minutes"],
+            one["amount_micro"],
         )
         for one in closed.totals.get("customers", ())
     }
@@ -133,8 +137,12 @@ def _rows(entries: Iterable[JournalEntry]) -> Iterable[Row]:
         for leg in entry.legs:
             debit, credit = max(leg.amount_micro, 0), max(-leg.amount_micro, 0)
             yield (
-                *(str(entry.period), entry.customer, leg.role.value),
-                *(leg.corrected, debit or None, credit or None),
+                str(entry.period),
+                entry.customer,
+                leg.role.value,
+                leg.corrected,
+                debit or None,
+                credit or None,
                 entry.currency,
             )
 

@@ -12,8 +12,16 @@ from billing.reports.sheets.formatting import Document, format_span, spell
 __all__ = ["HEADINGS", "Case", "break_document", "break_lines", "read_breaks"]
 
 HEADINGS = [
-    *("break", "period", "whose", "cause", "minutes", "amount"),
-    *("where", "calls", "age", "state"),
+    "break",
+    "period",
+    "whose",
+    "cause",
+    "minutes",
+    "amount",
+    "where",
+    "calls",
+    "age",
+    "state",
 ]
 _CALLS_IN_A_LINE = 3
 

@@ -21,8 +21,13 @@ __all__ = [
 ]
 
 HEADINGS = [
-    *("customer", "stripe customer", "Pamela", "ledger", "Stripe"),
-    *("difference", "settled"),
+    "customer",
+    "stripe customer",
+    "Pamela",
+    "ledger",
+    "Stripe",
+    "difference",
+    "settled",
 ]
 HEALING_HEADINGS = ["cause", "what was done", "minutes mended"]
 CAUSE_HEADINGS = ["cause", "minutes", "what it means", "what to do"]

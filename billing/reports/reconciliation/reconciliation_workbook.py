@@ -97,7 +97,9 @@ def reconciled_report(found: Reconciled) -> Report:
     sheets = [_run(found), books, causes, ages, breaks, past]
     name, brief = f"reconciliation-{found.period}", _without(breaks, _FOR_FILES)
     shown = [*sheets[:-2], brief, past]
-    return Report(name, sheets, breaks, _document(found), shown=shown)
+    return Report(
+        name=name, sheets=sheets, flat=breaks, document=_document(found), shown=shown
+    )
 
 
 def _without(sheet: Sheet, names: frozenset[str]) -> Sheet:
@@ -111,10 +113,10 @@ def _sheet(
     found: Reconciled, name: str, title: str, columns: Iterable[Column], rows: list[Row]
 ) -> Sheet:
     return Sheet(
-        name,
-        f"Reconciliation {found.period}: {title}",
-        tuple(columns),
-        rows,
+        name=name,
+        title=f"Reconciliation {found.period}: {title}",
+        columns=tuple(columns),
+        rows=rows,
         currency=found.currency,
         total=True,
         provisional=found.provisional,
@@ -126,14 +128,20 @@ def _run(found: Reconciled) -> Sheet:
     difference = Added(found.difference_minutes, "Books", "difference_minutes")
     count = Added(len(run.breaks), "Causes", "breaks")
     row: Row = [
-        *(run.number, run.started_at, run.finished_at, _yes(run.complete)),
-        *(_yes(run.settled), _yes(run.invoices_read), difference, count),
+        run.number,
+        run.started_at,
+        run.finished_at,
+        _yes(run.complete),
+        _yes(run.settled),
+        _yes(run.invoices_read),
+        difference,
+        count,
     ]
     return Sheet(
-        "Run",
-        f"Reconciliation {found.period}: the newest run",
-        _RUN,
-        [row],
+        name="Run",
+        title=f"Reconciliation {found.period}: the newest run",
+        columns=_RUN,
+        rows=[row],
         currency=found.currency,
         notes=[f"Ages are counted to {spell(found.as_of)}."],
         provisional=found.provisional,
@@ -143,10 +151,16 @@ def _run(found: Reconciled) -> Sheet:
 def _books(found: Reconciled) -> list[Row]:
     return [
         [
-            *(one.customer, one.stripe_customer, one.pamela_minutes),
-            *(one.ledger_minutes, one.stripe_minutes),
-            *(one.stripe_minutes - one.pamela_minutes, one.unknown_minutes),
-            *(_yes(one.settled), one.invoiced_minutes, one.invoice),
+            one.customer,
+            one.stripe_customer,
+            one.pamela_minutes,
+            one.ledger_minutes,
+            one.stripe_minutes,
+            one.stripe_minutes - one.pamela_minutes,
+            one.unknown_minutes,
+            _yes(one.settled),
+            one.invoiced_minutes,
+            one.invoice,
         ]
         for one in found.run.readings
     ]
@@ -165,14 +179,25 @@ def _breaks(found: Reconciled) -> Iterable[Row]:
         life: Row = [None, None, one.cause.course.value, None, None, None]
         if case is not None:
             life = [
-                *(case.opened_at, age_name(case.age_at(found.as_of))),
-                *(case.state_at(found.as_of), case.acknowledged_by),
-                *(case.acknowledged_at, case.reason),
+                case.opened_at,
+                age_name(case.age_at(found.as_of)),
+                case.state_at(found.as_of),
+                case.acknowledged_by,
+                case.acknowledged_at,
+                case.reason,
             ]
         yield [
-            *(one.case, one.customer, one.account, one.cause.value, one.hour),
-            *(one.event, _names(one.calls), one.minutes, one.amount_micro),
-            *(one.evidence, *life),
+            one.case,
+            one.customer,
+            one.account,
+            one.cause.value,
+            one.hour,
+            one.event,
+            _names(one.calls),
+            one.minutes,
+            one.amount_micro,
+            one.evidence,
+            *life,
         ]
 
 
@@ -184,9 +209,17 @@ def _names(calls: tuple[str, ...]) -> str | None:
 
 def _resolved(case: Case) -> Row:
     return [
-        *(case.number, case.customer, case.account, case.cause.value),
-        *(case.minutes, case.amount_micro, case.opened_at),
-        *(case.acknowledged_by, case.reason, case.resolved_at, case.resolved_by),
+        case.number,
+        case.customer,
+        case.account,
+        case.cause.value,
+        case.minutes,
+        case.amount_micro,
+        case.opened_at,
+        case.acknowledged_by,
+        case.reason,
+        case.resolved_at,
+        case.resolved_by,
     ]
 
 

@@ -108,9 +108,9 @@ def read_reconciled(ledger: Ledger, period: BillingPeriod) -> Reconciled:
                 f"{period}`"
             )
         return Reconciled(
-            period,
-            currency_of(connection, period) or "usd",
-            run,
-            tuple(list_cases(connection, period, resolved=True)),
-            closed_month(connection, period) is None,
+            period=period,
+            currency=currency_of(connection, period) or "usd",
+            run=run,
+            cases=tuple(list_cases(connection, period, resolved=True)),
+            provisional=closed_month(connection, period) is None,
         )

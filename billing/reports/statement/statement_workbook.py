@@ -15,8 +15,15 @@ from billing.reports.statement.statement import (
 _MINUTES, _AMOUNT = Column("minutes", Kind.MINUTES), Column("amount", Kind.MONEY)
 _CALLS, _SECONDS = Column("calls", Kind.COUNT), Column("seconds", Kind.SECONDS)
 _FLAT = (
-    *(Column("kind"), Column("day", Kind.DAY), Column("call"), Column("of_month")),
-    *(_CALLS, _SECONDS, _MINUTES, _AMOUNT, Column("currency")),
+    Column("kind"),
+    Column("day", Kind.DAY),
+    Column("call"),
+    Column("of_month"),
+    _CALLS,
+    _SECONDS,
+    _MINUTES,
+    _AMOUNT,
+    Column("currency"),
 )
 # What no file system takes, and the dot that would hide a file.
 _UNFIT = re.compile(r"[^\w.-]|^\.")
@@ -26,13 +33,16 @@ def statement_report(found: Statement) -> Report:
     """Return a statement in the form that is written down."""
     name = _UNFIT.sub(lambda sign: f"%{ord(sign[0]):02X}", found.month.customer)
     return Report(
-        f"statement-{found.month.period}-{name}",
-        [
-            *(_summary(found), _days(found), _adjustments(found)),
-            *(_prices(found), _stripe(found)),
+        name=f"statement-{found.month.period}-{name}",
+        sheets=[
+            _summary(found),
+            _days(found),
+            _adjustments(found),
+            _prices(found),
+            _stripe(found),
         ],
-        _flat(found),
-        found.document(),
+        flat=_flat(found),
+        document=found.document(),
         page=lambda: statement_pdf(found),
     )
 
@@ -42,10 +52,10 @@ def _sheet(
 ) -> Sheet:
     month, currency = found.month, found.currency.upper()
     return Sheet(
-        name,
-        f"{name}: {month.customer}, {month.period}, amounts in {currency}",
-        columns,
-        rows,
+        name=name,
+        title=f"{name}: {month.customer}, {month.period}, amounts in {currency}",
+        columns=columns,
+        rows=rows,
         currency=found.currency,
         total=True,
         provisional=found.provisional,
@@ -79,15 +89,27 @@ def _days(found: Statement) -> Sheet:
 
 def _adjustments(found: Statement) -> Sheet:
     columns = (
-        *(Column("of_month"), Column("call_hour", Kind.MOMENT), Column("call")),
-        *(Column("account"), Column("reason"), Column("posted_at", Kind.MOMENT)),
-        *(Column("call_seconds", Kind.SECONDS, added=False), _MINUTES, _AMOUNT),
+        Column("of_month"),
+        Column("call_hour", Kind.MOMENT),
+        Column("call"),
+        Column("account"),
+        Column("reason"),
+        Column("posted_at", Kind.MOMENT),
+        Column("call_seconds", Kind.SECONDS, added=False),
+        _MINUTES,
+        _AMOUNT,
     )
     rows: list[Row] = [
         [
-            *(month_of(one), one.call_hour, one.call_id, one.account),
-            *(reason_of(one), one.posted_at),
-            *(one.seconds, one.minutes, one.amount_micro),
+            month_of(one),
+            one.call_hour,
+            one.call_id,
+            one.account,
+            reason_of(one),
+            one.posted_at,
+            one.seconds,
+            one.minutes,
+            one.amount_micro,
         ]
         for one in found.month.corrections
     ]
@@ -96,8 +118,11 @@ def _adjustments(found: Statement) -> Sheet:
 
 def _prices(found: Statement) -> Sheet:
     columns = (
-        *(Column("holds_from", Kind.MOMENT), Column("per_minute", Kind.PRICE)),
-        *(Column("rows", Kind.COUNT), _MINUTES, _AMOUNT),
+        Column("holds_from", Kind.MOMENT),
+        Column("per_minute", Kind.PRICE),
+        Column("rows", Kind.COUNT),
+        _MINUTES,
+        _AMOUNT,
     )
     rows: list[Row] = [
         [use.effective_from, use.per_minute, use.rows, use.minutes, use.amount_micro]
@@ -109,10 +134,13 @@ def _prices(found: Statement) -> Sheet:
 def _stripe(found: Statement) -> Sheet:
     month = found.month
     return Sheet(
-        "Stripe",
-        f"Stripe: {month.stripe_customer}, {month.period}, in minutes",
-        (Column("book"), _MINUTES, Column("detail")),
-        [["billed here", found.billed[0], "all of this statement"], *tie_lines(found)],
+        name="Stripe",
+        title=f"Stripe: {month.stripe_customer}, {month.period}, in minutes",
+        columns=(Column("book"), _MINUTES, Column("detail")),
+        rows=[
+            ["billed here", found.billed[0], "all of this statement"],
+            *tie_lines(found),
+        ],
         provisional=found.provisional,
     )
 
@@ -122,8 +150,15 @@ def _flat(found: Statement) -> Sheet:
     own = str(month.period)
     rows: list[Row] = [
         [
-            *("usage", one.day, None, own, one.calls, one.seconds),
-            *(one.minutes, one.amount_micro, currency),
+            "usage",
+            one.day,
+            None,
+            own,
+            one.calls,
+            one.seconds,
+            one.minutes,
+            one.amount_micro,
+            currency,
         ]
         for one in month.days
     ]
@@ -135,7 +170,10 @@ def _flat(found: Statement) -> Sheet:
         )
     title = f"{month.customer} ({month.stripe_customer}), {month.period}"
     return Sheet(
-        *("Statement", title, _FLAT, rows),
+        "Statement",
+        title,
+        _FLAT,
+        rows,
         currency=currency,
         total=True,
         provisional=found.provisional,

@@ -79,7 +79,7 @@ class DeadlineReport:
 
 def read_deadlines(ledger: Ledger, now: datetime, grace: timedelta) -> DeadlineReport:
     """Return the nearest deadlines of all that is open. Raises LedgerFault."""
-    report = DeadlineReport(now)
+    report = DeadlineReport(as_of=now)
     near: list[NearDeadline] = []
     with ledger.reading() as connection:
         for item in open_items(connection, now):

@@ -137,13 +137,13 @@ def read_focus(ledger: Ledger, period: BillingPeriod, provider: str = MAKER) -> 
     rows: list[Row] = []
     for charge in charges:
         one = _Charge(
-            charge,
-            period,
-            stripe[charge.customer],
-            listed.at(charge.hour).per_minute,
-            invoices.get(charge.customer),
-            provider,
-            provisional,
+            charge=charge,
+            period=period,
+            stripe_customer=stripe[charge.customer],
+            price=listed.at(charge.hour).per_minute,
+            invoice=invoices.get(charge.customer),
+            provider=provider,
+            provisional=provisional,
         )
         rows.append([value(one) for _, value in _FIELDS])
     return _report(period, rows, provisional=provisional)
@@ -168,10 +168,10 @@ def _report(period: BillingPeriod, rows: list[Row], *, provisional: bool) -> Rep
     currency = min(currencies, default="usd")
     # No column that the specification does not know: the mark is in one of ours.
     sheet = Sheet(
-        "FOCUS",
-        f"FOCUS {VERSION} usage charges of {period}",
-        COLUMNS,
-        rows,
+        name="FOCUS",
+        title=f"FOCUS {VERSION} usage charges of {period}",
+        columns=COLUMNS,
+        rows=rows,
         currency=currency,
         notes=[PROVISIONAL] if provisional else [],
     )
@@ -189,4 +189,4 @@ def _report(period: BillingPeriod, rows: list[Row], *, provisional: bool) -> Rep
             for row in rows
         ],
     }
-    return Report(f"focus-{period}", [sheet], sheet, document)
+    return Report(name=f"focus-{period}", sheets=[sheet], flat=sheet, document=document)

@@ -13,12 +13,22 @@ from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.sheets.formatting import Document
 
 HEADINGS = [
-    *("customer", "calls", "minutes", "amount"),
-    *("synced", "at Stripe", "difference"),
+    "customer",
+    "calls",
+    "minutes",
+    "amount",
+    "synced",
+    "at Stripe",
+    "difference",
 ]
 FIELDS = (
-    *("customer", "calls", "minutes", "amount"),
-    *("synced_minutes", "stripe_minutes", "difference_minutes"),
+    "customer",
+    "calls",
+    "minutes",
+    "amount",
+    "synced_minutes",
+    "stripe_minutes",
+    "difference_minutes",
 )
 
 
@@ -56,11 +66,11 @@ class Overview:
     def total(self) -> OverviewLine:
         """The sum of all lines."""
         return OverviewLine(
-            "total",
-            sum((line.usage for line in self.lines), UsageTotal()),
-            sum(line.synced_minutes for line in self.lines),
-            sum(line.stripe_minutes for line in self.lines),
-            sum(line.difference_minutes for line in self.lines),
+            customer="total",
+            usage=sum((line.usage for line in self.lines), UsageTotal()),
+            synced_minutes=sum(line.synced_minutes for line in self.lines),
+            stripe_minutes=sum(line.stripe_minutes for line in self.lines),
+            difference_minutes=sum(line.difference_minutes for line in self.lines),
         )
 
     def table(self) -> list[list[str]]:
@@ -97,11 +107,11 @@ def read_overview(
         currency,
         tuple(
             OverviewLine(
-                name,
-                usage.get(name, UsageTotal()),
-                synced[name],
-                stripe[name],
-                difference[name],
+                customer=name,
+                usage=usage.get(name, UsageTotal()),
+                synced_minutes=synced[name],
+                stripe_minutes=stripe[name],
+                difference_minutes=difference[name],
             )
             for name in names
         ),

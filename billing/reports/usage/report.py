@@ -100,7 +100,15 @@ class UsageReport:
                 minutes = forecast(total.billed_minutes, self.period, until)
                 amount = forecast(total.billed_amount_micro, self.period, until)
             before = self.before.get(name, UsageTotal())
-            found.append(Outlook(name, total, before, minutes, amount))
+            found.append(
+                Outlook(
+                    customer=name,
+                    now=total,
+                    before=before,
+                    minutes=minutes,
+                    amount_micro=amount,
+                )
+            )
         return found
 
     def line(self, total: UsageTotal) -> Document:
@@ -167,13 +175,13 @@ def read_usage(
         if not may_be_new:
             refuse_unknown_month(connection, period)
         return UsageReport(
-            period,
-            key,
-            currency_of(connection, period) or DEFAULT_CURRENCY,
-            {each: totals_by(connection, period, each) for each in keys},
-            totals_by(connection, period.previous, "customer"),
-            known_until(connection, period),
-            closed_month(connection, period) is None,
+            period=period,
+            key=key,
+            currency=currency_of(connection, period) or DEFAULT_CURRENCY,
+            by={each: totals_by(connection, period, each) for each in keys},
+            before=totals_by(connection, period.previous, "customer"),
+            known_until=known_until(connection, period),
+            provisional=closed_month(connection, period) is None,
         )
 
 

@@ -73,11 +73,18 @@ class Rounded:
         added = self.amount_micro - talk
         share = Fraction(added, self.amount_micro) if self.amount_micro else None
         return [
-            *(customer, self.calls, self.short_calls),
-            *(self.talked.total(), talk),
-            *(self.rounded.total(), added - floor),
-            *(self.floored.total(), floor),
-            *(self.minutes, self.amount_micro, share),
+            customer,
+            self.calls,
+            self.short_calls,
+            self.talked.total(),
+            talk,
+            self.rounded.total(),
+            added - floor,
+            self.floored.total(),
+            floor,
+            self.minutes,
+            self.amount_micro,
+            share,
         ]
 
 
@@ -94,17 +101,19 @@ def read_rounding(ledger: Ledger, period: BillingPeriod) -> Report:
             price = prices.at(one.started_at)
             found.setdefault(one.customer, Rounded()).add(one, price)
     sheet = Sheet(
-        "Rounding",
-        f"Rounding in {period}, amounts in {currency.upper()}",
-        COLUMNS,
-        [found[name].row(name) for name in sorted(found)],
+        name="Rounding",
+        title=f"Rounding in {period}, amounts in {currency.upper()}",
+        columns=COLUMNS,
+        rows=[found[name].row(name) for name in sorted(found)],
         currency=currency,
         notes=[_NOTE, *left_out(carried, currency)],
         total=True,
         provisional=provisional,
     )
     document = {"period": str(period), "currency": currency, **document_of(sheet)}
-    return Report(f"rounding-{period}", [sheet], sheet, document)
+    return Report(
+        name=f"rounding-{period}", sheets=[sheet], flat=sheet, document=document
+    )
 
 
 def left_out(carried: Carried, currency: str) -> list[str]:

@@ -38,11 +38,11 @@ def exported_usage(ledger: Ledger, period: BillingPeriod) -> Iterator[Report]:
     with ledger.reading() as connection:
         refuse_unknown_month(connection, period)
         sheet = Sheet(
-            "Usage",
-            f"Usage rows of {period}",
-            COLUMNS,
-            usage_rows(connection, period),
+            name="Usage",
+            title=f"Usage rows of {period}",
+            columns=COLUMNS,
+            rows=usage_rows(connection, period),
             currency=currency_of(connection, period) or DEFAULT_CURRENCY,
             provisional=closed_month(connection, period) is None,
         )
-        yield Report(f"usage-rows-{period}", [sheet], sheet)
+        yield Report(name=f"usage-rows-{period}", sheets=[sheet], flat=sheet)

@@ -20,10 +20,10 @@ def usage_report(found: UsageReport) -> Report:
     asked = usage_sheet(found, found.key)
     outlook = outlook_sheet(found)
     return Report(
-        f"usage-{found.period}",
-        [*(usage_sheet(found, key) for key in found.by), outlook],
-        asked,
-        found.document(),
+        name=f"usage-{found.period}",
+        sheets=[*(usage_sheet(found, key) for key in found.by), outlook],
+        flat=asked,
+        document=found.document(),
         shown=[asked, outlook],
     )
 
@@ -31,10 +31,10 @@ def usage_report(found: UsageReport) -> Report:
 def usage_sheet(found: UsageReport, key: Key) -> Sheet:
     """Return a month's usage by a key."""
     return Sheet(
-        sheet_name(f"By {key.removeprefix(METADATA)}"),
-        f"Usage {found.period} by {key}, amounts in {found.currency.upper()}",
-        [Column(column_of(key), _KINDS.get(key, Kind.TEXT)), *COLUMNS],
-        [[name, *figures(total)] for name, total in found.by[key].items()],
+        name=sheet_name(f"By {key.removeprefix(METADATA)}"),
+        title=f"Usage {found.period} by {key}, amounts in {found.currency.upper()}",
+        columns=[Column(column_of(key), _KINDS.get(key, Kind.TEXT)), *COLUMNS],
+        rows=[[name, *figures(total)] for name, total in found.by[key].items()],
         currency=found.currency,
         total=True,
         provisional=found.provisional,
@@ -46,22 +46,25 @@ def outlook_sheet(found: UsageReport) -> Sheet:
     rows: list[Row] = [
         [
             one.customer,
-            *(one.now.billed_minutes, one.now.billed_amount_micro),
-            *(one.before.billed_minutes, one.before.billed_amount_micro),
-            *(one.minutes, one.amount_micro),
+            one.now.billed_minutes,
+            one.now.billed_amount_micro,
+            one.before.billed_minutes,
+            one.before.billed_amount_micro,
+            one.minutes,
+            one.amount_micro,
         ]
         for one in found.outlooks()
     ]
     return Sheet(
-        "Outlook",
-        f"{found.period} to date, beside {found.period.previous}",
-        (
+        name="Outlook",
+        title=f"{found.period} to date, beside {found.period.previous}",
+        columns=(
             Column("customer"),
             *_pair("billed"),
             *_pair("last_month"),
             *(_pair("forecast") if found.has_forecast else ()),
         ),
-        rows if found.has_forecast else [row[:-2] for row in rows],
+        rows=rows if found.has_forecast else [row[:-2] for row in rows],
         currency=found.currency,
         notes=[_method(found)],
         total=True,

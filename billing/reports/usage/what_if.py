@@ -33,8 +33,11 @@ _FIGURES = (
 )
 _BY_CUSTOMER = (Column("customer"), Column("calls", Kind.COUNT), *_FIGURES)
 _BY_CALL = (
-    *(Column("account"), Column("customer"), Column("call")),
-    *(Column("started_at", Kind.MOMENT), *_FIGURES),
+    Column("account"),
+    Column("customer"),
+    Column("call"),
+    Column("started_at", Kind.MOMENT),
+    *_FIGURES,
 )
 
 
@@ -110,7 +113,14 @@ def rerated(
         title = f"{period} {terms}, amounts in {currency.upper()}"
         notes = left_out(carried_usage(connection, period), currency)
         rows = _by_customer(rating, billed_calls(connection, period))
-        sums = Sheet("What if", title, _BY_CUSTOMER, rows, notes=notes, **told)
+        sums = Sheet(
+            name="What if",
+            title=title,
+            columns=_BY_CUSTOMER,
+            rows=rows,
+            notes=notes,
+            **told,
+        )
         document = {
             "period": str(period),
             "currency": currency,
@@ -119,11 +129,11 @@ def rerated(
         }
         name = f"what-if-{period}"
         if not by_call:
-            yield Report(name, [sums], sums, document)
+            yield Report(name=name, sheets=[sums], flat=sums, document=document)
             return
         stream = map(rating.line, billed_calls(connection, period))
-        calls = Sheet("Calls", title, _BY_CALL, stream, **told)
-        yield Report(name, [sums, calls], calls, document)
+        calls = Sheet(name="Calls", title=title, columns=_BY_CALL, rows=stream, **told)
+        yield Report(name=name, sheets=[sums, calls], flat=calls, document=document)
 
 
 def _by_customer(rating: _Rating, calls: Iterator[BilledCall]) -> list[Row]:

@@ -36,7 +36,9 @@ def _add(order: Order) -> Document:
     books, now = order.sandbox.stripe.test, order.sandbox.clock.now()
     with books.lock:
         name = books.new_name("we")
-        made = books.notices.add(Destination(name, url, events, now, **options))
+        made = books.notices.add(
+            Destination(id=name, url=url, events=events, created_at=now, **options)
+        )
         return made.to_json() | {"secret": made.secret()}
 
 

@@ -108,7 +108,13 @@ def _follow(
         return
     told, asked = webhooks.get("webhook_url"), webhooks.get("tool_webhook_url")
     state.webhooks.follow(
-        Listener(account, call_id, told or None, asked or None, tools)
+        Listener(
+            account=account,
+            call_id=call_id,
+            webhook_url=told or None,
+            tool_webhook_url=asked or None,
+            tools=tools,
+        )
     )
 
 

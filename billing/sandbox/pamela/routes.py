@@ -94,66 +94,77 @@ def _usage(asked: PamelaRequest) -> object:
 
 
 TABLE = (
-    PamelaRoute("POST", "/calls", "calls.create", _create_call),
-    PamelaRoute("GET", "/calls", "calls.list", _list_calls),
-    PamelaRoute("GET", "/calls/{name}", "calls.get", _get_call),
     PamelaRoute(
-        "POST",
-        "/calls/{name}/cancel",
-        "calls.cancel",
-        partial(_end_call, hangup=False),
+        method="POST", path="/calls", name="calls.create", operation=_create_call
+    ),
+    PamelaRoute(method="GET", path="/calls", name="calls.list", operation=_list_calls),
+    PamelaRoute(
+        method="GET", path="/calls/{name}", name="calls.get", operation=_get_call
     ),
     PamelaRoute(
-        "POST",
-        "/calls/{name}/hangup",
-        "calls.hangup",
-        partial(_end_call, hangup=True),
-    ),
-    PamelaRoute("POST", "/tools", "tools.create", _register_tool),
-    PamelaRoute("GET", "/tools", "tools.list", _list_tools),
-    PamelaRoute("DELETE", "/tools/{name}", "tools.delete", _delete_tool),
-    PamelaRoute("GET", "/usage", "usage.get", _usage),
-    PamelaRoute(
-        "POST",
-        "/partner/api-keys",
-        "partner.api_keys.create",
-        create_key,
-        account_with_token,
+        method="POST",
+        path="/calls/{name}/cancel",
+        name="calls.cancel",
+        operation=partial(_end_call, hangup=False),
     ),
     PamelaRoute(
-        "GET",
-        "/partner/api-keys",
-        "partner.api_keys.list",
-        list_keys,
-        account_with_token,
+        method="POST",
+        path="/calls/{name}/hangup",
+        name="calls.hangup",
+        operation=partial(_end_call, hangup=True),
     ),
     PamelaRoute(
-        "POST",
-        "/partner/api-keys/{name}/revoke",
-        "partner.api_keys.revoke",
-        revoke_key,
-        account_with_token,
+        method="POST", path="/tools", name="tools.create", operation=_register_tool
+    ),
+    PamelaRoute(method="GET", path="/tools", name="tools.list", operation=_list_tools),
+    PamelaRoute(
+        method="DELETE",
+        path="/tools/{name}",
+        name="tools.delete",
+        operation=_delete_tool,
+    ),
+    PamelaRoute(method="GET", path="/usage", name="usage.get", operation=_usage),
+    PamelaRoute(
+        method="POST",
+        path="/partner/api-keys",
+        name="partner.api_keys.create",
+        operation=create_key,
+        admission=account_with_token,
     ),
     PamelaRoute(
-        "GET",
-        "/partner/subscription",
-        "partner.subscription.get",
-        show_subscription,
-        account_with_token,
+        method="GET",
+        path="/partner/api-keys",
+        name="partner.api_keys.list",
+        operation=list_keys,
+        admission=account_with_token,
     ),
     PamelaRoute(
-        "POST",
-        "/partner/subscription/checkout",
-        "partner.subscription.checkout",
-        checkout,
-        account_with_token,
+        method="POST",
+        path="/partner/api-keys/{name}/revoke",
+        name="partner.api_keys.revoke",
+        operation=revoke_key,
+        admission=account_with_token,
     ),
     PamelaRoute(
-        "POST",
-        "/partner/subscription/portal",
-        "partner.subscription.portal",
-        portal,
-        account_with_token,
+        method="GET",
+        path="/partner/subscription",
+        name="partner.subscription.get",
+        operation=show_subscription,
+        admission=account_with_token,
+    ),
+    PamelaRoute(
+        method="POST",
+        path="/partner/subscription/checkout",
+        name="partner.subscription.checkout",
+        operation=checkout,
+        admission=account_with_token,
+    ),
+    PamelaRoute(
+        method="POST",
+        path="/partner/subscription/portal",
+        name="partner.subscription.portal",
+        operation=portal,
+        admission=account_with_token,
     ),
 )
 
@@ -205,7 +216,16 @@ def _route(
         response.headers["Date"] = format_datetime(clock.now(), usegmt=True)
         path, query = request.url.path, request.url.query
         status = response.status_code
-        log.add(RequestRecord(at, name, request.method, path, query, status))
+        log.add(
+            RequestRecord(
+                at=at,
+                endpoint=name,
+                method=request.method,
+                path=path,
+                query=query,
+                status=status,
+            )
+        )
         return response
 
     return route
@@ -221,7 +241,11 @@ def _work(
 ) -> Response:
     try:
         account = endpoint.admission(state, request, now)
-        result = endpoint.operation(PamelaRequest(state, account, now, request, body))
+        result = endpoint.operation(
+            PamelaRequest(
+                state=state, account=account, now=now, request=request, body=body
+            )
+        )
     except Refusal as refusal:
         return refusal.response()
     return result if isinstance(result, Response) else json_response(result)

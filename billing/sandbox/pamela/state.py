@@ -54,7 +54,12 @@ class PamelaState:
     def add_key(self, account: Account, key: str, now: datetime) -> ApiKey:
         """Give the account another key."""
         with self.lock:
-            kept = ApiKey(self.new_id("key"), digest_of(key), key[:12], written(now))
+            kept = ApiKey(
+                id=self.new_id("key"),
+                digest=digest_of(key),
+                prefix=key[:12],
+                created_at=written(now),
+            )
             account.keys.append(kept)
             self.changed()
             return kept

@@ -61,13 +61,13 @@ class StripeMode:
         )
         self.billing = StripeBilling(
             Surroundings(
-                rules,
-                self.customers,
-                self.meters,
-                self.events,
-                self.new_name,
-                self.lock,
-                livemode,
+                rules=rules,
+                customers=self.customers,
+                meters=self.meters,
+                events=self.events,
+                new_name=self.new_name,
+                lock=self.lock,
+                livemode=livemode,
             ),
             state.billing,
         )
@@ -79,16 +79,16 @@ class StripeMode:
         """Return what has to be remembered."""
         with self.lock:
             return ModeState(
-                list(self.customers.by_id.values()),
-                list(self.meters.by_id.values()),
-                list(self.events.received),
-                list(self.adjustments),
-                self.answers.kept(),
-                self._issued,
-                list(self.rejections.orders),
-                self.billing.state(),
-                list(self.notices.destinations.values()),
-                list(self.notices.notices.values()),
+                customers=list(self.customers.by_id.values()),
+                meters=list(self.meters.by_id.values()),
+                events=list(self.events.received),
+                adjustments=list(self.adjustments),
+                answers=self.answers.kept(),
+                issued=self._issued,
+                rejections=list(self.rejections.orders),
+                billing=self.billing.state(),
+                destinations=list(self.notices.destinations.values()),
+                notices=list(self.notices.notices.values()),
             )
 
     def new_name(self, prefix: str) -> str:
@@ -103,7 +103,9 @@ class StripeMode:
         """Create a customer, under a given id where one is wanted."""
         with self.lock:
             customer = Customer(
-                name or self.new_name("cus"), int(now.timestamp()), self.livemode
+                id=name or self.new_name("cus"),
+                created=int(now.timestamp()),
+                livemode=self.livemode,
             )
             return self.customers.add(customer, Fields(params))
 
@@ -217,11 +219,11 @@ class StripeMode:
         with self.lock:
             known = self.events.cancel(event_name, identifier, now)
             adjustment = Adjustment(
-                self.new_name("mtradj"),
-                event_name,
-                identifier,
-                now,
-                "complete" if known else "pending",
+                id=self.new_name("mtradj"),
+                event_name=event_name,
+                identifier=identifier,
+                created_at=now,
+                status="complete" if known else "pending",
             )
             self.adjustments.append(adjustment)
             return adjustment

@@ -63,8 +63,15 @@ def test_the_trail_is_listed_newest_last(run_desk: Desk) -> None:
     numbers = [one["event"] for one in events]
     assert numbers == list(range(numbers[-1] - 4, numbers[-1] + 1))
     assert set(events[0]) == {
-        *("event", "at", "actor", "action", "subject"),
-        *("reason", "detail", "rows", "hash"),
+        "event",
+        "at",
+        "actor",
+        "action",
+        "subject",
+        "reason",
+        "detail",
+        "rows",
+        "hash",
     }
     [first] = run_desk.json("audit", "trail", "--action", "key.")["events"]
     assert first["action"] == "key.registered"

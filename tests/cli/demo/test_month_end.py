@@ -18,7 +18,8 @@ SAYS = {
     "quarantined": ("This call is not billed", "quarantine", "'214'"),
 }
 CAUSES = {
-    *("billed_in_later_month", "corrects_earlier_month"),
+    "billed_in_later_month",
+    "corrects_earlier_month",
     "invoiced_before_it_arrived",
 }
 

@@ -10,9 +10,18 @@ def test_status_shows_the_nearest_deadlines_first(desk: Desk) -> None:
     assert shown["open_items"] >= len(shown["nearest"]) == 10
     assert shown["missed_items"] == 0
     assert set(shown["nearest"][0]) == {
-        *("identifier", "customer", "hour", "state", "rows", "minutes"),
-        *("cancel_until", "invoice_until", "bill_until"),
-        *("next", "deadline", "seconds_left"),
+        "identifier",
+        "customer",
+        "hour",
+        "state",
+        "rows",
+        "minutes",
+        "cancel_until",
+        "invoice_until",
+        "bill_until",
+        "next",
+        "deadline",
+        "seconds_left",
     }
     left = [item["seconds_left"] for item in shown["nearest"]]
     assert left == sorted(left)

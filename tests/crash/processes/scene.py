@@ -41,7 +41,13 @@ class Scene:
         output = self.place.folder / f"scene-{next(self.numbers)}"
         settings = str(self.world.settings)
         return self.place.nursery.bear(
-            Life(command, settings, self.ledger_url, str(output), **life)
+            Life(
+                command=command,
+                settings=settings,
+                ledger_url=self.ledger_url,
+                output=str(output),
+                **life,
+            )
         )
 
     def run(self, **life: Any) -> tuple[int, str]:

@@ -203,7 +203,13 @@ def small_world(
     with running(sandbox) as url:
         write_sandbox_settings(settings, url, force=True)
         _amend(settings, first_period=f'"{FIRST}"', reads_per_second="10000")
-        world = World(sandbox, url, settings, random.Random(f"{seed}"), talkers)
+        world = World(
+            sandbox=sandbox,
+            url=url,
+            settings=settings,
+            chance=random.Random(f"{seed}"),
+            talkers=talkers,
+        )
         for ago in range(hours, 0, -1):
             world.add_calls(NOW - ago * HOUR)
         yield world

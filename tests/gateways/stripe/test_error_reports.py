@@ -194,7 +194,14 @@ def test_missing_parts_of_a_report_are_left_empty(
     spoil(event)
     created = NOW + 10 * SECOND
     empty = Window(created, created)
-    assert report_of(event) == RejectionReport("evt_1", created, empty, 0, (), ())
+    assert report_of(event) == RejectionReport(
+        name="evt_1",
+        created_at=created,
+        window=empty,
+        error_count=0,
+        codes=(),
+        identifiers=(),
+    )
 
 
 @pytest.mark.parametrize("created", [None, "soon", "2026-03-10T12:00:00"])

@@ -112,8 +112,16 @@ def test_totals_are_per_customer_with_all_corrections(ledger: Ledger) -> None:
     record(ledger, reading("2", seconds=200))
     with ledger.reading() as connection:
         assert customer_totals(connection, MARCH) == [
-            CustomerTotal("acme", "usd", 3, 6, 600_000),
-            CustomerTotal("globex", "usd", 1, 2, 200_000),
+            CustomerTotal(
+                customer="acme", currency="usd", rows=3, minutes=6, amount_micro=600_000
+            ),
+            CustomerTotal(
+                customer="globex",
+                currency="usd",
+                rows=1,
+                minutes=2,
+                amount_micro=200_000,
+            ),
         ]
         assert customer_totals(connection, APRIL) == []
 

@@ -99,7 +99,14 @@ def send(
         [event] = [one for one in unsynced(ledger) if one.id == event.id]
         now = ACTOR.at + event.attempts * after
         with ledger.writing() as connection:
-            record_attempts(connection, [Attempt(event, "me", "key", now)])
+            record_attempts(
+                connection,
+                [
+                    Attempt(
+                        event=event, owner="me", idempotency_key="key", started_at=now
+                    )
+                ],
+            )
             record_answers(connection, [Answered(event, answer, now)])
 
 
@@ -125,7 +132,9 @@ def carry(ledger: Ledger) -> None:
 
 def pull_twice(ledger: Ledger) -> None:
     """Pull the month whole, and then what is recent."""
-    found = Certificate(1, 1, {"underway": 2}, {"no_id": 1})
+    found = Certificate(
+        pages=1, billed=1, not_billable={"underway": 2}, quarantined={"no_id": 1}
+    )
     for scope, day in ((pulls.MONTH, 0), (pulls.RECENT, 1)):
         now = ACTOR.at + timedelta(days=day)
         window = Window(now - timedelta(days=3), now)

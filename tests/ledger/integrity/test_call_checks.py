@@ -9,7 +9,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks, find_faults
 from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_lawfully
 
-EVERYTHING = [None, Marks(0, 0, 0, 0, 0)]
+EVERYTHING = [None, Marks(call=0, usage=0, event=0, attempt=0, pull=0)]
 IDS = ["whole", "what is new"]
 
 

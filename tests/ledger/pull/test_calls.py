@@ -55,7 +55,13 @@ def test_a_changed_call_posts_the_difference_and_names_what_it_corrects(
     record(ledger, reading(seconds=61))
     assert record(ledger, reading(seconds=200)) == 1
     assert usage_rows(ledger)[1] == (
-        *("adjustment", "call_1", 2, "acme", "2026-03", 2, 200_000),
+        "adjustment",
+        "call_1",
+        2,
+        "acme",
+        "2026-03",
+        2,
+        200_000,
     )
     ((first,),) = rows(ledger, "SELECT id FROM b2b_usage WHERE type = 'api_usage'")
     assert rows(ledger, TYPES) == [("api_usage", None), ("adjustment", first)]

@@ -9,7 +9,13 @@ from billing.ledger.pull import quarantine
 from billing.ledger.pull.quarantine import SetAside
 from tests.ledger.bookkeeping import ACTOR, APRIL, MARCH, register, rows, start_pull
 
-NAIVE = SetAside("main", "call_1", "naive_time", "started_at is '2026'", "a" * 64)
+NAIVE = SetAside(
+    account="main",
+    call_id="call_1",
+    reason="naive_time",
+    detail="started_at is '2026'",
+    source_sha256="a" * 64,
+)
 LATER = ACTOR.at + timedelta(hours=1)
 
 

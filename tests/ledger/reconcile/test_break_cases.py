@@ -15,13 +15,29 @@ from billing.ledger.reconcile.break_cases import Case
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
 from tests.ledger.bookkeeping import ACTOR, APRIL, HOUR, MARCH, NOON, rows
 
-LOST = Break(Cause.NOT_COUNTED, -2, -200_000, ("a", "b"), NOON, "event-1", "0 of 2")
+LOST = Break(
+    cause=Cause.NOT_COUNTED,
+    minutes=-2,
+    amount_micro=-200_000,
+    calls=("a", "b"),
+    hour=NOON,
+    event="event-1",
+    evidence="0 of 2",
+)
 LATER = replace(LOST, hour=NOON + HOUR, event="event-2")
-GONE = Break(Cause.MISSING_AT_SOURCE, 3, 300_000, ("c",))
-WAITS = Break(Cause.NOT_STAGED, -1, -100_000, ("d",), NOON)
-CARRIED = Break(Cause.BILLED_IN_LATER_MONTH, -1, -100_000, ("e",))
-INVOICED = Break(Cause.INVOICE_DIFFERS, -4, 0, evidence="in_1")
-WHOLE = AccountFinding("main", 7, 7, complete=True)
+GONE = Break(
+    cause=Cause.MISSING_AT_SOURCE, minutes=3, amount_micro=300_000, calls=("c",)
+)
+WAITS = Break(
+    cause=Cause.NOT_STAGED, minutes=-1, amount_micro=-100_000, calls=("d",), hour=NOON
+)
+CARRIED = Break(
+    cause=Cause.BILLED_IN_LATER_MONTH, minutes=-1, amount_micro=-100_000, calls=("e",)
+)
+INVOICED = Break(
+    cause=Cause.INVOICE_DIFFERS, minutes=-4, amount_micro=0, evidence="in_1"
+)
+WHOLE = AccountFinding(account="main", usage_minutes=7, calls_minutes=7, complete=True)
 
 
 def find(
@@ -32,8 +48,23 @@ def find(
     invoices: bool = True,
 ) -> None:
     """Keep a run of March that found these breaks of acme."""
-    one = CustomerFinding("acme", "cus_acme", 7, 7, 7, settled=True, breaks=breaks)
-    found = Reconciliation(MARCH, ACTOR.at, (one,), (account,), 0, invoices)
+    one = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_acme",
+        pamela_minutes=7,
+        ledger_minutes=7,
+        stripe_minutes=7,
+        settled=True,
+        breaks=breaks,
+    )
+    found = Reconciliation(
+        period=MARCH,
+        started_at=ACTOR.at,
+        customers=(one,),
+        accounts=(account,),
+        quarantined=0,
+        invoices_read=invoices,
+    )
     with ledger.writing() as connection:
         runs.save(connection, found, Actor("tests", ACTOR.at + hours * HOUR))
 

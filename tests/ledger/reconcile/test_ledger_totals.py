@@ -59,7 +59,14 @@ def attempt(ledger: Ledger, hour_from_noon: int, answer: SendAnswer | None) -> N
         if one.event.hour == NOON + hour_from_noon * HOUR
     ]
     with ledger.writing() as connection:
-        record_attempts(connection, [Attempt(event, "me", "key", ACTOR.at)])
+        record_attempts(
+            connection,
+            [
+                Attempt(
+                    event=event, owner="me", idempotency_key="key", started_at=ACTOR.at
+                )
+            ],
+        )
         if answer:
             record_answers(connection, [Answered(event, answer, ACTOR.at)])
 
@@ -124,11 +131,15 @@ def test_minutes_are_followed_to_the_event_of_their_hour(ledger: Ledger) -> None
     assert month.synced == {HOME: SyncedTotal(Charge(4, 400_000), ACTOR.at)}
     assert month.hours == {HOME: {NOON: TWO, NOON + HOUR: TWO}}
     assert list(month.unsynced) == [
-        (MeterCustomer("acme", ""), Unsynced(NOON, TWO, ("late",))),
+        (MeterCustomer("acme", ""), Unsynced(hour=NOON, charge=TWO, calls=("late",))),
         (
             HOME,
             Unsynced(
-                *(NOON + 2 * HOUR, TWO, ("call_2",), names[0], EventState.FAILED),
+                NOON + 2 * HOUR,
+                TWO,
+                ("call_2",),
+                names[0],
+                EventState.FAILED,
                 reason=FailReason.REJECTED,
                 attempted=True,
                 evidence="no such customer",
@@ -137,14 +148,24 @@ def test_minutes_are_followed_to_the_event_of_their_hour(ledger: Ledger) -> None
         (
             HOME,
             Unsynced(
-                *(NOON + 3 * HOUR, TWO, ("call_3",), names[1], EventState.PENDING),
+                NOON + 3 * HOUR,
+                TWO,
+                ("call_3",),
+                names[1],
+                EventState.PENDING,
                 attempted=True,
                 uncertain=True,
             ),
         ),
         (
             HOME,
-            Unsynced(NOON + 4 * HOUR, TWO, ("call_4",), names[2], EventState.PENDING),
+            Unsynced(
+                hour=NOON + 4 * HOUR,
+                charge=TWO,
+                calls=("call_4",),
+                event=names[2],
+                state=EventState.PENDING,
+            ),
         ),
     ]
     ((place, events),) = month.events.items()

@@ -12,12 +12,41 @@ from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
 from tests.ledger.bookkeeping import ACTOR, APRIL, MARCH, NOON, rows
 
-AGREED = CustomerFinding("acme", "cus_acme", 7, 7, 7, settled=True)
-LOST = Break(Cause.NOT_COUNTED, -2, -200_000, ("a", "b"), NOON)
-ON_ITS_WAY = Break(Cause.IN_FLIGHT, -2, -200_000, ("a",), NOON)
-BROKEN = CustomerFinding("acme", "cus_acme", 7, 7, 5, settled=True, breaks=(LOST,))
-WHOLE = AccountFinding("main", 7, 7, complete=True)
-CLEAN = Reconciliation(MARCH, ACTOR.at, (AGREED,), (WHOLE,), quarantined=0)
+AGREED = CustomerFinding(
+    customer="acme",
+    stripe_customer="cus_acme",
+    pamela_minutes=7,
+    ledger_minutes=7,
+    stripe_minutes=7,
+    settled=True,
+)
+LOST = Break(
+    cause=Cause.NOT_COUNTED,
+    minutes=-2,
+    amount_micro=-200_000,
+    calls=("a", "b"),
+    hour=NOON,
+)
+ON_ITS_WAY = Break(
+    cause=Cause.IN_FLIGHT, minutes=-2, amount_micro=-200_000, calls=("a",), hour=NOON
+)
+BROKEN = CustomerFinding(
+    customer="acme",
+    stripe_customer="cus_acme",
+    pamela_minutes=7,
+    ledger_minutes=7,
+    stripe_minutes=5,
+    settled=True,
+    breaks=(LOST,),
+)
+WHOLE = AccountFinding(account="main", usage_minutes=7, calls_minutes=7, complete=True)
+CLEAN = Reconciliation(
+    period=MARCH,
+    started_at=ACTOR.at,
+    customers=(AGREED,),
+    accounts=(WHOLE,),
+    quarantined=0,
+)
 
 
 def save(ledger: Ledger, found: Reconciliation) -> int:
@@ -38,7 +67,9 @@ def test_a_clean_reconciliation_is_kept_too(ledger: Ledger) -> None:
 
 
 def test_breaks_are_kept_with_their_calls(ledger: Ledger) -> None:
-    short = AccountFinding("main", 9, 7, complete=True)
+    short = AccountFinding(
+        account="main", usage_minutes=9, calls_minutes=7, complete=True
+    )
     save(ledger, replace(CLEAN, customers=(BROKEN,), accounts=(short,)))
     assert rows(
         ledger, "SELECT difference_minutes, breaks FROM reconciliation_run"
@@ -54,7 +85,12 @@ def test_breaks_are_kept_with_their_calls(ledger: Ledger) -> None:
 
 
 def test_nobody_to_compare_is_a_run_too(ledger: Ledger) -> None:
-    save(ledger, Reconciliation(MARCH, ACTOR.at, (), (), quarantined=0))
+    save(
+        ledger,
+        Reconciliation(
+            period=MARCH, started_at=ACTOR.at, customers=(), accounts=(), quarantined=0
+        ),
+    )
     assert rows(ledger, "SELECT count(*) FROM reconciliation_run") == [(1,)]
 
 
@@ -106,7 +142,9 @@ def test_a_month_is_clean_only_when_nothing_is_open(unclean: Reconciliation) -> 
 
 
 def test_a_source_without_totals_differs_in_nothing() -> None:
-    no_progress = AccountFinding("main", None, 7, complete=True)
+    no_progress = AccountFinding(
+        account="main", usage_minutes=None, calls_minutes=7, complete=True
+    )
     assert no_progress.difference_minutes == 0
 
 

@@ -39,7 +39,10 @@ def event(ledger: Ledger) -> OpenEvent:
 
 def attempt(ledger: Ledger, event: OpenEvent, at: datetime = NOW) -> None:
     with ledger.writing() as connection:
-        record_attempts(connection, [Attempt(event, "me", "key", at)])
+        record_attempts(
+            connection,
+            [Attempt(event=event, owner="me", idempotency_key="key", started_at=at)],
+        )
 
 
 def answer(

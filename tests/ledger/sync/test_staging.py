@@ -66,7 +66,9 @@ def test_late_and_changed_calls_become_events_with_the_difference(
     record(ledger, reading("call_2", started_at=None, seconds=None))
     assert stage(ledger) == 1
     assert rows(ledger, EVENTS) == [
-        *((0, 4, 400_000, 2), (1, 10, 1_000_000, 2), (2, -2, -200_000, 1)),
+        (0, 4, 400_000, 2),
+        (1, 10, 1_000_000, 2),
+        (2, -2, -200_000, 1),
     ]
     minutes = [event.event.timestamp.minute for event in unsynced(ledger)]
     assert minutes == [0, 1, 2]

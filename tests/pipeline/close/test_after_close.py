@@ -66,7 +66,14 @@ def test_events_that_a_report_of_errors_may_be_about_keep_a_month_open(
     send_march(bench)
     [sent, *_] = [request.at for request in bench.meter.counted]
     window = Window(sent, sent + timedelta(seconds=10))
-    report = RejectionReport("evt_1", sent, window, 1, ("no_meter",), ())
+    report = RejectionReport(
+        name="evt_1",
+        created_at=sent,
+        window=window,
+        error_count=1,
+        codes=("no_meter",),
+        identifiers=(),
+    )
     with bench.ledger.writing() as connection:
         error_reports.save_reports(connection, [report], bench.clock.now())
     found = close(bench)
@@ -88,7 +95,14 @@ def test_rows_of_a_closed_month_that_were_refused_too_late_are_sent_in_the_next(
     window = Window(sent, sent + timedelta(seconds=10))
     names = ("test-stripe_minutes-cus_globex-20260310T12-0",)
     bench.meter.reports.append(
-        RejectionReport("evt_1", bench.clock.now(), window, 1, ("no_meter",), names)
+        RejectionReport(
+            name="evt_1",
+            created_at=bench.clock.now(),
+            window=window,
+            error_count=1,
+            codes=("no_meter",),
+            identifiers=names,
+        )
     )
     bench.sync()
     assert bench.rows("SELECT reason FROM meter_event WHERE reason IS NOT NULL") == [

@@ -20,7 +20,11 @@ def close(
 ) -> CloseReport:
     terms = bench.cycle_terms()
     return close_period(
-        *(bench.ledger, bench.meter, terms, period, lambda _: no_progress),
+        bench.ledger,
+        bench.meter,
+        terms,
+        period,
+        lambda _: no_progress,
         reason=reason,
     )
 

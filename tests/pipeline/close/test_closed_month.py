@@ -84,8 +84,12 @@ def test_what_was_refused_after_the_close_is_carried_by_the_next_month(
     bench.meter.counted.clear()
     window = request.at - timedelta(seconds=5)
     report = RejectionReport(
-        *("evt_1", request.at, Window(window, request.at), 1),
-        *(("archived_meter",), (request.event.identifier,)),
+        "evt_1",
+        request.at,
+        Window(window, request.at),
+        1,
+        ("archived_meter",),
+        (request.event.identifier,),
     )
     bench.meter.reports.append(report)
     bench.sync()

@@ -81,7 +81,7 @@ def test_an_account_that_cannot_be_read_says_what_to_check(
 
 
 def meter_in(state: MeterState | None) -> StrictMeter:
-    return StrictMeter(VirtualClock(NOON), state)
+    return StrictMeter(clock=VirtualClock(NOON), state=state)
 
 
 @pytest.mark.parametrize(

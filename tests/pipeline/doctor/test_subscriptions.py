@@ -33,8 +33,22 @@ class UnknownAcme(StrictMeter):
 
 def invoice(grace: timedelta) -> StripeInvoice:
     made = FIRST + timedelta(days=31)
-    line = InvoiceLine("price_1", 7, Window(FIRST, made), 70, "usd")
-    return StripeInvoice("in_1", "open", True, made, made + grace, None, (line,))
+    line = InvoiceLine(
+        price="price_1",
+        quantity=7,
+        window=Window(FIRST, made),
+        amount_minor=70,
+        currency="usd",
+    )
+    return StripeInvoice(
+        name="in_1",
+        status="open",
+        final=True,
+        created_at=made,
+        finalized_at=made + grace,
+        finalizes_at=None,
+        lines=(line,),
+    )
 
 
 def examined(meter: StrictMeter, grace: timedelta = 48 * HOUR) -> list[Check]:
@@ -49,15 +63,17 @@ def fit(meter: StrictMeter) -> StrictMeter:
 
 
 def test_fitting_terms_are_said_without_a_remedy() -> None:
-    checks = examined(fit(StrictMeter(VirtualClock(NOW))))
+    checks = examined(fit(StrictMeter(clock=VirtualClock(NOW))))
     assert [check.name for check in checks] == [
-        *("subscription of acme", "subscription of globex", "grace period"),
+        "subscription of acme",
+        "subscription of globex",
+        "grace period",
     ]
     assert [check.mark for check in checks] == ["✓"] * 3
 
 
 def test_what_does_not_fit_is_worth_a_word_and_fails_nothing() -> None:
-    meter = fit(StrictMeter(VirtualClock(NOW)))
+    meter = fit(StrictMeter(clock=VirtualClock(NOW)))
     meter.items["cus_acme"] = [replace(ITEM, interval="week", threshold=True)]
     meter.items["cus_globex"] = []
     checks = examined(meter, 72 * HOUR)
@@ -67,7 +83,7 @@ def test_what_does_not_fit_is_worth_a_word_and_fails_nothing() -> None:
 
 
 def test_without_an_invoice_the_settings_are_believed() -> None:
-    meter = fit(StrictMeter(VirtualClock(NOW)))
+    meter = fit(StrictMeter(clock=VirtualClock(NOW)))
     meter.invoices.clear()
     assert examined(meter)[-1].found == "no invoice tells yet"
     assert "too short" in examined(meter, HOUR)[-1].found

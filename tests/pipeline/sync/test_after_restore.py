@@ -24,7 +24,7 @@ def memory(tmp_path: Path) -> FileMemory:
 
 @pytest.fixture
 def bench(sqlite_ledger: Ledger) -> Bench:
-    return Bench(sqlite_ledger)
+    return Bench(ledger=sqlite_ledger)
 
 
 def back_up(bench: Bench, to: Path) -> None:

@@ -29,7 +29,7 @@ ONE_BACKOFF = timedelta(seconds=1 + 2 + 4 + 8 + 16)
 
 def crowded(ledger: Ledger, names: tuple[str, ...] = FIFTY, hours: int = 2) -> Bench:
     """Return a bench whose customers all have something to send."""
-    bench = Bench(ledger, names)
+    bench = Bench(ledger=ledger, customers=names)
     bench.take(
         *(
             call(f"{name}-{hour}", NOON + hour * HOUR, **of(name))
@@ -158,7 +158,7 @@ def test_two_syncs_at_once_never_send_for_one_customer_together(
     ledgers = [open_ledger(migrated_postgres_url) for _ in range(2)]
     names = tuple(f"c{number}" for number in range(12))
     first = crowded(ledgers[0], names, hours=4)
-    second = Bench(ledgers[1], names)
+    second = Bench(ledger=ledgers[1], customers=names)
     second.meter = first.meter
     first.meter.watch = lambda _event: sleep(0.002)
     try:
@@ -181,7 +181,7 @@ def test_a_customer_that_another_process_works_on_is_left_to_it(
     ledgers = [open_ledger(migrated_postgres_url) for _ in range(2)]
     first, second = (
         crowded(ledgers[0], ("acme",), hours=1),
-        Bench(ledgers[1], ("acme",)),
+        Bench(ledger=ledgers[1], customers=("acme",)),
     )
     met: list[list[str]] = []
     first.meter.watch = lambda _event: met.append(second.sync().elsewhere)

@@ -18,7 +18,14 @@ def report(bench: Bench, *names: str, count: int, name: str = "evt_1") -> None:
     at = bench.clock.true()
     window = Window(at - 10 * SECOND, at)
     bench.meter.reports.append(
-        RejectionReport(name, at, window, count, NOT_FOUND, names)
+        RejectionReport(
+            name=name,
+            created_at=at,
+            window=window,
+            error_count=count,
+            codes=NOT_FOUND,
+            identifiers=names,
+        )
     )
 
 

@@ -38,7 +38,7 @@ def test_whoever_lost_the_lock_sends_nothing_and_spends_no_try(
     sqlite_ledger: Ledger,
 ) -> None:
     locks = Snatched()
-    bench = Bench(Ledger(sqlite_ledger.engine, locks))
+    bench = Bench(ledger=Ledger(sqlite_ledger.engine, locks))
     bench.take(call("c"), call("d", NOON + timedelta(hours=1)))
 
     def lose_it(_event: MeterEvent) -> None:
@@ -62,7 +62,12 @@ def test_an_event_that_another_process_moved_is_left_alone(bench: Bench) -> None
         bench.meter.watch = lambda _event: None
         with bench.ledger.writing() as connection:
             event = outbox.event_numbered(connection, 1)
-            attempt = Attempt(event, "another", "another", bench.clock.now())
+            attempt = Attempt(
+                event=event,
+                owner="another",
+                idempotency_key="another",
+                started_at=bench.clock.now(),
+            )
             add_attempts(connection, [attempt])
 
     bench.meter.watch = overtake

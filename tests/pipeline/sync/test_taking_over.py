@@ -61,7 +61,7 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 def two_customers(ledger: Ledger) -> Bench:
     """Return a bench with something to send for each of two customers."""
-    bench = Bench(ledger)
+    bench = Bench(ledger=ledger)
     bench.take(call("a", NOON, **of("acme")), call("g", NOON, **of("globex")))
     return bench
 
@@ -103,7 +103,7 @@ def test_who_is_to_stop_waits_for_no_other_process(sqlite_ledger: Ledger) -> Non
 
 
 def test_a_reading_that_is_let_go_half_done_is_made(sqlite_ledger: Ledger) -> None:
-    bench = Bench(sqlite_ledger)
+    bench = Bench(ledger=sqlite_ledger)
     bench.source.calls += [call("a", NOON, **of("acme"))]
     sqlite_ledger.locks = Elsewhere({"pull:main": 2})
     waits = waits_of(bench)
@@ -116,7 +116,7 @@ def test_a_reading_that_is_let_go_half_done_is_made(sqlite_ledger: Ledger) -> No
 def test_a_reading_that_another_process_has_made_meanwhile_is_not_made_again(
     postgres_ledger: Ledger,
 ) -> None:
-    bench = Bench(postgres_ledger)
+    bench = Bench(ledger=postgres_ledger)
     bench.source.calls += [call("a", NOON, **of("acme"))]
     with try_lock(postgres_ledger, "pull:main") as held:
         assert held
@@ -129,7 +129,7 @@ def test_a_reading_that_another_process_has_made_meanwhile_is_not_made_again(
 
 def _pull_as_another(bench: Bench) -> None:
     """Let the process that holds the reading finish it, as late as we wait for it."""
-    another = Bench(bench.ledger, clock=VirtualClock(bench.clock.now()))
+    another = Bench(ledger=bench.ledger, clock=VirtualClock(bench.clock.now()))
     another.source = bench.source
     another.pull()
 

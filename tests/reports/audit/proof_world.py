@@ -42,7 +42,13 @@ def sign(ledger: Ledger) -> None:
 
 def export(ledger: Ledger, target: Path, period: BillingPeriod = MARCH) -> Path:
     """Write the bundle of a month."""
-    asked = Export(period, "tests", ACTOR.at, "0.1.0", {"period": str(period)})
+    asked = Export(
+        period=period,
+        run_by="tests",
+        run_at=ACTOR.at,
+        code_version="0.1.0",
+        parameters={"period": str(period)},
+    )
     export_bundle(ledger, target, asked, KEY)
     return target
 

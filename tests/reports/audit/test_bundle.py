@@ -189,7 +189,13 @@ def test_bindings_have_a_file_of_their_own() -> None:
 def test_a_key_that_the_trail_does_not_have_seals_nothing(
     proven: Ledger, tmp_path: Path
 ) -> None:
-    asked = Export(MARCH, "tests", ACTOR.at, "0.1.0", {})
+    asked = Export(
+        period=MARCH,
+        run_by="tests",
+        run_at=ACTOR.at,
+        code_version="0.1.0",
+        parameters={},
+    )
     with pytest.raises(SigningFault, match=f"which has {KEY.fingerprint}"):
         export_bundle(proven, tmp_path / "b.zip", asked, TestKey(8))
     assert list(tmp_path.glob("*.zip")) == []

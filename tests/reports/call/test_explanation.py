@@ -42,7 +42,13 @@ def filled(database_url: str) -> Iterator[Ledger]:
     set_aside_and_reconcile(ledger)
     record(ledger, TALKING, reading("twin"))
     record(ledger, reading("twin", account="other", customer="globex"))
-    nothing = SetAside("main", "strange", "no_duration", "it is None", "0" * 64)
+    nothing = SetAside(
+        account="main",
+        call_id="strange",
+        reason="no_duration",
+        detail="it is None",
+        source_sha256="0" * 64,
+    )
     with ledger.writing() as connection:
         number = start_pull(connection)
         quarantine.set_aside(

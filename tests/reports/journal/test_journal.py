@@ -158,7 +158,13 @@ def test_hledger_takes_it_and_has_the_same_balances(
     file.write_text(ledger_text(read_journal(ledger, BOTH), TREE))
     hledger(file, "check", "--strict")
     said = hledger(
-        *(file, "balance", "Assets", f"tag:period={period}", "-O", "csv", "--flat"),
+        file,
+        "balance",
+        "Assets",
+        f"tag:period={period}",
+        "-O",
+        "csv",
+        "--flat",
     )
     balances: dict[str, Decimal] = defaultdict(Decimal)
     for account, amount in list(csv.reader(io.StringIO(said)))[1:-1]:

@@ -18,20 +18,43 @@ from billing.reports.reconciliation.live import (
 )
 from tests.ledger.bookkeeping import MARCH, NOON
 
-WHOLE = AccountFinding("main", 10, 10, complete=True)
-HALF = AccountFinding("main", None, 10, complete=False)
-OFF = AccountFinding("main", 12, 10, complete=True)
+WHOLE = AccountFinding(
+    account="main", usage_minutes=10, calls_minutes=10, complete=True
+)
+HALF = AccountFinding(
+    account="main", usage_minutes=None, calls_minutes=10, complete=False
+)
+OFF = AccountFinding(account="main", usage_minutes=12, calls_minutes=10, complete=True)
 
 
 def found(
     *causes: Cause, account: AccountFinding = WHOLE, quarantined: int = 0
 ) -> Reconciliation:
     """Reconcile one customer; each cause is a break of one minute."""
-    breaks = tuple(Break(cause, -1, -100_000, ("call_1",), NOON) for cause in causes)
+    breaks = tuple(
+        Break(
+            cause=cause, minutes=-1, amount_micro=-100_000, calls=("call_1",), hour=NOON
+        )
+        for cause in causes
+    )
     stripe = 10 - len(breaks)
     settled = Cause.NOT_SETTLED not in causes
-    customer = CustomerFinding("acme", "cus_1", 10, 10, stripe, settled, breaks)
-    return Reconciliation(MARCH, NOON, (customer,), (account,), quarantined)
+    customer = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_1",
+        pamela_minutes=10,
+        ledger_minutes=10,
+        stripe_minutes=stripe,
+        settled=settled,
+        breaks=breaks,
+    )
+    return Reconciliation(
+        period=MARCH,
+        started_at=NOON,
+        customers=(customer,),
+        accounts=(account,),
+        quarantined=quarantined,
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,9 +102,21 @@ def test_the_table_adds_the_breaks_of_a_cause_up_and_ends_with_a_total() -> None
 
 def test_what_is_not_known_yet_is_never_shown_as_zero() -> None:
     uncertain = CustomerFinding(
-        "acme", "cus_1", 10, 10, 10, settled=False, bounds=MinuteBounds(5, 10)
+        customer="acme",
+        stripe_customer="cus_1",
+        pamela_minutes=10,
+        ledger_minutes=10,
+        stripe_minutes=10,
+        settled=False,
+        bounds=MinuteBounds(5, 10),
     )
-    unknown = Reconciliation(MARCH, NOON, (uncertain,), (WHOLE,), 0)
+    unknown = Reconciliation(
+        period=MARCH,
+        started_at=NOON,
+        customers=(uncertain,),
+        accounts=(WHOLE,),
+        quarantined=0,
+    )
     for line in reconciliation_lines(unknown):
         assert line[5:7] == ["?", "not yet"]
     lines = reconciliation_lines(found(Cause.NOT_SETTLED))

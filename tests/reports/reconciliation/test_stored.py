@@ -21,15 +21,43 @@ from billing.reports.sheets.sheet import Report
 from tests.ledger.bookkeeping import ACTOR, HOUR, MARCH, NOON, register
 
 DAY = timedelta(days=1)
-LOST = Break(Cause.REJECTED, -2, -200_000, ("call_1",), NOON)
-LATE = Break(Cause.NOT_STAGED, -1, -100_000, ("call_2", "call_3"), NOON + HOUR)
-CARRIED = Break(Cause.BILLED_IN_LATER_MONTH, -4, -400_000, ("call_4",), None)
+LOST = Break(
+    cause=Cause.REJECTED,
+    minutes=-2,
+    amount_micro=-200_000,
+    calls=("call_1",),
+    hour=NOON,
+)
+LATE = Break(
+    cause=Cause.NOT_STAGED,
+    minutes=-1,
+    amount_micro=-100_000,
+    calls=("call_2", "call_3"),
+    hour=NOON + HOUR,
+)
+CARRIED = Break(
+    cause=Cause.BILLED_IN_LATER_MONTH,
+    minutes=-4,
+    amount_micro=-400_000,
+    calls=("call_4",),
+    hour=None,
+)
 
 
 def reconcile(ledger: Ledger, at: datetime, *breaks: Break) -> None:
     minutes = sum(item.minutes for item in breaks)
-    one = CustomerFinding("acme", "cus_acme", 9, 9, 9 + minutes, True, breaks)
-    found = Reconciliation(MARCH, at, (one,), (), 0)
+    one = CustomerFinding(
+        customer="acme",
+        stripe_customer="cus_acme",
+        pamela_minutes=9,
+        ledger_minutes=9,
+        stripe_minutes=9 + minutes,
+        settled=True,
+        breaks=breaks,
+    )
+    found = Reconciliation(
+        period=MARCH, started_at=at, customers=(one,), accounts=(), quarantined=0
+    )
     with ledger.writing() as connection:
         runs.save(connection, found, Actor("tests", at))
 
@@ -62,8 +90,14 @@ def test_the_books_and_the_causes_add_up_to_the_difference(ledger: Ledger) -> No
     report = report_of(ledger)
     [run] = rows_of(report, "Run")
     assert run == [
-        *("2", "2026-03-13T12:00:00Z", "2026-03-13T12:00:00Z"),
-        *("yes", "yes", "no", "-6", "2"),
+        "2",
+        "2026-03-13T12:00:00Z",
+        "2026-03-13T12:00:00Z",
+        "yes",
+        "yes",
+        "no",
+        "-6",
+        "2",
     ]
     [acme, total] = rows_of(report, "Books")
     assert acme == ["acme", "cus_acme", "9", "9", "3", "-6", "0", "yes", "", ""]
@@ -81,12 +115,23 @@ def test_each_break_says_how_old_it_is_and_who_knows_of_it(ledger: Ledger) -> No
     report = report_of(ledger)
     lost, carried, _ = rows_of(report, "Breaks")
     assert lost[:9] == [
-        *("1", "acme", "", "rejected", "2026-03-10T12:00:00Z", "", "call_1"),
-        *("-2", "-0.20"),
+        "1",
+        "acme",
+        "",
+        "rejected",
+        "2026-03-10T12:00:00Z",
+        "",
+        "call_1",
+        "-2",
+        "-0.20",
     ]
     assert lost[10:] == [
-        *("2026-03-12T12:00:00Z", "7 to 30 days", "acknowledged", "ada"),
-        *("2026-03-20T12:00:00Z", "the customer was deleted"),
+        "2026-03-12T12:00:00Z",
+        "7 to 30 days",
+        "acknowledged",
+        "ada",
+        "2026-03-20T12:00:00Z",
+        "the customer was deleted",
     ]
     assert carried[0] == ""
     assert carried[10:] == ["", "", "carried", "", "", ""]
@@ -101,7 +146,9 @@ def test_the_document_says_the_same_in_stable_names(ledger: Ledger) -> None:
     live(ledger)
     found: Any = report_of(ledger).document
     assert (found["provisional"], found["run"], found["as_of"]) == (
-        *(True, 2, "2026-03-20T12:00:00Z"),
+        True,
+        2,
+        "2026-03-20T12:00:00Z",
     )
     assert found["causes"]["rejected"] == {
         "breaks": 1,

@@ -24,7 +24,14 @@ ROWS = st.lists(st.tuples(st.none() | TEXTS, COUNTS, st.none() | COUNTS), max_si
 
 
 def written(*rows: Row, total: bool = False, provisional: bool | None = None) -> str:
-    sheet = Sheet("S", "S", COLUMNS, rows, total=total, provisional=provisional)
+    sheet = Sheet(
+        name="S",
+        title="S",
+        columns=COLUMNS,
+        rows=rows,
+        total=total,
+        provisional=provisional,
+    )
     stream = io.StringIO(newline="")
     write_csv(sheet, stream)
     return stream.getvalue()
@@ -99,7 +106,10 @@ def test_a_stream_of_rows_takes_the_memory_of_a_few() -> None:
     def measure(count: int) -> int:
         rows = ((f"call {n}", n, n * 1_000) for n in range(count))
         tracemalloc.start()
-        write_csv(Sheet("S", "S", COLUMNS, rows, total=True), Nowhere())
+        write_csv(
+            Sheet(name="S", title="S", columns=COLUMNS, rows=rows, total=True),
+            Nowhere(),
+        )
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak

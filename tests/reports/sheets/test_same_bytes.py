@@ -25,7 +25,14 @@ def files_of(ledger: Ledger, folder: Path) -> dict[str, bytes]:
     ]
     for key in KEYS:
         found = usage_report(read_usage(ledger, MARCH, key, by_all=True))
-        reports.append(Report(f"{key}", found.sheets, found.flat, found.document))
+        reports.append(
+            Report(
+                name=f"{key}",
+                sheets=found.sheets,
+                flat=found.flat,
+                document=found.document,
+            )
+        )
     for report in reports:
         for form in FORMS:
             if form != "pdf" or report.page:

@@ -33,12 +33,25 @@ LINES: list[Row] = [["a", 1, 100_000], ["b", 2, 200_001], ['say "x"', -1, -300_0
 
 
 def workbook(file: Path) -> Path:
-    lines = Sheet("It's", "Lines", COLUMNS, LINES, total=True, provisional=True)
+    lines = Sheet(
+        name="It's",
+        title="Lines",
+        columns=COLUMNS,
+        rows=LINES,
+        total=True,
+        provisional=True,
+    )
     parts: list[Row] = [
         ["all", Added(2, "It's", "minutes"), Added(1, "It's", "amount")],
         ["one", Added(-1, "It's", "minutes", ("name", 'say "x"')), 5],
     ]
-    write_xlsx_file([Sheet("Sums", "Sums", COLUMNS, parts, total=True), lines], file)
+    write_xlsx_file(
+        [
+            Sheet(name="Sums", title="Sums", columns=COLUMNS, rows=parts, total=True),
+            lines,
+        ],
+        file,
+    )
     return file
 
 
@@ -112,7 +125,10 @@ def test_headings_are_frozen_and_cells_have_their_kind(tmp_path: Path) -> None:
         Fraction(1, 4),
     ]
     file = tmp_path / "kinds.xlsx"
-    write_xlsx_file([Sheet("Kinds", "Kinds", columns, [row, [None] * 9])], file)
+    write_xlsx_file(
+        [Sheet(name="Kinds", title="Kinds", columns=columns, rows=[row, [None] * 9])],
+        file,
+    )
     page = load_workbook(file)["Kinds"]
     assert page.freeze_panes == "B4"
     cells = [cell.value for cell in page[4]]
@@ -136,5 +152,8 @@ def test_rows_that_no_sheet_holds_are_refused_and_leave_no_file(
     monkeypatch.setattr(xlsx_formulas, "MOST_ROWS", 5)
     rows: Iterator[Row] = (["a", n, n] for n in range(10))
     with pytest.raises(BadInput, match="holds 5 rows at most"):
-        write_xlsx_file([Sheet("S", "S", COLUMNS, rows)], tmp_path / "w.xlsx")
+        write_xlsx_file(
+            [Sheet(name="S", title="S", columns=COLUMNS, rows=rows)],
+            tmp_path / "w.xlsx",
+        )
     assert list(tmp_path.iterdir()) == []

@@ -135,7 +135,8 @@ def test_a_customers_name_never_leaves_the_folder(
 ) -> None:
     with ledger.writing() as connection:
         register_more(
-            *(connection, ACTOR),
+            connection,
+            ACTOR,
             customers=[Customer(name, "cus_odd")],
             accounts=[],
             prices=[],

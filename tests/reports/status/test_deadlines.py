@@ -62,7 +62,10 @@ def test_rows_of_an_hour_are_one_item_and_name_what_they_must_reach(
     assert (report.items, report.minutes) == (2, 6)
     assert report.lines()[0] == [
         "reach the invoice of 2026-03: 2 rows of 2026-03-10T12, not sent",
-        *("acme", "4", "2026-04-01T01:00:00Z", "19 d 13 h"),
+        "acme",
+        "4",
+        "2026-04-01T01:00:00Z",
+        "19 d 13 h",
     ]
 
 

@@ -20,11 +20,26 @@ from tests.reports.months import BILLED, FEBRUARY, fill_months
 
 # The specification's own list, version 1.2: what is always there and never null.
 MANDATORY = {
-    *("BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency"),
-    *("BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass"),
-    *("ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost"),
-    *("EffectiveCost", "InvoiceIssuerName", "ListCost", "PricingQuantity"),
-    *("PricingUnit", "ProviderName", "PublisherName", "ServiceCategory"),
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ContractedCost",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "ServiceCategory",
     "ServiceName",
 }
 MAY_BE_NULL = {"ChargeClass", "InvoiceId"}
@@ -105,8 +120,12 @@ def test_an_hour_is_a_row_and_a_correction_is_one_of_its_own(ledger: Ledger) -> 
     )
     found = [
         (
-            *(line["BillingAccountId"], line["SubAccountId"], line["ChargeClass"]),
-            *(line["ChargePeriodStart"], line["ConsumedQuantity"], line["BilledCost"]),
+            line["BillingAccountId"],
+            line["SubAccountId"],
+            line["ChargeClass"],
+            line["ChargePeriodStart"],
+            line["ConsumedQuantity"],
+            line["BilledCost"],
         )
         for line in (lost, first, second, corrected)
     ]

@@ -32,7 +32,9 @@ def know_until(ledger: Ledger, account: str, moment: datetime) -> None:
     window = Window(MARCH.start, MARCH.end)
     with ledger.writing() as connection:
         number = pulls.start_pull(
-            *(connection, account, MARCH),
+            connection,
+            account,
+            MARCH,
             scope=pulls.MONTH,
             window=window,
             now=moment,

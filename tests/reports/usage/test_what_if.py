@@ -63,12 +63,32 @@ def test_talk_rounding_and_floor_are_what_is_billed(ledger: Ledger) -> None:
     fill(ledger)
     acme, globex, total = text_rows(read_rounding(ledger, MARCH).flat)
     assert acme == [
-        *("acme", "2", "1", "300", "0.50", "0", "0.00"),
-        *("60", "0.10", "6", "0.60", "16.67"),
+        "acme",
+        "2",
+        "1",
+        "300",
+        "0.50",
+        "0",
+        "0.00",
+        "60",
+        "0.10",
+        "6",
+        "0.60",
+        "16.67",
     ]
     assert globex == [
-        *("globex", "1", "1", "1", "0.001667", "59", "0.098333"),
-        *("0", "0.00", "1", "0.10", "98.33"),
+        "globex",
+        "1",
+        "1",
+        "1",
+        "0.001667",
+        "59",
+        "0.098333",
+        "0",
+        "0.00",
+        "1",
+        "0.10",
+        "98.33",
     ]
     assert total[-3:] == ["7", "0.70", ""]
 

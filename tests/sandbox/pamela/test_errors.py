@@ -153,7 +153,7 @@ def test_a_call_is_made_of_what_is_documented(
 def test_a_fault_strikes_the_endpoint_it_names(
     world: World, kind: FaultKind, detail: str, expected: tuple[int, int | None]
 ) -> None:
-    fault = Fault(kind, "pamela.calls.list", count=1, detail=detail)
+    fault = Fault(kind=kind, endpoint="pamela.calls.list", count=1, detail=detail)
     world.sandbox.faults.replace_all([fault])
     world.get("/usage")
     response = world.api("GET", "/calls")
@@ -166,7 +166,7 @@ def test_a_fault_strikes_the_endpoint_it_names(
 
 
 def test_a_connection_can_be_cut_after_the_call_was_made(world: World) -> None:
-    fault = Fault(FaultKind.DROP_AFTER, "pamela.calls.create", count=1)
+    fault = Fault(kind=FaultKind.DROP_AFTER, endpoint="pamela.calls.create", count=1)
     world.sandbox.faults.replace_all([fault])
     with pytest.raises(httpx2.TransportError):
         world.api("POST", "/calls", json={"to": "+15550100", "task": "x"})

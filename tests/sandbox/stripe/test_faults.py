@@ -14,7 +14,7 @@ KEY: Any = {"idempotency_key": "k1"}
 
 
 def once(kind: FaultKind, detail: str = "") -> Fault:
-    return Fault(kind, SENDING, count=1, detail=detail)
+    return Fault(kind=kind, endpoint=SENDING, count=1, detail=detail)
 
 
 def send(site: StripeSite, options: Any = None) -> Callable[[], object]:
@@ -147,7 +147,7 @@ def test_a_limit_can_have_any_of_stripes_reasons(
 
 
 def test_a_fault_strikes_only_the_endpoint_it_names(faulty_site: StripeSite) -> None:
-    faulty_site.strike(Fault(FaultKind.ERROR_500, "stripe.customers.*"))
+    faulty_site.strike(Fault(kind=FaultKind.ERROR_500, endpoint="stripe.customers.*"))
     send(faulty_site)()
     with pytest.raises(stripe.APIError):
         faulty_site.client(LIVE_KEY).v1.customers.list()

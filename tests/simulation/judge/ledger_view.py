@@ -89,7 +89,8 @@ class LedgerView:
         found = self.rows(
             "SELECT a.kind, a.verdict FROM meter_attempt a JOIN meter_event e "
             "ON e.id = a.event_id WHERE e.identifier = ? AND a.idempotency_key = ?",
-            *(identifier, key),
+            identifier,
+            key,
         )
         return found[0] if len(found) == 1 else None
 

@@ -145,7 +145,9 @@ PLANTED: tuple[Planted, ...] = (
                         place._replace(hour=hour_of(now) - HOUR): rows
                         for place, rows in places.items()
                     },
-                    *(to, staged, now),
+                    to,
+                    staged,
+                    now,
                     **more,
                 )
             ),

@@ -78,7 +78,7 @@ class Life:
             "billed_minutes": None,
             "metadata": {"customer": customer},
         }
-        call = SimCall(f"call_{self._made}", created, record)
+        call = SimCall(id=f"call_{self._made}", created=created, record=record)
         if weather.strikes(Fault.SEEN_LATE):
             call.listed = False
             seen = created + chance.span(2 * HOUR, 60 * HOUR)

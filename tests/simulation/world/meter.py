@@ -40,7 +40,11 @@ UNTAKEN: tuple[tuple[Fault, stripe.StripeError], ...] = (
     (Fault.LOCK_TIMEOUT, as_raised(locked())),
     (
         Fault.CONFLICT,
-        as_raised(StripeError(409, "idempotency_error", "the key is in use")),
+        as_raised(
+            StripeError(
+                http_status=409, type="idempotency_error", message="the key is in use"
+            )
+        ),
     ),
     (Fault.REFUSED_AT_ONCE, as_raised(refused("The payload is not as it should be."))),
     (Fault.KEY_REFUSED, as_raised(unauthorized("rk_test"))),

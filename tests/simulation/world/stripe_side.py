@@ -82,7 +82,9 @@ class SimStripe:
         now, answers = self.schedule.now, self.books.answers
         kept = answers.claim(key, event.identifier, now)
         if kept is not None:
-            raise StripeError(kept.status, "api_error", kept.body)
+            raise StripeError(
+                http_status=kept.status, type="api_error", message=kept.body
+            )
         try:
             taken = self.books.receive_event(sent, now, request_key=key)
         finally:
@@ -123,7 +125,14 @@ class SimStripe:
         now = self.schedule.now
         if self.books.answers.claim(key, identifier, now) is None:
             self.books.answers.keep(
-                key, StoredAnswer(identifier, now, "req", 500, "500")
+                key,
+                StoredAnswer(
+                    fingerprint=identifier,
+                    answered_at=now,
+                    request_id="req",
+                    status=500,
+                    body="500",
+                ),
             )
             self.books.answers.release(key)
 

@@ -97,7 +97,10 @@ class World:
             )
             numbers = registry.price_ids(connection)
         return AccountRules(
-            account, frozenset(self.stripe_customers), PriceList([PRICE]), numbers
+            account=account,
+            customers=frozenset(self.stripe_customers),
+            prices=PriceList([PRICE]),
+            price_ids=numbers,
         )
 
     def desk(self, process: Process, host: Host) -> Desk:
@@ -118,25 +121,29 @@ class World:
             return process.stopping
 
         sync = SyncOptions(
-            False,
-            dict(self.stripe_customers),
-            machine,
-            send_with_retries,
-            process.name,
+            livemode=False,
+            stripe_customers=dict(self.stripe_customers),
+            clock=machine,
+            retries=send_with_retries,
+            actor=process.name,
             at_once=self.chance.happens(100),
             stopping=stopping,
             concurrency=SERIAL,
         )
         reconcile = ReconcileOptions(
-            sources, dict(self.stripe_customers), machine, process.name, SERIAL
+            sources=sources,
+            stripe_customers=dict(self.stripe_customers),
+            clock=machine,
+            actor=process.name,
+            concurrency=SERIAL,
         )
         terms = CycleOptions(
-            sources,
-            sync,
-            reconcile,
-            machine,
-            self.first_period,
-            process.name,
+            sources=sources,
+            sync=sync,
+            reconcile=reconcile,
+            clock=machine,
+            first_period=self.first_period,
+            actor=process.name,
             stopping=stopping,
             concurrency=SERIAL,
         )

@@ -107,7 +107,13 @@ class Invoices:
             while cycle := one.due_cycle(int(now.timestamp())):
                 name = one.invoice_id(cycle.stop)
                 until = cycle.stop + grace
-                made = Invoice(name, one.id, cycle.start, cycle.stop, until)
+                made = Invoice(
+                    id=name,
+                    subscription=one.id,
+                    start=cycle.start,
+                    end=cycle.stop,
+                    finalizes_at=until,
+                )
                 self.by_id[name] = made
                 one.billed_until = cycle.stop
 
@@ -141,7 +147,12 @@ class Invoices:
         cycle = subscription.cycle_at(int(now.timestamp()))
         name = f"upcoming_{subscription.invoice_id(cycle.stop)}"
         return Invoice(
-            name, subscription.id, cycle.start, cycle.stop, cycle.stop, "upcoming"
+            id=name,
+            subscription=subscription.id,
+            start=cycle.start,
+            end=cycle.stop,
+            finalizes_at=cycle.stop,
+            reason="upcoming",
         )
 
     def subscription(self, invoice: Invoice) -> Subscription:

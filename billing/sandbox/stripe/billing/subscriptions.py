@@ -160,16 +160,16 @@ class Subscriptions:
             )
         currency = self._prices.by_id[items[0].price].currency
         made = Subscription(
-            name,
-            second,
-            livemode,
-            customer,
-            currency,
-            items,
-            start,
-            start if anchor is None else anchor,
-            start,
-            metadata,
+            id=name,
+            created=second,
+            livemode=livemode,
+            customer=customer,
+            currency=currency,
+            items=items,
+            start=start,
+            anchor=start if anchor is None else anchor,
+            billed_until=start,
+            metadata=metadata,
         )
         self.by_id[name] = made
         return made

@@ -40,7 +40,12 @@ def invalid(
 ) -> StripeError:
     """Return the 400 for a parameter that is wrong in itself; no key keeps it."""
     return StripeError(
-        400, "invalid_request_error", message, code, param, v2_code=v2_code
+        http_status=400,
+        type="invalid_request_error",
+        message=message,
+        code=code,
+        param=param,
+        v2_code=v2_code,
     )
 
 
@@ -53,11 +58,11 @@ def refused(
 ) -> StripeError:
     """Return the 400 for what the account's state forbids; a key keeps it."""
     return StripeError(
-        400,
-        "invalid_request_error",
-        message,
-        None,
-        param,
+        http_status=400,
+        type="invalid_request_error",
+        message=message,
+        code=None,
+        param=param,
         headers=headers or {},
         v2_code=v2_code,
         stored=True,
@@ -67,11 +72,11 @@ def refused(
 def missing(kind: str, name: str, param: str = "id") -> StripeError:
     """Return the 404 for a path that names nothing, or the 400 for a parameter."""
     return StripeError(
-        404 if param == "id" else 400,
-        "invalid_request_error",
-        f"No such {kind}: '{name}'",
-        "resource_missing",
-        param,
+        http_status=404 if param == "id" else 400,
+        type="invalid_request_error",
+        message=f"No such {kind}: '{name}'",
+        code="resource_missing",
+        param=param,
         stored=True,
     )
 
@@ -79,9 +84,9 @@ def missing(kind: str, name: str, param: str = "id") -> StripeError:
 def server_error(status: int = 500) -> StripeError:
     """Return a failure on Stripe's side."""
     return StripeError(
-        status,
-        "api_error",
-        "Something went wrong on our end. Try again in a moment.",
+        http_status=status,
+        type="api_error",
+        message="Something went wrong on our end. Try again in a moment.",
         v2_code="internal_error",
     )
 
@@ -89,10 +94,10 @@ def server_error(status: int = 500) -> StripeError:
 def rate_limited(reason: str) -> StripeError:
     """Return the 429 for too many requests; the reason is the header's value."""
     return StripeError(
-        429,
-        "invalid_request_error",
-        "Request rate limit exceeded.",
-        "rate_limit",
+        http_status=429,
+        type="invalid_request_error",
+        message="Request rate limit exceeded.",
+        code="rate_limit",
         headers={"Stripe-Rate-Limited-Reason": reason},
     )
 
@@ -100,11 +105,11 @@ def rate_limited(reason: str) -> StripeError:
 def locked() -> StripeError:
     """Return the 429 of an object lock: another request holds customer and meter."""
     return StripeError(
-        429,
-        "invalid_request_error",
-        "This object cannot be accessed right now because another request is "
+        http_status=429,
+        type="invalid_request_error",
+        message="This object cannot be accessed right now because another request is "
         "currently accessing it.",
-        "lock_timeout",
+        code="lock_timeout",
         v2_code="too_many_concurrent_requests",
     )
 
@@ -114,14 +119,20 @@ def unauthorized(key: str | None) -> StripeError:
     message = "You did not provide an API key."
     if key:
         message = f"Invalid API Key provided: {key[:7]}****{key[-4:]}"
-    return StripeError(401, "invalid_request_error", message, v2_code="invalid_api_key")
+    return StripeError(
+        http_status=401,
+        type="invalid_request_error",
+        message=message,
+        v2_code="invalid_api_key",
+    )
 
 
 def forbidden() -> StripeError:
     """Return the 403 for a key without the permission."""
     return StripeError(
-        403,
-        "invalid_request_error",
-        "The provided key does not have the permissions that this request needs.",
+        http_status=403,
+        type="invalid_request_error",
+        message="The provided key does not have the permissions that this request "
+        "needs.",
         v2_code="insufficient_permissions",
     )

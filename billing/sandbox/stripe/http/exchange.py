@@ -58,14 +58,14 @@ class StripeExchange:
         )
         self._log.add(
             RequestRecord(
-                at,
-                endpoint.name,
-                request.method,
-                request.url.path,
-                request.url.query,
-                response.status_code,
-                asked.identifier,
-                asked.idempotency_key,
+                at=at,
+                endpoint=endpoint.name,
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query,
+                status=response.status_code,
+                identifier=asked.identifier,
+                idempotency_key=asked.idempotency_key,
             )
         )
         return response
@@ -110,7 +110,11 @@ class StripeExchange:
             raise asked.params
         try:
             call = StripeCall(
-                books, asked.params, asked.name, now, asked.idempotency_key
+                books=books,
+                params=asked.params,
+                name=asked.name,
+                now=now,
+                key=asked.idempotency_key,
             )
             body = asked.endpoint.operation(call)
             if isawaitable(body):

@@ -38,19 +38,20 @@ class StoredAnswers:
         if kept is not None and self._remembers(kept, now):
             if kept.fingerprint != fingerprint:
                 raise StripeError(
-                    400,
-                    "idempotency_error",
-                    "Keys for idempotent requests can only be used with the same "
-                    f"parameters they were first used with ({key}).",
+                    http_status=400,
+                    type="idempotency_error",
+                    message="Keys for idempotent requests can only be used with the "
+                    f"same parameters they were first used with ({key}).",
                     v2_code="idempotency_error",
                 )
             return kept
         if key in self._working:
             raise StripeError(
-                409,
-                "idempotency_error",
-                "There is currently another in-progress request using this key.",
-                "idempotency_key_in_use",
+                http_status=409,
+                type="idempotency_error",
+                message="There is currently another in-progress request using this "
+                "key.",
+                code="idempotency_key_in_use",
             )
         self._working.add(key)
         return None

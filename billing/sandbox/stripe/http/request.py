@@ -98,19 +98,25 @@ class StripeQuestion:
     def answer(self, status: int, body: Json, now: datetime) -> StoredAnswer:
         """Return an answer to this request."""
         text = orjson.dumps(body, default=_exact_number).decode()
-        return StoredAnswer(self.fingerprint, now, self.request_id, status, text)
+        return StoredAnswer(
+            fingerprint=self.fingerprint,
+            answered_at=now,
+            request_id=self.request_id,
+            status=status,
+            body=text,
+        )
 
     def refusal(self, error: StripeError, now: datetime) -> StoredAnswer:
         """Return an error as the answer to this request."""
         body = error.v2_body() if self.endpoint.v2 else error.body()
         text = orjson.dumps(body).decode()
         return StoredAnswer(
-            self.fingerprint,
-            now,
-            self.request_id,
-            error.http_status,
-            text,
-            error.headers,
+            fingerprint=self.fingerprint,
+            answered_at=now,
+            request_id=self.request_id,
+            status=error.http_status,
+            body=text,
+            headers=error.headers,
         )
 
 

@@ -54,7 +54,12 @@ def _cancel_event_v2(call: StripeCall) -> Json:
 
 def _unknown(call: StripeCall) -> Json:
     message = f"Unrecognized request URL: {call.name}"
-    raise StripeError(404, "invalid_request_error", message, v2_code="not_found")
+    raise StripeError(
+        http_status=404,
+        type="invalid_request_error",
+        message=message,
+        v2_code="not_found",
+    )
 
 
 TABLE: tuple[Route, ...] = (

@@ -97,7 +97,11 @@ def error_reports(
         grouped[window_start(event.judged_at), meter].append(event)
     reports = [
         ErrorReport(
-            meter, start, start + WINDOW + rules.report_delay, tuple(errors), livemode
+            meter=meter,
+            start=start,
+            made_at=start + WINDOW + rules.report_delay,
+            errors=tuple(errors),
+            livemode=livemode,
         )
         for (start, meter), errors in sorted(grouped.items(), key=lambda item: item[0])
     ]

@@ -40,13 +40,13 @@ class Intake:
         meter = self._meter(sent.event_name)
         customer = sent.customer(meter)
         event = MeterEvent(
-            sent.identifier,
-            sent.event_name,
-            meter.id,
-            customer,
-            sent.value(meter),
-            sent.timestamp,
-            now,
+            identifier=sent.identifier,
+            event_name=sent.event_name,
+            meter=meter.id,
+            customer=customer,
+            value=sent.value(meter),
+            timestamp=sent.timestamp,
+            received_at=now,
             rejected=self._fault(meter, customer),
             request_key=request_key,
         )
@@ -70,7 +70,14 @@ class Intake:
                 param="event_name",
                 v2_code="archived_meter" if meter else "no_meter",
             )
-        return meter or Meter("", 0, 0, False, "", event_name)
+        return meter or Meter(
+            id="",
+            created=0,
+            updated=0,
+            livemode=False,
+            display_name="",
+            event_name=event_name,
+        )
 
     def _fault(self, meter: Meter, customer: str) -> str | None:
         if not meter.id:

@@ -71,14 +71,14 @@ class Destination:
             lost = crc32(name.encode()) % 1_000 < self.lost_per_thousand
             late = spread(name, timedelta(seconds=self.spread_seconds))
             yield Notice(
-                name,
-                self.id,
-                report.id,
-                report.type,
-                self.url,
-                body,
-                report.made_at + late,
-                "lost" if lost else "pending",
+                id=name,
+                destination=self.id,
+                event=report.id,
+                type=report.type,
+                target_url=self.url,
+                body=body,
+                due=report.made_at + late,
+                status="lost" if lost else "pending",
             )
 
     def to_json(self) -> Json:

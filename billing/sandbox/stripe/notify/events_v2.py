@@ -116,7 +116,12 @@ def retrieve_event(
         if report.id == name:
             return report.to_json(rules)
     message = f"No such event: '{name}'"
-    raise StripeError(404, "invalid_request_error", message, v2_code="not_found")
+    raise StripeError(
+        http_status=404,
+        type="invalid_request_error",
+        message=message,
+        v2_code="not_found",
+    )
 
 
 def _read_page(token: str) -> tuple[str, str]:

@@ -61,7 +61,10 @@ def test_a_call_reports_as_its_life_goes_by(world: World, user: Hook) -> None:
     events = user.events()
     assert {event["call_id"] for event in events} == {call_id}
     assert [event["status"] for event in events] == [
-        *("queued", "in_progress", "in_progress", "completed"),
+        "queued",
+        "in_progress",
+        "in_progress",
+        "completed",
     ]
     assert events[0]["timestamp"] == call["created_at"]
     assert events[1]["timestamp"] == call["started_at"]
@@ -154,7 +157,16 @@ def test_a_refused_event_is_repeated_by_the_sandbox_clock(
 
 
 def test_it_is_given_up_after_five_repetitions() -> None:
-    one = Delivery("d", "c", "call.queued", "http://[::1]/", "{}", "s", "t", due=0)
+    one = Delivery(
+        id="d",
+        call_id="c",
+        event="call.queued",
+        target_url="http://[::1]/",
+        body="{}",
+        signature="s",
+        created_at="t",
+        due=0,
+    )
     now, waits = 0, []
     while one.status == "pending":
         one.settle(Reply(500, "", "HTTP 500"), now)

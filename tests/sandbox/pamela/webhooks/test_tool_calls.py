@@ -97,7 +97,10 @@ def test_the_result_is_told_and_is_in_the_last_transcript(
     events = user.events()
     names = [one.get("event", "tool") for one in events]
     assert names[:4] == [
-        *("call.queued", "call.started", "call.transcript_update", "tool"),
+        "call.queued",
+        "call.started",
+        "call.transcript_update",
+        "tool",
     ]
     assert names[4:] == ["call.transcript_update", "call.completed"]
     said = {"speaker": "Tool look_up", "text": '"done"'}

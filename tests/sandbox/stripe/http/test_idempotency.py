@@ -12,7 +12,9 @@ from tests.sandbox.stripe.stripe_world import T0
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
-ANSWER = StoredAnswer("print", T0, "req_1", 200, "{}")
+ANSWER = StoredAnswer(
+    fingerprint="print", answered_at=T0, request_id="req_1", status=200, body="{}"
+)
 OTHER = "stripe.customers.create"
 
 
