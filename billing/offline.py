@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from billing.atomic_file import move_file
 from billing.domain.signed_head import fingerprint
 from billing.errors import SettingsFault, SigningFault
 from billing.gateways.clocks import RemoteClock, SystemClock
@@ -109,8 +110,8 @@ def put_key_in_place(settings_file: Path) -> None:
     """Let the key that waits be the one in force, and keep the old one beside it."""
     path = _key_file(settings_file)
     old = fingerprint(read_key(path).public_key)
-    path.replace(path.with_name(f"{path.name}.{old}"))
-    _waiting(settings_file).replace(path)
+    move_file(path, path.with_name(f"{path.name}.{old}"))
+    move_file(_waiting(settings_file), path)
 
 
 def _read_or_make(path: Path) -> FileSigner:

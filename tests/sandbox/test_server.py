@@ -21,10 +21,10 @@ from tests.sandbox.pamela.pamela_world import NOW, connected, empty_world
 SERVE = """
 import sys
 from pathlib import Path
-from billing.sandbox.seeds import empty
+from billing.sandbox.seeds.worlds import empty
 from billing.sandbox.server import listen, serve, url_of
 from billing.sandbox.world import new_sandbox
-from tests.sandbox.pamela_world import NOW
+from tests.sandbox.pamela.pamela_world import NOW
 
 seeded = empty(0, NOW)
 listener = listen()
