@@ -1,4 +1,4 @@
-"""The archive: the ledger opened on its own, to be read or upgraded, without keys."""
+"""Offline: the ledger opened on its own, to be read or upgraded, without keys."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -40,7 +40,7 @@ def opened_ledger(settings_file: Path) -> Iterator[OfflineLedger]:
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
-        yield OfflineLedger(settings, ledger, _present(settings, ledger))
+        yield OfflineLedger(settings, ledger, _time_of(settings, ledger))
     finally:
         ledger.close()
 
@@ -56,16 +56,16 @@ def upgrade_ledger(settings_file: Path) -> str:
     try:
         with exclusive_process(ledger):
             migration.upgrade(url)
-            _say_so(ledger, settings)
+            _record_upgrade(ledger, settings)
     finally:
         ledger.close()
     return migration.head()
 
 
-def _say_so(ledger: Ledger, settings: Settings) -> None:
+def _record_upgrade(ledger: Ledger, settings: Settings) -> None:
     """Let the audit trail say which schema the ledger is at, and what guards it."""
     try:
-        now = _asked_time(settings)
+        now = _clock_time(settings)
     except SettingsFault:  # no sandbox runs
         now = SystemClock().now()
     with ledger.writing() as connection:
@@ -141,15 +141,15 @@ def make_clock(settings: Settings) -> SystemClock | RemoteClock:
     return RemoteClock(url) if url else SystemClock()
 
 
-def _asked_time(settings: Settings) -> datetime:
+def _clock_time(settings: Settings) -> datetime:
     with closing(make_clock(settings)) as clock:
         return clock.now()
 
 
-def _present(settings: Settings, ledger: Ledger) -> datetime:
+def _time_of(settings: Settings, ledger: Ledger) -> datetime:
     """Return the time; when a sandbox is gone, the last moment the ledger knows."""
     try:
-        return _asked_time(settings)
+        return _clock_time(settings)
     except SettingsFault:
         with ledger.reading() as connection:
             last = period_status.last_moment(connection)

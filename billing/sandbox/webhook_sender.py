@@ -64,7 +64,7 @@ async def post(
 
 
 def new_client() -> httpx2.AsyncClient:
-    """Return a client that goes straight to its target, and waits as long as it is told."""
+    """Return a client that goes straight to its target, and sets no time-out."""
     return httpx2.AsyncClient(trust_env=False, timeout=None)
 
 

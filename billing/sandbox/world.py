@@ -23,7 +23,7 @@ RateLimits = Literal["live", "test", "off"]
 
 
 @dataclass(frozen=True)
-class Customer:
+class BilledCustomer:
     """Who is billed: a Stripe customer, and the name that calls give in metadata."""
 
     id: str
@@ -41,7 +41,7 @@ class Sandbox:
     pamela_log: RequestLog = field(default_factory=RequestLog)
     stripe_log: RequestLog = field(default_factory=RequestLog)
 
-    def add_customer(self, customer_id: str | None, name: str | None) -> Customer:
+    def add_customer(self, customer_id: str | None, name: str | None) -> BilledCustomer:
         """Create a Stripe customer, under a given id where one is wanted.
 
         They have been subscribed to the price of a minute for a while.
@@ -54,14 +54,16 @@ class Sandbox:
             mode.billing.create_subscription(
                 {"customer": made["id"], "items": [{"price": price}]}, since
             )
-        return Customer(str(made["id"]), str(made["name"] or ""))
+        return BilledCustomer(str(made["id"]), str(made["name"] or ""))
 
-    def customers(self) -> list[Customer]:
+    def customers(self) -> list[BilledCustomer]:
         """Return Stripe's customers, in the order of their creation."""
         mode = self.stripe.test
         with mode.lock:
             present = [c for c in mode.customers.by_id.values() if not c.deleted]
-        return [Customer(customer.id, customer.name or "") for customer in present]
+        return [
+            BilledCustomer(customer.id, customer.name or "") for customer in present
+        ]
 
     def truth(self) -> Document:
         """Return what was really counted on both sides, as of now."""
@@ -108,7 +110,7 @@ class Sandbox:
 
 def new_sandbox(
     pamela: PamelaState,
-    customers: list[Customer],
+    customers: list[BilledCustomer],
     now: datetime,
     *,
     rate_limits: RateLimits = "live",

@@ -29,12 +29,12 @@ def test_the_newest_event_is_remembered_and_nothing_else_is_left(path: Path) -> 
 
 
 def test_what_cannot_be_written_whole_leaves_what_was_there(path: Path) -> None:
-    memory = FileMemory(path)
-    memory.remember(7, HASH)
+    marker = FileMemory(path)
+    marker.remember(7, HASH)
     sentence = r"billing\.trail: cannot be written"
     with full_disk(after=10), pytest.raises(SettingsFault, match=sentence):
-        memory.remember(8, HASH)
-    assert memory.last_seen() == (7, HASH)
+        marker.remember(8, HASH)
+    assert marker.last_seen() == (7, HASH)
 
 
 @pytest.mark.parametrize(

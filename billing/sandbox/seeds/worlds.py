@@ -10,7 +10,7 @@ from billing.sandbox.pamela.call import Call, call_that_ends, micros
 from billing.sandbox.pamela.state import PamelaState
 from billing.sandbox.seeds.call_generator import CallGenerator
 from billing.sandbox.seeds.edge_cases import awkward_calls, broken_calls
-from billing.sandbox.world import Customer
+from billing.sandbox.world import BilledCustomer
 
 CUSTOMER_KEY = "customer"
 # Each account and its customers; one customer alone needs no metadata.
@@ -35,7 +35,7 @@ class Seeded:
     """A Pamela full of calls, and the customers that they belong to."""
 
     pamela: PamelaState
-    customers: list[Customer]
+    customers: list[BilledCustomer]
 
 
 def realistic(
@@ -109,9 +109,9 @@ def new_account(
     return pamela.add_account(account, now)
 
 
-def customers_of(names: list[str]) -> list[Customer]:
+def customers_of(names: list[str]) -> list[BilledCustomer]:
     """Return a Stripe customer for each name."""
-    return [Customer(f"cus_{name.replace('-', '')}", name) for name in names]
+    return [BilledCustomer(f"cus_{name.replace('-', '')}", name) for name in names]
 
 
 def _days(now: datetime) -> list[datetime]:

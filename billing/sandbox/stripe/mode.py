@@ -14,7 +14,7 @@ from billing.sandbox.stripe.http.paging import listing
 from billing.sandbox.stripe.http.params import Fields
 from billing.sandbox.stripe.http.rate_limits import RateLimits
 from billing.sandbox.stripe.metering.error_reports import ErrorReport, error_reports
-from billing.sandbox.stripe.metering.events import MeterEvent, MeterEvents, SentEvent
+from billing.sandbox.stripe.metering.events import EventRequest, MeterEvent, MeterEvents
 from billing.sandbox.stripe.metering.intake import Intake
 from billing.sandbox.stripe.metering.meters import PATH, Meter, Meters
 from billing.sandbox.stripe.metering.rejections import Rejection, Rejections
@@ -165,7 +165,7 @@ class StripeMode:
             return self.meters.list_page(Fields(params))
 
     @contextmanager
-    def occupied(self, sent: SentEvent) -> Iterator[None]:
+    def occupied(self, sent: EventRequest) -> Iterator[None]:
         """Hold the event's customer and meter; a second holder gets the 429."""
         with self.lock:
             place = self._intake.place(sent)
@@ -179,7 +179,7 @@ class StripeMode:
                 self._busy.discard(place)
 
     def receive_event(
-        self, sent: SentEvent, now: datetime, *, request_key: str | None = None
+        self, sent: EventRequest, now: datetime, *, request_key: str | None = None
     ) -> MeterEvent:
         """Take a meter event; one for an unknown customer is taken, never counted."""
         with self.lock:

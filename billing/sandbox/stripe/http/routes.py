@@ -26,13 +26,13 @@ from billing.sandbox.stripe.metering.event_json import (
     read_adjustment,
     read_event,
 )
-from billing.sandbox.stripe.metering.events import MeterEvent, SentEvent
+from billing.sandbox.stripe.metering.events import EventRequest, MeterEvent
 from billing.sandbox.stripe.mode import Json
 
 
 async def _receive(
     request: AdmittedRequest, *, v2: bool
-) -> tuple[SentEvent, MeterEvent]:
+) -> tuple[EventRequest, MeterEvent]:
     """Take an event, holding its customer and meter for as long as that takes."""
     sent = read_event(request.mode, request.params, request.now, v2=v2)
     with request.mode.occupied(sent):

@@ -6,8 +6,8 @@ from billing.sandbox.stripe.http.errors import StripeError, invalid
 from billing.sandbox.stripe.http.params import Fields, rfc3339
 from billing.sandbox.stripe.metering.events import (
     LONGEST_PAYLOAD_TEXT,
+    EventRequest,
     MeterEvent,
-    SentEvent,
 )
 from billing.sandbox.stripe.mode import Json, Params, StripeMode
 from billing.sandbox.stripe.state import Adjustment
@@ -17,7 +17,7 @@ LONGEST_NAME = 100
 
 def read_event(
     mode: StripeMode, params: Params, now: datetime, *, v2: bool = False
-) -> SentEvent:
+) -> EventRequest:
     """Read a meter event; one without identifier or time gets its own."""
     fields = Fields(params)
     event_name = fields.text("event_name", LONGEST_NAME)
@@ -33,7 +33,7 @@ def read_event(
                 f"payload[{key}] is longer than {LONGEST_PAYLOAD_TEXT} characters.",
                 param=f"payload[{key}]",
             )
-    return SentEvent(
+    return EventRequest(
         event_name,
         payload,
         identifier or mode.new_name("evt"),
@@ -41,7 +41,7 @@ def read_event(
     )
 
 
-def event_json(mode: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
+def event_json(mode: StripeMode, sent: EventRequest, event: MeterEvent) -> Json:
     """Render a received event as v1 does."""
     return {
         "object": "billing.meter_event",
@@ -54,7 +54,7 @@ def event_json(mode: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
     }
 
 
-def event_json_v2(mode: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
+def event_json_v2(mode: StripeMode, sent: EventRequest, event: MeterEvent) -> Json:
     """Render a received event as v2 does."""
     return {
         **event_json(mode, sent, event),
