@@ -87,11 +87,11 @@ class App:
 
     def source(self, account: str) -> tuple[PamelaUsage, AccountRules]:
         """Return an account's source; raises BadInput for an unknown name."""
-        for source, book in self.sources:
+        for source, rules in self.sources:
             if source.account == account:
-                return source, book
-        known = ", ".join(source.account for source, _ in self.sources)
-        raise BadInput(f"there is no account {account}; the settings name {known}")
+                return source, rules
+        names = ", ".join(source.account for source, _ in self.sources)
+        raise BadInput(f"there is no account {account}; the settings name {names}")
 
     @property
     def currency(self) -> str:
@@ -188,18 +188,18 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountR
         numbers = registry.price_ids(connection)
     names = frozenset(customer.name for customer in settings.customers)
     days = settings.metadata_retention_days
-    kept = MetadataRule(
+    metadata = MetadataRule(
         settings.report_metadata, timedelta(days=days) if days else None
     )
     return [
         AccountRules(
-            account=one,
+            account=account,
             customers=names,
             prices=prices,
             price_ids=numbers,
-            metadata=kept,
+            metadata=metadata,
         )
-        for one in accounts
+        for account in accounts
     ]
 
 
@@ -216,14 +216,14 @@ def _compose(
     sources = [
         make_source(account, folder, clock.sleep) for account in settings.accounts
     ]
-    books = _register(settings, ledger, Actor(actor, clock.now()))
+    rules = _register(settings, ledger, Actor(actor, clock.now()))
     return App(
         settings=settings,
         ledger=ledger,
         clock=clock,
         meter=meter,
         livemode=livemode,
-        sources=tuple(zip(sources, books, strict=True)),
+        sources=tuple(zip(sources, rules, strict=True)),
         stripe_customers={c.name: c.stripe_customer for c in settings.customers},
         actor=actor,
         trail=trail,

@@ -1,4 +1,4 @@
-"""The archive: the ledger opened on its own, to be read or upgraded, without keys."""
+"""Offline: the ledger opened on its own, to be read or upgraded, without keys."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from billing.atomic_file import move_file
 from billing.domain.signed_head import fingerprint
 from billing.errors import SettingsFault, SigningFault
 from billing.gateways.clocks import RemoteClock, SystemClock
@@ -39,7 +40,7 @@ def opened_ledger(settings_file: Path) -> Iterator[OfflineLedger]:
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
-        yield OfflineLedger(settings, ledger, _present(settings, ledger))
+        yield OfflineLedger(settings, ledger, _time_of(settings, ledger))
     finally:
         ledger.close()
 
@@ -55,16 +56,16 @@ def upgrade_ledger(settings_file: Path) -> str:
     try:
         with exclusive_process(ledger):
             migration.upgrade(url)
-            _say_so(ledger, settings)
+            _record_upgrade(ledger, settings)
     finally:
         ledger.close()
     return migration.head()
 
 
-def _say_so(ledger: Ledger, settings: Settings) -> None:
+def _record_upgrade(ledger: Ledger, settings: Settings) -> None:
     """Let the audit trail say which schema the ledger is at, and what guards it."""
     try:
-        now = _asked_time(settings)
+        now = _clock_time(settings)
     except SettingsFault:  # no sandbox runs
         now = SystemClock().now()
     with ledger.writing() as connection:
@@ -109,8 +110,8 @@ def put_key_in_place(settings_file: Path) -> None:
     """Let the key that waits be the one in force, and keep the old one beside it."""
     path = _key_file(settings_file)
     old = fingerprint(read_key(path).public_key)
-    path.replace(path.with_name(f"{path.name}.{old}"))
-    _waiting(settings_file).replace(path)
+    move_file(path, path.with_name(f"{path.name}.{old}"))
+    move_file(_waiting(settings_file), path)
 
 
 def _read_or_make(path: Path) -> FileSigner:
@@ -140,15 +141,15 @@ def make_clock(settings: Settings) -> SystemClock | RemoteClock:
     return RemoteClock(url) if url else SystemClock()
 
 
-def _asked_time(settings: Settings) -> datetime:
+def _clock_time(settings: Settings) -> datetime:
     with closing(make_clock(settings)) as clock:
         return clock.now()
 
 
-def _present(settings: Settings, ledger: Ledger) -> datetime:
+def _time_of(settings: Settings, ledger: Ledger) -> datetime:
     """Return the time; when a sandbox is gone, the last moment the ledger knows."""
     try:
-        return _asked_time(settings)
+        return _clock_time(settings)
     except SettingsFault:
         with ledger.reading() as connection:
             last = period_status.last_moment(connection)

@@ -195,11 +195,11 @@ def read_settings(file: Path) -> Settings:
 
 
 def _first_fault(fault: ValidationError) -> str:
-    said = [
+    sentences = [
         f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
         for item in fault.errors(include_input=False, include_url=False)
     ]
-    return "; ".join(said)
+    return "; ".join(sentences)
 
 
 def _check_names(file: Path, settings: Settings) -> None:
