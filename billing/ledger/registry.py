@@ -60,10 +60,11 @@ def price_ids(connection: Connection) -> dict[datetime, int]:
     return {row.effective_from: row.id for row in rows}
 
 
-def stripe_customer_of(connection: Connection, name: str) -> str:
-    """Return Stripe's name of a customer, also of one that left the settings."""
-    query = select(customer.c.stripe_customer).where(customer.c.name == name)
-    return str(connection.execute(query).scalar_one())
+def known_customers(connection: Connection) -> dict[str, str]:
+    """Return Stripe's name of each customer that was ever registered."""
+    columns = customer.c.name, customer.c.stripe_customer
+    rows = connection.execute(select(*columns).order_by(customer.c.name))
+    return {row.name: row.stripe_customer for row in rows}
 
 
 def known_prices(connection: Connection) -> list[Price]:

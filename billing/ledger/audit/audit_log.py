@@ -8,12 +8,21 @@ from billing.ledger.audit.pending import (
     Actor,
     AuditSession,
     Note,
+    loaded,
     pending,
     touch,
     touch_binding,
 )
 
-__all__ = ["Actor", "AuditSession", "note", "record", "touch", "touch_binding"]
+__all__ = [
+    "Actor",
+    "AuditSession",
+    "loaded",
+    "note",
+    "record",
+    "touch",
+    "touch_binding",
+]
 
 
 def record(

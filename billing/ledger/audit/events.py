@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, select
 from billing.domain.signed_head import NONE_BEFORE
 from billing.ledger.audit.canonical_json import digest, quoted, spell
 from billing.ledger.audit.row_reader import ask
-from billing.ledger.bulk_load import load_rows
+from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.tables import audit_event
 
 _ADD = insert(audit_event)

@@ -118,15 +118,6 @@ def closed_periods(connection: Connection) -> dict[str, str]:
     return {row.period: row.digest for row in rows}
 
 
-def first_open_period(connection: Connection, after: BillingPeriod) -> BillingPeriod:
-    """Return the first month after another that is not closed."""
-    closed = closed_periods(connection)
-    found = after.next
-    while str(found) in closed:
-        found = found.next
-    return found
-
-
 def period_digest(connection: Connection, period: BillingPeriod) -> str:
     """Return the digest of a month as the ledger holds it now, in flat memory."""
     digest = sha256()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from billing.domain.call import Call, NotBillable
 from billing.domain.call_metadata import NOTHING, CallMetadata
@@ -17,7 +17,8 @@ from billing.domain.posting import (
     plan_postings,
     posting_hour,
 )
-from billing.ledger.bulk_load import load_rows
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, call
 
@@ -136,9 +137,18 @@ def _record_batch(
             usage.append(_usage_row(posting, reading, 1, slot, charge))
     if revised:
         usage.extend(_corrections(connection, posting, revised))
-    load_rows(connection, call, _CALL_COLUMNS, calls)
-    load_rows(connection, b2b_usage, _USAGE_COLUMNS, usage)
+    _load(connection, call, _CALL_COLUMNS, calls)
+    _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
     return len(calls)
+
+
+def _load(
+    connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]
+) -> None:
+    if rows:
+        load_rows(connection, table, columns, rows)
+        # A COPY is no statement, so the trail would not hear of it.
+        audit_log.loaded(connection, table)
 
 
 def _corrections(

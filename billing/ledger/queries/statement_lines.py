@@ -13,7 +13,8 @@ from billing.errors import BadInput
 from billing.ledger.close.period_close import ClosedMonth, closed_month
 from billing.ledger.known_months import refuse_unknown_month
 from billing.ledger.queries.period_status import SyncStatus, sync_status
-from billing.ledger.queries.usage_totals import currency_of, known_customers
+from billing.ledger.queries.usage_totals import currency_of
+from billing.ledger.registry import known_customers
 from billing.ledger.schema.tables import b2b_usage, call, price, reconciliation_reading
 from billing.ledger.schema.usage_joins import RATED_FROM
 

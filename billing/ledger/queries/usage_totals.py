@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.pull import pulls
-from billing.ledger.schema.tables import account, b2b_usage, call_metadata, customer
+from billing.ledger.schema.tables import account, b2b_usage, call_metadata
 
 usage = b2b_usage.c
 # What a month is summed by: one of KEYS, or the values of a metadata key.
@@ -95,13 +95,6 @@ def currency_of(connection: Connection, period: BillingPeriod) -> str | None:
     """Return the currency of a month's rows; None when there are none."""
     query = select(usage.currency).where(usage.period == str(period)).limit(1)
     return connection.execute(query).scalar()
-
-
-def known_customers(connection: Connection) -> dict[str, str]:
-    """Return Stripe's name of each customer that was ever registered."""
-    columns = customer.c.name, customer.c.stripe_customer
-    rows = connection.execute(select(*columns).order_by(customer.c.name))
-    return {row.name: row.stripe_customer for row in rows}
 
 
 def _sums() -> list[ColumnElement[int]]:

@@ -11,7 +11,7 @@ from billing.domain.breaks_meter import CarryingEvent, MeterTotals, SentEvent, U
 from billing.domain.breaks_source import EdgeCall
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
-from billing.ledger.queries import usage_totals
+from billing.ledger import registry
 from billing.ledger.reconcile import (
     events_with_calls,
     late_events,
@@ -77,7 +77,7 @@ def read_month(
     places = set(_places_that_differ(closely.counted, hours))
     return MonthSnapshot(
         period=period,
-        stripe_customers=usage_totals.known_customers(connection),
+        stripe_customers=registry.known_customers(connection),
         holdings=ledger_totals.holdings(connection, period),
         carried=ledger_totals.carried_calls(connection, period),
         gaps=ledger_totals.source_gaps(connection, period),

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from billing.ledger.audit import pending
 from billing.ledger.schema.columns import UtcTime, format_time
 
 # SQLite's limit of values bound to one statement, less a little.
@@ -36,7 +35,6 @@ def _load_postgresql(
     ):
         for row in rows:
             copy.write_row(row)
-    pending.loaded(connection, table)
 
 
 def _load_sqlite(

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from billing.errors import LedgerFault
-from billing.ledger.bulk_load import load_rows
 from billing.ledger.database import Ledger
+from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.tables import audit_event, call
 from tests.ledger.bookkeeping import NOON, posting_of, register, rows
 
