@@ -83,10 +83,10 @@ def freeze(
     """Close a month for ever, as the reconciliation `run` found it to be right."""
     customers = customer_totals(connection, period)
     totals = {
-        "rows": sum(one.rows for one in customers),
-        "minutes": sum(one.minutes for one in customers),
-        "amount_micro": sum(one.amount_micro for one in customers),
-        "customers": [one._asdict() for one in customers],
+        "rows": sum(total.rows for total in customers),
+        "minutes": sum(total.minutes for total in customers),
+        "amount_micro": sum(total.amount_micro for total in customers),
+        "customers": [total._asdict() for total in customers],
         "reconciliation": run,
     }
     digest = period_digest(connection, period)

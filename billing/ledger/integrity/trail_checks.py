@@ -83,7 +83,7 @@ def _chain(connection: Connection, last: ChainTip, *, whole: bool) -> Iterator[s
 
 def _guards(connection: Connection) -> Iterator[str]:
     said, found = (
-        schema_history.guards_said(connection),
+        schema_history.recorded_guards(connection),
         schema_history.guards_digest(connection),
     )
     if said is not None and said != found:
