@@ -70,7 +70,7 @@ def known_customers(connection: Connection) -> dict[str, str]:
 def known_prices(connection: Connection) -> list[Price]:
     """Return every price ever registered."""
     columns = price.c.effective_from, price.c.per_minute, price.c.currency
-    return [Price(*row) for row in connection.execute(select(*columns))]
+    return [Price(**row._mapping) for row in connection.execute(select(*columns))]
 
 
 def _keep(

@@ -51,7 +51,9 @@ def _load_sqlite(
         values = [value for row in part for value in row]
         for column in times:
             moments: list[datetime | None] = values[column::width]
-            values[column::width] = [each and format_time(each) for each in moments]
+            values[column::width] = [
+                moment and format_time(moment) for moment in moments
+            ]
         statement = start + ", ".join([group] * len(part))
         connection.exec_driver_sql(statement, tuple(values))
 
