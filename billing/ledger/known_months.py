@@ -10,8 +10,8 @@ from billing.ledger.schema.tables import b2b_usage, period_close, pull
 def refuse_unknown_month(connection: Connection, period: BillingPeriod) -> None:
     """Raise BadInput for a month that was never pulled, billed or closed."""
     for column in (b2b_usage.c.period, pull.c.period, period_close.c.period):
-        known = select(column).where(column == str(period)).limit(1)
-        if connection.execute(known).first() is not None:
+        query = select(column).where(column == str(period)).limit(1)
+        if connection.execute(query).first() is not None:
             return
     raise BadInput(
         f"the ledger holds nothing of {period}; read it with "

@@ -7,7 +7,7 @@ from billing.errors import BadInput
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull.call_metadata import Erasure, erase, kept_keys
-from billing.ledger.queries.usage_totals import known_customers
+from billing.ledger.registry import known_customers
 
 
 class ErasurePart(NamedTuple):

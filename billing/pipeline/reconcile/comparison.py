@@ -146,7 +146,7 @@ class _MonthReader:
 
     def take_ledger(self, month: MonthSnapshot) -> None:
         """Take in what the ledger holds."""
-        for held in month.holdings:
+        for held in month.totals:
             self.of(held.customer).ledger_minutes += held.minutes
         for row in month.carried:
             self.of(row.customer).carried.append(row.carried)

@@ -15,7 +15,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls, quarantine
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.month_snapshot import (
-    NOTHING_CLOSELY,
+    NO_DETAIL,
     DetailRequest,
     MonthSnapshot,
     read_month,
@@ -141,7 +141,7 @@ class _Reconciling:
         self,
         totals: Mapping[str, int | None],
         fresh: Mapping[str, FreshMonth],
-        closely: DetailRequest = NOTHING_CLOSELY,
+        closely: DetailRequest = NO_DETAIL,
     ) -> _Look:
         """Look at the ledger's month, all of it in one consistent state."""
         calls = {

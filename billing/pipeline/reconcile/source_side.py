@@ -144,7 +144,7 @@ def source_sides(
 
 def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
     """Give the minutes of the calls of the month, wherever they are billed."""
-    for held in month.holdings:
+    for held in month.totals:
         yield held.account, held.customer, held.minutes
     for row in month.carried:
         minutes = row.carried.signed_in(month.period)
