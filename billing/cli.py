@@ -4,7 +4,7 @@
 |---|---|
 | 0 | done, and clean |
 | 1 | work failed, or breaks were found |
-| 2 | the command line, the settings or the ledger need mending first |
+| 2 | the command line, the settings or the ledger must be fixed first |
 | 3 | `reconcile`: nothing is wrong, but Stripe's summaries are not settled yet |
 | 130 | interrupted |
 """
@@ -124,7 +124,7 @@ def _explained(fault: Exception) -> tuple[str, str, int]:
         case click.Abort():
             return "Interrupted", "interrupted", INTERRUPTED
         case BillingError():
-            return type(fault).__name__, str(fault), fault.exit_code
+            return fault.kind, str(fault), fault.exit_code
         case _:
             return "SystemFault", str(fault), FAILED
 

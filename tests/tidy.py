@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateways": {"domain", "errors", "ports", "pamela"},
     "pipeline": {"domain", "ledger", "ports", "errors"},
     "reports": {"domain", "ledger", "errors", "verifier"},
+    "documents": {"pipeline", "reports", "errors"},
     "verifier": set(),
     "sandbox": {"domain", "pamela"},
     "offline": {"domain", "errors", "ports", "settings", "ledger", "gateways"},
@@ -68,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "installation",
         "daemon",
         "demo",
+        "documents",
         "sandbox",
         "pipeline",
         "reports",
@@ -76,8 +78,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
     },
     "cli": {"commands", "errors"},
-    "daemon": {"app", "pipeline", "reports", "domain", "errors"},
-    "web": {"app", "pipeline", "reports", "domain", "errors"},
+    "daemon": {"app", "documents", "pipeline", "reports", "domain", "errors"},
+    "web": {"app", "documents", "pipeline", "reports", "domain", "errors"},
     "__main__": {"cli"},
 }
 HOMES_OF = {

@@ -22,12 +22,12 @@ from billing.commands.options import (
 )
 from billing.commands.results import (
     PULL_HEADINGS,
-    cycle_document,
     pull_line,
     sync_complaints,
     sync_sentence,
     withheld_sentence,
 )
+from billing.documents import cycle_document
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import CycleReport, periods_at
 from billing.pipeline.run import run_round

@@ -16,10 +16,10 @@ from billing.commands.options import (
 )
 from billing.commands.results import (
     PULL_HEADINGS,
-    pull_document,
     pull_line,
     withheld_sentence,
 )
+from billing.documents import pull_document
 from billing.domain.period import BillingPeriod
 from billing.pipeline.cycle import PullResult, Watcher, pull_month
 
