@@ -2,39 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from enum import StrEnum
 from getpass import getuser
 from pathlib import Path
 from typing import Any
 
 import click
 
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, Month, RelativePeriod
 from billing.domain.suggestion import did_you_mean
 
 CLEAN, FAILED, NOT_SETTLED = 0, 1, 3
-
-
-class RelativePeriod(StrEnum):
-    """A month that depends on what time it is."""
-
-    LAST = "last"
-    THIS = "this"
-
-
-Month = BillingPeriod | RelativePeriod
-
-
-def month_at(month: Month, now: datetime) -> BillingPeriod:
-    """Return the month that was typed, as of now."""
-    match month:
-        case RelativePeriod.THIS:
-            return BillingPeriod.of(now)
-        case RelativePeriod.LAST:
-            return BillingPeriod.of(now).previous
-        case _:
-            return month
 
 
 class MonthType(click.ParamType[Month]):
