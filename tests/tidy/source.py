@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ports": {"domain"},
     "atomic_file": {"errors"},
     "settings": {"domain", "errors"},
+    "documents": {"pipeline", "reports", "errors"},
     "credentials": {"errors"},
     "adapters": {"credentials", "settings", "gateways", "pipeline"},
     "ledger": {"domain", "errors"},
@@ -60,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
     },
     "demo": {
+        "documents",
         "app",
         "offline",
         "installation",
@@ -71,6 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
     },
     "commands": {
+        "documents",
         "atomic_file",
         "app",
         "offline",
@@ -85,8 +88,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
     },
     "cli": {"commands", "errors"},
-    "daemon": {"app", "pipeline", "reports", "domain", "errors"},
-    "web": {"app", "pipeline", "reports", "domain", "errors"},
+    "daemon": {"documents", "app", "pipeline", "reports", "domain", "errors"},
+    "web": {"documents", "app", "pipeline", "reports", "domain", "errors"},
     "__main__": {"cli"},
 }
 

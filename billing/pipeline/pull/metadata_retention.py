@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from billing.errors import BadInput
+from billing.domain.suggestion import did_you_mean
+from billing.errors import BadInput, UnknownName
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull.call_metadata import Erasure, erase, kept_keys
@@ -30,13 +31,13 @@ def erase_metadata(
     with ledger.reading() as connection:
         customers, keys = known_customers(connection), kept_keys(connection)
     if part.customer is not None and part.customer not in customers:
-        names = ", ".join(customers) or "none"
-        raise BadInput(
-            f"there is no customer {part.customer}; the ledger knows {names}"
-        )
+        raise UnknownName("customer", part.customer, customers, "the ledger knows")
     if part.key not in keys:
         names = ", ".join(keys) or "none"
-        raise BadInput(f"no value of {part.key} is kept; of these keys are: {names}")
+        raise BadInput(
+            f"no value of {part.key} is kept; of these keys are: {names}"
+            f"{did_you_mean(part.key, keys)}"
+        )
     return _erase(ledger, Actor(who, now), erasure, why.strip())
 
 
