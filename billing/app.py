@@ -157,7 +157,7 @@ def composed(
     ):
         migration.refuse_other_schema(ledger)
         clock = StoppableClock(time, stop or threading.Event())
-        ledger.scribe = AuditSession(actor, clock.now)
+        ledger.audit_session = AuditSession(actor, clock.now)
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:
             yield app
             remember_end(ledger, app.trail.memory)

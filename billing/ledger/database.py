@@ -62,7 +62,7 @@ class Ledger:
         """Wrap an engine; `locks` divide the work in place of the database's own."""
         self.engine = engine
         self.locks = locks
-        self.scribe: AuditSession | None = None
+        self.audit_session: AuditSession | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -81,7 +81,7 @@ class Ledger:
 
         It ends with the audit events of what it changed.
         """
-        changes = Pending(self._present())
+        changes = Pending(self._actor())
         with as_ledger_faults(self.engine), self.engine.connect() as plain:
             options = {_WRITES: True, pending.OPTION: changes}
             connection = plain.execution_options(**options)
@@ -91,9 +91,10 @@ class Ledger:
                 yield connection
                 append_events(connection, changes)
 
-    def _present(self) -> Actor | None:
+    def _actor(self) -> Actor | None:
         """Say who is at work, and when; asked before a transaction, never in one."""
-        return self.scribe and Actor(self.scribe.name, self.scribe.now())
+        session = self.audit_session
+        return session and Actor(session.name, session.now())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -86,6 +86,8 @@ class GroupCommit:
         """Return once an entry is durable."""
         while not entry.tried:
             if not self._lead(entry):
+                # Outside the guard. Whoever wakes us between the two has released
+                # `woken` already, so no wake-up is lost.
                 entry.woken.acquire()
         if not entry.durable:
             # Its group failed, maybe by a neighbour's fault: alone it fails by its own.
@@ -99,6 +101,7 @@ class GroupCommit:
             if self._leading:
                 entry.asleep = True
                 return False
+            # From here on newcomers form the next group, which waits for this commit.
             self._leading = True
             group, self._waiting = self._waiting, []
         try:
@@ -115,12 +118,14 @@ class GroupCommit:
             for entry in group:
                 entry.tried = True
                 entry.wake()
+            # One is enough to lead. Who is still awake leads by itself when it waits.
             for entry in self._waiting:
                 if entry.wake():
                     return
 
     def _commit(self, group: list["_Entry[object]"]) -> None:
         with self._ledger.writing() as connection:
+            # Alike are written last, by one statement each: nobody relies on an order.
             alike: dict[Callable[..., None], list[object]] = {}
             for entry in group:
                 if isinstance(entry.write, BatchedWrite):
@@ -143,6 +148,7 @@ class _Entry(Generic[T]):
         self.write = write
         self.result: T | None = None
         self.tried = self.durable = self.asleep = False
+        # A lock that is held from birth: who takes it sleeps until it is released.
         self.woken = Lock()
         self.woken.acquire()
 

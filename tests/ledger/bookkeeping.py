@@ -1,4 +1,4 @@
-"""How the tests keep books: registered names, readings of calls, staged events."""
+"""What the tests fill a ledger with: registered names, rated calls, staged events."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -99,9 +99,9 @@ def reading(
 def record(ledger: Ledger, *readings: RatedCall, only_known: bool = False) -> int:
     """Record readings in a pull of their own; returns the new revisions."""
     with ledger.writing() as connection:
-        posting = pull_context(connection)
+        context = pull_context(connection)
         return calls.record_readings(
-            connection, posting, readings, only_known=only_known
+            connection, context, readings, only_known=only_known
         )
 
 

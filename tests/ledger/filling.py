@@ -117,7 +117,7 @@ def fill(ledger: Ledger) -> None:
         attempt_of(connection, unsynced(ledger)[0])
     record(ledger, reading("call_4"))
     set_aside_and_reconcile(ledger)
-    add_doubts(ledger)
+    add_settlement_rows(ledger)
     add_heads(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
         close_period(ledger, period)
@@ -140,8 +140,8 @@ def add_heads(ledger: Ledger) -> None:
             signed_heads.record_anchor(connection, number, "folder", ACTOR.at, None)
 
 
-def add_doubts(ledger: Ledger) -> None:
-    """Add what is read to settle doubts, and what is kept of a break's life."""
+def add_settlement_rows(ledger: Ledger) -> None:
+    """Add what is read to settle outcomes, and what is kept of a break's life."""
     at = ACTOR.at
     window = {"created_at": at, "window_start": at, "window_end": at, "read_at": at}
     words = {"codes": "[]", "identifiers": "[]"}
@@ -179,7 +179,7 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
         settled=True,
         breaks=(lost,),
     )
-    found = Reconciliation(
+    reconciliation = Reconciliation(
         period=MARCH,
         started_at=ACTOR.at,
         customers=(finding,),
@@ -201,8 +201,8 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
         quarantine.set_aside(
             connection, items, period=MARCH, pull_id=number, now=ACTOR.at
         )
-        runs.save(connection, found, ACTOR)
-        runs.save(connection, found, ACTOR)
+        runs.save(connection, reconciliation, ACTOR)
+        runs.save(connection, reconciliation, ACTOR)
 
 
 def keys_of(ledger: Ledger, table: str) -> list[tuple[str, ...]]:
@@ -211,7 +211,10 @@ def keys_of(ledger: Ledger, table: str) -> list[tuple[str, ...]]:
         inspector = inspect(connection)
         primary = inspector.get_pk_constraint(table)["constrained_columns"]
         unique = inspector.get_unique_constraints(table)
-    return [tuple(primary), *(tuple(one["column_names"]) for one in unique)]
+    return [
+        tuple(primary),
+        *(tuple(constraint["column_names"]) for constraint in unique),
+    ]
 
 
 def columns_of(ledger: Ledger, table: str) -> list[str]:

@@ -51,8 +51,8 @@ def test_every_connection_keeps_what_it_promised(sqlite_ledger: Ledger) -> None:
     connections = [sqlite_ledger.engine.connect() for _ in range(3)]
     for connection in connections:
         for pragma, value in expected.items():
-            found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
-            assert (pragma, found) == (pragma, value)
+            stored = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+            assert (pragma, stored) == (pragma, value)
     for connection in connections:
         connection.close()
 

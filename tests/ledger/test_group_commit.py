@@ -46,10 +46,10 @@ def write_together(
     ledger: Ledger, writes: list[Callable[[Connection], str]]
 ) -> list[BaseException | str]:
     """Hold the writer until every write waits, so that they share a group."""
-    go, held = threading.Event(), threading.Event()
+    go, is_held = threading.Event(), threading.Event()
 
     def hold(connection: Connection) -> str:
-        held.set()
+        is_held.set()
         assert go.wait(PATIENCE)
         return note("first")(connection)
 
@@ -61,11 +61,11 @@ def write_together(
 
     with GroupCommit(ledger) as writer, ThreadPoolExecutor(len(writes) + 1) as threads:
         first = threads.submit(writer.write, hold)
-        assert held.wait(PATIENCE)
+        assert is_held.wait(PATIENCE)
         waiting = [threads.submit(outcome, write) for write in writes]
         go.set()
         assert first.result(PATIENCE) == "first"
-        return [one.result(PATIENCE) for one in waiting]
+        return [result.result(PATIENCE) for result in waiting]
 
 
 def test_many_threads_are_all_answered_with_their_own_result(ledger: Ledger) -> None:
@@ -132,7 +132,7 @@ def test_a_database_that_fails_is_said_to_every_waiting_thread(
             add(connection, f"{number}{blob}")
         return "never"
 
-    found = write_together(sqlite_ledger, [fill_up, fill_up])
-    assert [type(one) for one in found] == [LedgerFault, LedgerFault]
-    assert all("make room on the disk" in str(one) for one in found)
+    results = write_together(sqlite_ledger, [fill_up, fill_up])
+    assert [type(result) for result in results] == [LedgerFault, LedgerFault]
+    assert all("make room on the disk" in str(result) for result in results)
     assert rows(sqlite_ledger, NAMES) == [("first",)]

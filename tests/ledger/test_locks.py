@@ -27,8 +27,8 @@ def test_a_killed_process_holds_no_file(sqlite_url: str, sqlite_ledger: Ledger) 
     with another_process(sqlite_url, "acme") as process:
         process.kill()
         process.wait(PATIENCE)
-        with exclusive_process(sqlite_ledger), try_lock(sqlite_ledger, "acme") as held:
-            assert held
+        with exclusive_process(sqlite_ledger), try_lock(sqlite_ledger, "acme") as hold:
+            assert hold
 
 
 def test_a_second_run_in_one_process_is_refused_too(sqlite_ledger: Ledger) -> None:
@@ -49,10 +49,10 @@ def test_on_postgresql_processes_share_the_ledger(
         another_process(migrated_postgres_url, "acme"),
         exclusive_process(postgres_ledger),
     ):
-        with try_lock(postgres_ledger, "acme") as held:
-            assert not held
-        with try_lock(postgres_ledger, "globex") as held:
-            assert held
+        with try_lock(postgres_ledger, "acme") as hold:
+            assert not hold
+        with try_lock(postgres_ledger, "globex") as hold:
+            assert hold
 
 
 def test_the_server_frees_what_a_killed_process_held(
@@ -61,17 +61,17 @@ def test_the_server_frees_what_a_killed_process_held(
     with another_process(migrated_postgres_url, "acme") as process:
         process.kill()
         process.wait(PATIENCE)
-        with waits_for(postgres_ledger, "acme") as held:
-            assert held
+        with waits_for(postgres_ledger, "acme") as hold:
+            assert hold
 
 
 @contextmanager
 def waits_for(ledger: Ledger, subject: str) -> Iterator[Hold | None]:
     """Try until the server has noticed that the holder is gone."""
     for _ in range(1_000):
-        with try_lock(ledger, subject) as held:
-            if held:
-                yield held
+        with try_lock(ledger, subject) as hold:
+            if hold:
+                yield hold
                 return
     yield None
 
@@ -94,8 +94,8 @@ def test_a_subject_is_let_go_when_the_work_fails(postgres_ledger: Ledger) -> Non
 
     with pytest.raises(KeyError):
         fail()
-    with try_lock(postgres_ledger, "acme") as held:
-        assert held
+    with try_lock(postgres_ledger, "acme") as hold:
+        assert hold
 
 
 def test_the_holder_of_a_lock_leaves_no_transaction_open(

@@ -64,12 +64,12 @@ def test_back_to_base_leaves_no_trigger_and_no_function(
 ) -> None:
     upgrade(database_url)
     downgrade(database_url)
-    left = (
+    query = (
         "SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')"
         if empty.on_sqlite
         else "SELECT proname FROM pg_proc WHERE proname LIKE 'refuse%'"
     )
-    assert rows(empty, left) == []
+    assert rows(empty, query) == []
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(

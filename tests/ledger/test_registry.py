@@ -26,11 +26,11 @@ AUDITED = "SELECT action, subject, detail FROM audit_event ORDER BY id"
 APRIL_FIRST = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def register_only(ledger: Ledger, **given: Any) -> None:
+def register_only(ledger: Ledger, **settings: Any) -> None:
     """Register what is given and nothing else."""
     nothing: dict[str, Any] = {"customers": [], "accounts": [], "prices": []}
     with ledger.writing() as connection:
-        registry.register(connection, ACTOR, **{**nothing, **given})
+        registry.register(connection, ACTOR, **{**nothing, **settings})
 
 
 def test_everything_new_is_recorded_and_audited(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""Canonical form: the one spelling of rows and documents that digests are made of.
+"""Canonical form: the one format of rows and documents that digests are made of.
 
 It is RFC 8785: JSON in UTF-8, no spaces, sorted keys. Times stand as ISO 8601 texts
 with +00:00, decimals as texts, and no floats occur.
@@ -10,7 +10,7 @@ from hashlib import sha256
 import orjson
 
 
-def spell(document: object) -> bytes:
+def format_document(document: object) -> bytes:
     """Return a document's canonical form; decimals and their like stand as texts."""
     return orjson.dumps(document, str, orjson.OPT_SORT_KEYS)
 

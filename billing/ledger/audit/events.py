@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, Row, Select, insert, select
 
 from billing.domain.signed_head import NONE_BEFORE
-from billing.ledger.audit.canonical_json import digest, quoted, spell
+from billing.ledger.audit.canonical_json import digest, format_document, quoted
 from billing.ledger.audit.row_reader import ask
 from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.tables import audit_event
@@ -32,14 +32,14 @@ class State(NamedTuple):
     minutes: int = 0
     amount_micro: int = 0
 
-    def spell(self) -> str:
+    def format(self) -> str:
         """Return its canonical form."""
         balance = {
             "rows": self.rows,
             "minutes": self.minutes,
             "amount_micro": self.amount_micro,
         }
-        return spell({"last": self.last, "balance": balance}).decode()
+        return format_document({"last": self.last, "balance": balance}).decode()
 
     @classmethod
     def read(cls, text: str) -> "State":
@@ -108,9 +108,9 @@ def add_events(
             "id": number,
             **draft._asdict(),
             "at": draft.at.astimezone(UTC),
-            "detail": spell(draft.detail).decode(),
-            "covers": spell(coverage).decode() if last else "[]",
-            "state": (state if last else before.state).spell(),
+            "detail": format_document(draft.detail).decode(),
+            "covers": format_document(coverage).decode() if last else "[]",
+            "state": (state if last else before.state).format(),
             "previous": previous,
         }
         previous = digest(_line(row))
@@ -161,7 +161,7 @@ def _all() -> Select[Any]:
 
 
 def _line(row: Mapping[Any, Any]) -> bytes:
-    return spell(
+    return format_document(
         {
             "sequence": row["id"],
             "at": row["at"].isoformat(),

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, text
 
 from billing.domain.period import BillingPeriod
-from billing.ledger.audit.canonical_json import quoted, spell
+from billing.ledger.audit.canonical_json import format_document, quoted
 from billing.ledger.audit.export_lines import (
     BINDING,
     RowLine,
@@ -129,7 +129,7 @@ class Excerpt:
     def _heads(self) -> Iterator[bytes]:
         for signed in head_lines(self._connection):
             line = signed.head.line().decode()
-            yield spell({"line": line, "signature": signed.signature})
+            yield format_document({"line": line, "signature": signed.signature})
 
     def _bindings(self) -> Iterator[bytes]:
         whole = self._month is None
@@ -137,7 +137,7 @@ class Excerpt:
         values = {} if whole else {"month": self._month}
         bindings = self._opened(binding_lines(self._connection, condition, **values))
         for event, _, rows in bindings:
-            yield spell([event, quoted(rows.decode())])
+            yield format_document([event, quoted(rows.decode())])
 
     def _other_ranges(self, name: str) -> list[tuple[str, int, int]]:
         """Return the row ranges of other months that are needed, in order."""

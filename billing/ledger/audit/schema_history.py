@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.audit.canonical_json import digest, spell
+from billing.ledger.audit.canonical_json import digest, format_document
 from billing.ledger.audit.events import last_of_actions
 
 UPGRADED = "schema.upgraded"
@@ -37,7 +37,7 @@ def guards_digest(connection: Connection) -> str:
         [str(name), str(definition)]
         for name, definition in connection.execute(text(query))
     ]
-    return digest(spell(sorted(rows)))
+    return digest(format_document(sorted(rows)))
 
 
 def recorded_guards(connection: Connection) -> str | None:

@@ -74,7 +74,7 @@ def next_head(
 
 
 def add_head(connection: Connection, signed: SignedHead) -> None:
-    """Keep a head that was signed."""
+    """Store a signed head."""
     head = signed.head
     row = {
         "number": head.number,
@@ -91,7 +91,7 @@ def add_head(connection: Connection, signed: SignedHead) -> None:
 def record_anchor(
     connection: Connection, head: int, anchor: str, at: datetime, error: str | None
 ) -> None:
-    """Keep that a head was published, or why not."""
+    """Record that a head was published, or why not."""
     row = {"head": head, "anchor": anchor, "at": at, "error": error}
     connection.execute(insert(audit_anchor).values(row))
 

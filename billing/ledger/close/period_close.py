@@ -214,7 +214,7 @@ def _rows(
 
 
 def _format(line: tuple[Any, ...]) -> bytes:
-    """Spell a line in UTF-8: no spaces, times in ISO 8601 with their +00:00."""
+    """Format a line in UTF-8: no spaces, times in ISO 8601 with their +00:00."""
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 

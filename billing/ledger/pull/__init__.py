@@ -1,1 +1,1 @@
-"""Pull: calls as the source told them, and how completely they were read."""
+"""Pull: calls as the source has them, and how completely they were read."""

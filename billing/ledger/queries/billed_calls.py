@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import billed_minutes
@@ -37,6 +37,25 @@ class Carried(NamedTuple):
 
 def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[BilledCall]:
     """Yield the calls of a month that it bills, in the order they were posted."""
+    options = {"yield_per": _AT_ONCE}
+    query = _billed_calls(period)
+    for row in connection.execute(query, execution_options=options):
+        # A revision that changes the seconds and not the minutes posts no row.
+        newest, minutes = row.newest, int(row.minutes)
+        is_same = newest is not None and billed_minutes(newest) == minutes
+        yield BilledCall(
+            account=row.account,
+            customer=row.customer,
+            call_id=row.call_id,
+            started_at=row.started_at,
+            seconds=newest if is_same else row.duration_seconds or 0,
+            minutes=minutes,
+            amount_micro=int(row.amount),
+        )
+
+
+def _billed_calls(period: BillingPeriod) -> Select[Any]:
+    """Select each call with the revision it was rated from and its newest seconds."""
     keys = usage.account, usage.customer, usage.call_id
     billed = (
         select(
@@ -62,9 +81,11 @@ def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[Bill
         .scalar_subquery()
         .label("newest")
     )
-    query = (
+    return (
         select(
-            *(billed.c[name] for name in ("account", "customer", "call_id")),
+            billed.c.account,
+            billed.c.customer,
+            billed.c.call_id,
             call.c.started_at,
             call.c.duration_seconds,
             newest,
@@ -74,20 +95,6 @@ def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[Bill
         .select_from(billed.join(call, rated))
         .order_by(billed.c.first)
     )
-    options = {"yield_per": _AT_ONCE}
-    for row in connection.execute(query, execution_options=options):
-        # A revision that changes the seconds and not the minutes posts no row.
-        last, minutes = row.newest, int(row.minutes)
-        is_same = last is not None and billed_minutes(last) == minutes
-        yield BilledCall(
-            account=row.account,
-            customer=row.customer,
-            call_id=row.call_id,
-            started_at=row.started_at,
-            seconds=last if is_same else row.duration_seconds or 0,
-            minutes=minutes,
-            amount_micro=int(row.amount),
-        )
 
 
 def carried_usage(connection: Connection, period: BillingPeriod) -> Carried:

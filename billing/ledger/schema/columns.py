@@ -21,7 +21,7 @@ class UtcTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse naive times; spell UTC."""
+        """Refuse naive times; store UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -76,5 +76,5 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 
 def format_time(moment: datetime) -> str:
-    """Spell a UTC time as SQLite stores it; `+` sorts before the dot of a fraction."""
+    """Format a UTC time as SQLite stores it; `+` sorts before the dot of a fraction."""
     return moment.isoformat()

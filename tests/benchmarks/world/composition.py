@@ -28,7 +28,7 @@ def service(
     upgrade_ledger(file)
     with composed(read_settings(file), folder, actor="benchmark") as app:
         clock = WorldClock(world)
-        app.ledger.scribe = AuditSession("benchmark", clock.now)
+        app.ledger.audit_session = AuditSession("benchmark", clock.now)
         yield replace(app, clock=StoppableClock(clock, app.clock.stop)), clock
 
 

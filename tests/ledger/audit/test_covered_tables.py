@@ -1,6 +1,6 @@
 """The columns of covered tables never change: a row's digest is over all of them."""
 
-from billing.ledger.audit.canonical_json import digest, spell
+from billing.ledger.audit.canonical_json import digest, format_document
 from billing.ledger.audit.covered_tables import TABLES
 
 # The columns of each table, in their order, as a digest. A new fact goes into a table
@@ -26,8 +26,8 @@ COLUMNS = {
 
 
 def test_no_covered_table_gains_or_loses_a_column() -> None:
-    found = {
-        name: digest(spell(list(covered.columns)))[:12]
+    columns = {
+        name: digest(format_document(list(covered.columns)))[:12]
         for name, covered in TABLES.items()
     }
-    assert found == COLUMNS
+    assert columns == COLUMNS

@@ -17,7 +17,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import find_faults
 from tests.ledger.bookkeeping import ACTOR, reading, record, register, rows, stage
 from tests.ledger.filling import fill
-from tests.ledger.integrity.sound_ledger import disarm, fill_lawfully
+from tests.ledger.integrity.sound_ledger import disarm, fill_soundly
 
 CHAIN = (
     "SELECT id, actor, action, reason, covers, state, previous, hash "
@@ -38,28 +38,30 @@ DAMAGE = {
 
 
 def covered(ledger: Ledger) -> dict[tuple[str, object], str]:
-    """Return the last digest that the trail has of each row or stretch of rows."""
-    found: dict[tuple[str, object], str] = {}
+    """Return the last digest that the trail has of each row or range of rows."""
+    digests: dict[tuple[str, object], str] = {}
     for *_, covers, _state, _previous, _hash in rows(ledger, CHAIN):
         for cover in json.loads(str(covers)):
             name = cover["table"]
             for key, digest in cover.get("each", []):
-                found[name, key] = digest
+                digests[name, key] = digest
             if "sha256" in cover:
                 place = cover["period"], cover["first"], cover["last"]
-                found[name, place] = cover["sha256"]
-    return found
+                digests[name, place] = cover["sha256"]
+    return digests
 
 
 def present(ledger: Ledger, name: str) -> dict[int | str, bytes]:
     with ledger.reading() as connection:
         read = binding_lines(connection) if name == BINDING else lines(connection, name)
-        return {one.key: one.line for one in read}
+        return {row.key: row.line for row in read}
 
 
 def broken(ledger: Ledger) -> set[Invariant]:
     with ledger.reading() as connection:
-        return {law for law, words in find_faults(connection).items() if words}
+        return {
+            invariant for invariant, words in find_faults(connection).items() if words
+        }
 
 
 def test_the_chain_has_no_gap_and_each_event_names_the_one_before(
@@ -74,15 +76,17 @@ def test_the_chain_has_no_gap_and_each_event_names_the_one_before(
         before = str(hashed)
 
 
-@pytest.mark.parametrize("name", [name for name, one in TABLES.items() if one.each])
+@pytest.mark.parametrize(
+    "name", [name for name, covered in TABLES.items() if covered.each]
+)
 def test_the_last_digest_of_a_row_is_that_of_the_row_as_it_is(
     ledger: Ledger, name: str
 ) -> None:
     fill(ledger)
     digests = covered(ledger)
-    found = present(ledger, name)
-    assert found
-    for key, line in found.items():
+    rows_now = present(ledger, name)
+    assert rows_now
+    for key, line in rows_now.items():
         assert digests[name, key] == sha256(line).hexdigest()
 
 
@@ -93,27 +97,31 @@ def test_what_an_event_carries_is_covered_as_it_is(ledger: Ledger) -> None:
         assert digests[BINDING, event] == sha256(line).hexdigest()
 
 
-@pytest.mark.parametrize("name", [name for name, one in TABLES.items() if not one.each])
-def test_rows_that_are_only_added_are_covered_stretch_by_stretch(
+@pytest.mark.parametrize(
+    "name", [name for name, covered in TABLES.items() if not covered.each]
+)
+def test_rows_that_are_only_added_are_covered_range_by_range(
     ledger: Ledger, name: str
 ) -> None:
     fill(ledger)
-    stretches = {
+    ranges = {
         place: digest
         for (table, place), digest in covered(ledger).items()
         if table == name and isinstance(place, tuple)
     }
-    left = present(ledger, name)
-    assert left
+    uncovered = present(ledger, name)
+    assert uncovered
     with ledger.reading() as connection:
-        months = {one.key: one.period for one in lines(connection, name)}
-    for (month, first, last), digest in stretches.items():
+        months = {row.key: row.period for row in lines(connection, name)}
+    for (month, first, last), digest in ranges.items():
         keys = [
-            key for key in sorted(left) if first <= key <= last and months[key] == month
+            key
+            for key in sorted(uncovered)
+            if first <= key <= last and months[key] == month
         ]
-        body = b"".join(left.pop(key) + b"\n" for key in keys)
+        body = b"".join(uncovered.pop(key) + b"\n" for key in keys)
         assert sha256(body).hexdigest() == digest
-    assert left == {}
+    assert uncovered == {}
 
 
 def test_both_databases_have_the_same_trail(
@@ -142,7 +150,7 @@ def test_a_change_that_nobody_names_is_covered_all_the_same(ledger: Ledger) -> N
 
 
 def test_who_works_on_a_ledger_is_named_in_what_it_does(ledger: Ledger) -> None:
-    ledger.scribe = AuditSession("alice, pamela-billing pull", lambda: ACTOR.at)
+    ledger.audit_session = AuditSession("alice, pamela-billing pull", lambda: ACTOR.at)
     with ledger.writing() as connection:
         audit_log.note(connection, "noted", "something")
     assert rows(ledger, CHAIN)[-1][1] == "alice, pamela-billing pull"
@@ -171,7 +179,7 @@ def test_a_transaction_that_changes_nothing_leaves_no_event(ledger: Ledger) -> N
 
 
 def test_each_event_carries_the_balance_of_all_usage(ledger: Ledger) -> None:
-    fill_lawfully(ledger)
+    fill_soundly(ledger)
     balance = json.loads(str(rows(ledger, CHAIN)[-1][5]))["balance"]
     sums = "SELECT count(*), sum(billed_minutes), sum(amount_micro) FROM b2b_usage"
     ((count, minutes, amount),) = rows(ledger, sums)
@@ -184,13 +192,13 @@ def test_each_event_carries_the_balance_of_all_usage(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_by_hand_is_found_by_the_next_check(ledger: Ledger, damage: str) -> None:
-    fill_lawfully(ledger)
+    fill_soundly(ledger)
     assert broken(ledger) == set()
     by_hand(ledger, lambda raw: raw.execute(text(DAMAGE[damage])))
     assert Invariant.TRAIL in broken(ledger)
 
 
-def test_a_guard_that_is_taken_away_is_missed(ledger: Ledger) -> None:
+def test_a_trigger_that_is_taken_away_is_missed(ledger: Ledger) -> None:
     with ledger.writing() as connection:
         schema_history.record_upgrade(connection, ACTOR, "head")
     assert broken(ledger) == set()
@@ -199,7 +207,7 @@ def test_a_guard_that_is_taken_away_is_missed(ledger: Ledger) -> None:
 
 
 def by_hand(ledger: Ledger, change: Callable[[Any], object]) -> None:
-    """Change the database past the ledger's door, without its guards."""
+    """Change the database past the ledger's door, without its triggers."""
     disarm(ledger)
     with ledger.engine.begin() as connection:
         change(connection)

@@ -82,7 +82,7 @@ def test_every_change_of_a_month_changes_its_digest(
     assert (digest(ledger) == before) is rows_are_the_same
 
 
-def test_what_happens_elsewhere_leaves_the_digest_alone(ledger: Ledger) -> None:
+def test_what_happens_outside_the_month_leaves_the_digest_alone(ledger: Ledger) -> None:
     keep(ledger, CALLS)
     before, empty = digest(ledger), digest(ledger, APRIL)
     record(ledger, APRILS)

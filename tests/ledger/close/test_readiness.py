@@ -39,7 +39,7 @@ def add_breaks(ledger: Ledger) -> None:
     run = {"period": str(MARCH), "started_at": NOON, "finished_at": NOON}
     figures = {"settled": 1, "complete": 1, "difference_minutes": -6, "breaks": 3}
     case = {"period": str(MARCH), "cause": "not_counted", "calls": "[]"}
-    found = {"run_id": 1, "customer": "acme", "cause": "not_counted", "hour": NOON}
+    break_ = {"run_id": 1, "customer": "acme", "cause": "not_counted", "hour": NOON}
     with ledger.writing() as connection:
         connection.execute(insert(reconciliation_run).values(**run, **figures))
         for number, calls in ((1, ["call_1"]), (2, []), (None, ["call_3"])):
@@ -48,7 +48,7 @@ def add_breaks(ledger: Ledger) -> None:
                 connection.execute(insert(break_case).values(**case, **opened))
             connection.execute(
                 insert(reconciliation_break).values(
-                    **found,
+                    **break_,
                     minutes=-2,
                     amount_micro=-200_000,
                     calls=json.dumps(calls),
@@ -62,10 +62,14 @@ def test_breaks_are_told_apart_by_whether_somebody_acknowledged_them(
 ) -> None:
     register(ledger)
     add_breaks(ledger)
-    known = update(break_case).where(break_case.c.id == 1)
-    said = {"acknowledged_at": NOON, "acknowledged_by": "ann", "reason": "credited"}
+    query = update(break_case).where(break_case.c.id == 1)
+    acknowledgement = {
+        "acknowledged_at": NOON,
+        "acknowledged_by": "ann",
+        "reason": "credited",
+    }
     with ledger.writing() as connection:
-        connection.execute(known.values(said))
+        connection.execute(query.values(acknowledgement))
     open_names = ("case 2: acme 2026-03-10T12", "acme call_3")
     assert month_end(ledger).breaks == (
         BreakShare(Cause.NOT_COUNTED, False, Share(2, -4, open_names)),
@@ -93,16 +97,16 @@ def test_events_are_counted_by_state_and_few_of_many_are_named(ledger: Ledger) -
     assert staged.last_change == ACTOR.at
 
 
-def test_accounts_that_were_never_pulled_are_told_too(ledger: Ledger) -> None:
+def test_accounts_that_were_never_pulled_are_named_too(ledger: Ledger) -> None:
     register(ledger)
     record(ledger, reading())
     accounts = month_end(ledger).accounts
-    found = {one.account: (one.state, one.whole_at) for one in accounts}
-    assert found == {"main": ("running", None), "other": (None, None)}
+    states = {each.account: (each.state, each.whole_at) for each in accounts}
+    assert states == {"main": ("running", None), "other": (None, None)}
 
 
 def test_earlier_months_with_usage_are_named_newest_first(ledger: Ledger) -> None:
     register(ledger)
     months = (MARCH.previous, MARCH.previous.previous)
-    record(ledger, *(reading(str(one), started_at=one.start) for one in months))
+    record(ledger, *(reading(str(month), started_at=month.start) for month in months))
     assert month_end(ledger).earlier_open == Share(2, 0, ("2026-02", "2026-01"))

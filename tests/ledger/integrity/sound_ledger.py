@@ -1,4 +1,4 @@
-"""A ledger that keeps every law, with every kind of row that a law is about."""
+"""A sound ledger, with every kind of row that an invariant is about."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -48,14 +48,14 @@ UNKNOWN = SendAnswer(SendVerdict.UNKNOWN, detail="no answer")
 
 
 class Damage(NamedTuple):
-    """What is done to a ledger by hand, which laws that breaks, and what is said."""
+    """What is done to a ledger by hand, and which invariants that violates."""
 
     statements: str
-    laws: set[Invariant]
+    invariants: set[Invariant]
     words: str
 
 
-def fill_lawfully(ledger: Ledger) -> None:
+def fill_soundly(ledger: Ledger) -> None:
     """Fill a ledger with calls, corrections, a closed month, events and pulls."""
     register(ledger)
     record(ledger, reading("february", started_at=IN_FEBRUARY))
@@ -96,7 +96,7 @@ def send(
 ) -> None:
     """Send an event, an hour or so between its attempts."""
     for answer in answers:
-        [event] = [one for one in unsynced(ledger) if one.id == event.id]
+        [event] = [again for again in unsynced(ledger) if again.id == event.id]
         now = ACTOR.at + event.attempts * after
         with ledger.writing() as connection:
             record_attempts(
@@ -119,8 +119,8 @@ def send_after_settling(ledger: Ledger, event: OpenEvent) -> None:
         for before in (HOUR, timedelta()):
             read = {"event_id": event.id, "read_at": ACTOR.at + later - before}
             connection.execute(insert(meter_reading).values(minutes=0, **read))
-        one = update(meter_event).where(meter_event.c.id == event.id)
-        connection.execute(one.values(values))
+        query = update(meter_event).where(meter_event.c.id == event.id)
+        connection.execute(query.values(values))
     send(ledger, event, COUNTED, after=later)
 
 
@@ -132,7 +132,7 @@ def carry(ledger: Ledger) -> None:
 
 def pull_twice(ledger: Ledger) -> None:
     """Pull the month whole, and then what is recent."""
-    found = Certificate(
+    certificate = Certificate(
         pages=1, billed=1, not_billable={"underway": 2}, quarantined={"no_id": 1}
     )
     for scope, day in ((pulls.MONTH, 0), (pulls.RECENT, 1)):
@@ -142,7 +142,7 @@ def pull_twice(ledger: Ledger) -> None:
             number = pulls.start_pull(
                 connection, "main", MARCH, scope=scope, window=window, now=now
             )
-            pulls.complete_pull(connection, number, found, now)
+            pulls.complete_pull(connection, number, certificate, now)
 
 
 def disarm(ledger: Ledger) -> None:

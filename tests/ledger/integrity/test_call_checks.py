@@ -1,4 +1,4 @@
-"""Every law of calls: kept by what the code writes, and missed when it is broken."""
+"""Invariants of calls: kept by what the code writes; a violation of each is found."""
 
 from itertools import chain
 
@@ -7,39 +7,41 @@ import pytest
 from billing.domain.invariants import SENTENCES, Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks, find_faults
-from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_lawfully
+from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_soundly
 
 EVERYTHING = [None, Marks(call=0, usage=0, event=0, attempt=0, pull=0)]
 IDS = ["whole", "what is new"]
 
 
 def faults(ledger: Ledger, since: Marks | None) -> dict[Invariant, list[str]]:
-    """Return where laws are broken, and only those."""
+    """Return where invariants are violated, and only those."""
     with ledger.reading() as connection:
-        found = find_faults(connection, since)
-    return {law: words for law, words in found.items() if words}
+        violated = find_faults(connection, since)
+    return {invariant: words for invariant, words in violated.items() if words}
 
 
-def test_every_law_is_said_in_a_sentence() -> None:
+def test_every_invariant_has_a_sentence() -> None:
     assert set(SENTENCES) == set(Invariant)
 
 
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
-def test_what_the_code_writes_keeps_every_law(
+def test_what_the_code_writes_keeps_every_invariant(
     ledger: Ledger, since: Marks | None
 ) -> None:
-    fill_lawfully(ledger)
+    fill_soundly(ledger)
     assert faults(ledger, since) == {}
 
 
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
-def test_an_empty_ledger_keeps_every_law(ledger: Ledger, since: Marks | None) -> None:
+def test_an_empty_ledger_keeps_every_invariant(
+    ledger: Ledger, since: Marks | None
+) -> None:
     assert faults(ledger, since) == {}
 
 
 USAGE = "UPDATE b2b_usage SET"
 CALL = "UPDATE call SET"
-# What is done to the ledger, the laws that this breaks, and what is said.
+# What is done to the ledger, the invariants that this violates, and the words.
 DAMAGES = {
     "I1, minutes": Damage(
         f"{USAGE} billed_minutes = 9 WHERE call_id = 'plain'",
@@ -145,14 +147,14 @@ DAMAGES = {
 def test_damage_to_calls_and_rows_is_found(
     ledger: Ledger, case: str, since: Marks | None
 ) -> None:
-    statement, laws, words = DAMAGES[case]
-    fill_lawfully(ledger)
+    statement, invariants, words = DAMAGES[case]
+    fill_soundly(ledger)
     disarm(ledger)
     damage(ledger, statement)
-    found = faults(ledger, since)
+    violated = faults(ledger, since)
     # Closed months are digested only as a whole.
-    wanted = laws if since is None else laws - {Invariant.CLOSED}
+    expected = invariants if since is None else invariants - {Invariant.CLOSED}
     # Whoever damages rows by hand may break the trail, too; its own tests say when.
-    assert set(found) - {Invariant.TRAIL} == wanted, found
-    if since is None or Invariant.CLOSED not in laws:
-        assert words in "; ".join(chain(*found.values()))
+    assert set(violated) - {Invariant.TRAIL} == expected, violated
+    if since is None or Invariant.CLOSED not in invariants:
+        assert words in "; ".join(chain(*violated.values()))

@@ -1,4 +1,4 @@
-"""The laws of meter events and pulls: a breach of each is found, with its place."""
+"""Invariants of meter events and pulls: each violation is found, with its place."""
 
 from itertools import chain
 
@@ -7,7 +7,7 @@ import pytest
 from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks
-from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_lawfully
+from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_soundly
 from tests.ledger.integrity.test_call_checks import EVERYTHING, IDS, faults
 
 EVENT = "UPDATE meter_event SET"
@@ -15,7 +15,7 @@ PLAIN = "WHERE identifier = 'test-stripe_minutes-cus_acme-20260310T12-0'"
 LESS = "WHERE identifier = 'test-stripe_minutes-cus_acme-20260310T13-0'"
 MOVED = "WHERE identifier = 'test-stripe_minutes-cus_acme-20260310T14-0'"
 RESENT = "(SELECT id FROM meter_event {event})"
-# What is done to the ledger, the laws that this breaks, and what is said.
+# What is done to the ledger, the invariants that this violates, and the words.
 DAMAGES = {
     "events: other minutes": Damage(
         f"{EVENT} minutes = 3 {PLAIN}",
@@ -108,11 +108,11 @@ DAMAGES = {
 def test_damage_to_events_and_pulls_is_found(
     ledger: Ledger, case: str, since: Marks | None
 ) -> None:
-    statements, laws, words = DAMAGES[case]
-    fill_lawfully(ledger)
+    statements, invariants, words = DAMAGES[case]
+    fill_soundly(ledger)
     disarm(ledger)
     damage(ledger, *statements.split("; "))
-    found = faults(ledger, since)
+    violated = faults(ledger, since)
     # Whoever damages rows by hand may break the trail, too; its own tests say when.
-    assert set(found) - {Invariant.TRAIL} == laws, found
-    assert words in "; ".join(chain(*found.values()))
+    assert set(violated) - {Invariant.TRAIL} == invariants, violated
+    assert words in "; ".join(chain(*violated.values()))

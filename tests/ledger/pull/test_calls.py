@@ -149,7 +149,7 @@ def test_more_calls_than_one_batch_are_all_recorded(ledger: Ledger) -> None:
     many = [reading(f"call_{n}", seconds=n % 200) for n in range(5_003)]
     assert record(ledger, *many) == 5_003
     assert record(ledger, *many) == 0
-    due = sum(one.due[1].minutes for one in many if one.due)
+    due = sum(rated.due[1].minutes for rated in many if rated.due)
     with ledger.reading() as connection:
         assert ledger_totals.account_minutes(connection, MARCH, "main") == due
 
@@ -171,30 +171,30 @@ VERSIONS: st.SearchStrategy[RatedCall] = st.builds(
 )
 @given(st.lists(VERSIONS, min_size=1, max_size=6))
 def test_after_any_revisions_the_ledger_holds_what_is_due(
-    ledger: Ledger, told: list[RatedCall]
+    ledger: Ledger, rated_calls: list[RatedCall]
 ) -> None:
     # The ledger is not emptied between examples: that only makes histories longer.
-    for one in told:
-        record(ledger, one)
-    for one in {one.call.call_id: one for one in told}.values():
-        due = (one.due[0].customer, one.due[1]) if one.due else None
-        assert held_of(ledger, one.call.call_id) == due
+    for rated in rated_calls:
+        record(ledger, rated)
+    for rated in {rated.call.call_id: rated for rated in rated_calls}.values():
+        due = (rated.due[0].customer, rated.due[1]) if rated.due else None
+        assert charge_of(ledger, rated.call.call_id) == due
     chains = rows(
         ledger, "SELECT call_id, max(revision), count(*) FROM call GROUP BY 1"
     )
     assert all(newest == revisions for _, newest, revisions in chains)
 
 
-def held_of(ledger: Ledger, call_id: str) -> tuple[str, Charge] | None:
+def charge_of(ledger: Ledger, call_id: str) -> tuple[str, Charge] | None:
     """Read what the ledger holds for a call over all months."""
     query = (
         "SELECT customer, sum(billed_minutes), sum(amount_micro) FROM b2b_usage "
         f"WHERE call_id = '{call_id}' GROUP BY customer, hour"
     )
-    held = [
+    charges = [
         (str(customer), Charge(int(str(minutes)), int(str(amount))))
         for customer, minutes, amount in rows(ledger, query)
         if minutes
     ]
-    assert len(held) <= 1
-    return held[0] if held else None
+    assert len(charges) <= 1
+    return charges[0] if charges else None

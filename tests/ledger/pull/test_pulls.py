@@ -14,7 +14,7 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import MONTH, RECENT, Certificate, PullState
 from tests.ledger.bookkeeping import ACTOR, APRIL, MARCH, register, rows, start_pull
 
-FOUND = Certificate(
+CERTIFICATE = Certificate(
     pages=3,
     billed=200,
     not_billable={"never_connected": 7, "underway": 2},
@@ -48,9 +48,13 @@ def test_before_the_first_pull_nothing_is_known(ledger: Ledger) -> None:
 
 def test_a_pull_that_runs_is_not_complete(ledger: Ledger) -> None:
     start(ledger)
-    found = state(ledger)
-    assert found is not None
-    assert (found.state, found.finished_at, found.error) == ("running", None, None)
+    pull_state = state(ledger)
+    assert pull_state is not None
+    assert (pull_state.state, pull_state.finished_at, pull_state.error) == (
+        "running",
+        None,
+        None,
+    )
     with ledger.reading() as connection:
         assert pulls.last_complete(connection, "main", MARCH, MONTH) is None
 
@@ -58,7 +62,7 @@ def test_a_pull_that_runs_is_not_complete(ledger: Ledger) -> None:
 def test_a_complete_pull_leaves_its_certificate(ledger: Ledger) -> None:
     number = start(ledger)
     with ledger.writing() as connection:
-        pulls.complete_pull(connection, number, FOUND, ACTOR.at)
+        pulls.complete_pull(connection, number, CERTIFICATE, ACTOR.at)
     query = (
         "SELECT state, pages, fetched, billed, not_billable, quarantined, "
         "source_call_count, source_minutes, ledger_minutes FROM pull"
@@ -82,8 +86,8 @@ def test_a_whole_pull_says_how_far_the_source_is_from_the_ledger(
     ledger: Ledger, theirs: int | None, gap: int | None
 ) -> None:
     with ledger.writing() as connection:
-        found = replace(FOUND, source_minutes=theirs)
-        pulls.complete_pull(connection, start_pull(connection), found, ACTOR.at)
+        certificate = replace(CERTIFICATE, source_minutes=theirs)
+        pulls.complete_pull(connection, start_pull(connection), certificate, ACTOR.at)
         start_pull(connection)
     with ledger.reading() as connection:
         assert pulls.last_sweep_difference(connection, "main", MARCH) == gap
@@ -92,14 +96,14 @@ def test_a_whole_pull_says_how_far_the_source_is_from_the_ledger(
 
 def test_the_newest_pull_says_how_a_month_stands(ledger: Ledger) -> None:
     with ledger.writing() as connection:
-        pulls.complete_pull(connection, start_pull(connection), FOUND, ACTOR.at)
+        pulls.complete_pull(connection, start_pull(connection), CERTIFICATE, ACTOR.at)
     later = ACTOR.at + timedelta(hours=1)
     with ledger.writing() as connection:
         pulls.fail_pull(connection, start_pull(connection), "a time-out", later)
-    found = state(ledger)
-    assert found is not None
-    assert (found.state, found.error) == ("failed", "a time-out")
-    assert found.finished_at == later
+    pull_state = state(ledger)
+    assert pull_state is not None
+    assert (pull_state.state, pull_state.error) == ("failed", "a time-out")
+    assert pull_state.finished_at == later
     with ledger.reading() as connection:
         assert pulls.last_complete(connection, "main", MARCH, MONTH) == ACTOR.at
 
@@ -109,10 +113,10 @@ def test_a_failure_is_recorded_whatever_its_words(ledger: Ledger, error: str) ->
     number = start(ledger)
     with ledger.writing() as connection:
         pulls.fail_pull(connection, number, error, ACTOR.at)
-    found = state(ledger)
-    assert found is not None
-    assert found.state == "failed"
-    assert len(found.error or "") <= 500
+    pull_state = state(ledger)
+    assert pull_state is not None
+    assert pull_state.state == "failed"
+    assert len(pull_state.error or "") <= 500
 
 
 def test_a_certificate_in_which_calls_vanish_is_refused(ledger: Ledger) -> None:

@@ -37,7 +37,7 @@ def release(ledger: Ledger, *understood: str) -> int:
         return quarantine.release(connection, "main", understood, LATER)
 
 
-def held(ledger: Ledger) -> list[str]:
+def open_calls(ledger: Ledger) -> list[str]:
     with ledger.reading() as connection:
         return [item.call_id for item in quarantine.open_items(connection)]
 
@@ -57,7 +57,7 @@ def test_what_is_set_aside_is_shown_with_its_reason(ledger: Ledger) -> None:
 def test_the_same_record_is_set_aside_once(ledger: Ledger) -> None:
     set_aside(ledger, NAIVE, NAIVE)
     set_aside(ledger, NAIVE)
-    assert held(ledger) == ["call_1"]
+    assert open_calls(ledger) == ["call_1"]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_the_same_record_is_set_aside_once(ledger: Ledger) -> None:
 )
 def test_another_fault_is_another_item(ledger: Ledger, other: SetAside) -> None:
     set_aside(ledger, NAIVE, other)
-    assert len(held(ledger)) == 2
+    assert len(open_calls(ledger)) == 2
 
 
 def test_what_is_understood_is_released_and_kept(ledger: Ledger) -> None:
     set_aside(ledger, NAIVE, NAIVE._replace(call_id="call_2"))
     assert release(ledger, "call_1", "call_9") == 1
     assert release(ledger, "call_1") == 0
-    assert held(ledger) == ["call_2"]
+    assert open_calls(ledger) == ["call_2"]
     assert rows(ledger, "SELECT count(*) FROM quarantine") == [(2,)]
 
 
@@ -91,5 +91,5 @@ def test_what_is_broken_again_is_set_aside_again(ledger: Ledger) -> None:
     set_aside(ledger, NAIVE)
     release(ledger, "call_1")
     set_aside(ledger, NAIVE)
-    assert held(ledger) == ["call_1"]
+    assert open_calls(ledger) == ["call_1"]
     assert rows(ledger, "SELECT count(*) FROM quarantine") == [(2,)]

@@ -48,7 +48,7 @@ def find(
     invoices: bool = True,
 ) -> None:
     """Keep a run of March that found these breaks of acme."""
-    one = CustomerFinding(
+    customer = CustomerFinding(
         customer="acme",
         stripe_customer="cus_acme",
         pamela_minutes=7,
@@ -57,16 +57,16 @@ def find(
         settled=True,
         breaks=breaks,
     )
-    found = Reconciliation(
+    reconciliation = Reconciliation(
         period=MARCH,
         started_at=ACTOR.at,
-        customers=(one,),
+        customers=(customer,),
         accounts=(account,),
         quarantined=0,
         invoices_read=invoices,
     )
     with ledger.writing() as connection:
-        runs.save(connection, found, Actor("tests", ACTOR.at + hours * HOUR))
+        runs.save(connection, reconciliation, Actor("tests", ACTOR.at + hours * HOUR))
 
 
 def listed(ledger: Ledger, *, resolved: bool = True) -> list[Case]:

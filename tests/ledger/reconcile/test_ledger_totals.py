@@ -1,6 +1,7 @@
-"""The books: sums by customer, hour, call and state, as readers ask for them."""
+"""Ledger totals: sums by customer, hour, call and state, as readers ask for them."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -39,7 +40,7 @@ from tests.ledger.bookkeeping import (
 )
 
 TWO = Charge(2, 200_000)
-HOME = MeterCustomer("acme", "cus_acme")
+ACME_AT_STRIPE = MeterCustomer("acme", "cus_acme")
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +55,9 @@ def gap(call_id: str, minutes: int) -> list[SourceGap]:
 def attempt(ledger: Ledger, hour_from_noon: int, answer: SendAnswer | None) -> None:
     """Send the event of an hour once, with or without an answer."""
     (event,) = [
-        one
-        for one in unsynced(ledger)
-        if one.event.hour == NOON + hour_from_noon * HOUR
+        event
+        for event in unsynced(ledger)
+        if event.event.hour == NOON + hour_from_noon * HOUR
     ]
     with ledger.writing() as connection:
         record_attempts(
@@ -114,6 +115,20 @@ def test_minutes_that_differ_from_the_sources_own_are_shown_once(
         assert ledger_totals.source_gaps(connection, APRIL) == []
 
 
+def unsynced_event(
+    hours: int, name: str, state: EventState = EventState.PENDING, **fields: Any
+) -> Unsynced:
+    """Return what is expected of an event that carries one call, hours after noon."""
+    return Unsynced(
+        hour=NOON + hours * HOUR,
+        charge=TWO,
+        calls=(f"call_{hours}",),
+        event=name,
+        state=state,
+        **fields,
+    )
+
+
 def test_minutes_are_followed_to_the_event_of_their_hour(ledger: Ledger) -> None:
     record(
         ledger, *(reading(f"call_{n}", started_at=NOON + n * HOUR) for n in range(5))
@@ -127,49 +142,35 @@ def test_minutes_are_followed_to_the_event_of_their_hour(ledger: Ledger) -> None
     names = [f"test-stripe_minutes-cus_acme-20260310T{hour}-0" for hour in (14, 15, 16)]
     seen = {NOON: 2, NOON + HOUR: 0}
     with ledger.reading() as connection:
-        month = read_month(connection, MARCH, DetailRequest(counted={HOME: seen}))
-    assert month.synced == {HOME: SyncedTotal(Charge(4, 400_000), ACTOR.at)}
-    assert month.hours == {HOME: {NOON: TWO, NOON + HOUR: TWO}}
+        month = read_month(
+            connection, MARCH, DetailRequest(counted={ACME_AT_STRIPE: seen})
+        )
+    assert month.synced == {ACME_AT_STRIPE: SyncedTotal(Charge(4, 400_000), ACTOR.at)}
+    assert month.hours == {ACME_AT_STRIPE: {NOON: TWO, NOON + HOUR: TWO}}
     assert list(month.unsynced) == [
         (MeterCustomer("acme", ""), Unsynced(hour=NOON, charge=TWO, calls=("late",))),
         (
-            HOME,
-            Unsynced(
-                NOON + 2 * HOUR,
-                TWO,
-                ("call_2",),
+            ACME_AT_STRIPE,
+            unsynced_event(
+                2,
                 names[0],
-                EventState.FAILED,
+                state=EventState.FAILED,
                 reason=FailReason.REJECTED,
                 attempted=True,
                 evidence="no such customer",
             ),
         ),
         (
-            HOME,
-            Unsynced(
-                NOON + 3 * HOUR,
-                TWO,
-                ("call_3",),
-                names[1],
-                EventState.PENDING,
-                attempted=True,
-                uncertain=True,
-            ),
+            ACME_AT_STRIPE,
+            unsynced_event(3, names[1], attempted=True, uncertain=True),
         ),
         (
-            HOME,
-            Unsynced(
-                hour=NOON + 4 * HOUR,
-                charge=TWO,
-                calls=("call_4",),
-                event=names[2],
-                state=EventState.PENDING,
-            ),
+            ACME_AT_STRIPE,
+            unsynced_event(4, names[2]),
         ),
     ]
     ((place, events),) = month.events.items()
-    assert place == (HOME, NOON + HOUR)
+    assert place == (ACME_AT_STRIPE, NOON + HOUR)
     assert [(event.calls, event.expected) for event in events] == [(("call_1",), 2)]
 
 
@@ -183,7 +184,9 @@ def test_the_calls_of_an_hour_that_differs_come_with_each_of_its_events(
     stage(ledger)
     attempt(ledger, 0, SendAnswer(SendVerdict.COUNTED, 200, "req_2"))
     with ledger.reading() as connection:
-        month = read_month(connection, MARCH, DetailRequest(counted={HOME: {NOON: 12}}))
+        month = read_month(
+            connection, MARCH, DetailRequest(counted={ACME_AT_STRIPE: {NOON: 12}})
+        )
     (events,) = month.events.values()
     assert [(e.calls, e.expected, e.own_minute.start) for e in events] == [
         (("a", "b"), 12, NOON),
@@ -205,13 +208,13 @@ def test_an_accounts_minutes_are_those_of_its_calls_wherever_they_are_billed(
         assert ledger_totals.posted_calls(connection, APRIL, "main") == {}
         carried = CarriedCall("b", MARCH, APRIL, Charge(10, 1_000_000))
         for month in (MARCH, APRIL):
-            found = ledger_totals.carried_calls(connection, month)
-            assert [row.carried for row in found] == [carried]
+            carried_rows = ledger_totals.carried_calls(connection, month)
+            assert [row.carried for row in carried_rows] == [carried]
         assert ledger_totals.carried_calls(connection, MARCH.previous) == []
-        held = [
-            held.minutes for held in ledger_totals.account_totals(connection, APRIL)
+        minutes = [
+            total.minutes for total in ledger_totals.account_totals(connection, APRIL)
         ]
-        assert held == [10]
+        assert minutes == [10]
 
 
 def carry_to_april(ledger: Ledger, call_id: str) -> None:
@@ -238,8 +241,8 @@ def test_calls_at_the_edges_of_a_month_are_found_on_both_sides(ledger: Ledger) -
     }
     record(ledger, *(reading(name, started_at=at) for name, at in starts.items()))
     with ledger.reading() as connection:
-        found = ledger_totals.edge_calls(connection, MARCH, "main")
-        assert {one.call_id: one.started_at for one in found} == {
+        calls = ledger_totals.edge_calls(connection, MARCH, "main")
+        assert {call.call_id: call.started_at for call in calls} == {
             name: at for name, at in starts.items() if name != "noon"
         }
         assert ledger_totals.edge_calls(connection, MARCH, "other") == []
@@ -249,7 +252,7 @@ def test_calls_at_the_edges_of_a_month_are_found_on_both_sides(ledger: Ledger) -
     assert months == {"before": MARCH.previous, "noon": MARCH}
 
 
-def test_an_empty_ledger_has_empty_books(ledger: Ledger) -> None:
+def test_an_empty_ledger_has_no_totals(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         assert ledger_totals.account_totals(connection, MARCH) == []
         assert ledger_totals.calls_underway(connection, "main") == []

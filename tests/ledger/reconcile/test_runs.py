@@ -49,17 +49,17 @@ CLEAN = Reconciliation(
 )
 
 
-def save(ledger: Ledger, found: Reconciliation) -> int:
+def save(ledger: Ledger, reconciliation: Reconciliation) -> int:
     with ledger.writing() as connection:
-        return runs.save(connection, found, ACTOR)
+        return runs.save(connection, reconciliation, ACTOR)
 
 
 def test_a_clean_reconciliation_is_kept_too(ledger: Ledger) -> None:
     assert CLEAN.clean
     number = save(ledger, CLEAN)
     query = "SELECT id, period, settled, complete, difference_minutes, breaks "
-    found = rows(ledger, query + "FROM reconciliation_run")
-    assert found == [(number, "2026-03", 1, 1, 0, 0)]
+    stored = rows(ledger, query + "FROM reconciliation_run")
+    assert stored == [(number, "2026-03", 1, 1, 0, 0)]
     read = rows(ledger, "SELECT customer, stripe_minutes FROM reconciliation_reading")
     assert read == [("acme", 7)]
     audited = "SELECT subject FROM audit_event WHERE action = 'period.reconciled'"
@@ -100,14 +100,14 @@ def test_earlier_readings_are_those_of_the_month_and_customer(ledger: Ledger) ->
         read = replace(AGREED, stripe_minutes=minutes)
         save(ledger, replace(CLEAN, customers=(read,), started_at=started_at))
     with ledger.reading() as connection:
-        found = runs.earlier_readings(connection, MARCH, "acme")
-        assert found == [(times[n], n) for n in range(59, 11, -1)]
+        readings = runs.earlier_readings(connection, MARCH, "acme")
+        assert readings == [(times[n], n) for n in range(59, 11, -1)]
         assert runs.earlier_readings(connection, APRIL, "acme") == []
         assert runs.earlier_readings(connection, MARCH, "other") == []
 
 
 @pytest.mark.parametrize(
-    ("found", "needed"),
+    ("reconciliation", "needed"),
     [
         (CLEAN, False),
         (replace(CLEAN, customers=(BROKEN,)), True),
@@ -120,10 +120,10 @@ def test_earlier_readings_are_those_of_the_month_and_customer(ledger: Ledger) ->
         (replace(CLEAN, accounts=(replace(WHOLE, complete=False),)), False),
     ],
 )
-def test_a_person_is_needed_when_the_next_hours_mend_nothing(
-    found: Reconciliation, needed: bool
+def test_a_person_is_needed_when_the_next_hours_fix_nothing(
+    reconciliation: Reconciliation, needed: bool
 ) -> None:
-    assert found.needs_a_person is needed
+    assert reconciliation.needs_a_person is needed
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,6 @@ def test_a_source_without_totals_differs_in_nothing() -> None:
 def test_compensating_differences_do_not_make_a_month_clean() -> None:
     more = replace(AGREED, customer="globex", stripe_minutes=9)
     less = replace(AGREED, stripe_minutes=5)
-    found = replace(CLEAN, customers=(more, less))
-    assert found.difference_minutes == 0
-    assert not found.clean
+    reconciliation = replace(CLEAN, customers=(more, less))
+    assert reconciliation.difference_minutes == 0
+    assert not reconciliation.clean

@@ -17,9 +17,9 @@ def _filled(ledger: Ledger) -> None:
 
 
 def content(ledger: Ledger, table: str) -> list[tuple[object, ...]]:
-    found = rows(ledger, f"SELECT * FROM {table} ORDER BY 1")
-    assert len(found) >= 2
-    return found
+    stored = rows(ledger, f"SELECT * FROM {table} ORDER BY 1")
+    assert len(stored) >= 2
+    return stored
 
 
 def refuse(ledger: Ledger, statement: str) -> None:

@@ -56,9 +56,9 @@ def load(ledger: Ledger, loaded: list[tuple[Any, ...]]) -> None:
 
 
 def calls(pull: int, ids: list[str]) -> list[tuple[Any, ...]]:
-    head = ("main",)
-    tail = (1, "2026-03", "completed", NOON, None, 0, "0", "0", pull)
-    return [(*head, call_id, *tail) for call_id in ids]
+    account = "main"
+    rest = (1, "2026-03", "completed", NOON, None, 0, "0", "0", pull)
+    return [(account, call_id, *rest) for call_id in ids]
 
 
 def test_times_and_words_come_back_as_they_were(ledger: Ledger) -> None:
@@ -71,8 +71,8 @@ def test_times_and_words_come_back_as_they_were(ledger: Ledger) -> None:
     load(ledger, loaded)
     with ledger.reading() as connection:
         query = select(audit_event.c.at, audit_event.c.actor).order_by(audit_event.c.id)
-        found = [tuple(row) for row in connection.execute(query)]
-    assert found == [row[:2] for row in loaded]
+        stored = [tuple(row) for row in connection.execute(query)]
+    assert stored == [row[:2] for row in loaded]
 
 
 def test_what_is_missing_stays_missing(ledger: Ledger) -> None:
@@ -106,11 +106,11 @@ def test_a_load_that_fails_leaves_nothing_and_says_so(ledger: Ledger) -> None:
     assert rows(ledger, "SELECT * FROM call") == []
 
 
-def test_bulk_rows_and_single_rows_are_spelled_alike(sqlite_ledger: Ledger) -> None:
+def test_bulk_rows_and_single_rows_are_stored_alike(sqlite_ledger: Ledger) -> None:
     load(sqlite_ledger, [(NOON, "bulk", *REST)])
     with sqlite_ledger.writing() as connection:
-        elsewhere = NOON.astimezone(timezone(timedelta(hours=14)))
-        row = dict(zip(EVENT, (elsewhere, "single", *REST), strict=True))
+        in_another_zone = NOON.astimezone(timezone(timedelta(hours=14)))
+        row = dict(zip(EVENT, (in_another_zone, "single", *REST), strict=True))
         connection.execute(audit_event.insert().values(row))
-    spelled = rows(sqlite_ledger, "SELECT DISTINCT at FROM audit_event")
-    assert spelled == [("2026-03-10T12:00:00+00:00",)]
+    times = rows(sqlite_ledger, "SELECT DISTINCT at FROM audit_event")
+    assert times == [("2026-03-10T12:00:00+00:00",)]

@@ -64,11 +64,11 @@ def test_a_price_is_stored_from_a_decimal_only(ledger: Ledger, value: object) ->
 def test_a_price_keeps_its_digits(ledger: Ledger, digits: str) -> None:
     keep(ledger, price, {**RATE, "per_minute": Decimal(digits)})
     with ledger.reading() as connection:
-        found = connection.execute(select(price.c.per_minute)).scalar_one()
-    assert format(found, "f") == digits
+        stored = connection.execute(select(price.c.per_minute)).scalar_one()
+    assert format(stored, "f") == digits
 
 
-def test_a_price_in_powers_of_ten_is_spelled_out(ledger: Ledger) -> None:
+def test_a_price_in_powers_of_ten_is_written_out(ledger: Ledger) -> None:
     keep(ledger, price, {**RATE, "per_minute": Decimal("1E-7")})
     assert rows(ledger, "SELECT per_minute FROM price") == [("0.0000001",)]
 
@@ -97,9 +97,11 @@ def test_a_time_comes_back_as_the_same_moment_in_utc(
 ) -> None:
     keep(ledger, reconciliation_run, {**RUN, "started_at": moment})
     with ledger.reading() as connection:
-        found = connection.execute(select(reconciliation_run.c.started_at)).scalar_one()
-    assert found == moment
-    assert found.utcoffset() == timedelta()
+        stored = connection.execute(
+            select(reconciliation_run.c.started_at)
+        ).scalar_one()
+    assert stored == moment
+    assert stored.utcoffset() == timedelta()
 
 
 def test_times_sort_and_compare_as_they_pass(ledger: Ledger) -> None:
@@ -144,13 +146,13 @@ def test_the_file_itself_refuses_values_of_another_type(
         row = dict(zip(names, cursor.fetchone(), strict=True))
         row = {**row, "id": 99, "call_id": "new", "identifier": "new", "sequence": 9}
         row[column] = value
-        known = [name for name in names if name in row]
+        written = [name for name in names if name in row]
         statement = (
-            f"INSERT INTO {table} ({', '.join(known)}) "
-            f"VALUES ({', '.join('?' * len(known))})"
+            f"INSERT INTO {table} ({', '.join(written)}) "
+            f"VALUES ({', '.join('?' * len(written))})"
         )
         with pytest.raises(sqlite3.IntegrityError, match="cannot store"):
-            connection.execute(statement, tuple(row[name] for name in known))
+            connection.execute(statement, tuple(row[name] for name in written))
 
 
 def test_every_table_of_the_file_is_strict(sqlite_ledger: Ledger) -> None:

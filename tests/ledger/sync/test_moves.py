@@ -130,8 +130,8 @@ def posted(ledger: Ledger) -> list[tuple[object, ...]]:
     with ledger.reading() as connection:
         usage = b2b_usage.c
         columns = usage.type, usage.hour, usage.call_hour
-        found = select(*columns, usage.billed_minutes, usage.corrects)
-        return [tuple(row) for row in connection.execute(found.order_by(usage.id))]
+        query = select(*columns, usage.billed_minutes, usage.corrects)
+        return [tuple(row) for row in connection.execute(query.order_by(usage.id))]
 
 
 def test_a_late_call_of_a_closed_month_is_an_adjustment_in_the_next(

@@ -55,8 +55,8 @@ def answer(
 
 
 def now_of(ledger: Ledger) -> OpenEvent:
-    (found,) = unsynced(ledger)
-    return found
+    (open_event,) = unsynced(ledger)
+    return open_event
 
 
 def test_a_staged_event_was_never_tried(event: OpenEvent) -> None:
@@ -77,7 +77,7 @@ def test_an_attempt_is_written_down_before_its_answer(
 
 
 @pytest.mark.parametrize(
-    ("given", "evidence"),
+    ("answered", "evidence"),
     [
         (SendAnswer(SendVerdict.COUNTED, 200, "req_1"), "counted: req_1"),
         (SendAnswer(SendVerdict.DUPLICATE, 400, "req_2"), "duplicate: req_2"),
@@ -85,13 +85,13 @@ def test_an_attempt_is_written_down_before_its_answer(
     ],
 )
 def test_what_counted_is_synced_with_its_evidence(
-    ledger: Ledger, event: OpenEvent, given: SendAnswer, evidence: str
+    ledger: Ledger, event: OpenEvent, answered: SendAnswer, evidence: str
 ) -> None:
-    answer(ledger, event, given)
+    answer(ledger, event, answered)
     assert rows(ledger, STATE) == [("synced", None, evidence)]
     assert unsynced(ledger) == []
     ((*_, verdict, status, _),) = rows(ledger, ATTEMPTS)
-    assert (verdict, status) == (given.verdict.value, given.http_status)
+    assert (verdict, status) == (answered.verdict.value, answered.http_status)
 
 
 def test_what_is_refused_has_failed_for_good(ledger: Ledger, event: OpenEvent) -> None:
@@ -121,7 +121,7 @@ def test_a_definite_answer_leaves_nothing_unknown(
 @pytest.mark.parametrize(
     "verdict", [SendVerdict.REFUSED, SendVerdict.BUSY, SendVerdict.LOCKED_OUT]
 )
-def test_a_definite_answer_does_not_undo_an_earlier_doubt(
+def test_a_definite_answer_does_not_undo_an_earlier_unknown(
     ledger: Ledger, event: OpenEvent, verdict: SendVerdict
 ) -> None:
     answer(ledger, event, SendAnswer(SendVerdict.UNKNOWN))
@@ -132,7 +132,7 @@ def test_a_definite_answer_does_not_undo_an_earlier_doubt(
     assert after.attempts == 2
 
 
-def test_doubt_counts_from_the_first_unknown_attempt(
+def test_uncertainty_counts_from_the_first_unknown_attempt(
     ledger: Ledger, event: OpenEvent
 ) -> None:
     for hours in range(3):
@@ -143,7 +143,7 @@ def test_doubt_counts_from_the_first_unknown_attempt(
     assert after.state is EventState.PENDING
 
 
-def test_a_kill_after_the_attempt_leaves_a_doubt_and_a_try(
+def test_a_kill_after_the_attempt_leaves_an_unknown_and_a_try(
     ledger: Ledger, event: OpenEvent
 ) -> None:
     attempt(ledger, event)
@@ -187,7 +187,7 @@ def test_a_failure_has_its_reason(
     assert (after.state, after.reason) == (EventState.FAILED, reason)
 
 
-def test_taking_up_gives_new_tries_and_keeps_the_doubt(
+def test_requeueing_gives_new_tries_and_keeps_the_uncertainty(
     ledger: Ledger, event: OpenEvent
 ) -> None:
     answer(ledger, event, SendAnswer(SendVerdict.UNKNOWN))

@@ -138,9 +138,9 @@ def test_an_hour_with_sixty_events_is_full(ledger: Ledger) -> None:
     assert (plan.events, plan.full_hours) == ((), (NOON,))
     with ledger.reading() as connection:
         (waiting,) = [
-            one
-            for _, one in events_with_calls.unsynced(connection, MARCH)
-            if one.state is None
+            event
+            for _, event in events_with_calls.unsynced(connection, MARCH)
+            if event.state is None
         ]
     assert (waiting.calls, waiting.charge) == (("one_too_many",), Charge(2, 200_000))
 

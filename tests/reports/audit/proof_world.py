@@ -11,7 +11,7 @@ from billing.ledger.database import Ledger
 from billing.reports.audit.bundle import Export, export_bundle
 from tests.ledger.bookkeeping import ACTOR, MARCH
 from tests.ledger.filling import set_aside_and_reconcile
-from tests.ledger.integrity.sound_ledger import FEBRUARY, disarm, fill_lawfully
+from tests.ledger.integrity.sound_ledger import FEBRUARY, disarm, fill_soundly
 from tests.verifier.signing import TestKey
 
 KEY = TestKey(7)
@@ -23,7 +23,7 @@ def fill(ledger: Ledger) -> None:
     names = {"key": KEY.fingerprint, "public_key": KEY.public_key.hex()}
     with ledger.writing() as connection:
         audit_log.record(connection, ACTOR, "key.registered", "", names)
-    fill_lawfully(ledger)
+    fill_soundly(ledger)
     sign(ledger)
     set_aside_and_reconcile(ledger)
     sign(ledger)

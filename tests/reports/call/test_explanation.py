@@ -28,7 +28,7 @@ from tests.ledger.bookkeeping import (
     start_pull,
 )
 from tests.ledger.filling import set_aside_and_reconcile
-from tests.ledger.integrity.sound_ledger import fill_lawfully
+from tests.ledger.integrity.sound_ledger import fill_soundly
 
 TALKING = reading("talking", started_at=NOON, seconds=None, status="in_progress")
 
@@ -38,7 +38,7 @@ def filled(database_url: str) -> Iterator[Ledger]:
     """Give a ledger with a call of every kind, reconciled and invoiced."""
     upgrade(database_url)
     ledger = open_ledger(database_url)
-    fill_lawfully(ledger)
+    fill_soundly(ledger)
     set_aside_and_reconcile(ledger)
     record(ledger, TALKING, reading("twin"))
     record(ledger, reading("twin", account="other", customer="globex"))
