@@ -1,4 +1,4 @@
-"""Departures: what is asked right before a request is written, and what never left."""
+"""The send guard: the check right before a request is written, and what never left."""
 
 import socket
 import threading
@@ -11,6 +11,7 @@ from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.errors import LedgerFault
 from billing.gateways.stripe.meter import StripeMeter
 from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
+from tests.waiting import wait_until
 
 Act = Callable[[StripeMeter, Callable[[], bool]], SendAnswer]
 
@@ -28,14 +29,6 @@ def cancel(meter: StripeMeter, may_send: Callable[[], bool]) -> SendAnswer:
 ACTS = pytest.mark.parametrize("act", [send, cancel])
 
 
-def settled(read: Callable[[], object], wanted: object) -> None:
-    """Wait until the server's thread has noted what is wanted."""
-    until = time.monotonic() + 5
-    while read() != wanted and time.monotonic() < until:
-        time.sleep(0.005)
-    assert read() == wanted
-
-
 @ACTS
 def test_a_request_that_may_not_go_is_not_written(act: Act) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
@@ -43,7 +36,7 @@ def test_a_request_that_may_not_go_is_not_written(act: Act) -> None:
         assert answer.verdict is SendVerdict.UNSENT
         assert not answer.counted
         assert not answer.transient
-        settled(lambda: server.received, [b""])
+        wait_until(lambda: server.received, [b""])
         assert server.requests == []
 
 
@@ -53,7 +46,7 @@ def test_the_question_comes_after_connecting(act: Act) -> None:
         asked: list[list[bytes]] = []
 
         def may_send() -> bool:
-            settled(lambda: len(server.received), 1)
+            wait_until(lambda: len(server.received), 1)
             asked.append(list(server.received))
             return True
 
@@ -143,7 +136,7 @@ def test_a_question_that_fails_lets_nothing_leave() -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
         with pytest.raises(LedgerFault, match="the ledger is gone"):
             send(meter, may_send)
-        settled(lambda: server.received, [b""])
+        wait_until(lambda: server.received, [b""])
 
 
 @pytest.fixture
@@ -222,7 +215,7 @@ def test_a_proxy_is_given_nothing_that_may_not_go(
         by_way_of(proxy.url, monkeypatch)
         with meter_at("http://nobody.invalid") as meter:
             assert act(meter, stay).verdict is SendVerdict.UNSENT
-            settled(lambda: proxy.received, [b""])
+            wait_until(lambda: proxy.received, [b""])
             assert act(meter, go).http_status == 200
             assert proxy.requests[0].startswith("http://nobody.invalid/v1/billing/")
 

@@ -26,8 +26,8 @@ from tests.sandbox.pamela.webhooks.webhook_world import (
     dial,
     hook,
     statuses,
-    until,
 )
+from tests.waiting import wait_until
 
 LIFE = ["call.queued", "call.started", "call.transcript_update", "call.completed"]
 
@@ -56,7 +56,7 @@ def test_a_call_reports_as_its_life_goes_by(world: World, user: Hook) -> None:
     call_id = dial(world, webhooks={"webhook_url": user.url})
     for count, seconds in enumerate([0, 6, 1, 3600]):
         world.advance(seconds=seconds)
-        until(lambda: told(user), LIFE[: count + 1])
+        wait_until(lambda: told(user), LIFE[: count + 1])
     call = world.get(f"/calls/{call_id}")
     events = user.events()
     assert {event["call_id"] for event in events} == {call_id}
@@ -76,17 +76,17 @@ def test_a_call_reports_as_its_life_goes_by(world: World, user: Hook) -> None:
 def test_a_leap_of_the_clock_loses_no_event(world: World, user: Hook) -> None:
     dial(world, webhooks={"webhook_url": user.url})
     world.advance(hours=2)
-    until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
+    wait_until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
     assert told(user) == LIFE
 
 
 def test_an_event_is_told_once_when_time_goes_back(world: World, user: Hook) -> None:
     dial(world, webhooks={"webhook_url": user.url})
     world.advance(seconds=6)
-    until(lambda: len(user.seen), 2)
+    wait_until(lambda: len(user.seen), 2)
     world.sandbox.clock.set(NOW - timedelta(hours=1))
     world.sandbox.clock.set(NOW + timedelta(hours=1))
-    until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
+    wait_until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
     assert told(user) == LIFE
 
 
@@ -106,17 +106,17 @@ def test_a_call_that_is_ended_early_says_no_more(
     world.advance(seconds=seconds)
     assert world.api("POST", f"/calls/{call_id}/{action}").status_code == 200
     world.advance(hours=1)
-    until(lambda: told(user), events)
+    wait_until(lambda: told(user), events)
     # Another call's event shows that the sandbox has looked again.
     dial(world, webhooks={"webhook_url": user.url})
-    until(lambda: told(user), [*events, "call.queued"])
+    wait_until(lambda: told(user), [*events, "call.queued"])
 
 
 def test_a_call_that_fails_says_so(world: World, user: Hook) -> None:
     call_id = dial(world, webhooks={"webhook_url": user.url})
     failed = {"id": call_id, "status": "failed", "started_at": None, "ended_at": None}
     world.add(failed)
-    until(lambda: told(user), ["call.queued", "call.failed"])
+    wait_until(lambda: told(user), ["call.queued", "call.failed"])
     assert user.events()[1]["status"] == "failed"
 
 
@@ -124,7 +124,7 @@ def test_the_bytes_on_the_wire_are_the_signed_canonical_json(
     world: World, user: Hook
 ) -> None:
     dial(world, webhooks={"webhook_url": user.url})
-    until(lambda: len(user.seen), 1)
+    wait_until(lambda: len(user.seen), 1)
     body, signature = user.seen[0]
     secret = world.account.webhook_secret.encode()
     assert signature == hmac.new(secret, body, hashlib.sha256).hexdigest()
@@ -139,7 +139,7 @@ def test_a_refused_event_is_repeated_by_the_sandbox_clock(
     dial(world, webhooks={"webhook_url": user.url})
     for count, wait in enumerate([0, 1, 2], start=1):
         world.advance(seconds=wait)
-        until(lambda: attempts(world), [count])
+        wait_until(lambda: attempts(world), [count])
     first = deliveries(world)[0]
     assert set(first) == set(WebhookDelivery.__annotations__)
     assert first == {
@@ -180,7 +180,7 @@ def test_a_server_that_is_not_there_is_tried_again(world: World) -> None:
     with hook() as user:
         url = user.url
     dial(world, webhooks={"webhook_url": url})
-    until(lambda: attempts(world), [1])
+    wait_until(lambda: attempts(world), [1])
     (first,) = deliveries(world)
     assert (first["status"], first["response_status"]) == ("pending", None)
     assert "ConnectError" in first["error"]
@@ -209,7 +209,7 @@ def test_only_this_machine_is_called(url: str, near: bool) -> None:
 
 def test_a_delivery_elsewhere_fails_and_says_why(world: World) -> None:
     dial(world, webhooks={"webhook_url": "https://example.com/hook"})
-    until(lambda: statuses(world), [("call.queued", "failed")])
+    wait_until(lambda: statuses(world), [("call.queued", "failed")])
     (first,) = deliveries(world)
     assert first["attempts"] == 0
     assert "loopback" in first["error"]
@@ -222,7 +222,7 @@ def test_a_slow_server_holds_nobody_else_up(world: World, user: Hook) -> None:
         url = f"http://127.0.0.1:{no_progress.getsockname()[1]}/"
         dial(world, webhooks={"webhook_url": url})
         dial(world, webhooks={"webhook_url": user.url})
-        until(lambda: told(user), ["call.queued"])
+        wait_until(lambda: told(user), ["call.queued"])
 
 
 def test_no_thread_is_left_when_the_server_has_stopped() -> None:
@@ -230,14 +230,14 @@ def test_no_thread_is_left_when_the_server_has_stopped() -> None:
     with hook() as user, empty_world() as world:
         url = user.url.replace("127.0.0.1", "localhost")
         dial(world, webhooks={"webhook_url": url})
-        until(lambda: len(user.seen), 1)
+        wait_until(lambda: len(user.seen), 1)
     assert set(threading.enumerate()) <= before
 
 
 def test_deliveries_outlive_the_process(world: World, user: Hook) -> None:
     user.answers = [(500, b"")]
     call_id = dial(world, webhooks={"webhook_url": user.url})
-    until(lambda: attempts(world), [1])
+    wait_until(lambda: attempts(world), [1])
     saved = json.loads(json.dumps(world.sandbox.to_state()))
     loaded = Sandbox.from_state(saved)
     loaded.clock = SandboxClock(NOW)

@@ -17,8 +17,8 @@ from tests.sandbox.pamela.webhooks.webhook_world import (
     dial,
     hook,
     statuses,
-    until,
 )
+from tests.waiting import wait_until
 
 SCHEMA: Json = {
     "type": "object",
@@ -57,7 +57,7 @@ def ask(world: World, call_id: str, /, **changes: object) -> Any:
 def test_a_call_in_progress_asks_its_tool_by_itself(world: World, user: Hook) -> None:
     call_id = in_progress(world, user)
     world.advance(seconds=1)
-    until(lambda: statuses(world), [("tool.call", "delivered")])
+    wait_until(lambda: statuses(world), [("tool.call", "delivered")])
     body, signature = user.seen[0]
     secret = world.account.webhook_secret.encode()
     assert signature == hmac.new(secret, body, hashlib.sha256).hexdigest()
@@ -71,7 +71,7 @@ def test_a_call_in_progress_asks_its_tool_by_itself(world: World, user: Hook) ->
     call = world.get(f"/calls/{call_id}")
     assert asked["call_session_id"] == call["call_session_id"]
     assert call["transcript"].splitlines()[1:] == ['Tool look_up: "done"']
-    until(lambda: len(user.seen), 1)
+    wait_until(lambda: len(user.seen), 1)
 
 
 def test_a_registered_tool_is_asked_like_the_call_s_own(
@@ -93,7 +93,7 @@ def test_the_result_is_told_and_is_in_the_last_transcript(
     urls = {"webhook_url": user.url, "tool_webhook_url": user.url}
     dial(world, tools=[TOOL], webhooks=urls)
     world.advance(hours=1)
-    until(lambda: len(user.seen), 6)
+    wait_until(lambda: len(user.seen), 6)
     events = user.events()
     names = [one.get("event", "tool") for one in events]
     assert names[:4] == [
@@ -148,8 +148,8 @@ def test_a_tool_s_error_is_recorded_and_not_repeated(
     assert (record["status"], record["attempts"]) == ("failed", 1)
     assert (record["response_status"], record["error"]) == (status, error)
     world.advance(hours=1)
-    until(lambda: len(user.seen), 2)  # the call asks by itself, too
-    until(lambda: len(deliveries(world, call_id)), 2)
+    wait_until(lambda: len(user.seen), 2)  # the call asks by itself, too
+    wait_until(lambda: len(deliveries(world, call_id)), 2)
     first_lines = world.get(f"/calls/{call_id}")["transcript"].splitlines()
     assert first_lines[0] == "Agent: Hello, this is Pamela."
 

@@ -1,8 +1,7 @@
 """A user's server beside the sandbox: it notes webhooks and answers as told."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import orjson
 
 from tests.sandbox.pamela.pamela_world import Json, World
-
-WAITS_SECONDS = 10.0
 
 
 class Server(ThreadingHTTPServer):
@@ -76,14 +73,6 @@ def deliveries(world: World, call_id: str = "") -> list[Json]:
     path = f"/deliveries?call_id={call_id}" if call_id else "/deliveries"
     items: list[Json] = world.control("GET", path).json()["items"]
     return items
-
-
-def until(look: Callable[[], object], wanted: object) -> None:
-    """Wait until what is looked at is as wanted; the sandbox's clock stands still."""
-    deadline = time.monotonic() + WAITS_SECONDS
-    while (found := look()) != wanted:
-        assert time.monotonic() < deadline, f"{found} instead of {wanted}"
-        time.sleep(0.01)
 
 
 def statuses(world: World, call_id: str = "") -> list[tuple[str, str]]:
