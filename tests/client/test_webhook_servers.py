@@ -220,9 +220,9 @@ def test_a_tool_may_ask_the_api_while_it_runs(scene: Scene) -> None:
     tools = ToolRouter()
 
     @tools.tool("status", "Says how the call is doing.", input_schema={})
-    def status(asked: Any) -> str:
+    def status(request: Any) -> str:
         seen.append(threading.current_thread().name)
-        return str(scene.client.get_call(asked["call_id"])["status"])
+        return str(scene.client.get_call(request["call_id"])["status"])
 
     app = fastapi_app(Inbox(), tools, scene.world.account.webhook_secret)
     with served_by_uvicorn(app) as url:

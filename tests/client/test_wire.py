@@ -250,7 +250,7 @@ def test_eight_threads_read_pages_at_once_over_one_client() -> None:
     with served(answer) as (server, client), ThreadPoolExecutor(8) as threads:
         offsets = range(0, 8000, 100)
         pages = list(threads.map(lambda at: client.list_calls(offset=at), offsets))
-        asked = {request.split(b"offset=")[1].split()[0] for request in server.requests}
+        asked_for = {r.split(b"offset=")[1].split()[0] for r in server.requests}
     assert pages == [{"items": [{"id": "call_1"}]}] * 80
-    assert len(asked) == 80
+    assert len(asked_for) == 80
     assert server.connections == 8

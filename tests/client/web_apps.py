@@ -30,12 +30,12 @@ def router() -> ToolRouter:
     tools = ToolRouter()
 
     @tools.tool("look_up", "Looks an order up.", input_schema=SCHEMA)
-    def look_up(asked: ToolWebhookParsed) -> str:
-        return f"{asked['arguments']['order_id']} is on its way"
+    def look_up(request: ToolWebhookParsed) -> str:
+        return f"{request['arguments']['order_id']} is on its way"
 
     @tools.tool("cancel", "Cancels an order.", input_schema=SCHEMA)
-    async def cancel(asked: ToolWebhookParsed) -> dict[str, str]:
-        return {"cancelled": str(asked["arguments"]["order_id"])}
+    async def cancel(request: ToolWebhookParsed) -> dict[str, str]:
+        return {"cancelled": str(request["arguments"]["order_id"])}
 
     return tools
 
@@ -67,9 +67,9 @@ def fastapi_app(seen: list[str]) -> FastAPI:
 
 def starlette_app(seen: list[str]) -> Starlette:
     """Make a Starlette app."""
-    found = routes(seen).items()
+    endpoints = routes(seen).items()
     return Starlette(
-        routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in found]
+        routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints]
     )
 
 

@@ -41,8 +41,8 @@ def test_a_page_of_a_window_is_read_newest_first(
 ) -> None:
     ids = add_calls(world, 130)
     page = usage.list_calls(DAY, offset=100, limit=100)
-    found = [record["id"] for record in page.records if isinstance(record, dict)]
-    assert found == ids[100:]
+    ids_read = [record["id"] for record in page.records if isinstance(record, dict)]
+    assert ids_read == ids[100:]
     assert (page.total, page.has_more) == (130, False)
     assert usage.list_calls(DAY, offset=0, limit=100).has_more
 
@@ -56,11 +56,11 @@ def test_windows_side_by_side_miss_no_call_between_them(
         moment = edge + timedelta(microseconds=tick)
         record = connected(f"t{tick}", edge, 60) | {"created_at": moment.isoformat()}
         world.add(record)
-    found = set()
+    ids = set()
     for window in (Window(DAY.start, edge), Window(edge, NOW)):
         page = usage.list_calls(window, offset=0, limit=100)
-        found |= {str(r["id"]) for r in page.records if isinstance(r, dict)}
-    assert found == {f"t{tick}" for tick in ticks}
+        ids |= {str(r["id"]) for r in page.records if isinstance(r, dict)}
+    assert ids == {f"t{tick}" for tick in ticks}
 
 
 def test_a_call_is_read_by_its_id(world: World, usage: PamelaUsage) -> None:

@@ -170,8 +170,8 @@ class World:
     def _faults(self, ledger: Ledger, truth: Any) -> Iterator[str]:
         yield from (f"counted twice: {name}" for name in counted_twice(truth))
         with ledger.reading() as connection:
-            for check, found in find_faults(connection).items():
-                yield from (f"{check}: {words}" for words in found)
+            for check, sentences in find_faults(connection).items():
+                yield from (f"{check}: {sentence}" for sentence in sentences)
             query = (
                 "SELECT identifier, count(*) FROM meter_event "
                 "JOIN meter_attempt ON event_id = meter_event.id GROUP BY identifier"

@@ -30,10 +30,10 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.seen.append((body, self.headers[signature]))
-                told = hook.answers.pop(0) if hook.answers else (200, hook.result)
-                self.send_response(told[0])
+                answer = hook.answers.pop(0) if hook.answers else (200, hook.result)
+                self.send_response(answer[0])
                 self.end_headers()
-                self.wfile.write(told[1])
+                self.wfile.write(answer[1])
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -77,4 +77,7 @@ def deliveries(world: World, call_id: str = "") -> list[Json]:
 
 def statuses(world: World, call_id: str = "") -> list[tuple[str, str]]:
     """Return the events and the statuses of all deliveries."""
-    return [(one["event"], one["status"]) for one in deliveries(world, call_id)]
+    return [
+        (delivery["event"], delivery["status"])
+        for delivery in deliveries(world, call_id)
+    ]

@@ -58,7 +58,7 @@ def deliveries(world: World) -> list[Json]:
 
 def statuses(world: World) -> list[str]:
     """Return what became of the notifications."""
-    return sorted(one["status"] for one in deliveries(world))
+    return sorted(delivery["status"] for delivery in deliveries(world))
 
 
 def test_stripes_client_takes_a_notification_and_fetches_its_event() -> None:
@@ -101,7 +101,7 @@ def test_old_and_new_secrets_sign_for_a_day_after_a_rotation() -> None:
 @pytest.mark.parametrize(
     ("events", "wanted"), [(["*"], 1), ([REPORT], 1), ([NO_METER], 0)]
 )
-def test_a_destination_is_told_what_it_asked_for(
+def test_a_destination_is_notified_of_what_it_asked_for(
     events: list[str], wanted: int
 ) -> None:
     with notified() as (world, server):
@@ -129,7 +129,7 @@ def test_notifications_are_repeated_lost_and_out_of_order() -> None:
         reject(world, windows=6)
         world.advance(minutes=20)
         wait_until(lambda: len(server.seen), 6)
-        late = [one["due"] for one in deliveries(world)[-6:]]
+        late = [delivery["due"] for delivery in deliveries(world)[-6:]]
         assert late != sorted(late)
 
 
@@ -140,7 +140,8 @@ def test_a_notification_is_tried_three_times() -> None:
         reject(world)
         for attempts, wait in enumerate((60, 3_600, 86_400), start=1):
             wait_until(
-                lambda: [one["attempts"] for one in deliveries(world)], [attempts]
+                lambda: [delivery["attempts"] for delivery in deliveries(world)],
+                [attempts],
             )
             world.advance(seconds=wait)
         assert statuses(world) == ["failed"]
