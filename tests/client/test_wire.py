@@ -201,10 +201,10 @@ def test_tls_is_demanded_where_it_is_named() -> None:
 
 
 def test_the_key_does_not_follow_a_redirect() -> None:
-    with ScriptedServer(say(http(BODY))) as elsewhere:
-        redirect = http(b"", f"Location: {elsewhere.url}/", status="302 Found")
+    with ScriptedServer(say(http(BODY))) as other_server:
+        redirect = http(b"", f"Location: {other_server.url}/", status="302 Found")
         assert type(fail(say(redirect))) is RedirectRefused
-        assert elsewhere.requests == []
+        assert other_server.requests == []
 
 
 def test_a_refusal_counts_even_when_its_body_never_ends() -> None:

@@ -72,8 +72,8 @@ def _truth(duo: Duo) -> str:
     return f"""
 Minutes: {totals}; lost {lost}, doubled {doubled}, faults {len(faults)}
 Taken over: {len(waits)} customers, {spans}, in the cycle that B was at
-In doubt: {len(duo.unanswered)} requests of A had no answer; B sent them again under the
-same identifiers, and Stripe refused {duo.twins} that it had counted already"""
+Uncertain: {len(duo.unanswered)} requests of A had no answer; B sent them again under
+the same identifiers, and Stripe refused {duo.twins} that it had counted already"""
 
 
 def _seconds(span: timedelta) -> str:

@@ -21,7 +21,7 @@ AT_RANDOM = "at any time"
 KILLS_IN_A_ROW = 5
 # A life that ends by itself before its strike is none of the kills.
 MOST_LIVES = 8
-# Hours between the runs at the end: a doubt is settled by reads that are a day apart.
+# Hours between the runs at the end: what is uncertain is settled by reads a day apart.
 ENDINGS = (1, 1, 1, 6, 6, 6, 6, 6)
 HOUR_SECONDS, TOO_OLD_HOURS = 3_600, 25
 A_DAY_SECONDS = 24 * HOUR_SECONDS
@@ -138,7 +138,7 @@ class _Campaign:
         self._row.faults.append(f"{point}: never reached")
 
     def finish(self) -> None:
-        """Run to the end and compare; what is in doubt may need some hours."""
+        """Run to the end and compare; what is uncertain may need some hours."""
         row, world = self._row, self._world
         self._run_to_the_end()
         # Old changes that cancel out in the month's total are seen by the daily sweep.

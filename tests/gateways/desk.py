@@ -15,7 +15,7 @@ from tests.sandbox.pamela.pamela_world import NOW, World
 CREATE = "stripe.meter_events.create"
 HOUR = timedelta(hours=1)
 DAY = Window(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
-FAST = 10_000  # a second: the pace is measured elsewhere
+FAST = 10_000  # a second: the rate limit has tests of its own
 
 
 @dataclass

@@ -132,9 +132,13 @@ def _signed_anew(content: bytes, hashes: list[str], key: TestKey) -> tuple[bytes
 
 
 CLEVER: dict[str, Alteration] = {
-    **{f"{name}, repaired": repaired(one) for name, one in ON_ROWS.items()},
-    **{f"{name}, another key": by_another_key(one) for name, one in ON_ROWS.items()},
-    **{f"{name}, the true key": by_an_insider(one) for name, one in ON_ROWS.items()},
+    **{f"{name}, repaired": repaired(alter) for name, alter in ON_ROWS.items()},
+    **{
+        f"{name}, another key": by_another_key(alter) for name, alter in ON_ROWS.items()
+    },
+    **{
+        f"{name}, the true key": by_an_insider(alter) for name, alter in ON_ROWS.items()
+    },
     "claims changed, the true key": claims,
 }
 # Whole ledgers of somebody else's: only the fingerprint, or an older bundle, tells.
