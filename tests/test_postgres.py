@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.postgres import (
     unprivileged_user,
     wheel_binaries,
 )
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 HOLDER = """
@@ -50,15 +50,6 @@ def is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def wait_until_gone(folder: Path, pid: int) -> bool:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if not folder.exists() and not is_running(pid):
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.fixture(params=["the first one found", "the wheel's"])
@@ -124,7 +115,7 @@ def test_nothing_is_left_when_the_tests_are_killed() -> None:
         folder = Path(holder.stdout.readline().strip())
         pid = server_pid(folder)
         holder.send_signal(signal.SIGKILL)
-    assert wait_until_gone(folder, pid)
+    wait_until(lambda: not folder.exists() and not is_running(pid))
 
 
 def test_a_server_that_cannot_start_says_why_and_leaves_nothing() -> None:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 RULES = PYTHON_RULES | TEXT_RULES
 OPENING = '"""A sentence."""\n'
 SECRET = "a1B2" * 8
+INDEX = "gro.ipyp"[::-1]  # backwards, so that this file keeps the rule too
 
 # A rule, a place, and a text there that breaks it.
 BROKEN = [
@@ -74,7 +75,8 @@ BROKEN = [
     ("field names", "tests/test_helpers.py", OPENING),
     ("finished work", "billing/app.py", "# todo: later\n".upper()),
     ("finished work", "README.md", "fixme\n".upper()),
-    ("no package index", "README.md", "See HTTPS://PYPI.ORG/simple\n".lower()),
+    ("no package index", "README.md", f"See https://{INDEX}/simple\n"),
+    ("no package index", ".ci/lock", f"x @ https://files.{INDEX.upper()}/x.whl\n"),
     ("no package index", ".ci/run", "pip install --INDEX-URL x y\n".lower()),
     ("no machine paths", "tests/test_app.py", "open('/WORK/main/x')\n".lower()),
     ("no machine paths", "README.md", "cd /HOME/ada/billing\n".lower()),

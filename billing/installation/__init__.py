@@ -1,1 +1,1 @@
-"""Setting up: the first settings file, and the examination of what it names."""
+"""Setting up: the first settings file, and the check of what it names."""

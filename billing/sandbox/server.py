@@ -21,7 +21,7 @@ from billing.sandbox.webhook_sender import delivering
 from billing.sandbox.world import Sandbox
 
 LOOPBACK = "127.0.0.1"
-STARTS_WITHIN_SECONDS = 10.0
+STARTS_WITHIN_SECONDS = 60.0
 STOPS_WITHIN_SECONDS = 1
 
 

@@ -138,9 +138,9 @@ def __getattr__(name: str) -> object:
             # Imported here: what importlib itself loads is not needed before.
             from importlib import import_module  # noqa: PLC0415
 
-            found: object = getattr(import_module(f"pamela.{module}"), name)
-            globals()[name] = found
-            return found
+            value: object = getattr(import_module(f"pamela.{module}"), name)
+            globals()[name] = value
+            return value
     raise AttributeError(f"module 'pamela' has no attribute {name!r}")
 
 

@@ -89,8 +89,8 @@ def _message(layers: list[JSONObject]) -> str | None:
     return None
 
 
-def _complaints(found: list[JSONValue]) -> str:
-    return "; ".join(filter(None, map(_complaint, found[:20])))
+def _complaints(items: list[JSONValue]) -> str:
+    return "; ".join(filter(None, map(_complaint, items[:20])))
 
 
 def _complaint(item: JSONValue) -> str:

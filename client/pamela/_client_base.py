@@ -91,8 +91,8 @@ class ClientBase(Generic[H]):
         except ValueError:
             body = None
         headers = getattr(response, "headers", None)
-        known = dict(headers) if isinstance(headers, Mapping) else {}
-        raise build_error(endpoint, response.status_code, known, body)
+        plain = dict(headers) if isinstance(headers, Mapping) else {}
+        raise build_error(endpoint, response.status_code, plain, body)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"

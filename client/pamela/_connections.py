@@ -26,16 +26,16 @@ class StepTimeout(float):
         step.deadline = deadline
         return step
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Return the seconds the next step has; time out when there are none."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
             raise httpcore2.ReadTimeout("the request's total time is over")
-        return min(float(self), left)
+        return min(float(self), remaining)
 
 
-def _left(timeout: float | None) -> float | None:
-    return timeout.left() if isinstance(timeout, StepTimeout) else timeout
+def _remaining(timeout: float | None) -> float | None:
+    return timeout.remaining() if isinstance(timeout, StepTimeout) else timeout
 
 
 class DeadlineStream(httpcore2.NetworkStream):
@@ -46,11 +46,11 @@ class DeadlineStream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has arrived, waiting at most for what is left."""
-        return self._stream.read(max_bytes, _left(timeout))
+        return self._stream.read(max_bytes, _remaining(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all bytes."""
-        self._stream.write(buffer, _left(timeout))
+        self._stream.write(buffer, _remaining(timeout))
 
     def close(self) -> None:
         """Close the socket."""
@@ -63,7 +63,9 @@ class DeadlineStream(httpcore2.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         """Shake hands and return the encrypted stream."""
-        secured = self._stream.start_tls(ssl_context, server_hostname, _left(timeout))
+        secured = self._stream.start_tls(
+            ssl_context, server_hostname, _remaining(timeout)
+        )
         return DeadlineStream(secured)
 
     def get_extra_info(self, info: str) -> Any:
@@ -83,8 +85,8 @@ class DeadlineBackend(httpcore2.SyncBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         """Connect within what is left."""
-        left = _left(timeout)
-        stream = super().connect_tcp(host, port, left, local_address, socket_options)
+        seconds = _remaining(timeout)
+        stream = super().connect_tcp(host, port, seconds, local_address, socket_options)
         return DeadlineStream(stream)
 
 

@@ -47,10 +47,10 @@ def _decode_strictly(body: bytes) -> JSONValue:
 
 
 def _unique(pairs: list[tuple[str, JSONValue]]) -> dict[str, JSONValue]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    document = dict(pairs)
+    if len(document) != len(pairs):
         raise ValueError("an object names a key twice")
-    return found
+    return document
 
 
 def _finite(literal: str) -> float:

@@ -91,9 +91,9 @@ def list_calls(  # noqa: PLR0917 - the positions are the official SDK's
 
     `status` is the older name of `status_filter`.
     """
-    asked = status if status_filter is None else status_filter
+    wanted_status = status if status_filter is None else status_filter
     query = {
-        "status_filter": _arguments.filled("status_filter", asked),
+        "status_filter": _arguments.filled("status_filter", wanted_status),
         "limit": _arguments.whole("limit", limit, 1, MAX_PAGE),
         "offset": _arguments.whole("offset", offset, 0, None),
         "start_date": _arguments.filled("start_date", start_date),
@@ -197,5 +197,5 @@ def _tool_timeout(milliseconds: int | None, seconds: int | None) -> int:
         raise ValidationError("give timeout_ms or timeout_seconds, not both")
     if seconds is not None:
         return 1000 * (_arguments.whole("timeout_seconds", seconds, 1, None) or 0)
-    given = _arguments.whole("timeout_ms", milliseconds, 1, None)
-    return TOOL_TIMEOUT_MS if given is None else given
+    timeout = _arguments.whole("timeout_ms", milliseconds, 1, None)
+    return TOOL_TIMEOUT_MS if timeout is None else timeout

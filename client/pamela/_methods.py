@@ -24,7 +24,7 @@ def blocking(
         answer: T = self._send(endpoint(*args, **kwargs))
         return answer
 
-    return _speaking_for(endpoint, method)
+    return _with_signature_of(endpoint, method)
 
 
 def awaiting(
@@ -36,7 +36,7 @@ def awaiting(
         answer: T = await self._send(endpoint(*args, **kwargs))
         return answer
 
-    return _speaking_for(endpoint, method)
+    return _with_signature_of(endpoint, method)
 
 
 def walking(
@@ -50,7 +50,7 @@ def walking(
         calls: Iterator[CallStatusResponse] = self._walk(pages(*args, **kwargs))
         return calls
 
-    return _speaking_for(pages, method)
+    return _with_signature_of(pages, method)
 
 
 def walking_async(
@@ -64,16 +64,16 @@ def walking_async(
         calls: AsyncIterator[CallStatusResponse] = self._walk(pages(*args, **kwargs))
         return calls
 
-    return _speaking_for(pages, method)
+    return _with_signature_of(pages, method)
 
 
-def _speaking_for(endpoint: Callable[..., object], method: F) -> F:
-    given = inspect.signature(endpoint)
-    promised = get_args(given.return_annotation)
+def _with_signature_of(endpoint: Callable[..., object], method: F) -> F:
+    signature = inspect.signature(endpoint)
+    promised = get_args(signature.return_annotation)
     method.__name__ = endpoint.__name__
     method.__doc__ = endpoint.__doc__
-    method.__signature__ = given.replace(  # type: ignore[attr-defined] # functions take any attribute
-        parameters=[SELF, *given.parameters.values()],
+    method.__signature__ = signature.replace(  # type: ignore[attr-defined] # functions take any attribute
+        parameters=[SELF, *signature.parameters.values()],
         return_annotation=promised[0] if promised else method.__annotations__["return"],
     )
     return method

@@ -16,18 +16,18 @@ class PackageConflictWarning(UserWarning):
 def find_others(folders: Iterable[str]) -> list[str]:
     """Name the distributions in some folders that are called `pamela` too."""
     # importlib.metadata would say the same, ten times more slowly.
-    found = set()
+    distributions = set()
     for folder in folders:
         try:
             names = os.listdir(folder or ".")
         except OSError:
             continue
-        found |= {
+        distributions |= {
             name.split("-")[0].lower()
             for name in names
             if name.endswith((".dist-info", ".egg-info"))
         }
-    return [name for name in OTHERS if name in found]
+    return [name for name in OTHERS if name in distributions]
 
 
 def warn_of_others() -> None:

@@ -93,10 +93,10 @@ def get_access(
     def access(answer: JSONValue) -> Access:
         return read_access(_shapes.subscription(answer), at or datetime.now(UTC))
 
-    asked = get_subscription(user_token=user_token)
+    request = get_subscription(user_token=user_token)
     return Request(
-        method=asked.method,
-        path=asked.path,
+        method=request.method,
+        path=request.path,
         query="",
         read=in_json(access),
         by_user=True,
@@ -131,13 +131,13 @@ def _open(
     user_token: str | None,
     resend: bool,
 ) -> Request[SubscriptionSession]:
-    given = None if fields is None else _arguments.json_object("fields", fields)
+    body = None if fields is None else _arguments.json_object("fields", fields)
     return Request(
         method="POST",
         path=f"/partner/subscription/{what}",
         query="",
         read=in_json(_shapes.session),
-        body=None if given is None else _arguments.encode_body(given),
+        body=None if body is None else _arguments.encode_body(body),
         resend=resend,
         by_user=True,
         user_token=user_token,
@@ -149,8 +149,8 @@ def _new_key(answer: JSONValue) -> NewApiKey:
     nested = facts.get("api_key")
     if isinstance(nested, dict):
         facts = {**facts, **nested, "api_key": nested.get("api_key")}
-    found = [facts.pop(name, None) for name in KEY_NAMES]
-    key = next((value for value in found if isinstance(value, str) and value), None)
+    values = [facts.pop(name, None) for name in KEY_NAMES]
+    key = next((value for value in values if isinstance(value, str) and value), None)
     if key is None:
         raise InvalidResponse("the key was made, but the answer does not show it")
     return NewApiKey(key, _shapes.api_key(facts))

@@ -86,12 +86,12 @@ def session(answer: JSONValue) -> SubscriptionSession:
 
 def _listed(*names: str) -> Callable[[JSONValue], list[JSONObject]]:
     def shape(answer: JSONValue) -> list[JSONObject]:
-        found = answer
+        rows = answer
         if isinstance(answer, dict):
             lists = (answer.get(name) for name in (*names, "items"))
-            found = next((value for value in lists if isinstance(value, list)), None)
-        if not isinstance(found, list) or not all(isinstance(i, dict) for i in found):
+            rows = next((value for value in lists if isinstance(value, list)), None)
+        if not isinstance(rows, list) or not all(isinstance(i, dict) for i in rows):
             raise InvalidResponse(f"expected a list of {names[0]}")
-        return cast("list[JSONObject]", found)
+        return cast("list[JSONObject]", rows)
 
     return shape

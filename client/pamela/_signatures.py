@@ -32,11 +32,11 @@ def verify_webhook_signature(
     was signed before 1.0.2. Only an empty secret raises; nothing that was sent does.
     """
     secrets = check_secrets(secret)
-    given = _hex(signature)
-    if given is None:
+    digest = _hex(signature)
+    if digest is None:
         return False
     texts = _signed_texts(payload, old_form=old_form)
-    return any(_matches(text, given, one) for text in texts for one in secrets)
+    return any(_matches(text, digest, key) for text in texts for key in secrets)
 
 
 def check_secrets(secret: Secrets) -> tuple[str, ...]:
@@ -66,19 +66,19 @@ def _hex(signature: object) -> bytes | None:
 
 def _signed_texts(payload: object, *, old_form: bool) -> list[bytes]:
     forms = [CANONICAL, OLD_FORM] if old_form else [CANONICAL]
-    found: list[bytes | None] = []
+    texts: list[bytes | None] = []
     if isinstance(payload, str):
         payload = _encoded(payload)
     if isinstance(payload, bytes | bytearray | memoryview):
         raw = bytes(payload)
-        found.append(raw)
+        texts.append(raw)
         try:
             payload = decode_json(raw)
         except InvalidResponse:
             payload = None
     if isinstance(payload, Mapping | list):
-        found += [_written(payload, form) for form in forms]
-    return [text for text in found if text is not None]
+        texts += [_written(payload, form) for form in forms]
+    return [text for text in texts if text is not None]
 
 
 def _written(payload: object, separators: tuple[str, str]) -> bytes | None:

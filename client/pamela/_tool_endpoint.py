@@ -55,16 +55,16 @@ class ToolEndpoint:
         self._handler = handler
         self._secrets = secrets
         self._is_async = _is_async(handler)
-        self.__signature__ = self._asked_of_fastapi()
+        self.__signature__ = self._signature_for_fastapi()
         # FastAPI looks here to see that the answer is awaited; Flask, which wants it
         # at once, just calls, and a call goes by the class.
         self.__call__ = self._answer  # type: ignore[method-assign] # on purpose
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+    def __call__(self, *positional: Any, **named: Any) -> Any:
         """Answer the request that a framework hands in, or that Flask has at hand."""
-        if len(given) == 3:  # Starlette treats objects as ASGI applications
-            return self._serve(*given)
-        request = given[0] if given else named.pop("request", None)
+        if len(positional) == 3:  # Starlette treats objects as ASGI applications
+            return self._serve(*positional)
+        request = positional[0] if positional else named.pop("request", None)
         if request is not None:
             return self._answer(request, named)
         flask: Any = sys.modules.get("flask")
@@ -103,7 +103,7 @@ class ToolEndpoint:
         except ValidationError as error:
             return ToolReply(400, {"error": error.message})
 
-    def _asked_of_fastapi(self) -> inspect.Signature:
+    def _signature_for_fastapi(self) -> inspect.Signature:
         # FastAPI hands in what a signature asks for, by its types.
         starlette: Any = sys.modules.get("starlette.requests")
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

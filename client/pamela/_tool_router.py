@@ -56,24 +56,24 @@ class ToolRouter:
     async def __call__(self, payload: Mapping[str, object]) -> ToolReply:
         """Answer a request to run a tool with `result`, or with `error` and 400."""
         try:
-            asked = parse_tool_webhook(payload)
+            request = parse_tool_webhook(payload)
         except ValidationError as error:
             return ToolReply(400, {"error": error.message})
-        echo = {"correlation_id": asked["correlation_id"]}
-        tool = self._tools.get(asked["tool_name"])
+        echo = {"correlation_id": request["correlation_id"]}
+        tool = self._tools.get(request["tool_name"])
         if tool is None:
             return ToolReply(400, {"error": "Unknown tool", **echo})
-        complaint = tool.complaint(asked["arguments"])
+        complaint = tool.complaint(request["arguments"])
         if complaint is not None:
             return ToolReply(400, {"error": complaint, **echo})
-        return ToolReply(200, {"result": await _result(tool.run, asked), **echo})
+        return ToolReply(200, {"result": await _result(tool.run, request), **echo})
 
 
-async def _result(run: Tool, asked: ToolWebhookParsed) -> Any:
+async def _result(run: Tool, request: ToolWebhookParsed) -> Any:
     if inspect.iscoroutinefunction(run):
-        return await run(asked)
+        return await run(request)
     # What blocks must not hold up the event loop.
-    result = await asyncio.to_thread(run, asked)
+    result = await asyncio.to_thread(run, request)
     return await result if isinstance(result, Awaitable) else result
 
 

@@ -78,7 +78,7 @@ def parse_webhook_event(payload: Received) -> WebhookEvent:
     """Read a call's event, raw or decoded; ValidationError when it is none."""
     fields = read_payload(payload, REQUIRED_BY_EVENTS)
     kind = EVENTS.get(_named(fields, "event"), WebhookEvent)
-    known: dict[str, object] = {
+    values: dict[str, object] = {
         "event": _named(fields, "event"),
         "call_id": _named(fields, "call_id"),
         "status": _named(fields, "status"),
@@ -86,8 +86,8 @@ def parse_webhook_event(payload: Received) -> WebhookEvent:
         "payload": fields,
     }
     if kind in {CallCompleted, CallTranscriptUpdated}:
-        known["transcript"] = _transcript(fields.get("transcript"))
-    return kind(**known)  # type: ignore[arg-type] # each value has just been checked
+        values["transcript"] = _transcript(fields.get("transcript"))
+    return kind(**values)  # type: ignore[arg-type] # each value has just been checked
 
 
 def parse_tool_webhook(payload: Received) -> ToolWebhookParsed:
@@ -109,20 +109,20 @@ def parse_tool_webhook(payload: Received) -> ToolWebhookParsed:
 
 def read_payload(payload: Received, required: tuple[str, ...] = ()) -> JSONObject:
     """Read a JSON object that has some fields; ValidationError otherwise."""
-    found: object = payload
+    document: object = payload
     try:
         if isinstance(payload, str):
             payload = payload.encode()
         if isinstance(payload, bytes | bytearray):
-            found = decode_json(bytes(payload))
+            document = decode_json(bytes(payload))
     except (InvalidResponse, UnicodeEncodeError):
         raise ValidationError("the payload is no strict JSON") from None
-    if not isinstance(found, Mapping):
+    if not isinstance(document, Mapping):
         raise ValidationError("the payload must be an object")
-    missing = [name for name in required if name not in found]
+    missing = [name for name in required if name not in document]
     if missing:
         raise ValidationError(f"Missing required fields: {', '.join(missing)}")
-    return cast("JSONObject", dict(found))
+    return cast("JSONObject", dict(document))
 
 
 def _named(fields: JSONObject, name: str) -> str:

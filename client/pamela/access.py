@@ -60,8 +60,8 @@ def read_access(
 
 def refused_access(error: SubscriptionError) -> Access:
     """Say how a subscription stands whose request was refused."""
-    known = error.error_code in {SUBSCRIPTION_REQUIRED, SUBSCRIPTION_EXPIRED}
-    code = int(error.error_code) if known and error.error_code is not None else None
+    is_known = error.error_code in {SUBSCRIPTION_REQUIRED, SUBSCRIPTION_EXPIRED}
+    code = int(error.error_code) if is_known and error.error_code is not None else None
     return Access(AccessState.BLOCKED, code)
 
 

@@ -47,20 +47,20 @@ class PamelaError(Exception):
     @property
     def request_id(self) -> str | None:
         """The server's name for the request, when it gave one."""
-        found = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
-        return next((value for value in found if value), None)
+        values = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
+        return next((value for value in values if value), None)
 
     @property
     def retry_after(self) -> float | None:
         """Seconds the server asks to wait: its header, else the body's details."""
         header = self.headers.get("retry-after", "").strip()
-        asked = self.details.get("retry_after")
-        found = (
+        detail = self.details.get("retry_after")
+        waits = (
             _seconds(header),
             _until(header, self.headers),
-            _seconds(str(asked)),
+            _seconds(str(detail)),
         )
-        return next((seconds for seconds in found if seconds is not None), None)
+        return next((seconds for seconds in waits if seconds is not None), None)
 
 
 class AuthenticationError(PamelaError):

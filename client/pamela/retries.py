@@ -64,15 +64,15 @@ class RetryPolicy:
         """Return the seconds to wait after an attempt (1, 2, ...); chance is 0 to 1."""
         # The exponent is capped: it only has to get past any longest delay.
         grown = min(self.first_delay * 2 ** min(attempt - 1, 60), self.max_delay)
-        asked = error.retry_after if isinstance(error, PamelaError) else None
-        return max(float(grown * (1 - self.jitter * chance)), asked or 0.0)
+        retry_after = error.retry_after if isinstance(error, PamelaError) else None
+        return max(float(grown * (1 - self.jitter * chance)), retry_after or 0.0)
 
 
 DEFAULT_RETRIES = RetryPolicy()
 
 
-class Options(TypedDict):
-    """What both of tenacity's loops, the blocking and the async one, are told."""
+class RetryOptions(TypedDict):
+    """What both of tenacity's loops take, the blocking and the async one."""
 
     retry: Callable[["RetryCallState"], bool]
     wait: Callable[["RetryCallState"], float]
@@ -80,8 +80,8 @@ class Options(TypedDict):
     reraise: bool
 
 
-def retry_options(policy: RetryPolicy, request: Request[object]) -> Options:
-    """Spell a policy for one request in tenacity's words."""
+def retry_options(policy: RetryPolicy, request: Request[object]) -> RetryOptions:
+    """Write a policy for one request in tenacity's words."""
 
     def failure(state: "RetryCallState") -> BaseException | None:
         return state.outcome.exception() if state.outcome else None
@@ -97,7 +97,7 @@ def retry_options(policy: RetryPolicy, request: Request[object]) -> Options:
         over = (state.seconds_since_start or 0.0) + state.upcoming_sleep
         return state.attempt_number >= policy.attempts or over >= policy.deadline
 
-    return Options(retry=retry, wait=wait, stop=stop, reraise=True)
+    return RetryOptions(retry=retry, wait=wait, stop=stop, reraise=True)
 
 
 def _passes(error: PamelaError) -> bool:

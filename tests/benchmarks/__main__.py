@@ -83,16 +83,16 @@ the audit trail take turns, {trailing.ROUNDS} rounds, on bare loopback."""
 
 
 def main() -> int:
-    """Measure what is asked for, and show it."""
-    asked = _arguments()
+    """Measure what is options for, and show it."""
+    options = _arguments()
     results: list[Result] = []
     with places() as made:
-        for name in asked.names or BENCHMARKS:
-            for result in _measure(name, made, asked.calls):
+        for name in options.names or BENCHMARKS:
+            for result in _measure(name, made, options.calls):
                 results.append(result)
                 print(f"{result}", file=sys.stderr)
-    notes = _notes(asked.calls)
-    if asked.json:
+    notes = _notes(options.calls)
+    if options.json:
         rows = [row.to_json() for row in results]
         print(json.dumps({"results": rows, "notes": notes}, indent=2))
     else:
@@ -133,10 +133,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--calls", type=int, default=CALLS, help="in the month")
     parser.add_argument("--json", action="store_true", help="print JSON instead")
-    asked = parser.parse_args()
-    if unknown := set(asked.names) - set(BENCHMARKS):
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {min(unknown)}")
-    return asked
+    return options
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ GETS = 2_000
 ROUNDS = 5
 JUDGED = 20  # milliseconds of a round trip
 MEGABYTE = 1_000_000
+STOPS_WITHIN_SECONDS = 60
 
 
-class Told(NamedTuple):
-    """What one run of a program told."""
+class Figures(NamedTuple):
+    """What one run of a program measured."""
 
     imported: float
     made: float
@@ -60,8 +61,13 @@ def _importing(ours: Path, official: Path) -> Iterator[Result]:
 def _getting(ours: Path, official: Path, url: str) -> Iterator[Result]:
     pairs = _in_turns(ours, official, "get", f"{url}/0", GETS)
     mine, theirs = (GETS / median(t.seconds for t in side) for side in pairs)
-    rates = f"{mine:,.0f}/s", f"{theirs:,.0f}/s"
-    yield Result("get_call, one after another", *rates, mine / theirs, at_least=1.3)
+    yield Result(
+        name="get_call, one after another",
+        ours=f"{mine:,.0f}/s",
+        baseline=f"{theirs:,.0f}/s",
+        ratio=mine / theirs,
+        at_least=1.3,
+    )
 
 
 def _reading(
@@ -70,7 +76,7 @@ def _reading(
     rounds = 1 if delay else 3  # who waits for a network hardly varies
     pairs = _in_turns(ours, official, "read", url, calls, rounds=rounds)
     for side in pairs:
-        assert all(told.read == calls for told in side), side
+        assert all(figures.read == calls for figures in side), side
     mine, theirs = (median(t.seconds for t in side) for side in pairs)
     where = f"{delay} ms round trip" if delay else "bare loopback"
     yield Result(
@@ -97,24 +103,24 @@ def _memory(ours: Path, url: str, calls: int) -> Iterator[Result]:
 
 def _in_turns(
     ours: Path, official: Path, what: str, url: str, count: int, rounds: int = ROUNDS
-) -> tuple[list[Told], list[Told]]:
-    found: tuple[list[Told], list[Told]] = ([], [])
+) -> tuple[list[Figures], list[Figures]]:
+    sides: tuple[list[Figures], list[Figures]] = ([], [])
     for _ in range(rounds):
-        for side, python in zip(found, (ours, official), strict=True):
+        for side, python in zip(sides, (ours, official), strict=True):
             side.append(_run(python, what, url, count))
-    return found
+    return sides
 
 
-def _run(python: Path, what: str, url: str, count: int) -> Told:
-    script = str(HERE / "call_reader.py")
+def _run(python: Path, what: str, url: str, count: int) -> Figures:
+    script = str(HERE / "baselines" / "call_reader.py")
     command = [str(python), script, what, url, str(count)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    return Told(**json.loads(done.stdout))
+    return Figures(**json.loads(done.stdout))
 
 
 @contextmanager
 def _serving(calls: int) -> Iterator[str]:
-    command = [sys.executable, str(HERE / "call_server.py"), str(calls)]
+    command = [sys.executable, str(HERE / "world" / "call_server.py"), str(calls)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
@@ -124,4 +130,4 @@ def _serving(calls: int) -> Iterator[str]:
             yield server.stdout.readline().strip()
         finally:
             server.stdin.close()
-            server.wait(10)
+            server.wait(STOPS_WITHIN_SECONDS)

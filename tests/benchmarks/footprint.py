@@ -61,13 +61,13 @@ def measure_memory(places: Places, calls: int) -> Iterator[Result]:
             check=True,
             stdout=subprocess.PIPE,
         )
-    told = json.loads(done.stdout)
-    if told["code"]:
-        raise RuntimeError(f"`pamela-billing run` ended with {told['code']}")
-    peak = told["bytes"] / MEGABYTE
+    figures = json.loads(done.stdout)
+    if figures["code"]:
+        raise RuntimeError(f"`pamela-billing run` ended with {figures['code']}")
+    peak = figures["bytes"] / MEGABYTE
     yield Result(
         name=f"memory of a whole run, {calls:,} calls",
-        ours=f"{peak:.0f} MB in {told['seconds']:.0f} s",
+        ours=f"{peak:.0f} MB in {figures['seconds']:.0f} s",
         baseline="",
         ratio=peak,
         at_most=400,

@@ -41,8 +41,8 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.database import open_ledger
 from billing.reports.audit.bundle import Export, export_bundle
 from tests.benchmarks.proving import KEY
-asked = Export(BillingPeriod(2026, 3), "me", datetime(2026, 4, 1, tzinfo=UTC), "0", {})
-export_bundle(open_ledger(sys.argv[1]), Path(sys.argv[2]), asked, KEY)
+export = Export(BillingPeriod(2026, 3), "me", datetime(2026, 4, 1, tzinfo=UTC), "0", {})
+export_bundle(open_ledger(sys.argv[1]), Path(sys.argv[2]), export, KEY)
 """
 _VERIFY = "import sys; from billing.verifier.program import main; sys.exit(main())"
 
@@ -64,10 +64,10 @@ def _measured(
     done = subprocess.run(
         [*line, *map(str, arguments)], check=True, stdout=subprocess.PIPE
     )
-    told = json.loads(done.stdout)
-    if told["code"]:
-        raise RuntimeError(f"{name} ended with {told['code']}")
-    seconds, peak = told["seconds"], told["bytes"] / MEGABYTE
+    figures = json.loads(done.stdout)
+    if figures["code"]:
+        raise RuntimeError(f"{name} ended with {figures['code']}")
+    seconds, peak = figures["seconds"], figures["bytes"] / MEGABYTE
     title = f"{name}, {rows:,} usage rows"
     size = arguments[-1] if isinstance(arguments[-1], Path) else None
     zipped = f"{size.stat().st_size / MEGABYTE:.0f} MB zipped" if size else ""
@@ -80,10 +80,10 @@ def _measured(
         unit=" s",
     )
     yield Result(
-        f"{title}: memory",
-        f"{peak:.0f} MB",
-        "",
-        peak,
+        name=f"{title}: memory",
+        ours=f"{peak:.0f} MB",
+        baseline="",
+        ratio=peak,
         at_most=MOST_MEGABYTES,
         unit=" MB",
     )
@@ -97,10 +97,10 @@ def fill(url: str, rows: int) -> None:
     key = {"key": KEY.fingerprint, "public_key": KEY.public_key.hex()}
     with ledger.writing() as connection:
         audit_log.record(connection, ACTOR, "key.registered", "", key)
-        known = [Customer(name, f"cus_{name}") for name in names]
+        customers = [Customer(name, f"cus_{name}") for name in names]
         accounts = [Account("main", names[0])]
         registry.register(
-            connection, ACTOR, customers=known, accounts=accounts, prices=[PRICE]
+            connection, ACTOR, customers=customers, accounts=accounts, prices=[PRICE]
         )
     for first in range(0, rows, AT_ONCE):
         several = [
@@ -129,12 +129,12 @@ def _send(ledger: Ledger, name: str) -> None:
     with ledger.writing() as connection:
         attempts = [
             Attempt(
-                event=one,
+                event=event,
                 owner="me",
-                idempotency_key=f"key_{one.id}",
+                idempotency_key=f"key_{event.id}",
                 started_at=now.at,
             )
-            for one in events
+            for event in events
         ]
         record_attempts(connection, attempts)
     with ledger.writing() as connection:
@@ -142,8 +142,10 @@ def _send(ledger: Ledger, name: str) -> None:
             connection,
             [
                 Answered(
-                    one, SendAnswer(SendVerdict.COUNTED, 200, f"req_{one.id}"), now.at
+                    event,
+                    SendAnswer(SendVerdict.COUNTED, 200, f"req_{event.id}"),
+                    now.at,
                 )
-                for one in events
+                for event in events
             ],
         )

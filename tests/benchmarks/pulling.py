@@ -75,12 +75,12 @@ def _rate(calls: int, seconds: float) -> str:
 
 def pull_month(app: App, clock: WorldClock, calls: int) -> None:
     """Pull the month and see that nothing is missing."""
-    source, book = app.source(ACCOUNT)
-    found = pull_usage(
-        app.ledger, source, book, MONTH, options=PullOptions(clock, "benchmark")
+    source, rules = app.source(ACCOUNT)
+    result = pull_usage(
+        app.ledger, source, rules, MONTH, options=PullOptions(clock, "benchmark")
     )
-    if found.billed != calls or found.source_minutes != found.ledger_minutes:
-        raise RuntimeError(f"the pull is not whole: {found}")
+    if result.billed != calls or result.source_minutes != result.ledger_minutes:
+        raise RuntimeError(f"the pull is not whole: {result}")
 
 
 def _pull_seconds(places: Places, world: World, dialect: str, calls: int) -> float:
@@ -117,7 +117,7 @@ def _fetch_day(client: PamelaClient, day: Window) -> int:
 
 
 def _plain_seconds(places: Places, world: World, calls: int) -> float:
-    script = "tests/benchmarks/plain_pull.py"
+    script = "tests/benchmarks/baselines/plain_pull.py"
     file = places.new_folder() / "plain.db"
     span = [MONTH.start.isoformat(), MONTH.end.isoformat()]
     command = [places.sdk_python, script, world.url, world.api_key, *span, str(file)]
@@ -125,13 +125,15 @@ def _plain_seconds(places: Places, world: World, calls: int) -> float:
 
 
 def script_seconds(command: list[object], calls: int) -> float:
-    """Run a plain script that tells its own seconds and how many calls it did."""
+    """Run a plain script that measures its own seconds and how many calls it did."""
     words = [str(word) for word in command]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE)
-    told = json.loads(done.stdout)
-    if told["calls"] != calls:
-        raise RuntimeError(f"the plain script did {told['calls']} calls, not {calls}")
-    return float(told["seconds"])
+    figures = json.loads(done.stdout)
+    if figures["calls"] != calls:
+        raise RuntimeError(
+            f"the plain script did {figures['calls']} calls, not {calls}"
+        )
+    return float(figures["seconds"])
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -75,7 +75,7 @@ class Plant(NamedTuple):
 class Run:
     """One reconciliation, with what it cost."""
 
-    found: Reconciliation
+    result: Reconciliation
     requests: Counter[str]  # of each Stripe customer
     ledger_seconds: float
 
@@ -99,10 +99,10 @@ class Bench:
         ledger = TimedLedger(self.app.ledger.engine)
         seen = len(self.world.stripe_log())
         terms = self.app.reconcile_terms()
-        found = reconcile_period(ledger, self.app.meter, terms, MONTH)
-        asked = self.world.stripe_log()[seen:]
-        names = (parse_qs(one["query"]).get("customer", [""])[0] for one in asked)
-        return Run(found, Counter(names), ledger.seconds)
+        result = reconcile_period(ledger, self.app.meter, terms, MONTH)
+        requests = self.world.stripe_log()[seen:]
+        names = (parse_qs(r["query"]).get("customer", [""])[0] for r in requests)
+        return Run(result, Counter(names), ledger.seconds)
 
 
 def measure(places: Places, calls: int) -> Iterator[Result]:
@@ -124,7 +124,7 @@ def measure(places: Places, calls: int) -> Iterator[Result]:
 
 
 def _clean(run: Run, calls: int) -> Iterator[Result]:
-    if not run.found.clean:
+    if not run.result.clean:
         raise RuntimeError("the month is not clean")
     total = run.requests.total()
     yield Result(
@@ -146,16 +146,16 @@ def _clean(run: Run, calls: int) -> Iterator[Result]:
 
 
 def _planted(run: Run, bench: Bench) -> Iterator[Result]:
-    found = {
+    breaks = {
         Plant(customer or "", item.cause, item.minutes, item.calls)
-        for customer, _, item in run.found.breaks
+        for customer, _, item in run.result.breaks
     }
-    right = found & set(bench.planted)
+    right = breaks & set(bench.planted)
     yield Result(
         name=f"reconcile: of {PLANTED} planted differences, found to the call",
         ours=f"{len(right)}",
-        baseline=f"{len(found)} breaks in all",
-        ratio=len(right) - len(found - right),
+        baseline=f"{len(breaks)} breaks in all",
+        ratio=len(right) - len(breaks - right),
         at_least=PLANTED,
         unit="",
     )
@@ -220,9 +220,9 @@ def _reject(bench: Bench, name: str, stripe_customer: str) -> None:
 
 def _send_late_calls(bench: Bench) -> None:
     app = bench.app
-    source, book = app.source(ACCOUNT)
+    source, rules = app.source(ACCOUNT)
     terms, since = PullOptions(bench.clock, "benchmark"), LAST_HOUR - HOUR
-    pull_usage(app.ledger, source, book, MONTH, options=terms, since=since)
+    pull_usage(app.ledger, source, rules, MONTH, options=terms, since=since)
     sync_all(app)
 
 

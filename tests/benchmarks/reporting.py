@@ -39,8 +39,8 @@ def measure(places: Places, rows: int) -> Iterator[Result]:
         took = _take_turns(ways, ledger, folder)
         yield _rate("CSV", rows, took["csv"], took["bare csv"], 0.5)
         yield _rate("Parquet against our CSV", rows, took["parquet"], took["csv"], 1)
-        books = {"xlsx": xlsx_of_ours, "bare xlsx": bare_xlsx}
-        took = _take_turns(books, ledger, folder)
+        workbooks = {"xlsx": xlsx_of_ours, "bare xlsx": bare_xlsx}
+        took = _take_turns(workbooks, ledger, folder)
     ours, bare = took["xlsx"], took["bare xlsx"]
     count = min(rows, WORKBOOK_ROWS)
     yield Result(
@@ -112,8 +112,8 @@ def bare_xlsx(ledger: Ledger, file: Path) -> None:
         "remove_timezone": True,
         "default_date_format": "yyyy-mm-dd hh:mm:ss",
     }
-    with Workbook(str(file), options) as book, ledger.reading() as connection:
-        page = book.add_worksheet()
+    with Workbook(str(file), options) as workbook, ledger.reading() as connection:
+        page = workbook.add_worksheet()
         rows = islice(usage_rows(connection, MARCH), WORKBOOK_ROWS)
         for at, cells in enumerate(rows):
             for column, cell in enumerate(cells):
@@ -136,13 +136,13 @@ def _take_turns(
 
 
 def _rate(name: str, rows: int, ours: float, theirs: float, at_least: float) -> Result:
-    def spell(seconds: float) -> str:
+    def rate(seconds: float) -> str:
         return f"{rows / seconds:,.0f} rows/s"
 
     return Result(
-        f"{name}, {rows:,} rows",
-        spell(ours),
-        spell(theirs),
-        theirs / ours,
+        name=f"{name}, {rows:,} rows",
+        ours=rate(ours),
+        baseline=rate(theirs),
+        ratio=theirs / ours,
         at_least=at_least,
     )

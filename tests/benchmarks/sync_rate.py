@@ -40,7 +40,7 @@ def measure(places: Places, _calls: int) -> Iterator[Result]:
             name=f"sync, {dialect}, {SENDERS} threads, against a bare loop",
             ours=f"{ours:,.0f} events/s",
             baseline=f"{bare:,.0f} events/s",
-            ratio=median(one / other for one, other in rounds),
+            ratio=median(ours / theirs for ours, theirs in rounds),
             at_least=AT_LEAST if dialect == SQLITE else None,
         )
 
@@ -63,11 +63,11 @@ def _round(places: Places, dialect: str) -> tuple[float, float]:
 
 def _events(app: App) -> list[list[dict[str, Any]]]:
     """Return what was sent, under other names, by customer: one at a time for each."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_customer: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with app.ledger.reading() as connection:
         rows = connection.execute(select(meter_event)).all()
     for row in rows:
-        found[row.customer].append(
+        by_customer[row.customer].append(
             {
                 "event_name": row.meter,
                 "identifier": f"{row.identifier}-bare",
@@ -78,7 +78,7 @@ def _events(app: App) -> list[list[dict[str, Any]]]:
                 },
             }
         )
-    return list(found.values())
+    return list(by_customer.values())
 
 
 def _bare_seconds(
@@ -86,7 +86,7 @@ def _bare_seconds(
 ) -> float:
     file = places.new_folder() / "events.json"
     file.write_text(json.dumps(events))
-    script = "tests/benchmarks/plain_loop.py"
+    script = "tests/benchmarks/baselines/plain_loop.py"
     threads = str(SENDERS)
     command = [sys.executable, script, world.url, world.stripe_key, threads, file]
     return script_seconds(command, sent)

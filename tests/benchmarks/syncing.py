@@ -76,6 +76,6 @@ def _plain_seconds(
 ) -> float:
     file = places.new_folder() / "calls.json"
     file.write_text(json.dumps(sample))
-    script = "tests/benchmarks/plain_meter.py"
+    script = "tests/benchmarks/baselines/plain_meter.py"
     command = [sys.executable, script, world.url, world.stripe_key, file]
     return script_seconds(command, len(sample))

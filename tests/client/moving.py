@@ -43,10 +43,10 @@ class MovingList:
         query = {k: int(v[0]) for k, v in parse_qs(request.url.query.decode()).items()}
         offset, limit = query["offset"], min(query["limit"], self._page_cap)
         self.asked.append(offset)
-        found = self.ids[offset : offset + limit]
+        ids = self.ids[offset : offset + limit]
         more = offset + limit < len(self.ids)
         page = {
-            "items": [{"id": call_id} for call_id in found],
+            "items": [{"id": call_id} for call_id in ids],
             "total": len(self.ids),
             "has_more": more,
             "next_offset": offset + limit if more else None,
@@ -59,8 +59,8 @@ def read_blocking(calls: MovingList, most: int | None = None, **how: Any) -> lis
     """Read the ids of all calls, or of the first ones, with the blocking client."""
     transport = httpx2.MockTransport(calls)
     with PamelaClient("pk_live_1", transport=transport) as client:
-        found: Iterator[Any] = client.iter_calls(**how)
-        return [str(call.get("id")) for call in islice(found, most)]
+        calls_read: Iterator[Any] = client.iter_calls(**how)
+        return [str(call.get("id")) for call in islice(calls_read, most)]
 
 
 def read_async(calls: MovingList, most: int | None = None, **how: Any) -> list[str]:
@@ -70,8 +70,8 @@ def read_async(calls: MovingList, most: int | None = None, **how: Any) -> list[s
         transport = httpx2.MockTransport(calls)
         names: list[str] = []
         async with AsyncPamelaClient("pk_live_1", transport=transport) as client:
-            found: AsyncIterator[Any] = client.iter_calls(**how)
-            async with aclosing(found) as running:  # type: ignore[type-var] # it is a generator
+            calls_read: AsyncIterator[Any] = client.iter_calls(**how)
+            async with aclosing(calls_read) as running:  # type: ignore[type-var] # it is a generator
                 async for call in running:
                     names.append(str(call.get("id")))
                     if len(names) == most:

@@ -15,7 +15,7 @@ VERSION = "1.2.0"
 PINNED = f"thisispamela=={VERSION}"
 # The SDK needs it without saying so.
 MISSING = "typing-extensions"
-PATIENCE = 240
+LONGEST_SECONDS = 240
 
 
 def sources(factory: pytest.TempPathFactory) -> Path:
@@ -53,7 +53,7 @@ def once(
     try:
         folder.mkdir()
     except FileExistsError:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LONGEST_SECONDS
         while not (folder / "done").exists():
             assert time.monotonic() < deadline, f"nobody finished {folder}"
             time.sleep(0.1)
@@ -73,7 +73,7 @@ def run(*command: str, cwd: Path, **environ: str) -> str:
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=LONGEST_SECONDS,
         env={**kept, **environ},
         check=False,
     )

@@ -185,8 +185,8 @@ def test_a_new_key_is_kept_out_of_sight() -> None:
 
 def test_reading_is_repeated_and_changing_is_not() -> None:
     policy = RetryPolicy(first_delay=0.001)
-    found, sent = run([503, 429, CALL], lambda c: c.get_call("a"), retries=policy)
-    assert (found, len(sent)) == (CALL, 3)
+    call, sent = run([503, 429, CALL], lambda c: c.get_call("a"), retries=policy)
+    assert (call, len(sent)) == (CALL, 3)
     with pytest.raises(CallError):
         run([503, CALL], lambda c: c.create_call("+15550100", "x"), retries=policy)
     with pytest.raises(CallError):
@@ -200,12 +200,12 @@ def test_what_cannot_be_right_is_refused_without_a_request() -> None:
         run({}, lambda c: c.partner.subscription.get())
 
 
-def test_many_questions_share_a_few_connections() -> None:
+def test_many_requests_share_a_few_connections() -> None:
     async def ask(url: str) -> Any:
         made = AsyncPamelaClient("pk_live_1", url, max_connections=4)
         async with made as client:
-            asked = [client.get_call(f"call_{number}") for number in range(40)]
-            return await asyncio.gather(*asked)
+            requests = [client.get_call(f"call_{number}") for number in range(40)]
+            return await asyncio.gather(*requests)
 
     with ScriptedServer(say(http(BODY))) as server:
         assert asyncio.run(ask(server.url)) == [CALL] * 40
@@ -223,7 +223,7 @@ def test_a_closed_client_sends_nothing() -> None:
         asyncio.run(main())
 
 
-def test_giving_up_on_a_question_leaves_the_client_in_order() -> None:
+def test_giving_up_on_a_request_leaves_the_client_in_order() -> None:
     waits = iter([0.5, 0.0, 0.0])
 
     def script(peer: socket.socket) -> None:

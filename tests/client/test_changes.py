@@ -212,9 +212,13 @@ def test_a_tool_s_time_out_may_be_given_in_either_unit(
     client: PamelaClient, server: Server, more: Any, sent: Any
 ) -> None:
     client.register_tool("t", "Does it.", {"type": "object"}, **more)
-    asked = {"name": "t", "description": "Does it.", "input_schema": {"type": "object"}}
+    fields = {
+        "name": "t",
+        "description": "Does it.",
+        "input_schema": {"type": "object"},
+    }
     assert server.line == "POST /tools"
-    assert server.body == {"tool": asked | sent}
+    assert server.body == {"tool": fields | sent}
 
 
 @pytest.mark.parametrize(

@@ -30,5 +30,5 @@ def test_the_wheel_s_client_works_with_only_what_the_client_needs(
     install = ["uv", "pip", "install", "--quiet", "--python", python]
     run(*install, *NEEDS, cwd=tmp_path)
     run(*install, "--no-deps", str(wheel), cwd=tmp_path)
-    told = run(python, "-W", "error", "-c", PROGRAM, cwd=tmp_path)
-    assert told.strip() == "0.1.0 PamelaConnectionError"
+    output = run(python, "-W", "error", "-c", PROGRAM, cwd=tmp_path)
+    assert output.strip() == "0.1.0 PamelaConnectionError"

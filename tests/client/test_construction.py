@@ -58,7 +58,7 @@ def test_a_base_url_is_kept_without_its_trailing_slash(
         7,
     ],
 )
-def test_a_key_goes_nowhere_without_tls_or_to_a_doubtful_address(base_url: Any) -> None:
+def test_a_key_goes_nowhere_without_tls_or_to_a_dubious_address(base_url: Any) -> None:
     with pytest.raises(ValidationError):
         PamelaClient(KEY, base_url)
 
@@ -139,6 +139,6 @@ def test_the_server_s_time_is_its_date_header(
         return httpx2.Response(200, json={}, headers=headers)
 
     with PamelaClient(KEY, transport=httpx2.MockTransport(answer)) as client:
-        found = client.server_time()
-    assert found == moment
-    assert found is None or found.tzinfo is UTC
+        time_read = client.server_time()
+    assert time_read == moment
+    assert time_read is None or time_read.tzinfo is UTC

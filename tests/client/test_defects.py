@@ -132,7 +132,7 @@ DEFECTS = [
         "an empty key, a URL with a slash too many, and http are taken",
         "test_construction::test_a_key_that_no_header_can_carry_is_a_value_error",
         "test_construction::test_a_base_url_is_kept_without_its_trailing_slash",
-        "test_construction::test_a_key_goes_nowhere_without_tls_or_to_a_doubtful_address",
+        "test_construction::test_a_key_goes_nowhere_without_tls_or_to_a_dubious_address",
     ),
     (
         "D23",

@@ -40,7 +40,7 @@ def error_of(*args: Any, path: str = "calls", **kwargs: Any) -> PamelaError:
 
 
 @pytest.mark.parametrize(
-    ("status", "under_calls", "elsewhere"),
+    ("status", "under_calls", "under_usage"),
     [
         (400, ValidationError, ValidationError),
         (401, AuthenticationError, AuthenticationError),
@@ -56,9 +56,9 @@ def error_of(*args: Any, path: str = "calls", **kwargs: Any) -> PamelaError:
     ],
 )
 def test_a_status_decides_the_class(
-    status: int, under_calls: type[PamelaError], elsewhere: type[PamelaError]
+    status: int, under_calls: type[PamelaError], under_usage: type[PamelaError]
 ) -> None:
-    for path, expected in (("calls", under_calls), ("usage", elsewhere)):
+    for path, expected in (("calls", under_calls), ("usage", under_usage)):
         error = error_of(status, path=path, json={"detail": CANONICAL})
         assert type(error) is expected
         assert error.status_code == status

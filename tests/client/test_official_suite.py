@@ -43,25 +43,25 @@ def sandbox() -> Iterator[dict[str, str]]:
         yield {"PAMELA_API_URL": url, "PAMELA_TEST_API_KEY": account.api_key}
 
 
-def outcomes(found: dict[str, str]) -> dict[str, int]:
-    kinds = list(found.values())
+def outcomes(results: dict[str, str]) -> dict[str, int]:
+    kinds = list(results.values())
     return {kind: kinds.count(kind) for kind in kinds}
 
 
 def test_the_offline_part_passes_on_our_package(suite: Path, tmp_path: Path) -> None:
-    found = official.run_suite(Path(sys.executable), suite, tmp_path / "run")
-    assert outcomes(found) == {"passed": OFFLINE, "skipped": INTEGRATION}
+    results = official.run_suite(Path(sys.executable), suite, tmp_path / "run")
+    assert outcomes(results) == {"passed": OFFLINE, "skipped": INTEGRATION}
 
 
 def test_all_of_it_passes_on_our_package_against_our_sandbox(
     suite: Path, tmp_path: Path, sandbox: dict[str, str]
 ) -> None:
     python = Path(sys.executable)
-    found = official.run_suite(python, suite, tmp_path / "run", **sandbox)
-    assert outcomes(found) == {"passed": OFFLINE + INTEGRATION}
+    results = official.run_suite(python, suite, tmp_path / "run", **sandbox)
+    assert outcomes(results) == {"passed": OFFLINE + INTEGRATION}
     program = "import pamela; print(pamela.__file__)"
-    told = official.run(sys.executable, "-c", program, cwd=tmp_path / "run")
-    assert told.strip() == pamela.__file__
+    output = official.run(sys.executable, "-c", program, cwd=tmp_path / "run")
+    assert output.strip() == pamela.__file__
 
 
 def test_all_of_it_passes_on_the_official_package_against_our_sandbox(
@@ -71,17 +71,17 @@ def test_all_of_it_passes_on_the_official_package_against_our_sandbox(
     sandbox: dict[str, str],
 ) -> None:
     python = official.environment(tmp_path_factory)
-    found = official.run_suite(python, suite, tmp_path / "run", **sandbox)
-    assert outcomes(found) == {"passed": OFFLINE + INTEGRATION}
-    told = official.run(
+    results = official.run_suite(python, suite, tmp_path / "run", **sandbox)
+    assert outcomes(results) == {"passed": OFFLINE + INTEGRATION}
+    output = official.run(
         str(python), "-c", "import pamela; print(pamela.__version__)", cwd=tmp_path
     )
-    assert told.strip() == official.VERSION
+    assert output.strip() == official.VERSION
 
 
 def post_to(app: flask.Flask) -> None:
     """Post a signed webhook to the one route of an example's app, and a forged one."""
-    asked = {
+    payload = {
         "tool_name": "check_order_status",
         "arguments": {"order_id": "a1"},
         "correlation_id": "corr_1",
@@ -89,12 +89,12 @@ def post_to(app: flask.Flask) -> None:
         "call_id": "call_1",
     }
     (rule,) = (r for r in app.url_map.iter_rules() if r.endpoint != "static")
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     secret = b"your_webhook_secret"
     signature = hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
     for sent, status in ((signature, 200), ("0" * 64, 401)):
         headers = {"X-Pamela-Signature": sent}
-        answer = app.test_client().post(rule.rule, json=asked, headers=headers)
+        answer = app.test_client().post(rule.rule, json=payload, headers=headers)
         assert answer.status_code == status
 
 
@@ -105,7 +105,7 @@ def test_each_example_of_the_official_readme_runs_as_printed(
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(examples) == 6
     key, url = sandbox["PAMELA_TEST_API_KEY"], sandbox["PAMELA_API_URL"]
-    known: dict[str, Any] = {"__name__": "readme", "check_order_status": str.upper}
+    namespace: dict[str, Any] = {"__name__": "readme", "check_order_status": str.upper}
     made: set[pamela.PamelaClient] = set()
     for example in examples:
         # Only the server and the key are ours.
@@ -114,16 +114,16 @@ def test_each_example_of_the_official_readme_runs_as_printed(
         here = here.replace(
             f'(api_key="{key}")', f'(api_key="{key}", base_url="{url}")'
         )
-        exec(compile(here, "README.md", "exec"), known)
-        if "app" in known:
-            post_to(known.pop("app"))
+        exec(compile(here, "README.md", "exec"), namespace)
+        if "app" in namespace:
+            post_to(namespace.pop("app"))
         # The examples never close a client; the last one goes on with the one there is.
-        made.add(known["client"])
+        made.add(namespace["client"])
     for client in made:
         client.close()
-    told = capsys.readouterr().out
-    assert "Call created: call_" in told
-    assert "Call status: " in told
-    assert re.search(r"Usage: \d+ calls, [\d.]+ minutes", told)
+    output = capsys.readouterr().out
+    assert "Call created: call_" in output
+    assert "Call status: " in output
+    assert re.search(r"Usage: \d+ calls, [\d.]+ minutes", output)
     for refusal in ("Auth failed", "Subscription", "Rate", "Invalid", "error"):
-        assert refusal not in told
+        assert refusal not in output

@@ -46,9 +46,9 @@ def test_calls_that_arrive_while_reading_neither_repeat_nor_hide_any(
 ) -> None:
     calls = MovingList(1000, nothing, lambda calls: calls.add(moved))
     there = list(calls.ids)
-    found = READERS[reader](calls, parallel=parallel)
-    assert [one for one in found if one in set(there)] == there
-    assert len(found) == len(set(found))
+    ids = READERS[reader](calls, parallel=parallel)
+    assert [call_id for call_id in ids if call_id in set(there)] == there
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize(("reader", "parallel"), HOW)
@@ -57,9 +57,9 @@ def test_calls_that_vanish_while_reading_take_no_other_with_them(
     reader: str, parallel: int, moved: int
 ) -> None:
     calls = MovingList(1000, nothing, lambda calls: calls.drop(0, moved))
-    found = READERS[reader](calls, parallel=parallel)
-    assert set(calls.ids) <= set(found)
-    assert len(found) == len(set(found))
+    ids = READERS[reader](calls, parallel=parallel)
+    assert set(calls.ids) <= set(ids)
+    assert len(ids) == len(set(ids))
 
 
 def test_pages_without_a_total_are_still_followed() -> None:
@@ -91,10 +91,10 @@ def test_whatever_moves_a_call_that_stays_comes_exactly_once(
 
     calls = MovingList(count, *(act(*move) for move in moves))
     there = list(calls.ids)
-    found = read_blocking(calls, parallel=parallel)
-    stayed = [one for one in there if one in set(calls.ids)]
-    assert [one for one in found if one in set(stayed)] == stayed
-    assert len(found) == len(set(found))
+    ids = read_blocking(calls, parallel=parallel)
+    stayed = [call_id for call_id in there if call_id in set(calls.ids)]
+    assert [call_id for call_id in ids if call_id in set(stayed)] == stayed
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -114,8 +114,8 @@ def test_a_short_list_that_turns_over_is_read_again_from_its_head(reader: str) -
         calls.ids = [f"other_{name}" for name in calls.ids]
 
     calls = MovingList(1000, nothing, turn_over)
-    found = READERS[reader](calls)
-    assert set(calls.ids) <= set(found)
+    ids = READERS[reader](calls)
+    assert set(calls.ids) <= set(ids)
 
 
 def test_a_server_that_ignores_offsets_is_left_in_the_end() -> None:

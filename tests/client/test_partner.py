@@ -61,8 +61,8 @@ def test_each_partner_endpoint_is_asked_as_documented(
     keys, subscription = client.partner.api_keys, client.partner.subscription
     server.answer = {"key": KEY, "id": "key_1"}
     keys.create("project_1", key_prefix="pk_live_")
-    asked = json.loads(server.sent[-1].content)
-    assert asked == {"project_id": "project_1", "key_prefix": "pk_live_"}
+    body_sent = json.loads(server.sent[-1].content)
+    assert body_sent == {"project_id": "project_1", "key_prefix": "pk_live_"}
     keys.create()
     assert server.line == "POST /api-keys {}"
     keys.revoke("a/b")
@@ -189,9 +189,9 @@ def test_access_ends_with_the_week_of_grace(
         "subscription_status": status,
         "grace_period_ends_at": grace,
     }
-    found = read_access(subscription, NOW, payment_failed_at=failed_at)
-    assert found == access
-    assert found.allowed == (found.code is None)
+    access_read = read_access(subscription, NOW, payment_failed_at=failed_at)
+    assert access_read == access
+    assert access_read.allowed == (access_read.code is None)
 
 
 def test_access_is_read_with_the_subscription(

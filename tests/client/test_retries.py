@@ -152,12 +152,12 @@ def test_one_argument_turns_all_of_it_off(fault: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "attempts"), [(0.01, 3), (61, 1), (86_400, 1), ("soon", 3)]
+    ("retry_after", "attempts"), [(0.01, 3), (61, 1), (86_400, 1), ("soon", 3)]
 )
 def test_the_server_s_own_wait_is_kept_up_to_the_limit(
-    asked: Any, attempts: int
+    retry_after: Any, attempts: int
 ) -> None:
-    server = Faulty((429, {"details": {"retry_after": asked}}), times=99)
+    server = Faulty((429, {"details": {"retry_after": retry_after}}), times=99)
     started = time.monotonic()
     with client_of(server) as client, pytest.raises(RateLimitError):
         client.get_call("call_1")
@@ -196,8 +196,8 @@ def test_delays_double_up_to_the_longest_and_chance_shortens_them(
 
 
 def test_chance_never_shortens_what_the_server_asked_for() -> None:
-    asked = RateLimitError("slow", details={"retry_after": 20})
-    assert RetryPolicy().delay(1, asked, 1.0) == 20
+    error = RateLimitError("slow", details={"retry_after": 20})
+    assert RetryPolicy().delay(1, error, 1.0) == 20
 
 
 @pytest.mark.parametrize(

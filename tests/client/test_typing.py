@@ -95,5 +95,5 @@ def test_a_user_s_program_is_checked_strictly_and_each_mistake_is_found(
     assert not faults
     errors = [line.split(":") for line in report.splitlines() if " error: " in line]
     assert {Path(path).name for path, *_ in errors} == {"bad.py"}, report
-    found = [int(line) for _, line, *_ in errors]
-    assert found == list(range(2, 2 + len(BAD))), report
+    lines = [int(line) for _, line, *_ in errors]
+    assert lines == list(range(2, 2 + len(BAD))), report

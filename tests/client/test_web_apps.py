@@ -43,12 +43,14 @@ class Site(NamedTuple):
     def post(self, path: str, body: bytes, signature: str | bytes | None) -> Any:
         """Post bytes as they are; return the status and the decoded answer."""
         headers = {"Content-Type": "application/json"}
-        found = httpx2.Headers(headers)
+        sent_headers = httpx2.Headers(headers)
         if signature is not None:
             raw = signature.encode() if isinstance(signature, str) else signature
-            found = httpx2.Headers([*found.raw, (b"X-Pamela-Signature", raw)])
+            sent_headers = httpx2.Headers(
+                [*sent_headers.raw, (b"X-Pamela-Signature", raw)]
+            )
         with httpx2.Client(trust_env=False) as client:
-            answer = client.post(self.url + path, content=body, headers=found)
+            answer = client.post(self.url + path, content=body, headers=sent_headers)
         return answer.status_code, answer.json()
 
     def sign(self, path: str, body: bytes, secret: str = SECRET) -> Any:

@@ -60,7 +60,7 @@ def test_each_event_has_its_type_and_a_new_one_the_common(name: str, kind: Any) 
 
 
 @pytest.mark.parametrize(
-    ("given", "transcript"),
+    ("sent", "transcript"),
     [
         ({}, ()),
         ({"transcript": None}, ()),
@@ -68,8 +68,8 @@ def test_each_event_has_its_type_and_a_new_one_the_common(name: str, kind: Any) 
         ({"transcript": ["a", {"b": 1}]}, ("a", {"b": 1})),
     ],
 )
-def test_a_transcript_is_a_tuple_whatever_was_sent(given: Any, transcript: Any) -> None:
-    event = parse_webhook_event(EVENT | given)
+def test_a_transcript_is_a_tuple_whatever_was_sent(sent: Any, transcript: Any) -> None:
+    event = parse_webhook_event(EVENT | sent)
     assert isinstance(event, CallCompleted)
     assert event.transcript == transcript
     assert "transcript" not in repr(event)

@@ -1,8 +1,7 @@
 """Real web servers beside the sandbox: they take its webhooks and run its tools."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from tests.client.web_apps import (
     served_by_werkzeug,
 )
 from tests.sandbox.pamela.pamela_world import World, empty_world
+from tests.waiting import wait_until
 
 LIFE = ["call.queued", "call.started", "call.transcript_update"]
 FORGED = (401, {"error": "Invalid signature"})
@@ -96,23 +96,16 @@ class Scene(NamedTuple):
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the sandbox's records."""
-        found: list[dict[str, Any]] = self.world.control("GET", "/deliveries").json()[
-            "items"
-        ]
-        return found
+        shown = self.world.control("GET", "/deliveries").json()
+        items: list[dict[str, Any]] = shown["items"]
+        return items
 
     def states(self) -> list[tuple[str, str, int]]:
         """Return each delivery's event, status and attempts."""
         return [
-            (one["event"], one["status"], one["attempts"]) for one in self.deliveries()
+            (item["event"], item["status"], item["attempts"])
+            for item in self.deliveries()
         ]
-
-    def until(self, look: Callable[[], object], wanted: object) -> None:
-        """Wait until what is looked at is as wanted."""
-        deadline = time.monotonic() + 10
-        while (found := look()) != wanted:
-            assert time.monotonic() < deadline, f"{found} instead of {wanted}"
-            time.sleep(0.01)
 
 
 @pytest.fixture(params=APPS)
@@ -137,8 +130,8 @@ def test_a_call_s_whole_life_arrives_and_its_tool_is_run(scene: Scene) -> None:
     call_id = scene.dial(tools=router().definitions())
     scene.world.advance(hours=1)
     arrived = [*LIFE, "call.transcript_update", "call.completed"]
-    scene.until(lambda: scene.inbox.events, arrived)
-    scene.until(lambda: {status for _, status, _ in scene.states()}, {"delivered"})
+    wait_until(lambda: scene.inbox.events, arrived)
+    wait_until(lambda: {status for _, status, _ in scene.states()}, {"delivered"})
     assert ("tool.call", "delivered", 1) in scene.states()
     heard = scene.client.get_call(call_id)["transcript"]
     assert heard == (
@@ -171,11 +164,11 @@ def test_a_tool_called_by_hand_is_answered(
 
 def test_what_is_altered_after_signing_gets_401(scene: Scene) -> None:
     scene.dial(tools=router().definitions())
-    scene.until(lambda: scene.inbox.events, LIFE[:1])
+    wait_until(lambda: scene.inbox.events, LIFE[:1])
     scene.world.advance(seconds=6)
-    scene.until(lambda: scene.inbox.events, LIFE[:2])
+    wait_until(lambda: scene.inbox.events, LIFE[:2])
     scene.world.sandbox.clock.advance(1)
-    scene.until(lambda: len(scene.inbox.events), 4)
+    wait_until(lambda: len(scene.inbox.events), 4)
     for delivery in scene.world.sandbox.pamela.webhooks.deliveries():
         url, body = delivery.target_url, delivery.body.encode()
         signature = delivery.signature
@@ -192,7 +185,7 @@ def test_what_is_altered_after_signing_gets_401(scene: Scene) -> None:
 def test_a_call_of_another_account_s_secret_is_forged(scene: Scene) -> None:
     scene.world.account.webhook_secret = "whsec_stolen"
     scene.dial()
-    scene.until(scene.states, [("call.queued", "pending", 1)])
+    wait_until(scene.states, [("call.queued", "pending", 1)])
     (record,) = scene.deliveries()
     assert (record["response_status"], record["error"]) == (401, "HTTP 401")
     assert scene.inbox.events == []
@@ -201,23 +194,23 @@ def test_a_call_of_another_account_s_secret_is_forged(scene: Scene) -> None:
 def test_an_event_is_repeated_until_the_program_has_taken_it(scene: Scene) -> None:
     scene.inbox.refusals = 2
     scene.dial()
-    scene.until(scene.states, [("call.queued", "pending", 1)])
+    wait_until(scene.states, [("call.queued", "pending", 1)])
     assert scene.deliveries()[0]["response_status"] == 500
     scene.world.advance(seconds=1)
-    scene.until(scene.states, [("call.queued", "pending", 2)])
+    wait_until(scene.states, [("call.queued", "pending", 2)])
     scene.world.advance(seconds=2)
-    scene.until(scene.states, [("call.queued", "delivered", 3)])
+    wait_until(scene.states, [("call.queued", "delivered", 3)])
     assert scene.inbox.events == ["call.queued"]
 
 
 def test_a_program_that_stays_away_is_given_up(scene: Scene) -> None:
     scene.inbox.refusals = 99
     call_id = scene.dial()
-    scene.until(lambda: len(scene.states()), 1)
+    wait_until(lambda: len(scene.states()), 1)
     scene.client.cancel_call(call_id)
     for count, wait in enumerate([0, 1, 2, 4, 8, 16], start=1):
         scene.world.advance(seconds=wait)
-        scene.until(lambda: scene.states()[0][2], count)
+        wait_until(lambda: scene.states()[0][2], count)
     assert scene.states() == [("call.queued", "failed", 6)]
     assert scene.inbox.events == []
 
@@ -227,9 +220,9 @@ def test_a_tool_may_ask_the_api_while_it_runs(scene: Scene) -> None:
     tools = ToolRouter()
 
     @tools.tool("status", "Says how the call is doing.", input_schema={})
-    def status(asked: Any) -> str:
+    def status(request: Any) -> str:
         seen.append(threading.current_thread().name)
-        return str(scene.client.get_call(asked["call_id"])["status"])
+        return str(scene.client.get_call(request["call_id"])["status"])
 
     app = fastapi_app(Inbox(), tools, scene.world.account.webhook_secret)
     with served_by_uvicorn(app) as url:

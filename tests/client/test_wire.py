@@ -201,10 +201,10 @@ def test_tls_is_demanded_where_it_is_named() -> None:
 
 
 def test_the_key_does_not_follow_a_redirect() -> None:
-    with ScriptedServer(say(http(BODY))) as elsewhere:
-        redirect = http(b"", f"Location: {elsewhere.url}/", status="302 Found")
+    with ScriptedServer(say(http(BODY))) as other_server:
+        redirect = http(b"", f"Location: {other_server.url}/", status="302 Found")
         assert type(fail(say(redirect))) is RedirectRefused
-        assert elsewhere.requests == []
+        assert other_server.requests == []
 
 
 def test_a_refusal_counts_even_when_its_body_never_ends() -> None:
@@ -250,7 +250,7 @@ def test_eight_threads_read_pages_at_once_over_one_client() -> None:
     with served(answer) as (server, client), ThreadPoolExecutor(8) as threads:
         offsets = range(0, 8000, 100)
         pages = list(threads.map(lambda at: client.list_calls(offset=at), offsets))
-        asked = {request.split(b"offset=")[1].split()[0] for request in server.requests}
+        asked_for = {r.split(b"offset=")[1].split()[0] for r in server.requests}
     assert pages == [{"items": [{"id": "call_1"}]}] * 80
-    assert len(asked) == 80
+    assert len(asked_for) == 80
     assert server.connections == 8

@@ -1,7 +1,6 @@
 """Web apps that take signed webhooks, served by real servers."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from werkzeug.serving import make_server
 
 from pamela import ToolRouter, create_tool_handler, parse_tool_webhook
 from pamela.types import JSONObject, ToolWebhookParsed
+from tests.waiting import LONGEST_WAIT_SECONDS, wait_until
 
 SECRET = "whsec_test"
 SCHEMA: JSONObject = {
@@ -30,12 +30,12 @@ def router() -> ToolRouter:
     tools = ToolRouter()
 
     @tools.tool("look_up", "Looks an order up.", input_schema=SCHEMA)
-    def look_up(asked: ToolWebhookParsed) -> str:
-        return f"{asked['arguments']['order_id']} is on its way"
+    def look_up(request: ToolWebhookParsed) -> str:
+        return f"{request['arguments']['order_id']} is on its way"
 
     @tools.tool("cancel", "Cancels an order.", input_schema=SCHEMA)
-    async def cancel(asked: ToolWebhookParsed) -> dict[str, str]:
-        return {"cancelled": str(asked["arguments"]["order_id"])}
+    async def cancel(request: ToolWebhookParsed) -> dict[str, str]:
+        return {"cancelled": str(request["arguments"]["order_id"])}
 
     return tools
 
@@ -67,9 +67,9 @@ def fastapi_app(seen: list[str]) -> FastAPI:
 
 def starlette_app(seen: list[str]) -> Starlette:
     """Make a Starlette app."""
-    found = routes(seen).items()
+    endpoints = routes(seen).items()
     return Starlette(
-        routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in found]
+        routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints]
     )
 
 
@@ -109,15 +109,13 @@ def served_by_uvicorn(app: Any) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(lambda: server.started or not thread.is_alive())
     try:
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(LONGEST_WAIT_SECONDS)
 
 
 @contextmanager
@@ -130,5 +128,5 @@ def served_by_werkzeug(app: flask.Flask) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
-        thread.join(10)
+        thread.join(LONGEST_WAIT_SECONDS)
         server.server_close()

@@ -27,12 +27,12 @@ WIDTH = 130
 
 def main() -> int:
     """Kill as asked, and print the table."""
-    asked = _arguments()
-    kills = QUICK_KILLS if asked.quick else asked.kills
+    options = _arguments()
+    kills = QUICK_KILLS if options.quick else options.kills
     with ground() as place:
-        if asked.two_daemons:
+        if options.two_daemons:
             return 0 if show_two_daemons(place, _console()) else 1
-        rows = list(_rows(place, kills, asked.only))
+        rows = list(_rows(place, kills, options.only))
     _show(rows)
     return 0 if all(row.good for row in rows) else 1
 
@@ -63,9 +63,9 @@ def _show(rows: list[Row]) -> None:
     for kind in KINDS:
         for heading in (f"{kind}: kills", *HEADINGS):
             table.add_column(heading, justify="right")
-    found = {(row.point, row.database): row for row in rows}
+    by_place = {(row.point, row.database): row for row in rows}
     for point in dict.fromkeys(row.point for row in rows):
-        line = [_figures(found.get((point, kind))) for kind in KINDS]
+        line = [_figures(by_place.get((point, kind))) for kind in KINDS]
         table.add_row(point, *(figure for figures in line for figure in figures))
     _console().print(table)
 
@@ -88,8 +88,8 @@ def _sum(rows: list[Row]) -> str:
     kills = sum(row.kills for row in rows)
     lost, doubled = sum(row.lost for row in rows), sum(row.doubled for row in rows)
     faults = sum(len(row.faults) for row in rows)
-    found = f"{kills} kills, {lost} minutes lost, {doubled} doubled, {faults} faults"
-    return f"{found}\n{NOTE}"
+    sentence = f"{kills} kills, {lost} minutes lost, {doubled} doubled, {faults} faults"
+    return f"{sentence}\n{NOTE}"
 
 
 def _arguments() -> argparse.Namespace:

@@ -63,28 +63,28 @@ class Duo:
 
     def of(self, owner: str) -> list[Attempt]:
         """Return the attempts that one of the two made."""
-        return [one for one in self.attempts if one.owner == owner]
+        return [attempt for attempt in self.attempts if attempt.owner == owner]
 
     @property
-    def in_doubt(self) -> list[Attempt]:
+    def unanswered(self) -> list[Attempt]:
         """The attempts of the killed one whose answer nobody knows."""
-        return [one for one in self.of(self.killed) if one.verdict is None]
+        return [attempt for attempt in self.of(self.killed) if attempt.verdict is None]
 
     @property
     def good(self) -> bool:
         """Whether nothing was lost or doubled, and the killed one's work went on."""
         done = self.balance == Balance(0, 0) and len(set(self.minutes.values())) == 1
-        return done and bool(self.in_doubt and self.taken_over)
+        return done and bool(self.unanswered and self.taken_over)
 
     @property
     def taken_over(self) -> dict[str, timedelta]:
         """The customers that the killed one was at, and when the other went on."""
-        begun = {one.customer for one in self.of(self.killed)}
-        found: dict[str, timedelta] = {}
-        for one in self.of(self.survivor):
-            if one.customer in begun:
-                found.setdefault(one.customer, one.after)
-        return found
+        begun = {attempt.customer for attempt in self.of(self.killed)}
+        taken_over_after: dict[str, timedelta] = {}
+        for attempt in self.of(self.survivor):
+            if attempt.customer in begun:
+                taken_over_after.setdefault(attempt.customer, attempt.after)
+        return taken_over_after
 
 
 def kill_one_of_two(place: Ground) -> Duo:
@@ -146,18 +146,18 @@ def _both_at_work(here: Scene) -> bool:
 def _lines(victim: Victim, killed_at: datetime) -> Iterator[Line]:
     owner = _owner(victim)
     for text in victim.output.splitlines():
-        told: dict[str, Any] = json.loads(text)
-        after = datetime.fromisoformat(told.pop("time")) - killed_at
-        step, _ = told.pop("step"), (told.pop("level"), told.pop("actor", None))
-        words = ", ".join(f"{name} {value}" for name, value in told.items())
+        entry: dict[str, Any] = json.loads(text)
+        after = datetime.fromisoformat(entry.pop("time")) - killed_at
+        step, _ = entry.pop("step"), (entry.pop("level"), entry.pop("actor", None))
+        words = ", ".join(f"{name} {value}" for name, value in entry.items())
         yield Line(owner, after, step, words)
 
 
 def _attempts(here: Scene, killed_at: datetime) -> list[Attempt]:
-    found: list[Any] = here.ask(ATTEMPTS)
+    rows: list[Any] = here.ask(ATTEMPTS)
     return [
         Attempt(customer, owner, started_at.astimezone(UTC) - killed_at, verdict)
-        for customer, owner, started_at, verdict in found
+        for customer, owner, started_at, verdict in rows
     ]
 
 

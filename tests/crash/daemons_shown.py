@@ -14,7 +14,7 @@ from tests.crash.matrix import Ground
 from tests.crash.processes.databases import POSTGRESQL, SQLITE
 
 SECOND = timedelta(seconds=1)
-Told = tuple[timedelta, str, str]
+Sentence = tuple[timedelta, str, str]
 
 
 def show_two_daemons(place: Ground, console: Console) -> bool:
@@ -26,7 +26,9 @@ def show_two_daemons(place: Ground, console: Console) -> bool:
     )
     table = Table("s since kill", "who", "what", title=title)
     names = {duo.killed: "A", duo.survivor: "B"}
-    for after, owner, words in sorted(_told(duo), key=lambda told: told[0]):
+    for after, owner, words in sorted(
+        _sentences(duo), key=lambda sentence: sentence[0]
+    ):
         table.add_row(_seconds(after), names[owner], escape(words))
     console.print(table)
     for name, owner in zip("AB", names, strict=True):
@@ -41,29 +43,37 @@ def show_two_daemons(place: Ground, console: Console) -> bool:
     return duo.good and code == 2
 
 
-def _told(duo: Duo) -> Iterator[Told]:
+def _sentences(duo: Duo) -> Iterator[Sentence]:
     for line in duo.lines:
         yield line.after, line.owner, f"{line.step}: {line.words}"
-    made = Counter((one.after // SECOND, one.owner) for one in duo.attempts)
+    made = Counter((attempt.after // SECOND, attempt.owner) for attempt in duo.attempts)
     for (second, owner), count in made.items():
-        last = max(one.after for one in duo.of(owner) if one.after // SECOND == second)
+        last = max(
+            attempt.after
+            for attempt in duo.of(owner)
+            if attempt.after // SECOND == second
+        )
         yield last, owner, f"sends: {count} requests in this second"
-    doubt = len(duo.in_doubt)
-    yield timedelta(), duo.killed, f"KILLED (SIGKILL), with {doubt} requests under way"
+    unanswered = len(duo.unanswered)
+    yield (
+        timedelta(),
+        duo.killed,
+        f"KILLED (SIGKILL), with {unanswered} requests under way",
+    )
     for customer, after in duo.taken_over.items():
         yield after, duo.survivor, f"goes on with {customer}, whom A was at"
 
 
 def _truth(duo: Duo) -> str:
-    books = ", ".join(f"{minutes:,} {book}" for book, minutes in duo.minutes.items())
+    totals = ", ".join(f"{minutes:,} {side}" for side, minutes in duo.minutes.items())
     lost, doubled, faults = duo.balance
     waits = sorted(duo.taken_over.values())
     spans = f"after {_seconds(waits[0])} to {_seconds(waits[-1])} s" if waits else ""
     return f"""
-Minutes: {books}; lost {lost}, doubled {doubled}, faults {len(faults)}
+Minutes: {totals}; lost {lost}, doubled {doubled}, faults {len(faults)}
 Taken over: {len(waits)} customers, {spans}, in the cycle that B was at
-In doubt: {len(duo.in_doubt)} requests of A had no answer; B sent them again under the
-same identifiers, and Stripe refused {duo.twins} that it had counted already"""
+Uncertain: {len(duo.unanswered)} requests of A had no answer; B sent them again under
+the same identifiers, and Stripe refused {duo.twins} that it had counted already"""
 
 
 def _seconds(span: timedelta) -> str:

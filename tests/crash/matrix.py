@@ -21,7 +21,7 @@ AT_RANDOM = "at any time"
 KILLS_IN_A_ROW = 5
 # A life that ends by itself before its strike is none of the kills.
 MOST_LIVES = 8
-# Hours between the runs at the end: a doubt is settled by reads that are a day apart.
+# Hours between the runs at the end: what is uncertain is settled by reads a day apart.
 ENDINGS = (1, 1, 1, 6, 6, 6, 6, 6)
 HOUR_SECONDS, TOO_OLD_HOURS = 3_600, 25
 A_DAY_SECONDS = 24 * HOUR_SECONDS
@@ -71,10 +71,10 @@ def ground(kinds: Sequence[str] = KINDS) -> Iterator[Ground]:
         databases(Path(place)) as made,
         Nursery() as nursery,
     ):
-        found = Ground(Path(place), nursery, made)
+        made_ground = Ground(Path(place), nursery, made)
         for database in kinds:
-            _warm_up(found, database)
-        yield found
+            _warm_up(made_ground, database)
+        yield made_ground
 
 
 def _warm_up(place: Ground, database: str) -> None:
@@ -138,17 +138,17 @@ class _Campaign:
         self._row.faults.append(f"{point}: never reached")
 
     def finish(self) -> None:
-        """Run to the end and compare; what is in doubt may need some hours."""
+        """Run to the end and compare; what is uncertain may need some hours."""
         row, world = self._row, self._world
         self._run_to_the_end()
         # Old changes that cancel out in the month's total are seen by the daily sweep.
         world.sandbox.clock.advance(A_DAY_SECONDS)
         self._run_to_the_end()
-        found = world.balance(self._ledger_url)
+        balance = world.balance(self._ledger_url)
         row.ledgers += 1
-        row.lost += found.lost
-        row.doubled += found.doubled
-        row.faults += found.faults
+        row.lost += balance.lost
+        row.doubled += balance.doubled
+        row.faults += balance.faults
         row.twins += world.twins()
 
     def _live(self, point: str) -> bool:
@@ -174,11 +174,11 @@ class _Campaign:
         """Let runs live, hours apart, until one leaves nothing to do."""
         for hours in ENDINGS:
             victim = self._bear("run")
-            code, left = victim.wait(), self._world.open_work(self._ledger_url)
-            if code == 0 and not left:
+            code, open_work = victim.wait(), self._world.open_work(self._ledger_url)
+            if code == 0 and not open_work:
                 return
             self._world.sandbox.clock.advance(hours * HOUR_SECONDS)
-        self._row.faults.append(f"no clean end: {left or victim.output[-500:]}")
+        self._row.faults.append(f"no clean end: {open_work or victim.output[-500:]}")
 
     def _close(self, point: str) -> bool:
         """Let the month end, and strike who closes it; who closes it again succeeds."""

@@ -16,9 +16,9 @@ def test_when_one_of_two_daemons_is_killed_the_other_goes_on_at_once(
     duo = kill_one_of_two(place)
     assert duo.balance == CLEAN
     assert len(set(duo.minutes.values())) == 1
-    assert duo.in_doubt, "the kill met no request under way"
+    assert duo.unanswered, "the kill met no request under way"
     # Its customers are worked on in this hour's cycle, none is left for the next.
-    assert {one.customer for one in duo.in_doubt} <= set(duo.taken_over)
+    assert {attempt.customer for attempt in duo.unanswered} <= set(duo.taken_over)
     assert max(duo.taken_over.values()) < AT_ONCE
 
 

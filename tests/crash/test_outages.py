@@ -30,8 +30,8 @@ def test_a_full_disk_stops_sending_first_and_leaves_nothing_half_done(
             assert "Traceback" not in output
             if code == 1:
                 assert "make room on the disk" in output
-            found = here.world.balance(here.ledger_url)
-            assert (found.doubled, found.faults) == (0, ())
+            balance = here.world.balance(here.ledger_url)
+            assert (balance.doubled, balance.faults) == (0, ())
         assert ends[0] == 1
         assert ends[-1] == 0
         assert here.finish() == CLEAN

@@ -15,7 +15,7 @@ from tests.sandbox.pamela.pamela_world import NOW, World
 CREATE = "stripe.meter_events.create"
 HOUR = timedelta(hours=1)
 DAY = Window(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
-FAST = 10_000  # a second: the pace is measured elsewhere
+FAST = 10_000  # a second: the rate limit has tests of its own
 
 
 @dataclass
@@ -42,7 +42,7 @@ class MeterDesk:
     def event(self, minutes: int = 5, sequence: int = 0, **more: Any) -> MeterEvent:
         """Return an event of the last hour."""
         hour = hour_of(NOW) - HOUR
-        given: dict[str, Any] = {
+        fields_: dict[str, Any] = {
             "customer": "acme",
             "stripe_customer": "cus_acme",
             "meter": METER,
@@ -51,7 +51,7 @@ class MeterDesk:
             "sequence": sequence,
             "minutes": minutes,
         }
-        return MeterEvent(**given | more)
+        return MeterEvent(**fields_ | more)
 
     def send(self, event: MeterEvent | None = None, key: str = "k0") -> SendAnswer:
         """Send an event once."""

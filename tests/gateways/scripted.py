@@ -79,13 +79,13 @@ class Scripted:
                 path = PATH.match(head)
                 assert path is not None
                 self.requests.append(path[1].decode())
-                told = self.answer(self.requests[-1])
-                if told is None:
+                answer = self.answer(self.requests[-1])
+                if answer is None:
                     return
-                connection.sendall(self._worded(told))
+                connection.sendall(self._worded(answer))
 
-    def _worded(self, told: object) -> bytes:
-        body = told if isinstance(told, str) else json.dumps(told)
+    def _worded(self, answer: object) -> bytes:
+        body = answer if isinstance(answer, str) else json.dumps(answer)
         head = f"HTTP/1.1 {self.status} Said\r\nContent-Type: application/json\r\n"
         head += f"Request-Id: req_1\r\nDate: {self.date}\r\n"
         content = body.encode()

@@ -58,8 +58,8 @@ def notification_anchor(address: str) -> Anchor:
 
 def is_published(text: bytes | str) -> bool:
     """Say whether a text holds the line that was signed, and its signature."""
-    said: dict[str, str] = json.loads(text)
-    return said == {"head": HEAD.line().decode(), "signature": SIGNATURE}
+    document: dict[str, str] = json.loads(text)
+    return document == {"head": HEAD.line().decode(), "signature": SIGNATURE}
 
 
 def test_a_folder_keeps_each_head_in_a_file_of_its_own(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_a_page_of_a_window_is_read_newest_first(
 ) -> None:
     ids = add_calls(world, 130)
     page = usage.read_page(DAY, 100)
-    found = [record["id"] for record in page.records if isinstance(record, dict)]
-    assert found == ids[100:]
+    ids_read = [record["id"] for record in page.records if isinstance(record, dict)]
+    assert ids_read == ids[100:]
     assert (page.total, page.has_more) == (130, False)
     assert usage.read_page(DAY, 0).has_more
 
@@ -57,11 +57,11 @@ def test_windows_side_by_side_miss_no_call_between_them(
         moment = edge + timedelta(microseconds=tick)
         record = connected(f"t{tick}", edge, 60) | {"created_at": moment.isoformat()}
         world.add(record)
-    found = set()
+    ids = set()
     for window in (Window(DAY.start, edge), Window(edge, NOW)):
         page = usage.read_page(window, 0)
-        found |= {str(r["id"]) for r in page.records if isinstance(r, dict)}
-    assert found == {f"t{tick}" for tick in ticks}
+        ids |= {str(r["id"]) for r in page.records if isinstance(r, dict)}
+    assert ids == {f"t{tick}" for tick in ticks}
 
 
 def test_a_call_is_read_by_its_id(world: World, usage: PamelaUsage) -> None:

@@ -57,7 +57,7 @@ def test_a_page_that_is_no_page_is_unreadable(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("body", "totals"),
     [
         ('{"call_count": 3, "billed_minutes": 7}', SourceTotals(3, 7)),
         ('{"call_count": null, "billed_minutes": 0}', SourceTotals(None, 0)),
@@ -67,12 +67,12 @@ def test_a_page_that_is_no_page_is_unreadable(body: str) -> None:
         ('{"call_count": true, "billed_minutes": 7}', None),
     ],
 )
-def test_totals_are_whole_numbers_or_not_told(
-    body: str, found: SourceTotals | None
+def test_totals_are_whole_numbers_or_absent(
+    body: str, totals: SourceTotals | None
 ) -> None:
     with answering(body) as source:
-        if found is not None:
-            assert source.read_totals(MARCH) == found
+        if totals is not None:
+            assert source.read_totals(MARCH) == totals
         else:
             with pytest.raises(SourceUnreadable, match="not a whole number"):
                 source.read_totals(MARCH)

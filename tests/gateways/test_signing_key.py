@@ -43,8 +43,8 @@ def test_a_new_key_is_for_its_owner_alone_and_is_read_again(path: Path) -> None:
 
 
 def test_each_key_is_another(tmp_path: Path) -> None:
-    one, other = make_key(tmp_path / "one"), make_key(tmp_path / "other")
-    assert one.public_key != other.public_key
+    first, second = make_key(tmp_path / "one"), make_key(tmp_path / "other")
+    assert first.public_key != second.public_key
 
 
 def test_a_signature_is_verified_by_others_code_and_by_the_verifiers(

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp
 from billing.sandbox.fault_injection import Cuttable
 from tests.sandbox.stripe.stripe_contract import ContractJudge
 from tests.sandbox.stripe.stripe_world import StripeSite, StripeWorld
+from tests.waiting import LONGEST_WAIT_SECONDS, wait_until
 
 Serve = Callable[[ASGIApp], str]
 
@@ -40,15 +40,13 @@ class LoopbackServer:
     def start(self) -> None:
         """Return once requests are answered."""
         self._thread.start()
-        deadline = time.monotonic() + 10
-        while not self._server.started:
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.005)
+        wait_until(lambda: self._server.started or not self._thread.is_alive())
+        assert self._server.started, "the server did not start"
 
     def stop(self) -> None:
         """Return once the thread has ended."""
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(LONGEST_WAIT_SECONDS)
         self._socket.close()
 
 

@@ -121,9 +121,9 @@ def test_faults_are_put_in_force_shown_and_lifted(world: World) -> None:
     assert shown[0]["ends_at"] == "2026-03-10T12:01:00Z"
     assert world.api("GET", "/calls").status_code == 503
     assert world.api("GET", "/calls").status_code == 200
-    left = world.control("GET", "/faults").json()
-    assert left["faults"][0]["count"] == 0
-    assert left["struck"] == {"error_503": 1}
+    remaining = world.control("GET", "/faults").json()
+    assert remaining["faults"][0]["count"] == 0
+    assert remaining["struck"] == {"error_503": 1}
     assert world.control("PUT", "/faults", json=shown).json()["faults"] == shown
     assert world.control("PUT", "/faults", json=[]).json()["faults"] == []
 

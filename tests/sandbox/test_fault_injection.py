@@ -58,8 +58,8 @@ def get(thing: Thing, serve: Serve, *faults: Fault) -> requests.Response:
 
 
 def test_without_faults_the_work_is_answered(thing: Thing, serve: Serve) -> None:
-    elsewhere = Fault(kind=FaultKind.ERROR_500, endpoint="test.other.get")
-    assert get(thing, serve, elsewhere).json() == {"thing": 1234}
+    other_endpoint = Fault(kind=FaultKind.ERROR_500, endpoint="test.other.get")
+    assert get(thing, serve, other_endpoint).json() == {"thing": 1234}
     assert thing.done == 1
 
 

@@ -32,9 +32,9 @@ def all_calls(world: Seeded) -> list[Call]:
 
 
 def moment(call: Document, field: str) -> datetime:
-    found = read_moment(call[field])
-    assert found is not None
-    return found
+    moment_read = read_moment(call[field])
+    assert moment_read is not None
+    return moment_read
 
 
 def test_three_accounts_serve_eight_customers() -> None:
@@ -42,8 +42,10 @@ def test_three_accounts_serve_eight_customers() -> None:
     names = {customer.name for customer in world.customers}
     assert len(names) == len(world.customers) == 8
     assert all(customer.id.startswith("cus_") for customer in world.customers)
-    shared = [one for one in world.pamela.accounts if one.customer_key]
-    (alone,) = (one for one in world.pamela.accounts if not one.customer_key)
+    shared = [account for account in world.pamela.accounts if account.customer_key]
+    (alone,) = (
+        account for account in world.pamela.accounts if not account.customer_key
+    )
     assert len(shared) == 2
     assert alone.default_customer in names
     named = {
@@ -173,7 +175,9 @@ def test_the_same_seed_makes_the_same_world() -> None:
         ]
 
     assert states(1) == states(1)
-    assert all(one != other for one, other in zip(states(1), states(2), strict=True))
+    assert all(
+        first != second for first, second in zip(states(1), states(2), strict=True)
+    )
 
 
 def test_a_month_that_is_to_close_has_its_own_calls_only_and_all_are_over() -> None:

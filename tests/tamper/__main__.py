@@ -16,17 +16,23 @@ def main() -> int:
     parser.add_argument("--alterations", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ledgers", type=int, default=6)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        bundles = [real_original(folder), *originals(folder, asked.ledgers)]
+        bundles = [real_original(folder), *originals(folder, options.ledgers)]
         alarms = false_alarms(bundles, folder)
-        options = {"alterations": asked.alterations, "seed": asked.seed}
-        trials = list(campaign(bundles, folder, **options))
+        trials = list(
+            campaign(
+                bundles,
+                folder,
+                alterations=options.alterations,
+                seed=options.seed,
+            )
+        )
     print(f"{'alteration':<40}{'tried':>8}{'rejected':>10}")
     for kind, tried, rejected in counted(trials):
         print(f"{kind:<40}{tried:>8}{rejected:>10}")
-    missed = [trial for trial in trials if trial.said is None]
+    missed = [trial for trial in trials if trial.failure is None]
     print(f"{'in all':<40}{len(trials):>8}{len(trials) - len(missed):>10}")
     valid = len(bundles) * 5
     print(

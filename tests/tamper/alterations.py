@@ -69,8 +69,8 @@ def swapped(chance: random.Random, original: Original) -> Files:
     name = _ordered(chance, original)
     lines = original.files[name].splitlines()
     first = 1 if name.startswith("tables/") else 0
-    one, other = chance.sample(range(first, len(lines)), 2)
-    lines[one], lines[other] = lines[other], lines[one]
+    place, other_place = chance.sample(range(first, len(lines)), 2)
+    lines[place], lines[other_place] = lines[other_place], lines[place]
     return _with(original, name, lines)
 
 
@@ -123,16 +123,16 @@ def old_signature(chance: random.Random, original: Original) -> Files:
 
 def manifest(chance: random.Random, original: Original) -> Files:
     """Edit the manifest."""
-    said = json.loads(original.files[MANIFEST])
-    name = chance.choice(sorted(said))
+    document = json.loads(original.files[MANIFEST])
+    name = chance.choice(sorted(document))
     if chance.random() < 0.3:
-        del said[name]
-    elif isinstance(said[name], dict) and said[name]:
-        part = chance.choice(sorted(said[name]))
-        said[name][part] = _another(chance, said[name][part])
+        del document[name]
+    elif isinstance(document[name], dict) and document[name]:
+        part = chance.choice(sorted(document[name]))
+        document[name][part] = _another(chance, document[name][part])
     else:
-        said[name] = _another(chance, said[name])
-    return {**original.files, MANIFEST: json.dumps(said, indent=1).encode() + b"\n"}
+        document[name] = _another(chance, document[name])
+    return {**original.files, MANIFEST: json.dumps(document, indent=1).encode() + b"\n"}
 
 
 def missing(chance: random.Random, original: Original) -> Files:

@@ -55,14 +55,14 @@ def write_paper(paper: Paper, path: Path) -> Path:
 
 def originals(folder: Path, seeds: int = 4) -> list[Original]:
     """Make valid bundles of several ledgers: months open, closed, and long closed."""
-    found = []
+    bundles = []
     for seed in range(1, seeds + 1):
         # All of an insider's alterations are to concern the month itself.
         paper = ledger_on_paper(seed, closed=seed % 2 == 0, after=False)
         path = write_paper(paper, folder / f"{seed}.zip")
         older = _beginning(seed, folder / f"{seed}-older.zip")
-        found.append(Original(f"ledger {seed}", read_files(path), paper.key, older))
-    return found
+        bundles.append(Original(f"ledger {seed}", read_files(path), paper.key, older))
+    return bundles
 
 
 def _beginning(seed: int, path: Path) -> Files:
@@ -87,10 +87,10 @@ def repair(files: Files, key: TestKey | None = None) -> Files:
 
 def sign(files: Files, manifest: Mapping[str, Any], key: TestKey | None) -> Files:
     """Put another manifest into a bundle, signed by a key if there is one."""
-    said = dict(manifest)
+    document = dict(manifest)
     if key is not None:
-        said |= {"key": key.fingerprint, "public_key": key.public_key.hex()}
-    raw = json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        document |= {"key": key.fingerprint, "public_key": key.public_key.hex()}
+    raw = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     changed = {**files, MANIFEST: raw.encode()}
     if key is not None:
         changed[SEAL] = f"{key.sign(raw.encode()).hex()}\n".encode()

@@ -22,7 +22,7 @@ class Trial(NamedTuple):
 
     kind: str
     seed: str
-    said: str | None
+    failure: str | None
 
 
 def campaign(
@@ -83,7 +83,7 @@ def failure_of(
 
 def false_alarms(originals: list[Original], folder: Path) -> list[str]:
     """Verify valid bundles, as they are and packed in other ways."""
-    found = []
+    alarms = []
     for original in originals:
         shuffled = dict(sorted(original.files.items(), reverse=True))
         older = pack(original.older, folder / "older.zip")
@@ -91,20 +91,20 @@ def false_alarms(originals: list[Original], folder: Path) -> list[str]:
             path = pack(shuffled, folder / "valid.zip", method)
             for chain in (None, older):
                 key = original.key.fingerprint
-                said = failure_of(path, key=key, older=chain)
-                found += [] if said is None else [f"{original.name}: {said}"]
+                failure = failure_of(path, key=key, older=chain)
+                alarms += [] if failure is None else [f"{original.name}: {failure}"]
         unpacked = folder / original.name
         for name, content in original.files.items():
             file = unpacked / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        said = failure_of(unpacked)
-        found += [] if said is None else [f"{original.name}, unpacked: {said}"]
-    return found
+        failure = failure_of(unpacked)
+        alarms += [] if failure is None else [f"{original.name}, unpacked: {failure}"]
+    return alarms
 
 
 def counted(trials: list[Trial]) -> list[tuple[str, int, int]]:
     """Return (kind, alterations, rejected) in the order of the kinds."""
     every = Counter(trial.kind for trial in trials)
-    rejected = Counter(trial.kind for trial in trials if trial.said is not None)
+    rejected = Counter(trial.kind for trial in trials if trial.failure is not None)
     return [(kind, every[kind], rejected[kind]) for kind in KINDS if every[kind]]

@@ -46,16 +46,19 @@ def by_an_insider(alteration: Alteration) -> Alteration:
 
 def claims(chance: random.Random, original: Original) -> Files:
     """Change what the manifest sums up, and sign it with the true key."""
-    said = json.loads(original.files[MANIFEST])
+    document = json.loads(original.files[MANIFEST])
     places: list[tuple[Any, Any]] = [
-        (said["totals"][0], name) for name in ("minutes", "rows", "amount_micro")
+        (document["totals"][0], name) for name in ("minutes", "rows", "amount_micro")
     ]
-    places += [(said["chain"], "events"), (said["reconciliation"], "stripe_minutes")]
+    places += [
+        (document["chain"], "events"),
+        (document["reconciliation"], "stripe_minutes"),
+    ]
     place, name = chance.choice(places)
     place[name] += chance.choice([-1, 1, 10])
     if chance.random() < 0.2:
-        said["provisional"] = not said["provisional"]
-    return sign(original.files, said, original.key)
+        document["provisional"] = not document["provisional"]
+    return sign(original.files, document, original.key)
 
 
 def forged(chance: random.Random, original: Original) -> Files:
@@ -72,9 +75,9 @@ def _chained_anew(chance: random.Random, original: Original, key: TestKey) -> Fi
     files = dict(original.files)
     events = [json.loads(line) for line in files[EVENTS].splitlines()]
     # What came after the older bundle, that one cannot know.
-    known = original.older[EVENTS].count(b"\n")
+    older_events = original.older[EVENTS].count(b"\n")
     if chance.random() < 0.5:
-        chance.choice(events[:known])["actor"] = "nobody"
+        chance.choice(events[:older_events])["actor"] = "nobody"
     else:
         files[_ATTEMPTS] = _another_answer(chance, files[_ATTEMPTS], events)
     previous, hashes = NOTHING, []
@@ -91,9 +94,9 @@ def _chained_anew(chance: random.Random, original: Original, key: TestKey) -> Fi
         hashes.append(previous)
     files[EVENTS] = b"".join(line + b"\n" for line in lines)
     files[HEADS], head = _signed_anew(files[HEADS], hashes, key)
-    said = json.loads(files[MANIFEST])
-    said["chain"] |= {"hash": previous, "head": head}
-    files = dict(sign(files, said, key))
+    document = json.loads(files[MANIFEST])
+    document["chain"] |= {"hash": previous, "head": head}
+    files = dict(sign(files, document, key))
     return repair(files, key)
 
 
@@ -129,9 +132,13 @@ def _signed_anew(content: bytes, hashes: list[str], key: TestKey) -> tuple[bytes
 
 
 CLEVER: dict[str, Alteration] = {
-    **{f"{name}, repaired": repaired(one) for name, one in ON_ROWS.items()},
-    **{f"{name}, another key": by_another_key(one) for name, one in ON_ROWS.items()},
-    **{f"{name}, the true key": by_an_insider(one) for name, one in ON_ROWS.items()},
+    **{f"{name}, repaired": repaired(alter) for name, alter in ON_ROWS.items()},
+    **{
+        f"{name}, another key": by_another_key(alter) for name, alter in ON_ROWS.items()
+    },
+    **{
+        f"{name}, the true key": by_an_insider(alter) for name, alter in ON_ROWS.items()
+    },
     "claims changed, the true key": claims,
 }
 # Whole ledgers of somebody else's: only the fingerprint, or an older bundle, tells.

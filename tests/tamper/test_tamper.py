@@ -14,8 +14,8 @@ def test_every_alteration_is_rejected(tmp_path: Path, seed: int) -> None:
     bundles = [real_original(tmp_path), *originals(tmp_path, seeds=2)]
     options = {"alterations": len(KINDS) * 3, "seed": seed}
     for trial in campaign(bundles, tmp_path, **options):
-        assert trial.said is not None, trial
-        assert "\n" not in trial.said
+        assert trial.failure is not None, trial
+        assert "\n" not in trial.failure
 
 
 def test_valid_bundles_pass_however_they_are_packed(tmp_path: Path) -> None:

@@ -55,8 +55,12 @@ class Paper:
     def rotate(self, new: TestKey) -> None:
         """Let the key endorse another one, which is in force from here."""
         names = {"key": new.fingerprint, "public_key": new.public_key.hex()}
-        said = {**names, "format": "pamela-billing key 1", "old": self.key.fingerprint}
-        endorsement = self.key.sign(encode_line(said)).hex()
+        endorsed = {
+            **names,
+            "format": "pamela-billing key 1",
+            "old": self.key.fingerprint,
+        }
+        endorsement = self.key.sign(encode_line(endorsed)).hex()
         detail = {**names, "old": self.key.fingerprint, "endorsement": endorsement}
         self.commit("key.rotated", detail=detail)
         self.key = new

@@ -42,8 +42,8 @@ def unpack(original: Original, folder: Path) -> Path:
 def test_the_verifier_inside_needs_nothing_else(
     original: Original, tmp_path: Path
 ) -> None:
-    code, said = run_alone(unpack(original, tmp_path), PROGRAM)
-    assert (code, said[:4]) == (0, "PASS")
+    code, output = run_alone(unpack(original, tmp_path), PROGRAM)
+    assert (code, output[:4]) == (0, "PASS")
 
 
 def test_the_verifier_inside_reads_the_zip_too(
@@ -53,8 +53,8 @@ def test_the_verifier_inside_reads_the_zip_too(
     alone.mkdir()
     (alone / PROGRAM).write_bytes(original.files[PROGRAM])
     pack(original.files, tmp_path / "b.zip")
-    code, said = run_alone(alone, PROGRAM, "../b.zip", "--json")
-    document = json.loads(said)
+    code, output = run_alone(alone, PROGRAM, "../b.zip", "--json")
+    document = json.loads(output)
     assert (code, document["verdict"]) == (0, "PASS")
     assert document["usage_rows"] > 0
 
@@ -65,9 +65,9 @@ def test_the_verifier_inside_finds_what_is_wrong(
     folder = unpack(original, tmp_path)
     file = folder / TABLE_FILES["b2b_usage"]
     file.write_bytes(file.read_bytes().replace(b"acme", b"acne", 1))
-    code, said = run_alone(folder, PROGRAM)
+    code, output = run_alone(folder, PROGRAM)
     assert code == 1
-    assert said == f"FAIL  {file.parent.name}/{file.name}: {said.split(': ', 1)[1]}"
+    assert output == f"FAIL  {file.parent.name}/{file.name}: {output.split(': ', 1)[1]}"
 
 
 def test_one_file_is_the_same_every_time_and_readable() -> None:
@@ -141,7 +141,7 @@ def test_one_call_is_proved_in_words(
 ) -> None:
     path = str(pack(original.files, target))
     assert main([path, "--call", "call_1"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in (
         "Call call_1",
         "What Pamela said of it:",
@@ -150,7 +150,7 @@ def test_one_call_is_proved_in_words(
         "is among rows 1 to 6, SHA-256",
         "in audit event",
     ):
-        assert words in said
+        assert words in output
     assert main([path, "--call", "nobody"]) == 2
     assert "the bundle holds no call 'nobody'" in capsys.readouterr().out
 

@@ -71,8 +71,8 @@ def test_one_other_bit_anywhere_is_refused(vector: Vector) -> None:
             flipped = bytearray(part)
             flipped[bit // 8] ^= 1 << bit % 8
             key, message, signature = (
-                bytes(flipped) if at == place else one
-                for at, one in enumerate(vector.parts)
+                bytes(flipped) if at == place else part
+                for at, part in enumerate(vector.parts)
             )
             assert not is_signed(key, message, signature)
 

@@ -53,9 +53,9 @@ def with_member(
     ],
 )
 def test_no_other_name_is_let_in(original: Original, target: Path, name: str) -> None:
-    found = refused(with_member(original.files, target, zipfile.ZipInfo(name), b"x"))
-    assert "no bundle has a file of this name" in found
-    assert found.isprintable()
+    sentence = refused(with_member(original.files, target, zipfile.ZipInfo(name), b"x"))
+    assert "no bundle has a file of this name" in sentence
+    assert sentence.isprintable()
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -92,8 +92,8 @@ def test_an_encrypted_member_is_refused(original: Original, target: Path) -> Non
 def test_other_packings_are_refused(
     original: Original, target: Path, method: int
 ) -> None:
-    found = refused(pack(original.files, target, method))
-    assert "packed in a way that only bombs need" in found
+    sentence = refused(pack(original.files, target, method))
+    assert "packed in a way that only bombs need" in sentence
 
 
 @pytest.mark.parametrize("share", [0, 1, 30, 50, 99])
@@ -171,11 +171,11 @@ def test_nonsense_for_a_manifest_is_one_sentence(
 def test_a_manifest_of_other_kinds_is_one_sentence(
     original: Original, target: Path, value: object
 ) -> None:
-    said = json.loads(original.files[MANIFEST])
+    document = json.loads(original.files[MANIFEST])
     key = TestKey()
-    for name in said:
-        changed = {**said, name: value, "public_key": key.public_key.hex()}
-        if changed[name] == said[name]:
+    for name in document:
+        changed = {**document, name: value, "public_key": key.public_key.hex()}
+        if changed[name] == document[name]:
             continue
         if name != "key":
             changed["key"] = key.fingerprint

@@ -119,7 +119,10 @@ def test_a_row_that_was_changed_by_hand_is_found() -> None:
 def test_a_row_that_is_gone_is_found(table: str) -> None:
     paper = ledger_on_paper(2)
     del paper.rows[table][min(paper.rows[table])]
-    assert " are there, audit event" in (said := fault_of(paper)) or "missing" in said
+    assert (
+        " are there, audit event" in (sentence := fault_of(paper))
+        or "missing" in sentence
+    )
 
 
 @pytest.mark.parametrize("table", ["call", "b2b_usage", "meter_event", "pull"])

@@ -46,14 +46,14 @@ def main(what: str, url: str, count: int) -> None:
         read = act(client, count)
         seconds = time.perf_counter() - began
     unit = 1 if sys.platform == "darwin" else 1024
-    told = {
+    figures = {
         "imported": imported,
         "made": made,
         "seconds": seconds,
         "read": read,
         "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
     }
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -38,12 +38,12 @@ class Calls(asyncio.Protocol):
         self._received += data
         while b"\r\n\r\n" in self._received:
             head, self._received = self._received.split(b"\r\n\r\n", 1)
-            found = LINE.match(head)
-            assert found, head[:200]
-            body = self.items[0] if found[2] else self._page(found[3])
+            match = LINE.match(head)
+            assert match, head[:200]
+            body = self.items[0] if match[2] else self._page(match[3])
             answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             answer += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-            delay = int(found[1]) / 1000
+            delay = int(match[1]) / 1000
             if delay:
                 loop = asyncio.get_running_loop()
                 loop.call_later(delay, self.transport.write, answer)
@@ -51,8 +51,8 @@ class Calls(asyncio.Protocol):
                 self.transport.write(answer)
 
     def _page(self, query: bytes) -> bytes:
-        asked = {name: int(value) for name, value in NUMBER.findall(query)}
-        limit, offset = asked.get(b"limit", 50), asked.get(b"offset", 0)
+        numbers = {name: int(value) for name, value in NUMBER.findall(query)}
+        limit, offset = numbers.get(b"limit", 50), numbers.get(b"offset", 0)
         end, total = offset + limit, len(self.items)
         return (
             b'{"items":[%b],"total":%d,"limit":%d,"offset":%d,"has_more":%b,'

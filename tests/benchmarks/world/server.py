@@ -26,7 +26,7 @@ from billing.sandbox.world import STRIPE_KEY, Sandbox, new_sandbox
 SILENT = b'"transcript":null,"summary":null'
 AGENT = r"Agent: Good morning, I am calling about the appointment of next week.\n"
 CALLER = r"Caller: One moment, let me see whether the afternoon is still free.\n"
-SUMMARY = "The caller kept the appointment and asked for a reminder the day before."
+SUMMARY = "The caller kept the appointment and options for a reminder the day before."
 # Two minutes of talk, the usual length of a call here, are about so many turns.
 TURNS = 9
 TALK = f'"transcript":"{(AGENT + CALLER) * TURNS}","summary":"{SUMMARY}"'.encode()
@@ -36,8 +36,8 @@ SHARE_OF_MONTH = 0.8
 
 def main() -> None:
     """Build the world that is asked for, and serve it."""
-    asked = _arguments()
-    sandbox, api_key = build(asked)
+    options = _arguments()
+    sandbox, api_key = build(options)
     # A full collection walks every call there is, in the middle of somebody's request.
     gc.collect()
     gc.freeze()
@@ -45,24 +45,26 @@ def main() -> None:
     with listen() as listener:
         # Who asks before the server runs then waits, and is not refused.
         listener.listen()
-        told = {
+        facts = {
             "url": url_of(listener),
             "api_key": api_key,
             "stripe_key": STRIPE_KEY,
-            "customers": [asdict(one) for one in sandbox.customers()],
+            "customers": [asdict(customer) for customer in sandbox.customers()],
         }
-        print(json.dumps(told), flush=True)
+        print(json.dumps(facts), flush=True)
         serve(sandbox, listener)
 
 
-def build(asked: argparse.Namespace) -> tuple[Sandbox, str]:
+def build(options: argparse.Namespace) -> tuple[Sandbox, str]:
     """Return a sandbox with so many calls of one account, and the account's key."""
-    now: datetime = asked.now
-    made, after = asked.calls, now
-    if asked.present:
-        made, after = int(asked.calls / SHARE_OF_MONTH), first_of_month(now, 1)
-    seeded = bulk(1, after, calls=made, customers=asked.customers, hours=asked.hours)
-    _keep(seeded, asked.calls, now, talk=asked.talk)
+    now: datetime = options.now
+    made, after = options.calls, now
+    if options.present:
+        made, after = int(options.calls / SHARE_OF_MONTH), first_of_month(now, 1)
+    seeded = bulk(
+        1, after, calls=made, customers=options.customers, hours=options.hours
+    )
+    _keep(seeded, options.calls, now, talk=options.talk)
     sandbox = new_sandbox(seeded.pamela, seeded.customers, now, rate_limits="off")
     return sandbox, seeded.pamela.accounts[0].api_key
 
@@ -70,13 +72,13 @@ def build(asked: argparse.Namespace) -> tuple[Sandbox, str]:
 def _keep(seeded: Seeded, count: int, now: datetime, *, talk: bool) -> None:
     """Keep the first calls, and let them have been talks."""
     account = seeded.pamela.accounts[0]
-    kept = islice(account.call_list.calls(), count)
-    calls = [_told(call) for call in kept] if talk else list(kept)
+    first = islice(account.call_list.calls(), count)
+    calls = [_with_talk(call) for call in first] if talk else list(first)
     account.call_list = CallList()
     seeded.pamela.put_calls(account, calls, now)
 
 
-def _told(call: Call) -> Call:
+def _with_talk(call: Call) -> Call:
     (at, body), *_ = call.stages
     return replace(call, stages=((at, body.replace(SILENT, TALK)),))
 

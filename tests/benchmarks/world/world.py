@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-STOPS_WITHIN_SECONDS = 20
+STOPS_WITHIN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Shape:
 class World:
     """A running sandbox, as its control surface shows it."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.url: str = told["url"]
-        self.api_key: str = told["api_key"]
-        self.stripe_key: str = told["stripe_key"]
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.url: str = facts["url"]
+        self.api_key: str = facts["api_key"]
+        self.stripe_key: str = facts["stripe_key"]
         self.customers: dict[str, str] = {
-            one["name"]: one["id"] for one in told["customers"]
+            customer["name"]: customer["id"] for customer in facts["customers"]
         }
         self._http = httpx2.Client(
             base_url=f"{self.url}/_sandbox",

@@ -66,8 +66,8 @@ class _DatabaseWatch(threading.local):
         self._works = []
         self._striker.reach(points.BEGINNING)
 
-    def began(self, begin: Method, *given: Any) -> None:
-        begin(*given)
+    def began(self, begin: Method, *args: Any) -> None:
+        begin(*args)
         self._striker.reach(points.BEGAN)
 
     def cursor_execute(
@@ -79,11 +79,11 @@ class _DatabaseWatch(threading.local):
         self._execute(statement)
         return copy(cursor, statement, *rest)
 
-    def commit(self, commit: Method, *given: Any) -> None:
+    def commit(self, commit: Method, *args: Any) -> None:
         works, self._works = self._works, []
         for work in works:
             self._striker.reach(f"{work.name}: {points.BEFORE}")
-        commit(*given)
+        commit(*args)
         for work in works:
             self._striker.reach(f"{work.name}: {points.AFTER}")
 
@@ -140,8 +140,8 @@ def watch_wire(striker: Striker) -> None:
 def watch_source(striker: Striker) -> None:
     """See every page of calls arrive."""
 
-    def listed(read_page: Method, *given: Any, **asked: Any) -> Any:
-        page = read_page(*given, **asked)
+    def listed(read_page: Method, *args: Any, **options: Any) -> Any:
+        page = read_page(*args, **options)
         striker.reach(points.PAGE_READ)
         return page
 
@@ -161,7 +161,7 @@ def _around(owner: type, name: str, hook: Method) -> None:
     """Put a hook around a method: it is handed the method, then its arguments."""
     method = getattr(owner, name)
 
-    def hooked(*given: Any, **named: Any) -> Any:
-        return hook(method, *given, **named)
+    def hooked(*args: Any, **named: Any) -> Any:
+        return hook(method, *args, **named)
 
     setattr(owner, name, hooked)

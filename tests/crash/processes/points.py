@@ -108,7 +108,7 @@ EXCHANGES = (
 )
 
 LOST_ANSWER = f"request: {UNREAD}"
-# Steps that only a doubt leads to, which is too old to be sent again.
+# Steps that only an uncertain outcome leads to, which is too old to be sent again.
 LATE_POINTS = frozenset(
     name for work in WORKS if work.name == "reading" for name in work.points
 )
@@ -123,5 +123,5 @@ POINTS: dict[str, int] = {
     BEGAN: 20,
     PAGE_READ: 2,
     **{name: most for work in WORKS for name, most in work.points.items()},
-    **{name: most for one in EXCHANGES for name, most in one.points.items()},
+    **{name: most for exchange in EXCHANGES for name, most in exchange.points.items()},
 }

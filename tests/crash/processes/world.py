@@ -133,7 +133,7 @@ class World:
         return answer.json()
 
     def open_work(self, ledger_url: str) -> list[str]:
-        """Return what is not on the meter yet, or in doubt, and so needs more time."""
+        """Return what is not on the meter yet, or uncertain, and so needs more time."""
         ledger = open_ledger(ledger_url, connections=1)
         try:
             with ledger.reading() as connection:
@@ -151,7 +151,7 @@ class World:
             ledger.close()
 
     def _compare(self, ledger: Ledger, truth: Any) -> Balance:
-        ids = {one.name: one.id for one in self.sandbox.customers()}
+        ids = {customer.name: customer.id for customer in self.sandbox.customers()}
         held = {
             (ids[name], hour): minutes
             for (name, hour), minutes in ledger_minutes(ledger).items()
@@ -162,7 +162,9 @@ class World:
         doubled = sum(minutes for minutes in differences if minutes > 0)
         owed = {ids[n]: minutes for n, minutes in pamela_minutes(truth, FIRST).items()}
         for name in {*owed, *ids.values()}:
-            total = sum(minutes for (one, _), minutes in counted.items() if one == name)
+            total = sum(
+                minutes for (other, _), minutes in counted.items() if other == name
+            )
             lost = max(lost, owed.get(name, 0) - total)
             doubled = max(doubled, total - owed.get(name, 0))
         return Balance(lost, doubled, tuple(self._faults(ledger, truth)))
@@ -170,8 +172,8 @@ class World:
     def _faults(self, ledger: Ledger, truth: Any) -> Iterator[str]:
         yield from (f"counted twice: {name}" for name in counted_twice(truth))
         with ledger.reading() as connection:
-            for check, found in find_faults(connection).items():
-                yield from (f"{check}: {words}" for words in found)
+            for check, sentences in find_faults(connection).items():
+                yield from (f"{check}: {sentence}" for sentence in sentences)
             query = (
                 "SELECT identifier, count(*) FROM meter_event "
                 "JOIN meter_attempt ON event_id = meter_event.id GROUP BY identifier"

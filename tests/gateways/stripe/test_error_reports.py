@@ -74,7 +74,9 @@ def test_every_page_of_reports_is_read_oldest_first(desk: MeterDesk) -> None:
         (f"e{number}",) for number in range(130)
     ]
     after = desk.meter.error_reports(reports[100].created_at)
-    assert [report.name for report in after] == [one.name for one in reports[100:]]
+    assert [report.name for report in after] == [
+        report.name for report in reports[100:]
+    ]
 
 
 def test_reports_on_another_meter_are_none_of_ours(desk: MeterDesk) -> None:

@@ -69,13 +69,13 @@ def test_a_proxy_of_the_environment_is_used_with_its_login(
         monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{port}")
         with pytest.raises(stripe.APIConnectionError, match="403"):
             ask("https://stripe.test")
-    (line, headers), (tunnel, told) = heard
+    (line, headers), (tunnel, tunnel_headers) = heard
     assert line == "GET http://stripe.test/v1/meters?limit=1 HTTP/1.1"
     assert headers["Authorization"] == HEADERS["Authorization"]
     assert tunnel.startswith("CONNECT stripe.test:443")
     login = base64.b64encode(b"me:secret").decode()
-    assert told["proxy-authorization"] == f"Basic {login}"
-    assert "Authorization" not in told
+    assert tunnel_headers["proxy-authorization"] == f"Basic {login}"
+    assert "Authorization" not in tunnel_headers
 
 
 def test_no_answer_is_a_connection_error_that_is_not_tried_again() -> None:

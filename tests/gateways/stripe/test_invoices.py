@@ -67,16 +67,16 @@ class Shop:
     def subscribe(self, since: datetime, *prices: str, **more: object) -> str:
         """Subscribe the customer, and return the subscription's id."""
         items = [{"price": price} for price in prices or (self.price,)]
-        asked = {"customer": self.customer, "items": items, **more}
-        return str(self.billing.create_subscription(asked, since)["id"])
+        params = {"customer": self.customer, "items": items, **more}
+        return str(self.billing.create_subscription(params, since)["id"])
 
     def use(self, moment: datetime, value: str, name: str = METER) -> None:
         """Report usage of a moment, now."""
         payload = {"stripe_customer_id": self.customer, "value": value}
         event = {"event_name": name, "payload": payload}
-        asked = {**event, "timestamp": int(moment.timestamp())}
+        params = {**event, "timestamp": int(moment.timestamp())}
         now = self.desk.world.sandbox.clock.now()
-        create_meter_event(self.mode, asked, now)
+        create_meter_event(self.mode, params, now)
 
 
 @pytest.fixture
@@ -117,8 +117,10 @@ def test_invoices_of_other_months_are_not_read(shop: Shop) -> None:
     shop.desk.world.advance(days=60)
     next_month = Window(MARCH.end, MARCH.next.end)
     for month, minutes in ((LAST_MONTH, 0), (THIS_MONTH, 1), (next_month, 20)):
-        found = shop.meter.read_invoices(shop.customer, month)
-        assert [line.quantity for one in found for line in one.lines] == [minutes]
+        invoices = shop.meter.read_invoices(shop.customer, month)
+        assert [line.quantity for invoice in invoices for line in invoice.lines] == [
+            minutes
+        ]
 
 
 def test_a_cycle_across_two_months_is_read_for_both(shop: Shop) -> None:
@@ -128,8 +130,8 @@ def test_a_cycle_across_two_months_is_read_for_both(shop: Shop) -> None:
     shop.desk.world.advance(days=60)
     windows = []
     for month in (LAST_MONTH, THIS_MONTH):
-        found = shop.meter.read_invoices(shop.customer, month)
-        windows.append([one.lines[0].window.start.day for one in found])
+        invoices = shop.meter.read_invoices(shop.customer, month)
+        windows.append([invoice.lines[0].window.start.day for invoice in invoices])
     assert windows == [[20], [20, 20]]
 
 
@@ -155,7 +157,7 @@ def test_lines_of_other_meters_are_left_out(shop: Shop) -> None:
     assert [(line.price, line.quantity) for line in invoice.lines] == [(shop.price, 5)]
 
 
-def test_two_prices_on_the_meter_are_both_told(shop: Shop) -> None:
+def test_two_prices_on_the_meter_are_both_read(shop: Shop) -> None:
     state = shop.meter.describe()
     assert state is not None
     shop.subscribe(MARCH.start, shop.price, shop.priced(state.meter_id, "0.5"))

@@ -47,7 +47,9 @@ BODIES = [
 
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
 @pytest.mark.parametrize("body", BODIES)
-def test_an_answer_that_makes_no_sense_leaves_a_doubt(body: str, status: int) -> None:
+def test_an_answer_that_makes_no_sense_leaves_it_uncertain(
+    body: str, status: int
+) -> None:
     with serving(lambda _: body, status) as server, meter_at(server.url) as meter:
         for answer in (meter.send(EVENT, "k", go), meter.cancel(EVENT, "k", go)):
             assert answer.verdict is SendVerdict.UNKNOWN
@@ -88,7 +90,7 @@ def test_a_list_of_meters_that_makes_no_sense_is_a_fault(body: str) -> None:
         meter.describe()
 
 
-def test_an_answer_of_the_other_mode_leaves_a_doubt() -> None:
+def test_an_answer_of_the_other_mode_leaves_it_uncertain() -> None:
     with (
         serving(lambda path: taken(path) | {"livemode": True}) as server,
         meter_at(server.url) as meter,
@@ -126,17 +128,17 @@ def test_the_sandbox_tells_the_time_of_its_clock(desk: MeterDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("document", "words"),
     [
         ({"id": "cus_other", "livemode": False}, "another customer than cus_acme"),
         ({"id": "cus_acme", "livemode": True}, "cus_acme is not in test mode"),
     ],
 )
 def test_an_answer_about_another_customer_or_mode_is_a_fault(
-    told: dict[str, object], words: str
+    document: dict[str, object], words: str
 ) -> None:
     def answer(path: str) -> object:
-        return told if "/customers/" in path else listing(METER_ROW)
+        return document if "/customers/" in path else listing(METER_ROW)
 
     with serving(answer) as server, meter_at(server.url) as meter:
         meter.describe()

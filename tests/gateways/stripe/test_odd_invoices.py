@@ -102,8 +102,8 @@ def read(*invoices: Row, **lists: list[Row]) -> list[tuple[str, bool, list[int]]
     """Read invoices, as (status, final, quantities)."""
     with telling(invoices=list(invoices), **lists) as meter:
         return [
-            (one.status, one.final, [line.quantity for line in one.lines])
-            for one in meter.read_invoices("cus_acme", MARCH)
+            (invoice.status, invoice.final, [line.quantity for line in invoice.lines])
+            for invoice in meter.read_invoices("cus_acme", MARCH)
         ]
 
 
@@ -154,7 +154,7 @@ def test_a_line_is_ours_by_its_price_whatever_it_hangs_on() -> None:
     assert read(invoice(*lines)) == [("paid", True, [1, 2])]
 
 
-def test_a_fraction_elsewhere_is_none_of_our_business() -> None:
+def test_a_fraction_on_another_meter_is_none_of_our_business() -> None:
     other = {"price_details": {"price": "price_other"}}
     assert read(invoice(line(), line(1, "2.5", pricing=other))) == [("paid", True, [5])]
 
@@ -200,16 +200,16 @@ def test_invoices_and_subscriptions_of_the_other_mode_are_refused() -> None:
     ],
 )
 def test_some_subscriptions_bill_nothing(status: str, bills: bool) -> None:
-    told = subscription(item(0, PRICES["price_ours"]), status=status)
-    with telling(subscriptions=[told]) as meter:
-        found = meter.read_subscriptions("cus_acme")
-    assert [one.status for one in found] == [status] * bills
+    document = subscription(item(0, PRICES["price_ours"]), status=status)
+    with telling(subscriptions=[document]) as meter:
+        items = meter.read_subscriptions("cus_acme")
+    assert [item_read.status for item_read in items] == [status] * bills
 
 
 def test_the_items_of_a_large_subscription_are_all_read() -> None:
     items = [item(number, PRICES["price_ours"]) for number in range(20)]
-    told = subscription(*items[:10], more=True)
-    with telling(subscriptions=[told], subscription_items=items) as meter:
+    document = subscription(*items[:10], more=True)
+    with telling(subscriptions=[document], subscription_items=items) as meter:
         assert len(meter.read_subscriptions("cus_acme")) == 20
 
 
@@ -222,21 +222,24 @@ def test_the_items_of_a_large_subscription_are_all_read() -> None:
     ],
 )
 def test_an_item_tells_how_often_it_is_billed(recurring: Row, interval: str) -> None:
-    told = subscription(item(0, price("price_ours", **recurring)))
-    with telling(subscriptions=[told]) as meter:
-        (found,) = meter.read_subscriptions("cus_acme")
-    assert (found.interval, found.unit_amount_decimal) == (interval, Decimal("2.5"))
+    document = subscription(item(0, price("price_ours", **recurring)))
+    with telling(subscriptions=[document]) as meter:
+        (item_read,) = meter.read_subscriptions("cus_acme")
+    assert (item_read.interval, item_read.unit_amount_decimal) == (
+        interval,
+        Decimal("2.5"),
+    )
 
 
 def test_a_price_in_tiers_has_no_amount_of_its_own() -> None:
     tiered = PRICES["price_ours"] | {"unit_amount_decimal": None}
     with telling(subscriptions=[subscription(item(0, tiered))]) as meter:
-        (found,) = meter.read_subscriptions("cus_acme")
-    assert found.unit_amount_decimal is None
+        (item_read,) = meter.read_subscriptions("cus_acme")
+    assert item_read.unit_amount_decimal is None
 
 
 def test_items_on_other_meters_are_left_out() -> None:
     items = [item(number, priced) for number, priced in enumerate(PRICES.values())]
     with telling(subscriptions=[subscription(*items)]) as meter:
-        found = meter.read_subscriptions("cus_acme")
-    assert [one.item for one in found] == ["si_0"]
+        (item_read,) = meter.read_subscriptions("cus_acme")
+    assert item_read.item == "si_0"

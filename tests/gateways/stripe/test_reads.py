@@ -127,9 +127,9 @@ def test_an_active_meter_goes_before_one_that_was_deactivated(desk: MeterDesk) -
         "default_aggregation": {"formula": "sum"},
     }
     made = mode.create_meter(params, NOW)
-    found = desk.meter.describe()
-    assert found is not None
-    assert (found.meter_id, found.status) == (made["id"], "active")
+    state = desk.meter.describe()
+    assert state is not None
+    assert (state.meter_id, state.status) == (made["id"], "active")
 
 
 READ_FAULTS = [

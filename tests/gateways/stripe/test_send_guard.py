@@ -1,4 +1,4 @@
-"""Departures: what is asked right before a request is written, and what never left."""
+"""The send guard: the check right before a request is written, and what never left."""
 
 import socket
 import threading
@@ -11,6 +11,7 @@ from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.errors import LedgerFault
 from billing.gateways.stripe.meter import StripeMeter
 from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
+from tests.waiting import wait_until
 
 Act = Callable[[StripeMeter, Callable[[], bool]], SendAnswer]
 
@@ -28,14 +29,6 @@ def cancel(meter: StripeMeter, may_send: Callable[[], bool]) -> SendAnswer:
 ACTS = pytest.mark.parametrize("act", [send, cancel])
 
 
-def settled(read: Callable[[], object], wanted: object) -> None:
-    """Wait until the server's thread has noted what is wanted."""
-    until = time.monotonic() + 5
-    while read() != wanted and time.monotonic() < until:
-        time.sleep(0.005)
-    assert read() == wanted
-
-
 @ACTS
 def test_a_request_that_may_not_go_is_not_written(act: Act) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
@@ -43,26 +36,26 @@ def test_a_request_that_may_not_go_is_not_written(act: Act) -> None:
         assert answer.verdict is SendVerdict.UNSENT
         assert not answer.counted
         assert not answer.transient
-        settled(lambda: server.received, [b""])
+        wait_until(lambda: server.received, [b""])
         assert server.requests == []
 
 
 @ACTS
-def test_the_question_comes_after_connecting(act: Act) -> None:
+def test_the_check_comes_after_connecting(act: Act) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
-        asked: list[list[bytes]] = []
+        received_by_then: list[list[bytes]] = []
 
         def may_send() -> bool:
-            settled(lambda: len(server.received), 1)
-            asked.append(list(server.received))
+            wait_until(lambda: len(server.received), 1)
+            received_by_then.append(list(server.received))
             return True
 
         assert act(meter, may_send).http_status == 200
-        assert asked[0] == [b""]
+        assert received_by_then[0] == [b""]
 
 
 @ACTS
-def test_the_question_holds_for_a_connection_that_is_used_again(act: Act) -> None:
+def test_the_check_holds_for_a_connection_that_is_used_again(act: Act) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
         send(meter, go)
         (first,) = server.received
@@ -74,21 +67,21 @@ def test_the_question_holds_for_a_connection_that_is_used_again(act: Act) -> Non
 
 
 @ACTS
-def test_the_question_is_asked_once_for_head_and_body(act: Act) -> None:
-    asked: list[int] = []
+def test_the_check_is_made_once_for_head_and_body(act: Act) -> None:
+    checks: list[int] = []
     with serving(taken) as server, meter_at(server.url) as meter:
 
         def may_send() -> bool:
-            asked.append(len(server.requests))
+            checks.append(len(server.requests))
             return True
 
         for _ in range(3):
             assert act(meter, may_send).http_status == 200
-        assert asked == [0, 1, 2]
+        assert checks == [0, 1, 2]
         assert len(server.received) == 1
 
 
-def test_the_pace_is_waited_out_before_the_question() -> None:
+def test_the_rate_limit_is_waited_out_before_the_check() -> None:
     with serving(taken) as server:
         meter = StripeMeter(
             "sk_test_x",
@@ -99,14 +92,14 @@ def test_the_pace_is_waited_out_before_the_question() -> None:
             sleep=lambda _: None,
         )
         send(meter, go)
-        began, asked = time.monotonic(), []
+        began, checks = time.monotonic(), []
 
         def may_send() -> bool:
-            asked.append(time.monotonic() - began)
+            checks.append(time.monotonic() - began)
             return True
 
         send(meter, may_send)
-        assert asked[0] >= 0.03
+        assert checks[0] >= 0.03
         meter.close()
 
 
@@ -118,40 +111,40 @@ def test_a_read_is_never_asked_for() -> None:
         assert len(server.requests) == 1
 
 
-def test_each_thread_asks_its_own_question() -> None:
+def test_each_thread_has_a_check_of_its_own() -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
-        found: dict[bool, list[SendVerdict]] = {True: [], False: []}
+        verdicts: dict[bool, list[SendVerdict]] = {True: [], False: []}
 
         def work(may: bool) -> None:
             for _ in range(20):
-                found[may].append(send(meter, lambda: may).verdict)
+                verdicts[may].append(send(meter, lambda: may).verdict)
 
-        threads = [threading.Thread(target=work, args=(may,)) for may in found]
+        threads = [threading.Thread(target=work, args=(may,)) for may in verdicts]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert set(found[True]) == {SendVerdict.COUNTED}
-        assert set(found[False]) == {SendVerdict.UNSENT}
+        assert set(verdicts[True]) == {SendVerdict.COUNTED}
+        assert set(verdicts[False]) == {SendVerdict.UNSENT}
         assert len(server.requests) == 20
 
 
-def test_a_question_that_fails_lets_nothing_leave() -> None:
+def test_a_check_that_fails_lets_nothing_leave() -> None:
     def may_send() -> bool:
         raise LedgerFault("the ledger is gone")
 
     with serving(taken) as server, meter_at(server.url) as meter:
         with pytest.raises(LedgerFault, match="the ledger is gone"):
             send(meter, may_send)
-        settled(lambda: server.received, [b""])
+        wait_until(lambda: server.received, [b""])
 
 
 @pytest.fixture
 def free_port() -> int:
     """Find a port at which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
@@ -196,7 +189,7 @@ def test_what_was_written_and_not_answered_is_unknown(act: Act) -> None:
 
 
 @ACTS
-def test_a_connection_that_went_stale_leaves_a_doubt_and_no_second_request(
+def test_a_stale_connection_leaves_it_uncertain_and_sends_no_second_time(
     act: Act,
 ) -> None:
     with serving(taken) as server, meter_at(server.url) as meter:
@@ -222,7 +215,7 @@ def test_a_proxy_is_given_nothing_that_may_not_go(
         by_way_of(proxy.url, monkeypatch)
         with meter_at("http://nobody.invalid") as meter:
             assert act(meter, stay).verdict is SendVerdict.UNSENT
-            settled(lambda: proxy.received, [b""])
+            wait_until(lambda: proxy.received, [b""])
             assert act(meter, go).http_status == 200
             assert proxy.requests[0].startswith("http://nobody.invalid/v1/billing/")
 
@@ -231,15 +224,15 @@ def test_a_proxy_is_given_nothing_that_may_not_go(
 def test_a_tunnel_that_leads_nowhere_was_no_request(
     act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[bool] = []
+    checks: list[bool] = []
 
     def may_send() -> bool:
-        asked.append(True)
+        checks.append(True)
         return True
 
     with serving(lambda _: "") as proxy:
         by_way_of(proxy.url, monkeypatch)
         with meter_at("https://nobody.invalid") as meter:
             answer = act(meter, may_send)
-        assert (answer.verdict, asked) == (SendVerdict.BUSY, [])
+        assert (answer.verdict, checks) == (SendVerdict.BUSY, [])
         assert proxy.requests == ["nobody.invalid:443"]

@@ -129,7 +129,9 @@ def test_an_answer_of_the_other_mode_is_not_taken_as_counted(desk: MeterDesk) ->
 
 
 @pytest.mark.parametrize("failures", range(7))
-def test_the_retry_law_holds_over_real_http(desk: MeterDesk, failures: int) -> None:
+def test_the_retry_schedule_holds_over_real_http(
+    desk: MeterDesk, failures: int
+) -> None:
     desk.strike(FaultKind.ERROR_503, count=failures)
     keys = iter(f"k{number}" for number in range(9))
     waits: list[float] = []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import pytest
@@ -22,7 +22,14 @@ def world() -> Iterator[World]:
         yield world
 
 
-def refused(response: httpx2.Response) -> tuple[int, int | None]:
+class Refused(NamedTuple):
+    """What a refusal says: its HTTP status, and its code if it has one."""
+
+    status: int
+    code: int | None
+
+
+def refused(response: httpx2.Response) -> Refused:
     """Return status and code of an error in the canonical shape."""
     body = response.json()
     assert list(body) == ["detail"], body
@@ -31,7 +38,7 @@ def refused(response: httpx2.Response) -> tuple[int, int | None]:
     assert isinstance(detail["message"], str)
     assert detail["message"]
     assert isinstance(detail["details"], dict)
-    return response.status_code, detail["error_code"]
+    return Refused(response.status_code, detail["error_code"])
 
 
 @pytest.mark.parametrize(
@@ -83,27 +90,32 @@ def test_access_follows_the_subscription(
 @pytest.mark.parametrize(
     ("method", "path", "options", "expected"),
     [
-        ("GET", "/calls/none", {}, (404, 7003)),
-        ("POST", "/calls/none/cancel", {}, (404, 7003)),
-        ("POST", "/calls/none/hangup", {}, (404, 7003)),
-        ("DELETE", "/tools/none", {}, (404, None)),
-        ("GET", "/calls", {"params": {"limit": "0"}}, (422, 2001)),
-        ("GET", "/calls", {"params": {"limit": "101"}}, (422, 2001)),
-        ("GET", "/calls", {"params": {"limit": "ten"}}, (422, 2001)),
-        ("GET", "/calls", {"params": {"offset": "-1"}}, (422, 2001)),
-        ("GET", "/calls", {"params": {"start_date": "soon"}}, (422, 2001)),
-        ("GET", "/calls", {"params": {"end_date": "2026-13-01"}}, (422, 2001)),
-        ("GET", "/calls", {"params": {"status_filter": "busy"}}, (422, 2001)),
-        ("GET", "/usage", {"params": {"period": "2026-13"}}, (400, 2001)),
-        ("GET", "/usage", {"params": {"period": "2026-3"}}, (400, 2001)),
-        ("GET", "/usage", {"params": {"period": ""}}, (400, 2001)),
-        ("POST", "/calls", {"content": b"{"}, (400, 2001)),
-        ("POST", "/calls", {"json": []}, (400, 2001)),
-        ("POST", "/calls", {"json": {"task": "x"}}, (400, 2001)),
-        ("POST", "/calls", {"json": {"to": "5550100", "task": "x"}}, (400, 2002)),
-        ("POST", "/calls", {"json": {"to": "+15550100"}}, (400, 2001)),
-        ("POST", "/tools", {"json": {}}, (400, 2001)),
-        ("POST", "/tools", {"json": {"tool": {"name": "x"}}}, (400, 2001)),
+        ("GET", "/calls/none", {}, Refused(404, 7003)),
+        ("POST", "/calls/none/cancel", {}, Refused(404, 7003)),
+        ("POST", "/calls/none/hangup", {}, Refused(404, 7003)),
+        ("DELETE", "/tools/none", {}, Refused(404, None)),
+        ("GET", "/calls", {"params": {"limit": "0"}}, Refused(422, 2001)),
+        ("GET", "/calls", {"params": {"limit": "101"}}, Refused(422, 2001)),
+        ("GET", "/calls", {"params": {"limit": "ten"}}, Refused(422, 2001)),
+        ("GET", "/calls", {"params": {"offset": "-1"}}, Refused(422, 2001)),
+        ("GET", "/calls", {"params": {"start_date": "soon"}}, Refused(422, 2001)),
+        ("GET", "/calls", {"params": {"end_date": "2026-13-01"}}, Refused(422, 2001)),
+        ("GET", "/calls", {"params": {"status_filter": "busy"}}, Refused(422, 2001)),
+        ("GET", "/usage", {"params": {"period": "2026-13"}}, Refused(400, 2001)),
+        ("GET", "/usage", {"params": {"period": "2026-3"}}, Refused(400, 2001)),
+        ("GET", "/usage", {"params": {"period": ""}}, Refused(400, 2001)),
+        ("POST", "/calls", {"content": b"{"}, Refused(400, 2001)),
+        ("POST", "/calls", {"json": []}, Refused(400, 2001)),
+        ("POST", "/calls", {"json": {"task": "x"}}, Refused(400, 2001)),
+        (
+            "POST",
+            "/calls",
+            {"json": {"to": "5550100", "task": "x"}},
+            Refused(400, 2002),
+        ),
+        ("POST", "/calls", {"json": {"to": "+15550100"}}, Refused(400, 2001)),
+        ("POST", "/tools", {"json": {}}, Refused(400, 2001)),
+        ("POST", "/tools", {"json": {"tool": {"name": "x"}}}, Refused(400, 2001)),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -111,7 +123,7 @@ def test_what_makes_no_sense_is_refused(
     method: str,
     path: str,
     options: dict[str, Any],
-    expected: tuple[int, int | None],
+    expected: Refused,
 ) -> None:
     assert refused(world.api(method, path, **options)) == expected
 
@@ -140,25 +152,25 @@ def test_a_call_is_made_of_what_is_documented(
 @pytest.mark.parametrize(
     ("kind", "detail", "expected"),
     [
-        (FaultKind.ERROR_500, "", (500, None)),
-        (FaultKind.ERROR_500_AFTER, "", (500, None)),
-        (FaultKind.ERROR_503, "", (503, None)),
-        (FaultKind.RATE_LIMIT, "7", (429, 6001)),
-        (FaultKind.RATE_LIMIT, "global-rate", (429, 6001)),
-        (FaultKind.UNAUTHORIZED, "", (401, 1002)),
-        (FaultKind.FORBIDDEN, "", (403, 1005)),
-        (FaultKind.FORBIDDEN, "7008", (403, 7008)),
+        (FaultKind.ERROR_500, "", Refused(500, None)),
+        (FaultKind.ERROR_500_AFTER, "", Refused(500, None)),
+        (FaultKind.ERROR_503, "", Refused(503, None)),
+        (FaultKind.RATE_LIMIT, "7", Refused(429, 6001)),
+        (FaultKind.RATE_LIMIT, "global-rate", Refused(429, 6001)),
+        (FaultKind.UNAUTHORIZED, "", Refused(401, 1002)),
+        (FaultKind.FORBIDDEN, "", Refused(403, 1005)),
+        (FaultKind.FORBIDDEN, "7008", Refused(403, 7008)),
     ],
 )
 def test_a_fault_strikes_the_endpoint_it_names(
-    world: World, kind: FaultKind, detail: str, expected: tuple[int, int | None]
+    world: World, kind: FaultKind, detail: str, expected: Refused
 ) -> None:
     fault = Fault(kind=kind, endpoint="pamela.calls.list", count=1, detail=detail)
     world.sandbox.faults.replace_all([fault])
     world.get("/usage")
     response = world.api("GET", "/calls")
     assert refused(response) == expected
-    if expected[0] == 429:
+    if expected.status == 429:
         seconds = int(response.headers["Retry-After"])
         assert seconds == (7 if detail == "7" else 1)
         assert response.json()["detail"]["details"] == {"retry_after": seconds}

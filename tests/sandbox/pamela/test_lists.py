@@ -95,8 +95,8 @@ def test_a_window_starts_inclusively_and_ends_exclusively(
         connected("new", edge + timedelta(days=3)),
     )
     dates = {"start_date": start, "end_date": end}
-    asked = {name: date for name, date in dates.items() if date}
-    page = world.get("/calls", **asked)
+    params = {name: date for name, date in dates.items() if date}
+    page = world.get("/calls", **params)
     assert [call["id"] for call in page["items"]] == ids
     assert page["total"] == len(ids)
 

@@ -43,7 +43,7 @@ def test_a_tool_is_registered_listed_and_retired(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "milliseconds"),
+    ("timeout", "milliseconds"),
     [
         ({}, 30_000),
         ({"timeout_ms": 500}, 500),
@@ -52,14 +52,14 @@ def test_a_tool_is_registered_listed_and_retired(world: World) -> None:
     ],
 )
 def test_a_timeout_is_understood_in_both_units(
-    world: World, given: dict[str, int], milliseconds: int
+    world: World, timeout: dict[str, int], milliseconds: int
 ) -> None:
-    assert register(world, **given)["timeout_ms"] == milliseconds
+    assert register(world, **timeout)["timeout_ms"] == milliseconds
 
 
-@pytest.mark.parametrize("given", [{"timeout_seconds": 301}, {"timeout_ms": 0}])
-def test_a_timeout_has_bounds(world: World, given: dict[str, int]) -> None:
-    response = world.api("POST", "/tools", json={"tool": TOOL | given})
+@pytest.mark.parametrize("timeout", [{"timeout_seconds": 301}, {"timeout_ms": 0}])
+def test_a_timeout_has_bounds(world: World, timeout: dict[str, int]) -> None:
+    response = world.api("POST", "/tools", json={"tool": TOOL | timeout})
     assert response.status_code == 400
 
 
@@ -88,7 +88,7 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(world: World) -> None:
         ("/partner/api-keys/none/revoke", {}, 404, None),
     ],
 )
-def test_a_partner_is_told_what_is_wrong(
+def test_a_partner_learns_what_is_wrong(
     world: World, path: str, body: Json, status: int, code: int | None
 ) -> None:
     response = world.api("POST", path, headers=world.user, json=body)
@@ -123,7 +123,7 @@ def test_who_is_past_due_has_access_until_the_grace_ends(world: World) -> None:
     shown = world.api("GET", "/partner/subscription", headers=world.user).json()
     assert shown["subscription_status"] == "past_due"
     assert shown["grace_period_ends_at"] == written(grace)
-    for moment, found in [
+    for moment, status in [
         (NOW, 200),
         (grace - timedelta(microseconds=1), 200),
         (grace, 7008),
@@ -131,7 +131,7 @@ def test_who_is_past_due_has_access_until_the_grace_ends(world: World) -> None:
         (NOW, 200),
     ]:
         world.sandbox.clock.set(moment)
-        assert access(world) == found, moment
+        assert access(world) == status, moment
     world.sandbox.clock.set(grace)
     subscribe(world, "active")
     assert access(world) == 200, "a payment opens the account again"
@@ -153,7 +153,7 @@ def test_a_lapse_refuses_new_calls_and_lets_those_under_way_end(world: World) ->
 
 
 @pytest.mark.parametrize(
-    ("status", "found"),
+    ("status", "answer_status"),
     [
         ("active", 200),
         ("trialing", 200),
@@ -162,10 +162,10 @@ def test_a_lapse_refuses_new_calls_and_lets_those_under_way_end(world: World) ->
     ],
 )
 def test_access_follows_the_subscription(
-    world: World, status: str | None, found: int
+    world: World, status: str | None, answer_status: int
 ) -> None:
     subscribe(world, status)
-    assert access(world) == found
+    assert access(world) == answer_status
 
 
 @pytest.mark.parametrize("place", ["checkout", "portal"])

@@ -64,38 +64,50 @@ def typed(schema: Any, value: object) -> object:
 
 def operation(method: str, path: str) -> Any | None:
     """Find what the document says of a request, if it knows its path."""
-    found = [
-        known[method.lower()]
-        for template, known in DOCUMENT["paths"].items()
+    matching = [
+        path_item[method.lower()]
+        for template, path_item in DOCUMENT["paths"].items()
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-        and method.lower() in known
+        and method.lower() in path_item
     ]
-    return found[0] if found else None
+    return matching[0] if matching else None
 
 
-def request_complaints(known: Any, query: str, body: bytes) -> Iterator[str]:
+def request_complaints(documented: Any, query: str, body: bytes) -> Iterator[str]:
     """Say what the document has against a request."""
-    content = known.get("requestBody", {}).get("content", {})
+    content = documented.get("requestBody", {}).get("content", {})
     if JSON in content:
         yield from complaints(content[JSON]["schema"], json.loads(body))
     elif FORM in content:
         schema = content[FORM]["schema"]
         sent = parse_form(parse_qsl(body.decode(), keep_blank_values=True))
         yield from complaints(schema, typed(schema, sent))
-    asked = [one for one in known.get("parameters", []) if one["in"] == "query"]
+    parameters = [
+        parameter
+        for parameter in documented.get("parameters", [])
+        if parameter["in"] == "query"
+    ]
     schema = {
         "type": "object",
-        "properties": {one["name"]: one["schema"] for one in asked},
-        "required": [one["name"] for one in asked if one["required"]],
+        "properties": {
+            parameter["name"]: parameter["schema"] for parameter in parameters
+        },
+        "required": [
+            parameter["name"] for parameter in parameters if parameter["required"]
+        ],
     }
     yield from complaints(schema, typed(schema, parse_form(parse_qsl(query))))
 
 
-def answer_complaints(known: Any | None, status: int, body: bytes) -> Iterator[str]:
+def answer_complaints(
+    documented: Any | None, status: int, body: bytes
+) -> Iterator[str]:
     """Say what the document has against an answer."""
     schema = ERRORS_OF_ANY_PATH
-    if known is not None:
-        answer = known["responses"].get(str(status), known["responses"]["default"])
+    if documented is not None:
+        answer = documented["responses"].get(
+            str(status), documented["responses"]["default"]
+        )
         schema = answer["content"][JSON]["schema"]
     elif status == 200:
         return
@@ -123,18 +135,24 @@ class ContractJudge:
             await send(message)
 
         await self.app(scope, receive_noted, send_noted)
-        asked = b"".join(message.get("body", b"") for message in got)
+        request_body = b"".join(message.get("body", b"") for message in got)
         answered = b"".join(message.get("body", b"") for message in sent)
-        self._judge(scope, asked, sent[0]["status"], answered)
+        self._judge(scope, request_body, sent[0]["status"], answered)
 
-    def _judge(self, scope: Scope, asked: bytes, status: int, answered: bytes) -> None:
+    def _judge(
+        self, scope: Scope, request_body: bytes, status: int, answered: bytes
+    ) -> None:
         method, path = scope["method"], scope["path"]
-        known = operation(method, path)
-        found = list(answer_complaints(known, status, answered))
-        if known is not None:
-            self.seen.add((known["operationId"], "done" if status == 200 else "error"))
+        documented = operation(method, path)
+        complaints_made = list(answer_complaints(documented, status, answered))
+        if documented is not None:
+            self.seen.add(
+                (documented["operationId"], "done" if status == 200 else "error")
+            )
             # What was refused may well have been against the document.
             if status == 200:
                 query = scope["query_string"].decode()
-                found += request_complaints(known, query, asked)
-        self.found += [f"{method} {path} {status}: {one}" for one in found]
+                complaints_made += request_complaints(documented, query, request_body)
+        self.found += [
+            f"{method} {path} {status}: {complaint}" for complaint in complaints_made
+        ]

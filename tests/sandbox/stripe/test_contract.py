@@ -66,11 +66,11 @@ def use_events(site: StripeSite, client: stripe.StripeClient) -> None:
 def use_summaries(site: StripeSite, client: stripe.StripeClient) -> None:
     site.send(site.event("whole", "3"))
     site.clock.advance(60)
-    asked: Any = {"customer": site.customer, "limit": 1}
-    asked |= {"start_time": second(T0), "end_time": second(T0) + 3_600}
+    query: Any = {"customer": site.customer, "limit": 1}
+    query |= {"start_time": second(T0), "end_time": second(T0) + 3_600}
     summaries = client.v1.billing.meters.event_summaries
-    assert summaries.list(site.meter, asked).data[0].aggregated_value == 3
-    misaligned: Any = {**asked, "start_time": second(T0) + 1}
+    assert summaries.list(site.meter, query).data[0].aggregated_value == 3
+    misaligned: Any = {**query, "start_time": second(T0) + 1}
     refused(lambda: summaries.list(site.meter, misaligned))
 
 
@@ -99,12 +99,14 @@ def test_every_operation_fits_when_done_and_when_refused(serve: Serve) -> None:
     for use in (use_meters, use_events, use_summaries, use_v2):
         use(site, site.client())
     assert judge.found == []
-    known = {
+    documented = {
         operation["operationId"]
         for path in DOCUMENT["paths"].values()
         for operation in path.values()
     }
-    wanted = {(name, end) for name in known - LEFT_OUT for end in ("done", "error")}
+    wanted = {
+        (name, end) for name in documented - LEFT_OUT for end in ("done", "error")
+    }
     assert judge.seen == wanted
 
 
@@ -125,8 +127,10 @@ def test_the_judge_sees_a_meter_that_does_not_fit(
 ) -> None:
     site = StripeSite()
     meter = {**site.mode.retrieve_meter(site.meter), **change}
-    found = list(complaints({"$ref": "#/components/schemas/billing.meter"}, meter))
-    assert (found == []) is fits
+    complaints_made = list(
+        complaints({"$ref": "#/components/schemas/billing.meter"}, meter)
+    )
+    assert (complaints_made == []) is fits
 
 
 @pytest.mark.parametrize(
@@ -139,8 +143,8 @@ def test_the_judge_sees_a_meter_that_does_not_fit(
     ],
 )
 def test_the_judge_sees_a_request_that_does_not_fit(body: bytes, fits: bool) -> None:
-    known = operation("POST", "/v1/billing/meter_events")
-    assert (list(request_complaints(known, "", body)) == []) is fits
+    documented = operation("POST", "/v1/billing/meter_events")
+    assert (list(request_complaints(documented, "", body)) == []) is fits
 
 
 @pytest.mark.parametrize(
@@ -151,9 +155,9 @@ def test_the_judge_sees_a_request_that_does_not_fit(body: bytes, fits: bool) -> 
         ("customer=c&start_time=0&end_time=60&page=2", False),
     ],
 )
-def test_the_judge_sees_a_question_that_does_not_fit(query: str, fits: bool) -> None:
-    known = operation("GET", "/v1/billing/meters/mtr_1/event_summaries")
-    assert (list(request_complaints(known, query, b"")) == []) is fits
+def test_the_judge_sees_a_query_that_does_not_fit(query: str, fits: bool) -> None:
+    documented = operation("GET", "/v1/billing/meters/mtr_1/event_summaries")
+    assert (list(request_complaints(documented, query, b"")) == []) is fits
 
 
 def test_the_judge_sees_an_error_that_does_not_fit() -> None:

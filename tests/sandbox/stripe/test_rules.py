@@ -115,8 +115,8 @@ def test_the_truth_tells_what_was_invoiced_rejected_and_cancelled(
     send(6)
     world.sandbox.clock.set(now)
     truth = world.control("GET", "/truth?requests=no").json()
-    told = truth["stripe"]["test"]["cus_one"]
-    assert told["months"] == {"2026-03": {METER: 9}}
-    assert told["invoiced"] == {"2026-03": {METER: 3}}, "the last came too late"
-    assert told["rejected"] == {"2026-03": {METER: 5}}
-    assert told["cancelled"] == {"2026-03": {METER: 4}}
+    usage = truth["stripe"]["test"]["cus_one"]
+    assert usage["months"] == {"2026-03": {METER: 9}}
+    assert usage["invoiced"] == {"2026-03": {METER: 3}}, "the last came too late"
+    assert usage["rejected"] == {"2026-03": {METER: 5}}
+    assert usage["cancelled"] == {"2026-03": {METER: 4}}

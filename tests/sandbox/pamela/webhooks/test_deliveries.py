@@ -26,8 +26,8 @@ from tests.sandbox.pamela.webhooks.webhook_world import (
     dial,
     hook,
     statuses,
-    until,
 )
+from tests.waiting import wait_until
 
 LIFE = ["call.queued", "call.started", "call.transcript_update", "call.completed"]
 
@@ -45,10 +45,10 @@ def user() -> Iterator[Hook]:
 
 
 def attempts(world: World) -> list[int]:
-    return [one["attempts"] for one in deliveries(world)]
+    return [delivery["attempts"] for delivery in deliveries(world)]
 
 
-def told(user: Hook) -> list[str]:
+def events_seen(user: Hook) -> list[str]:
     return [event["event"] for event in user.events()]
 
 
@@ -56,7 +56,7 @@ def test_a_call_reports_as_its_life_goes_by(world: World, user: Hook) -> None:
     call_id = dial(world, webhooks={"webhook_url": user.url})
     for count, seconds in enumerate([0, 6, 1, 3600]):
         world.advance(seconds=seconds)
-        until(lambda: told(user), LIFE[: count + 1])
+        wait_until(lambda: events_seen(user), LIFE[: count + 1])
     call = world.get(f"/calls/{call_id}")
     events = user.events()
     assert {event["call_id"] for event in events} == {call_id}
@@ -69,25 +69,25 @@ def test_a_call_reports_as_its_life_goes_by(world: World, user: Hook) -> None:
     assert events[0]["timestamp"] == call["created_at"]
     assert events[1]["timestamp"] == call["started_at"]
     assert events[3]["timestamp"] == call["ended_at"]
-    said = [{"speaker": "Agent", "text": "Hello, this is Pamela."}]
-    assert events[2]["transcript"] == events[3]["transcript"] == said
+    transcript = [{"speaker": "Agent", "text": "Hello, this is Pamela."}]
+    assert events[2]["transcript"] == events[3]["transcript"] == transcript
 
 
 def test_a_leap_of_the_clock_loses_no_event(world: World, user: Hook) -> None:
     dial(world, webhooks={"webhook_url": user.url})
     world.advance(hours=2)
-    until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
-    assert told(user) == LIFE
+    wait_until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
+    assert events_seen(user) == LIFE
 
 
-def test_an_event_is_told_once_when_time_goes_back(world: World, user: Hook) -> None:
+def test_an_event_is_sent_once_when_time_goes_back(world: World, user: Hook) -> None:
     dial(world, webhooks={"webhook_url": user.url})
     world.advance(seconds=6)
-    until(lambda: len(user.seen), 2)
+    wait_until(lambda: len(user.seen), 2)
     world.sandbox.clock.set(NOW - timedelta(hours=1))
     world.sandbox.clock.set(NOW + timedelta(hours=1))
-    until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
-    assert told(user) == LIFE
+    wait_until(lambda: statuses(world), [(event, "delivered") for event in LIFE])
+    assert events_seen(user) == LIFE
 
 
 @pytest.mark.parametrize(
@@ -106,17 +106,17 @@ def test_a_call_that_is_ended_early_says_no_more(
     world.advance(seconds=seconds)
     assert world.api("POST", f"/calls/{call_id}/{action}").status_code == 200
     world.advance(hours=1)
-    until(lambda: told(user), events)
+    wait_until(lambda: events_seen(user), events)
     # Another call's event shows that the sandbox has looked again.
     dial(world, webhooks={"webhook_url": user.url})
-    until(lambda: told(user), [*events, "call.queued"])
+    wait_until(lambda: events_seen(user), [*events, "call.queued"])
 
 
 def test_a_call_that_fails_says_so(world: World, user: Hook) -> None:
     call_id = dial(world, webhooks={"webhook_url": user.url})
     failed = {"id": call_id, "status": "failed", "started_at": None, "ended_at": None}
     world.add(failed)
-    until(lambda: told(user), ["call.queued", "call.failed"])
+    wait_until(lambda: events_seen(user), ["call.queued", "call.failed"])
     assert user.events()[1]["status"] == "failed"
 
 
@@ -124,7 +124,7 @@ def test_the_bytes_on_the_wire_are_the_signed_canonical_json(
     world: World, user: Hook
 ) -> None:
     dial(world, webhooks={"webhook_url": user.url})
-    until(lambda: len(user.seen), 1)
+    wait_until(lambda: len(user.seen), 1)
     body, signature = user.seen[0]
     secret = world.account.webhook_secret.encode()
     assert signature == hmac.new(secret, body, hashlib.sha256).hexdigest()
@@ -139,7 +139,7 @@ def test_a_refused_event_is_repeated_by_the_sandbox_clock(
     dial(world, webhooks={"webhook_url": user.url})
     for count, wait in enumerate([0, 1, 2], start=1):
         world.advance(seconds=wait)
-        until(lambda: attempts(world), [count])
+        wait_until(lambda: attempts(world), [count])
     first = deliveries(world)[0]
     assert set(first) == set(WebhookDelivery.__annotations__)
     assert first == {
@@ -157,7 +157,7 @@ def test_a_refused_event_is_repeated_by_the_sandbox_clock(
 
 
 def test_it_is_given_up_after_five_repetitions() -> None:
-    one = Delivery(
+    delivery = Delivery(
         id="d",
         call_id="c",
         event="call.queued",
@@ -168,19 +168,23 @@ def test_it_is_given_up_after_five_repetitions() -> None:
         due=0,
     )
     now, waits = 0, []
-    while one.status == "pending":
-        one.settle(Reply(500, "", "HTTP 500"), now)
-        waits.append(((one.due or 0) - now) // SECOND)
-        now = one.due or 0
+    while delivery.status == "pending":
+        delivery.settle(Reply(500, "", "HTTP 500"), now)
+        waits.append(((delivery.due or 0) - now) // SECOND)
+        now = delivery.due or 0
     assert waits[:-1] == list(BACKOFF_SECONDS) == [1, 2, 4, 8, 16]
-    assert (one.status, one.attempts, one.error) == ("failed", 6, "HTTP 500")
+    assert (delivery.status, delivery.attempts, delivery.error) == (
+        "failed",
+        6,
+        "HTTP 500",
+    )
 
 
 def test_a_server_that_is_not_there_is_tried_again(world: World) -> None:
     with hook() as user:
         url = user.url
     dial(world, webhooks={"webhook_url": url})
-    until(lambda: attempts(world), [1])
+    wait_until(lambda: attempts(world), [1])
     (first,) = deliveries(world)
     assert (first["status"], first["response_status"]) == ("pending", None)
     assert "ConnectError" in first["error"]
@@ -207,9 +211,9 @@ def test_only_this_machine_is_called(url: str, near: bool) -> None:
     assert is_loopback(url) == near
 
 
-def test_a_delivery_elsewhere_fails_and_says_why(world: World) -> None:
+def test_a_delivery_beyond_this_machine_fails_and_says_why(world: World) -> None:
     dial(world, webhooks={"webhook_url": "https://example.com/hook"})
-    until(lambda: statuses(world), [("call.queued", "failed")])
+    wait_until(lambda: statuses(world), [("call.queued", "failed")])
     (first,) = deliveries(world)
     assert first["attempts"] == 0
     assert "loopback" in first["error"]
@@ -222,7 +226,7 @@ def test_a_slow_server_holds_nobody_else_up(world: World, user: Hook) -> None:
         url = f"http://127.0.0.1:{no_progress.getsockname()[1]}/"
         dial(world, webhooks={"webhook_url": url})
         dial(world, webhooks={"webhook_url": user.url})
-        until(lambda: told(user), ["call.queued"])
+        wait_until(lambda: events_seen(user), ["call.queued"])
 
 
 def test_no_thread_is_left_when_the_server_has_stopped() -> None:
@@ -230,22 +234,24 @@ def test_no_thread_is_left_when_the_server_has_stopped() -> None:
     with hook() as user, empty_world() as world:
         url = user.url.replace("127.0.0.1", "localhost")
         dial(world, webhooks={"webhook_url": url})
-        until(lambda: len(user.seen), 1)
+        wait_until(lambda: len(user.seen), 1)
     assert set(threading.enumerate()) <= before
 
 
 def test_deliveries_outlive_the_process(world: World, user: Hook) -> None:
     user.answers = [(500, b"")]
     call_id = dial(world, webhooks={"webhook_url": user.url})
-    until(lambda: attempts(world), [1])
+    wait_until(lambda: attempts(world), [1])
     saved = json.loads(json.dumps(world.sandbox.to_state()))
     loaded = Sandbox.from_state(saved)
     loaded.clock = SandboxClock(NOW)
     webhooks = loaded.pamela.webhooks
-    assert [one.to_json() for one in webhooks.deliveries()] == deliveries(world)
+    assert [delivery.to_json() for delivery in webhooks.deliveries()] == deliveries(
+        world
+    )
     later = loaded.clock.now() + timedelta(hours=1)
     due = webhooks.due(int(later.timestamp()) * SECOND)
-    assert [one.event for one in due[call_id]] == LIFE
+    assert [delivery.event for delivery in due[call_id]] == LIFE
 
 
 @pytest.mark.parametrize("webhooks", [{"webhook_url": 5}, ["url"], "url"])

@@ -17,8 +17,8 @@ from tests.sandbox.pamela.webhooks.webhook_world import (
     dial,
     hook,
     statuses,
-    until,
 )
+from tests.waiting import wait_until
 
 SCHEMA: Json = {
     "type": "object",
@@ -57,21 +57,21 @@ def ask(world: World, call_id: str, /, **changes: object) -> Any:
 def test_a_call_in_progress_asks_its_tool_by_itself(world: World, user: Hook) -> None:
     call_id = in_progress(world, user)
     world.advance(seconds=1)
-    until(lambda: statuses(world), [("tool.call", "delivered")])
+    wait_until(lambda: statuses(world), [("tool.call", "delivered")])
     body, signature = user.seen[0]
     secret = world.account.webhook_secret.encode()
     assert signature == hmac.new(secret, body, hashlib.sha256).hexdigest()
-    asked = parse_tool_webhook(body)
-    assert asked["tool_name"] == "look_up"
-    assert asked["arguments"] == {"order_id": "example"}
-    assert asked["call_id"] == call_id
-    assert asked["correlation_id"]
-    assert asked["partner_id"] == world.account.partner_id
+    request = parse_tool_webhook(body)
+    assert request["tool_name"] == "look_up"
+    assert request["arguments"] == {"order_id": "example"}
+    assert request["call_id"] == call_id
+    assert request["correlation_id"]
+    assert request["partner_id"] == world.account.partner_id
     world.advance(hours=1)
     call = world.get(f"/calls/{call_id}")
-    assert asked["call_session_id"] == call["call_session_id"]
+    assert request["call_session_id"] == call["call_session_id"]
     assert call["transcript"].splitlines()[1:] == ['Tool look_up: "done"']
-    until(lambda: len(user.seen), 1)
+    wait_until(lambda: len(user.seen), 1)
 
 
 def test_a_registered_tool_is_asked_like_the_call_s_own(
@@ -87,15 +87,15 @@ def test_a_registered_tool_is_asked_like_the_call_s_own(
     assert user.events()[0]["tool_name"] == "book"
 
 
-def test_the_result_is_told_and_is_in_the_last_transcript(
+def test_the_result_is_reported_and_is_in_the_last_transcript(
     world: World, user: Hook
 ) -> None:
     urls = {"webhook_url": user.url, "tool_webhook_url": user.url}
     dial(world, tools=[TOOL], webhooks=urls)
     world.advance(hours=1)
-    until(lambda: len(user.seen), 6)
+    wait_until(lambda: len(user.seen), 6)
     events = user.events()
-    names = [one.get("event", "tool") for one in events]
+    names = [event.get("event", "tool") for event in events]
     assert names[:4] == [
         "call.queued",
         "call.started",
@@ -103,9 +103,9 @@ def test_the_result_is_told_and_is_in_the_last_transcript(
         "tool",
     ]
     assert names[4:] == ["call.transcript_update", "call.completed"]
-    said = {"speaker": "Tool look_up", "text": '"done"'}
+    line = {"speaker": "Tool look_up", "text": '"done"'}
     assert events[2]["transcript"] == events[4]["transcript"][:-1]
-    assert events[4]["transcript"][-1] == events[5]["transcript"][-1] == said
+    assert events[4]["transcript"][-1] == events[5]["transcript"][-1] == line
 
 
 def test_a_tool_can_be_called_by_hand(world: World, user: Hook) -> None:
@@ -148,8 +148,8 @@ def test_a_tool_s_error_is_recorded_and_not_repeated(
     assert (record["status"], record["attempts"]) == ("failed", 1)
     assert (record["response_status"], record["error"]) == (status, error)
     world.advance(hours=1)
-    until(lambda: len(user.seen), 2)  # the call asks by itself, too
-    until(lambda: len(deliveries(world, call_id)), 2)
+    wait_until(lambda: len(user.seen), 2)  # the call asks by itself, too
+    wait_until(lambda: len(deliveries(world, call_id)), 2)
     first_lines = world.get(f"/calls/{call_id}")["transcript"].splitlines()
     assert first_lines[0] == "Agent: Hello, this is Pamela."
 
@@ -167,7 +167,7 @@ def test_a_tool_that_takes_too_long_is_not_waited_for(world: World) -> None:
     assert answer["error"] == "no answer within 50 ms"
 
 
-def test_a_tool_elsewhere_is_not_called(world: World) -> None:
+def test_a_tool_beyond_this_machine_is_not_called(world: World) -> None:
     urls = {"tool_webhook_url": "https://example.com/tools"}
     call_id = dial(world, tools=[TOOL], webhooks=urls)
     world.advance(seconds=6)

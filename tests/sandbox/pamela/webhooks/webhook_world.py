@@ -1,8 +1,7 @@
 """A user's server beside the sandbox: it notes webhooks and answers as told."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import orjson
 
 from tests.sandbox.pamela.pamela_world import Json, World
-
-WAITS_SECONDS = 10.0
 
 
 class Server(ThreadingHTTPServer):
@@ -33,10 +30,10 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.seen.append((body, self.headers[signature]))
-                told = hook.answers.pop(0) if hook.answers else (200, hook.result)
-                self.send_response(told[0])
+                answer = hook.answers.pop(0) if hook.answers else (200, hook.result)
+                self.send_response(answer[0])
                 self.end_headers()
-                self.wfile.write(told[1])
+                self.wfile.write(answer[1])
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -78,14 +75,9 @@ def deliveries(world: World, call_id: str = "") -> list[Json]:
     return items
 
 
-def until(look: Callable[[], object], wanted: object) -> None:
-    """Wait until what is looked at is as wanted; the sandbox's clock stands still."""
-    deadline = time.monotonic() + WAITS_SECONDS
-    while (found := look()) != wanted:
-        assert time.monotonic() < deadline, f"{found} instead of {wanted}"
-        time.sleep(0.01)
-
-
 def statuses(world: World, call_id: str = "") -> list[tuple[str, str]]:
     """Return the events and the statuses of all deliveries."""
-    return [(one["event"], one["status"]) for one in deliveries(world, call_id)]
+    return [
+        (delivery["event"], delivery["status"])
+        for delivery in deliveries(world, call_id)
+    ]

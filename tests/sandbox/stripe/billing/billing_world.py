@@ -37,8 +37,8 @@ class BillingSite(StripeSite):
     def subscribe(self, since: datetime, **fields: object) -> Any:
         """Subscribe the customer to the price, at some moment."""
         items = [{"price": self.price}]
-        asked = {"customer": self.customer, "items": items, **fields}
-        return self.billing.create_subscription(asked, since)
+        params = {"customer": self.customer, "items": items, **fields}
+        return self.billing.create_subscription(params, since)
 
     def use(
         self, moment: datetime, value: str, now: datetime | None = None, name: str = ""
@@ -49,9 +49,9 @@ class BillingSite(StripeSite):
         self.send(sent, now or moment)
         return name
 
-    def invoices(self, now: datetime, **asked: object) -> list[Any]:
+    def invoices(self, now: datetime, **query: object) -> list[Any]:
         """Give the invoices that there are at a moment, newest first."""
-        listed = self.billing.list_invoices({"limit": 100, **asked}, now)
+        listed = self.billing.list_invoices({"limit": 100, **query}, now)
         rows = listed["data"]
         assert isinstance(rows, list)
         return rows
@@ -59,15 +59,19 @@ class BillingSite(StripeSite):
     def billed(self, now: datetime) -> list[tuple[str, str, int]]:
         """Give each invoice's status, quantity and total at a moment, newest first."""
         return [
-            (one["status"], one["lines"]["data"][0]["quantity_decimal"], one["total"])
-            for one in self.invoices(now)
+            (
+                invoice["status"],
+                invoice["lines"]["data"][0]["quantity_decimal"],
+                invoice["total"],
+            )
+            for invoice in self.invoices(now)
         ]
 
 
-def refusal_of(work: Any, *given: Any) -> tuple[int, str | None]:
+def refusal_of(work: Any, *args: Any) -> tuple[int, str | None]:
     """Give the status and the parameter of a refusal."""
     try:
-        work(*given)
+        work(*args)
     except StripeError as error:
         return error.http_status, error.param
     return 200, None

@@ -25,15 +25,15 @@ def site(serve: Serve) -> BillingSite:
 
 def test_a_price_is_made_read_and_listed(site: BillingSite) -> None:
     prices = site.client().v1.prices
-    asked: Any = site.priced(unit_amount_decimal="12.5", metadata={"a": "b"})
-    made = prices.create(asked)
+    wanted: Any = site.priced(unit_amount_decimal="12.5", metadata={"a": "b"})
+    made = prices.create(wanted)
     assert made.recurring is not None
     assert (made.recurring.meter, made.recurring.usage_type) == (site.meter, "metered")
     assert (made.unit_amount, made.unit_amount_decimal) == (None, Decimal("12.5"))
     assert prices.retrieve(made.id).metadata["a"] == "b"
     params: Any = {"limit": 1, "active": True, "recurring": {"meter": site.meter}}
-    found = [one.id for one in prices.list(params).auto_paging_iter()]
-    assert found == [made.id, site.price]
+    ids = [listed.id for listed in prices.list(params).auto_paging_iter()]
+    assert ids == [made.id, site.price]
 
 
 def test_a_subscription_is_made_read_listed_and_cancelled(site: BillingSite) -> None:
@@ -51,8 +51,8 @@ def test_a_subscription_is_made_read_listed_and_cancelled(site: BillingSite) -> 
     assert (item.current_period_start, item.current_period_end) == (second(T0), anchor)
     other = site.subscribe(T0)["id"]
     params: Any = {"limit": 1, "customer": site.customer, "status": "active"}
-    found = [one.id for one in subscriptions.list(params).auto_paging_iter()]
-    assert found == [other, made.id]
+    ids = [listed.id for listed in subscriptions.list(params).auto_paging_iter()]
+    assert ids == [other, made.id]
     assert subscriptions.cancel(made.id, {"invoice_now": False}).status == "canceled"
     assert subscriptions.retrieve(made.id).canceled_at == second(T0)
     with pytest.raises(stripe.InvalidRequestError):
@@ -86,7 +86,7 @@ def test_invoices_are_listed_in_pages_and_read_with_their_lines(
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("query", "count"),
     [
         ({}, 2),
         ({"status": "draft"}, 1),
@@ -98,12 +98,12 @@ def test_invoices_are_listed_in_pages_and_read_with_their_lines(
     ],
 )
 def test_invoices_are_listed_as_asked(
-    site: BillingSite, asked: dict[str, Any], found: int
+    site: BillingSite, query: dict[str, Any], count: int
 ) -> None:
     site.subscribe(MARCH)
     site.clock.set(datetime(2026, 5, 1, 0, 30, tzinfo=UTC))
-    params: Any = asked
-    assert len(site.client().v1.invoices.list(params).data) == found
+    params: Any = query
+    assert len(site.client().v1.invoices.list(params).data) == count
 
 
 def test_the_running_cycle_can_be_previewed(site: BillingSite) -> None:
@@ -121,8 +121,8 @@ def test_every_customer_of_the_sandbox_is_subscribed_and_invoiced() -> None:
             world.control("POST", "/customers", json={"id": name})
         client = stripe.StripeClient(STRIPE_KEY, base_addresses={"api": world.url})
         for name in ("cus_one", "cus_two"):
-            (one,) = client.v1.subscriptions.list({"customer": name}).data
-            (item,) = one.items.data
+            (subscription,) = client.v1.subscriptions.list({"customer": name}).data
+            (item,) = subscription.items.data
             start = datetime.fromtimestamp(item.current_period_start, UTC)
             assert start == NOW.replace(day=1, hour=0)
             assert (item.price.currency, item.price.unit_amount) == ("usd", 10)

@@ -55,8 +55,8 @@ def test_usage_that_comes_after_finalization_is_on_no_invoice(
     site.use(MARCH + 20 * DAY, "30")
     site.use(MARCH + 21 * DAY, "7", reported)
     assert [quantity for _, quantity, _ in site.billed(MAY)] == ["0", billed]
-    found = site.summaries(MARCH, APRIL, MAY)
-    assert found == [(second(MARCH), 37)], "the summary counts it all the same"
+    summaries = site.summaries(MARCH, APRIL, MAY)
+    assert summaries == [(second(MARCH), 37)], "the summary counts it all the same"
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_invoices_do_not_depend_on_when_they_are_looked_at(site: BillingSite) ->
     watched.subscribe(MARCH)
     for hour in range(24 * 62):
         now = MARCH + hour * HOUR
-        for one in (site, watched):
-            one.use(now, str(hour % 7), now + (hour % 5) * HOUR)
+        for each_site in (site, watched):
+            each_site.use(now, str(hour % 7), now + (hour % 5) * HOUR)
         watched.invoices(now)
     assert site.invoices(MAY + DAY) == watched.invoices(MAY + DAY)
 
@@ -154,17 +154,17 @@ def test_two_subscriptions_to_one_meter_bill_the_same_minutes_twice(
 def test_a_cancelled_subscription_leaves_its_last_usage_unbilled(
     site: BillingSite,
 ) -> None:
-    (one,) = site.billing.subscriptions.by_id
+    (subscription,) = site.billing.subscriptions.by_id
     site.use(MARCH + DAY, "5")
-    site.billing.cancel_subscription(one, {}, MARCH + 9 * DAY)
+    site.billing.cancel_subscription(subscription, {}, MARCH + 9 * DAY)
     assert site.billed(MAY) == []
 
 
 def test_a_cancelled_subscription_can_be_invoiced_at_once(site: BillingSite) -> None:
-    (one,) = site.billing.subscriptions.by_id
+    (subscription,) = site.billing.subscriptions.by_id
     site.use(MARCH + DAY, "5")
     end = MARCH + 9 * DAY
-    site.billing.cancel_subscription(one, {"invoice_now": "true"}, end)
+    site.billing.cancel_subscription(subscription, {"invoice_now": "true"}, end)
     (invoice,) = site.invoices(MAY)
     assert (invoice["total"], invoice["period_end"]) == (50, second(end))
 
@@ -177,8 +177,8 @@ def test_the_bill_of_a_deleted_customer_never_comes(site: BillingSite) -> None:
 
 def test_a_preview_shows_the_running_cycle(site: BillingSite) -> None:
     site.use(MARCH + DAY, "5")
-    asked = {"customer": site.customer}
-    preview = site.billing.preview_invoice(asked, MARCH + 2 * DAY)
+    params = {"customer": site.customer}
+    preview = site.billing.preview_invoice(params, MARCH + 2 * DAY)
     assert (preview["total"], preview["billing_reason"]) == (50, "upcoming")
     assert site.invoices(MARCH + 2 * DAY) == []
 

@@ -117,7 +117,7 @@ def test_a_subscription_is_cancelled_once(site: BillingSite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("query", "count"),
     [
         ({}, 2),
         ({"status": "all"}, 3),
@@ -131,14 +131,14 @@ def test_a_subscription_is_cancelled_once(site: BillingSite) -> None:
     ],
 )
 def test_subscriptions_are_listed_as_asked(
-    site: BillingSite, asked: dict[str, object], found: int
+    site: BillingSite, query: dict[str, object], count: int
 ) -> None:
     site.mode.create_customer({}, T0, name="cus_other")
     site.billing.cancel_subscription(site.subscribe(T0)["id"], {}, T0)
     site.subscribe(T0)
     site.subscribe(T0 + DAY, customer="cus_other")
-    listed: Any = site.billing.list_subscriptions(asked, T0 + 2 * DAY)
-    assert len(listed["data"]) == found
+    listed: Any = site.billing.list_subscriptions(query, T0 + 2 * DAY)
+    assert len(listed["data"]) == count
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_price_is_shown_exactly(
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("query", "count"),
     [
         ({}, 2),
         ({"active": "true"}, 2),
@@ -203,12 +203,12 @@ def test_a_price_is_shown_exactly(
     ],
 )
 def test_prices_are_listed_as_asked(
-    site: BillingSite, asked: dict[str, object], found: int
+    site: BillingSite, query: dict[str, object], count: int
 ) -> None:
     euros = site.priced(currency="eur", lookup_key="euros")
     site.billing.create_price(euros, T0)
-    listed: Any = site.billing.list_prices(asked)
-    assert len(listed["data"]) == found
+    listed: Any = site.billing.list_prices(query)
+    assert len(listed["data"]) == count
 
 
 def test_an_edge_is_never_skipped() -> None:
@@ -216,4 +216,4 @@ def test_an_edge_is_never_skipped() -> None:
     moments = range(anchor, anchor + 400 * 86_400, 43_200)
     edges = [next_edge(anchor, moment) for moment in moments]
     assert all(edge > moment for edge, moment in zip(edges, moments, strict=True))
-    assert max(after - one for one, after in pairwise(edges)) <= 31 * 86_400
+    assert max(after - before for before, after in pairwise(edges)) <= 31 * 86_400

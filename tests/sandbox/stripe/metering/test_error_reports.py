@@ -21,14 +21,14 @@ NO_METER = "v1.billing.meter.no_meter_found"
 
 def reports(world: StripeWorld, now: Any) -> list[Any]:
     """Return the reports with their data, as they are at a moment."""
-    return [one.to_json(world.rules) for one in world.mode.error_reports(now)]
+    return [report.to_json(world.rules) for report in world.mode.error_reports(now)]
 
 
 def errors(report: Any) -> list[tuple[str, int, int]]:
     """Return the codes, with how many errors there were and how many are named."""
     return [
-        (one["code"], one["error_count"], len(one["sample_errors"]))
-        for one in report["data"]["reason"]["error_types"]
+        (kind["code"], kind["error_count"], len(kind["sample_errors"]))
+        for kind in report["data"]["reason"]["error_types"]
     ]
 
 
@@ -116,7 +116,7 @@ def test_an_order_rejects_so_many_events_of_one_customer(
         stripe_world.send(stripe_world.event(f"theirs{number}", payload=theirs))
     with pytest.raises(StripeError, match="already exists"):
         stripe_world.send(stripe_world.event("theirs0", payload=theirs))
-    rejected = [one.identifier for one in stripe_world.mode.events.rejected]
+    rejected = [event.identifier for event in stripe_world.mode.events.rejected]
     assert rejected == ["theirs0", "theirs1"]
 
 
@@ -154,9 +154,9 @@ def test_reports_are_the_same_whenever_and_wherever_they_are_read(
         stripe_world.account.to_state(), stripe_world.rules
     )
     assert len(before) == 3
-    assert [one.to_json(again.rules) for one in again.test.error_reports(later)] == (
-        before
-    )
+    assert [
+        report.to_json(again.rules) for report in again.test.error_reports(later)
+    ] == (before)
 
 
 @pytest.mark.parametrize(("by_key", "named"), [(False, "e1"), (True, "k1")])

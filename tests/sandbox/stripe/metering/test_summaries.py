@@ -67,8 +67,8 @@ def test_rows_are_grouped_newest_first_and_empty_ones_are_left_out(
         send_at(stripe_world, MIDNIGHT - 2 * DAY + hour * HOUR, value, T0)
     start = MIDNIGHT - 2 * DAY
     fields = {"value_grouping_window": grouping} if grouping else {}
-    found = stripe_world.summaries(start, MIDNIGHT, SETTLED, **fields)
-    assert found == [(second(start + hour * HOUR), value) for hour, value in rows]
+    summaries = stripe_world.summaries(start, MIDNIGHT, SETTLED, **fields)
+    assert summaries == [(second(start + hour * HOUR), value) for hour, value in rows]
 
 
 def test_no_usage_is_no_row(stripe_world: StripeWorld) -> None:
@@ -97,7 +97,7 @@ def test_no_usage_is_no_row(stripe_world: StripeWorld) -> None:
         ({"group_by": "region"}, "group_by"),
     ],
 )
-def test_a_question_that_stripe_would_refuse_is_refused(
+def test_a_query_that_stripe_would_refuse_is_refused(
     stripe_world: StripeWorld, change: dict[str, object], param: str
 ) -> None:
     with pytest.raises(StripeError) as caught:

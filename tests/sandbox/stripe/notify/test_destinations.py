@@ -12,8 +12,9 @@ from billing.sandbox.stripe.account import StripeAccount
 from billing.sandbox.stripe.metering.error_reports import NO_METER, REPORT
 from billing.sandbox.world import METER, STRIPE_KEY
 from tests.sandbox.pamela.pamela_world import Json, World, empty_world
-from tests.sandbox.pamela.webhooks.webhook_world import Hook, hook, until
+from tests.sandbox.pamela.webhooks.webhook_world import Hook, hook
 from tests.sandbox.stripe.stripe_world import create_meter_event
+from tests.waiting import wait_until
 
 NOBODY = {"stripe_customer_id": "cus_nobody", "value": "5"}
 PATH = "/stripe/destinations"
@@ -57,14 +58,14 @@ def deliveries(world: World) -> list[Json]:
 
 def statuses(world: World) -> list[str]:
     """Return what became of the notifications."""
-    return sorted(one["status"] for one in deliveries(world))
+    return sorted(delivery["status"] for delivery in deliveries(world))
 
 
 def test_stripes_client_takes_a_notification_and_fetches_its_event() -> None:
     with notified(datetime.now(UTC)) as (world, server):
         secret = destination(world, server)["secret"]
         reject(world, errors=2)
-        until(lambda: statuses(world), ["delivered"])
+        wait_until(lambda: statuses(world), ["delivered"])
         ((body, signed),) = server.seen
         assert b'"data"' not in body
         client = stripe.StripeClient(STRIPE_KEY, base_addresses={"api": world.url})
@@ -81,10 +82,10 @@ def test_old_and_new_secrets_sign_for_a_day_after_a_rotation() -> None:
         path = f"{PATH}/{made['id']}"
         rotated = world.control("PUT", path, json={"rotate": True}).json()
         reject(world)
-        until(lambda: statuses(world), ["delivered"])
+        wait_until(lambda: statuses(world), ["delivered"])
         world.advance(hours=24)
         reject(world)
-        until(lambda: statuses(world), ["delivered"] * 2)
+        wait_until(lambda: statuses(world), ["delivered"] * 2)
         checked = []
         for body, signed in server.seen:
             for secret in (made["secret"], rotated["secret"]):
@@ -100,7 +101,7 @@ def test_old_and_new_secrets_sign_for_a_day_after_a_rotation() -> None:
 @pytest.mark.parametrize(
     ("events", "wanted"), [(["*"], 1), ([REPORT], 1), ([NO_METER], 0)]
 )
-def test_a_destination_is_told_what_it_asked_for(
+def test_a_destination_is_notified_of_what_it_asked_for(
     events: list[str], wanted: int
 ) -> None:
     with notified() as (world, server):
@@ -109,26 +110,26 @@ def test_a_destination_is_told_what_it_asked_for(
         destination(world, server)
         destination(world, server, events=events)
         reject(world)
-        until(lambda: len(server.seen), 1 + wanted)
+        wait_until(lambda: len(server.seen), 1 + wanted)
 
 
 def test_notifications_are_repeated_lost_and_out_of_order() -> None:
     with notified() as (world, server):
         made = destination(world, server, copies=3)
         reject(world)
-        until(lambda: len(server.seen), 3)
+        wait_until(lambda: len(server.seen), 3)
         assert len({body for body, _ in server.seen}) == 1
         spoiled = {"copies": 1, "lost_per_thousand": 1_000}
         world.control("PUT", f"{PATH}/{made['id']}", json=spoiled)
         reject(world)
-        until(lambda: statuses(world), ["delivered"] * 3 + ["lost"])
+        wait_until(lambda: statuses(world), ["delivered"] * 3 + ["lost"])
         spoiled = {"lost_per_thousand": 0, "spread_seconds": 600}
         world.control("PUT", f"{PATH}/{made['id']}", json=spoiled)
         server.seen.clear()
         reject(world, windows=6)
         world.advance(minutes=20)
-        until(lambda: len(server.seen), 6)
-        late = [one["due"] for one in deliveries(world)[-6:]]
+        wait_until(lambda: len(server.seen), 6)
+        late = [delivery["due"] for delivery in deliveries(world)[-6:]]
         assert late != sorted(late)
 
 
@@ -138,7 +139,10 @@ def test_a_notification_is_tried_three_times() -> None:
         server.answers = [(500, b""), (503, b""), (400, b"")]
         reject(world)
         for attempts, wait in enumerate((60, 3_600, 86_400), start=1):
-            until(lambda: [one["attempts"] for one in deliveries(world)], [attempts])
+            wait_until(
+                lambda: [delivery["attempts"] for delivery in deliveries(world)],
+                [attempts],
+            )
             world.advance(seconds=wait)
         assert statuses(world) == ["failed"]
         assert len(server.seen) == 3
@@ -148,7 +152,7 @@ def test_a_signature_may_carry_the_real_time() -> None:
     with notified() as (world, server):
         secret = destination(world, server, real_time=True)["secret"]
         reject(world)
-        until(lambda: statuses(world), ["delivered"])
+        wait_until(lambda: statuses(world), ["delivered"])
         ((body, signed),) = server.seen
         assert stripe.WebhookSignature.verify_header(body, signed, secret, 300)
 
@@ -168,7 +172,7 @@ def test_notices_outlive_the_process() -> None:
     with notified() as (world, server):
         destination(world, server, spread_seconds=10**8)
         reject(world, windows=2)
-        until(lambda: statuses(world), ["pending"] * 2)
+        wait_until(lambda: statuses(world), ["pending"] * 2)
         account = world.sandbox.stripe
         later = world.sandbox.clock.now() + timedelta(days=2_000)
         again = StripeAccount.from_state(account.to_state(), account.rules)

@@ -15,10 +15,10 @@ REPORT = "v1.billing.meter.error_report_triggered"
 NO_METER = "v1.billing.meter.no_meter_found"
 
 
-def core_events(site: StripeSite, **asked: Any) -> list[Any]:
+def core_events(site: StripeSite, **query: Any) -> list[Any]:
     """List API v2's events, page after page, with Stripe's own client."""
     events = site.client().v2.core.events
-    params: Any = asked
+    params: Any = query
     return list(events.list(params).auto_paging_iter())
 
 
@@ -29,12 +29,12 @@ def test_stripes_client_lists_events_in_pages_and_retrieves_them(
         event = stripe_site.event(f"e{number}", payload=NOBODY)
         stripe_site.send(event, T0 + number * 10 * SECOND)
     stripe_site.clock.advance(60)
-    found = core_events(stripe_site, limit=2, types=[REPORT, NO_METER])
-    created = [one.created for one in found]
+    events = core_events(stripe_site, limit=2, types=[REPORT, NO_METER])
+    created = [event.created for event in events]
     assert len(created) == 5
     assert created == sorted(created, reverse=True)
-    assert not hasattr(found[0], "data")
-    whole = stripe_site.client().v2.core.events.retrieve(found[0].id)
+    assert not hasattr(events[0], "data")
+    whole = stripe_site.client().v2.core.events.retrieve(events[0].id)
     assert isinstance(whole, stripe.events.V1BillingMeterErrorReportTriggeredEvent)
     (kind,) = whole.data.reason.error_types
     assert kind.sample_errors[0].request.identifier == "e4"
@@ -61,7 +61,7 @@ def test_pages_lead_back_too(stripe_site: StripeSite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("query", "count"),
     [
         ({"types": [REPORT]}, 2),
         ({"types": [NO_METER]}, 0),
@@ -73,17 +73,17 @@ def test_pages_lead_back_too(stripe_site: StripeSite) -> None:
     ],
 )
 def test_events_are_listed_as_asked(
-    stripe_site: StripeSite, asked: dict[str, Any], found: int
+    stripe_site: StripeSite, query: dict[str, Any], count: int
 ) -> None:
     for number in range(2):
         event = stripe_site.event(f"e{number}", payload=NOBODY)
         stripe_site.send(event, T0 + number * 10 * SECOND)
     stripe_site.clock.advance(60)
-    assert len(core_events(stripe_site, **asked)) == found
+    assert len(core_events(stripe_site, **query)) == count
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         {"limit": 0},
         {"limit": 101},
@@ -96,10 +96,10 @@ def test_events_are_listed_as_asked(
     ],
 )
 def test_a_list_that_stripe_would_refuse_is_refused(
-    stripe_site: StripeSite, asked: dict[str, Any]
+    stripe_site: StripeSite, query: dict[str, Any]
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        core_events(stripe_site, **asked)
+        core_events(stripe_site, **query)
 
 
 def test_an_event_is_kept_for_thirty_days(stripe_site: StripeSite) -> None:
