@@ -21,8 +21,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from billing.app import App, opened_app
 from billing.domain.period import hour_of
 from billing.errors import BillingError
+from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import PullResult, Step, periods_at
-from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.run import run_round
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.reconciliation.live import Reconciliation

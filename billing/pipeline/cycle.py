@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from billing.domain.call import READ_AGAIN
 from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError
@@ -13,10 +14,10 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.pull import MARGIN, Progress, PullOptions, pull_usage
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.reconcile import (
     Depth,
     ReconcileOptions,
@@ -249,4 +250,4 @@ def _recent_since(
         newest = pulls.last_complete(connection, account, period, None)
     if sweep is None or newest is None or now - sweep >= SWEEP_EVERY:
         return None
-    return newest - MARGIN
+    return newest - READ_AGAIN

@@ -10,7 +10,8 @@ from statistics import median
 
 from billing.app import App
 from billing.domain.period import BillingPeriod, Window
-from billing.pipeline.pull.pull import READERS, PullOptions, pull_usage
+from billing.pipeline.concurrency import READERS
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from pamela import PamelaClient
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import ACCOUNT, service

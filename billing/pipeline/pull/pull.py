@@ -1,6 +1,6 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,18 +14,16 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import call_metadata, calls, pulls, quarantine
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
-from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.concurrency import (
+    READERS,
+    THREADS,
+    Concurrency,
+    Progress,
+    no_progress,
+)
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.day import PullCounts, PulledDay, rate_records, read_day
+from billing.pipeline.pull.day import PullCounts, PulledDay, rate_calls, read_day
 from billing.ports import Clock, UsageSource
-
-MARGIN = READ_AGAIN
-READERS = 16
-Progress = Callable[[int, int], None]
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ def pull_usage(
     """
     clock = terms.clock
     now = clock.now()
-    start = period.start - MARGIN
-    window = Window(max(since or start, start), min(period.end + MARGIN, now))
+    start = period.start - READ_AGAIN
+    window = Window(max(since or start, start), min(period.end + READ_AGAIN, now))
     scope = pulls.RECENT if window.start > start else pulls.MONTH
     with ledger.writing() as connection:
         number = pulls.start_pull(
@@ -132,9 +130,9 @@ class _Pull:
         """Read again, one by one, the calls that were not over when last seen."""
         with self.ledger.reading() as connection:
             underway = ledger_totals.calls_underway(connection, self.source.account)
-        found = (self.source.get_call(name) for name in underway if name not in tally)
-        records = [record for record in found if record is not None]
-        return rate_records(self.book, records, self.period, self.terms.clock.now())
+        answers = (self.source.get_call(name) for name in underway if name not in tally)
+        calls = [told for told in answers if told is not None]
+        return rate_calls(self.book, calls, self.period, self.terms.clock.now())
 
     def _record(self, day: PulledDay) -> None:
         """Record a day's calls, with all they change, in one commit."""

@@ -10,8 +10,7 @@ from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import NoSuchCustomer
 from billing.ledger.reconcile.synced_totals import MeterCustomer
-from billing.pipeline.concurrency import Concurrency
-from billing.pipeline.pull.pull import READERS, Progress, no_progress
+from billing.pipeline.concurrency import READERS, Concurrency, Progress, no_progress
 from billing.ports import Meter
 
 # With a month's hours, which take eight requests, a customer that differs costs twenty.

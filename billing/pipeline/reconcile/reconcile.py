@@ -21,9 +21,8 @@ from billing.ledger.reconcile.month_snapshot import (
     read_month,
 )
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
-from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.reconcile.comparison import (
     Comparison,
     CustomerComparison,

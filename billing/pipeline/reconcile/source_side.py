@@ -13,15 +13,15 @@ from billing.domain.breaks_source import (
     find_source_breaks,
     moved_to,
 )
+from billing.domain.call import READ_AGAIN
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.reconcile.ledger_totals import SourceGap
 from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthSnapshot
-from billing.pipeline.concurrency import Concurrency
+from billing.pipeline.concurrency import READERS, Concurrency
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.day import read_day
-from billing.pipeline.pull.pull import MARGIN, READERS
 from billing.ports import UsageSource
 
 
@@ -107,7 +107,7 @@ def read_again(
     `usage_minutes` is the source's total from before.
     """
     fresh = FreshMonth()
-    window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
+    window = Window(period.start - READ_AGAIN, min(period.end + READ_AGAIN, now))
     with concurrency.pool(READERS, "compare") as pool:
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()

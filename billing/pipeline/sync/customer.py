@@ -14,7 +14,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.outbox import OpenEvent
-from billing.pipeline.pull.pull import Progress
+from billing.pipeline.concurrency import Progress
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
 from billing.pipeline.sync.context import Negative, Policy, SyncContext
 from billing.pipeline.sync.error_reports import reject_what_is_reported

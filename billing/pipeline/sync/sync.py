@@ -10,8 +10,7 @@ from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
-from billing.pipeline.concurrency import THREADS, Concurrency
-from billing.pipeline.pull.pull import Progress, no_progress
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
 from billing.pipeline.sync.context import USUAL, Policy
 from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter

@@ -10,12 +10,13 @@ from sqlalchemy import or_, update
 from billing.domain import settlement
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
+from billing.gateways import pamela
 from billing.ledger.pull import calls, pulls
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import attempts, operator_actions, staging
 from billing.ledger.sync import error_reports as reports
 from billing.pipeline import close
-from billing.pipeline.pull import paging, pull
+from billing.pipeline.pull import pull
 from billing.pipeline.reconcile import comparison
 from billing.pipeline.sync import cancel, customer, error_reports, send
 from tests.simulation.planted import parts
@@ -106,7 +107,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "whether it may go is not asked again before the send",
-        (send._Trial, "_may_go", always(True)),
+        (send._Trial, "_may_send", always(True)),
     ),
     bug(
         "the attempt is written down after the send",
@@ -227,13 +228,13 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "a cancellation leaves without asking whether it may",
-        (cancel, "_may_go", always(True)),
+        (cancel, "_may_send", always(True)),
         (cancel, "_in_time", always(True)),
     ),
     # Calls and months
     bug(
         "pages of a list need not overlap",
-        (paging, "_next_page", lambda _: parts.take_next_page),
+        (pamela, "PageWalk", lambda _: parts.HeedlessWalk),
     ),
     bug(
         "a pull that failed calls itself complete",

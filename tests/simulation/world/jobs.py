@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
+from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import periods_at, pull_month, run_cycle
-from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
 from tests.simulation.world.catalogue import Fault
