@@ -180,7 +180,7 @@ def _sync_fields(report: SyncReport) -> Document:
     return {
         "staged": report.staged,
         "events": {outcome.value: count for outcome, count in report.outcomes.items()},
-        "elsewhere": report.elsewhere,
+        "elsewhere": report.locked_by_another,
         "clean": report.clean,
         "stopped_because": report.stopped_because,
     }

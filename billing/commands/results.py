@@ -85,7 +85,7 @@ def sync_document(report: SyncReport) -> Document:
         "settled": report.settled,
         "rejected": report.rejected,
         "clean": report.clean,
-        "elsewhere": report.elsewhere,
+        "elsewhere": report.locked_by_another,
         "no_such_customer": report.no_such_customer,
         "held": report.held,
         "full_hours": [
@@ -135,7 +135,9 @@ def sync_complaints(report: SyncReport) -> list[str]:
             f"{report.outcomes[Outcome.HELD]} events would take minutes from a month "
             "that has too few, or wait for a person; they are held"
         )
-    said += [f"{name}: another process is sending it" for name in report.elsewhere]
+    said += [
+        f"{name}: another process is sending it" for name in report.locked_by_another
+    ]
     if report.stopped_because:
         said.append(f"Stripe: {report.stopped_because}")
     return said

@@ -89,9 +89,14 @@ class _Story:
         fetched = billed = 0
         with self.stage.bars() as watch:
             for month in months:
-                for source, book in app.sources:
+                for source, rules in app.sources:
                     result = pull_month(
-                        app.ledger, source, book, app.cycle_terms(), (month, watch)
+                        app.ledger,
+                        source,
+                        rules,
+                        app.cycle_terms(),
+                        month,
+                        watch=watch,
                     )
                     if result.certificate is None:
                         raise DemoFailed(result.error or "another process pulls")

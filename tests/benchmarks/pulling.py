@@ -77,7 +77,7 @@ def pull_month(app: App, clock: WorldClock, calls: int) -> None:
     """Pull the month and see that nothing is missing."""
     source, book = app.source(ACCOUNT)
     found = pull_usage(
-        app.ledger, source, book, MONTH, terms=PullOptions(clock, "benchmark")
+        app.ledger, source, book, MONTH, options=PullOptions(clock, "benchmark")
     )
     if found.billed != calls or found.source_minutes != found.ledger_minutes:
         raise RuntimeError(f"the pull is not whole: {found}")

@@ -131,7 +131,7 @@ class Bench:
             self.source,
             self.book,
             period,
-            terms=PullOptions(self.clock, "tests"),
+            options=PullOptions(self.clock, "tests"),
             since=since,
         )
 

@@ -58,6 +58,6 @@ def _pull_all(
     sources = [app.source(account)] if account else app.sources
     terms = app.cycle_terms()
     return [
-        pull_month(app.ledger, source, book, terms, (month, watch))
-        for source, book in sources
+        pull_month(app.ledger, source, rules, terms, month, watch=watch)
+        for source, rules in sources
     ]

@@ -73,7 +73,7 @@ PLANTED: tuple[Planted, ...] = (
     # The outbox
     bug(
         "each retry has a new identifier",
-        (send._Trial, "attempt", parts.rename_retries),
+        (send.Sender, "_attempt", parts.rename_retries),
     ),
     bug(
         "events are resent after a day",
@@ -91,11 +91,11 @@ PLANTED: tuple[Planted, ...] = (
     bug(
         "a duplicate is a refusal",
         (meter, "answer_of", taken_as(SendVerdict.DUPLICATE, SendVerdict.REFUSED)),
-        (attempts, "_changes", parts.forget_doubts),
+        (attempts, "_changes", parts.forget_the_unknown),
     ),
     bug(
         "a refusal proves that nothing counts, whatever was lost before",
-        (attempts, "_changes", parts.forget_doubts),
+        (attempts, "_changes", parts.forget_the_unknown),
     ),
     bug(
         "no answer is taken for a yes",
@@ -107,7 +107,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "whether it may go is not asked again before the send",
-        (send._Trial, "_may_send", always(True)),
+        (send.Sender, "_may_send", always(True)),
     ),
     bug(
         "the attempt is written down after the send",

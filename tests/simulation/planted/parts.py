@@ -22,18 +22,17 @@ Part = Callable[..., Any]
 def rename_retries(real: Part) -> Part:
     """Give each retry a sequence, and so an identifier, of its own."""
 
-    def attempt(trial: Any) -> Any:
-        before = trial.event
+    def attempt(sender: Any, before: Any, pending: Any) -> Any:
         if before.attempts:
             sequence = min(before.event.sequence + before.attempts, 59)
             other = replace(before.event, sequence=sequence)
-            trial.event = replace(before, event=other)
-        return real(trial)
+            before = replace(before, event=other)
+        return real(sender, before, pending)
 
     return attempt
 
 
-def forget_doubts(real: Part) -> Part:
+def forget_the_unknown(real: Part) -> Part:
     """Take a refusal as if nothing had been sent before."""
 
     def changes(event: Any, answer: Any) -> Any:
