@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.close_obstacles import Hindrance, Obstacle, find_obstacles
+from billing.domain.close_obstacles import Obstacle, ObstacleKind, find_obstacles
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.ledger.audit.audit_log import Actor
@@ -87,7 +87,7 @@ def _read_anew(
             found = pulled.error or f"another process is pulling {pulled.account}"
             names = (pulled.account,)
             yield Obstacle(
-                kind=Hindrance.UNREADABLE, found=found, remedy=again, names=names
+                kind=ObstacleKind.UNREADABLE, found=found, remedy=again, names=names
             )
     progress = watch(f"reconcile {period}")
     try:
@@ -95,4 +95,4 @@ def _read_anew(
             ledger, meter, options.reconcile, period, depth=CLOSELY, progress=progress
         )
     except BillingError as fault:
-        yield Obstacle(kind=Hindrance.UNREADABLE, found=str(fault), remedy=again)
+        yield Obstacle(kind=ObstacleKind.UNREADABLE, found=str(fault), remedy=again)

@@ -11,9 +11,9 @@ from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline.bench import MARCH, NOON, START, Bench, call, of
+from tests.pipeline.cause_cases import CASES
 from tests.pipeline.fakes import Request, StrictMeter, count, lose_answer, refuse
 from tests.pipeline.mishaps import (
-    CASES,
     HOUR,
     PRICE_MICRO,
     adds_up,

@@ -8,8 +8,9 @@ from billing.domain.break_causes import Cause
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from tests.pipeline.bench import MARCH, NOON, Bench, call
+from tests.pipeline.cause_cases import CASES
 from tests.pipeline.fakes import lose_answer, refuse
-from tests.pipeline.mishaps import CASES, HOUR, adds_up, settle, take_and_sync
+from tests.pipeline.mishaps import HOUR, adds_up, settle, take_and_sync
 
 
 def heal(bench: Bench) -> HealReport:
