@@ -142,7 +142,7 @@ class _Cycles:
             app.trail,
             periods_at(now, app.settings.first_period),
             watch=_unwatched,
-            tell=self._tell,
+            on_step=self._tell,
         )
         seconds = round(time.monotonic() - started, 3)
         self._log.info("cycle", now=spell(now), failed=report.failed, seconds=seconds)

@@ -12,7 +12,7 @@ from billing.domain.period import BillingPeriod
 
 # Events that nothing more is expected of, though they are not on the meter.
 FINAL_REASONS = frozenset({FailReason.REPLACED, FailReason.VOIDED})
-# So many names say what is meant; their count is told in full.
+# So many names say what is meant; their count is given in full.
 MOST_NAMES = 20
 _SYNC = "run `pamela-billing sync`"
 _VOID = "`sync --void EVENT --reason TEXT`"
@@ -142,16 +142,16 @@ def _before(month: MonthEnd) -> Iterator[Obstacle]:
 
 def _source(month: MonthEnd) -> Iterator[Obstacle]:
     pull = f"run `pamela-billing pull {month.period}`"
-    for one in month.accounts:
-        name = (one.account,)
-        if one.whole_at is None or one.whole_at < month.period.end:
-            found = f"{one.account} was not pulled whole since the month ended"
+    for account in month.accounts:
+        name = (account.account,)
+        if account.whole_at is None or account.whole_at < month.period.end:
+            found = f"{account.account} was not pulled whole since the month ended"
             yield Obstacle(
                 kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )
-        elif one.state != "complete":
-            found = f"the last pull of {one.account} is {one.state}"
-            found += f": {one.error}" if one.error else ""
+        elif account.state != "complete":
+            found = f"the last pull of {account.account} is {account.state}"
+            found += f": {account.error}" if account.error else ""
             yield Obstacle(
                 kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )

@@ -1,4 +1,4 @@
-"""Laws: what must always hold in the ledger; while one is broken, nothing is sent."""
+"""Invariants: what must always hold in the ledger; nothing is sent while one fails."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Invariant(StrEnum):
-    """What always holds; each member is spelled as people are told of it."""
+    """What always holds; each member is spelled as people read it."""
 
     FILE = "file"
     CONSERVATION = "conservation"
@@ -52,9 +52,9 @@ SENTENCES = {
 
 
 class Violation(NamedTuple):
-    """A law that is broken, and where."""
+    """An invariant that does not hold, and where."""
 
-    law: Invariant
+    invariant: Invariant
     words: str
 
 

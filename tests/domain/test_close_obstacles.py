@@ -145,7 +145,7 @@ def test_what_stands_in_another_month_for_good_stands_in_nobodys_way(
     assert find_obstacles(replace(DONE, **broken(cause)), NOW) == []
 
 
-def test_everything_open_is_told_at_once_with_its_figures() -> None:
+def test_everything_open_is_named_at_once_with_its_figures() -> None:
     month = replace(
         DONE,
         **account(state="failed", error="no answer"),

@@ -143,7 +143,7 @@ def test_a_call_that_is_not_over_keeps_its_month_open_for_a_day(bench: Bench) ->
     assert close(bench).obstacles == ()
 
 
-def test_a_refused_event_keeps_a_month_open_until_it_is_mended(bench: Bench) -> None:
+def test_a_refused_event_keeps_a_month_open_until_it_is_fixed(bench: Bench) -> None:
     bench.meter.by_customer["globex"] = refuse
     send_march(bench)
     report = close(bench)

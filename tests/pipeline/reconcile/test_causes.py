@@ -146,7 +146,7 @@ def test_many_causes_at_once_still_add_up(bench: Bench) -> None:
     assert causes >= {Cause.REJECTED, Cause.LATE_CALL, Cause.NOT_COUNTED}
 
 
-def test_the_breaks_that_wait_mend_themselves_and_the_others_ask_for_a_person(
+def test_the_breaks_that_wait_heal_themselves_and_the_others_ask_for_a_person(
     bench: Bench,
 ) -> None:
     late_call(bench)
