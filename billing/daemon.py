@@ -143,7 +143,7 @@ class _Cycles:
             app.trail,
             periods_at(now, app.settings.first_period),
             watch=_no_progress,
-            tell=self._on_step,
+            on_step=self._on_step,
         )
         seconds = round(time.monotonic() - started, 3)
         log = self._log.error if report.failed else self._log.info

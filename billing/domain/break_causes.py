@@ -59,9 +59,9 @@ class Cause(StrEnum):
         return CAUSES[self].book
 
     @property
-    def course(self) -> Resolution:
+    def resolution(self) -> Resolution:
         """What becomes of it when nobody does anything."""
-        return CAUSES[self].course
+        return CAUSES[self].resolution
 
     @property
     def meaning(self) -> str:
@@ -78,7 +78,7 @@ class Explanation(NamedTuple):
     """What there is to say of a cause."""
 
     book: Book
-    course: Resolution
+    resolution: Resolution
     meaning: str
     remedy: str
 
@@ -249,5 +249,5 @@ CAUSES: dict[Cause, Explanation] = {
     ),
 }
 
-WAITING = frozenset(cause for cause in Cause if cause.course is Resolution.WAITS)
-CARRIED = frozenset(cause for cause in Cause if cause.course is Resolution.CARRIED)
+WAITING = frozenset(cause for cause in Cause if cause.resolution is Resolution.WAITS)
+CARRIED = frozenset(cause for cause in Cause if cause.resolution is Resolution.CARRIED)

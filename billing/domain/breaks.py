@@ -1,4 +1,4 @@
-"""Reconciliation: the books of one month, and the breaks between them.
+"""Reconciliation: the totals of one month, and the breaks between them.
 
 The chain of a customer's month: Pamela → calls → billed rows → counted events →
 Stripe's summary → the invoice. Differences are signed as the meter sees them: negative
@@ -42,9 +42,9 @@ class MinuteBounds:
     @classmethod
     def of(cls, counted: int, uncertain: Iterable[int]) -> "MinuteBounds":
         """Spread out from what is counted, by each event of unknown outcome."""
-        known = list(uncertain)
-        less = sum(min(0, minutes) for minutes in known)
-        return cls(counted + less, counted + sum(known) - less)
+        events = list(uncertain)
+        less = sum(min(0, minutes) for minutes in events)
+        return cls(counted + less, counted + sum(events) - less)
 
     @property
     def unknown_minutes(self) -> int:
@@ -65,7 +65,7 @@ class MeterVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CustomerFinding:
-    """One customer's books in one period, and every break between them."""
+    """One customer's totals in one period, and every break between them."""
 
     customer: str
     stripe_customer: str
@@ -74,7 +74,7 @@ class CustomerFinding:
     stripe_minutes: int
     settled: bool
     breaks: tuple[Break, ...] = field(default=())
-    bounds: MinuteBounds | None = None  # None: nothing is in doubt
+    bounds: MinuteBounds | None = None  # None: nothing is uncertain
     invoiced_minutes: int | None = None  # None: no final invoice was read
     invoice: str | None = None
 
@@ -108,20 +108,20 @@ class CustomerFinding:
     @property
     def verdict(self) -> MeterVerdict:
         """Say whether Stripe's figure is right, wrong, or not known yet."""
-        found = {item.cause for item in self.breaks if item.cause.book is Book.METER}
+        causes = {item.cause for item in self.breaks if item.cause.book is Book.METER}
         if not self.settled:
             return MeterVerdict.WAITING
-        if found - WAITING or (self.bounds and self.stripe_minutes not in self.bounds):
+        if causes - WAITING or (self.bounds and self.stripe_minutes not in self.bounds):
             return MeterVerdict.BREAK
         return (
             MeterVerdict.WAITING
-            if found or self.unknown_minutes
+            if causes or self.unknown_minutes
             else MeterVerdict.EXACT
         )
 
     @property
     def agrees(self) -> bool:
-        """Whether the books agree, but for what stands in another month for good."""
+        """Whether the totals agree, but for what stands in another month for good."""
         return (
             self.verdict is MeterVerdict.EXACT
             and self.unexplained_minutes == self.unexplained_invoice_minutes == 0

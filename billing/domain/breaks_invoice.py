@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.break_causes import Cause
-from billing.domain.breaks import Break, CustomerFinding, less
+from billing.domain.breaks import Break, CustomerFinding
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 from billing.domain.stripe_invoice import StripeInvoice
@@ -57,7 +57,7 @@ def invoiced_month(
     ]
     if not any(line.window.end == period.end for _, line in final):
         return None
-    moments = [found.finalized_at for found, _ in final if found.finalized_at]
+    moments = [i.finalized_at for i, _ in final if i.finalized_at]
     return InvoicedMonth(
         sum(line.quantity for _, line in final),
         tuple(sorted({invoice.name for invoice, _ in final})),
@@ -74,8 +74,9 @@ def find_invoice_breaks(
     names, final = " ".join(month.names), month.finalized_at
     breaks = [
         Break(
-            Cause.INVOICED_BEFORE_IT_ARRIVED,
-            *less(event.charge),
+            cause=Cause.INVOICED_BEFORE_IT_ARRIVED,
+            minutes=-event.charge.minutes,
+            amount_micro=-event.charge.amount_micro,
             calls=event.calls,
             hour=event.hour,
             event=event.identifier,
@@ -99,13 +100,13 @@ def find_invoice_breaks(
 
 
 def with_invoice(
-    found: CustomerFinding, month: InvoicedMonth, arrived: Iterable[ArrivedEvent]
+    finding: CustomerFinding, month: InvoicedMonth, arrived: Iterable[ArrivedEvent]
 ) -> CustomerFinding:
     """Add what was invoiced to what was found, with its breaks."""
-    off = month.minutes - found.stripe_minutes
+    off = month.minutes - finding.stripe_minutes
     return replace(
-        found,
-        breaks=(*found.breaks, *find_invoice_breaks(off, month, arrived)),
+        finding,
+        breaks=(*finding.breaks, *find_invoice_breaks(off, month, arrived)),
         invoiced_minutes=month.minutes,
         invoice=" ".join(month.names),
     )

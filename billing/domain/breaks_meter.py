@@ -42,7 +42,7 @@ class CarryingEvent:
     hour: datetime
     charge: Charge
     calls: tuple[str, ...]
-    elsewhere: str  # the other month
+    other_month: str
     here: bool  # whether the event, rather than its rows, is of the month looked at
 
 
@@ -87,60 +87,50 @@ def find_sending_breaks(
 ) -> list[Break]:
     """Compare what is billed with what is known as counted, for one customer."""
     breaks = []
-    for one in carrying:
-        if one.here:
-            cause, (minutes, amount) = Cause.CARRIES_EARLIER_MONTH, one.charge
+    for event in carrying:
+        if event.here:
+            cause, charge = Cause.CARRIES_EARLIER_MONTH, event.charge
         else:
-            cause, (minutes, amount) = Cause.SENT_IN_LATER_MONTH, less(one.charge)
-        evidence = f"the other month is {one.elsewhere}"
+            cause, charge = Cause.SENT_IN_LATER_MONTH, less(event.charge)
         breaks.append(
             Break(
                 cause=cause,
-                minutes=minutes,
-                amount_micro=amount,
-                calls=one.calls,
-                hour=one.hour,
-                event=one.event,
-                evidence=evidence,
+                minutes=charge.minutes,
+                amount_micro=charge.amount_micro,
+                calls=event.calls,
+                hour=event.hour,
+                event=event.event,
+                evidence=f"the other month is {event.other_month}",
             )
         )
-    for waits in unsynced:
-        cause, (minutes, amount) = _cause_of(waits), less(waits.charge)
-        calls, hour, event = waits.calls, waits.hour, waits.event
-        breaks.append(
-            Break(
-                cause=cause,
-                minutes=minutes,
-                amount_micro=amount,
-                calls=calls,
-                hour=hour,
-                event=event,
-                evidence=waits.evidence,
-            )
-        )
-    return breaks
+    return [*breaks, *map(_waiting_break, unsynced)]
 
 
-def find_meter_breaks(book: MeterTotals, *, settled: bool) -> list[Break]:
+def find_meter_breaks(meter_totals: MeterTotals, *, settled: bool) -> list[Break]:
     """Compare what is known as counted with the meter, hour by hour."""
     breaks: list[Break] = []
-    for hour, residue in book.residues():
+    for hour, residue in meter_totals.residues():
         named = [
-            found
-            for event in book.events.get(hour, ())
-            if (found := _event_break(event, hour))
+            event_break
+            for event in meter_totals.events.get(hour, ())
+            if (event_break := _event_break(event, hour))
         ]
         breaks += named
         rest = residue - sum(item.minutes for item in named)
         if rest:
-            breaks.append(_rest_break(book, hour, rest, settled=settled))
+            breaks.append(_rest_break(meter_totals, hour, rest, settled=settled))
     return breaks
 
 
 def find_unknown_customer_breaks(synced: Mapping[datetime, Charge]) -> list[Break]:
     """Say what is lost when Stripe does not know the customer: everything."""
     return [
-        Break(Cause.UNKNOWN_CUSTOMER, *less(charge), hour=hour)
+        Break(
+            cause=Cause.UNKNOWN_CUSTOMER,
+            minutes=-charge.minutes,
+            amount_micro=-charge.amount_micro,
+            hour=hour,
+        )
         for hour, charge in sorted(synced.items())
         if charge != NOTHING
     ]
@@ -151,12 +141,24 @@ def asks_for_own_minutes(residue: int, events: Sequence[SentEvent]) -> bool:
     return bool(events) and _only_one_missing(residue, events) is None
 
 
-def _cause_of(waits: Unsynced) -> Cause:
-    if waits.state is None:
+def _waiting_break(waiting: Unsynced) -> Break:
+    return Break(
+        cause=_cause_of(waiting),
+        minutes=-waiting.charge.minutes,
+        amount_micro=-waiting.charge.amount_micro,
+        calls=waiting.calls,
+        hour=waiting.hour,
+        event=waiting.event,
+        evidence=waiting.evidence,
+    )
+
+
+def _cause_of(waiting: Unsynced) -> Cause:
+    if waiting.state is None:
         return Cause.NOT_STAGED
-    if waits.state is EventState.FAILED and waits.reason is not None:
-        return Cause(waits.reason.value)
-    return Cause.HELD if waits.held else Cause.IN_FLIGHT
+    if waiting.state is EventState.FAILED and waiting.reason is not None:
+        return Cause(waiting.reason.value)
+    return Cause.HELD if waiting.held else Cause.IN_FLIGHT
 
 
 def _event_break(event: SentEvent, hour: datetime) -> Break | None:
@@ -183,12 +185,12 @@ def _event_break(event: SentEvent, hour: datetime) -> Break | None:
 
 
 def _rest_break(
-    book: MeterTotals, hour: datetime, rest: int, *, settled: bool
+    meter_totals: MeterTotals, hour: datetime, rest: int, *, settled: bool
 ) -> Break:
     """Say what remains of an hour's residue once its events were looked at."""
-    events = book.events.get(hour, ())
-    cause = _rest_cause(book, hour, rest, settled=settled)
-    amount = _amount_of(rest, hour, book)
+    events = meter_totals.events.get(hour, ())
+    cause = _rest_cause(meter_totals, hour, rest, settled=settled)
+    amount = _amount_of(rest, hour, meter_totals)
     only_event = _only_one_missing(rest, events)
     if only_event is None or cause in {Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT}:
         return Break(cause=cause, minutes=rest, amount_micro=amount, hour=hour)
@@ -206,14 +208,14 @@ def _rest_break(
 
 
 def _rest_cause(
-    book: MeterTotals, hour: datetime, rest: int, *, settled: bool
+    meter_totals: MeterTotals, hour: datetime, rest: int, *, settled: bool
 ) -> Cause:
-    events = book.events.get(hour, ())
+    events = meter_totals.events.get(hour, ())
     read = bool(events) and all(event.shown is not None for event in events)
     uncertain = [
-        waits.charge.minutes
-        for waits in book.unsynced
-        if waits.hour == hour and waits.uncertain
+        waiting.charge.minutes
+        for waiting in meter_totals.unsynced
+        if waiting.hour == hour and waiting.uncertain
     ]
     if uncertain and not read and _lies_within(rest, uncertain):
         return Cause.COUNTED_UNRECORDED
@@ -237,9 +239,11 @@ def _only_one_missing(residue: int, events: Sequence[SentEvent]) -> SentEvent | 
     return None
 
 
-def _amount_of(minutes: int, hour: datetime, book: MeterTotals) -> int:
+def _amount_of(minutes: int, hour: datetime, meter_totals: MeterTotals) -> int:
     """Price a residue as the hour's own minutes were priced, else leave it at zero."""
-    charges = [waits.charge for waits in book.unsynced if waits.hour == hour]
-    charges += [charge for at, charge in book.synced.items() if at == hour]
-    known = [charge for charge in charges if charge.minutes]
-    return priced(minutes, known[0]) if known else 0
+    charges = [
+        waiting.charge for waiting in meter_totals.unsynced if waiting.hour == hour
+    ]
+    charges += [charge for at, charge in meter_totals.synced.items() if at == hour]
+    like = next((charge for charge in charges if charge.minutes), None)
+    return priced(minutes, like) if like else 0

@@ -105,8 +105,8 @@ def find_edge_calls(
     """Name the fewest calls at the month's edges that make up a difference.
 
     `difference` is our minutes of the account's month less the source's own total, so
-    a call of ours that the source counts elsewhere adds to it, and one that only the
-    source counts here takes away.
+    a call of ours that the source counts in another month adds to it, and one that
+    only the source counts here takes away.
     """
     near = [
         call

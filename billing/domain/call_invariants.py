@@ -1,4 +1,4 @@
-"""The laws of one call: its revisions, and the rows that bill it."""
+"""Invariants of one call: its revisions, and the rows that bill it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -61,14 +61,14 @@ class CallHistory(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How people are told which call it is."""
+        """How people know which call it is."""
         return f"call {self.call_id} of {self.account}"
 
 
 def judge_call(
     history: CallHistory, prices: PriceList, closed: Collection[BillingPeriod]
 ) -> Violations:
-    """Find the laws that a call breaks, by rating every revision of it anew."""
+    """Find the invariants that a call violates, by rating every revision of it anew."""
     yield from _revisions(history)
     yield from _extracts(history)
     yield from _sources(history)
@@ -103,9 +103,9 @@ def _extracts(history: CallHistory) -> Violations:
 
 
 def _sources(history: CallHistory) -> Violations:
-    known = {revision.number for revision in history.revisions}
+    numbers = {revision.number for revision in history.revisions}
     for row in history.rows:
-        if row.revision not in known:
+        if row.revision not in numbers:
             words = f"row {row.id} bills revision {row.revision} of {history.name}"
             yield Violation(Invariant.SOURCES, f"{words}, which is not kept")
 
@@ -122,9 +122,10 @@ def _sums(history: CallHistory, prices: PriceList) -> Violations:
         rows = [r for r in history.rows if newest or r.revision <= revision.number]
         posted: dict[Slot, Charge] = defaultdict(lambda: _NOTHING)
         for row in rows:
-            held = posted[row.slot]
-            gain = Charge(row.minutes, row.amount_micro)
-            posted[row.slot] = Charge(held[0] + gain[0], held[1] + gain[1])
+            before = posted[row.slot]
+            posted[row.slot] = Charge(
+                before.minutes + row.minutes, before.amount_micro + row.amount_micro
+            )
         yield from _differences(history, revision, due, posted, newest=newest)
         yield from _prices(history, revision, prices)
 
@@ -155,23 +156,24 @@ def _differences(
         return
     # The right sum in the wrong place is another fault than a wrong sum.
     moved = _total(due) == _total(posted)
-    law = Invariant.CONSERVATION if newest else Invariant.CORRECTIONS
+    of_sum = Invariant.CONSERVATION if newest else Invariant.CORRECTIONS
     for slot in wrong:
-        wanted, found = due.get(slot, _NOTHING), posted.get(slot, _NOTHING)
+        wanted, held = due.get(slot, _NOTHING), posted.get(slot, _NOTHING)
         yield Violation(
-            Invariant.ATTRIBUTION if moved else law,
-            f"{history.name}, revision {revision.number}, is {_spelled(wanted)} for "
+            Invariant.ATTRIBUTION if moved else of_sum,
+            f"{history.name}, revision {revision.number}, is {_format(wanted)} for "
             f"{slot.customer} in {slot.hour:%Y-%m-%dT%H}Z; its rows "
-            f"({_numbers(history, slot)}) hold {_spelled(found)}",
+            f"({_numbers(history, slot)}) hold {_format(held)}",
         )
 
 
 def _total(charges: dict[Slot, Charge]) -> tuple[int, int]:
     values = charges.values()
-    return sum(one[0] for one in values), sum(one[1] for one in values)
+    minutes = sum(charge.minutes for charge in values)
+    return minutes, sum(charge.amount_micro for charge in values)
 
 
-def _spelled(charge: Charge) -> str:
+def _format(charge: Charge) -> str:
     return f"{charge.minutes} minutes and {charge.amount_micro} micro-units"
 
 

@@ -12,7 +12,7 @@ from billing.domain.period import BillingPeriod
 
 # Events that nothing more is expected of, though they are not on the meter.
 FINAL_REASONS = frozenset({FailReason.REPLACED, FailReason.VOIDED})
-# So many names say what is meant; their count is told in full.
+# So many names say what is meant; their count is given in full.
 MOST_NAMES = 20
 _SYNC = "run `pamela-billing sync`"
 _VOID = "`sync --void EVENT --reason TEXT`"
@@ -26,7 +26,7 @@ _REMEDIES: dict[FailReason | None, str] = {
 }
 
 
-class Hindrance(StrEnum):
+class ObstacleKind(StrEnum):
     """The kinds of what stands in the way of a close."""
 
     NOT_OVER = "not_over"
@@ -47,7 +47,7 @@ class Hindrance(StrEnum):
 class Obstacle:
     """One thing that stands in the way: its figures, its names, and what to do."""
 
-    kind: Hindrance
+    kind: ObstacleKind
     found: str
     remedy: str
     count: int = 1
@@ -121,7 +121,7 @@ def find_obstacles(month: MonthEnd, now: datetime) -> list[Obstacle]:
     if now < month.period.end:
         end = f"it ends {month.period.end:%Y-%m-%d} at 00:00 UTC"
         found = f"{month.period} is not over: {end}"
-        return [Obstacle(kind=Hindrance.NOT_OVER, found=found, remedy="wait")]
+        return [Obstacle(kind=ObstacleKind.NOT_OVER, found=found, remedy="wait")]
     return [
         *_before(month),
         *_source(month),
@@ -133,7 +133,7 @@ def find_obstacles(month: MonthEnd, now: datetime) -> list[Obstacle]:
 def _before(month: MonthEnd) -> Iterator[Obstacle]:
     if month.earlier_open.count:
         yield _of(
-            Hindrance.EARLIER_OPEN,
+            ObstacleKind.EARLIER_OPEN,
             month.earlier_open,
             "earlier months are open and hold usage",
             "close them first, the oldest before the others",
@@ -142,27 +142,27 @@ def _before(month: MonthEnd) -> Iterator[Obstacle]:
 
 def _source(month: MonthEnd) -> Iterator[Obstacle]:
     pull = f"run `pamela-billing pull {month.period}`"
-    for one in month.accounts:
-        name = (one.account,)
-        if one.whole_at is None or one.whole_at < month.period.end:
-            found = f"{one.account} was not pulled whole since the month ended"
+    for account in month.accounts:
+        name = (account.account,)
+        if account.whole_at is None or account.whole_at < month.period.end:
+            found = f"{account.account} was not pulled whole since the month ended"
             yield Obstacle(
-                kind=Hindrance.NOT_PULLED, found=found, remedy=pull, names=name
+                kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )
-        elif one.state != "complete":
-            found = f"the last pull of {one.account} is {one.state}"
-            found += f": {one.error}" if one.error else ""
+        elif account.state != "complete":
+            found = f"the last pull of {account.account} is {account.state}"
+            found += f": {account.error}" if account.error else ""
             yield Obstacle(
-                kind=Hindrance.NOT_PULLED, found=found, remedy=pull, names=name
+                kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )
     if month.underway.count:
         found = "calls that began in the month are not over, as far as is known"
         yield _of(
-            Hindrance.UNDERWAY, month.underway, found, f"wait a while, then {pull}"
+            ObstacleKind.UNDERWAY, month.underway, found, f"wait a while, then {pull}"
         )
     if month.quarantined.count:
         yield _of(
-            Hindrance.QUARANTINED,
+            ObstacleKind.QUARANTINED,
             month.quarantined,
             "calls are in quarantine: they could not be understood",
             f"`pamela-billing status` says why; mend that, then {pull}",
@@ -172,7 +172,7 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
 def _meter(month: MonthEnd) -> Iterator[Obstacle]:
     if month.unstaged.count:
         yield _of(
-            Hindrance.NOT_STAGED,
+            ObstacleKind.NOT_STAGED,
             month.unstaged,
             "rows of usage wait to be sent",
             _SYNC,
@@ -183,11 +183,11 @@ def _meter(month: MonthEnd) -> Iterator[Obstacle]:
         remedy = _REMEDIES.get(reason, _SYNC)
         if negative and reason is None:
             remedy += f"; if they stay, credit the customer, then {_VOID}"
-        yield _of(Hindrance.NOT_FINAL, share, found, remedy)
+        yield _of(ObstacleKind.NOT_FINAL, share, found, remedy)
     if month.suspected.count:
         found = "Stripe reported errors, which these events may be lost to"
         remedy = f"{_SYNC}, which reads them back"
-        yield _of(Hindrance.SUSPECTED, month.suspected, found, remedy)
+        yield _of(ObstacleKind.SUSPECTED, month.suspected, found, remedy)
 
 
 def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
@@ -197,7 +197,7 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         since = max(since, month.last_change)
     if run is None or run.started_at < since:
         found = f"there was no reconciliation since {since:%Y-%m-%d %H:%M:%S} UTC"
-        yield Obstacle(kind=Hindrance.NOT_RECONCILED, found=found, remedy=again)
+        yield Obstacle(kind=ObstacleKind.NOT_RECONCILED, found=found, remedy=again)
         return
     if not run.settled:
         names = run.unsettled
@@ -206,16 +206,16 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         )
         remedy = f"wait half an hour, then {again}"
         count = len(names) or 1
-        yield _of(Hindrance.NOT_SETTLED, Share(count, 0, names), found, remedy)
+        yield _of(ObstacleKind.NOT_SETTLED, Share(count, 0, names), found, remedy)
     for cause, acknowledged, share in month.breaks:
         if cause in CARRIED or (acknowledged and cause not in WAITING):
             continue
         then = ", then close again" if cause in WAITING else f"; or {_ACKNOWLEDGE}"
         found = f"breaks: {cause}, {cause.meaning}"
-        yield _of(Hindrance.BREAKS, share, found, cause.remedy + then)
+        yield _of(ObstacleKind.BREAKS, share, found, cause.remedy + then)
 
 
-def _of(kind: Hindrance, share: Share, found: str, remedy: str) -> Obstacle:
+def _of(kind: ObstacleKind, share: Share, found: str, remedy: str) -> Obstacle:
     names = share.names[:MOST_NAMES]
     return Obstacle(
         kind=kind,

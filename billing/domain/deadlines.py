@@ -55,7 +55,7 @@ class Deadlines:
         ]
         if not ahead:
             return None
-        until, limit = min(ahead, key=lambda one: one[0])
+        until, limit = min(ahead, key=lambda deadline: deadline[0])
         return limit, until
 
     @property
@@ -70,10 +70,10 @@ def deadlines_of(item: OpenItem, grace: timedelta) -> Deadlines:
     What is past its timestamp's limit is not sent any more: half a day before Stripe
     would refuse it.
     """
-    doubt = item.in_doubt_since
+    uncertain_since = item.in_doubt_since
     return Deadlines(
         item,
-        None if doubt is None else doubt + CANCELLABLE_FOR,
+        None if uncertain_since is None else uncertain_since + CANCELLABLE_FOR,
         BillingPeriod.of(item.hour).end + grace,
         item.timestamp + OLDEST_TIMESTAMP,
     )

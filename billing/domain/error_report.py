@@ -10,7 +10,7 @@ from billing.domain.period import Window
 class RejectionReport:
     """One report of the meter on events that it refused after taking them.
 
-    It names a sample only: `error_count` may be larger than the identifiers told.
+    It names a sample only: `error_count` may be larger than the number of identifiers.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The laws of one meter event: what it is called, and when it was sent again."""
+"""Invariants of one meter event: what it is called, and when it was sent again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,7 +37,15 @@ class Try(NamedTuple):
 def judge_identifier(stored: StoredEvent) -> Violations:
     """Make the event anew from its parts; it has the same name, minute and month."""
     try:
-        event = MeterEvent(*stored[:7])
+        event = MeterEvent(
+            customer=stored.customer,
+            stripe_customer=stored.stripe_customer,
+            meter=stored.meter,
+            livemode=stored.livemode,
+            hour=stored.hour,
+            sequence=stored.sequence,
+            minutes=stored.minutes,
+        )
     except ValueError as fault:
         yield Violation(Invariant.IDENTIFIERS, f"event {stored.identifier}: {fault}")
         return
@@ -52,22 +60,25 @@ def judge_resends(
 ) -> Violations:
     """Find what was resent too late; `absent` are the reads that did not find it.
 
-    Two of them between attempts end the doubt about the earlier one.
+    Two of them between attempts settle the earlier attempt.
     """
     first = previous = None
-    for one in tries:
-        reads = [at for at in absent if previous and previous < at <= one.started_at]
+    for attempt in tries:
+        reads = [
+            at for at in absent if previous and previous < at <= attempt.started_at
+        ]
         if len(reads) >= READS_THAT_SETTLE:
             first = None
-        previous = one.started_at
-        if one.verdict == SendVerdict.UNSENT:
+        previous = attempt.started_at
+        if attempt.verdict == SendVerdict.UNSENT:
             continue
-        if first is not None and one.started_at - first >= RESEND_WINDOW:
-            words = f"attempt {one.number} of event {identifier} began at "
+        if first is not None and attempt.started_at - first >= RESEND_WINDOW:
+            began = f"{attempt.started_at:%Y-%m-%dT%H:%M:%SZ}"
             yield Violation(
                 Invariant.RESENDS,
-                f"{words}{one.started_at:%Y-%m-%dT%H:%M:%SZ}, 23 hours or more after "
+                f"attempt {attempt.number} of event {identifier} began at {began}, "
+                "23 hours or more after "
                 f"the one of unknown outcome at {first:%Y-%m-%dT%H:%M:%SZ}",
             )
-        if first is None and one.verdict in {None, SendVerdict.UNKNOWN.value}:
-            first = one.started_at
+        if first is None and attempt.verdict in {None, SendVerdict.UNKNOWN.value}:
+            first = attempt.started_at

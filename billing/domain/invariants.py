@@ -1,4 +1,4 @@
-"""Laws: what must always hold in the ledger; while one is broken, nothing is sent."""
+"""Invariants: what must always hold in the ledger; nothing is sent while one fails."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Invariant(StrEnum):
-    """What always holds; each member is spelled as people are told of it."""
+    """What always holds; each member is spelled as people read it."""
 
     FILE = "file"
     CONSERVATION = "conservation"
@@ -52,7 +52,7 @@ SENTENCES = {
 
 
 class Violation(NamedTuple):
-    """An invariant that is violated, and where."""
+    """An invariant that does not hold, and where."""
 
     invariant: Invariant
     words: str

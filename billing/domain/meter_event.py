@@ -30,7 +30,7 @@ class FailReason(StrEnum):
     """Why an event failed, and so what may be done about it."""
 
     UNANSWERED = "unanswered"  # retries used up; the next run resends it
-    REJECTED = "rejected"  # refused by name: a person mends the cause
+    REJECTED = "rejected"  # refused by name: a person fixes the cause
     UNCERTAIN = "uncertain"  # perhaps counted, too old to resend safely
     EXPIRED = "expired"  # too old for the meter to take
     CANCELLING = "cancelling"  # a cancellation left, and what came of it is unknown
@@ -84,8 +84,8 @@ class SendAnswer:
     @property
     def troubled(self) -> bool:
         """Whether there was no answer at all, or none of the meter's own."""
-        silent = self.transient and self.http_status is None
-        return silent or self.verdict is SendVerdict.UNKNOWN
+        no_answer = self.transient and self.http_status is None
+        return no_answer or self.verdict is SendVerdict.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def send_window(timestamp: datetime, now: datetime) -> SendWindow:
 def may_resend(first_unknown_at: datetime | None, now: datetime) -> bool:
     """Say whether a resend is provably counted at most once.
 
-    A doubt from the future has no age that could be trusted: a clock was set.
+    An unknown outcome of the future has no age that could be trusted: a clock was set.
     """
     if first_unknown_at is None:
         return True

@@ -27,10 +27,10 @@ class BillingPeriod:
     @classmethod
     def parse(cls, text: str) -> "BillingPeriod":
         """Read `YYYY-MM`; raises ValueError for anything else."""
-        found = _FORMAT.fullmatch(text)
-        if found is None:
+        match = _FORMAT.fullmatch(text)
+        if match is None:
             raise ValueError(f"a period is written YYYY-MM, got {text!r}")
-        return cls(int(found[1]), int(found[2]))
+        return cls(int(match[1]), int(match[2]))
 
     @classmethod
     def of(cls, moment: datetime) -> "BillingPeriod":

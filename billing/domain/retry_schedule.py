@@ -1,4 +1,4 @@
-"""The retry law: after 1, 2, 4, 8 and 16 seconds, at most five retries."""
+"""The retry schedule: after 1, 2, 4, 8 and 16 seconds, at most five retries."""
 
 from datetime import timedelta
 

@@ -22,8 +22,15 @@ class MeterDestination:
 
     def event(self, hour: datetime, sequence: int, minutes: int) -> MeterEvent:
         """Return the event that reports minutes of an hour here."""
-        names = (self.customer, self.stripe_customer, self.meter, self.livemode)
-        return MeterEvent(*names, hour, sequence, minutes)
+        return MeterEvent(
+            customer=self.customer,
+            stripe_customer=self.stripe_customer,
+            meter=self.meter,
+            livemode=self.livemode,
+            hour=hour,
+            sequence=sequence,
+            minutes=minutes,
+        )
 
 
 class UnstagedRow(NamedTuple):

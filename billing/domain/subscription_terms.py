@@ -32,16 +32,16 @@ def find_misfits(items: Sequence[MeteredItem], price: Price) -> list[Misfit]:
         remedy = "subscribe the customer to the metered price: until then its usage"
         remedy += " waits at Stripe and is on no invoice"
         return [Misfit(", ".join([none, *others]), remedy)]
-    found = [misfit for item in active for misfit in _misfits_of(item, price)]
+    misfits = [misfit for item in active for misfit in _misfits_of(item, price)]
     if len(active) > 1:
         names = " and ".join(item.subscription for item in active)
-        found.append(
+        misfits.append(
             Misfit(
                 f"{len(active)} active items on the meter, of {names}",
                 "keep one: each of them invoices the same minutes",
             )
         )
-    return found
+    return misfits
 
 
 def _misfits_of(item: MeteredItem, price: Price) -> Iterator[Misfit]:
@@ -85,9 +85,9 @@ def observed_grace(invoices: Iterable[StripeInvoice]) -> timedelta | None:
 
 def find_grace_misfits(observed: timedelta | None, wanted: timedelta) -> list[Misfit]:
     """Return what is wrong with the time that invoices stay open for late usage."""
-    found = []
+    misfits = []
     if observed is not None and abs(observed - wanted) > _LOOSE:
-        found.append(
+        misfits.append(
             Misfit(
                 f"Stripe's invoices stay open for {_format(observed)}, "
                 f"the settings say {_format(wanted)}",
@@ -96,14 +96,14 @@ def find_grace_misfits(observed: timedelta | None, wanted: timedelta) -> list[Mi
         )
     grace = wanted if observed is None else observed
     if grace <= SHORTEST_GRACE:
-        found.append(
+        misfits.append(
             Misfit(
                 f"{_format(grace)} is too short for usage of a month's last hour",
                 "lengthen the invoices' grace period at Stripe (Billing, Invoices), up "
                 "to 72 h: what arrives later is on no invoice",
             )
         )
-    return found
+    return misfits
 
 
 def _format(span: timedelta) -> str:

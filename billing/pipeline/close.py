@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.close_obstacles import Hindrance, Obstacle, find_obstacles
+from billing.domain.close_obstacles import Obstacle, ObstacleKind, find_obstacles
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.ledger.audit.audit_log import Actor
@@ -53,9 +53,9 @@ def close_period(
     """
     accounts = [source.account for source, _ in options.sources]
     now = options.clock.now()
-    known = check_close(ledger, period, accounts, now)
-    if known.already or now < period.end:
-        return known
+    report = check_close(ledger, period, accounts, now)
+    if report.already or now < period.end:
+        return report
     unreadable = tuple(_read_anew(ledger, meter, options, period, watch))
     with ledger.writing() as connection:
         closed = closed_month(connection, period)
@@ -84,10 +84,10 @@ def _read_anew(
     for source, rules in options.sources:
         pulled = pull_month(ledger, source, rules, options, period, watch=watch)
         if pulled.certificate is None:
-            found = pulled.error or f"another process is pulling {pulled.account}"
+            reason = pulled.error or f"another process is pulling {pulled.account}"
             names = (pulled.account,)
             yield Obstacle(
-                kind=Hindrance.UNREADABLE, found=found, remedy=again, names=names
+                kind=ObstacleKind.UNREADABLE, found=reason, remedy=again, names=names
             )
     progress = watch(f"reconcile {period}")
     try:
@@ -95,4 +95,4 @@ def _read_anew(
             ledger, meter, options.reconcile, period, depth=CLOSELY, progress=progress
         )
     except BillingError as fault:
-        yield Obstacle(kind=Hindrance.UNREADABLE, found=str(fault), remedy=again)
+        yield Obstacle(kind=ObstacleKind.UNREADABLE, found=str(fault), remedy=again)

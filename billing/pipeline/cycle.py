@@ -46,7 +46,7 @@ Step = PullResult | SyncReport | Reconciliation | BillingError
 
 
 def on_step_ignored(_step: Step) -> None:
-    """Tell nobody."""
+    """Listen to no step."""
 
 
 @dataclass(slots=True)
@@ -57,10 +57,10 @@ class CycleReport:
     sync: SyncReport | None = None
     reconciliations: list[Reconciliation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    tell: Callable[[Step], None] = field(default=on_step_ignored, repr=False)
+    on_step: Callable[[Step], None] = field(default=on_step_ignored, repr=False)
 
     def add(self, step: Step) -> None:
-        """Take a step in, and tell of it."""
+        """Take a step in, and pass it on."""
         match step:
             case PullResult():
                 self.pulls.append(step)
@@ -75,15 +75,15 @@ class CycleReport:
                 error = None
         if error:
             self.errors.append(error)
-        self.tell(step)
+        self.on_step(step)
 
     @property
     def failed(self) -> bool:
-        """Whether a part failed or found what the next hours will not mend."""
+        """Whether a part failed or found what the next hours will not fix."""
         return bool(
             self.errors
             or (self.sync and not self.sync.clean)
-            or any(found.needs_a_person for found in self.reconciliations)
+            or any(run.needs_a_person for run in self.reconciliations)
         )
 
 
@@ -114,13 +114,13 @@ def run_cycle(
     periods: Sequence[BillingPeriod],
     watch: Watcher,
     *,
-    tell: Callable[[Step], None] = on_step_ignored,
+    on_step: Callable[[Step], None] = on_step_ignored,
 ) -> CycleReport:
     """Pull, sync and reconcile; a part that fails does not stop the others.
 
-    `tell` hears of each step as soon as it is done.
+    `on_step` hears of each step as soon as it is done.
     """
-    report = CycleReport(tell=tell)
+    report = CycleReport(on_step=on_step)
     for period in periods:
         for source, rules in options.sources:
             if options.stopping():
@@ -135,7 +135,7 @@ def run_cycle(
         if options.stopping():
             return report
         try:
-            found = reconcile_period(
+            reconciliation = reconcile_period(
                 ledger,
                 meter,
                 options.reconcile,
@@ -143,7 +143,7 @@ def run_cycle(
                 depth=_depth(ledger, period, options.clock.now()),
                 progress=watch(f"reconcile {period}"),
             )
-            report.add(found)
+            report.add(reconciliation)
         except BillingError as fault:
             report.add(fault)
     return report

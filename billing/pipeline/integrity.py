@@ -1,4 +1,4 @@
-"""Laws at run time: they are looked at before each sync, and no breach is sent over."""
+"""Invariants at run time: checked before each sync, and no violation is sent over."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ from billing.ledger.integrity.find_faults import Marks, find_faults
 def check_invariants(
     ledger: Ledger, now: datetime, *, whole: bool = False
 ) -> IntegrityReport:
-    """Look at what is new since the last looks, or at all, and keep what was found.
+    """Check what is new since the last checks, or all, and keep what was found.
 
-    Once a day, and as long as a law is broken, all rows are looked at anyway.
+    Once a day, and as long as one is violated, all rows are checked anyway.
     Raises LedgerFault.
     """
     with ledger.reading() as connection:
@@ -27,7 +27,7 @@ def check_invariants(
 
 
 def require_invariants(ledger: Ledger, now: datetime) -> None:
-    """Refuse to go on while a law is broken; raises LawBroken or LedgerFault."""
+    """Refuse to go on while one fails; raises InvariantViolated or LedgerFault."""
     broken = check_invariants(ledger, now).broken
     if broken:
         raise InvariantViolated(broken)

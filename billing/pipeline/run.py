@@ -30,7 +30,7 @@ def run_round(
     periods: Sequence[BillingPeriod],
     *,
     watch: Watcher,
-    tell: Callable[[Step], None] = on_step_ignored,
+    on_step: Callable[[Step], None] = on_step_ignored,
 ) -> CycleReport:
     """Run a cycle, sign what is new and publish it, and remember how far it came.
 
@@ -40,10 +40,10 @@ def run_round(
     try:
         refuse_rewound(ledger, trail.memory)
     except BillingError as fault:
-        rewound = CycleReport(tell=tell)
+        rewound = CycleReport(on_step=on_step)
         rewound.add(fault)
         return rewound
-    report = run_cycle(ledger, meter, options, periods, watch, tell=tell)
+    report = run_cycle(ledger, meter, options, periods, watch, on_step=on_step)
     try:
         for unpublished in sign_news(ledger, trail, options.actor, options.clock):
             report.add(unpublished)

@@ -29,7 +29,7 @@ def sign_news(
 ) -> list[AnchorFault]:
     """Sign what is new and publish it; returns what failed, which blocks nothing.
 
-    An anchor that lacks the newest head, because it failed or is new, is given it.
+    An anchor that lacks the newest head, because it failed or is new, gets it.
     Raises SigningFault when another key is in force, and LedgerFault.
     """
     if options.signer is None:
@@ -101,18 +101,18 @@ def _publish(
 ) -> Iterator[AnchorFault]:
     with ledger.reading() as connection:
         signed = signed_heads.newest_head(connection)
-        had = {
-            one.name: signed_heads.last_published(connection, one.name)
-            for one in anchors
+        published = {
+            anchor.name: signed_heads.last_published(connection, anchor.name)
+            for anchor in anchors
         }
     for anchor in anchors:
-        if signed is None or had[anchor.name] == signed.head.number:
+        if signed is None or published[anchor.name] == signed.head.number:
             continue
         fault = _published(anchor, signed)
         with ledger.writing() as connection:
             number, now = signed.head.number, clock.now()
-            said = None if fault is None else str(fault)
-            signed_heads.record_anchor(connection, number, anchor.name, now, said)
+            error = None if fault is None else str(fault)
+            signed_heads.record_anchor(connection, number, anchor.name, now, error)
         if fault is not None:
             yield fault
 
@@ -132,10 +132,10 @@ def refuse_rewound(ledger: Ledger, memory: Memory) -> None:
         return
     sequence, hashed = seen
     with ledger.reading() as connection:
-        found, last = line_of(connection, sequence), chain_tip(connection)
-    if found is None:
+        event, last = line_of(connection, sequence), chain_tip(connection)
+    if event is None:
         raise TrailRewound(sequence, f"now it ends with event {last.sequence}")
-    if found[0] != hashed:
+    if event[0] != hashed:
         raise TrailRewound(sequence, "now that is another event")
 
 

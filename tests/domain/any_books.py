@@ -1,4 +1,4 @@
-"""Any books: one customer's month as property tests draw it, row by row."""
+"""Any month of one customer, as property tests draw it, row by row."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -66,10 +66,17 @@ class Event:
     @property
     def unsynced(self) -> Unsynced:
         """Return what the ledger does not know as counted."""
-        name, (state, reason) = f"event {self.number}", self.state
-        doubt = self.attempted, self.uncertain
-        calls = (self.call_id,)
-        return Unsynced(self.hour, self.charge, calls, name, state, reason, *doubt)
+        state, reason = self.state
+        return Unsynced(
+            hour=self.hour,
+            charge=self.charge,
+            calls=(self.call_id,),
+            event=f"event {self.number}",
+            state=state,
+            reason=reason,
+            attempted=self.attempted,
+            uncertain=self.uncertain,
+        )
 
     @property
     def sent(self) -> SentEvent:
@@ -92,7 +99,7 @@ class Books:
     source: dict[str, Charge]
     counted: dict[datetime, int] | None  # None: Stripe does not know the customer
     carried: list[CarriedCall]
-    elsewhere: dict[str, OtherPlace]
+    other_places: dict[str, OtherPlace]
     events: list[Event] = field(default_factory=list)
     posted: dict[str, Charge] = field(
         default_factory=lambda: defaultdict(lambda: Charge(0, 0))
@@ -141,12 +148,12 @@ class Books:
         """Find the breaks between all of them."""
         carrying = [
             CarryingEvent(
-                f"event {event.number}",
-                event.hour,
-                event.charge,
-                (event.call_id,),
-                "2026-04",
-                event.carried,
+                event=f"event {event.number}",
+                hour=event.hour,
+                charge=event.charge,
+                calls=(event.call_id,),
+                other_month="2026-04",
+                here=event.carried,
             )
             for event in self.events
             if event.carried is not None
@@ -155,25 +162,27 @@ class Books:
         for event in self.events:
             if event.attempted and event.carried is not False:
                 events[event.hour].append(event.sent)
-        book = MeterTotals(self.synced, self.counted or {}, self.unsynced, events)
+        meter_totals = MeterTotals(
+            self.synced, self.counted or {}, self.unsynced, events
+        )
         return [
-            *find_source_breaks(self.calls, self.source, self.elsewhere),
+            *find_source_breaks(self.calls, self.source, self.other_places),
             *find_month_breaks(self.carried, MONTH),
             *find_sending_breaks(self.unsynced, carrying),
             *(
                 find_unknown_customer_breaks(self.synced)
                 if self.counted is None
-                else find_meter_breaks(book, settled=settled)
+                else find_meter_breaks(meter_totals, settled=settled)
             ),
         ]
 
     def finding(self, *, settled: bool) -> CustomerFinding:
         """Find what a reconciliation would report."""
-        uncertain = [one.charge.minutes for one in self.unsynced if one.uncertain]
+        uncertain = [e.charge.minutes for e in self.unsynced if e.uncertain]
         synced = sum(charge.minutes for charge in self.synced.values())
         return CustomerFinding(
-            "acme",
-            "cus_acme",
+            customer="acme",
+            stripe_customer="cus_acme",
             pamela_minutes=sum(charge.minutes for charge in self.source.values()),
             ledger_minutes=self.rows,
             stripe_minutes=sum((self.counted or {}).values()),
@@ -214,7 +223,7 @@ def all_books(draw: st.DrawFn) -> Books:
         source=draw(st.dictionaries(CALLS, CHARGES)),
         counted=draw(st.none() | st.dictionaries(HOURS, MINUTES)),
         carried=draw(st.lists(carried, max_size=3)),
-        elsewhere=draw(st.dictionaries(CALLS, moved)),
+        other_places=draw(st.dictionaries(CALLS, moved)),
         events=events_of(draw),
     )
     for event in books.events:

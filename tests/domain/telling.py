@@ -18,13 +18,13 @@ def tell(
     ended = started_at and started_at + timedelta(seconds=seconds or 0)
     created = started_at or NOON
     return Call(
-        "main",
-        call_id,
-        status,
-        created,
-        started_at,
-        ended,
-        seconds,
+        account="main",
+        call_id=call_id,
+        status=status,
+        created_at=created,
+        started_at=started_at,
+        ended_at=ended,
+        duration_seconds=seconds,
         source_minutes=None,
         customer_key=None,
     )

@@ -35,7 +35,7 @@ def test_every_cause_has_a_book_a_meaning_and_a_remedy_in_one_line() -> None:
         for words in (cause.meaning, cause.remedy):
             assert words
             assert "\n" not in words
-    assert Resolution.STAYS in {cause.course for cause in Cause}
+    assert Resolution.STAYS in {cause.resolution for cause in Cause}
     assert not WAITING & CARRIED
 
 
@@ -48,7 +48,7 @@ def test_every_cause_has_a_book_a_meaning_and_a_remedy_in_one_line() -> None:
         ([5, -4, 3], MinuteBounds(6, 18), [6, 18], [5, 19]),
     ],
 )
-def test_what_is_in_doubt_spreads_the_bounds_to_its_own_side(
+def test_what_is_uncertain_spreads_the_bounds_to_its_own_side(
     uncertain: list[int], bounds: MinuteBounds, inside: list[int], outside: list[int]
 ) -> None:
     assert MinuteBounds.of(10, uncertain) == bounds

@@ -1,6 +1,5 @@
-"""Reconciling with the meter: what is on its way, and what an hour shows."""
+"""Breaks between what is synced and what the meter shows, hour by hour."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,16 +7,14 @@ import pytest
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
 from billing.domain.breaks_meter import (
-    CarryingEvent,
     MeterTotals,
     SentEvent,
     Unsynced,
     asks_for_own_minutes,
     find_meter_breaks,
-    find_sending_breaks,
     find_unknown_customer_breaks,
 )
-from billing.domain.meter_event import EventState, FailReason
+from billing.domain.meter_event import EventState
 from billing.domain.period import Window
 from billing.domain.posting import Charge
 from tests.domain.telling import NOON
@@ -26,87 +23,7 @@ TWO = Charge(2, 200_000)
 THREE = Charge(3, 300_000)
 NOTHING = Charge(0, 0)
 LATER = NOON + timedelta(hours=1)
-FAILED, PENDING = EventState.FAILED, EventState.PENDING
-
-
-@pytest.mark.parametrize(
-    ("state", "reason", "cause"),
-    [
-        (None, None, Cause.NOT_STAGED),
-        (PENDING, None, Cause.IN_FLIGHT),
-        (FAILED, FailReason.UNANSWERED, Cause.UNANSWERED),
-        (FAILED, FailReason.REJECTED, Cause.REJECTED),
-        (FAILED, FailReason.UNCERTAIN, Cause.UNCERTAIN),
-        (FAILED, FailReason.EXPIRED, Cause.EXPIRED),
-        (FAILED, FailReason.CANCELLING, Cause.CANCELLING),
-        (FAILED, FailReason.VOIDED, Cause.VOIDED),
-    ],
-)
-def test_minutes_on_their_way_are_missing_with_the_state_they_are_in(
-    state: EventState | None, reason: FailReason | None, cause: Cause
-) -> None:
-    waits = Unsynced(
-        hour=NOON,
-        charge=TWO,
-        calls=("a", "b"),
-        event="event",
-        state=state,
-        reason=reason,
-        evidence="said so",
-    )
-    expected = Break(
-        cause=cause,
-        minutes=-2,
-        amount_micro=-200_000,
-        calls=("a", "b"),
-        hour=NOON,
-        event="event",
-        evidence="said so",
-    )
-    assert find_sending_breaks([waits]) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("minutes", "counted", "policy", "attempted", "held"),
-    [
-        (-3, 2, False, False, True),
-        (-2, 2, False, False, False),
-        (-2, 2, True, False, True),
-        (-3, 2, False, True, False),  # sent already: no longer held
-        (3, 0, True, False, False),
-    ],
-)
-def test_minutes_less_are_held_when_they_may_not_be_sent(
-    minutes: int, counted: int, policy: bool, attempted: bool, held: bool
-) -> None:
-    charge = Charge(minutes, minutes * 100_000)
-    waits = Unsynced(
-        hour=NOON,
-        charge=charge,
-        calls=("a",),
-        event="event",
-        state=PENDING,
-        attempted=attempted,
-    )
-    assert waits.holds_back(counted, never_negative=policy) is held
-    (found,) = find_sending_breaks([replace(waits, held=held)])
-    assert found.cause is (Cause.HELD if held else Cause.IN_FLIGHT)
-
-
-def test_an_event_that_carries_rows_of_another_month_is_seen_in_both() -> None:
-    there = CarryingEvent(
-        event="event",
-        hour=NOON,
-        charge=TWO,
-        calls=("a",),
-        elsewhere="2026-04",
-        here=False,
-    )
-    here = replace(there, elsewhere="2026-02", here=True)
-    missing, too_much = find_sending_breaks([], [there, here])
-    assert (missing.cause, missing.minutes) == (Cause.SENT_IN_LATER_MONTH, -2)
-    assert (too_much.cause, too_much.minutes) == (Cause.CARRIES_EARLIER_MONTH, 2)
-    assert missing.evidence == "the other month is 2026-04"
+PENDING = EventState.PENDING
 
 
 @pytest.mark.parametrize(
@@ -131,12 +48,15 @@ def test_the_ledger_is_compared_with_the_meter_hour_by_hour(
     breaks: list[tuple[Cause, int, int]],
 ) -> None:
     found = find_meter_breaks(MeterTotals(synced, counted), settled=settled)
-    assert found == [Break(*item, hour=NOON) for item in breaks]
+    assert found == [
+        Break(cause=cause, minutes=minutes, amount_micro=amount, hour=NOON)
+        for cause, minutes, amount in breaks
+    ]
 
 
 def test_hours_that_cancel_out_are_both_shown() -> None:
-    book = MeterTotals({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
-    found = find_meter_breaks(book, settled=True)
+    meter_totals = MeterTotals({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
+    found = find_meter_breaks(meter_totals, settled=True)
     assert [(item.cause, item.minutes, item.hour) for item in found] == [
         (Cause.NOT_COUNTED, -2, NOON),
         (Cause.FOREIGN_EVENT, 2, LATER),
@@ -178,7 +98,7 @@ def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
     waiting = Unsynced(
         hour=NOON, charge=TWO, calls=("a",), event="event", state=PENDING
     )
-    elsewhere = Unsynced(
+    of_another_hour = Unsynced(
         hour=LATER,
         charge=TWO,
         calls=("b",),
@@ -186,8 +106,8 @@ def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
         state=PENDING,
         uncertain=True,
     )
-    book = MeterTotals({}, {NOON: 2}, (waiting, elsewhere))
-    causes = [item.cause for item in find_meter_breaks(book, settled=True)]
+    meter_totals = MeterTotals({}, {NOON: 2}, (waiting, of_another_hour))
+    causes = [item.cause for item in find_meter_breaks(meter_totals, settled=True)]
     assert causes == [Cause.FOREIGN_EVENT]
 
 
@@ -229,8 +149,8 @@ def named(
     synced: Charge, shown: int, *events: SentEvent, settled: bool = True
 ) -> list[tuple[Cause, int, str | None]]:
     """Find an hour's breaks; each must bring its event's calls along."""
-    book = MeterTotals({NOON: synced}, {NOON: shown}, (), {NOON: events})
-    breaks = find_meter_breaks(book, settled=settled)
+    meter_totals = MeterTotals({NOON: synced}, {NOON: shown}, (), {NOON: events})
+    breaks = find_meter_breaks(meter_totals, settled=settled)
     for item in breaks:
         assert item.calls == ((f"of {item.event}",) if item.event else ())
     return [(item.cause, item.minutes, item.event) for item in breaks]
@@ -273,8 +193,8 @@ def test_an_hour_is_followed_down_to_the_event_and_its_calls(
 
 def test_the_evidence_says_what_the_events_own_minute_shows() -> None:
     events = {NOON: [sent("x", FIVE, shown=0), sent("y", TWO, shown=2)]}
-    book = MeterTotals({NOON: Charge(7, 700_000)}, {NOON: 2}, (), events)
-    (found,) = find_meter_breaks(book, settled=True)
+    meter_totals = MeterTotals({NOON: Charge(7, 700_000)}, {NOON: 2}, (), events)
+    (found,) = find_meter_breaks(meter_totals, settled=True)
     assert found.evidence == "event x: its minute shows 0 of 5"
     assert found.amount_micro == -500_000
 

@@ -131,7 +131,7 @@ def test_the_ledger_is_compared_with_the_source_call_by_call(
     assert find_source_breaks(posted, source) == breaks
 
 
-def test_a_call_that_the_other_side_has_elsewhere_says_where() -> None:
+def test_a_call_that_the_other_side_has_in_another_place_says_where() -> None:
     edge = OtherPlace(Cause.MONTH_EDGE, "it started before")
     found = find_source_breaks({"a": TWO}, {"b": THREE}, {"a": edge, "b": edge})
     assert found == [

@@ -91,10 +91,20 @@ def test_books_that_agree_have_no_breaks(
 ) -> None:
     synced = (EventState.SYNCED, None)
     events = [
-        Event(number, *row, synced, True, False, row[2].minutes, None)
-        for number, row in enumerate(rows)
+        Event(
+            number=number,
+            call_id=call_id,
+            hour=hour,
+            charge=charge,
+            state=synced,
+            attempted=True,
+            uncertain=False,
+            shown=charge.minutes,
+            carried=None,
+        )
+        for number, (call_id, hour, charge) in enumerate(rows)
     ]
-    books = Books(source={}, counted={}, carried=[], elsewhere={}, events=events)
+    books = Books(source={}, counted={}, carried=[], other_places={}, events=events)
     for event in events:
         had, more = books.posted[event.call_id], event.charge
         books.posted[event.call_id] = Charge(had[0] + more[0], had[1] + more[1])

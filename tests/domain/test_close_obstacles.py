@@ -11,9 +11,9 @@ from billing.domain.close_obstacles import (
     AccountReading,
     BreakShare,
     EventShare,
-    Hindrance,
     LastRun,
     MonthEnd,
+    ObstacleKind,
     Share,
     find_obstacles,
 )
@@ -43,7 +43,7 @@ DONE = MonthEnd(
 )
 
 
-def kinds(month: MonthEnd, now: datetime = NOW) -> list[Hindrance]:
+def kinds(month: MonthEnd, now: datetime = NOW) -> list[ObstacleKind]:
     return [obstacle.kind for obstacle in find_obstacles(month, now)]
 
 
@@ -59,7 +59,7 @@ def test_a_month_is_closed_when_it_is_over_and_not_a_second_before(
     now: datetime, over: bool
 ) -> None:
     month = replace(DONE, last_change=None, last_run=RUN._replace(started_at=MARCH.end))
-    assert kinds(month, now) == ([] if over else [Hindrance.NOT_OVER])
+    assert kinds(month, now) == ([] if over else [ObstacleKind.NOT_OVER])
 
 
 def account(**changes: Any) -> dict[str, Any]:
@@ -84,33 +84,41 @@ def broken(cause: Cause, *, acknowledged: bool = False) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "kind", "remedy"),
     [
-        ({"earlier_open": SOME}, Hindrance.EARLIER_OPEN, "close them first"),
-        (account(whole_at=None), Hindrance.NOT_PULLED, "pull 2026-03"),
-        (account(whole_at=MARCH.end - SECOND), Hindrance.NOT_PULLED, "pull 2026-03"),
-        (account(state="failed"), Hindrance.NOT_PULLED, "pull 2026-03"),
-        (account(state="running"), Hindrance.NOT_PULLED, "pull 2026-03"),
-        ({"underway": SOME}, Hindrance.UNDERWAY, "wait"),
-        ({"quarantined": SOME}, Hindrance.QUARANTINED, "status"),
-        ({"unstaged": SOME}, Hindrance.NOT_STAGED, "sync"),
-        (event(), Hindrance.NOT_FINAL, "sync`"),
-        (event(negative=True), Hindrance.NOT_FINAL, "credit"),
-        (event(FailReason.UNANSWERED), Hindrance.NOT_FINAL, "sync"),
-        (event(FailReason.UNCERTAIN), Hindrance.NOT_FINAL, "sync --settle"),
-        (event(FailReason.CANCELLING), Hindrance.NOT_FINAL, "sync"),
-        (event(FailReason.REJECTED), Hindrance.NOT_FINAL, "sync --retry"),
-        (event(FailReason.EXPIRED), Hindrance.NOT_FINAL, "sync --void"),
-        ({"suspected": SOME}, Hindrance.SUSPECTED, "sync"),
-        ({"last_run": None}, Hindrance.NOT_RECONCILED, "reconcile 2026-03"),
-        (run(started_at=CHANGED - SECOND), Hindrance.NOT_RECONCILED, "reconcile"),
-        (run(settled=False), Hindrance.NOT_SETTLED, "reconcile"),
-        (run(settled=False, unsettled=("acme",)), Hindrance.NOT_SETTLED, "reconcile"),
-        (broken(Cause.NOT_COUNTED), Hindrance.BREAKS, "acknowledge"),
-        (broken(Cause.LATE_CALL), Hindrance.BREAKS, "then close again"),
-        (broken(Cause.LATE_CALL, acknowledged=True), Hindrance.BREAKS, "close again"),
+        ({"earlier_open": SOME}, ObstacleKind.EARLIER_OPEN, "close them first"),
+        (account(whole_at=None), ObstacleKind.NOT_PULLED, "pull 2026-03"),
+        (account(whole_at=MARCH.end - SECOND), ObstacleKind.NOT_PULLED, "pull 2026-03"),
+        (account(state="failed"), ObstacleKind.NOT_PULLED, "pull 2026-03"),
+        (account(state="running"), ObstacleKind.NOT_PULLED, "pull 2026-03"),
+        ({"underway": SOME}, ObstacleKind.UNDERWAY, "wait"),
+        ({"quarantined": SOME}, ObstacleKind.QUARANTINED, "status"),
+        ({"unstaged": SOME}, ObstacleKind.NOT_STAGED, "sync"),
+        (event(), ObstacleKind.NOT_FINAL, "sync`"),
+        (event(negative=True), ObstacleKind.NOT_FINAL, "credit"),
+        (event(FailReason.UNANSWERED), ObstacleKind.NOT_FINAL, "sync"),
+        (event(FailReason.UNCERTAIN), ObstacleKind.NOT_FINAL, "sync --settle"),
+        (event(FailReason.CANCELLING), ObstacleKind.NOT_FINAL, "sync"),
+        (event(FailReason.REJECTED), ObstacleKind.NOT_FINAL, "sync --retry"),
+        (event(FailReason.EXPIRED), ObstacleKind.NOT_FINAL, "sync --void"),
+        ({"suspected": SOME}, ObstacleKind.SUSPECTED, "sync"),
+        ({"last_run": None}, ObstacleKind.NOT_RECONCILED, "reconcile 2026-03"),
+        (run(started_at=CHANGED - SECOND), ObstacleKind.NOT_RECONCILED, "reconcile"),
+        (run(settled=False), ObstacleKind.NOT_SETTLED, "reconcile"),
+        (
+            run(settled=False, unsettled=("acme",)),
+            ObstacleKind.NOT_SETTLED,
+            "reconcile",
+        ),
+        (broken(Cause.NOT_COUNTED), ObstacleKind.BREAKS, "acknowledge"),
+        (broken(Cause.LATE_CALL), ObstacleKind.BREAKS, "then close again"),
+        (
+            broken(Cause.LATE_CALL, acknowledged=True),
+            ObstacleKind.BREAKS,
+            "close again",
+        ),
     ],
 )
 def test_each_open_thing_stands_in_the_way_and_says_what_to_do(
-    changes: dict[str, Any], kind: Hindrance, remedy: str
+    changes: dict[str, Any], kind: ObstacleKind, remedy: str
 ) -> None:
     [obstacle] = find_obstacles(replace(DONE, **changes), NOW)
     assert obstacle.kind is kind
@@ -122,7 +130,7 @@ def test_each_open_thing_stands_in_the_way_and_says_what_to_do(
 def test_a_reconciliation_from_before_the_end_of_the_month_proves_nothing() -> None:
     early = RUN._replace(started_at=MARCH.end - SECOND)
     month = replace(DONE, last_change=MARCH.start, last_run=early)
-    assert kinds(month) == [Hindrance.NOT_RECONCILED]
+    assert kinds(month) == [ObstacleKind.NOT_RECONCILED]
 
 
 def test_an_acknowledged_break_that_stays_stands_in_nobodys_way() -> None:
@@ -137,7 +145,7 @@ def test_what_stands_in_another_month_for_good_stands_in_nobodys_way(
     assert find_obstacles(replace(DONE, **broken(cause)), NOW) == []
 
 
-def test_everything_open_is_told_at_once_with_its_figures() -> None:
+def test_everything_open_is_named_at_once_with_its_figures() -> None:
     month = replace(
         DONE,
         **account(state="failed", error="no answer"),

@@ -1,4 +1,4 @@
-"""The retry law: when, and how often."""
+"""The retry schedule: when, and how often."""
 
 from datetime import timedelta
 

@@ -77,7 +77,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.meter = StrictMeter(clock=self.clock)
         self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
-        self.book = self._register()
+        self.rules = self._register()
 
     def _register(self) -> AccountRules:
         account = Account("main", self.customers[0], "customer")
@@ -113,7 +113,7 @@ class Bench:
 
     def reconcile_terms(self) -> ReconcileOptions:
         """Return what a reconciliation is handed."""
-        pair = (self.source, self.book)
+        pair = (self.source, self.rules)
         return ReconcileOptions(
             sources=[pair],
             stripe_customers=self.stripe_customers,
@@ -129,7 +129,7 @@ class Bench:
         return pull_usage(
             self.ledger,
             self.source,
-            self.book,
+            self.rules,
             period,
             options=PullOptions(self.clock, "tests"),
             since=since,
@@ -160,7 +160,7 @@ class Bench:
     def cycle_terms(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
         return CycleOptions(
-            sources=[(self.source, self.book)],
+            sources=[(self.source, self.rules)],
             sync=self.sync_terms(),
             reconcile=self.reconcile_terms(),
             clock=self.clock,

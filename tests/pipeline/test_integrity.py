@@ -1,4 +1,4 @@
-"""While the ledger breaks a law nothing is sent; reading and comparing go on."""
+"""While an invariant fails nothing is sent; reading and comparing go on."""
 
 from datetime import timedelta
 
@@ -50,7 +50,7 @@ def test_an_edit_by_hand_is_found_by_the_next_hourly_run_and_stops_it(
     assert bench.rows(CHECKS)[-1][0] == 0
 
 
-def test_sending_goes_on_when_the_ledger_is_mended(bench: Bench) -> None:
+def test_sending_goes_on_when_the_ledger_is_fixed(bench: Bench) -> None:
     bench.source.calls += [call("call_1")]
     bench.pull()
     disarm(bench.ledger)

@@ -19,7 +19,7 @@ def run(
     memory: Recollection,
     *anchors: Board,
     key: TestKey = KEY,
-    told: list[Step] | None = None,
+    steps: list[Step] | None = None,
 ) -> CycleReport:
     """Run a round of a bench."""
     return run_round(
@@ -29,7 +29,7 @@ def run(
         TrailOptions(key, anchors, memory),
         periods_at(bench.clock.now(), bench.first_period),
         watch=lambda _: no_progress,
-        tell=([] if told is None else told).append,
+        on_step=([] if steps is None else steps).append,
     )
 
 
@@ -61,13 +61,13 @@ def test_on_a_ledger_that_was_rewound_nothing_is_pulled_or_sent(
     bench.source.calls.append(call("call_2"))
     end = end_of(bench)
     memory, board = Recollection((end[0] + further, "ab" * 32)), Board()
-    told: list[Step] = []
-    report = run(bench, memory, board, told=told)
+    steps: list[Step] = []
+    report = run(bench, memory, board, steps=steps)
     [error] = report.errors
     assert words in error
     assert "accept-restore" in error
     assert report.failed
-    assert [str(step) for step in told] == [error]
+    assert [str(step) for step in steps] == [error]
     assert (report.pulls, report.sync, report.reconciliations) == ([], None, [])
     assert (bench.meter.requests, board.heads, end_of(bench)) == ([], [], end)
 

@@ -79,7 +79,7 @@ def test_answers_that_stay_lost_for_a_day_are_settled_by_their_minutes(
     assert states(one) <= {"synced", "expired"}
 
 
-def test_a_refusal_that_comes_later_is_found_and_mended(one: Circuit) -> None:
+def test_a_refusal_that_comes_later_is_found_and_fixed(one: Circuit) -> None:
     one.sandbox.stripe.test.reject(Rejection("meter_event_invalid_value", count=5))
     one.cycle()
     assert not equal(one)

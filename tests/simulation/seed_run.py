@@ -8,12 +8,12 @@ from tests.simulation.judge.ending import in_doubt, judge_books, judge_liveness
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.daemons import HOUR, Daemon
-from tests.simulation.world.jobs import close, cycle, mend, retry, run_once
+from tests.simulation.world.jobs import close, cycle, repair, retry, run_once
 from tests.simulation.world.storage import Storage
 from tests.simulation.world.storms import Storms
 from tests.simulation.world.world import World
 
-# What is in doubt is settled within a day, and what is then sent anew again so.
+# What is uncertain is settled within a day, and what is then sent anew again so.
 HOURS_OF_DOUBT = (1, 1, 1, 4, 18, 2, 1, 2, 22, 2, 1)
 
 
@@ -85,7 +85,7 @@ def _heal(world: World) -> None:
     schedule.run(schedule.now + HOUR)
     run_once(world, "H", cycle)
     schedule.run(schedule.now + HOUR)
-    run_once(world, "P", mend)
+    run_once(world, "P", repair)
     run_once(world, "H", cycle)
     for hours in HOURS_OF_DOUBT:
         if not in_doubt(world):

@@ -167,7 +167,7 @@ class Case:
             return "resolved"
         if self.acknowledged_at is not None:
             return "acknowledged"
-        waits = self.cause.course is Resolution.WAITS
+        waits = self.cause.resolution is Resolution.WAITS
         if waits and now - self.opened_at < OVERDUE:
             return "waiting"
         return "overdue" if waits else "open"

@@ -146,7 +146,7 @@ def carrying_events(
                 hour=row.hour,
                 charge=Charge(row.minutes, row.amount_micro),
                 calls=calls,
-                elsewhere=row.carries if here else row.period,
+                other_month=row.carries if here else row.period,
                 here=here,
             ),
         )

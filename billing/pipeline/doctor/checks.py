@@ -1,4 +1,4 @@
-"""Examination: what could be wrong with the way in and the way out, and the remedy."""
+"""Checks: what could be wrong with the way in and the way out, and the remedy."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -87,9 +87,9 @@ def check_customers(meter: Meter, customers: Mapping[str, str]) -> Iterator[Chec
         what = f"customer {name}"
         remedy = f"mend stripe_customer of {name} in the settings"
         try:
-            known = meter.has_customer(stripe_customer)
+            exists = meter.has_customer(stripe_customer)
         except MeterFault as fault:
             yield failed(what, fault, remedy)
             return
-        found = f"{stripe_customer} is {'there' if known else 'not there'}"
-        yield Check(what, known, found, "" if known else remedy)
+        found = f"{stripe_customer} is {'there' if exists else 'not there'}"
+        yield Check(what, exists, found, "" if exists else remedy)

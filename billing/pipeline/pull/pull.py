@@ -38,7 +38,7 @@ class PullOptions:
 def pull_usage(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountRules,
+    rules: AccountRules,
     period: BillingPeriod,
     *,
     options: PullOptions,
@@ -61,20 +61,20 @@ def pull_usage(
     pull = _Pull(
         ledger=ledger,
         source=source,
-        book=book,
+        rules=rules,
         period=period,
         number=number,
         options=options,
     )
     try:
-        found = pull.read(window, progress)
+        certificate = pull.read(window, progress)
     except BillingError as fault:
         with ledger.writing() as connection:
             pulls.fail_pull(connection, number, str(fault), clock.now())
         raise
     with ledger.writing() as connection:
-        pulls.complete_pull(connection, number, found, clock.now())
-    return found
+        pulls.complete_pull(connection, number, certificate, clock.now())
+    return certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +83,29 @@ class _Pull:
 
     ledger: Ledger
     source: UsageSource
-    book: AccountRules
+    rules: AccountRules
     period: BillingPeriod
     number: int
     options: PullOptions
 
     def read(self, window: Window, progress: Progress) -> Certificate:
         """Read every day of the window, then what was underway, then the totals."""
-        tally = PullCounts(period=self.period)
+        counts = PullCounts(period=self.period)
         windows = list(window.days())
         for done, day in enumerate(self._days(windows), start=1):
             self._record(day)
-            tally.add(day)
+            counts.add(day)
             progress(done, len(windows))
-        underway = self._read_underway(tally)
+        underway = self._read_underway(counts)
         self._record(underway)
-        tally.add(underway)
+        counts.add(underway)
         totals = self.source.read_totals(self.period)
         with self.ledger.reading() as connection:
             account = self.source.account
-            held = ledger_totals.account_minutes(connection, self.period, account)
+            minutes = ledger_totals.account_minutes(connection, self.period, account)
             gaps = ledger_totals.source_gaps(connection, self.period)
-        stated = held + sum(gap.minutes for gap in gaps if gap.account == account)
-        return tally.certificate(totals, stated)
+        stated = minutes + sum(gap.minutes for gap in gaps if gap.account == account)
+        return counts.certificate(totals, stated)
 
     def _days(self, windows: list[Window]) -> Iterator[PulledDay]:
         """Read days side by side, a few ahead of the one that is recorded."""
@@ -124,37 +124,39 @@ class _Pull:
 
     def _read_day(self, window: Window) -> PulledDay:
         now = self.options.clock.now()
-        return read_day(self.source, self.book, window, self.period, now)
+        return read_day(self.source, self.rules, window, self.period, now)
 
-    def _read_underway(self, tally: PullCounts) -> PulledDay:
+    def _read_underway(self, counts: PullCounts) -> PulledDay:
         """Read again, one by one, the calls that were not over when last seen."""
         with self.ledger.reading() as connection:
             underway = ledger_totals.calls_underway(connection, self.source.account)
-        answers = (self.source.get_call(name) for name in underway if name not in tally)
-        calls = [told for told in answers if told is not None]
-        return rate_calls(self.book, calls, self.period, self.options.clock.now())
+        answers = (
+            self.source.get_call(name) for name in underway if name not in counts
+        )
+        calls = [call for call in answers if call is not None]
+        return rate_calls(self.rules, calls, self.period, self.options.clock.now())
 
     def _record(self, day: PulledDay) -> None:
         """Record a day's calls, with all they change, in one commit."""
         if not day.readings and not day.set_aside:
             return
-        now, book = self.options.clock.now(), self.book
-        posting = calls.PullContext(
+        now, rules = self.options.clock.now(), self.rules
+        context = calls.PullContext(
             pull_id=self.number,
             at=now,
-            currency=book.prices.currency,
-            price_ids=book.price_ids,
+            currency=rules.prices.currency,
+            price_ids=rules.price_ids,
         )
         own = [item for item in day.readings if item.period == self.period]
         other = [item for item in day.readings if item.period != self.period]
         understood = {item.call.call_id for item in day.readings}
         with self.ledger.writing() as connection:
-            changed = calls.record_readings(connection, posting, own)
+            changed = calls.record_readings(connection, context, own)
             changed += calls.record_readings(
-                connection, posting, other, only_known=True
+                connection, context, other, only_known=True
             )
             call_metadata.keep(connection, own, now)
-            account = book.account.name
+            account = rules.account.name
             released = quarantine.release(connection, account, understood, now)
             quarantine.set_aside(
                 connection,
@@ -173,7 +175,7 @@ class _Pull:
                         len(item.metadata.withheld) for item in day.readings
                     ),
                 }
-                who = Actor(self.options.actor, now)
+                actor = Actor(self.options.actor, now)
                 audit_log.record(
-                    connection, who, "calls.recorded", str(self.period), detail
+                    connection, actor, "calls.recorded", str(self.period), detail
                 )

@@ -61,10 +61,10 @@ def _resume(context: SyncContext, uncertain: OpenEvent) -> bool:
         return False
     with context.ledger.reading() as connection:
         touched = settlement.last_touched_at(connection, uncertain.id)
-    found = settle_cancel(uncertain.event.minutes, readings, touched)
-    if found not in {SettleVerdict.ABSENT, SettleVerdict.COUNTED}:
+    verdict = settle_cancel(uncertain.event.minutes, readings, touched)
+    if verdict not in {SettleVerdict.ABSENT, SettleVerdict.COUNTED}:
         return False
-    gone, actor = found is SettleVerdict.ABSENT, context.actor
+    gone, actor = verdict is SettleVerdict.ABSENT, context.actor
     context.sender.writer.write(
         lambda connection: settlement.record_cancel_read(
             connection, actor, uncertain, gone=gone

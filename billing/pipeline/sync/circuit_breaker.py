@@ -1,4 +1,4 @@
-"""Outages: when Stripe is down for all, one backoff is enough for all."""
+"""Circuit breaker: when Stripe is down for all, one backoff is enough for all."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 # One customer in trouble may have a faulty event; two at once are an outage.
 AN_OUTAGE = 2
 # How soon those who wait notice that the process is to stop.
-_LOOK_EVERY_SECONDS = 0.5
+_CHECK_EVERY_SECONDS = 0.5
 
 
 def never() -> bool:
@@ -32,7 +32,7 @@ class CircuitBreaker:
             while not self._over and len(self._troubled) >= AN_OUTAGE:
                 if self._stopping():
                     return False
-                self._changed.wait(_LOOK_EVERY_SECONDS)
+                self._changed.wait(_CHECK_EVERY_SECONDS)
             return not self._over and not self._stopping()
 
     def trouble(self, customer: str) -> None:

@@ -35,26 +35,26 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: MonotonicClock) -> se
     with ledger.reading() as connection:
         newest = error_reports.newest_report_at(connection)
     since = now - STRIPE_KEEPS if newest is None else newest - OVERLAP
-    found = meter.error_reports(since)
-    if found:
+    reports = meter.error_reports(since)
+    if reports:
         with ledger.writing() as connection:
-            error_reports.save_reports(connection, found, now)
+            error_reports.save_reports(connection, reports, now)
     with ledger.reading() as connection:
-        meant = [
+        suspects = [
             suspect
             for report in error_reports.open_reports(connection)
             for suspect in error_reports.suspects(connection, report)
         ]
         missing = error_reports.missing_events(connection)
-    return {suspect.customer for suspect in [*meant, *missing]}
+    return {suspect.customer for suspect in [*suspects, *missing]}
 
 
 def reject_what_is_reported(context: SyncContext) -> int:
     """Read the minutes of this customer's suspects; returns how many were rejected."""
     suspects = _suspects(context)
-    rejected = [one for one in suspects if _is_gone(context, one)]
-    for one in rejected:
-        _reject(context, one.why, one.suspect)
+    rejected = [each for each in suspects if _is_gone(context, each)]
+    for suspicion in rejected:
+        _reject(context, suspicion.why, suspicion.suspect)
     return len(rejected)
 
 
@@ -75,22 +75,25 @@ def _suspects(context: SyncContext) -> list[_Suspicion]:
     """
     with context.ledger.reading() as connection:
         reports = error_reports.open_reports(connection)
-        meant = [(one, error_reports.suspects(connection, one)) for one in reports]
+        reported = [(r, error_reports.suspects(connection, r)) for r in reports]
         errors = sum(
-            one.error_count - error_reports.named_and_rejected(connection, one)
-            for one in reports
+            report.error_count - error_reports.named_and_rejected(connection, report)
+            for report in reports
         )
         missing = error_reports.missing_events(connection, context.to.customer)
-    left = {suspect.event_id for _, found in meant for suspect in found}
-    quiet = QUIET_AFTER_SEND if len(left) <= errors else QUIET_TO_REPLACE
+    events = {suspect.event_id for _, suspects in reported for suspect in suspects}
+    quiet = QUIET_AFTER_SEND if len(events) <= errors else QUIET_TO_REPLACE
     unexplained = "its minute is empty, and no report says why"
-    said = [_Suspicion(one, unexplained, QUIET_TO_REPLACE) for one in missing]
-    for report, found in meant:
+    all_suspicions = [
+        _Suspicion(suspect, unexplained, QUIET_TO_REPLACE) for suspect in missing
+    ]
+    for report, suspects in reported:
         why = f"{report.name} ({', '.join(report.codes)})"
-        said += [_Suspicion(one, why, quiet) for one in found]
-    ours = [one for one in said if one.suspect.customer == context.to.customer]
-    ours.sort(key=lambda one: one.suspect.named)
-    return list({one.suspect.event_id: one for one in ours}.values())
+        all_suspicions += [_Suspicion(suspect, why, quiet) for suspect in suspects]
+    customer = context.to.customer
+    ours = [each for each in all_suspicions if each.suspect.customer == customer]
+    ours.sort(key=lambda suspicion: suspicion.suspect.named)
+    return list({each.suspect.event_id: each for each in ours}.values())
 
 
 def settle_reports(ledger: Ledger, time: MonotonicClock) -> None:
@@ -123,8 +126,8 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
     if suspicion.suspect.named and readings[-1].minutes == 0:
         return True
     minutes, sent = event.event.minutes, event.last_sent_at
-    found = settle(minutes, readings, sent, quiet=suspicion.quiet)
-    return found is SettleVerdict.ABSENT
+    verdict = settle(minutes, readings, sent, quiet=suspicion.quiet)
+    return verdict is SettleVerdict.ABSENT
 
 
 def _reject(context: SyncContext, why: str, suspect: Suspect) -> None:

@@ -1,4 +1,4 @@
-"""Reckoning: how much time has passed, whatever was done to the clock meanwhile."""
+"""Monotonic time: how much has passed, whatever was done to the clock meanwhile."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Intervene: a person gives up an event, or has refused ones sent anew."""
+"""Operator actions: a person gives up an event, or has refused ones sent anew."""
 
 from datetime import datetime
 
@@ -18,20 +18,20 @@ def void_event(
     if not why.strip():
         raise BadInput("say why the event is given up: --reason TEXT")
     with ledger.reading() as connection:
-        found = operator_actions.find_event(connection, identifier)
-    subject = f"customer:{found.event.customer}"
+        event = operator_actions.find_event(connection, identifier)
+    subject = f"customer:{event.event.customer}"
     with try_lock(ledger, subject) as hold:
         if hold is None:
             raise AnotherProcess(subject)
         with ledger.writing() as connection:
-            found = operator_actions.find_event(connection, identifier)
-            operator_actions.void(connection, Actor(who, now), found, why)
+            event = operator_actions.find_event(connection, identifier)
+            operator_actions.void(connection, Actor(who, now), event, why)
 
 
 def retry_rejected(ledger: Ledger, who: str, now: datetime) -> int:
     """Free what Stripe refused, to be sent anew; returns how many events that were.
 
-    Whoever calls this has mended the cause, such as a customer that was not there.
+    Whoever calls this has fixed the cause, such as a customer that was not there.
     """
     freed, actor = 0, Actor(who, now)
     with ledger.reading() as connection:

@@ -58,8 +58,8 @@ def require_usable_meter(meter: Meter, *, livemode: bool, now: datetime) -> Mete
     state = meter.describe()
     flaws = find_flaws(state, meter.event_name, livemode)
     if flaws or state is None:
-        said = "; ".join(f"{flaw.what}: {flaw.remedy}" for flaw in flaws)
-        raise MeterUnfit(f"nothing is sent, because {said}")
+        flaws_found = "; ".join(f"{flaw.what}: {flaw.remedy}" for flaw in flaws)
+        raise MeterUnfit(f"nothing is sent, because {flaws_found}")
     if state.server_time is not None and abs(now - state.server_time) > CLOCK_SLACK:
         off = abs(now - state.server_time) // SECOND
         raise MeterUnfit(

@@ -20,20 +20,19 @@ from billing.pipeline.sync.context import SyncContext
 def settle_uncertain(context: SyncContext, events: Sequence[OpenEvent]) -> int:
     """Read the minutes of uncertain events; returns how many were decided."""
     uncertain = [e for e in events if e.reason is FailReason.UNCERTAIN]
-    return sum(_settle_one(context, uncertain) for uncertain in uncertain)
+    return sum(_settle_one(context, event) for event in uncertain)
 
 
 def read_own_minute(
     context: SyncContext, event: OpenEvent
 ) -> list[MinuteReading] | None:
     """Read an event's own minute, keep it, and return all reads of it so far."""
-    asked = event.event
-    found = context.read_minutes(asked.stripe_customer, asked.own_minute)
-    if found is None:
+    minutes = context.read_minutes(event.event.stripe_customer, event.event.own_minute)
+    if minutes is None:
         return None
     now = context.sender.time.now()
     context.sender.writer.write(
-        lambda connection: settlement.record_reading(connection, event, found, now)
+        lambda connection: settlement.record_reading(connection, event, minutes, now)
     )
     with context.ledger.reading() as connection:
         return settlement.readings_of(connection, event.id)
@@ -59,7 +58,7 @@ def _settle_one(context: SyncContext, uncertain: OpenEvent) -> bool:
 
 
 def _conclude_absent(context: SyncContext, absent: OpenEvent) -> bool:
-    """Arm it again, where it may still be sent as it is; else say that it is lost."""
+    """Requeue it, where it may still be sent as it is; else say that it is lost."""
     with context.ledger.reading() as connection:
         closed = closed_months(connection)
         readings = settlement.readings_of(connection, absent.id)
@@ -67,8 +66,8 @@ def _conclude_absent(context: SyncContext, absent: OpenEvent) -> bool:
     if BillingPeriod.of(absent.event.hour) in closed:
         # It would go out anew, in another month: only what is surely gone may.
         event, sent = absent.event, absent.last_sent_at
-        found = settle(event.minutes, readings, sent, quiet=QUIET_TO_REPLACE)
-        if found is not SettleVerdict.ABSENT:
+        verdict = settle(event.minutes, readings, sent, quiet=QUIET_TO_REPLACE)
+        if verdict is not SettleVerdict.ABSENT:
             return False
         why = "its minute is empty, and its month is closed"
         write(lambda ledger: settlement.reject(ledger, actor, absent.id, why))

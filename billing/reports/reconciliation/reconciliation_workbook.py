@@ -176,7 +176,7 @@ def _causes(found: Reconciled) -> list[Row]:
 def _breaks(found: Reconciled) -> Iterable[Row]:
     for one in found.run.breaks:
         case = found.case_of(one)
-        life: Row = [None, None, one.cause.course.value, None, None, None]
+        life: Row = [None, None, one.cause.resolution.value, None, None, None]
         if case is not None:
             life = [
                 case.opened_at,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from billing.domain.close_obstacles import Hindrance
+from billing.domain.close_obstacles import ObstacleKind
 from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
 from billing.ledger.sync import error_reports
@@ -50,7 +50,7 @@ def test_the_next_month_closes_with_what_it_carries(bench: Bench) -> None:
     bench.take(call("april", bench.clock.now() - timedelta(hours=2)))
     bench.pull(APRIL)
     bench.clock.advance(days=1)
-    assert kinds(close(bench, APRIL)) == {Hindrance.NOT_OVER}
+    assert kinds(close(bench, APRIL)) == {ObstacleKind.NOT_OVER}
     bench.sync()
     bench.clock.advance(days=30)
     report = close(bench, APRIL)
@@ -78,7 +78,7 @@ def test_events_that_a_report_of_errors_may_be_about_keep_a_month_open(
         error_reports.save_reports(connection, [report], bench.clock.now())
     found = close(bench)
     [obstacle] = found.obstacles
-    assert obstacle.kind is Hindrance.SUSPECTED
+    assert obstacle.kind is ObstacleKind.SUSPECTED
     assert (obstacle.count, obstacle.minutes) == (2, 3)
     bench.sync()
     assert close(bench).obstacles == ()

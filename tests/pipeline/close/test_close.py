@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from billing.domain.close_obstacles import Hindrance
+from billing.domain.close_obstacles import ObstacleKind
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.audit.audit_log import Actor
@@ -38,7 +38,7 @@ def look(bench: Bench) -> CloseReport:
     return check_close(bench.ledger, MARCH, ["main"], bench.clock.now())
 
 
-def kinds(report: CloseReport) -> set[Hindrance]:
+def kinds(report: CloseReport) -> set[ObstacleKind]:
     return {obstacle.kind for obstacle in report.obstacles}
 
 
@@ -114,10 +114,10 @@ def test_a_kill_while_closing_leaves_the_month_open_and_a_repeat_closes_it(
 def test_a_close_reads_the_month_once_more_before_it_decides(bench: Bench) -> None:
     send_march(bench)
     bench.source.calls.append(call("late"))
-    assert kinds(look(bench)) == {Hindrance.NOT_PULLED, Hindrance.NOT_RECONCILED}
+    assert kinds(look(bench)) == {ObstacleKind.NOT_PULLED, ObstacleKind.NOT_RECONCILED}
     report = close(bench)
-    assert {Hindrance.NOT_STAGED} <= kinds(report)
-    late = next(one for one in report.obstacles if one.kind is Hindrance.NOT_STAGED)
+    assert {ObstacleKind.NOT_STAGED} <= kinds(report)
+    late = next(one for one in report.obstacles if one.kind is ObstacleKind.NOT_STAGED)
     assert (late.count, late.minutes, late.names) == (1, 1, ("late",))
     bench.sync()
     assert close(bench).closed is not None
@@ -129,7 +129,7 @@ def test_what_cannot_be_understood_keeps_a_month_open(bench: Bench) -> None:
     bench.source.calls.append(call("odd", seconds=-1))
     report = close(bench)
     obstacle = report.obstacles[0]
-    assert (obstacle.kind, obstacle.names) == (Hindrance.QUARANTINED, ("odd",))
+    assert (obstacle.kind, obstacle.names) == (ObstacleKind.QUARANTINED, ("odd",))
     assert closes(bench) == []
 
 
@@ -138,17 +138,17 @@ def test_a_call_that_is_not_over_keeps_its_month_open_for_a_day(bench: Bench) ->
     send_march(bench)
     bench.clock.advance(hours=-48)
     bench.source.calls.append(call("long", at, None, status="in_progress"))
-    assert Hindrance.UNDERWAY in kinds(close(bench))
+    assert ObstacleKind.UNDERWAY in kinds(close(bench))
     bench.clock.advance(days=1)
     assert close(bench).obstacles == ()
 
 
-def test_a_refused_event_keeps_a_month_open_until_it_is_mended(bench: Bench) -> None:
+def test_a_refused_event_keeps_a_month_open_until_it_is_fixed(bench: Bench) -> None:
     bench.meter.by_customer["globex"] = refuse
     send_march(bench)
     report = close(bench)
-    assert Hindrance.NOT_FINAL in kinds(report)
-    [event] = [one for one in report.obstacles if one.kind is Hindrance.NOT_FINAL]
+    assert ObstacleKind.NOT_FINAL in kinds(report)
+    [event] = [one for one in report.obstacles if one.kind is ObstacleKind.NOT_FINAL]
     assert (event.count, event.minutes) == (1, 2)
     assert "rejected" in event.found
     assert event.names[0].startswith("test-stripe_minutes-cus_globex-")
@@ -162,7 +162,7 @@ def test_a_difference_keeps_a_month_open_until_somebody_acknowledges_it(
     bench.source.remove("1")
     report = close(bench)
     [obstacle] = report.obstacles
-    assert obstacle.kind is Hindrance.BREAKS
+    assert obstacle.kind is ObstacleKind.BREAKS
     assert "missing_at_source" in obstacle.found
     assert (obstacle.count, obstacle.minutes) == (1, 1)
     assert "acme" in obstacle.names[0]
@@ -179,7 +179,7 @@ def test_a_meter_that_cannot_be_read_keeps_a_month_open(bench: Bench) -> None:
     send_march(bench)
     bench.meter = DeadMeter(bench.clock)
     report = close(bench)
-    assert kinds(report) == {Hindrance.UNREADABLE, Hindrance.NOT_RECONCILED}
+    assert kinds(report) == {ObstacleKind.UNREADABLE, ObstacleKind.NOT_RECONCILED}
     assert "gone" in report.obstacles[0].found
     assert closes(bench) == []
 
@@ -192,7 +192,7 @@ def test_a_source_that_cannot_be_read_keeps_a_month_open(bench: Bench) -> None:
 
     bench.source.between_pages = fail
     report = close(bench)
-    assert {Hindrance.UNREADABLE, Hindrance.NOT_PULLED} <= kinds(report)
+    assert {ObstacleKind.UNREADABLE, ObstacleKind.NOT_PULLED} <= kinds(report)
     assert "gone" in report.obstacles[0].found
     assert closes(bench) == []
 
@@ -203,13 +203,13 @@ def test_the_oldest_month_is_closed_first(bench: Bench) -> None:
     bench.pull(MARCH.previous)
     send_march(bench)
     [obstacle] = close(bench).obstacles
-    assert (obstacle.kind, obstacle.names) == (Hindrance.EARLIER_OPEN, ("2026-02",))
+    assert (obstacle.kind, obstacle.names) == (ObstacleKind.EARLIER_OPEN, ("2026-02",))
 
 
 def test_a_month_that_is_not_over_is_not_even_read(bench: Bench) -> None:
     bench.take(call("1"))
     asked = len(bench.source.requests)
-    assert kinds(close(bench)) == {Hindrance.NOT_OVER}
+    assert kinds(close(bench)) == {ObstacleKind.NOT_OVER}
     assert len(bench.source.requests) == asked
 
 

@@ -111,7 +111,7 @@ def test_a_fit_meter_passes() -> None:
     assert "test mode" in checks[0].found
 
 
-def test_a_refused_key_ends_the_examination_of_the_meter_and_its_customers() -> None:
+def test_a_refused_key_ends_the_checks_of_the_meter_and_its_customers() -> None:
     locked = LockedMeter(VirtualClock(NOON))
     [check] = check_meter_setup(locked, livemode=False)
     assert not check.passed

@@ -28,7 +28,7 @@ def said(campaign: object, **more: object) -> dict[str, Any]:
 @pytest.fixture
 def keeping(bench: Bench) -> Bench:
     """Give a bench whose settings keep one key."""
-    bench.book = replace(bench.book, metadata=MetadataRule(("campaign",)))
+    bench.rules = replace(bench.rules, metadata=MetadataRule(("campaign",)))
     bench.source.calls += [
         call("call_1", **said("spring")),
         call("call_2", NOON - 5 * DAY, **said("autumn", customer="globex")),

@@ -35,7 +35,7 @@ def test_a_source_with_other_names_goes_through_the_pull(bench: Bench) -> None:
         ]
     )
     options = PullOptions(bench.clock, "tests")
-    certificate = pull_usage(bench.ledger, source, bench.book, MARCH, options=options)
+    certificate = pull_usage(bench.ledger, source, bench.rules, MARCH, options=options)
     assert certificate.billed == 2
     assert certificate.not_billable == {"never_connected": 1, "underway": 1}
     assert certificate.quarantined == {
@@ -52,6 +52,6 @@ def test_equal_calls_of_two_sources_are_one_extract(bench: Bench) -> None:
         call("CA1", NOON, 61, ended_at=(NOON + timedelta(seconds=61)).isoformat())
     )
     source = OtherSource([other_call("CA1")])
-    pull_usage(bench.ledger, source, bench.book, MARCH, options=options)
+    pull_usage(bench.ledger, source, bench.rules, MARCH, options=options)
     assert bench.rows("SELECT count(*) FROM call") == [(1,)]
     assert bench.minutes() == {"acme": 2}

@@ -11,9 +11,9 @@ from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline.bench import MARCH, NOON, START, Bench, call, of
+from tests.pipeline.cause_cases import CASES
 from tests.pipeline.fakes import Request, StrictMeter, count, lose_answer, refuse
 from tests.pipeline.mishaps import (
-    CASES,
     HOUR,
     PRICE_MICRO,
     adds_up,
@@ -146,7 +146,7 @@ def test_many_causes_at_once_still_add_up(bench: Bench) -> None:
     assert causes >= {Cause.REJECTED, Cause.LATE_CALL, Cause.NOT_COUNTED}
 
 
-def test_the_breaks_that_wait_mend_themselves_and_the_others_ask_for_a_person(
+def test_the_breaks_that_wait_heal_themselves_and_the_others_ask_for_a_person(
     bench: Bench,
 ) -> None:
     late_call(bench)

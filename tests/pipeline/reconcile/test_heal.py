@@ -8,8 +8,9 @@ from billing.domain.break_causes import Cause
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from tests.pipeline.bench import MARCH, NOON, Bench, call
+from tests.pipeline.cause_cases import CASES
 from tests.pipeline.fakes import lose_answer, refuse
-from tests.pipeline.mishaps import CASES, HOUR, adds_up, settle, take_and_sync
+from tests.pipeline.mishaps import HOUR, adds_up, settle, take_and_sync
 
 
 def heal(bench: Bench) -> HealReport:
@@ -40,7 +41,7 @@ def test_a_month_that_is_clean_is_left_alone(bench: Bench) -> None:
         Cause.COUNTED_UNRECORDED,
     ],
 )
-def test_what_the_next_hours_would_mend_is_mended_now(
+def test_what_the_next_hours_would_heal_is_healed_now(
     bench: Bench, cause: Cause
 ) -> None:
     case = CASES[cause]
@@ -63,7 +64,7 @@ def test_what_was_done_is_said(bench: Bench) -> None:
     "cause",
     [Cause.MISSING_AT_SOURCE, Cause.FOREIGN_EVENT, Cause.REJECTED, Cause.VOIDED],
 )
-def test_what_a_person_has_to_decide_is_told_and_never_touched(
+def test_what_a_person_has_to_decide_is_named_and_never_touched(
     bench: Bench, cause: Cause
 ) -> None:
     case = CASES[cause]
@@ -78,7 +79,7 @@ def test_what_a_person_has_to_decide_is_told_and_never_touched(
     assert before == after
 
 
-def test_some_is_mended_and_the_rest_is_left(bench: Bench) -> None:
+def test_some_is_healed_and_the_rest_is_left(bench: Bench) -> None:
     bench.meter.script = [refuse]
     bench.take(call("refused", NOON, 300), call("fine", NOON + HOUR, 120))
     bench.sync()
@@ -88,7 +89,7 @@ def test_some_is_mended_and_the_rest_is_left(bench: Bench) -> None:
     assert [(one.cause, one.minutes) for one in report.left] == [(Cause.REJECTED, -5)]
 
 
-def test_a_doubt_is_settled_by_reading_its_own_minute(bench: Bench) -> None:
+def test_an_unknown_outcome_is_settled_by_reading_its_own_minute(bench: Bench) -> None:
     bench.take(call("c", seconds=300))
     bench.meter.script = [lose_answer] * 6
     bench.sync()

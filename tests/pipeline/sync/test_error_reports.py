@@ -122,7 +122,7 @@ def test_refused_events_are_sent_anew_under_new_names_when_a_person_says_so(
     assert bench.counted() == {"acme": 6}
 
 
-def test_a_mended_customer_is_sent_anew_by_itself(bench: Bench) -> None:
+def test_a_fixed_customer_is_sent_anew_by_itself(bench: Bench) -> None:
     three_events(bench)
     lose(bench, 0, 1, 2)
     report(bench, *(name_of(bench, n) for n in range(3)), count=3)

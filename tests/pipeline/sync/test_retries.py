@@ -1,4 +1,4 @@
-"""The retry law, on a clock that is moved: when a resend leaves, and when none may."""
+"""Retries, on a clock that is moved: when a resend leaves, and when none may."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise

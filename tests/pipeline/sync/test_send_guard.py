@@ -116,7 +116,7 @@ def test_a_clock_that_is_not_stripes_sends_nothing(
     assert bench.meter.requests == []
 
 
-def test_a_doubt_from_the_future_has_no_age(bench: Bench) -> None:
+def test_an_unknown_outcome_of_the_future_has_no_age(bench: Bench) -> None:
     bench.meter.script = [be_busy, lose_answer, *[lose_request] * 5]
     bench.take(call("c"))
     bench.sync()

@@ -51,7 +51,7 @@ def test_what_is_seen_in_its_minute_is_synced_with_the_read_as_evidence(
     assert either_bench.rows(query)[0][0].startswith("reading: its minute holds 5 at ")
 
 
-def test_what_is_absent_twice_is_armed_again_as_it_is_and_sent(bench: Bench) -> None:
+def test_what_is_absent_twice_is_requeued_as_it_is_and_sent(bench: Bench) -> None:
     lose(bench, lose_request)
     sent = len(bench.meter.requests)
     bench.sync()

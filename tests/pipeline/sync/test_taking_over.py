@@ -67,7 +67,7 @@ def two_customers(ledger: Ledger) -> Bench:
 
 
 @pytest.mark.parametrize("questions", [0, 1, 3, 5])
-def test_a_customer_that_is_let_go_is_taken_over_by_the_retry_law(
+def test_a_customer_that_is_let_go_is_taken_over_by_the_next_retry(
     sqlite_ledger: Ledger, questions: int
 ) -> None:
     bench = two_customers(sqlite_ledger)

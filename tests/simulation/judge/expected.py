@@ -3,7 +3,7 @@
 EXPECTED = (
     "a cycle is done",
     "a cycle has errors",
-    "a lock is held elsewhere",
+    "a lock is held by another",
     "a lock was lost",
     "a pull is complete",
     "a pull is failed",

@@ -141,7 +141,7 @@ class Judge:
             sent.round_tries = 0
             if was == "failed/uncertain":
                 if truth is not None and not self._was_long_unseen(sent):
-                    raise Violation("I12", f"{name} counts, and is armed again")
+                    raise Violation("I12", f"{name} counts, and is requeued")
                 sent.first_unknown_at = None
 
     def _was_long_unseen(self, sent: Sendings) -> bool:

@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tests.simulation.world.pamela import Bill
 
 PRICE_MICRO = 100_000
+R = TypeVar("R")
 
 
 class EventRow(NamedTuple):
@@ -76,13 +78,16 @@ class LedgerView:
         """Ask by plain SQL."""
         return self._connection.execute(query, values).fetchall()
 
+    def _read(
+        self, row_of: Callable[..., R], names: Sequence[str], table: str
+    ) -> list[R]:
+        """Return a table's rows, each column by its name."""
+        rows = self.rows(f"SELECT {', '.join(names)} FROM {table} ORDER BY id")
+        return [row_of(**dict(zip(names, row, strict=True))) for row in rows]
+
     def events(self) -> list[EventRow]:
         """Return all meter events."""
-        columns = ", ".join(EventRow._fields)
-        return [
-            EventRow(*row)
-            for row in self.rows(f"SELECT {columns} FROM meter_event ORDER BY id")
-        ]
+        return self._read(EventRow, EventRow._fields, "meter_event")
 
     def attempt(self, identifier: str, key: str) -> tuple[str, str | None] | None:
         """Return the attempt with this key: what it is for, and its verdict."""
@@ -96,10 +101,8 @@ class LedgerView:
 
     def calls(self) -> dict[str, CallRow]:
         """Return the newest revision of every call; its chain has to be unbroken."""
-        columns = ", ".join(CallRow._fields)
         newest: dict[str, CallRow] = {}
-        for row in self.rows(f"SELECT {columns} FROM call ORDER BY id"):
-            call = CallRow(*row)
+        for call in self._read(CallRow, CallRow._fields, "call"):
             before = newest.get(call.call_id)
             assert call.revision == (before.revision if before else 0) + 1, call
             assert not before or before.extract_sha256 != call.extract_sha256, call
@@ -120,11 +123,7 @@ class LedgerView:
 
     def pulls(self) -> list[PullRow]:
         """Return all pulls."""
-        columns = ", ".join(PullRow._fields)
-        return [
-            PullRow(*row)
-            for row in self.rows(f"SELECT {columns} FROM pull ORDER BY id")
-        ]
+        return self._read(PullRow, PullRow._fields, "pull")
 
     def closed(self) -> dict[str, int]:
         """Return how many minutes each closed month holds, and shall hold for ever."""

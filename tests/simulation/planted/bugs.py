@@ -127,7 +127,7 @@ PLANTED: tuple[Planted, ...] = (
         (
             send,
             "_idempotency_key",
-            lambda _: lambda outgoing: outgoing.event.identifier,
+            lambda _: lambda event: event.event.identifier,
         ),
     ),
     bug(
@@ -158,7 +158,7 @@ PLANTED: tuple[Planted, ...] = (
         "a total below zero is sent",
         (customer, "keeps_above_zero", always(True)),
     ),
-    # Doubts, cancellations, refusals
+    # Unknown outcomes, cancellations, refusals
     bug(
         "one empty read proves that an event does not count",
         (settlement, "_is_firm", always(True)),
@@ -168,7 +168,7 @@ PLANTED: tuple[Planted, ...] = (
         (comparison, "is_settled", always(True)),
     ),
     bug(
-        "a doubtful event is freed like a refused one",
+        "an uncertain event is freed like a refused one",
         (
             operator_actions,
             "_refused",

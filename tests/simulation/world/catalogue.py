@@ -87,7 +87,7 @@ class Fault(Enum):
     UNBILLED_LATER = 64, 60, "a billed call turns out never to have connected"
     DELETED = 65, 80, "a call is deleted at the source"
     CONNECTED_LATER = 66, 80, "a call gets its start only later"
-    MALFORMED = 67, 80, "a record that cannot be understood, mended later"
+    MALFORMED = 67, 80, "a record that cannot be understood, fixed later"
     OTHER_MINUTES = 68, 80, "Pamela's minutes are not by the rule"
     TWO_OF_ONE_ID = 69, 20, "one id on two records of a page"
     UNREADABLE_PAGE = 70, 15, "a page that makes no sense"

@@ -35,7 +35,7 @@ def cycle(world: World, desk: Desk) -> None:
 
 
 def sync(world: World, desk: Desk) -> None:
-    """Sync alone, or only settle what is in doubt."""
+    """Sync alone, or only settle what is uncertain."""
     terms = desk.terms.sync
     if world.chance.happens(200):
         terms = replace(terms, settle_only=True)
@@ -71,7 +71,7 @@ def close(world: World, desk: Desk) -> None:
         world.trace.sometimes(f"a close is hindered: {obstacle.kind.value}")
 
 
-def mend(world: World, desk: Desk) -> None:
+def repair(world: World, desk: Desk) -> None:
     """Read every month whole, and free what was refused."""
     for month in periods_at(desk.machine.now(), world.first_period):
         for source, rules in desk.terms.sources:

@@ -138,13 +138,13 @@ class Life:
         call.malformed = True
         self._pamela.change(call, **self._chance.pick(BROKEN))
 
-        def mend() -> None:
+        def repair() -> None:
             call.malformed = False
             self._pamela.change(call, **whole)
 
         moment = self._schedule.now + self._chance.span(HOUR, 40 * HOUR)
         if moment < self._until:
-            self._later(moment, mend)
+            self._later(moment, repair)
 
     def _talked(self, call: SimCall) -> int | None:
         seconds = call.record["duration_seconds"]

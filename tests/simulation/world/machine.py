@@ -114,7 +114,7 @@ class Machine:
         """Hold a subject; None when another process holds it."""
         self.boundary(f"locks {subject}", Fault.DIES_AT_LOCK)
         if subject in self.table.holders:
-            self.schedule.trace.sometimes("a lock is held elsewhere")
+            self.schedule.trace.sometimes("a lock is held by another")
             yield None
             return
         self.table.holders[subject] = self.process

@@ -195,7 +195,7 @@ def as_raised(error: StripeError) -> stripe.StripeError:
 
 @dataclass(slots=True)
 class Sendings:
-    """What was sent under one identifier, as the retry law sees it."""
+    """What was sent under one identifier, as the retry schedule sees it."""
 
     sends: int = 0
     round_tries: int = 0

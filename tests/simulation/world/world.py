@@ -74,7 +74,7 @@ class World:
         alone = not any(self.weather.may_have(fault) for fault in ZOMBIES)
         certificates = Certificates(self.pamela, self.view, self.trace, alone=alone)
         self.judge = Judge(self.stripe, self.view, self.weather, certificates)
-        self.book = self.register()
+        self.rules = self.register()
         self.life.begin(20 * HOUR, self.chance.between(6, 22))
 
     def remap(self, customer: str, stripe_customer: str) -> None:
@@ -115,7 +115,7 @@ class World:
         move = self.life.move_the_list
         source = SimSource(self.pamela, machine, self.page_size, move)
         meter = SimMeter(self.stripe, machine, self.judge)
-        sources = [(source, self.book)]
+        sources = [(source, self.rules)]
 
         def stopping() -> bool:
             return process.stopping
