@@ -166,6 +166,14 @@ def _explained(fault: Exception) -> tuple[str, str, int]:
 def main() -> None:
     """Bill phone-call minutes exactly, and prove it.
 
-    Every command takes --json and --settings FILE (default: ./billing.toml). Start
-    with `pamela-billing demo`, or with `pamela-billing init` when you have keys.
-    """
+    Every command takes --json, and those that need settings take --settings FILE.
+    Start with `pamela-billing demo`, or with `pamela-billing init` when you have keys.
+
+    \b
+    Exit codes:
+      0    done, and clean
+      1    work failed, or breaks were found; what was done stays done
+      2    the command line, the settings or the ledger must be fixed first
+      3    reconcile only: not settled yet, so there is no verdict
+      130  interrupted
+    """  # noqa: D301 # click leaves lines below this mark as they are

@@ -18,18 +18,29 @@ ACTOR = "pamela-billing sync"
 
 
 @click.command()
-@click.option("--now", "at_once", is_flag=True, help="Report the present hour too.")
+@click.option(
+    "--now",
+    "at_once",
+    is_flag=True,
+    help="Report the present hour too, as far as it has come.",
+)
 @click.option(
     "--retry",
     is_flag=True,
-    help="Send anew, under new identifiers, what Stripe refused: the cause is mended.",
+    help="Send anew, under new identifiers, what Stripe refused, once you have fixed "
+    "the cause.",
 )
 @click.option(
     "--settle",
     is_flag=True,
-    help="Only read what is in doubt from Stripe, and decide it; send nothing.",
+    help="Send nothing; read from Stripe whether events with an uncertain outcome were "
+    "counted, and settle them.",
 )
-@click.option("--void", metavar="EVENT", help="Give up a failed event for good.")
+@click.option(
+    "--void",
+    metavar="EVENT",
+    help="Give up this failed event for good; `breaks` and `explain` name it.",
+)
 @click.option("--reason", default="", help="Why, with --void; kept in the audit trail.")
 @common_options
 def sync(
@@ -42,7 +53,11 @@ def sync(
     void: str | None,
     reason: str,
 ) -> int:
-    """Report to the Stripe meter what the ledger holds and the meter does not."""
+    """Report to the Stripe meter what the ledger holds and the meter does not.
+
+    Hours that are over are reported, each customer's as one event. Ends with 0 when all
+    of it was counted, and with 1 when something was not; the next sync goes on.
+    """
     if sum((retry, settle, void is not None)) > 1:
         raise BadInput("give one of --retry, --settle and --void")
     if reason and void is None:
@@ -50,7 +65,7 @@ def sync(
     with opened_app(settings_file, actor=ACTOR) as app, app.exclusive():
         if void is not None:
             void_event(app.ledger, ACTOR, app.clock.now(), void, reason)
-            return _told({"voided": void}, f"{void} is given up.", as_json=as_json)
+            return _show({"voided": void}, f"{void} is given up.", as_json=as_json)
         if not settle:
             require_invariants(app.ledger, app.clock.now())
         freed = retry_rejected(app.ledger, ACTOR, app.clock.now()) if retry else 0
@@ -59,7 +74,7 @@ def sync(
     if retry:
         document["retried"] = freed
         sentence = f"{freed} refused events are sent anew. {sentence}"
-    _told(document, sentence, as_json=as_json)
+    _show(document, sentence, as_json=as_json)
     if not as_json:
         for complaint in sync_complaints(report):
             complain(f"pamela-billing: {complaint}")
@@ -72,7 +87,7 @@ def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:
         return sync_meter(app.ledger, app.meter, terms, progress=watch("sync"))
 
 
-def _told(document: dict[str, object], sentence: str, *, as_json: bool) -> int:
+def _show(document: dict[str, object], sentence: str, *, as_json: bool) -> int:
     if as_json:
         show_json(document)
     else:

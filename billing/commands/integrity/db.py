@@ -37,26 +37,27 @@ def upgrade(settings_file: Path, as_json: bool) -> int:
 @db.command()
 @common_options
 def check(settings_file: Path, as_json: bool) -> int:
-    """Check that the ledger keeps its laws: that all its rows agree with one another.
+    """Check the ledger's invariants: that all its rows agree with one another.
 
     Each run looks at that before it sends. Whether a row is still what was once
-    written, `db verify` shows.
+    written, `db verify` shows. Ends with 1 when an invariant is violated.
     """
     with opened_ledger(settings_file) as books:
         faults = read_faults(books.ledger)
     sound = not any(faults.values())
     if as_json:
         checks = [
-            {"check": law.value, "law": SENTENCES[law], "faults": found}
-            for law, found in faults.items()
+            {"check": invariant.value, "law": SENTENCES[invariant], "faults": sentences}
+            for invariant, sentences in faults.items()
         ]
         show_json({"sound": sound, "checks": checks})
         return CLEAN if sound else FAILED
     lines = [
-        [mark(not found), law.value, SENTENCES[law]] for law, found in faults.items()
+        [mark(not sentences), invariant.value, SENTENCES[invariant]]
+        for invariant, sentences in faults.items()
     ]
-    show_table(["", "law", "what always holds"], lines)
-    for law, found in faults.items():
-        for words in found:
-            say(f"{mark(False)} {law}: {words}.")
+    show_table(["", "invariant", "what always holds"], lines)
+    for invariant, sentences in faults.items():
+        for sentence in sentences:
+            say(f"{mark(False)} {invariant}: {sentence}.")
     return CLEAN if sound else FAILED

@@ -24,14 +24,14 @@ UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A running service, the world around it, and who is told."""
+    """A running service, the world around it, and who sees the story."""
 
     app: App
     world: World
     cast: Cast
     stage: Stage
 
-    def tell(self, number: int, at: datetime, text: str) -> None:
+    def begin(self, number: int, at: datetime, text: str) -> None:
         """Tell how a part of the story begins."""
         self.stage.say(f"{number}. {day(at)} {at:%H:%M}: {text}")
 
@@ -68,11 +68,11 @@ class Desk:
         with self.stage.bars() as watch:
             for month in self.months():
                 for source, rules in app.sources:
-                    found = pull_month(
+                    result = pull_month(
                         app.ledger, source, rules, terms, month, watch=watch
                     )
-                    if found.certificate is None:
-                        raise DemoFailed(found.error or "another process pulls")
+                    if result.certificate is None:
+                        raise DemoFailed(result.error or "another process pulls")
 
     def sync(self, at: datetime | None = None) -> SyncReport:
         """Run, and return what its sync did."""
