@@ -30,11 +30,31 @@ COMMANDS = {
     "daemon": ("daemon:daemon", "Run a cycle at the start of every hour."),
     "pull": ("pull.pull:pull", "Read a month of calls into the ledger."),
     "sync": ("sync:sync", "Bring the Stripe meter level with the ledger."),
+    "reconcile": (
+        "reconcile.reconcile:reconcile",
+        "Compare Pamela, the ledger and Stripe.",
+    ),
+    "breaks": (
+        "reconcile.breaks:breaks",
+        "List what differs, since when; acknowledge it.",
+    ),
     "status": ("queries.status:status", "Show what is pending, synced and failed."),
     "close": ("close:close", "Freeze a month, or say what stands in the way."),
+    "explain": (
+        "queries.explain:explain",
+        "Show the life of one call, and its verdict.",
+    ),
     "report": ("queries.report:report", "Usage of a month, or a customer's statement."),
     "export": ("queries.export:export", "Write out what the ledger holds of a month."),
+    "verify": (
+        "audit.verify_bundle:verify",
+        "Verify an audit bundle; needs no ledger, no keys.",
+    ),
     "audit": ("audit.trail:audit", "The audit trail: who did what; its key and heads."),
+    "db": (
+        "integrity.db:db",
+        "Upgrade the ledger's schema, check or verify the ledger.",
+    ),
 }
 
 
