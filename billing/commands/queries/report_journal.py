@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from billing.commands.delivery import show_sheet
+from billing.commands.delivery import show_sheets
 from billing.commands.display import say
 from billing.commands.options import CLEAN, PERIOD, common_options, show_json
 from billing.domain.period import BillingPeriod
@@ -109,7 +109,7 @@ def _deliver(found: Journal, form: str | None, output: Path | None) -> None:
     elif form == "json":
         show_json(report.document)
     else:
-        show_sheet(report.flat)
+        show_sheets([report.flat])
 
 
 def _print_or_write(text: str, found: Journal, form: str, output: Path | None) -> None:

@@ -13,7 +13,7 @@ from billing.ledger.audit.covered_tables import TABLES
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import metadata
 from billing.reports.audit.bundle import Export, export_bundle
-from billing.reports.audit.live import verify_ledger
+from billing.reports.audit.live_ledger import verify_ledger
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import BINDING, SHAPES, TABLE_FILES
 from billing.verifier.verification import verify_bundle
