@@ -1,4 +1,4 @@
-"""Equipment: the gateways of the service, made as the settings say."""
+"""Adapters: the gateways of the service, made as the settings say."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +22,8 @@ def make_trail(settings: Settings, folder: Path) -> TrailOptions:
     key = folder / audit.key
     anchors = []
     for place in audit.anchors:
-        named = place.removeprefix(NOTIFY) if place.startswith(NOTIFY) else None
-        secret = named and read_secret(named, where=where, folder=folder)
+        reference = place.removeprefix(NOTIFY) if place.startswith(NOTIFY) else None
+        secret = reference and read_secret(reference, where=where, folder=folder)
         anchors.append(
             make_anchor(
                 place, folder, endpoint=audit.s3_endpoint, secret=secret or None

@@ -9,8 +9,29 @@ from secrets import token_hex
 
 from billing.errors import FileFault, UnfitTarget
 
+OWNER_ONLY = 0o600
 _UNFIT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Put a new content in a file's place; raises OSError, and then changes nothing."""
+    with _written(path, content, mode) as part:
+        move_file(part, path)
+
+
+def create_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Make a file that is not there yet; raises OSError, never overwrites."""
+    with _written(path, content, mode) as part:
+        # Unlike a rename, a link refuses a name that is taken.
+        path.hardlink_to(part)
+        _flush(path.parent)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Give a file another name in its folder, also on the disk; raises OSError."""
+    source.replace(target)
+    _flush(target.parent)
 
 
 @contextmanager
@@ -22,18 +43,13 @@ def whole_file(target: Path) -> Iterator[Path]:
     """
     if target.is_dir():
         raise UnfitTarget(target, "it is a folder")
-    part = target.with_name(f".{target.name}.{token_hex(4)}.part")
     try:
-        part.open("xb").close()
-        yield part
-        _settle(part)
-        part.replace(target)
-        _settle(target.parent)
+        with _part_beside(target, 0o666) as part:
+            yield part
+            _flush(part)
+            move_file(part, target)
     except OSError as fault:
-        raise _said(target, fault) from fault
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        raise _file_fault(target, fault) from fault
 
 
 @contextmanager
@@ -45,12 +61,33 @@ def folder(target: Path) -> Iterator[Path]:
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise UnfitTarget(target, _words(fault)) from fault
+        raise UnfitTarget(target, _reason(fault)) from fault
     yield target
 
 
-def _settle(path: Path) -> None:
-    """Have what was written on the disk, and the name too."""
+@contextmanager
+def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    with _part_beside(path, mode) as part:
+        part.write_bytes(content)
+        _flush(part)
+        yield part
+
+
+@contextmanager
+def _part_beside(target: Path, mode: int) -> Iterator[Path]:
+    """Give an empty file beside the target, which is gone afterwards."""
+    part = target.with_name(f".{target.name}.{token_hex(4)}.part")
+    try:
+        # The mode holds from the start: nobody reads a key before a chmod.
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have a file's content on the disk, or a folder's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -58,14 +95,14 @@ def _settle(path: Path) -> None:
         os.close(descriptor)
 
 
-def _said(target: Path, fault: OSError) -> Exception:
+def _file_fault(target: Path, fault: OSError) -> Exception:
     if fault.errno in _UNFIT:
-        return UnfitTarget(target, _words(fault))
+        return UnfitTarget(target, _reason(fault))
     if fault.errno in _FULL:
-        return FileFault(target, f"{_words(fault)}; make room, then run again")
-    return FileFault(target, _words(fault))
+        return FileFault(target, f"{_reason(fault)}; make room, then run again")
+    return FileFault(target, _reason(fault))
 
 
-def _words(fault: OSError) -> str:
+def _reason(fault: OSError) -> str:
     # Some libraries put words of their own around the system's.
     return (os.strerror(fault.errno) if fault.errno else str(fault)).lower()

@@ -19,14 +19,13 @@ from apscheduler.triggers.interval import IntervalTrigger
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from billing.app import App, opened_app
+from billing.documents import step_line
 from billing.domain.period import hour_of
 from billing.errors import BillingError
-from billing.pipeline.cycle import PullResult, Step, periods_at
-from billing.pipeline.pull.pull import Progress, no_progress
+from billing.pipeline.concurrency import Progress, no_progress
+from billing.pipeline.cycle import Step, periods_at
 from billing.pipeline.run import run_round
-from billing.pipeline.sync.sync import SyncReport
-from billing.reports.reconciliation.live import Reconciliation
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import spell
 
 ACTOR = "pamela-billing daemon"
 STOPPERS = {signal.SIGTERM, signal.SIGINT}
@@ -112,8 +111,10 @@ class _Cycles:
             # The words of a fault that nobody thought of might hold a secret.
             place = traceback.extract_tb(fault.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
-            words = str(fault) if isinstance(fault, BillingError) else where
-            self._log.error("cycle", failed=True, error=type(fault).__name__, at=words)
+            kind, words = type(fault).__name__, where
+            if isinstance(fault, BillingError):
+                kind, words = fault.kind, str(fault)
+            self._log.error("cycle", failed=True, error=kind, at=words)
         finally:
             self.idle.set()
 
@@ -141,67 +142,24 @@ class _Cycles:
             app.cycle_terms(),
             app.trail,
             periods_at(now, app.settings.first_period),
-            watch=_unwatched,
-            tell=self._tell,
+            watch=_no_progress,
+            tell=self._on_step,
         )
         seconds = round(time.monotonic() - started, 3)
-        self._log.info("cycle", now=spell(now), failed=report.failed, seconds=seconds)
+        log = self._log.error if report.failed else self._log.info
+        log("cycle", now=spell(now), failed=report.failed, seconds=seconds)
 
-    def _tell(self, step: Step) -> None:
-        match step:
-            case PullResult():
-                self._log.info("pull", **_pull_fields(step))
-            case SyncReport():
-                self._log.info("sync", **_sync_fields(step))
-            case BillingError():
-                self._log.error("fault", kind=type(step).__name__, error=str(step))
-            case _:
-                self._log.info("reconcile", **_reconcile_fields(step))
-
-
-def _pull_fields(result: PullResult) -> Document:
-    found = result.certificate
-    fields: Document = {
-        "account": result.account,
-        "period": str(result.period),
-        "complete": found is not None,
-    }
-    if found is not None:
-        quarantined = sum(found.quarantined.values())
-        fields |= {"fetched": found.fetched, "quarantined": quarantined}
-        if found.withheld:
-            fields["metadata_withheld"] = sum(found.withheld.values())
-    elif result.error is None:
-        fields["elsewhere"] = True
-    return fields | ({"error": result.error} if result.error else {})
-
-
-def _sync_fields(report: SyncReport) -> Document:
-    return {
-        "staged": report.staged,
-        "events": {outcome.value: count for outcome, count in report.outcomes.items()},
-        "elsewhere": report.elsewhere,
-        "clean": report.clean,
-        "stopped_because": report.stopped_because,
-    }
-
-
-def _reconcile_fields(found: Reconciliation) -> Document:
-    return {
-        "period": str(found.period),
-        "settled": found.settled,
-        "clean": found.clean,
-        "difference_minutes": found.difference_minutes,
-        "breaks": sum(len(one.breaks) for one in found.customers),
-        "quarantined": found.quarantined,
-    }
+    def _on_step(self, step: Step) -> None:
+        name, fields = step_line(step)
+        failed = isinstance(step, BillingError) or "error" in fields
+        (self._log.error if failed else self._log.info)(name, **fields)
 
 
 def _first(app: App) -> str:
     return str(app.settings.first_period)
 
 
-def _unwatched(_name: str) -> Progress:
+def _no_progress(_name: str) -> Progress:
     return no_progress
 
 

@@ -1,10 +1,11 @@
 """The errors of the service, one tree.
 
 BillingError                what failed, where, and what to do; exit code 1
-├── BadInput                the user can mend it; exit code 2
+├── BadInput                the user can fix it; exit code 2
 │   ├── SettingsFault       the settings file or the environment
 │   ├── LedgerUnready       no database, or one not migrated (or newer than the code)
 │   ├── AnotherProcess      the ledger is in use by another run
+│   ├── UnknownName         no customer, account or role of that name
 │   ├── NoOpenBreak         a break that nobody can acknowledge
 │   └── UnfitTarget         a file or folder that cannot be written to
 ├── SourceFault             Pamela cannot be read
@@ -17,7 +18,7 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── NoSuchCustomer      Stripe does not know the customer
 │   └── MeterUnfit          set up so that minutes would be counted wrongly
 ├── FileFault               a file could not be written to its end
-├── LawBroken               the ledger contradicts itself, so nothing is sent
+├── InvariantViolated       the ledger contradicts itself, so nothing is sent
 ├── TrailRewound            the database is older than what was seen of it
 ├── SigningFault            the audit trail cannot be signed
 ├── AnchorFault             a head of the trail could not be published
@@ -25,8 +26,10 @@ BillingError                what failed, where, and what to do; exit code 1
     └── Overtaken           another process moved the same event meanwhile
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+
+from billing.domain.suggestion import did_you_mean
 
 
 class BillingError(Exception):
@@ -34,9 +37,14 @@ class BillingError(Exception):
 
     exit_code = 1
 
+    @property
+    def kind(self) -> str:
+        """Its name in JSON and in the log, which outlives a renaming."""
+        return type(self).__name__
+
 
 class BadInput(BillingError):
-    """The user can mend it."""
+    """The user can fix it."""
 
     exit_code = 2
 
@@ -59,6 +67,19 @@ class AnotherProcess(BadInput):
         super().__init__(
             f"another pamela-billing process is at work ({lock}); "
             "wait for it to end, or use PostgreSQL to run several"
+        )
+
+
+class UnknownName(BadInput):
+    """There is nothing of a name; those that there are come with the answer."""
+
+    kind = "BadInput"
+
+    def __init__(self, what: str, name: str, names: Iterable[str], where: str) -> None:
+        known = list(names)
+        super().__init__(
+            f"there is no {what} {name}; {where} {', '.join(known) or 'none'}"
+            f"{did_you_mean(name, known)}"
         )
 
 
@@ -140,11 +161,15 @@ class MeterUnfit(MeterFault):
 class InvariantViolated(BillingError):
     """The ledger contradicts itself; nothing is sent until it no longer does."""
 
-    def __init__(self, laws: Mapping[str, Sequence[str]]) -> None:
-        said = "; ".join(f"{law}: {', '.join(words)}" for law, words in laws.items())
+    kind = "LawBroken"
+
+    def __init__(self, faults: Mapping[str, Sequence[str]]) -> None:
+        listed = "; ".join(
+            f"{invariant}: {', '.join(words)}" for invariant, words in faults.items()
+        )
         super().__init__(
-            f"the ledger breaks a law, so nothing is sent ({said}); run "
-            "`pamela-billing db check`, and mend what it names or restore a backup"
+            f"the ledger violates an invariant, so nothing is sent ({listed}); run "
+            "`pamela-billing db check`, and fix what it names or restore a backup"
         )
 
 

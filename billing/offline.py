@@ -1,4 +1,4 @@
-"""The archive: the ledger opened on its own, to be read or upgraded, without keys."""
+"""Offline: the ledger opened on its own, to be read or upgraded, without keys."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -7,14 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from billing.atomic_file import move_file
+from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
-from billing.errors import SettingsFault, SigningFault
+from billing.errors import BadInput, SettingsFault, SigningFault
 from billing.gateways.clocks import RemoteClock, SystemClock
 from billing.gateways.signing_key import FileSigner, make_key, read_key
 from billing.ledger import migration
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.known_months import holds_month
 from billing.ledger.locks import exclusive_process
 from billing.ledger.queries import period_status
 from billing.settings import Settings, read_settings
@@ -31,6 +34,31 @@ class OfflineLedger:
     ledger: Ledger
     now: datetime
 
+    def readable_period(self, month: Month) -> BillingPeriod:
+        """Return the period of a month that is in the ledger or can be pulled.
+
+        Raises BadInput for any other.
+        """
+        period = period_at(month, self.now)
+        reason = why_not_billed(period, self.settings, self.now)
+        if reason is not None:
+            with self.ledger.reading() as connection:
+                if not holds_month(connection, period):
+                    raise BadInput(f"the ledger holds nothing of {period}: it {reason}")
+        return period
+
+
+def why_not_billed(
+    period: BillingPeriod, settings: Settings, now: datetime
+) -> str | None:
+    """Return why a month is not billed here; None when it is."""
+    if period < settings.first_period:
+        first = settings.first_period
+        return f"is before first_period ({first}) in the settings, so it is not billed"
+    if period.start > now:
+        return f"has not begun (this month is {BillingPeriod.of(now)})"
+    return None
+
 
 @contextmanager
 def opened_ledger(settings_file: Path) -> Iterator[OfflineLedger]:
@@ -39,7 +67,7 @@ def opened_ledger(settings_file: Path) -> Iterator[OfflineLedger]:
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
-        yield OfflineLedger(settings, ledger, _present(settings, ledger))
+        yield OfflineLedger(settings, ledger, _time_of(settings, ledger))
     finally:
         ledger.close()
 
@@ -55,16 +83,16 @@ def upgrade_ledger(settings_file: Path) -> str:
     try:
         with exclusive_process(ledger):
             migration.upgrade(url)
-            _say_so(ledger, settings)
+            _record_upgrade(ledger, settings)
     finally:
         ledger.close()
     return migration.head()
 
 
-def _say_so(ledger: Ledger, settings: Settings) -> None:
+def _record_upgrade(ledger: Ledger, settings: Settings) -> None:
     """Let the audit trail say which schema the ledger is at, and what guards it."""
     try:
-        now = _asked_time(settings)
+        now = _clock_time(settings)
     except SettingsFault:  # no sandbox runs
         now = SystemClock().now()
     with ledger.writing() as connection:
@@ -109,8 +137,8 @@ def put_key_in_place(settings_file: Path) -> None:
     """Let the key that waits be the one in force, and keep the old one beside it."""
     path = _key_file(settings_file)
     old = fingerprint(read_key(path).public_key)
-    path.replace(path.with_name(f"{path.name}.{old}"))
-    _waiting(settings_file).replace(path)
+    move_file(path, path.with_name(f"{path.name}.{old}"))
+    move_file(_waiting(settings_file), path)
 
 
 def _read_or_make(path: Path) -> FileSigner:
@@ -140,15 +168,15 @@ def make_clock(settings: Settings) -> SystemClock | RemoteClock:
     return RemoteClock(url) if url else SystemClock()
 
 
-def _asked_time(settings: Settings) -> datetime:
+def _clock_time(settings: Settings) -> datetime:
     with closing(make_clock(settings)) as clock:
         return clock.now()
 
 
-def _present(settings: Settings, ledger: Ledger) -> datetime:
+def _time_of(settings: Settings, ledger: Ledger) -> datetime:
     """Return the time; when a sandbox is gone, the last moment the ledger knows."""
     try:
-        return _asked_time(settings)
+        return _clock_time(settings)
     except SettingsFault:
         with ledger.reading() as connection:
             last = period_status.last_moment(connection)

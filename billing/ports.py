@@ -1,10 +1,11 @@
 """The few Protocols that have two implementations: what the pipeline is handed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from billing.domain.call import Call, Quarantined
 from billing.domain.error_report import RejectionReport
 from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.domain.period import BillingPeriod, Window
@@ -32,12 +33,12 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallPage:
-    """One page of a list of calls, as the source answered it."""
+class SourceCall:
+    """A call as its source told it, or why it cannot be understood."""
 
-    records: Sequence[object]
-    total: int
-    has_more: bool
+    call: Call | Quarantined
+    sha256: str  # of the record, as the source sent it
+    metadata: object = None  # what the call is tagged with, unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,21 @@ class SourceTotals:
 
 
 class UsageSource(Protocol):
-    """One account of the Pamela API. Its methods raise SourceFault."""
+    """One account of a source of calls. Its methods raise SourceFault."""
 
     @property
     def account(self) -> str:
         """The account's name in the settings."""
         ...
 
-    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
-        """Read one page, newest first, of the calls created in a window."""
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
+        """Read the calls created in a window, page by page, newest first.
+
+        Every call that was there all along is on a page, however the list moves.
+        """
         ...
 
-    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+    def get_call(self, call_id: str) -> SourceCall | None:
         """Read one call; None when the source does not know it."""
         ...
 

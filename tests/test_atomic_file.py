@@ -2,18 +2,27 @@
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from billing.atomic_file import folder, whole_file
+from billing.atomic_file import (
+    OWNER_ONLY,
+    create_file,
+    folder,
+    move_file,
+    replace_file,
+    whole_file,
+)
 from billing.errors import BillingError, FileFault, UnfitTarget
 from billing.reports.sheets.csv_file import write_csv_file
 from billing.reports.sheets.json_file import write_json_file
 from billing.reports.sheets.parquet_file import write_parquet_file
 from billing.reports.sheets.sheet import Column, Kind, Row, Sheet
 from billing.reports.sheets.xlsx_file import write_xlsx_file
+from tests.full_disk import full_disk
 
 COLUMNS = Column("name"), Column("amount", Kind.MONEY)
 ROWS: list[Row] = [[f"name {n}", n * 12_345] for n in range(30_000)]
@@ -46,21 +55,11 @@ def test_the_same_sheet_is_the_same_bytes(form: str, tmp_path: Path) -> None:
 
 @every_writer
 def test_a_disk_that_fills_leaves_what_was_there(form: str, tmp_path: Path) -> None:
-    """The limit on a file's size stands for the disk: the system says so alike."""
-    import resource
-    import signal
-
     target = tmp_path / "report"
     target.write_text("old")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    try:
-        with pytest.raises(FileFault, match="report could not be written: file too la"):
-            WRITERS[form](target)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    sentence = "report could not be written: file too la"
+    with full_disk(after=20_000), pytest.raises(FileFault, match=sentence):
+        WRITERS[form](target)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -116,3 +115,69 @@ def test_what_is_no_fault_of_the_disk_leaves_no_file_either(tmp_path: Path) -> N
     with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "report"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def use_whole_file(path: Path) -> None:
+    with whole_file(path) as part:
+        part.write_bytes(b"new")
+
+
+def make_and_move(path: Path) -> None:
+    create_file(path.with_name("first"), b"new")
+    move_file(path.with_name("first"), path)
+
+
+SMALL_WRITERS: dict[str, Write] = {
+    "whole_file": use_whole_file,
+    "replace_file": lambda path: replace_file(path, b"new"),
+    "create_file": lambda path: create_file(path, b"new"),
+    "move_file": make_and_move,
+}
+
+
+@pytest.mark.parametrize("name", SMALL_WRITERS)
+def test_the_content_and_then_the_name_are_asked_onto_the_disk(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+    flushed: list[str] = []
+
+    def recording_fsync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        flushed.append(f"folder with {len(names())}" if is_folder else "content")
+        fsync(descriptor)
+
+    def names() -> list[str]:
+        return [path.name for path in tmp_path.iterdir() if path.name == "file"]
+
+    monkeypatch.setattr(os, "fsync", recording_fsync)
+    SMALL_WRITERS[name](tmp_path / "file")
+    assert (flushed[0], flushed[-1]) == ("content", "folder with 1")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_replaced_file_is_never_half_written(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    replace_file(target, b"old")
+    with full_disk(after=2), pytest.raises(OSError, match="File too large"):
+        replace_file(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_is_there_is_never_created_over(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    create_file(target, b"old")
+    with pytest.raises(FileExistsError):
+        create_file(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("write", [create_file, replace_file])
+def test_a_secret_is_for_its_owner_alone(
+    write: Callable[..., None], tmp_path: Path
+) -> None:
+    write(tmp_path / "key", b"secret", mode=OWNER_ONLY)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == OWNER_ONLY

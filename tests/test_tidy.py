@@ -6,7 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.tidy import MAY_IMPORT, PYTHON_RULES, TEXT_RULES, Rule, Source
+from tests.tidy.arguments import keyword_constructors
+from tests.tidy.listing import crowded_folders, repeated_classes, repeated_modules
+from tests.tidy.rules import PYTHON_RULES, TEXT_RULES
+from tests.tidy.source import MAY_IMPORT, Rule, Source
 
 ROOT = Path(__file__).parents[1]
 RULES = PYTHON_RULES | TEXT_RULES
@@ -19,7 +22,7 @@ BROKEN = [
     ("opening sentence", "billing/domain/period.py", '"""Periods"""\n'),
     ("opening sentence", "billing/domain/period.py", '"""One. Two."""\n'),
     ("opening sentence", "tests/domain/__init__.py", ""),
-    ("module length", "billing/app.py", "x = 1\n" * 251),
+    ("module length", "billing/app.py", "x = 1\n" * 301),
     ("module length", "tests/test_app.py", "x = 1\n" * 301),
     ("function length", "billing/app.py", "def f():\n" + "    x = 1\n" * 50),
     ("function length", "tests/test_app.py", "async def f():\n" + "    x = 1\n" * 50),
@@ -63,6 +66,9 @@ BROKEN = [
     ("library homes", "billing/pipeline/pull.py", "from sqlalchemy import select\n"),
     ("library homes", "billing/pipeline/sync.py", "import stripe\n"),
     ("library homes", "client/pamela/_http.py", "import stripe\n"),
+    ("plain arguments", "billing/app.py", "x = f(*(1, 2))\n"),
+    ("plain arguments", "tests/test_app.py", "x = [*[1, 2], 3]\n"),
+    ("named parameters", "billing/app.py", "def f(x: tuple[int, str]): ...\n"),
     ("field names", "billing/ledger/utils.py", OPENING),
     ("field names", "billing/services/meter.py", OPENING),
     ("field names", "tests/test_helpers.py", OPENING),
@@ -80,7 +86,7 @@ BROKEN = [
 KEPT = [
     ("opening sentence", "billing/errors.py", '"""The tree.\n\n    One. Two.\n"""\n'),
     ("opening sentence", "billing/app.py", '"""One sentence\nin two lines."""\n'),
-    ("module length", "billing/app.py", "x = 1\n" * 250),
+    ("module length", "billing/app.py", "x = 1\n" * 300),
     ("module length", "tests/test_app.py", "x = 1\n" * 300),
     ("function length", "billing/app.py", "def f():\n" + "    x = 1\n" * 49),
     ("exact numbers", "billing/domain/rating.py", "m = s // 60 + Decimal('0.1')\n"),
@@ -95,6 +101,8 @@ KEPT = [
     ("library homes", "billing/domain/period.py", "import decimal\n"),
     ("library homes", "billing/ledger/store.py", "import sqlalchemy.orm\n"),
     ("library homes", "migrations/env.py", "import sqlalchemy\n"),
+    ("plain arguments", "billing/app.py", "x = f(*rows)\n"),
+    ("named parameters", "billing/app.py", "def f(x: tuple[int, ...]): ...\n"),
     ("no machine paths", "README.md", "docs/root/ and https://x.test/work/\n"),
     ("no live secrets", "README.md", "sk_live_... or pk_live_sandbox_acme_1\n"),
 ]
@@ -123,6 +131,10 @@ def repository() -> list[Source]:
     return [read(path) for path in paths if (ROOT / path).is_file()]
 
 
+def python_modules() -> list[Source]:
+    return [source for source in repository() if source.path.suffix == ".py"]
+
+
 def read(path: str) -> Source:
     """Read a file; what is not text in it cannot break a rule about text."""
     text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
@@ -135,7 +147,7 @@ def findings(rule: Rule, sources: list[Source]) -> list[str]:
 
 @pytest.mark.parametrize("name", PYTHON_RULES)
 def test_every_module_keeps_the_rule(name: str) -> None:
-    modules = [source for source in repository() if source.path.suffix == ".py"]
+    modules = python_modules()
     assert modules
     broken = findings(PYTHON_RULES[name], modules)
     assert not broken, "\n".join([name, *broken])
@@ -165,3 +177,53 @@ def test_every_rule_has_been_seen_to_bite(name: str) -> None:
 def test_every_row_of_the_import_table_names_parts_that_have_a_row() -> None:
     named = set().union(*MAY_IMPORT.values())
     assert named <= set(MAY_IMPORT)
+
+
+def test_a_class_of_many_fields_is_made_by_keyword() -> None:
+    modules = python_modules()
+    broken = findings(keyword_constructors(modules), modules)
+    assert not broken, "\n".join(broken)
+
+
+def test_no_folder_is_crowded() -> None:
+    paths = [source.path for source in repository()]
+    assert list(crowded_folders(paths)) == []
+
+
+def test_no_name_stands_twice() -> None:
+    modules = python_modules()
+    assert [*repeated_classes(modules), *repeated_modules(modules)] == []
+
+
+WIDE = """
+@dataclass
+class Wide:
+    a: int
+    b: int
+    c: int
+    d: int
+    e: int
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [("Wide(1, b=2)", 1), ("m.Wide(1)", 1), ("Wide(a=1)", 0), ("Wide(*row)", 0)],
+)
+def test_the_rule_of_constructors_bites(text: str, faults: int) -> None:
+    classes = Source(PurePosixPath("billing/domain/wide.py"), WIDE)
+    caller = Source(PurePosixPath("billing/app.py"), text)
+    rule = keyword_constructors([classes, caller])
+    assert len(findings(rule, [caller])) == faults
+
+
+def test_the_rules_of_the_listing_bite() -> None:
+    twins = [
+        Source(PurePosixPath(f"billing/ledger/{folder}/calls.py"), "class Row: ...\n")
+        for folder in ("pull", "integrity")
+    ]
+    assert len(list(repeated_modules(twins))) == 1
+    assert len(list(repeated_classes(twins))) == 1
+    crowd = [PurePosixPath(f"billing/ledger/sync/{n}.py") for n in range(16)]
+    assert len(list(crowded_folders(crowd))) == 1
+    assert list(crowded_folders(crowd[1:])) == []

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import Watcher
-from billing.pipeline.pull.pull import Progress, no_progress
 from billing.reports.reconciliation.live import (
     CAUSE_HEADINGS,
     Reconciliation,

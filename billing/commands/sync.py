@@ -7,7 +7,8 @@ import click
 from billing.app import App, opened_app
 from billing.commands.display import complain, progress_bars, say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
-from billing.commands.results import sync_complaints, sync_document, sync_sentence
+from billing.commands.results import sync_complaints, sync_sentence
+from billing.documents import sync_document
 from billing.errors import BadInput
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event

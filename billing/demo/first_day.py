@@ -9,12 +9,12 @@ from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World, wait_until
 from billing.domain.period import BillingPeriod
 from billing.installation.first_settings import make_ledger, write_sandbox_settings
+from billing.pipeline.concurrency import Progress
 from billing.pipeline.cycle import (
     CycleReport,
     periods_at,
     pull_month,
 )
-from billing.pipeline.pull.pull import Progress
 from billing.pipeline.reconcile.reconcile import reconcile_period
 from billing.pipeline.run import run_round
 from billing.pipeline.sync.sync import sync_meter
@@ -89,9 +89,14 @@ class _Story:
         fetched = billed = 0
         with self.stage.bars() as watch:
             for month in months:
-                for source, book in app.sources:
+                for source, rules in app.sources:
                     result = pull_month(
-                        app.ledger, source, book, app.cycle_terms(), (month, watch)
+                        app.ledger,
+                        source,
+                        rules,
+                        app.cycle_terms(),
+                        month,
+                        watch=watch,
                     )
                     if result.certificate is None:
                         raise DemoFailed(result.error or "another process pulls")

@@ -1,1 +1,87 @@
-"""What billing means: pure values and decisions, standard library only."""
+"""What billing means: values and decisions, without I/O, clocks or floats.
+
+Glossary. The words of the code, the commands, the tables and the screen are these.
+
+Who and when
+    account                 one Pamela API key: a partner, or a project of one
+    customer                who is billed: a Stripe customer, under a name of ours
+    period                  a calendar month in UTC, its start in and its end out
+    meter                   what counts minutes at Stripe, here `stripe_minutes`
+    price                   what a minute costs from a date on; it never changes
+
+Calls
+    call                    what Pamela said of a phone call; each change is a revision
+    pull                    one reading of an account's calls, and its certificate
+    certificate             window, pages and counts that show a pull to be whole
+    quarantine              records that could not be understood, each with its reason
+    call_metadata           what is kept of a call under the keys that the settings name
+
+Usage
+    b2b_usage               the rows that are billed: signed minutes, only ever added
+    api_usage               a row that bills a call in its own month
+    adjustment              a row that corrects a month which is closed already
+    posting                 the rows that a call comes to, and what is still to add
+    pending                 not yet known as counted; it will be sent
+    synced                  known as counted, with its evidence
+    failed                  not counted, as far as is known, for a reason
+
+Sync
+    sync                    to bring the meter level with the ledger
+    stage                   to put the usage of one customer's hour into a meter event
+    meter_event             the minutes of one customer and hour that are sent together
+    identifier              a meter event's name at Stripe; never used for other content
+    own minute              the minute that is this event's alone, to read it back by
+    outbox                  the meter events that have no final answer
+    meter_attempt           one request for an event, written down before it leaves
+    verdict                 what an answer means for its event
+    refused                 turned down at once, in the answer to the request
+    rejected                taken, and turned down later, in an error report
+    error_report            Stripe's report of the events that it rejected
+    uncertain               an outcome that nobody told: sent, and perhaps counted
+    settle                  to decide an uncertain outcome by reading the own minute
+    meter_reading           what the meter showed of one event's own minute, and when
+    carried                 sent by an event of a later month than the usage is of
+    replaced                taken back or refused; its usage is in another event
+    voided                  given up by a person, with a reason
+    unanswered              no answer after all retries; the next run tries again
+    expired                 older than Stripe takes
+    cancelling              being taken back, without an answer yet
+    circuit breaker         stops sending to a Stripe that does not answer
+
+Reconcile
+    reconcile               to compare Pamela, the ledger and Stripe for each customer
+    reconciliation_run      one comparison of a month
+    reconciliation_reading  what each side said of a customer in a run
+    reconciliation_break    one difference, with its minutes and its cause
+    break                   the same: signed minutes, a cause, evidence and calls
+    cause                   why two sides differ; the list is closed
+    break_case              the life of a break, from its first run to its last
+    heal                    to do what is safe about breaks, and reconcile again
+
+Close
+    close                   to freeze a month for ever
+    period_close            who froze it, when, and the digest of what was frozen
+    obstacle                what stands in the way of closing a month
+    statement               what one customer is billed for a month
+    journal                 entries of a month for the books of account
+
+Proof
+    invariant               what always holds; while one does not, nothing is sent
+    violation               an invariant that does not hold, and where
+    law_check               how far the ledger was checked, and what was found
+    audit_event             who did what, when and why, chained to the event before
+    audit_head              a signed head: the newest event and its hash, under our key
+    audit_anchor            a place out of reach where signed heads are published
+    rollback marker         a file beside the ledger that knows its newest audit event
+    bundle                  a month with all its evidence, in a file that proves itself
+
+Commands
+    init, doctor            make the settings and the ledger; check them
+    run, daemon             one whole cycle; one every hour
+    status, breaks          what is open; what differs, and who knows of it
+    explain                 the life of one call, and whether it is billed
+    report, export          figures for people; rows for programs
+    verify, audit           a bundle; the trail
+    db                      the ledger itself: its schema, its rows
+    demo, sandbox           the whole path on this machine; a place to try things
+"""

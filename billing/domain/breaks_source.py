@@ -17,7 +17,7 @@ MOST_EDGE_CALLS = 20
 MOST_IN_ONE_DIFFERENCE = 3
 
 
-class Elsewhere(NamedTuple):
+class OtherPlace(NamedTuple):
     """Where the other side has a call: why it is there, and in what words."""
 
     cause: Cause
@@ -49,11 +49,11 @@ class CarriedCall(NamedTuple):
 def find_source_breaks(
     posted: Mapping[str, Charge],
     source: Mapping[str, Charge],
-    elsewhere: Mapping[str, Elsewhere] | None = None,
+    other_places: Mapping[str, OtherPlace] | None = None,
 ) -> list[Break]:
     """Compare the ledger with the source, call by call, for one customer.
 
-    `elsewhere` knows the calls that one side has under another month or customer.
+    `other_places` has the calls that one side has under another month or customer.
     """
     breaks = []
     for call_id in sorted({*posted, *source}):
@@ -61,23 +61,23 @@ def find_source_breaks(
         if ours == theirs:
             continue
         old, new = theirs or NOTHING, ours or NOTHING
-        moved = (elsewhere or {}).get(call_id) if NOTHING in (old, new) else None
+        moved = (other_places or {}).get(call_id) if NOTHING in (old, new) else None
         if moved is not None:
             cause, evidence = moved
         else:
             cause, evidence = _cause_of(ours, theirs), None
         if new != old:
             charge = Charge(new[0] - old[0], new[1] - old[1])
-            breaks.append(Break(cause, *charge, calls=(call_id,), evidence=evidence))
+            breaks.append(_break_of(call_id, cause, charge, evidence))
     return breaks
 
 
-def moved_to(started_at: datetime, period: BillingPeriod) -> Elsewhere:
+def moved_to(started_at: datetime, period: BillingPeriod) -> OtherPlace:
     """Say why a call is in another month than the other side's, by its own time."""
     edges = period.start, period.end
     near = any(abs(started_at - edge) <= EDGE_TOLERANCE for edge in edges)
     cause = Cause.MONTH_EDGE if near else Cause.CHANGED_CALL
-    return Elsewhere(cause, f"Pamela says that it started at {started_at.isoformat()}")
+    return OtherPlace(cause, f"Pamela says that it started at {started_at.isoformat()}")
 
 
 def find_month_breaks(
@@ -95,7 +95,7 @@ def find_month_breaks(
             cause, signed = Cause.CORRECTS_EARLIER_MONTH, charge
             evidence = f"a call of {own}"
         if signed != NOTHING:
-            breaks.append(Break(cause, *signed, calls=(call_id,), evidence=evidence))
+            breaks.append(_break_of(call_id, cause, signed, evidence))
     return breaks
 
 
@@ -125,6 +125,18 @@ def find_edge_calls(
             if sum(signed) == difference:
                 return tuple(call.call_id for call in chosen)
     return ()
+
+
+def _break_of(
+    call_id: str, cause: Cause, charge: Charge, evidence: str | None
+) -> Break:
+    return Break(
+        cause=cause,
+        minutes=charge.minutes,
+        amount_micro=charge.amount_micro,
+        calls=(call_id,),
+        evidence=evidence,
+    )
 
 
 def _cause_of(ours: Charge | None, theirs: Charge | None) -> Cause:

@@ -39,20 +39,21 @@ class MetadataRule:
     keys: Sequence[str] = ()
     retention: timedelta | None = None
 
-    def read(self, record: object, called_at: datetime, now: datetime) -> CallMetadata:
+    def read(
+        self, metadata: object, called_at: datetime, now: datetime
+    ) -> CallMetadata:
         """Return what is kept of a call's metadata."""
         if not self.keys or self._is_over(called_at, now):
             return NOTHING
-        held = record.get("metadata") if isinstance(record, Mapping) else None
-        if not isinstance(held, Mapping):
+        if not isinstance(metadata, Mapping):
             return CallMetadata(tuple((key, None) for key in self.keys))
-        read = [(key, _taken(held.get(key))) for key in self.keys]
+        values = [(key, _usable(metadata.get(key))) for key in self.keys]
         return CallMetadata(
             tuple(
                 (key, None if isinstance(value, Withheld) else value)
-                for key, value in read
+                for key, value in values
             ),
-            tuple(value for _, value in read if isinstance(value, Withheld)),
+            tuple(value for _, value in values if isinstance(value, Withheld)),
         )
 
     def _is_over(self, called_at: datetime, now: datetime) -> bool:
@@ -66,12 +67,12 @@ NOTHING_KEPT = MetadataRule()
 def could_be_phone(text: str) -> bool:
     """Say whether a text holds what could be a phone number; rather too often."""
     return any(
-        sum(each.isdigit() for each in found[0]) >= _FEWEST_DIGITS
-        for found in _NUMBER.finditer(text)
+        sum(sign.isdigit() for sign in number[0]) >= _FEWEST_DIGITS
+        for number in _NUMBER.finditer(text)
     )
 
 
-def _taken(value: object) -> str | Withheld | None:
+def _usable(value: object) -> str | Withheld | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool):

@@ -52,9 +52,9 @@ SENTENCES = {
 
 
 class Violation(NamedTuple):
-    """A law that is broken, and where."""
+    """An invariant that is violated, and where."""
 
-    law: Invariant
+    invariant: Invariant
     words: str
 
 

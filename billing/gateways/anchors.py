@@ -1,13 +1,13 @@
 """Anchors: where the heads of the audit trail are published, out of our own reach."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from billing.atomic_file import replace_file
 from billing.domain.signed_head import Head
 from billing.errors import AnchorFault, SettingsFault
 from billing.ports import Anchor
@@ -57,12 +57,7 @@ class FolderAnchor:
                 if path.read_text(encoding="ascii") == text:
                     return
                 raise AnchorFault(self.name, f"{path.name} is there, with another head")
-            beside = path.with_suffix(".new")
-            with beside.open("w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
+            replace_file(path, text.encode("ascii"))
         except (OSError, UnicodeDecodeError) as fault:
             raise AnchorFault(self.name, f"cannot be written: {fault}") from fault
 

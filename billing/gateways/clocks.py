@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class RemoteClock:
-    """A sandbox's clock, asked anew at least every tenth of a second."""
+    """A sandbox's clock, read anew at least every tenth of a second."""
 
     FRESH_SECONDS = 0.1
 
@@ -42,16 +42,16 @@ class RemoteClock:
         self._url = url
         self._client = httpx2.Client(timeout=5, trust_env=False)
         self._lock = threading.Lock()
-        self._asked_at = float("-inf")
+        self._read_at = float("-inf")
         self._moment = datetime.now(UTC)
 
     def now(self) -> datetime:
         """Return the sandbox's present moment; raises SettingsFault."""
         with self._lock:
-            elapsed = time.monotonic() - self._asked_at
+            elapsed = time.monotonic() - self._read_at
             if elapsed > self.FRESH_SECONDS:
-                self._moment = self._ask()
-                self._asked_at = time.monotonic()
+                self._moment = self._read()
+                self._read_at = time.monotonic()
                 elapsed = 0.0
             return self._moment + timedelta(seconds=elapsed)
 
@@ -67,7 +67,7 @@ class RemoteClock:
         """Close the connection to the sandbox."""
         self._client.close()
 
-    def _ask(self) -> datetime:
+    def _read(self) -> datetime:
         try:
             answer = self._client.get(self._url)
             answer.raise_for_status()

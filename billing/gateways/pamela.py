@@ -1,9 +1,12 @@
 """The Pamela API as a usage source: one account, read only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from billing.domain.call import Call, Quarantined
+from billing.domain.call_fields import read_count, read_status, read_time
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import (
     SettingsFault,
@@ -13,11 +16,14 @@ from billing.errors import (
     SourceUnreadable,
 )
 from billing.gateways.retries import Sleep, read_with_retries
-from billing.ports import CallPage, SourceTotals
+from billing.gateways.source_calls import Record, digest_of, understand
+from billing.ports import SourceCall, SourceTotals
 from pamela import (
     AuthenticationError,
     CallError,
     InvalidResponse,
+    ListMoved,
+    PageWalk,
     PamelaClient,
     PamelaConnectionError,
     PamelaError,
@@ -25,9 +31,74 @@ from pamela import (
     SubscriptionError,
 )
 
+if TYPE_CHECKING:
+    from pamela import CallListResponse
+
 T = TypeVar("T")
 NOT_FOUND = 404
 SERVER_ERROR = 500
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """One page of a list of calls, as Pamela answered it."""
+
+    records: Sequence[object]
+    total: int
+    has_more: bool
+
+
+def read_call(record: object, account: str) -> Call | Quarantined:
+    """Read one record by Pamela's names, strictly."""
+
+    def read(call_id: str, record: Record) -> Call:
+        return Call(
+            account=account,
+            call_id=call_id,
+            status=read_status(record, "status"),
+            created_at=read_time(record, "created_at"),
+            started_at=read_time(record, "started_at"),
+            ended_at=read_time(record, "ended_at"),
+            duration_seconds=read_count(record, "duration_seconds"),
+            source_minutes=read_count(record, "billed_minutes"),
+            customer_key=None,
+        )
+
+    return understand(record, read, account=account, id_field="id")
+
+
+def as_source_call(record: object, account: str) -> SourceCall:
+    """Return what crosses the border of a record."""
+    metadata = record.get("metadata") if isinstance(record, Mapping) else None
+    return SourceCall(read_call(record, account), digest_of(record), metadata)
+
+
+def walk_calls(
+    account: str, window: Window, read_page: Callable[[int], CallPage]
+) -> Iterator[Sequence[SourceCall]]:
+    """Read a list that moves, from the newest call to the oldest, losing none.
+
+    `read_page` reads the page at an offset; raises SourceUnreadable.
+    """
+    walk = PageWalk(PAGE_SIZE)
+    while offsets := walk.plan():
+        page = read_page(offsets[0])
+        answer = {
+            "items": list(page.records),
+            "total": page.total,
+            "has_more": page.has_more,
+        }
+        try:
+            walk.take(cast("CallListResponse", answer))
+        except ListMoved as fault:
+            raise SourceUnreadable(
+                account,
+                f"the list of {window.start:%Y-%m-%d} moved too much to be read whole "
+                f"({fault.message}); it is read again in the next run",
+            ) from fault
+        if walk.joined:
+            yield [as_source_call(record, account) for record in page.records]
 
 
 class PamelaUsage:
@@ -43,14 +114,20 @@ class PamelaUsage:
         """The account's name in the settings."""
         return self._account
 
-    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
+        """Read the calls created in a window, page by page, newest first."""
+        return walk_calls(
+            self._account, window, lambda offset: self.read_page(window, offset)
+        )
+
+    def read_page(self, window: Window, offset: int) -> CallPage:
         """Read one page of the calls created in a window, newest first."""
         answer = self._ask(
             lambda: self._client.list_calls(
-                limit=limit,
+                limit=PAGE_SIZE,
                 offset=offset,
-                start_date=_spelled(window.start),
-                end_date=_spelled(window.end),
+                start_date=_format(window.start),
+                end_date=_format(window.end),
             )
         )
         items, total = answer.get("items"), answer.get("total")
@@ -65,12 +142,13 @@ class PamelaUsage:
             )
         return CallPage(items, total, more)
 
-    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+    def get_call(self, call_id: str) -> SourceCall | None:
         """Read one call; None when the source does not know it."""
         try:
-            return self._ask(lambda: dict(self._client.get_call(call_id)))
+            record = self._ask(lambda: dict(self._client.get_call(call_id)))
         except _NotFound:
             return None
+        return as_source_call(record, self._account)
 
     def read_totals(self, period: BillingPeriod) -> SourceTotals:
         """Read the source's own totals of a month."""
@@ -102,7 +180,7 @@ class PamelaUsage:
         try:
             return read()
         except PamelaError as fault:
-            raise self._said(fault) from fault
+            raise self._fault_of(fault) from fault
 
     def _unavailable(self, words: str, fault: PamelaError) -> SourceUnavailable:
         return SourceUnavailable(
@@ -111,7 +189,7 @@ class PamelaUsage:
             retry_after=fault.retry_after or 0,
         )
 
-    def _said(self, fault: PamelaError) -> SourceFault:
+    def _fault_of(self, fault: PamelaError) -> SourceFault:
         words = f"{fault.message[:200]} (HTTP {fault.status_code or 'no answer'})"
         if isinstance(fault, AuthenticationError):
             return SourceRefused(
@@ -149,5 +227,5 @@ class _NotFound(SourceFault):
     """The source does not know a call; never leaves this module."""
 
 
-def _spelled(moment: datetime) -> str:
+def _format(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Pacing: requests stay under a rate that the other side allows."""
+"""The rate limit: requests stay under a rate that the other side allows."""
 
 import threading
 import time
@@ -23,8 +23,11 @@ class Pacer:
 
     def wait(self) -> None:
         """Wait for a turn."""
+        # A turn is taken under the lock, and waited for outside of it: whoever comes
+        # next can take the turn after it at once.
         with self._lock:
             now = self._ticks()
+            # Time in which nobody asked is not saved up: there is never a burst.
             turn = max(now, self._next)
             self._next = turn + self._gap
         if turn > now:

@@ -1,4 +1,4 @@
-"""Retries: the only policies there are, both after the retry law."""
+"""Retries: the only policies there are, both by the retry schedule."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,8 +20,8 @@ Sleep = Callable[[float], None]
 
 # Reading twice harms nobody, and a person or the next hour waits: fewer tries.
 MOST_READS = 4
-# A server may ask for more time than the law gives, but not for a silent hour.
-LONGEST_ASKED_SECONDS = 60
+# A server may ask for more time than the schedule gives, but not for a silent hour.
+LONGEST_RETRY_AFTER_SECONDS = 60
 
 
 def send_with_retries(
@@ -52,9 +52,9 @@ def read_with_retries(read: Callable[[], T], *, sleep: Sleep) -> T:
 
     def wait(state: RetryCallState) -> float:
         fault = state.outcome and state.outcome.exception()
-        asked = getattr(fault, "retry_after", 0)
-        own = delay_before_retry(state.attempt_number).total_seconds()
-        return max(own, min(asked, LONGEST_ASKED_SECONDS))
+        retry_after = getattr(fault, "retry_after", 0)
+        scheduled = delay_before_retry(state.attempt_number).total_seconds()
+        return max(scheduled, min(retry_after, LONGEST_RETRY_AFTER_SECONDS))
 
     retrying = Retrying(
         retry=retry_if_exception_type((SourceUnavailable, MeterUnavailable)),

@@ -1,9 +1,9 @@
-"""The memory of the trail: a small file outside the database, never rewound with it."""
+"""The rollback marker: how far the trail came, in a file that no restore rewinds."""
 
 import json
-import os
 from pathlib import Path
 
+from billing.atomic_file import replace_file
 from billing.errors import SettingsFault
 
 
@@ -16,8 +16,8 @@ class FileMemory:
     def last_seen(self) -> tuple[int, str] | None:
         """Return the newest event that was seen; raises SettingsFault."""
         try:
-            said = json.loads(self._path.read_text(encoding="utf-8"))
-            return int(said["event"]), str(said["hash"])
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            return int(document["event"]), str(document["hash"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as fault:
@@ -29,14 +29,9 @@ class FileMemory:
 
     def remember(self, sequence: int, hashed: str) -> None:
         """Keep the newest event, whole or not at all; raises SettingsFault."""
-        words = json.dumps({"event": sequence, "hash": hashed}) + "\n"
-        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+        text = json.dumps({"event": sequence, "hash": hashed}) + "\n"
         try:
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(words)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+            replace_file(self._path, text.encode())
         except OSError as fault:
             raise SettingsFault(
                 str(self._path), f"cannot be written: {fault.strerror}"

@@ -1,6 +1,5 @@
 """The signing key: an Ed25519 key in a file that nobody else may read."""
 
-import os
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from billing.atomic_file import OWNER_ONLY, create_file
 from billing.errors import SigningFault
 
 _OTHERS = 0o077
@@ -39,11 +39,7 @@ def make_key(path: Path) -> FileSigner:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
+        create_file(path, pem, mode=OWNER_ONLY)
     except OSError as fault:
         raise SigningFault(f"{path} cannot be written: {fault.strerror}") from fault
     return FileSigner(key)

@@ -1,4 +1,4 @@
-"""The whole examination: settings, keys, both APIs, every customer, ledger, clock."""
+"""The whole check: settings, keys, both APIs, every customer, ledger, clock."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,7 +34,7 @@ def doctor_checks(settings_file: Path) -> list[Check]:
     try:
         settings = read_settings(settings_file)
     except SettingsFault as fault:
-        return [failed(SETTINGS, fault, "mend the file, or write it with `init`")]
+        return [failed(SETTINGS, fault, "fix the file, or write it with `init`")]
     folder = settings_file.parent
     checks = [
         Check(SETTINGS, True, f"{settings_file} is understood"),
@@ -56,7 +56,7 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
     try:
         ledger = open_ledger(ledger_url(settings, folder))
     except SettingsFault as fault:
-        yield failed("ledger", fault, "mend [ledger] url in the settings")
+        yield failed("ledger", fault, "fix [ledger] url in the settings")
         return
     with closing(ledger):
         try:
@@ -65,7 +65,7 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
             yield failed("ledger", fault, remedy)
             return
         yield Check("ledger", True, f"at schema {migration.head()}")
-        yield from _laws(ledger)
+        yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
 
 
@@ -78,26 +78,27 @@ def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:
     except BillingError as fault:
         return failed(name, fault, "see `pamela-billing audit --help`")
     if trail.signer is None:
-        found = f"{settings.audit.key} is not there, so nobody signs the trail"
+        sentence = f"{settings.audit.key} is not there, so nobody signs the trail"
         return Check(
-            name, True, found, "run `pamela-billing audit sign`, which makes it"
+            name, True, sentence, "run `pamela-billing audit sign`, which makes it"
         )
     key, anchors = fingerprint(trail.signer.public_key), len(trail.anchors)
     where = f"published to {anchors} anchors" if anchors else "published nowhere"
     return Check(name, True, f"signed by the key {key}, {where}")
 
 
-def _laws(ledger: Ledger) -> Iterator[Check]:
-    remedy = "mend the rows it names, or restore a backup; nothing is sent until then"
+def _invariants(ledger: Ledger) -> Iterator[Check]:
+    remedy = "fix the rows it names, or restore a backup; nothing is sent until then"
     try:
         with ledger.reading() as connection:
-            faults = find_faults(connection)
+            violations = find_faults(connection)
     except BillingError as fault:
         yield failed("laws", fault, "see that the database can be read")
         return
-    for law, words in faults.items():
-        said = "; ".join(words) or SENTENCES[law]
-        yield Check(f"law of {law}", not words, said, remedy if words else "")
+    for invariant, words in violations.items():
+        sentence = "; ".join(words) or SENTENCES[invariant]
+        name = f"law of {invariant}"
+        yield Check(name, not words, sentence, remedy if words else "")
 
 
 def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[Check]:
@@ -132,7 +133,7 @@ def _terms(
     try:
         price = PriceList(price.price() for price in settings.prices).at(now)
     except (ValueError, NoPrice) as fault:
-        yield Check("prices", False, str(fault), "mend [[prices]] in the settings")
+        yield Check("prices", False, str(fault), "fix [[prices]] in the settings")
         return
     ours = ExpectedTerms(price, settings.stripe.grace, now)
     yield from check_subscriptions(meter, customers, ours)

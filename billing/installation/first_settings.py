@@ -1,9 +1,9 @@
 """The first settings file: one for real keys, with examples, or one for a sandbox."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from billing.atomic_file import OWNER_ONLY, replace_file
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.installation.sandbox_facts import SandboxFacts, read_facts
@@ -156,11 +156,6 @@ def _write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, secret in secrets.items():
-            path = folder / name
-            path.unlink(missing_ok=True)
-            # Nobody else may read it, not even for the moment before a chmod.
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"{secret}\n")
+            replace_file(folder / name, f"{secret}\n".encode(), mode=OWNER_ONLY)
     except OSError as fault:
         raise BadInput(f"{folder} cannot be written: {fault.strerror}") from fault

@@ -15,7 +15,7 @@ from pydantic import (
 
 from billing.errors import BadInput
 
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
 PLAIN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$"
 Word = Annotated[str, StringConstraints(pattern=PLAIN)]
 
@@ -60,7 +60,7 @@ def read_facts(url: str) -> SandboxFacts:
     """Ask a sandbox for its facts; raises BadInput when there is none at the URL."""
     where = f"{url.rstrip('/')}/_sandbox"
     try:
-        with httpx2.Client(timeout=PATIENCE_SECONDS, trust_env=False) as client:
+        with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             answer = client.get(where)
             answer.raise_for_status()
         facts = SandboxFacts.model_validate(answer.json())

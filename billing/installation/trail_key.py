@@ -1,4 +1,4 @@
-"""The trail's key and memory, as a person changes them."""
+"""The trail's key and its rollback marker, as a person changes them."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,23 +17,23 @@ def rotate(settings_file: Path, who: str, reason: str) -> str:
 
     A hand-over that was killed half-way is finished by the next.
     """
-    with opened_ledger(settings_file) as books, exclusive_process(books.ledger):
-        trail = make_trail(books.settings, settings_file.parent)
+    with opened_ledger(settings_file) as opened, exclusive_process(opened.ledger):
+        trail = make_trail(opened.settings, settings_file.parent)
         if trail.signer is None:
             raise SigningFault("there is no key to hand over from; see `audit sign`")
         new = make_key_beside(settings_file)
-        with books.ledger.reading() as connection:
+        with opened.ledger.reading() as connection:
             in_force = signed_heads.key_in_force(connection)
         if in_force != new.name:
-            actor = Actor(who, books.now)
-            rotate_key(books.ledger, trail.signer, new.signer, actor, reason)
+            actor = Actor(who, opened.now)
+            rotate_key(opened.ledger, trail.signer, new.signer, actor, reason)
         put_key_in_place(settings_file)
         return new.name
 
 
 def accept_restored(settings_file: Path, who: str, reason: str) -> datetime:
     """Accept a ledger that was restored; returns the moment that it stands at."""
-    with opened_ledger(settings_file) as books, exclusive_process(books.ledger):
-        trail = make_trail(books.settings, settings_file.parent)
-        actor = Actor(who, books.now)
-        return accept_restore(books.ledger, trail.memory, actor, reason)
+    with opened_ledger(settings_file) as opened, exclusive_process(opened.ledger):
+        trail = make_trail(opened.settings, settings_file.parent)
+        actor = Actor(who, opened.now)
+        return accept_restore(opened.ledger, trail.memory, actor, reason)

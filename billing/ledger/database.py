@@ -81,15 +81,15 @@ class Ledger:
 
         It ends with the audit events of what it changed.
         """
-        left = Pending(self._present())
+        changes = Pending(self._present())
         with as_ledger_faults(self.engine), self.engine.connect() as plain:
-            options = {_WRITES: True, pending.OPTION: left}
+            options = {_WRITES: True, pending.OPTION: changes}
             connection = plain.execution_options(**options)
             with connection.begin():
                 if not self.on_sqlite:
                     connection.exec_driver_sql(_TAKE_TURNS)
                 yield connection
-                append_events(connection, left)
+                append_events(connection, changes)
 
     def _present(self) -> Actor | None:
         """Say who is at work, and when; asked before a transaction, never in one."""

@@ -34,8 +34,8 @@ def exclusive_process(ledger: Ledger) -> Iterator[None]:
 @contextmanager
 def try_lock(ledger: Ledger, subject: str) -> Iterator[Hold | None]:
     """Hold a subject, such as a customer, over all daemons; None when another does."""
-    own: Locks = _HeldByFile() if ledger.on_sqlite else _Advisory(ledger)
-    locks = ledger.locks or own
+    by_default: Locks = _HeldByFile() if ledger.on_sqlite else _Advisory(ledger)
+    locks = ledger.locks or by_default
     with locks.hold(subject) as hold:
         yield hold
 
@@ -71,8 +71,8 @@ class _Advisory:
         engine = self._ledger.engine
         with as_ledger_faults(engine), engine.connect() as plain:
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-            asked = text("SELECT pg_try_advisory_lock(:n)")
-            if not connection.execute(asked, {"n": name}).scalar_one():
+            query = text("SELECT pg_try_advisory_lock(:n)")
+            if not connection.execute(query, {"n": name}).scalar_one():
                 yield None
                 return
             hold = _SessionHold(connection)

@@ -15,9 +15,9 @@ from billing.ledger.database import Ledger, connect_for_migration
 @cache
 def _scripts() -> Path:
     """Find the migrations: beside the packages in a checkout, inside in a wheel."""
-    here = Path(__file__).resolve().parents[1]
-    packaged = here / "migrations"
-    return packaged if packaged.is_dir() else here.parent / "migrations"
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "migrations"
+    return packaged if packaged.is_dir() else package.parent / "migrations"
 
 
 def _config() -> Config:
@@ -58,22 +58,24 @@ def refuse_other_schema(ledger: Ledger) -> None:
     """Raise LedgerUnready unless the schema is the one this code is for."""
     where = ledger.engine.url.render_as_string(hide_password=True)
     if ledger.file is not None and not ledger.file.exists():
-        raise LedgerUnready(f"there is no ledger at {where}; run `pamela-billing init`")
+        raise LedgerUnready(
+            f"there is no ledger at {where}; `pamela-billing db upgrade` makes one"
+        )
     try:
-        found = current(ledger)
+        revision = current(ledger)
     except LedgerFault as fault:
         raise LedgerUnready(str(fault)) from fault
-    if found is None:
+    if revision is None:
         raise LedgerUnready(f"{where} is empty; run `pamela-billing db upgrade`")
-    if found == head():
+    if revision == head():
         return
     steps = ScriptDirectory.from_config(_config()).walk_revisions()
-    if found in {step.revision for step in steps}:
+    if revision in {step.revision for step in steps}:
         raise LedgerUnready(
-            f"{where} is at schema {found}, older than this code ({head()}); "
+            f"{where} is at schema {revision}, older than this code ({head()}); "
             "run `pamela-billing db upgrade`"
         )
     raise LedgerUnready(
-        f"{where} is at schema {found}, which this code ({head()}) does not know; "
+        f"{where} is at schema {revision}, which this code ({head()}) does not know; "
         "install the newer release that made it"
     )

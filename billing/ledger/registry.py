@@ -41,17 +41,17 @@ def register(
     prices: Iterable[Price],
 ) -> None:
     """Record what is new or changed; raises SettingsFault for a changed price."""
-    for one in customers:
-        values = {"stripe_customer": one.stripe_customer}
-        _keep(connection, actor, customer, one.name, values)
-    for each in accounts:
+    for new_customer in customers:
+        values = {"stripe_customer": new_customer.stripe_customer}
+        _keep(connection, actor, customer, new_customer.name, values)
+    for new_account in accounts:
         values_of_account = {
-            "customer": each.customer,
-            "customer_metadata_key": each.customer_metadata_key,
+            "customer": new_account.customer,
+            "customer_metadata_key": new_account.customer_metadata_key,
         }
-        _keep(connection, actor, account, each.name, values_of_account)
-    for offered in prices:
-        _keep_price(connection, actor, offered)
+        _keep(connection, actor, account, new_account.name, values_of_account)
+    for new_price in prices:
+        _keep_price(connection, actor, new_price)
 
 
 def price_ids(connection: Connection) -> dict[datetime, int]:
@@ -60,16 +60,17 @@ def price_ids(connection: Connection) -> dict[datetime, int]:
     return {row.effective_from: row.id for row in rows}
 
 
-def stripe_customer_of(connection: Connection, name: str) -> str:
-    """Return Stripe's name of a customer, also of one that left the settings."""
-    query = select(customer.c.stripe_customer).where(customer.c.name == name)
-    return str(connection.execute(query).scalar_one())
+def known_customers(connection: Connection) -> dict[str, str]:
+    """Return Stripe's name of each customer that was ever registered."""
+    columns = customer.c.name, customer.c.stripe_customer
+    rows = connection.execute(select(*columns).order_by(customer.c.name))
+    return {row.name: row.stripe_customer for row in rows}
 
 
 def known_prices(connection: Connection) -> list[Price]:
     """Return every price ever registered."""
     columns = price.c.effective_from, price.c.per_minute, price.c.currency
-    return [Price(*row) for row in connection.execute(select(*columns))]
+    return [Price(**row._mapping) for row in connection.execute(select(*columns))]
 
 
 def _keep(
@@ -80,47 +81,47 @@ def _keep(
     values: Mapping[str, str | None],
 ) -> None:
     columns = [table.c[column] for column in values]
-    found = connection.execute(select(*columns).where(table.c.name == name)).first()
-    if found is None:
-        row = {"name": name, "registered_at": actor.at, **values}
-        connection.execute(insert(table).values(row))
-    elif tuple(found) != tuple(values.values()):
+    row = connection.execute(select(*columns).where(table.c.name == name)).first()
+    if row is None:
+        new_row = {"name": name, "registered_at": actor.at, **values}
+        connection.execute(insert(table).values(new_row))
+    elif tuple(row) != tuple(values.values()):
         connection.execute(update(table).where(table.c.name == name).values(values))
     else:
         return
-    was = None if found is None else dict(zip(values, found, strict=True))
+    was = None if row is None else dict(zip(values, row, strict=True))
     detail = {"was": was, "is": dict(values)}
     audit_log.record(connection, actor, f"{table.name}.registered", name, detail)
 
 
-def _keep_price(connection: Connection, actor: Actor, offered: Price) -> None:
-    held = price.c.effective_from == offered.effective_from
+def _keep_price(connection: Connection, actor: Actor, new_price: Price) -> None:
+    same_date = price.c.effective_from == new_price.effective_from
     columns = price.c.per_minute, price.c.currency
-    found = connection.execute(select(*columns).where(held)).first()
-    if found is None:
-        _refuse_back_dated(connection, offered)
-        row = {
-            "effective_from": offered.effective_from,
-            "per_minute": offered.per_minute,
-            "currency": offered.currency,
+    row = connection.execute(select(*columns).where(same_date)).first()
+    if row is None:
+        _refuse_back_dated(connection, new_price)
+        new_row = {
+            "effective_from": new_price.effective_from,
+            "per_minute": new_price.per_minute,
+            "currency": new_price.currency,
             "registered_at": actor.at,
         }
-        connection.execute(insert(price).values(row))
-        date = offered.effective_from.date().isoformat()
+        connection.execute(insert(price).values(new_row))
+        date = new_price.effective_from.date().isoformat()
         audit_log.record(
-            connection, actor, "price.registered", date, {"price": offered.per_minute}
+            connection, actor, "price.registered", date, {"price": new_price.per_minute}
         )
-    elif (found.per_minute, found.currency) != (offered.per_minute, offered.currency):
+    elif (row.per_minute, row.currency) != (new_price.per_minute, new_price.currency):
         raise SettingsFault(
-            f"prices, from {offered.effective_from.date()}",
-            f"the ledger already holds {found.per_minute} {found.currency} from that "
+            f"prices, from {new_price.effective_from.date()}",
+            f"the ledger already holds {row.per_minute} {row.currency} from that "
             "date, and a price never changes; add one with a later date",
         )
 
 
-def _refuse_back_dated(connection: Connection, offered: Price) -> None:
+def _refuse_back_dated(connection: Connection, new_price: Price) -> None:
     """Refuse a price for calls that are billed already: they keep the one they had."""
-    since, usage = offered.effective_from, b2b_usage.c
+    since, usage = new_price.effective_from, b2b_usage.c
     billed = (
         select(usage.call_id)
         .select_from(b2b_usage.join(call, RATED_FROM))

@@ -41,7 +41,7 @@ def check_close(
 def close_period(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleOptions,
+    options: CycleOptions,
     period: BillingPeriod,
     watch: Watcher,
     *,
@@ -51,22 +51,22 @@ def close_period(
 
     A month that is closed already stays as it is. Raises LedgerFault.
     """
-    accounts = [source.account for source, _ in terms.sources]
-    now = terms.clock.now()
+    accounts = [source.account for source, _ in options.sources]
+    now = options.clock.now()
     known = check_close(ledger, period, accounts, now)
     if known.already or now < period.end:
         return known
-    unreadable = tuple(_read_anew(ledger, meter, terms, period, watch))
+    unreadable = tuple(_read_anew(ledger, meter, options, period, watch))
     with ledger.writing() as connection:
         closed = closed_month(connection, period)
         if closed is not None:
             return CloseReport(period, closed, already=True)
-        now = terms.clock.now()
+        now = options.clock.now()
         month = read_month_end(connection, period, accounts, now)
         obstacles = (*unreadable, *find_obstacles(month, now))
         if obstacles or month.last_run is None:
             return CloseReport(period, obstacles=obstacles)
-        who = Actor(terms.actor, now)
+        who = Actor(options.actor, now)
         run = month.last_run.number
         closed = freeze(connection, period, who, run=run, reason=reason)
     return CloseReport(period, closed)
@@ -75,14 +75,14 @@ def close_period(
 def _read_anew(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleOptions,
+    options: CycleOptions,
     period: BillingPeriod,
     watch: Watcher,
 ) -> Iterator[Obstacle]:
     """Pull and reconcile the month; what cannot be read stands in the way."""
     again = "see to that, then close again"
-    for source, book in terms.sources:
-        pulled = pull_month(ledger, source, book, terms, (period, watch))
+    for source, rules in options.sources:
+        pulled = pull_month(ledger, source, rules, options, period, watch=watch)
         if pulled.certificate is None:
             found = pulled.error or f"another process is pulling {pulled.account}"
             names = (pulled.account,)
@@ -92,7 +92,7 @@ def _read_anew(
     progress = watch(f"reconcile {period}")
     try:
         reconcile_period(
-            ledger, meter, terms.reconcile, period, depth=CLOSELY, progress=progress
+            ledger, meter, options.reconcile, period, depth=CLOSELY, progress=progress
         )
     except BillingError as fault:
         yield Obstacle(kind=Hindrance.UNREADABLE, found=str(fault), remedy=again)

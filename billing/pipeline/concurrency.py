@@ -1,4 +1,4 @@
-"""The crew: who does work side by side, and whose writes share a commit."""
+"""Concurrency: who works side by side, whose writes share a commit, how far it is."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -10,6 +10,13 @@ from billing.ledger.database import Ledger
 from billing.ledger.group_commit import DirectCommit, GroupCommit, Writer
 
 T = TypeVar("T")
+# So many requests at once to one server, when calls or totals are read.
+READERS = 16
+Progress = Callable[[int, int], None]
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Show no progress."""
 
 
 class Concurrency(Protocol):

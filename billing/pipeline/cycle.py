@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from billing.domain.call import READ_AGAIN
 from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError
@@ -13,10 +14,10 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.pull import MARGIN, Progress, PullOptions, pull_usage
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.reconcile import (
     Depth,
     ReconcileOptions,
@@ -109,7 +110,7 @@ def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
 def run_cycle(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleOptions,
+    options: CycleOptions,
     periods: Sequence[BillingPeriod],
     watch: Watcher,
     *,
@@ -121,25 +122,25 @@ def run_cycle(
     """
     report = CycleReport(tell=tell)
     for period in periods:
-        for source, book in terms.sources:
-            if terms.stopping():
+        for source, rules in options.sources:
+            if options.stopping():
                 return report
-            report.add(_pull(ledger, source, book, terms, (period, watch)))
+            report.add(_pull(ledger, source, rules, options, period, watch=watch))
     try:
-        require_invariants(ledger, terms.clock.now())
-        report.add(sync_meter(ledger, meter, terms.sync, progress=watch("sync")))
+        require_invariants(ledger, options.clock.now())
+        report.add(sync_meter(ledger, meter, options.sync, progress=watch("sync")))
     except BillingError as fault:
         report.add(fault)
     for period in periods:
-        if terms.stopping():
+        if options.stopping():
             return report
         try:
             found = reconcile_period(
                 ledger,
                 meter,
-                terms.reconcile,
+                options.reconcile,
                 period,
-                depth=_depth(ledger, period, terms.clock.now()),
+                depth=_depth(ledger, period, options.clock.now()),
                 progress=watch(f"reconcile {period}"),
             )
             report.add(found)
@@ -158,38 +159,48 @@ def _depth(ledger: Ledger, period: BillingPeriod, now: datetime) -> Depth:
 def pull_month(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountRules,
-    terms: CycleOptions,
-    what: tuple[BillingPeriod, Watcher],
+    rules: AccountRules,
+    options: CycleOptions,
+    period: BillingPeriod,
+    *,
+    watch: Watcher,
 ) -> PullResult:
     """Pull an account's whole month, whatever was read before."""
-    return _pull(ledger, source, book, terms, what, whole=True)
+    return _pull(ledger, source, rules, options, period, watch=watch, whole=True)
 
 
 def _pull(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountRules,
-    terms: CycleOptions,
-    what: tuple[BillingPeriod, Watcher],
+    rules: AccountRules,
+    options: CycleOptions,
+    period: BillingPeriod,
     *,
+    watch: Watcher,
     whole: bool = False,
 ) -> PullResult:
-    period, account, asked_at = what[0], source.account, terms.clock.now()
+    account, asked_at = source.account, options.clock.now()
     try:
         for tries in range(1, MOST_TRIES + 1):
-            with try_lock(ledger, f"pull:{account}") as ours:
+            with try_lock(ledger, f"pull:{account}") as hold:
                 if not whole and _pulled_since(ledger, account, period, asked_at):
                     break
-                if ours is not None:
+                if hold is not None:
+                    progress = watch(f"pull {period} {account}")
                     certificate = _pull_as_needed(
-                        ledger, source, book, terms, what, whole=whole
+                        ledger,
+                        source,
+                        rules,
+                        options,
+                        period,
+                        progress=progress,
+                        whole=whole,
                     )
                     return PullResult(account, period, certificate)
-            if tries == MOST_TRIES or terms.stopping():
+            if tries == MOST_TRIES or options.stopping():
                 break
             # Whoever is at it may die: then the month is still to be read.
-            terms.clock.sleep(delay_before_retry(tries).total_seconds())
+            options.clock.sleep(delay_before_retry(tries).total_seconds())
     except BillingError as fault:
         return PullResult(account, period, error=str(fault))
     return PullResult(account, period)
@@ -209,25 +220,24 @@ def _pulled_since(
 def _pull_as_needed(
     ledger: Ledger,
     source: UsageSource,
-    book: AccountRules,
-    terms: CycleOptions,
-    what: tuple[BillingPeriod, Watcher],
+    rules: AccountRules,
+    options: CycleOptions,
+    period: BillingPeriod,
     *,
+    progress: Progress,
     whole: bool,
 ) -> Certificate:
     """Read what is recent; read the whole month daily, and when its total is off."""
-    period, watch = what
-    progress = watch(f"pull {period} {source.account}")
-    now = terms.clock.now()
+    now = options.clock.now()
     since = None if whole else _recent_since(ledger, source.account, period, now)
 
     def pull(start: datetime | None) -> Certificate:
         return pull_usage(
             ledger,
             source,
-            book,
+            rules,
             period,
-            terms=PullOptions(terms.clock, terms.actor, terms.concurrency),
+            options=PullOptions(options.clock, options.actor, options.concurrency),
             since=start,
             progress=progress,
         )
@@ -249,4 +259,4 @@ def _recent_since(
         newest = pulls.last_complete(connection, account, period, None)
     if sweep is None or newest is None or now - sweep >= SWEEP_EVERY:
         return None
-    return newest - MARGIN
+    return newest - READ_AGAIN

@@ -25,7 +25,7 @@ from billing.ports import Meter
 def run_round(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleOptions,
+    options: CycleOptions,
     trail: TrailOptions,
     periods: Sequence[BillingPeriod],
     *,
@@ -43,9 +43,9 @@ def run_round(
         rewound = CycleReport(tell=tell)
         rewound.add(fault)
         return rewound
-    report = run_cycle(ledger, meter, terms, periods, watch, tell=tell)
+    report = run_cycle(ledger, meter, options, periods, watch, tell=tell)
     try:
-        for unpublished in sign_news(ledger, trail, terms.actor, terms.clock):
+        for unpublished in sign_news(ledger, trail, options.actor, options.clock):
             report.add(unpublished)
     except BillingError as fault:
         report.add(fault)

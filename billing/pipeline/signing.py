@@ -25,17 +25,17 @@ class TrailOptions:
 
 
 def sign_news(
-    ledger: Ledger, terms: TrailOptions, who: str, clock: Clock
+    ledger: Ledger, options: TrailOptions, who: str, clock: Clock
 ) -> list[AnchorFault]:
     """Sign what is new and publish it; returns what failed, which blocks nothing.
 
     An anchor that lacks the newest head, because it failed or is new, is given it.
     Raises SigningFault when another key is in force, and LedgerFault.
     """
-    if terms.signer is None:
+    if options.signer is None:
         return []
-    sign_head(ledger, terms.signer, Actor(who, clock.now()))
-    return list(_publish(ledger, terms.anchors, clock))
+    sign_head(ledger, options.signer, Actor(who, clock.now()))
+    return list(_publish(ledger, options.anchors, clock))
 
 
 def sign_head(ledger: Ledger, signer: Signer, actor: Actor) -> SignedHead | None:

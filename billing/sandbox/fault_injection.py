@@ -85,8 +85,8 @@ async def answer(
     body (malformed, huge) means the work was done. Latency always comes last.
     """
     struck = faults.strike(name, clock.now())
-    instead = (_instead(request, fault, refuse) for fault in struck)
-    response = next(filter(None, instead), None)
+    replacements = (_replaced(request, fault, refuse) for fault in struck)
+    response = next(filter(None, replacements), None)
     if response is None:
         done = await work()
         spoiled = (_spoiled(request, done, fault, refuse) for fault in struck)
@@ -97,7 +97,7 @@ async def answer(
     return response
 
 
-def _instead(
+def _replaced(
     request: Request, fault: Fault, refuse: Callable[[Fault], Response]
 ) -> Response | None:
     """Return what is answered instead of doing the work, if the fault says so."""
@@ -141,9 +141,9 @@ async def _endless(size: int) -> AsyncIterator[bytes]:
     """Yield a JSON string that never closes, of this many bytes."""
     opening = b'{"data": "'[:size]
     yield opening
-    left = size - len(opening)
-    while left > 0:
-        yield CHUNK[:left]
-        left -= len(CHUNK)
+    remaining = size - len(opening)
+    while remaining > 0:
+        yield CHUNK[:remaining]
+        remaining -= len(CHUNK)
         # Gives way, so that a client that hung up ends the stream.
         await asyncio.sleep(0)

@@ -25,10 +25,10 @@ class RequestRecord:
 class RequestLog:
     """The latest requests, oldest first; safe to use from many threads."""
 
-    def __init__(self, kept: int = 200_000) -> None:
+    def __init__(self, limit: int = 200_000) -> None:
         """Keep at most this many; older ones are only counted."""
         self._lock = threading.Lock()
-        self._records: deque[RequestRecord] = deque(maxlen=kept)
+        self._records: deque[RequestRecord] = deque(maxlen=limit)
         self._seen = 0
 
     def add(self, record: RequestRecord) -> None:

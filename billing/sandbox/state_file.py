@@ -1,6 +1,5 @@
 """The sandbox's state file: read at the start, written whole or not at all."""
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from billing.atomic_file import replace_file
 from billing.sandbox.world import Sandbox
 
 SAVE_EVERY_SECONDS = 3.0
@@ -25,13 +25,8 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 def save_state(sandbox: Sandbox, path: Path) -> None:
-    """Write the state beside its place, then move it there in one step."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(orjson.dumps(sandbox.to_state()))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    """Write the state, whole or not at all."""
+    replace_file(path, orjson.dumps(sandbox.to_state()))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The postman: sends the webhooks that are due, from a thread with its own loop."""
+"""The webhook sender: sends what is due, from a thread with a loop of its own."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ def delivering(sandbox: Sandbox) -> Iterator[None]:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
 
-    thread = threading.Thread(target=run, name="sandbox-postman", daemon=True)
+    thread = threading.Thread(target=run, name="sandbox-webhooks", daemon=True)
     thread.start()
     try:
         yield
@@ -40,11 +40,11 @@ def delivering(sandbox: Sandbox) -> Iterator[None]:
             rounds.result()
 
 
-Parcel = Delivery | Notice
+AnyDelivery = Delivery | Notice
 
 
 async def post(
-    client: httpx2.AsyncClient, delivery: Parcel, signed: dict[str, str]
+    client: httpx2.AsyncClient, delivery: AnyDelivery, signed: dict[str, str]
 ) -> Reply:
     """Send a delivery's signed bytes once and return what came back."""
     headers = {"Content-Type": "application/json", **signed}
@@ -64,12 +64,12 @@ async def post(
 
 
 def new_client() -> httpx2.AsyncClient:
-    """Return a client that goes straight to where it is told, and waits as told."""
+    """Return a client that goes straight to its target, and sets no time-out."""
     return httpx2.AsyncClient(trust_env=False, timeout=None)
 
 
 async def deliver(
-    client: httpx2.AsyncClient, sandbox: Sandbox, delivery: Parcel
+    client: httpx2.AsyncClient, sandbox: Sandbox, delivery: AnyDelivery
 ) -> Reply:
     """Send a delivery once and note what came of it."""
     if isinstance(delivery, Delivery):
@@ -77,22 +77,22 @@ async def deliver(
         reply = await post(client, delivery, signed)
         sandbox.pamela.settle_delivery(delivery, reply, sandbox.clock.now())
         return reply
-    books = sandbox.stripe.test
-    with books.lock:
-        signed = books.notices.headers(delivery, sandbox.clock.now())
+    mode = sandbox.stripe.test
+    with mode.lock:
+        signed = mode.notices.headers(delivery, sandbox.clock.now())
     reply = await post(client, delivery, signed)
-    with books.lock:
-        books.notices.settle(delivery, reply, sandbox.clock.now())
+    with mode.lock:
+        mode.notices.settle(delivery, reply, sandbox.clock.now())
     return reply
 
 
 async def _rounds(sandbox: Sandbox) -> None:
     """Look at the clock; each call's webhooks go in order, all else abreast."""
-    webhooks, books = sandbox.pamela.webhooks, sandbox.stripe.test
+    webhooks, mode = sandbox.pamela.webhooks, sandbox.stripe.test
     busy: dict[str, asyncio.Task[None]] = {}
     async with new_client() as client, asyncio.TaskGroup() as group:
 
-        async def send(deliveries: Sequence[Parcel]) -> None:
+        async def send(deliveries: Sequence[AnyDelivery]) -> None:
             for delivery in deliveries:
                 await deliver(client, sandbox, delivery)
 
@@ -100,9 +100,9 @@ async def _rounds(sandbox: Sandbox) -> None:
         while True:
             busy = {name: task for name, task in busy.items() if not task.done()}
             now = sandbox.clock.now()
-            due: dict[str, Sequence[Parcel]] = {
+            due: dict[str, Sequence[AnyDelivery]] = {
                 **webhooks.due(micros(now), busy=busy),
-                **{one.id: [one] for one in books.due_notices(now, busy)},
+                **{notice.id: [notice] for notice in mode.due_notices(now, busy)},
             }
             for name in list(due)[: MOST_AT_ONCE - len(busy)]:
                 busy[name] = group.create_task(send(due[name]))

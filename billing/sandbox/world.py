@@ -23,7 +23,7 @@ RateLimits = Literal["live", "test", "off"]
 
 
 @dataclass(frozen=True)
-class Customer:
+class BilledCustomer:
     """Who is billed: a Stripe customer, and the name that calls give in metadata."""
 
     id: str
@@ -41,27 +41,29 @@ class Sandbox:
     pamela_log: RequestLog = field(default_factory=RequestLog)
     stripe_log: RequestLog = field(default_factory=RequestLog)
 
-    def add_customer(self, customer_id: str | None, name: str | None) -> Customer:
+    def add_customer(self, customer_id: str | None, name: str | None) -> BilledCustomer:
         """Create a Stripe customer, under a given id where one is wanted.
 
         They have been subscribed to the price of a minute for a while.
         """
         params = {} if name is None else {"name": name}
-        books, now = self.stripe.test, self.clock.now()
-        made = books.create_customer(params, now, name=customer_id)
+        mode, now = self.stripe.test, self.clock.now()
+        made = mode.create_customer(params, now, name=customer_id)
         since = first_of_month(now, -MONTHS_SUBSCRIBED)
-        for price in list(books.billing.prices.by_id)[:1]:
-            books.billing.create_subscription(
+        for price in list(mode.billing.prices.by_id)[:1]:
+            mode.billing.create_subscription(
                 {"customer": made["id"], "items": [{"price": price}]}, since
             )
-        return Customer(str(made["id"]), str(made["name"] or ""))
+        return BilledCustomer(str(made["id"]), str(made["name"] or ""))
 
-    def customers(self) -> list[Customer]:
+    def customers(self) -> list[BilledCustomer]:
         """Return Stripe's customers, in the order of their creation."""
-        books = self.stripe.test
-        with books.lock:
-            present = [one for one in books.customers.by_id.values() if not one.deleted]
-        return [Customer(one.id, one.name or "") for one in present]
+        mode = self.stripe.test
+        with mode.lock:
+            present = [c for c in mode.customers.by_id.values() if not c.deleted]
+        return [
+            BilledCustomer(customer.id, customer.name or "") for customer in present
+        ]
 
     def truth(self) -> Document:
         """Return what was really counted on both sides, as of now."""
@@ -108,7 +110,7 @@ class Sandbox:
 
 def new_sandbox(
     pamela: PamelaState,
-    customers: list[Customer],
+    customers: list[BilledCustomer],
     now: datetime,
     *,
     rate_limits: RateLimits = "live",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
-from billing.verifier.prices import MOMENT, Prices
+from billing.verifier.prices import MOMENT, PriceList
 from billing.verifier.shapes import TABLE_FILES
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -72,23 +72,23 @@ class Usage(NamedTuple):
         return f"{TABLE_FILES['b2b_usage']}, row {self.id}"
 
 
-Told = tuple[Sequence[Revision], Sequence[Usage]]
+CallHistory = tuple[Sequence[Revision], Sequence[Usage]]
 Name = tuple[str, str]
 
 
-def read_calls(work: sqlite3.Connection) -> Iterator[Told]:
+def read_calls(work: sqlite3.Connection) -> Iterator[CallHistory]:
     """Yield each call's revisions and rows, in the order of account and call."""
-    told = groupby(map(Revision._make, work.execute(_CALLS)), _name)
+    revised = groupby(map(Revision._make, work.execute(_CALLS)), _name)
     billed = groupby(map(Usage._make, work.execute(_USAGE)), _name)
     end: tuple[Any, Any] = (None, ())
-    call, usage = next(told, end), next(billed, end)
+    call, usage = next(revised, end), next(billed, end)
     while call[0] or usage[0]:
         revisions: Sequence[Revision] = ()
         rows: Sequence[Usage] = ()
-        told_first, billed_first = _which_first(call[0], usage[0])
-        if told_first:
-            revisions, call = list(call[1]), next(told, end)
-        if billed_first:
+        revision_first, usage_first = _which_first(call[0], usage[0])
+        if revision_first:
+            revisions, call = list(call[1]), next(revised, end)
+        if usage_first:
             rows, usage = list(usage[1]), next(billed, end)
         yield revisions, rows
 
@@ -98,8 +98,8 @@ def _which_first(call: Name | None, usage: Name | None) -> tuple[bool, bool]:
     if call == usage or call is None or usage is None:
         return call is not None, usage is not None
     # Texts are compared by their bytes, as the database orders them.
-    told_first = [one.encode() for one in call] < [one.encode() for one in usage]
-    return told_first, not told_first
+    revision_first = [p.encode() for p in call] < [p.encode() for p in usage]
+    return revision_first, not revision_first
 
 
 def read_one_call(
@@ -114,14 +114,16 @@ def read_one_call(
 class Rating:
     """Rates calls again, as the rules say, and compares their rows."""
 
-    def __init__(self, prices: Prices, months: Months, closed: Collection[str]) -> None:
+    def __init__(
+        self, prices: PriceList, months: Months, closed: Collection[str]
+    ) -> None:
         self._prices, self._months, self._closed = prices, months, closed
 
     def concerns(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> bool:
         """Say whether anything of a call is of the months that are looked at."""
         months = self._months
-        for one in revisions:
-            if one.period in months:
+        for revision in revisions:
+            if revision.period in months:
                 return True
         return any(row.period in months for row in rows)
 
@@ -130,8 +132,8 @@ class Rating:
         ordered = rows if len(rows) < 2 else sorted(rows, key=_number)
         self._check_corrections(ordered)
         posted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-        left = iter(rows)
-        row = next(left, None)
+        remaining = iter(rows)
+        row = next(remaining, None)
         for number, revision in enumerate(revisions, start=1):
             if revision.revision != number:
                 where = f"{TABLE_FILES['call']}, row {revision.id}"
@@ -144,7 +146,7 @@ class Rating:
                 sums = posted[row.customer, row.call_hour]
                 sums[0] += row.minutes
                 sums[1] += row.amount_micro
-                row = next(left, None)
+                row = next(remaining, None)
             _compare(revision, due, posted)
         if row is not None:
             raise BadRecord(

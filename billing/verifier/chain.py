@@ -57,7 +57,7 @@ class Chain(NamedTuple):
 
 
 def follow_chain(source: LineSource, work: sqlite3.Connection) -> Chain:
-    """Follow the events from the first to the last; raises Bad at the first fault."""
+    """Follow the events, first to last; raises BadRecord at the first fault."""
     walk = _Walk(work)
     for number, line in enumerate(source.lines(EVENTS), start=1):
         where = f"{EVENTS}, event {number}"
@@ -95,9 +95,9 @@ class _Walk:
         if type(event) is not dict or event.keys() != _PARTS:
             raise BadRecord(where, f"it has not the parts {', '.join(sorted(_PARTS))}")
         if event["sequence"] != number:
-            found = f"{event['sequence']!r:.30}"
+            sequence = f"{event['sequence']!r:.30}"
             raise BadRecord(
-                where, f"its sequence is {found}: events are missing or moved"
+                where, f"its sequence is {sequence}: events are missing or moved"
             )
         if event["previous"] != self.hash:
             raise BadRecord(where, "it does not hold the hash of the event before it")
@@ -123,18 +123,18 @@ class _Walk:
         first, last, rows = cover["first"], cover["last"], cover["rows"]
         numbers = first, last, rows
         if (
-            any(type(one) is not int for one in numbers)
+            any(type(number) is not int for number in numbers)
             or not 0 < rows <= last - first + 1
         ):
-            raise BadRecord(where, f"its stretch of {table} is none")
+            raise BadRecord(where, f"its range of {table} is none")
         if not HEX64.fullmatch(cover["sha256"]):
             raise BadRecord(where, f"its digest of {table} is none")
         if first <= self._last.get(table, 0):
             raise BadRecord(
                 where, f"it covers rows of {table} that were covered before"
             )
-        stretch = (table, period, *numbers, cover["sha256"], number)
-        self._work.execute(_ADD_COVER, stretch)
+        row_range = (table, period, *numbers, cover["sha256"], number)
+        self._work.execute(_ADD_COVER, row_range)
         return rows if table == "b2b_usage" else 0
 
     def _count(

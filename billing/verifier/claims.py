@@ -22,27 +22,27 @@ FROM reconciliation_reading WHERE run_id = ?
 _OPEN = """
 SELECT id FROM break_case WHERE period = ? AND resolved_at IS NULL ORDER BY id
 """
-_BOOKS = ("pamela_minutes", "ledger_minutes", "stripe_minutes", "invoiced_minutes")
+_SIDES = ("pamela_minutes", "ledger_minutes", "stripe_minutes", "invoiced_minutes")
 
 
 def check_claims(
     manifest: Manifest, work: sqlite3.Connection, chain: Mapping[str, Any]
 ) -> None:
-    """Compare what a manifest sums up with the rows; raises Bad."""
-    said = manifest.document
-    if said["chain"] != chain:
-        raise BadRecord(MANIFEST, "the chain ends elsewhere than it says")
-    if said["totals"] != currency_totals(work, manifest.period):
+    """Compare what a manifest sums up with the rows; raises BadRecord."""
+    claims = manifest.document
+    if claims["chain"] != chain:
+        raise BadRecord(MANIFEST, "the chain has another end than it says")
+    if claims["totals"] != currency_totals(work, manifest.period):
         raise BadRecord(MANIFEST, "its totals are not those of the rows")
     row = work.execute(
         "SELECT digest FROM period_close WHERE period = ?", (manifest.period,)
     ).fetchone()
     frozen = row[0] if row else None
-    if (said["close"] or {}).get("digest") != frozen:
+    if (claims["close"] or {}).get("digest") != frozen:
         raise BadRecord(MANIFEST, "it names another close than the ledger has")
-    if said["provisional"] is not (frozen is None):
+    if claims["provisional"] is not (frozen is None):
         raise BadRecord(MANIFEST, "a month is provisional just while it is not closed")
-    _check_reconciliation(said["reconciliation"], work, manifest.period)
+    _check_reconciliation(claims["reconciliation"], work, manifest.period)
 
 
 def currency_totals(work: sqlite3.Connection, period: str) -> list[dict[str, Any]]:
@@ -59,22 +59,22 @@ def currency_totals(work: sqlite3.Connection, period: str) -> list[dict[str, Any
 
 
 def _check_reconciliation(
-    said: Mapping[str, Any] | None, work: sqlite3.Connection, period: str
+    claim: Mapping[str, Any] | None, work: sqlite3.Connection, period: str
 ) -> None:
     run = work.execute(_LAST_RUN, (period,)).fetchone()
-    if run is None or said is None:
-        if run is not None or said is not None:
+    if run is None or claim is None:
+        if run is not None or claim is not None:
             raise BadRecord(
                 MANIFEST, "it names another last reconciliation than there is"
             )
         return
-    found = dict(zip(("run", "difference_minutes", "breaks"), run, strict=True))
+    stored = dict(zip(("run", "difference_minutes", "breaks"), run, strict=True))
     readings = work.execute(_READINGS, (run[0],)).fetchone()
-    found |= zip(_BOOKS, readings, strict=True)
-    wrong = [name for name, value in found.items() if said.get(name) != value]
+    stored |= zip(_SIDES, readings, strict=True)
+    wrong = [name for name, value in stored.items() if claim.get(name) != value]
     cases = [number for (number,) in work.execute(_OPEN, (period,))]
-    items = said.get("open_items")
-    named = [one.get("case") for one in items] if isinstance(items, list) else None
+    items = claim.get("open_items")
+    named = [item.get("case") for item in items] if isinstance(items, list) else None
     if wrong or named != cases:
         what = wrong[0] if wrong else "open_items"
         raise BadRecord(

@@ -8,7 +8,7 @@ from typing import Any
 
 from billing.verifier.calls import Revision, Usage
 from billing.verifier.findings import NONSENSE, BadRecord
-from billing.verifier.prices import Prices
+from billing.verifier.prices import PriceList
 from billing.verifier.shapes import TABLE_FILES
 
 _FORMAT = "pamela-billing close 1"
@@ -28,7 +28,7 @@ def customer_sums(work: sqlite3.Connection, period: str) -> list[tuple[Any, ...]
 class Closes:
     """The closed months of a source, and their digests as far as they have come."""
 
-    def __init__(self, work: sqlite3.Connection, prices: Prices) -> None:
+    def __init__(self, work: sqlite3.Connection, prices: PriceList) -> None:
         self._work, self._prices = work, prices
         query = "SELECT period, digest, totals FROM period_close ORDER BY period"
         self.closed = {row[0]: (row[1], row[2]) for row in work.execute(query)}
@@ -53,12 +53,12 @@ class Closes:
             if row.period not in self.closed:
                 continue
             extracts = [
-                one.extract_sha256
-                for one in revisions
-                if one.revision == row.call_revision
+                revision.extract_sha256
+                for revision in revisions
+                if revision.revision == row.call_revision
             ]
             price = self._prices.by_id.get(row.price_id or 0)
-            corrected = next((one for one in rows if one.id == row.corrects), None)
+            corrected = next((r for r in rows if r.id == row.corrects), None)
             self._add(
                 row.period,
                 "usage",
@@ -72,7 +72,7 @@ class Closes:
             )
 
     def finish(self, periods: Sequence[str]) -> None:
-        """Compare the digest and the totals of each month; raises Bad."""
+        """Compare the digest and the totals of each month; raises BadRecord."""
         for period in periods:
             where = f"{TABLE_FILES['period_close']}, {period}"
             sums = customer_sums(self._work, period)

@@ -67,7 +67,7 @@ def shown(name: str) -> str:
 
 
 def open_container(path: Path) -> Container:
-    """Open a bundle; raises Unreadable when there is none, Bad for an odd one."""
+    """Open a bundle; raises Unreadable when there is none, BadRecord for an odd one."""
     if path.is_dir():
         return FolderBundle(path)
     if not path.is_file():
@@ -76,7 +76,7 @@ def open_container(path: Path) -> Container:
 
 
 def check_names(names: list[str]) -> None:
-    """Raise Bad for a name that no bundle has, one that is there twice, or a gap."""
+    """Raise BadRecord for a name that is none of a bundle, there twice, or missing."""
     for name in names:
         if name not in NAMES:
             raise BadRecord(shown(name), "no bundle has a file of this name")
@@ -134,7 +134,7 @@ class ZipBundle:
         self.sizes = {member.filename: member.file_size for member in members}
 
     def open(self, name: str) -> BinaryIO:
-        """Open a member for reading; raises Bad."""
+        """Open a member for reading; raises BadRecord."""
         try:
             return cast(BinaryIO, self._zip.open(name))
         except _BROKEN as fault:
@@ -170,7 +170,7 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 
 
 def read_chunks(container: Container, name: str) -> Iterator[bytes]:
-    """Yield a file piece by piece; raises Bad when it cannot be unpacked."""
+    """Yield a file piece by piece; raises BadRecord when it cannot be unpacked."""
     with container.open(name) as file:
         try:
             while chunk := file.read(_CHUNK):
@@ -180,7 +180,7 @@ def read_chunks(container: Container, name: str) -> Iterator[bytes]:
 
 
 def read_whole(container: Container, name: str, most: int) -> bytes:
-    """Return a small file; raises Bad when it is larger than `most` bytes."""
+    """Return a small file; raises BadRecord when it is larger than `most` bytes."""
     if container.sizes[name] > most:
         raise BadRecord(name, f"it has {container.sizes[name]:,} bytes, over {most:,}")
     return b"".join(read_chunks(container, name))

@@ -1,4 +1,4 @@
-"""Covers: what events say of stretches of rows, compared with the rows themselves."""
+"""Covers: what events say of ranges of rows, compared with the rows themselves."""
 
 import sqlite3
 from hashlib import sha256
@@ -29,8 +29,8 @@ class Months:
         return "1" if self.period is None else f"{column} IN ('', '{self.period}')"
 
 
-class Stretches:
-    """The stretches of one table and month, each compared with the rows in it."""
+class RowRanges:
+    """The ranges of one table and month, each compared with the rows in it."""
 
     def __init__(
         self, work: sqlite3.Connection, table: str, period: str, *, whole: bool
@@ -46,7 +46,7 @@ class Stretches:
         self._found, self._digest = 0, sha256()
 
     def add(self, number: int, line: bytes) -> None:
-        """Take the next row of the month; raises Bad."""
+        """Take the next row of the month; raises BadRecord."""
         if not self._before < number < _END[0]:
             self._refuse(number, "it is out of order, or there twice")
         self._before = number
@@ -62,20 +62,20 @@ class Stretches:
         raise BadRecord(f"{TABLE_FILES[self._table]}, row {number}", why)
 
     def end(self) -> None:
-        """Compare a stretch that is over; raises Bad."""
+        """Compare a range that is over; raises BadRecord."""
         if not self._found and not self._whole:
             return
         of = f"rows {self.first} to {self.last} of {self._period or 'no month'}"
         where = f"{TABLE_FILES[self._table]}, {of}"
         if self._found != self._rows:
-            told = f"audit event {self.sequence} covers {self._rows}"
-            raise BadRecord(where, f"{self._found} rows are there, {told}")
+            recorded = f"audit event {self.sequence} covers {self._rows}"
+            raise BadRecord(where, f"{self._found} rows are there, {recorded}")
         if self._digest.hexdigest() != self._sha:
             why = f"they are not as audit event {self.sequence} recorded them"
             raise BadRecord(where, why)
 
     def finish(self) -> None:
-        """Compare what is left."""
+        """Compare the ranges that are left."""
         while self.first != _END[0]:
             self.end()
             self._next()

@@ -25,8 +25,8 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     hashed = sha512(signature[:32] + public_key + message).digest()
     challenge = int.from_bytes(hashed, "little") % ORDER
     # R = S·B - k·A; the table is that of -A.
-    found = _add(_times(_multiples_of_base(), scalar), _times(table, challenge))
-    return _encode(found) == signature[:32]
+    point = _add(_times(_multiples_of_base(), scalar), _times(table, challenge))
+    return _encode(point) == signature[:32]
 
 
 def decode_point(encoded: bytes) -> Point | None:
@@ -51,9 +51,9 @@ def _x_of(y: int, sign: int) -> int | None:
     return x if x & 1 == sign else PRIME - x
 
 
-def _add(one: Point, other: Point) -> Point:
-    x1, y1, z1, t1 = one
-    x2, y2, z2, t2 = other
+def _add(first: Point, second: Point) -> Point:
+    x1, y1, z1, t1 = first
+    x2, y2, z2, t2 = second
     a = (y1 - x1) * (y2 - x2) % PRIME
     b = (y1 + x1) * (y2 + x2) % PRIME
     c = 2 * t1 * t2 * CURVE % PRIME

@@ -23,7 +23,7 @@ def hold(work: sqlite3.Connection, rows: Iterable[tuple[str, Any, bytes]]) -> No
 
 
 def load_bindings(source: LineSource, work: sqlite3.Connection) -> None:
-    """Load which rows of usage each meter event carries; raises Bad."""
+    """Load which rows of usage each meter event carries; raises BadRecord."""
     file = TABLE_FILES[BINDING]
     lines = source.lines(file)
     check_header(file, next(lines, b""), BINDING_COLUMNS)
@@ -49,7 +49,7 @@ def _load_binding(file: str, line: bytes, work: sqlite3.Connection) -> None:
 
 
 def compare_entries(work: sqlite3.Connection, months: Months) -> None:
-    """Compare each row that may move with the newest event about it; raises Bad."""
+    """Compare each row that may move with its newest event; raises BadRecord."""
     query = (
         "SELECT tbl, key, held.sha, entry.sha, sequence FROM held "  # noqa: S608 # a checked month
         "LEFT JOIN entry USING (tbl, key) "

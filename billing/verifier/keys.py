@@ -3,7 +3,7 @@
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing.verifier.ed25519 import KEY_BYTES, SIGNATURE_BYTES, is_signed
 from billing.verifier.findings import NONSENSE, BadRecord
@@ -36,7 +36,7 @@ class KeyRing:
     def take(
         self, where: str, number: int, action: str, detail: Mapping[str, Any]
     ) -> None:
-        """Take the key that an event brings in; raises Bad."""
+        """Take the key that an event brings in; raises BadRecord."""
         public_key = unhex(detail["public_key"], KEY_BYTES)
         if fingerprint(public_key) != detail["key"]:
             raise BadRecord(where, "its key has another fingerprint than it names")
@@ -52,12 +52,12 @@ class KeyRing:
     def _check_endorsement(self, where: str, detail: Mapping[str, Any]) -> None:
         if not self._public or fingerprint(self._public[-1]) != detail["old"]:
             raise BadRecord(where, "it replaces a key that is not in force")
-        said = {
+        endorsed = {
             "format": _KEY_FORMAT,
             **{k: detail[k] for k in ("key", "public_key", "old")},
         }
         endorsement = unhex(detail["endorsement"], SIGNATURE_BYTES)
-        if not is_signed(self._public[-1], canonical(said), endorsement):
+        if not is_signed(self._public[-1], canonical(endorsed), endorsement):
             raise BadRecord(where, "the old key did not endorse the new one")
 
     def at(self, event: int) -> bytes | None:
@@ -71,11 +71,19 @@ class KeyRing:
         return [fingerprint(key) for key in self._public]
 
 
+class _LastHead(NamedTuple):
+    """The head that the next one has to follow; none has the number 0."""
+
+    number: int
+    hash: str
+    event: int
+
+
 def check_heads(
     source: LineSource, work: sqlite3.Connection, keys: KeyRing
 ) -> tuple[int, str]:
     """Check every signed head against the chain; returns their number and last hash."""
-    previous, number, event = NO_HEAD, 0, 0
+    last = _LastHead(0, NO_HEAD, 0)
     for number, line in enumerate(source.lines(HEADS), start=1):
         where = f"{HEADS}, head {number}"
         try:
@@ -87,31 +95,30 @@ def check_heads(
                     where, "it is not a line and its signature, and only that"
                 )
             head = read_json(text)
-            event = _check_head(where, work, head, (number, previous, event))
+            event = _check_head(where, work, head, last)
             _check_signature(where, keys.at(event), head["key"], text, signature)
         except NONSENSE as fault:
             raise BadRecord(where, f"it is no signed head ({fault!r:.80})") from None
         work.execute("INSERT INTO head VALUES (?, ?)", (number, event))
-        previous = digest(text)
-    return number, previous
+        last = _LastHead(number, digest(text), event)
+    return last.number, last.hash
 
 
 def _check_head(
     where: str,
     work: sqlite3.Connection,
     head: Mapping[str, Any],
-    expected: tuple[int, str, int],
+    last: _LastHead,
 ) -> int:
-    number, previous, earlier = expected
     if head.keys() != _PARTS_OF_HEAD or head["format"] != _HEAD_FORMAT:
         raise BadRecord(where, f"it is no `{_HEAD_FORMAT}`")
-    if head["number"] != number or head["previous"] != previous:
+    if head["number"] != last.number + 1 or head["previous"] != last.hash:
         raise BadRecord(where, "it does not follow the head before it")
     event = head["event"]
-    if type(event) is not int or event < earlier:
+    if type(event) is not int or event < last.event:
         raise BadRecord(where, "it signs less than the head before it")
-    found = work.execute("SELECT hash FROM event WHERE sequence = ?", (event,))
-    row = found.fetchone()
+    query = "SELECT hash FROM event WHERE sequence = ?"
+    row = work.execute(query, (event,)).fetchone()
     if row is None:
         raise BadRecord(where, f"it signs event {event}, and the chain ends before it")
     if row[0] != head["hash"]:

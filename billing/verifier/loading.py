@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from billing.verifier.chain import Balance, Chain
-from billing.verifier.covers import Months, Stretches
+from billing.verifier.covers import Months, RowRanges
 from billing.verifier.entries import hold
 from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.shapes import SHAPES, TABLE_FILES, LineSource, read_rows
@@ -25,7 +25,7 @@ class RowLoader:
         self._runs: dict[int, str] = {}
 
     def load_all(self) -> None:
-        """Load every table; raises Bad at the first row that is not as it was."""
+        """Load every table; raises BadRecord at the first row that is not as it was."""
         for name in SHAPES:
             try:
                 self._load(name)
@@ -52,23 +52,23 @@ class RowLoader:
             self._runs = dict(self._work.execute(query))
 
     def _together(self, name: str) -> Iterator[list[Any]]:
-        """Yield the rows of a table whose rows have digests by the stretch."""
+        """Yield the rows of a table whose rows have digests by ranges."""
         month_of, add = self._month_of(name), self._adder(name)
-        open_: dict[str, Stretches] = {}
+        open_: dict[str, RowRanges] = {}
         for period in self._wanted(name):
-            open_[period] = Stretches(self._work, name, period, whole=True)
+            open_[period] = RowRanges(self._work, name, period, whole=True)
         for _, line, row in read_rows(self._source, name):
             number, month = row[0], month_of(row)
-            stretches = open_.get(month)
-            if stretches is None:
-                stretches = Stretches(self._work, name, month, whole=False)
-                open_[month] = stretches
-            stretches.add(number, line)
+            row_ranges = open_.get(month)
+            if row_ranges is None:
+                row_ranges = RowRanges(self._work, name, month, whole=False)
+                open_[month] = row_ranges
+            row_ranges.add(number, line)
             if add:
-                add(stretches.sequence, row)
+                add(row_ranges.sequence, row)
             yield row
-        for _, stretches in sorted(open_.items()):
-            stretches.finish()
+        for _, row_ranges in sorted(open_.items()):
+            row_ranges.finish()
         if add:
             self._compare_gains()
 

@@ -54,7 +54,7 @@ def fingerprint(public_key: bytes) -> str:
 
 
 def read_manifest(container: Container) -> Manifest:
-    """Return the manifest, once its signature is right; raises Bad."""
+    """Return the manifest, once its signature is right; raises BadRecord."""
     raw = read_whole(container, MANIFEST, _LARGEST_MANIFEST)
     seal = read_whole(container, SEAL, _LARGEST_SEAL)
     try:
@@ -115,16 +115,16 @@ def check_files(container: Container, manifest: Manifest) -> None:
 
 
 def _check_content(container: Container, name: str, named: Mapping[str, Any]) -> None:
-    found, lines, size = sha256(), 0, 0
+    hasher, lines, size = sha256(), 0, 0
     for chunk in read_chunks(container, name):
-        found.update(chunk)
+        hasher.update(chunk)
         lines += chunk.count(b"\n")
         size += len(chunk)
         if size > named["bytes"]:
             raise BadRecord(name, "it is longer than it says")
     if size != named["bytes"]:
         raise BadRecord(name, f"it ends after {size:,} of {named['bytes']:,} bytes")
-    if found.hexdigest() != named["sha256"]:
+    if hasher.hexdigest() != named["sha256"]:
         raise BadRecord(
             name, "its SHA-256 is not the one in the manifest: it was altered"
         )

@@ -18,7 +18,7 @@ LEFT JOIN b2b_usage u ON u.id = bound.usage GROUP BY bound.event
 _EVENTS, _ATTEMPTS = TABLE_FILES["meter_event"], TABLE_FILES["meter_attempt"]
 
 
-class _Wrong(NamedTuple):
+class _Violation(NamedTuple):
     """What must not be: the query that finds it, in which file, and what it is."""
 
     query: str
@@ -26,32 +26,32 @@ class _Wrong(NamedTuple):
     why: str
 
 
-_LAWS = (
-    _Wrong(
+_INVARIANTS = (
+    _Violation(
         "SELECT e.id FROM meter_event e WHERE NOT EXISTS "
         "(SELECT 1 FROM carrier c WHERE c.event = e.id)",
         _EVENTS,
         "nothing says which rows it carries",
     ),
-    _Wrong(
+    _Violation(
         "SELECT c.event FROM carrier c WHERE NOT EXISTS "
         "(SELECT 1 FROM meter_event e WHERE e.id = c.event)",
         TABLE_FILES[BINDING],
         "its event is not there",
     ),
-    _Wrong(
+    _Violation(
         "SELECT e.id FROM meter_event e JOIN carried c ON c.event = e.id "
         "WHERE {months} AND c.rows <> c.bound",
         _EVENTS,
         "it carries rows of usage that are not there",
     ),
-    _Wrong(
+    _Violation(
         "SELECT e.id FROM meter_event e JOIN carrier c ON c.event = e.id "
         "WHERE e.reason = 'replaced' AND c.rows > 0",
         _EVENTS,
         "it was replaced, and still carries rows",
     ),
-    _Wrong(
+    _Violation(
         "SELECT e.id FROM meter_event e LEFT JOIN carried c ON c.event = e.id "
         "WHERE COALESCE(e.reason, '') <> 'replaced' "
         "AND COALESCE(c.rows, 0) = COALESCE(c.bound, 0) AND ("
@@ -60,13 +60,13 @@ _LAWS = (
         _EVENTS,
         "it reports other minutes than its rows hold",
     ),
-    _Wrong(
+    _Violation(
         "SELECT e.id FROM meter_event e JOIN carried c ON c.event = e.id "
         "WHERE c.misplaced > 0",
         _EVENTS,
         "it carries rows of another customer or hour",
     ),
-    _Wrong(
+    _Violation(
         "SELECT e.id FROM meter_event e WHERE e.period <> substr(e.hour, 1, 7) OR "
         "e.timestamp <> substr(e.hour, 1, 14) || printf('%02d', e.sequence) || "
         "':00+00:00' OR e.identifier <> "
@@ -76,7 +76,7 @@ _LAWS = (
         _EVENTS,
         "its name, minute and month are not what its parts say",
     ),
-    _Wrong(
+    _Violation(
         "SELECT e.id FROM meter_event e WHERE {months} AND e.state = 'synced' AND ("
         "e.evidence IS NULL OR NOT ("
         "(e.minutes = 0 AND e.id NOT IN (SELECT event_id FROM meter_attempt)) "
@@ -86,32 +86,32 @@ _LAWS = (
         _EVENTS,
         "it counts as synced, and nothing shows that it was counted",
     ),
-    _Wrong(
+    _Violation(
         "SELECT a.id FROM meter_attempt a WHERE a.event_id NOT IN "
         "(SELECT id FROM meter_event)",
         _ATTEMPTS,
         "its event is not there",
     ),
-    _Wrong(
+    _Violation(
         "SELECT MIN(a.id) FROM meter_attempt a JOIN meter_event e ON e.id = a.event_id "
         "WHERE {months} GROUP BY a.event_id HAVING MIN(a.number) <> 1 "
         "OR MAX(a.number) <> COUNT(*)",
         _ATTEMPTS,
         "attempts of its event are missing",
     ),
-    _Wrong(
+    _Violation(
         "SELECT u.id FROM b2b_usage u WHERE {rows} AND u.pull_id NOT IN "
         "(SELECT id FROM pull)",
         TABLE_FILES["b2b_usage"],
         "the pull that read its call is not there",
     ),
-    _Wrong(
+    _Violation(
         "SELECT r.id FROM reconciliation_reading r WHERE r.run_id NOT IN "
         "(SELECT id FROM reconciliation_run)",
         TABLE_FILES["reconciliation_reading"],
         "its reconciliation is not there",
     ),
-    _Wrong(
+    _Violation(
         "SELECT n.id FROM reconciliation_run n WHERE n.breaks <> "
         "(SELECT COUNT(*) FROM reconciliation_break b WHERE b.run_id = n.id)",
         TABLE_FILES["reconciliation_run"],
@@ -121,7 +121,7 @@ _LAWS = (
 
 
 def check_meter(work: sqlite3.Connection, months: Months) -> None:
-    """Check every event, attempt and reference; raises Bad for the first fault."""
+    """Check every event, attempt and reference; raises BadRecord for the first."""
     work.execute(_SUMS)
     work.execute("CREATE UNIQUE INDEX temp.ix_carried ON carried (event)")
     work.execute(
@@ -134,7 +134,7 @@ def check_meter(work: sqlite3.Connection, months: Months) -> None:
         "months": months.condition("e.period"),
         "rows": months.condition("u.period"),
     }
-    for query, file, why in _LAWS:
-        found = work.execute(f"{query.format(**words)} ORDER BY 1 LIMIT 1").fetchone()
-        if found is not None:
-            raise BadRecord(f"{file}, row {found[0]}", why)
+    for query, file, why in _INVARIANTS:
+        row = work.execute(f"{query.format(**words)} ORDER BY 1 LIMIT 1").fetchone()
+        if row is not None:
+            raise BadRecord(f"{file}, row {row[0]}", why)

@@ -31,7 +31,7 @@ class ListedPrice(NamedTuple):
         return twice // (2 * self.denominator)
 
 
-class Prices:
+class PriceList:
     """All prices, in the order of their dates; each holds until the next begins."""
 
     def __init__(self, work: sqlite3.Connection) -> None:
@@ -49,12 +49,12 @@ class Prices:
 def _read_price(
     number: int, effective_from: str, per_minute: str, currency: str
 ) -> ListedPrice:
-    found = _PER_MINUTE.fullmatch(per_minute)
-    if found is None or not MOMENT.fullmatch(effective_from):
+    match = _PER_MINUTE.fullmatch(per_minute)
+    if match is None or not MOMENT.fullmatch(effective_from):
         raise BadRecord(f"{TABLE_FILES['price']}, row {number}", "it is no price")
-    places = found[2] or ""
+    places = match[2] or ""
     scale = 10 ** len(places)
-    amount = int(found[1] + places) * MICRO
+    amount = int(match[1] + places) * MICRO
     return ListedPrice(
         id=number,
         effective_from=effective_from,

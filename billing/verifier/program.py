@@ -17,11 +17,14 @@ PASSED, FAILED, UNUSABLE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify what the command line names; returns the exit code."""
-    asked = _parser().parse_args(arguments)
-    code, document, lines = examine(
-        asked.bundle, older=asked.consistent_with, key=asked.key, call_id=asked.call
+    options = _parser().parse_args(arguments)
+    code, document, lines = report_verification(
+        options.bundle,
+        older=options.consistent_with,
+        key=options.key,
+        call_id=options.call,
     )
-    text = json.dumps(document, indent=2) if asked.json else "\n".join(lines)
+    text = json.dumps(document, indent=2) if options.json else "\n".join(lines)
     try:
         print(text, flush=True)  # noqa: T201 # a program of its own
     except BrokenPipeError:
@@ -30,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def examine(
+def report_verification(
     bundle: Path,
     *,
     older: Path | None = None,
@@ -51,10 +54,10 @@ def examine(
 
 
 def _document(verdict: Verification, *, trusted: bool) -> dict[str, Any]:
-    said = verdict.manifest.document
+    manifest = verdict.manifest.document
     return {
         "period": verdict.manifest.period,
-        "provisional": said["provisional"],
+        "provisional": manifest["provisional"],
         "key": verdict.manifest.key,
         "key_is_the_trusted_one": trusted,
         "chain": verdict.shown.chain,
@@ -62,15 +65,15 @@ def _document(verdict: Verification, *, trusted: bool) -> dict[str, Any]:
         "calls": verdict.shown.calls,
         "usage_rows": verdict.shown.usage_rows,
         "totals": verdict.totals,
-        "close": said["close"],
-        "reconciliation": said["reconciliation"],
+        "close": manifest["close"],
+        "reconciliation": manifest["reconciliation"],
         "extends_events": verdict.older_events,
         "proof": list(verdict.proof),
     }
 
 
 def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
-    said, shown = verdict.manifest.document, verdict.shown
+    manifest, shown = verdict.manifest.document, verdict.shown
     chain = shown.chain
     seal = f"it is signed by the key {verdict.manifest.key}"
     events = f"{chain['events']:,} audit events without a gap"
@@ -81,21 +84,21 @@ def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
         f"  {events}, {chain['heads']:,} signed heads; its end is {chain['hash']}",
         f"  {rated} from {shown.calls:,} calls",
     ]
-    for one in verdict.totals:
-        amount = money(one["amount_micro"], one["currency"])
-        count = f"{one['rows']:,} rows, {one['minutes']:,} minutes"
-        lines.append(f"  total: {count}, {amount}, {one['customers']:,} customers")
-    closed = said["close"]
+    for total in verdict.totals:
+        amount = money(total["amount_micro"], total["currency"])
+        count = f"{total['rows']:,} rows, {total['minutes']:,} minutes"
+        lines.append(f"  total: {count}, {amount}, {total['customers']:,} customers")
+    closed = manifest["close"]
     lines.append(
         f"  the month is frozen under the digest {closed['digest']}"
         if closed
         else "  PROVISIONAL: the month is not closed, its figures may still change"
     )
-    found = said["reconciliation"]
-    if found:
+    run = manifest["reconciliation"]
+    if run:
         lines.append(
-            f"  reconciliation {found['run']}: Stripe less Pamela is "
-            f"{found['difference_minutes']} minutes, {len(found['open_items'])} items "
+            f"  reconciliation {run['run']}: Stripe less Pamela is "
+            f"{run['difference_minutes']} minutes, {len(run['open_items'])} items "
             "are open"
         )
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from billing.verifier.calls import Usage, read_one_call
 from billing.verifier.findings import Unreadable
-from billing.verifier.prices import MICRO, Prices
+from billing.verifier.prices import MICRO, PriceList
 from billing.verifier.shapes import LineSource, read_rows
 
 _COVER = """
@@ -25,7 +25,7 @@ WHERE id IN (SELECT event FROM bound WHERE usage = ?)
 
 
 def money(amount_micro: int, currency: str) -> str:
-    """Spell an amount exactly, with two places or as many as it needs."""
+    """Write an amount exactly, with two places or as many as it needs."""
     whole, rest = divmod(abs(amount_micro), MICRO)
     digits = f"{rest:06d}".rstrip("0").ljust(2, "0")
     return f"{'-' if amount_micro < 0 else ''}{whole:,}.{digits} {currency}"
@@ -38,24 +38,24 @@ def prove_call(
     revisions, rows = read_one_call(work, call_id)
     if not revisions:
         raise Unreadable(f"the bundle holds no call {call_id!r:.80}")
-    prices = Prices(work)
+    prices = PriceList(work)
     yield f"Call {call_id}"
     yield "  What Pamela said of it:"
-    for one in revisions:
-        when = f"began {one.started_at}" if one.started_at else "never began"
-        lasted = "" if one.duration_seconds is None else f", {one.duration_seconds} s"
-        name = f"revision {one.revision} of account {one.account}"
-        yield f"    {name}: {one.status}, {when}{lasted}"
-        yield from _covered(work, "call", one.period, one.id)
-        price = prices.at(one.started_at) if one.started_at else None
-        seconds = one.duration_seconds
-        if one.customer and price and seconds is not None:
+    for revision in revisions:
+        when = f"began {revision.started_at}" if revision.started_at else "never began"
+        seconds = revision.duration_seconds
+        lasted = "" if seconds is None else f", {seconds} s"
+        name = f"revision {revision.revision} of account {revision.account}"
+        yield f"    {name}: {revision.status}, {when}{lasted}"
+        yield from _covered(work, "call", revision.period, revision.id)
+        price = prices.at(revision.started_at) if revision.started_at else None
+        if revision.customer and price and seconds is not None:
             minutes = max(-(-seconds // 60), 1)
             due = money(price.amount_micro(minutes), price.currency)
             yield (
                 f"      max(ceil({seconds} / 60), 1) = {minutes} minutes at "
                 f"{price.per_minute} {price.currency} (price {price.id}, from "
-                f"{price.effective_from}) = {due} for {one.customer}"
+                f"{price.effective_from}) = {due} for {revision.customer}"
             )
     yield "  What is billed for it:"
     for row in rows:
@@ -78,32 +78,34 @@ def _reported(
 ) -> Iterator[str]:
     events: dict[int, Any] = {}
     for row in rows:
-        events |= {one[0]: one for one in work.execute(_CARRIERS, (row.id,))}
+        events |= {event[0]: event for event in work.execute(_CARRIERS, (row.id,))}
     if not events:
         yield "  No meter event carries it."
         return
     yield "  How it was reported to Stripe:"
     for number, identifier, minutes, state, reason, evidence in events.values():
-        said = f"{state}, {reason}" if reason else state
-        yield f"    event {identifier}: {minutes} minutes in all, {said}"
+        status = f"{state}, {reason}" if reason else state
+        yield f"    event {identifier}: {minutes} minutes in all, {status}"
         yield from _entered(work, "meter_event", number)
         if evidence:
             yield f"      evidence: {evidence}"
-    for _, _, told in read_rows(source, "meter_attempt"):
-        if told[1] in events:
-            answer = f"{told[7]}, HTTP {told[8]}, request {told[9]}"
-            yield f"    attempt {told[2]} of event {told[1]} at {told[5]}: {answer}"
-            yield from _entered(work, "meter_attempt", told[0])
-    for _, _, told in read_rows(source, "meter_reading"):
-        if told[1] in events:
-            yield f"    reading of event {told[1]} at {told[2]}: {told[3]} minutes"
+    for _, _, attempt in read_rows(source, "meter_attempt"):
+        if attempt[1] in events:
+            answer = f"{attempt[7]}, HTTP {attempt[8]}, request {attempt[9]}"
+            of = f"attempt {attempt[2]} of event {attempt[1]}"
+            yield f"    {of} at {attempt[5]}: {answer}"
+            yield from _entered(work, "meter_attempt", attempt[0])
+    for _, _, reading in read_rows(source, "meter_reading"):
+        if reading[1] in events:
+            of = f"reading of event {reading[1]}"
+            yield f"    {of} at {reading[2]}: {reading[3]} minutes"
 
 
 def _covered(
     work: sqlite3.Connection, table: str, period: str, number: int
 ) -> Iterator[str]:
-    for found in work.execute(_COVER, (table, period, number, number)):
-        sequence, first, last, sha, hashed, at = found
+    for cover in work.execute(_COVER, (table, period, number, number)):
+        sequence, first, last, sha, hashed, at = cover
         among = f"rows {first} to {last}, SHA-256 {sha}"
         yield f"      row {number} of {table} is among {among}"
         yield f"      {_anchor(work, sequence, hashed, at)}"

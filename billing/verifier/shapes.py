@@ -47,26 +47,35 @@ def _shape(
     )
 
 
-# i and t are integers and texts; a capital may be null.
+# Written from the schema by tests/verifier/write_shapes.py. i and t are integers and
+# texts; a capital may be null.
 SHAPES = {
     "account": _shape(
-        "name:t customer:T customer_metadata_key:T registered_at:t", "name", month=""
+        "name:t customer:T customer_metadata_key:T registered_at:t",
+        "name",
+        month="",
     ),
-    "customer": _shape("name:t stripe_customer:t registered_at:t", "name", month=""),
+    "customer": _shape(
+        "name:t stripe_customer:t registered_at:t",
+        "name",
+        month="",
+    ),
     "price": _shape(
-        "id:i effective_from:t per_minute:t currency:t registered_at:t", month=""
+        "id:i effective_from:t per_minute:t currency:t registered_at:t",
+        month="",
     ),
     "period_close": _shape(
-        "period:t closed_at:t closed_by:t digest:t totals:T", "period"
+        "period:t closed_at:t closed_by:t digest:t totals:T",
+        "period",
     ),
     "pull": _shape(
         "id:i account:t period:t scope:t window_start:t window_end:t started_at:t "
         "finished_at:T state:t error:T pages:I fetched:I billed:I not_billable:I "
-        "quarantined:I reasons:T source_call_count:I source_minutes:I ledger_minutes:I"
+        "quarantined:I reasons:T source_call_count:I source_minutes:I ledger_minutes:I",
     ),
     "quarantine": _shape(
-        "id:i account:t call_id:t period:t reason:t detail:t source_sha256:t "
-        "pull_id:i seen_at:t released_at:T"
+        "id:i account:t call_id:t period:t reason:t detail:t source_sha256:t pull_id:i "
+        "seen_at:t released_at:T",
     ),
     "call": _shape(
         "id:i account:t call_id:t revision:i period:t status:t created_at:T "
@@ -84,14 +93,17 @@ SHAPES = {
         "id:i identifier:t customer:t stripe_customer:t meter:t livemode:i period:t "
         "hour:t sequence:i timestamp:t minutes:i amount_micro:i usage_rows:i "
         "staged_at:t state:t reason:T evidence:T tries:i first_unknown_at:T "
-        "last_sent_at:T carries:T rearmed_at:T"
+        "last_sent_at:T carries:T rearmed_at:T",
     ),
     "meter_attempt": _shape(
         "id:i event_id:i number:i idempotency_key:t owner:t started_at:t answered_at:T "
         "verdict:T http_status:I request_id:T detail:T kind:t",
         month="event_id",
     ),
-    "meter_reading": _shape("id:i event_id:i read_at:t minutes:i", month="event_id"),
+    "meter_reading": _shape(
+        "id:i event_id:i read_at:t minutes:i",
+        month="event_id",
+    ),
     "error_report": _shape(
         "id:i name:t created_at:t window_start:t window_end:t error_count:i codes:t "
         "identifiers:t read_at:t settled_at:T",
@@ -99,7 +111,7 @@ SHAPES = {
     ),
     "reconciliation_run": _shape(
         "id:i period:t started_at:t finished_at:t settled:i complete:i "
-        "difference_minutes:i breaks:i invoices:I"
+        "difference_minutes:i breaks:i invoices:I",
     ),
     "reconciliation_reading": _shape(
         "id:i run_id:i period:t customer:t stripe_customer:t pamela_minutes:i "
@@ -116,7 +128,7 @@ SHAPES = {
     "break_case": _shape(
         "id:i period:t customer:T account:T cause:t hour:T event:T calls:t opened_at:t "
         "opened_run:i acknowledged_at:T acknowledged_by:T reason:T resolved_at:T "
-        "resolved_by:T"
+        "resolved_by:T",
     ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}

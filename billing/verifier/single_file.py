@@ -72,8 +72,8 @@ def _body(module: str, text: str, tree: ast.Module, imports: set[str]) -> str:
             lines[node.lineno - 1 : node.end_lineno] = [""] * _height(node)
     opening = tree.body[0]
     lines[: opening.end_lineno] = [""] * _height(opening)
-    said = (ast.get_docstring(tree) or "").split("\n")
-    title = "\n".join(f"# {line}".rstrip() for line in said)
+    opening_lines = (ast.get_docstring(tree) or "").split("\n")
+    title = "\n".join(f"# {line}".rstrip() for line in opening_lines)
     return f"\n\n# {module}\n{title}\n\n" + _squeezed("\n".join(lines))
 
 
@@ -95,16 +95,16 @@ def _height(node: ast.stmt) -> int:
 
 def _names_of(tree: ast.Module) -> list[str]:
     """Name what a module defines at its top."""
-    found = []
+    names = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.append(node.name)
+            names.append(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found += [
+            names += [
                 leaf.id
                 for target in targets
                 for leaf in ast.walk(target)
                 if isinstance(leaf, ast.Name)
             ]
-    return found
+    return names

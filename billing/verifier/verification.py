@@ -18,7 +18,7 @@ from billing.verifier.keys import check_heads
 from billing.verifier.loading import RowLoader
 from billing.verifier.manifest import Manifest, check_files, read_manifest
 from billing.verifier.meter import check_meter
-from billing.verifier.prices import Prices
+from billing.verifier.prices import PriceList
 from billing.verifier.proof import prove_call
 from billing.verifier.shapes import EVENTS, LineSource
 from billing.verifier.workspace import open_workspace
@@ -46,13 +46,13 @@ class Verification(NamedTuple):
 def verify_lines(
     source: LineSource, work: sqlite3.Connection, months: Months
 ) -> BundleSummary:
-    """Check a source of lines, with no manifest; raises Bad at the first fault."""
+    """Check lines that have no manifest; raises BadRecord at the first fault."""
     chain = follow_chain(source, work)
     heads, head = check_heads(source, work, chain.keys)
     RowLoader(source, work, chain, months).load_all()
     load_bindings(source, work)
     compare_entries(work, months)
-    prices = Prices(work)
+    prices = PriceList(work)
     closes = Closes(work, prices)
     rating = Rating(prices, months, closes.closed)
     calls = rows_rated = 0
@@ -69,7 +69,7 @@ def verify_lines(
 
 
 def verify_in_workspace(source: LineSource, months: Months) -> BundleSummary:
-    """Check a source of lines that has no manifest; raises Bad, Unreadable."""
+    """Check a source of lines that has no manifest; raises BadRecord, Unreadable."""
     try:
         with open_workspace() as work:
             return verify_lines(source, work, months)
@@ -84,7 +84,7 @@ def verify_bundle(
     key: str | None = None,
     call_id: str | None = None,
 ) -> Verification:
-    """Verify a bundle; raises Bad for the first bad record, Unreadable for none."""
+    """Verify a bundle; raises BadRecord for the first one, Unreadable for none."""
     with closing(open_container(path)) as container, open_workspace() as work:
         try:
             manifest = read_manifest(container)
@@ -135,8 +135,8 @@ def _check_extends(older: Path, work: sqlite3.Connection) -> int:
         keys = chain.keys.fingerprints
     if earlier.key not in keys:
         raise BadRecord(older.name, f"the key {earlier.key} is not in its chain")
-    found = work.execute("SELECT hash FROM event WHERE sequence = ?", (chain.events,))
-    row = found.fetchone()
+    query = "SELECT hash FROM event WHERE sequence = ?"
+    row = work.execute(query, (chain.events,)).fetchone()
     if row is None:
         why = f"the chain ends before event {chain.events}, which {older.name} has"
         raise BadRecord(EVENTS, why)

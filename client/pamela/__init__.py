@@ -6,6 +6,7 @@ from pamela._neighbours import PackageConflictWarning, warn_of_others
 from pamela._version import __version__
 
 if TYPE_CHECKING:
+    from pamela._pages import PageWalk
     from pamela.access import Access, AccessState, read_access, refused_access
     from pamela.async_client import AsyncPamelaClient, AsyncUsageClient
     from pamela.client import Pamela, PamelaClient, UsageClient
@@ -68,6 +69,7 @@ HOMES = {
     "types": "ApiKey CallListResponse CallResponse CallStatusResponse NewApiKey"
     " SubscriptionResponse SubscriptionSession ToolDefinition ToolDeleteResponse"
     " ToolRegistration ToolWebhookParsed UsageQuota UsageResponse WebhookDelivery",
+    "_pages": "PageWalk",
     "_signatures": "verify_webhook_signature",
     "_tool_endpoint": "create_tool_handler",
     "_tool_router": "ToolRouter",
@@ -96,6 +98,7 @@ __all__ = [
     "ListMoved",
     "NewApiKey",
     "PackageConflictWarning",
+    "PageWalk",
     "Pamela",
     "PamelaClient",
     "PamelaConnectionError",

@@ -15,8 +15,8 @@ MOST_REMEMBERED = 2_000
 MOST_PARALLEL = 32
 
 
-class CallPages:
-    """Says which pages to read next, and which of their calls are new.
+class PageWalk:
+    """Says which pages of a moving list to read next, and which calls are new.
 
     Offsets shift when calls come or go between two pages. So each page must share a
     call with those before it: then together they cover one unbroken stretch of the
@@ -25,14 +25,8 @@ class CallPages:
     while they are all that came, the head of the list will always do.
     """
 
-    def __init__(
-        self,
-        filters: Mapping[str, str | None],
-        page_size: int,
-        parallel: int,
-    ) -> None:
+    def __init__(self, page_size: int, parallel: int = 1) -> None:
         self.parallel = parallel
-        self._filters = filters
         self._page_size = page_size
         self._done = False
         self._end = 0
@@ -43,11 +37,10 @@ class CallPages:
         self._forgets = False
         self._seen: dict[str, None] = {}
 
-    def request(self, offset: int) -> Request[CallListResponse]:
-        """Describe the page at an offset."""
-        return _endpoints.list_calls(
-            **self._filters, limit=self._page_size, offset=offset
-        )
+    @property
+    def joined(self) -> bool:
+        """Whether the page taken last goes on from the ones before it."""
+        return not self._lost
 
     def plan(self) -> list[int]:
         """Return the offsets worth reading now, the one to take next first."""
@@ -112,6 +105,32 @@ class CallPages:
         return len(page["items"]) >= self._page_size
 
 
+class CallPages(PageWalk):
+    """A walk that knows what to ask for, and holds nothing but calls."""
+
+    def __init__(
+        self,
+        filters: Mapping[str, str | None],
+        page_size: int,
+        parallel: int,
+    ) -> None:
+        super().__init__(page_size, parallel)
+        self._filters = filters
+
+    def request(self, offset: int) -> Request[CallListResponse]:
+        """Describe the page at an offset."""
+        return _endpoints.list_calls(
+            **self._filters, limit=self._page_size, offset=offset
+        )
+
+    def take(self, page: CallListResponse) -> list[CallStatusResponse]:
+        """Take the page planned first; raises InvalidResponse for one of no calls."""
+        calls: list[object] = list(page["items"])
+        if not all(isinstance(call, dict) for call in calls):
+            raise InvalidResponse("a page of calls holds something else")
+        return super().take(page)
+
+
 def iter_calls(
     *,
     status: str | None = None,
@@ -141,7 +160,5 @@ def iter_calls(
 
 
 def _identity(call: object) -> str:
-    if not isinstance(call, dict):
-        raise InvalidResponse("a page of calls holds something else")
-    name = call.get("id")
+    name = call.get("id") if isinstance(call, dict) else None
     return name if isinstance(name, str) else json.dumps(call, sort_keys=True)

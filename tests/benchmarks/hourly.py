@@ -8,8 +8,8 @@ from statistics import median
 
 from billing.app import App
 from billing.domain.period import BillingPeriod
+from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import run_cycle
-from billing.pipeline.pull.pull import no_progress
 from tests.benchmarks.pulling import seconds_of
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import service

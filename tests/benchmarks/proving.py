@@ -26,7 +26,7 @@ from billing.ledger.sync.outbox import unsynced_events
 from tests.benchmarks.footprint import MEGABYTE, PEAK
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.places import Places
-from tests.ledger.bookkeeping import ACTOR, HOUR, MARCH, PRICE, posting_of, reading
+from tests.ledger.bookkeeping import ACTOR, HOUR, MARCH, PRICE, pull_context, reading
 from tests.verifier.signing import TestKey
 
 KEY = TestKey(3)
@@ -113,7 +113,7 @@ def fill(url: str, rows: int) -> None:
             for number in range(first, min(first + AT_ONCE, rows))
         ]
         with ledger.writing() as connection:
-            calls.record_readings(connection, posting_of(connection), several)
+            calls.record_readings(connection, pull_context(connection), several)
     for name in names:
         _send(ledger, name)
     ledger.close()

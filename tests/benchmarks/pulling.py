@@ -10,7 +10,8 @@ from statistics import median
 
 from billing.app import App
 from billing.domain.period import BillingPeriod, Window
-from billing.pipeline.pull.pull import READERS, PullOptions, pull_usage
+from billing.pipeline.concurrency import READERS
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from pamela import PamelaClient
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import ACCOUNT, service
@@ -76,7 +77,7 @@ def pull_month(app: App, clock: WorldClock, calls: int) -> None:
     """Pull the month and see that nothing is missing."""
     source, book = app.source(ACCOUNT)
     found = pull_usage(
-        app.ledger, source, book, MONTH, terms=PullOptions(clock, "benchmark")
+        app.ledger, source, book, MONTH, options=PullOptions(clock, "benchmark")
     )
     if found.billed != calls or found.source_minutes != found.ledger_minutes:
         raise RuntimeError(f"the pull is not whole: {found}")

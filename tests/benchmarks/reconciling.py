@@ -222,7 +222,7 @@ def _send_late_calls(bench: Bench) -> None:
     app = bench.app
     source, book = app.source(ACCOUNT)
     terms, since = PullOptions(bench.clock, "benchmark"), LAST_HOUR - HOUR
-    pull_usage(app.ledger, source, book, MONTH, terms=terms, since=since)
+    pull_usage(app.ledger, source, book, MONTH, options=terms, since=since)
     sync_all(app)
 
 

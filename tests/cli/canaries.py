@@ -33,7 +33,7 @@ def stamp(desk: Desk, odd: Document | None = None) -> None:
     pamela, now = desk.sandbox.pamela, desk.sandbox.clock.now()
     for account in pamela.accounts:
         made = []
-        for number, call in enumerate(account.book.calls()):
+        for number, call in enumerate(account.call_list.calls()):
             more: Document = {"campaign": PHONE} if number == 0 else {}
             stages = tuple(
                 (at, write_json(_stamped(read_json(body), more) | (odd or {})))

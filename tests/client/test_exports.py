@@ -55,6 +55,7 @@ EVENTS = {
 OURS = {
     "ListMoved",
     "PackageConflictWarning",
+    "PageWalk",
     "ToolRouter",
     "PamelaConnectionError",
     "PamelaTimeoutError",

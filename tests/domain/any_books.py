@@ -18,7 +18,7 @@ from billing.domain.breaks_meter import (
 )
 from billing.domain.breaks_source import (
     CarriedCall,
-    Elsewhere,
+    OtherPlace,
     find_month_breaks,
     find_source_breaks,
     moved_to,
@@ -92,7 +92,7 @@ class Books:
     source: dict[str, Charge]
     counted: dict[datetime, int] | None  # None: Stripe does not know the customer
     carried: list[CarriedCall]
-    elsewhere: dict[str, Elsewhere]
+    elsewhere: dict[str, OtherPlace]
     events: list[Event] = field(default_factory=list)
     posted: dict[str, Charge] = field(
         default_factory=lambda: defaultdict(lambda: Charge(0, 0))

@@ -40,7 +40,7 @@ def test_every_cause_has_a_book_a_meaning_and_a_remedy_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("doubtful", "bounds", "inside", "outside"),
+    ("uncertain", "bounds", "inside", "outside"),
     [
         ([], MinuteBounds(10, 10), [10], [9, 11]),
         ([5], MinuteBounds(10, 15), [10, 12, 15], [9, 16]),
@@ -61,7 +61,7 @@ EXACT, WAIT, BREAK = MeterVerdict.EXACT, MeterVerdict.WAITING, MeterVerdict.BREA
 
 
 @pytest.mark.parametrize(
-    ("stripe", "doubtful", "settled", "cause", "verdict"),
+    ("stripe", "uncertain", "settled", "cause", "verdict"),
     [
         (10, [], True, None, EXACT),
         (10, [], False, None, WAIT),

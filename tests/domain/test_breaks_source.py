@@ -9,7 +9,7 @@ from billing.domain.breaks import Break
 from billing.domain.breaks_source import (
     CarriedCall,
     EdgeCall,
-    Elsewhere,
+    OtherPlace,
     find_edge_calls,
     find_month_breaks,
     find_source_breaks,
@@ -132,7 +132,7 @@ def test_the_ledger_is_compared_with_the_source_call_by_call(
 
 
 def test_a_call_that_the_other_side_has_elsewhere_says_where() -> None:
-    edge = Elsewhere(Cause.MONTH_EDGE, "it started before")
+    edge = OtherPlace(Cause.MONTH_EDGE, "it started before")
     found = find_source_breaks({"a": TWO}, {"b": THREE}, {"a": edge, "b": edge})
     assert found == [
         Break(

@@ -66,14 +66,14 @@ def test_words_and_short_numbers_are_no_phone_numbers(text: str) -> None:
 def test_only_short_plain_values_are_kept(
     said: object, kept: str | None, withheld: tuple[Withheld, ...]
 ) -> None:
-    read = RULE.read({"metadata": {"campaign": said, "name": "Ada"}}, NOW, NOW)
+    read = RULE.read({"campaign": said, "name": "Ada"}, NOW, NOW)
     assert read.values == (("campaign", kept),)
     assert read.withheld == withheld
 
 
-@pytest.mark.parametrize("record", [{}, {"metadata": None}, {"metadata": "x"}, 7])
-def test_a_call_without_metadata_says_nothing(record: Any) -> None:
-    assert RULE.read(record, NOW, NOW).values == (("campaign", None),)
+@pytest.mark.parametrize("metadata", [{}, None, "x", 7])
+def test_a_call_without_metadata_says_nothing(metadata: Any) -> None:
+    assert RULE.read(metadata, NOW, NOW).values == (("campaign", None),)
 
 
 @pytest.mark.parametrize(("age", "kept"), [(DAY, 1), (7 * DAY, 1), (8 * DAY, 0)])

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.domain.call import Call
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import (
     SettingsFault,
@@ -40,11 +41,11 @@ def test_a_page_of_a_window_is_read_newest_first(
     world: World, usage: PamelaUsage
 ) -> None:
     ids = add_calls(world, 130)
-    page = usage.list_calls(DAY, offset=100, limit=100)
+    page = usage.read_page(DAY, 100)
     found = [record["id"] for record in page.records if isinstance(record, dict)]
     assert found == ids[100:]
     assert (page.total, page.has_more) == (130, False)
-    assert usage.list_calls(DAY, offset=0, limit=100).has_more
+    assert usage.read_page(DAY, 0).has_more
 
 
 def test_windows_side_by_side_miss_no_call_between_them(
@@ -58,16 +59,17 @@ def test_windows_side_by_side_miss_no_call_between_them(
         world.add(record)
     found = set()
     for window in (Window(DAY.start, edge), Window(edge, NOW)):
-        page = usage.list_calls(window, offset=0, limit=100)
+        page = usage.read_page(window, 0)
         found |= {str(r["id"]) for r in page.records if isinstance(r, dict)}
     assert found == {f"t{tick}" for tick in ticks}
 
 
 def test_a_call_is_read_by_its_id(world: World, usage: PamelaUsage) -> None:
     add_calls(world, 1)
-    call = usage.get_call("c000")
-    assert call is not None
-    assert call["duration_seconds"] == 90
+    told = usage.get_call("c000")
+    assert told is not None
+    assert isinstance(told.call, Call)
+    assert told.call.duration_seconds == 90
     assert usage.get_call("c999") is None
 
 
@@ -111,7 +113,7 @@ def test_a_fault_that_lasts_is_an_error_of_its_class(
 ) -> None:
     strike(world, Fault(kind=kind, endpoint="pamela.*", detail=detail))
     for read in (
-        lambda: usage.list_calls(DAY, offset=0, limit=100),
+        lambda: usage.read_page(DAY, 0),
         lambda: usage.get_call("c000"),
         lambda: usage.read_totals(MARCH),
     ):
@@ -138,7 +140,7 @@ def test_an_error_says_what_to_do(
 ) -> None:
     strike(world, Fault(kind=kind, endpoint=LIST))
     with pytest.raises(SourceFault, match=words):
-        usage.list_calls(DAY, offset=0, limit=100)
+        usage.read_page(DAY, 0)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _, _, waits in FAULTS if waits])
@@ -147,7 +149,7 @@ def test_a_fault_that_passes_is_read_through(
 ) -> None:
     add_calls(world, 2)
     strike(world, Fault(kind=kind, endpoint=LIST, count=3))
-    assert usage.list_calls(DAY, offset=0, limit=100).total == 2
+    assert usage.read_page(DAY, 0).total == 2
     assert slept == WAITS
 
 
@@ -157,7 +159,7 @@ def test_a_redirect_is_not_followed(world: World, usage: PamelaUsage) -> None:
         Fault(kind=FaultKind.REDIRECT, endpoint=LIST, detail=f"{world.url}/elsewhere"),
     )
     with pytest.raises(SourceUnreadable):
-        usage.list_calls(DAY, offset=0, limit=100)
+        usage.read_page(DAY, 0)
     assert world.sandbox.pamela_log.seen == 1
 
 
@@ -167,7 +169,7 @@ def test_an_answer_that_takes_too_long_is_no_answer(world: World) -> None:
     strike(world, Fault(kind=FaultKind.LATENCY, endpoint=LIST, detail="300"))
     try:
         with pytest.raises(SourceUnavailable, match="no answer"):
-            source.list_calls(DAY, offset=0, limit=100)
+            source.read_page(DAY, 0)
     finally:
         source.close()
 

@@ -53,7 +53,7 @@ def answering(body: str) -> Iterator[PamelaUsage]:
 )
 def test_a_page_that_is_no_page_is_unreadable(body: str) -> None:
     with answering(body) as source, pytest.raises(SourceUnreadable):
-        source.list_calls(Window(MARCH.start, NOW), offset=0, limit=100)
+        source.read_page(Window(MARCH.start, NOW), 0)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_totals_are_whole_numbers_or_not_told(
 def test_records_of_a_page_are_passed_on_as_they_are() -> None:
     body = '{"items": [{"id": 1}, "text", null, 1e2], "total": 4, "has_more": false}'
     with answering(body) as source:
-        page = source.list_calls(Window(MARCH.start, NOW), offset=0, limit=100)
+        page = source.read_page(Window(MARCH.start, NOW), 0)
     assert page.records[:3] == [{"id": 1}, "text", None]
     assert page.total == 4

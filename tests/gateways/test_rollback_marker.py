@@ -1,19 +1,19 @@
-"""The memory of the trail: kept whole or not at all, and never guessed."""
+"""The rollback marker: kept whole or not at all, and never guessed."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from billing.errors import SettingsFault
 from billing.gateways.rollback_marker import FileMemory
+from tests.full_disk import full_disk
 
 HASH = "ab" * 32
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give the place of a memory that is empty yet."""
+    """Give the place of a marker that is not there yet."""
     return tmp_path / "billing.trail"
 
 
@@ -29,12 +29,12 @@ def test_the_newest_event_is_remembered_and_nothing_else_is_left(path: Path) -> 
 
 
 def test_what_cannot_be_written_whole_leaves_what_was_there(path: Path) -> None:
-    memory = FileMemory(path)
-    memory.remember(7, HASH)
-    path.with_name(f"{path.name}.{os.getpid()}.new").mkdir()
-    with pytest.raises(SettingsFault, match=r"billing\.trail: cannot be written"):
-        memory.remember(8, HASH)
-    assert memory.last_seen() == (7, HASH)
+    marker = FileMemory(path)
+    marker.remember(7, HASH)
+    sentence = r"billing\.trail: cannot be written"
+    with full_disk(after=10), pytest.raises(SettingsFault, match=sentence):
+        marker.remember(8, HASH)
+    assert marker.last_seen() == (7, HASH)
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_what_cannot_be_written_whole_leaves_what_was_there(path: Path) -> None:
         b'{"event": null, "hash": "ab"}',
     ],
 )
-def test_a_memory_that_makes_no_sense_is_refused(path: Path, content: bytes) -> None:
+def test_a_marker_that_makes_no_sense_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(SettingsFault, match="put it back, or delete it"):
         FileMemory(path).last_seen()
 
 
-def test_a_memory_that_cannot_be_read_is_refused(path: Path) -> None:
+def test_a_marker_that_cannot_be_read_is_refused(path: Path) -> None:
     path.mkdir()
     with pytest.raises(SettingsFault, match="cannot be read"):
         FileMemory(path).last_seen()
 
 
-def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsFault, match="cannot be written: No such file"):
         FileMemory(tmp_path / "nowhere" / "billing.trail").remember(7, HASH)

@@ -10,11 +10,11 @@ ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys
 from billing.ledger.database import open_ledger
-from billing.ledger.locks import sole_process, try_lock
+from billing.ledger.locks import exclusive_process, try_lock
 
 url, subject = sys.argv[1:]
 ledger = open_ledger(url)
-with sole_process(ledger), try_lock(ledger, subject) as held:
+with exclusive_process(ledger), try_lock(ledger, subject) as held:
     print(held is not None, flush=True)
     sys.stdin.read()
 """

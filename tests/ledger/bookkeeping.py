@@ -48,7 +48,7 @@ def start_pull(connection: Connection, period: BillingPeriod = MARCH) -> int:
     )
 
 
-def posting_of(connection: Connection) -> PullContext:
+def pull_context(connection: Connection) -> PullContext:
     """Start a pull, and give what its rows share."""
     number = start_pull(connection)
     return PullContext(
@@ -99,7 +99,7 @@ def reading(
 def record(ledger: Ledger, *readings: RatedCall, only_known: bool = False) -> int:
     """Record readings in a pull of their own; returns the new revisions."""
     with ledger.writing() as connection:
-        posting = posting_of(connection)
+        posting = pull_context(connection)
         return calls.record_readings(
             connection, posting, readings, only_known=only_known
         )

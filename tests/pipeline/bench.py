@@ -18,9 +18,10 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate, PullState
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
+from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.pull import PullOptions, no_progress, pull_usage
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.reconcile import (
     BY_TOTALS,
     Depth,
@@ -130,7 +131,7 @@ class Bench:
             self.source,
             self.book,
             period,
-            terms=PullOptions(self.clock, "tests"),
+            options=PullOptions(self.clock, "tests"),
             since=since,
         )
 

@@ -19,9 +19,9 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
+from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.pull import no_progress
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
 from billing.pipeline.sync.operator_actions import retry_rejected
 from billing.pipeline.sync.sync import SyncOptions

@@ -118,7 +118,7 @@ def shorten_the_longest_call(one: Circuit) -> None:
     found = [
         (int(record.get("duration_seconds") or 0), str(record["id"]), source.account)
         for source, _ in one.sources
-        for record in source.list_calls(window, offset=0, limit=100).records
+        for record in source.read_page(window, 0).records
         if isinstance(record, dict)
     ]
     _, call_id, name = max(found)

@@ -19,7 +19,7 @@ def record(number: int) -> RequestRecord:
 
 
 def test_old_requests_are_only_counted() -> None:
-    log = RequestLog(kept=2)
+    log = RequestLog(limit=2)
     for number in range(3):
         log.add(record(number))
     assert log.records() == [record(1), record(2)]

@@ -26,7 +26,9 @@ def seeded(now: datetime) -> Seeded:
 
 
 def all_calls(world: Seeded) -> list[Call]:
-    return [call for account in world.pamela.accounts for call in account.book.calls()]
+    return [
+        call for account in world.pamela.accounts for call in account.call_list.calls()
+    ]
 
 
 def moment(call: Document, field: str) -> datetime:
@@ -47,7 +49,7 @@ def test_three_accounts_serve_eight_customers() -> None:
     named = {
         account.name: {
             call.final()["metadata"].get("customer")  # type: ignore[attr-defined]
-            for call in account.book.calls()
+            for call in account.call_list.calls()
         }
         for account in world.pamela.accounts
     }
@@ -64,7 +66,7 @@ def test_there_are_ten_thousand_calls_in_few_hours(now: datetime) -> None:
     hours = {
         (account.name, str(call["metadata"]), str(call["started_at"])[:13])
         for account in world.pamela.accounts
-        for call in (call.final() for call in account.book.calls())
+        for call in (call.final() for call in account.call_list.calls())
         if call["started_at"]
     }
     assert len(hours) <= 2_500

@@ -21,10 +21,10 @@ from tests.sandbox.pamela.pamela_world import NOW, connected, empty_world
 SERVE = """
 import sys
 from pathlib import Path
-from billing.sandbox.seeds import empty
+from billing.sandbox.seeds.worlds import empty
 from billing.sandbox.server import listen, serve, url_of
 from billing.sandbox.world import new_sandbox
-from tests.sandbox.pamela_world import NOW
+from tests.sandbox.pamela.pamela_world import NOW
 
 seeded = empty(0, NOW)
 listener = listen()
@@ -62,9 +62,9 @@ def test_stripe_can_be_as_slow_as_it_is_in_test_mode(
 
 
 def test_a_port_in_use_is_refused() -> None:
-    with listen() as listener:
-        listener.listen()
-        port = int(url_of(listener).rsplit(":", 1)[1])
+    with listen() as subscription:
+        subscription.listen()
+        port = int(url_of(subscription).rsplit(":", 1)[1])
         with pytest.raises(OSError, match="in use"):
             listen(port)
 

@@ -31,7 +31,7 @@ def field(chance: random.Random, original: Original) -> Files:
     row = json.loads(lines[at])
     place = chance.choice(sorted(row) if isinstance(row, dict) else range(len(row)))
     row[place] = _another(chance, row[place])
-    lines[at] = _spell(row)
+    lines[at] = _encode_line(row)
     return _with(original, name, lines)
 
 
@@ -104,7 +104,7 @@ def added(chance: random.Random, original: Original) -> Files:
         row[0] += chance.randrange(1, 9)
     else:
         row[0] = f"{row[0]}x"
-    return _with(original, name, [*lines, _spell(row)])
+    return _with(original, name, [*lines, _encode_line(row)])
 
 
 def key(chance: random.Random, original: Original) -> Files:
@@ -221,5 +221,5 @@ def _another(chance: random.Random, value: object) -> object:
     return chance.choice([None, 1, []]) if value else 1
 
 
-def _spell(row: object) -> bytes:
+def _encode_line(row: object) -> bytes:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()

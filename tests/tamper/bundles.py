@@ -12,7 +12,7 @@ from billing.reports.audit.writing import write_bundle
 from billing.verifier.containers import MANIFEST, SEAL
 from tests.verifier.paper import Paper
 from tests.verifier.signing import TestKey
-from tests.verifier.stories import said_of, told
+from tests.verifier.stories import ledger_on_paper, manifest_claims
 
 Files = Mapping[str, bytes]
 
@@ -49,7 +49,7 @@ def packed(files: Files, method: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 def write_paper(paper: Paper, path: Path) -> Path:
     """Write the bundle of a ledger on paper."""
-    write_bundle(path, paper, said_of(paper), paper.key)
+    write_bundle(path, paper, manifest_claims(paper), paper.key)
     return path
 
 
@@ -58,7 +58,7 @@ def originals(folder: Path, seeds: int = 4) -> list[Original]:
     found = []
     for seed in range(1, seeds + 1):
         # All of an insider's alterations are to concern the month itself.
-        paper = told(seed, closed=seed % 2 == 0, after=False)
+        paper = ledger_on_paper(seed, closed=seed % 2 == 0, after=False)
         path = write_paper(paper, folder / f"{seed}.zip")
         older = _beginning(seed, folder / f"{seed}-older.zip")
         found.append(Original(f"ledger {seed}", read_files(path), paper.key, older))
@@ -67,7 +67,7 @@ def originals(folder: Path, seeds: int = 4) -> list[Original]:
 
 def _beginning(seed: int, path: Path) -> Files:
     """Make the bundle of the same ledger before its last event."""
-    paper = told(seed, closed=False, after=False)
+    paper = ledger_on_paper(seed, closed=False, after=False)
     del paper.heads[-1]
     return read_files(write_paper(paper, path))
 

@@ -44,20 +44,22 @@ def _try(
     if kind == CUT:
         whole = packed(original.files)
         path.write_bytes(whole[: chance.randrange(len(whole))])
-        return said_of(path)
+        return failure_of(path)
     if kind == FORGED:
         pack(forged(chance, original), path)
-        if said_of(path) is not None:
-            raise AssertionError(f"a forgery is not clever enough: {said_of(path)}")
-        return said_of(path, key=original.key.fingerprint)
+        if failure_of(path) is not None:
+            raise AssertionError(f"a forgery is not clever enough: {failure_of(path)}")
+        return failure_of(path, key=original.key.fingerprint)
     if kind == REWRITTEN:
         pack(rewritten(chance, original), path)
         older = pack(original.older, path.with_name("older.zip"))
-        if said_of(path) is not None:
-            raise AssertionError(f"a rewriting is not clever enough: {said_of(path)}")
-        return said_of(path, older=older)
+        if failure_of(path) is not None:
+            raise AssertionError(
+                f"a rewriting is not clever enough: {failure_of(path)}"
+            )
+        return failure_of(path, older=older)
     altered = _altered(chance, kind, original)
-    return said_of(pack(altered, path))
+    return failure_of(pack(altered, path))
 
 
 def _altered(chance: random.Random, kind: str, original: Original) -> Files:
@@ -68,7 +70,7 @@ def _altered(chance: random.Random, kind: str, original: Original) -> Files:
     return altered
 
 
-def said_of(
+def failure_of(
     path: Path, *, key: str | None = None, older: Path | None = None
 ) -> str | None:
     """Return the first fault of a bundle, or None for one that passes."""
@@ -89,14 +91,14 @@ def false_alarms(originals: list[Original], folder: Path) -> list[str]:
             path = pack(shuffled, folder / "valid.zip", method)
             for chain in (None, older):
                 key = original.key.fingerprint
-                said = said_of(path, key=key, older=chain)
+                said = failure_of(path, key=key, older=chain)
                 found += [] if said is None else [f"{original.name}: {said}"]
         unpacked = folder / original.name
         for name, content in original.files.items():
             file = unpacked / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        said = said_of(unpacked)
+        said = failure_of(unpacked)
         found += [] if said is None else [f"{original.name}, unpacked: {said}"]
     return found
 

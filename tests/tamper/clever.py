@@ -9,7 +9,7 @@ from billing.verifier.containers import MANIFEST
 from billing.verifier.shapes import EVENTS, HEADS
 from tests.tamper.alterations import ON_ROWS, Alteration
 from tests.tamper.bundles import Files, Original, repair, sign
-from tests.verifier.paper import NOTHING, hashed, spell
+from tests.verifier.paper import NOTHING, encode_line, hashed
 from tests.verifier.signing import TestKey
 
 _ATTEMPTS = "tables/meter_attempt.jsonl"
@@ -86,7 +86,7 @@ def _chained_anew(chance: random.Random, original: Original, key: TestKey) -> Fi
                 "public_key": key.public_key.hex(),
             }
         event["previous"] = previous
-        lines.append(spell(event))
+        lines.append(encode_line(event))
         previous = hashed(lines[-1])
         hashes.append(previous)
     files[EVENTS] = b"".join(line + b"\n" for line in lines)
@@ -106,7 +106,7 @@ def _another_answer(
     before = hashed(lines[at])
     row = json.loads(lines[at])
     row[_REQUEST] = f"req_{chance.randrange(10**9)}"
-    lines[at] = spell(row)
+    lines[at] = encode_line(row)
     for event in events:
         for cover in event["covers"]:
             for entry in cover.get("each", []):
@@ -121,10 +121,10 @@ def _signed_anew(content: bytes, hashes: list[str], key: TestKey) -> tuple[bytes
         head = json.loads(json.loads(line)["line"])
         head |= {"key": key.fingerprint, "previous": previous}
         head["hash"] = hashes[head["event"] - 1]
-        text = spell(head)
+        text = encode_line(head)
         previous = sha256(text).hexdigest()
         signed = {"line": text.decode(), "signature": key.sign(text).hex()}
-        lines.append(spell(signed) + b"\n")
+        lines.append(encode_line(signed) + b"\n")
     return b"".join(lines), previous
 
 

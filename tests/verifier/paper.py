@@ -21,7 +21,7 @@ NOTHING = "0" * 64
 NOON = "2026-03-10T12:00:00+00:00"
 
 
-def spell(document: object) -> bytes:
+def encode_line(document: object) -> bytes:
     """Spell a document canonically."""
     return json.dumps(
         document, sort_keys=True, ensure_ascii=False, separators=(",", ":")
@@ -56,7 +56,7 @@ class Paper:
         """Let the key endorse another one, which is in force from here."""
         names = {"key": new.fingerprint, "public_key": new.public_key.hex()}
         said = {**names, "format": "pamela-billing key 1", "old": self.key.fingerprint}
-        endorsement = self.key.sign(spell(said)).hex()
+        endorsement = self.key.sign(encode_line(said)).hex()
         detail = {**names, "old": self.key.fingerprint, "endorsement": endorsement}
         self.commit("key.rotated", detail=detail)
         self.key = new
@@ -86,7 +86,7 @@ class Paper:
             "state": {"last": dict(self._last), "balance": dict(self._balance)},
             "previous": hashed(self.events[-1]) if self.events else NOTHING,
         }
-        self.events.append(spell(event))
+        self.events.append(encode_line(event))
 
     def _cover(self, name: str, rows: Sequence[Row]) -> Iterator[Mapping[str, Any]]:
         shape = SHAPES[name]
@@ -102,7 +102,7 @@ class Paper:
                 self._balance["amount_micro"] += row[shape.place("amount_micro")]
         for period, same in sorted(together.items()):
             cover = {"table": name, "period": period}
-            lines = [spell(row) for row in same]
+            lines = [encode_line(row) for row in same]
             if not shape.together:
                 pairs = zip(same, lines, strict=True)
                 yield {**cover, "each": [[r[key], hashed(line)] for r, line in pairs]}
@@ -120,7 +120,7 @@ class Paper:
         for event, numbers in bindings.items():
             self.bindings[event] = numbers
             month = self._month("meter_event", self.rows["meter_event"][event])
-            together[month].append([event, hashed(spell(numbers))])
+            together[month].append([event, hashed(encode_line(numbers))])
         for period, each in sorted(together.items()):
             yield {"table": BINDING, "period": period, "each": each}
 
@@ -139,7 +139,7 @@ class Paper:
 
     def sign(self) -> None:
         """Sign the chain as far as it has come."""
-        line = spell(
+        line = encode_line(
             {
                 "at": NOON,
                 "event": len(self.events),
@@ -151,7 +151,7 @@ class Paper:
             }
         )
         signature = self.key.sign(line).hex()
-        self.heads.append(spell({"line": line.decode(), "signature": signature}))
+        self.heads.append(encode_line({"line": line.decode(), "signature": signature}))
         self._head = hashed(line)
 
     def parts(self, file: str) -> Iterator[list[bytes]]:
@@ -160,11 +160,14 @@ class Paper:
             yield self.events if file == EVENTS else self.heads
         elif file == TABLE_FILES[BINDING]:
             pairs = sorted(self.bindings.items())
-            yield [spell(BINDING_COLUMNS), *(spell([k, v]) for k, v in pairs)]
+            yield [
+                encode_line(BINDING_COLUMNS),
+                *(encode_line([k, v]) for k, v in pairs),
+            ]
         else:
             name = file.removeprefix("tables/").removesuffix(".jsonl")
             rows = [self.rows[name][key] for key in sorted(self.rows[name])]
-            yield [spell(list(SHAPES[name].columns)), *map(spell, rows)]
+            yield [encode_line(list(SHAPES[name].columns)), *map(encode_line, rows)]
 
     def lines(self, file: str) -> Iterator[bytes]:
         """Yield the same one by one, as the verifier reads them."""

@@ -13,7 +13,7 @@ from billing.verifier.program import main
 from billing.verifier.shapes import TABLE_FILES
 from billing.verifier.single_file import one_file
 from tests.tamper.bundles import Original, pack, write_paper
-from tests.verifier.stories import told
+from tests.verifier.stories import ledger_on_paper
 
 # Alone: no site-packages, no environment, no folder of ours.
 ALONE = [sys.executable, "-I", "-S"]
@@ -83,7 +83,8 @@ def test_one_file_is_the_same_every_time_and_readable() -> None:
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     first, second = (
-        write_paper(told(5), tmp_path / name).read_bytes() for name in ("1", "2")
+        write_paper(ledger_on_paper(5), tmp_path / name).read_bytes()
+        for name in ("1", "2")
     )
     assert first == second
 

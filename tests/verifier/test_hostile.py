@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from billing.verifier.containers import MANIFEST
-from billing.verifier.program import FAILED, UNUSABLE, examine
+from billing.verifier.program import FAILED, UNUSABLE, report_verification
 from tests.tamper.bundles import Files, Original, pack, packed, repair
 from tests.verifier.signing import TestKey
 
@@ -19,7 +19,7 @@ CALLS = "tables/call.jsonl"
 
 def refused(path: Path) -> str:
     """Verify what must fail; returns the sentence."""
-    code, document, lines = examine(path)
+    code, document, lines = report_verification(path)
     assert code == FAILED, lines
     assert document["verdict"] == "FAIL"
     assert len(lines) == 1
@@ -118,7 +118,7 @@ def test_whatever_bytes_are_broken_nothing_crashes(
             )
             broken[place] = chance.randrange(256)
         target.write_bytes(broken)
-        code, document, lines = examine(target)
+        code, document, lines = report_verification(target)
         # Some bytes of a zip file say nothing, such as the times of its members.
         assert code in {0, FAILED}
         assert document["verdict"] in {"PASS", "FAIL"}
@@ -198,7 +198,7 @@ def test_an_empty_zip_lacks_its_files(target: Path) -> None:
 
 
 def test_nothing_there_is_no_verdict(tmp_path: Path) -> None:
-    code, document, lines = examine(tmp_path / "none.zip")
+    code, document, lines = report_verification(tmp_path / "none.zip")
     assert (code, document["verdict"]) == (UNUSABLE, "UNREADABLE")
     assert "there is no bundle" in lines[0]
 

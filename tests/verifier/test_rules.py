@@ -9,9 +9,10 @@ from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import SHAPES
 from billing.verifier.verification import verify_in_workspace
-from tests.verifier.paper import Paper, Row, spell
+from tests.verifier.paper import Paper, Row, encode_line
 from tests.verifier.signing import TestKey
-from tests.verifier.stories import MARCH, Story, told
+from tests.verifier.stories import ledger_on_paper
+from tests.verifier.story import MARCH, Story
 
 EVERYTHING = Months(None)
 
@@ -26,7 +27,7 @@ def fault_of(paper: Paper, months: Months = EVERYTHING) -> str:
 @pytest.mark.parametrize("seed", range(1, 9))
 @pytest.mark.parametrize("closed", [True, False])
 def test_whole_stories_pass(seed: int, closed: bool) -> None:
-    shown = verify_in_workspace(told(seed, closed=closed), EVERYTHING)
+    shown = verify_in_workspace(ledger_on_paper(seed, closed=closed), EVERYTHING)
     assert shown.usage_rows
     assert len(shown.keys) == (2 if closed else 1)
 
@@ -108,7 +109,7 @@ def dishonest(table: str, column: str, edit: Edit) -> Paper:
 
 
 def test_a_row_that_was_changed_by_hand_is_found() -> None:
-    paper = told(2)
+    paper = ledger_on_paper(2)
     row = paper.rows["b2b_usage"][2]
     row[SHAPES["b2b_usage"].place("billed_minutes")] += 1
     assert "they are not as audit event" in fault_of(paper)
@@ -116,27 +117,27 @@ def test_a_row_that_was_changed_by_hand_is_found() -> None:
 
 @pytest.mark.parametrize("table", ["call", "b2b_usage", "meter_event", "pull"])
 def test_a_row_that_is_gone_is_found(table: str) -> None:
-    paper = told(2)
+    paper = ledger_on_paper(2)
     del paper.rows[table][min(paper.rows[table])]
     assert " are there, audit event" in (said := fault_of(paper)) or "missing" in said
 
 
 @pytest.mark.parametrize("table", ["call", "b2b_usage", "meter_event", "pull"])
 def test_a_row_that_no_event_covers_is_found(table: str) -> None:
-    paper = told(2)
+    paper = ledger_on_paper(2)
     newest = max(paper.rows[table])
     paper.rows[table][newest + 1] = [newest + 1, *paper.rows[table][newest][1:]]
     assert "no audit event covers it" in fault_of(paper)
 
 
 def test_rows_that_were_bound_to_another_event_are_found() -> None:
-    paper = told(2)
+    paper = ledger_on_paper(2)
     paper.bindings[1] = []
     assert "row 1: it is not as audit event" in fault_of(paper)
 
 
 def test_a_row_is_carried_once() -> None:
-    paper = told(2)
+    paper = ledger_on_paper(2)
     rows = paper.bindings[1]
     paper.commit("events.staged", {}, {2: [*paper.bindings[2], *rows]})
     assert "a row of usage is carried twice" in fault_of(paper)
@@ -153,7 +154,7 @@ def test_the_digest_of_a_closed_month_holds() -> None:
 
 
 def test_a_month_is_verified_without_the_others() -> None:
-    paper = told(6)
+    paper = ledger_on_paper(6)
     last = paper.rows["break_case"][3]
     last[1] = "2026-04"
     del paper.rows["break_case"][3]
@@ -162,21 +163,21 @@ def test_a_month_is_verified_without_the_others() -> None:
 
 
 def test_only_the_key_in_force_signs_heads() -> None:
-    paper = told(2, closed=False)
+    paper = ledger_on_paper(2, closed=False)
     paper.key = TestKey(222)
     paper.sign()
     assert "is not the one in force at its event" in fault_of(paper)
 
 
 def test_a_second_key_needs_the_first_ones_word() -> None:
-    paper = told(2, closed=False)
+    paper = ledger_on_paper(2, closed=False)
     paper.key = TestKey(222)
     paper.register_key()
     assert "a second key comes in that the first does not endorse" in fault_of(paper)
 
 
 def test_an_endorsement_is_signed_by_the_old_key() -> None:
-    paper = told(2, closed=False)
+    paper = ledger_on_paper(2, closed=False)
     old, thief = paper.key, TestKey(223)
     paper.key = type(
         "Thief", (), {"sign": thief.sign, "fingerprint": old.fingerprint}
@@ -186,7 +187,7 @@ def test_an_endorsement_is_signed_by_the_old_key() -> None:
 
 
 def test_a_head_signs_what_the_chain_has() -> None:
-    paper = told(2, closed=False)
+    paper = ledger_on_paper(2, closed=False)
     event = paper.events[-1]
     paper.events[-1] = event.replace(b'"tests"', b'"guest"')
     assert "it signs another event" in fault_of(paper)
@@ -197,8 +198,8 @@ def test_a_chain_without_events_shows_nothing() -> None:
 
 
 def test_the_balance_is_what_the_rows_add_up_to() -> None:
-    paper = told(2, closed=False)
+    paper = ledger_on_paper(2, closed=False)
     paper._balance["minutes"] += 5
     paper.commit("nothing")
     assert "its balance gains 0 rows" in fault_of(paper)
-    assert spell(1) == b"1"
+    assert encode_line(1) == b"1"

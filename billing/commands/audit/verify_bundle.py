@@ -6,7 +6,7 @@ import click
 
 from billing.commands.display import say
 from billing.commands.options import json_option, show_json
-from billing.verifier.program import examine
+from billing.verifier.program import report_verification
 
 FILE = click.Path(path_type=Path)
 
@@ -39,7 +39,9 @@ def verify(
     No settings, ledger or network are needed. Exit codes: 0 PASS, 1 a bad record, 2
     nothing could be verified.
     """
-    code, document, lines = examine(bundle, older=older, key=key, call_id=call_id)
+    code, document, lines = report_verification(
+        bundle, older=older, key=key, call_id=call_id
+    )
     if as_json:
         show_json(document)
         return code

@@ -12,8 +12,8 @@ from billing.demo.first_day import FirstDayResult, tell
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.installation.sandbox_facts import read_facts
+from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import Watcher
-from billing.pipeline.pull.pull import no_progress
 from billing.reports.usage.overview import HEADINGS
 
 SETTINGS = "billing.toml"

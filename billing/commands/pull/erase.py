@@ -45,8 +45,8 @@ def erase(
     with opened_ledger(settings_file) as books:
         who = f"{person()}, pamela-billing db erase"
         age = None if days is None else timedelta(days=days)
-        part = ErasurePart(customer, call_id, age)
-        erased = erase_metadata(books.ledger, (who, books.now), key, part, reason)
+        part = ErasurePart(key, customer, call_id, age)
+        erased = erase_metadata(books.ledger, who, books.now, part, reason)
     if as_json:
         show_json({"key": key, "erased": erased})
     else:

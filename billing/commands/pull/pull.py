@@ -16,11 +16,11 @@ from billing.commands.options import (
 )
 from billing.commands.results import (
     PULL_HEADINGS,
-    pull_document,
     pull_line,
     withheld_sentence,
 )
-from billing.domain.period import BillingPeriod
+from billing.documents import pull_document
+from billing.domain.period import BillingPeriod, Month
 from billing.pipeline.cycle import PullResult, Watcher, pull_month
 
 
@@ -31,7 +31,7 @@ from billing.pipeline.cycle import PullResult, Watcher, pull_month
 def pull(
     settings_file: Path,
     as_json: bool,
-    period: BillingPeriod | None,
+    period: Month,
     account: str | None,
 ) -> int:
     """Read every call of a month (default: the present one) into the ledger."""
@@ -58,6 +58,6 @@ def _pull_all(
     sources = [app.source(account)] if account else app.sources
     terms = app.cycle_terms()
     return [
-        pull_month(app.ledger, source, book, terms, (month, watch))
-        for source, book in sources
+        pull_month(app.ledger, source, rules, terms, month, watch=watch)
+        for source, rules in sources
     ]

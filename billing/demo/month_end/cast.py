@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from billing.demo.world import World
 from billing.domain.period import BillingPeriod
-from billing.sandbox.seeds.call_generator import Caller
+from billing.sandbox.seeds.call_generator import CallGenerator
 from billing.sandbox.seeds.worlds import ACCOUNTS, CLOSING, CUSTOMER_KEY
 
 Document = dict[str, object]
@@ -61,6 +61,6 @@ class Cast:
         """Return a moment of a day after the month: 0 is its last day, 1 the next."""
         return self.month.end + timedelta(days=day - 1, hours=hour, minutes=minute)
 
-    def _caller(self, customer: str) -> Caller:
+    def _caller(self, customer: str) -> CallGenerator:
         several = len(ACCOUNTS[OWNERS[customer]]) > 1
-        return Caller(self.chance, CUSTOMER_KEY if several else None)
+        return CallGenerator(self.chance, CUSTOMER_KEY if several else None)

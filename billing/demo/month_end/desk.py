@@ -67,8 +67,10 @@ class Desk:
         app, terms = self.app, self.app.cycle_terms()
         with self.stage.bars() as watch:
             for month in self.months():
-                for source, book in app.sources:
-                    found = pull_month(app.ledger, source, book, terms, (month, watch))
+                for source, rules in app.sources:
+                    found = pull_month(
+                        app.ledger, source, rules, terms, month, watch=watch
+                    )
                     if found.certificate is None:
                         raise DemoFailed(found.error or "another process pulls")
 

@@ -7,8 +7,7 @@ from math import ceil
 from billing.demo.month_end.cast import CUSTOMERS, REJECTED, Document
 from billing.demo.month_end.desk import Desk, day
 from billing.demo.world import World
-from billing.pipeline.concurrency import SERIAL
-from billing.pipeline.pull.pull import Progress, no_progress
+from billing.pipeline.concurrency import SERIAL, Progress, no_progress
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport, sync_meter
 

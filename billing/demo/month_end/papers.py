@@ -16,7 +16,7 @@ from billing.reports.sheets.formats import write_report
 from billing.reports.sheets.json_file import write_bytes_file
 from billing.reports.statement.statement import read_statements
 from billing.reports.statement.statement_workbook import statement_report
-from billing.verifier.program import examine
+from billing.verifier.program import report_verification
 
 FOLDER = "papers"
 FORMS = ("pdf", "xlsx")
@@ -72,7 +72,7 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
             ),
             signer,
         )
-    code_of_verdict, _, verdict = examine(bundle)
+    code_of_verdict, _, verdict = report_verification(bundle)
     return Papers(
         statements,
         journals,

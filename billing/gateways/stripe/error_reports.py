@@ -44,20 +44,20 @@ def report_of(event: Json) -> RejectionReport:
     created = _moment(event.get("created"))
     if created is None:
         raise MeterFault(f"the event {event.get('id')} does not say when it was made")
-    told = _group(event, "data")
-    start = _moment(told.get("validation_start")) or created
-    end = _moment(told.get("validation_end")) or start
-    reason = _group(told, "reason")
-    types = [_as_group(one) for one in _rows(reason, "error_types")]
-    codes = [str(one["code"]) for one in types if one.get("code")]
-    named = [name for one in types for name in _identifiers(one)]
+    data = _group(event, "data")
+    start = _moment(data.get("validation_start")) or created
+    end = _moment(data.get("validation_end")) or start
+    reason = _group(data, "reason")
+    types = [_as_group(row) for row in _rows(reason, "error_types")]
+    codes = [str(group["code"]) for group in types if group.get("code")]
+    identifiers = [name for group in types for name in _identifiers(group)]
     return RejectionReport(
         name=str(event.get("id")),
         created_at=created,
         window=Window(start, end),
         error_count=_count(reason, types),
         codes=tuple(dict.fromkeys(codes)),
-        identifiers=tuple(dict.fromkeys(named)),
+        identifiers=tuple(dict.fromkeys(identifiers)),
     )
 
 
@@ -73,7 +73,7 @@ def _meter_of(event: Json) -> str | None:
 
 
 def _count(reason: Json, types: list[Json]) -> int:
-    counts = [reason.get("error_count"), *(one.get("error_count") for one in types)]
+    counts = [reason.get("error_count"), *(group.get("error_count") for group in types)]
     total, *parts = (count if isinstance(count, int) else 0 for count in counts)
     return max(total, sum(parts))
 

@@ -42,11 +42,13 @@ class StripeInvoices:
                 for invoice in client.v1.invoices.list(params).auto_paging_iter()
             ]
         )
-        for one in listed:
-            meters.refuse_other_mode(one.get("livemode"), f"the invoice {one['id']}")
-        found = [self._invoice(one, window, meters) for one in listed]
-        with_lines = [invoice for invoice in found if invoice.lines]
-        return sorted(with_lines, key=lambda one: (one.created_at, one.name))
+        for row in listed:
+            meters.refuse_other_mode(row.get("livemode"), f"the invoice {row['id']}")
+        invoices = [self._invoice(row, window, meters) for row in listed]
+        with_lines = [invoice for invoice in invoices if invoice.lines]
+        return sorted(
+            with_lines, key=lambda invoice: (invoice.created_at, invoice.name)
+        )
 
     def read_subscriptions(
         self, stripe_customer: str, meters: OurMeters
@@ -61,9 +63,9 @@ class StripeInvoices:
                 ).auto_paging_iter()
             ]
         )
-        for one in listed:
-            name = f"the subscription {one['id']}"
-            meters.refuse_other_mode(one.get("livemode"), name)
+        for row in listed:
+            name = f"the subscription {row['id']}"
+            meters.refuse_other_mode(row.get("livemode"), name)
         return [
             _item_of(subscription, item)
             for subscription in listed
@@ -123,10 +125,10 @@ class StripeInvoices:
 
     def _meter(self, price: str) -> str | None:
         if price not in self._meters:
-            found = self._reads.ask(
+            document = self._reads.ask(
                 lambda client: client.v1.prices.retrieve(price).to_dict()
             )
-            self._meters[price] = _meter_of(found)
+            self._meters[price] = _meter_of(document)
         return self._meters[price]
 
 
@@ -161,7 +163,9 @@ def _item_of(subscription: Json, item: Json) -> MeteredItem:
         unit_amount_decimal=None if exact is None else Decimal(str(exact)),
         currency=price["currency"],
         interval=_interval_of(price["recurring"]),
-        threshold=any(one.get("billing_thresholds") for one in (subscription, item)),
+        threshold=any(
+            document.get("billing_thresholds") for document in (subscription, item)
+        ),
     )
 
 

@@ -76,20 +76,21 @@ class StripeMeter:
             return named, answered_at
 
         named, server_time = self._reads.ask(read)
-        found = sorted(named, key=lambda meter: meter.status != "active")
-        if not found:
+        meters = sorted(named, key=lambda meter: meter.status != "active")
+        if not meters:
             return None
-        meter = found[0]
-        self._ours = OurMeters(tuple(one.id for one in found), meter.livemode)
+        in_use = meters[0]
+        ids = tuple(meter.id for meter in meters)
+        self._ours = OurMeters(ids, in_use.livemode)
         return MeterState(
-            meter_id=meter.id,
-            event_name=meter.event_name,
-            status=meter.status,
-            formula=meter.default_aggregation.formula,
-            event_time_window=meter.event_time_window,
-            customer_key=meter.customer_mapping.event_payload_key,
-            value_key=meter.value_settings.event_payload_key,
-            livemode=meter.livemode,
+            meter_id=in_use.id,
+            event_name=in_use.event_name,
+            status=in_use.status,
+            formula=in_use.default_aggregation.formula,
+            event_time_window=in_use.event_time_window,
+            customer_key=in_use.customer_mapping.event_payload_key,
+            value_key=in_use.value_settings.event_payload_key,
+            livemode=in_use.livemode,
             server_time=server_time,
         )
 
@@ -97,20 +98,20 @@ class StripeMeter:
     def has_customer(self, stripe_customer: str) -> bool:
         """Say whether the customer exists and is not deleted."""
         try:
-            found = self._reads.ask(
+            customer = self._reads.ask(
                 lambda client: client.v1.customers.retrieve(stripe_customer)
             )
         except NoSuchCustomer:
             return False
-        if found.id != stripe_customer:
+        if customer.id != stripe_customer:
             raise MeterFault(
                 f"the answer names another customer than {stripe_customer}"
             )
-        if getattr(found, "deleted", False):
+        if getattr(customer, "deleted", False):
             return False
         if self._ours is not None:
             self._ours.refuse_other_mode(
-                found.livemode, f"the customer {stripe_customer}"
+                customer.livemode, f"the customer {stripe_customer}"
             )
         return True
 
@@ -136,7 +137,7 @@ class StripeMeter:
             ),
             event,
             may_send,
-            named=lambda told: told["identifier"],
+            identifier_in=lambda answer: answer["identifier"],
         )
 
     def cancel(
@@ -155,7 +156,7 @@ class StripeMeter:
             ),
             event,
             may_send,
-            named=lambda told: told["cancel"]["identifier"],
+            identifier_in=lambda answer: answer["cancel"]["identifier"],
         )
         return as_cancellation(answer, event)
 

@@ -17,9 +17,9 @@ class OurMeters:
         """The meter that counts what is sent now."""
         return self.ids[0]
 
-    def refuse_other_mode(self, told: object, what: str) -> None:
+    def refuse_other_mode(self, livemode: object, what: str) -> None:
         """Refuse an answer of the other mode; raises MeterUnfit."""
-        if told is not self.livemode:
+        if livemode is not self.livemode:
             mode = "live" if self.livemode else "test"
             raise MeterUnfit(
                 f"{what} is not in {mode} mode, as the meter is; check [stripe] "

@@ -21,43 +21,46 @@ def send_once(
     request: Callable[[], stripe.StripeObject],
     event: MeterEvent,
     may_send: MaySend,
-    named: Callable[[Json], object],
+    identifier_in: Callable[[Json], object],
 ) -> SendAnswer:
     """Let a request leave, if it still may, and say what its answer means.
 
-    `named` reads the identifier that the answer names.
+    `identifier_in` reads the identifier that the answer names.
     """
     with guarded_send(may_send) as send_guard:
         try:
-            taken = request()
+            answer = request()
         except stripe.StripeError as fault:
-            if send_guard.held:
+            if send_guard.refused:
                 return SendAnswer(
                     SendVerdict.UNSENT, detail="held back before it was written"
                 )
-            if isinstance(fault, stripe.APIConnectionError) and not send_guard.left:
+            if isinstance(fault, stripe.APIConnectionError) and not send_guard.released:
                 words = f"certainly not sent: {fault.user_message or fault}"
                 return SendAnswer(SendVerdict.BUSY, detail=words)
             return answer_of(fault, event)
         except NONSENSE as fault:
-            # JSON on which the library stumbles; what it was is not told.
-            if not send_guard.left:
+            # JSON on which the library stumbles; what it was nobody knows.
+            if not send_guard.released:
                 raise
             return SendAnswer(SendVerdict.UNKNOWN, detail=f"no usable answer: {fault}")
-    return _taken(taken, event, named)
+    return _counted(answer, event, identifier_in)
 
 
-def _taken(
-    answer: stripe.StripeObject, event: MeterEvent, named: Callable[[Json], object]
+def _counted(
+    answer: stripe.StripeObject,
+    event: MeterEvent,
+    identifier_in: Callable[[Json], object],
 ) -> SendAnswer:
     try:
         response = answer.last_response
         request_id = response.request_id if response else None
-        told = answer.to_dict()
-        same = named(told) == event.identifier and told["livemode"] is event.livemode
+        document = answer.to_dict()
+        same_event = identifier_in(document) == event.identifier
+        same_mode = document["livemode"] is event.livemode
     except NONSENSE as fault:
         return SendAnswer(SendVerdict.UNKNOWN, 200, detail=f"no usable answer: {fault}")
-    if not same:
+    if not (same_event and same_mode):
         words = "the answer names another event or another mode"
         return SendAnswer(SendVerdict.UNKNOWN, 200, request_id, words)
     return SendAnswer(SendVerdict.COUNTED, 200, request_id)
@@ -65,7 +68,7 @@ def _taken(
 
 @dataclass(frozen=True, slots=True)
 class StripeReads:
-    """Reads from one account, each in its turn, tried again by the law."""
+    """Reads from one account, each in its turn, tried again by the schedule."""
 
     client: stripe.StripeClient
     pace: Pacer

@@ -1,4 +1,4 @@
-"""Departures: the last question before a request leaves, and whether it has left."""
+"""The send guard: the last check before a request is written, and what it decided."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,22 +21,24 @@ class SendGuard:
     """One request on its way out."""
 
     may_send: MaySend
-    left: bool = False  # a byte of it may have been written
-    held: bool = False  # it was refused, and nothing was written
+    released: bool = False  # a byte of it may have been written
+    refused: bool = False  # it was refused, and nothing was written
 
     def allowed(self) -> bool:
-        """Ask whether it may leave, and note the answer."""
-        self.left = self.may_send()
-        self.held = not self.left
-        return self.left
+        """Ask whether it may be sent, and note the answer."""
+        self.released = self.may_send()
+        self.refused = not self.released
+        return self.released
 
 
-_CURRENT: ContextVar[SendGuard | None] = ContextVar("departure", default=None)
+# One guard a thread: a request is written by the thread that guards it, so the
+# connections of a shared pool find the guard of whoever uses them now.
+_CURRENT: ContextVar[SendGuard | None] = ContextVar("send_guard", default=None)
 
 
 @contextmanager
 def guarded_send(may_send: MaySend) -> Iterator[SendGuard]:
-    """Ask `may_go` before this thread writes its request in the block."""
+    """Ask `may_send` before this thread writes its request in the block."""
     send_guard = SendGuard(may_send)
     token = _CURRENT.set(send_guard)
     try:
@@ -46,10 +48,10 @@ def guarded_send(may_send: MaySend) -> Iterator[SendGuard]:
 
 
 class GuardedConnection(HTTPConnection):
-    """A connection that asks once, when it stands, right before it writes.
+    """A connection that checks once, when it stands, right before it writes.
 
     Head and body are gathered and written as one: there is no part of a request that
-    could leave before the question, nor after a refusal.
+    could leave before the check, nor after a refusal.
     """
 
     _gathered: list[bytes] | None = None
@@ -57,6 +59,7 @@ class GuardedConnection(HTTPConnection):
     def request(self, *args: Any, **more: Any) -> None:
         """Write a request; raises HeldBack, with the connection closed."""
         send_guard = _CURRENT.get()
+        # Reads share these connections and are free to leave at any time.
         if send_guard is None:
             super().request(*args, **more)
             return
@@ -66,9 +69,11 @@ class GuardedConnection(HTTPConnection):
             whole = b"".join(self._gathered)
         finally:
             self._gathered = None
+        # Connecting may take seconds, in which the lock on the customer can be lost.
         if self.sock is None:
             self.connect()
         if not send_guard.allowed():
+            # http.client counts this request as sent: the connection takes no other.
             self.close()
             raise HeldBack
         self.send(whole)
@@ -86,13 +91,13 @@ class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
 
 
 class GuardedPool(HTTPConnectionPool):
-    """A pool of connections that ask."""
+    """A pool of guarded connections."""
 
     ConnectionCls = GuardedConnection
 
 
 class GuardedTLSPool(HTTPSConnectionPool):
-    """A pool of connections over TLS that ask."""
+    """A pool of guarded connections over TLS."""
 
     ConnectionCls = GuardedTLSConnection
 

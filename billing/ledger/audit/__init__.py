@@ -1,1 +1,1 @@
-"""The audit trail: what was written, chained, sealed and signed."""
+"""The audit trail: what was written, chained and signed."""

@@ -1,4 +1,4 @@
-"""The audit trail as writers see it: say who did what, when and why, as it is done."""
+"""The audit log as writers see it: say who did what, when and why, as it is done."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,21 @@ from billing.ledger.audit.pending import (
     Actor,
     AuditSession,
     Note,
+    loaded,
     pending,
     touch,
     touch_binding,
 )
 
-__all__ = ["Actor", "AuditSession", "note", "record", "touch", "touch_binding"]
+__all__ = [
+    "Actor",
+    "AuditSession",
+    "loaded",
+    "note",
+    "record",
+    "touch",
+    "touch_binding",
+]
 
 
 def record(
@@ -53,8 +62,8 @@ def note(
     )
 
 
-def _add(connection: Connection, one: Note) -> None:
-    left = pending(connection)
-    if left is None:
-        raise RuntimeError(f"{one.action}: only a transaction that writes is audited")
-    left.notes.append(one)
+def _add(connection: Connection, entry: Note) -> None:
+    changes = pending(connection)
+    if changes is None:
+        raise RuntimeError(f"{entry.action}: only a transaction that writes is audited")
+    changes.notes.append(entry)

@@ -66,10 +66,10 @@ class Covered:
         return self.columns.index(self.key)
 
 
-def _covered(table: Table, period: str = "t.period", **more: str) -> Covered:
+def _covered(table: Table, period: str = "t.period", **options: str) -> Covered:
     columns = tuple(str(column.name) for column in table.columns)
     return Covered(
-        name=str(table.name), columns=columns, each=True, period=period, **more
+        name=str(table.name), columns=columns, each=True, period=period, **options
     )
 
 
@@ -89,8 +89,8 @@ _OF_EVENT = "JOIN meter_event e ON e.id = t.event_id"
 _OF_RUN = "JOIN reconciliation_run r ON r.id = t.run_id"
 
 TABLES: dict[str, Covered] = {
-    one.name: one
-    for one in (
+    covered.name: covered
+    for covered in (
         _covered(account, _NO_MONTH, key="name"),
         _covered(customer, _NO_MONTH, key="name"),
         _covered(price, _NO_MONTH),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, select
 from billing.domain.signed_head import NONE_BEFORE
 from billing.ledger.audit.canonical_json import digest, quoted, spell
 from billing.ledger.audit.row_reader import ask
-from billing.ledger.bulk_load import load_rows
+from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.tables import audit_event
 
 _ADD = insert(audit_event)
@@ -44,8 +44,8 @@ class State(NamedTuple):
     @classmethod
     def read(cls, text: str) -> "State":
         """Return what a canonical form says."""
-        said = orjson.loads(text)
-        return cls(said["last"], **said["balance"])
+        document = orjson.loads(text)
+        return cls(document["last"], **document["balance"])
 
 
 class ChainTip(NamedTuple):
@@ -58,7 +58,7 @@ class ChainTip(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """An event as it is kept; detail and covers are canonical JSON."""
+    """An event as it is stored; detail and covers are canonical JSON."""
 
     sequence: int
     at: datetime
@@ -72,7 +72,7 @@ class Recorded(NamedTuple):
 
 
 class EventDraft(NamedTuple):
-    """What one event says of the deed itself."""
+    """What one event will say of who did what, when and why."""
 
     at: datetime
     actor: str
@@ -84,10 +84,10 @@ class EventDraft(NamedTuple):
 
 def chain_tip(connection: Connection) -> ChainTip:
     """Return the newest event; before the first, what stands for it."""
-    found = ask(connection, _LAST)
-    if not found:
+    rows = ask(connection, _LAST)
+    if not rows:
         return ChainTip(0, NONE_BEFORE, State({}), _BEGINNING)
-    ((number, hashed, state, at),) = found
+    ((number, hashed, state, at),) = rows
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
     return ChainTip(number, hashed, State.read(state), moment)
 
@@ -95,27 +95,28 @@ def chain_tip(connection: Connection) -> ChainTip:
 def add_events(
     connection: Connection,
     before: ChainTip,
-    deeds: Sequence[EventDraft],
-    covers: list[Mapping[str, Any]],
+    drafts: Sequence[EventDraft],
+    coverage: list[Mapping[str, Any]],
     state: State,
 ) -> None:
-    """Chain events to the one before, in one transaction; the last has the covers."""
+    """Chain events to the one before; the last of a transaction has the coverage."""
     rows = []
     previous = before.hash
-    for number, deed in enumerate(deeds, start=before.sequence + 1):
-        last = deed is deeds[-1]
+    for number, draft in enumerate(drafts, start=before.sequence + 1):
+        last = draft is drafts[-1]
         row = {
             "id": number,
-            **deed._asdict(),
-            "at": deed.at.astimezone(UTC),
-            "detail": spell(deed.detail).decode(),
-            "covers": spell(covers).decode() if last else "[]",
+            **draft._asdict(),
+            "at": draft.at.astimezone(UTC),
+            "detail": spell(draft.detail).decode(),
+            "covers": spell(coverage).decode() if last else "[]",
             "state": (state if last else before.state).spell(),
             "previous": previous,
         }
         previous = digest(_line(row))
         rows.append(row | {"hash": previous})
     if connection.dialect.name == "sqlite":
+        # Every transaction that writes comes here: past SQLAlchemy it is quicker.
         values = [[row[name] for name in _COLUMNS] for row in rows]
         load_rows(connection, audit_event, _COLUMNS, values)
     else:
@@ -148,11 +149,11 @@ def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | No
 def newest_events(connection: Connection, most: int, action: str) -> list[Recorded]:
     """Return the newest events whose action begins so, oldest first."""
     columns = [_column[name] for name in Recorded._fields if name != "sequence"]
-    query = select(_column.id, *columns)
+    query = select(_column.id.label("sequence"), *columns)
     if action:
         query = query.where(_column.action.startswith(action, autoescape=True))
     rows = connection.execute(query.order_by(_column.id.desc()).limit(most)).all()
-    return [Recorded(*row) for row in reversed(rows)]
+    return [Recorded(**row._mapping) for row in reversed(rows)]
 
 
 def _all() -> Select[Any]:

@@ -1,4 +1,4 @@
-"""Reading for proof: the lines of every table, of the chain and of its heads."""
+"""Export lines: those of every table, of the chain and of its signed heads."""
 
 from collections.abc import Iterator
 

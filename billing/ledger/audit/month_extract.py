@@ -1,7 +1,7 @@
-"""The excerpt: all rows of a month, and those of other months that they refer to.
+"""The month extract: all its rows, and those of other months that they refer to.
 
-Calls and usage are covered by digests over stretches of rows; so where a row of another
-month is needed, its whole stretch comes with it.
+Calls and usage are covered by digests over ranges of rows; so where a row of another
+month is needed, its whole range comes with it.
 """
 
 import json
@@ -87,7 +87,7 @@ class Excerpt:
             )
 
     def parts(self, name: str) -> Parts:
-        """Yield the lines of a table, of the chain or its heads, some at once."""
+        """Yield the lines of a table, the chain or its signed heads, some at once."""
         readers: dict[str, Callable[[], Iterator[bytes]]] = {
             EVENTS: self._events,
             HEADS: self._heads,
@@ -101,21 +101,21 @@ class Excerpt:
         for stream in self._streams:
             stream.close()
 
-    def _opened(self, found: Iterator[T]) -> Iterator[T]:
-        if isinstance(found, Generator):
-            self._streams.append(found)
-        return found
+    def _opened(self, stream: Iterator[T]) -> Iterator[T]:
+        if isinstance(stream, Generator):
+            self._streams.append(stream)
+        return stream
 
     def _rows(self, name: str) -> Iterator[bytes]:
         condition = _CONDITIONS.get(name, "t.period = :month")
         if self._month is None:
             condition = _WHOLE
         values = {} if condition is _WHOLE else {"month": self._month}
-        found = self._opened(lines(self._connection, name, condition, **values))
-        yield from _texts(_in_bytes(found) if name in _NAMED else found)
+        rows = self._opened(lines(self._connection, name, condition, **values))
+        yield from _texts(_in_bytes(rows) if name in _NAMED else rows)
         if name in _OTHERS and self._month is not None:
             within = "t.period = :month AND t.id BETWEEN :first AND :last"
-            for period, first, last in self._other_stretches(name):
+            for period, first, last in self._other_ranges(name):
                 ends = {"month": period, "first": first, "last": last}
                 yield from _texts(lines(self._connection, name, within, **ends))
 
@@ -128,68 +128,68 @@ class Excerpt:
 
     def _heads(self) -> Iterator[bytes]:
         for signed in head_lines(self._connection):
-            said = signed.head.line().decode()
-            yield spell({"line": said, "signature": signed.signature})
+            line = signed.head.line().decode()
+            yield spell({"line": line, "signature": signed.signature})
 
     def _bindings(self) -> Iterator[bytes]:
         whole = self._month is None
         condition = _WHOLE if whole else _OF_EVENT
         values = {} if whole else {"month": self._month}
-        found = self._opened(binding_lines(self._connection, condition, **values))
-        for event, _, rows in found:
+        bindings = self._opened(binding_lines(self._connection, condition, **values))
+        for event, _, rows in bindings:
             yield spell([event, quoted(rows.decode())])
 
-    def _other_stretches(self, name: str) -> list[tuple[str, int, int]]:
-        """Return the stretches of other months that are needed, in order."""
-        found = self._connection.execute(text(_OTHERS[name]), {"month": self._month})
-        wanted: dict[str, list[int]] = defaultdict(list)
-        for number, period in found:
-            wanted[period].append(number)
-        if not wanted:
+    def _other_ranges(self, name: str) -> list[tuple[str, int, int]]:
+        """Return the row ranges of other months that are needed, in order."""
+        rows = self._connection.execute(text(_OTHERS[name]), {"month": self._month})
+        numbers_by_month: dict[str, list[int]] = defaultdict(list)
+        for number, period in rows:
+            numbers_by_month[period].append(number)
+        if not numbers_by_month:
             return []
-        stretches = self._stretches(name, set(wanted))
+        ranges = self._ranges(name, set(numbers_by_month))
         chosen = {
             (period, *ends)
-            for period, numbers in wanted.items()
-            for ends in _around(stretches[period], numbers)
+            for period, numbers in numbers_by_month.items()
+            for ends in _around(ranges[period], numbers)
         }
         return sorted(chosen)
 
-    def _stretches(
-        self, name: str, periods: set[str]
-    ) -> dict[str, list[tuple[int, int]]]:
-        """Return where the stretches of a table begin and end, month by month."""
-        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    def _ranges(self, name: str, periods: set[str]) -> dict[str, list[tuple[int, int]]]:
+        """Return where the row ranges of a table begin and end, month by month."""
+        ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
         mark = f'"table":"{name}"'.encode()
         for _, _, line in event_lines(self._connection):
             if mark not in line:
                 continue
-            for cover in json.loads(line)["covers"]:
-                if cover["table"] == name and cover["period"] in periods:
-                    found[cover["period"]].append((cover["first"], cover["last"]))
-        return found
+            for coverage in json.loads(line)["covers"]:
+                if coverage["table"] == name and coverage["period"] in periods:
+                    ranges[coverage["period"]].append(
+                        (coverage["first"], coverage["last"])
+                    )
+        return ranges
 
 
 def _around(
-    stretches: list[tuple[int, int]], numbers: list[int]
+    ranges: list[tuple[int, int]], numbers: list[int]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the stretches that rows lie in; a row in none of them is left out."""
-    begins = [first for first, _ in stretches]
+    """Yield the ranges that rows lie in; a row in none of them is left out."""
+    begins = [first for first, _ in ranges]
     for number in numbers:
-        place = bisect_right(begins, number)
-        if place and number <= stretches[place - 1][1]:
-            yield stretches[place - 1]
+        following = bisect_right(begins, number)
+        if following and number <= ranges[following - 1][1]:
+            yield ranges[following - 1]
 
 
-def _in_bytes(found: Iterator[RowLine]) -> Iterator[RowLine]:
+def _in_bytes(rows: Iterator[RowLine]) -> Iterator[RowLine]:
     """Order names by their bytes: PostgreSQL goes by its language."""
-    return iter(sorted(found, key=lambda line: str(line.key).encode()))
+    return iter(sorted(rows, key=lambda line: str(line.key).encode()))
 
 
-def _texts(found: Iterator[RowLine]) -> Iterator[bytes]:
-    return (line.line for line in found)
+def _texts(rows: Iterator[RowLine]) -> Iterator[bytes]:
+    return (line.line for line in rows)
 
 
-def _at_once(found: Iterator[bytes]) -> Parts:
-    while part := list(islice(found, _AT_ONCE)):
+def _at_once(lines: Iterator[bytes]) -> Parts:
+    while part := list(islice(lines, _AT_ONCE)):
         yield part

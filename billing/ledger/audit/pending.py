@@ -54,37 +54,37 @@ class Pending:
 
 def pending(connection: Connection) -> Pending | None:
     """Return what a transaction will leave; None when it only reads."""
-    found: Pending | None = connection.get_execution_options().get(OPTION)
-    return found
+    changes: Pending | None = connection.get_execution_options().get(OPTION)
+    return changes
 
 
 def watch(
     connection: Connection, _cursor: object, statement: str, *_more: object
 ) -> None:
-    """Hear of each statement before it runs; those that change tables are noted."""
+    """Note which tables a statement changes, before it runs."""
     if statement.startswith(("INSERT", "UPDATE", "DELETE")):
-        left = pending(connection)
-        if left is not None:
-            words = statement.split(None, 3)
-            left.changed(words[0], words[1 if words[0] == "UPDATE" else 2])
+        changes = pending(connection)
+        if changes is not None:
+            tokens = statement.split(None, 3)
+            changes.changed(tokens[0], tokens[1 if tokens[0] == "UPDATE" else 2])
 
 
 def loaded(connection: Connection, table: Table) -> None:
     """Take note of rows that were loaded past all statements."""
-    left = pending(connection)
-    if left is not None:
-        left.changed("INSERT", table.name)
+    changes = pending(connection)
+    if changes is not None:
+        changes.changed("INSERT", table.name)
 
 
 def touch(connection: Connection, table: Table, numbers: Iterable[int]) -> None:
     """Name the rows that a transaction changes, by the number they are found by."""
-    left = pending(connection)
-    if left is not None:
-        left.touched[table.name].update(numbers)
+    changes = pending(connection)
+    if changes is not None:
+        changes.touched[table.name].update(numbers)
 
 
 def touch_binding(connection: Connection, events: Iterable[int]) -> None:
     """Name the meter events that a transaction binds rows to, or frees rows from."""
-    left = pending(connection)
-    if left is not None:
-        left.touched[BINDING].update(events)
+    changes = pending(connection)
+    if changes is not None:
+        changes.touched[BINDING].update(events)

@@ -1,4 +1,4 @@
-"""Stretches: neighbouring rows of one table and month, and their digest together."""
+"""Row ranges: neighbouring rows of one table and month, and their digest together."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -17,13 +17,13 @@ class RowRange:
         self._digest = sha256()
 
     def add(self, rows: Rows) -> None:
-        """Take in rows, in the order of their numbers, which stand first in them."""
+        """Add rows in the order of their numbers, which stand first in them."""
         self._first = self._first or rows[0][0]
         self._last = rows[-1][0]
         self._rows += len(rows)
         self._digest.update(format_rows(rows))
 
-    def cover(self) -> Mapping[str, Any]:
+    def coverage(self) -> Mapping[str, Any]:
         """Return what an event says of them."""
         return {
             "table": self._table,

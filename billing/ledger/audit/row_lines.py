@@ -1,4 +1,4 @@
-"""Row lines: what is covered, streamed in its canonical form."""
+"""Row lines: the covered rows, streamed in their canonical form."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -38,8 +38,7 @@ def lines(
     query = text(covered.query(condition)).execution_options(yield_per=_AT_ONCE)
     with connection.execute(query, values) as result:
         for part in result.partitions():
-            for found in part:
-                *row, month = found
+            for *row, month in part:
                 yield RowLine(row[place], month, format_row(row))
 
 

@@ -1,11 +1,11 @@
-"""Gathering: the rows that are to be covered, read back the way each database likes.
+"""Row reader: the rows that are to be covered, read back as each database likes it.
 
 SQLite's driver gives Python's lock away at every row, and among busy threads each time
 is a wait; so there a whole part is one JSON text, and several parts are one question.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -16,30 +16,37 @@ _AT_ONCE = 10_000
 Rows = Sequence[Sequence[Any]]
 
 
+class Selection(NamedTuple):
+    """The rows of a covered table that meet a condition, in SQL over `t`."""
+
+    covered: Covered
+    condition: str
+
+
 def gather(
-    connection: Connection, wanted: Sequence[tuple[Covered, str]], *, most: int = -1
+    connection: Connection, selections: Sequence[Selection], *, most: int = -1
 ) -> list[Rows]:
-    """Return the rows (with their months, last) that meet each of some conditions.
+    """Return the rows of each selection, their months last.
 
     On SQLite at `most` so many of each, the first ones.
     """
-    queries = [covered.query(condition) for covered, condition in wanted]
     if connection.dialect.name != "sqlite":
-        return [ask(connection, query) for query in queries]
-    if not queries:
+        return [
+            ask(connection, covered.query(condition))
+            for covered, condition in selections
+        ]
+    if not selections:
         return []
-    packed = ", ".join(
-        f"({_packed(covered, condition, most)})" for covered, condition in wanted
-    )
-    (found,) = ask(connection, f"SELECT {packed}")
-    return [orjson.loads(part) for part in found]
+    packed = ", ".join(f"({_packed(selection, most)})" for selection in selections)
+    (parts,) = ask(connection, f"SELECT {packed}")
+    return [orjson.loads(part) for part in parts]
 
 
 def gather_new(connection: Connection, covered: Covered, last: int) -> Iterator[Rows]:
     """Yield the rows after a number, some thousands at once, in their order."""
     while True:
-        wanted = [(covered, f"t.id > {last}")]
-        (part,) = gather(connection, wanted, most=_AT_ONCE)
+        selection = Selection(covered, f"t.id > {last}")
+        (part,) = gather(connection, [selection], most=_AT_ONCE)
         if part:
             yield part
         if len(part) < _AT_ONCE or connection.dialect.name != "sqlite":
@@ -47,7 +54,8 @@ def gather_new(connection: Connection, covered: Covered, last: int) -> Iterator[
         last = part[-1][0]
 
 
-def _packed(covered: Covered, condition: str, most: int) -> str:
+def _packed(selection: Selection, most: int) -> str:
+    covered, condition = selection
     return (
         "SELECT json_group_array(json(packed)) FROM "  # noqa: S608 # names and conditions are ours
         f"({covered.query(condition, packed=True)} LIMIT {most})"

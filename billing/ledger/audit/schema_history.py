@@ -1,4 +1,4 @@
-"""The schema in the trail: which guards the tables had when it was last upgraded."""
+"""The schema in the trail: which triggers the tables had when it was last upgraded."""
 
 import json
 
@@ -23,21 +23,24 @@ _POSTGRESQL = """
 
 
 def record_upgrade(connection: Connection, actor: Actor, version: str) -> None:
-    """Say which schema the ledger is at, and which guards it has, unless it is said."""
-    found = guards_digest(connection)
-    if guards_said(connection) != found:
-        detail = {"schema": version, "guards": found}
+    """Record the schema and its triggers, unless the trail has them already."""
+    guards = guards_digest(connection)
+    if recorded_guards(connection) != guards:
+        detail = {"schema": version, "guards": guards}
         audit_log.record(connection, actor, UPGRADED, version, detail)
 
 
 def guards_digest(connection: Connection) -> str:
     """Return the digest of all triggers as the database has them."""
     query = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
-    rows = [[str(name), str(words)] for name, words in connection.execute(text(query))]
+    rows = [
+        [str(name), str(definition)]
+        for name, definition in connection.execute(text(query))
+    ]
     return digest(spell(sorted(rows)))
 
 
-def guards_said(connection: Connection) -> str | None:
+def recorded_guards(connection: Connection) -> str | None:
     """Return the digest that the trail has of them; None before the first."""
     row = last_of_actions(connection, [UPGRADED])
     return None if row is None else str(json.loads(row.detail)["guards"])

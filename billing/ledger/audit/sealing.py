@@ -1,4 +1,4 @@
-"""Sealing: a transaction ends with audit events over all that it leaves behind.
+"""Appending: a transaction ends with the audit events that cover all it changed.
 
 The rows are read back from the database, so what is covered is what is there, and
 nothing can be forgotten. Transactions that write take turns, each from its beginning:
@@ -24,89 +24,103 @@ from billing.ledger.audit.events import (
 from billing.ledger.audit.pending import Note, Pending
 from billing.ledger.audit.row_digests import RowRange
 from billing.ledger.audit.row_lines import bindings, by_event
-from billing.ledger.audit.row_reader import Rows, ask, gather, gather_new
+from billing.ledger.audit.row_reader import Rows, Selection, ask, gather, gather_new
 
 UNNAMED = "rows.changed"
 NOBODY = "unnamed"
 _NUMBERS_AT_ONCE = 10_000
-_of_month = itemgetter(-1)
+_month = itemgetter(-1)
 
 Coverage = Mapping[str, Any]
 
 
-def append_events(connection: Connection, left: Pending) -> None:
-    """Add the audit events of a transaction; nothing for one that changed nothing."""
-    if not (left.inserted or left.updated or left.notes):
+def append_events(connection: Connection, changes: Pending) -> None:
+    """Append the audit events of a transaction; none for one that changed nothing."""
+    if not (changes.inserted or changes.updated or changes.notes):
         return
-    before = chain_tip(connection)
-    covers, state = _cover(connection, left, before.state)
-    if not (covers or left.notes):
-        return
-    add_events(connection, before, _drafts(left, before), covers, state)
+    # Nobody else can append until this transaction ends, so the tip stays the tip.
+    tip = chain_tip(connection)
+    coverage, state = _coverage(connection, changes, tip.state)
+    # An UPDATE that met no row changed nothing, and needs no event.
+    if coverage or changes.notes:
+        add_events(connection, tip, _drafts(changes, tip), coverage, state)
 
 
-def _drafts(left: Pending, before: ChainTip) -> list[EventDraft]:
-    """Make one deed of all notes that say the same of several subjects."""
-    notes = left.notes or [
+def _drafts(changes: Pending, tip: ChainTip) -> list[EventDraft]:
+    """Draft one event of all notes that say the same of several subjects."""
+    notes = changes.notes or [
         Note(action=UNNAMED, subject="", detail={}, reason=None, actor=None)
     ]
-    known = [note.actor.at for note in notes if note.actor]
-    known += [left.actor.at] if left.actor else []
-    at = max(known, default=before.at)
+    moments = [note.actor.at for note in notes if note.actor]
+    moments += [changes.actor.at] if changes.actor else []
+    # Without an actor there is no clock: the event is as late as the one before.
+    at = max(moments, default=tip.at)
     alike: dict[tuple[str, str, str | None], list[Note]] = {}
     for note in notes:
-        actor = note.actor or left.actor
+        actor = note.actor or changes.actor
         name = actor.name if actor else NOBODY
         alike.setdefault((name, note.action, note.reason), []).append(note)
     return [
-        EventDraft(at, name, action, *_together(same, reason))
-        for (name, action, reason), same in alike.items()
+        EventDraft(
+            at=at,
+            actor=name,
+            action=action,
+            subject=_subject(group),
+            reason=reason,
+            detail=_detail(group),
+        )
+        for (name, action, reason), group in alike.items()
     ]
 
 
-def _together(
-    notes: list[Note], reason: str | None
-) -> tuple[str, str | None, Mapping[str, object]]:
+def _subject(notes: list[Note]) -> str:
+    subjects = {note.subject for note in notes}
+    return subjects.pop() if len(subjects) == 1 else f"{len(subjects)} subjects"
+
+
+def _detail(notes: list[Note]) -> Mapping[str, object]:
     if len(notes) == 1:
-        return notes[0].subject, reason, notes[0].detail
-    subjects = sorted({note.subject for note in notes})
-    subject = subjects[0] if len(subjects) == 1 else f"{len(subjects)} subjects"
-    each = [[note.subject, note.detail] for note in notes]
-    return subject, reason, {"each": each}
+        return notes[0].detail
+    return {"each": [[note.subject, note.detail] for note in notes]}
 
 
-def _cover(
-    connection: Connection, left: Pending, before: State
+def _coverage(
+    connection: Connection, changes: Pending, before: State
 ) -> tuple[list[Coverage], State]:
-    covers: list[Coverage] = []
+    """Return what covers all changes, and how far the trail has come with it."""
+    coverage: list[Coverage] = []
     state = before._replace(last=dict(before.last))
-    changed = left.inserted | left.updated
-    each = [one for name, one in TABLES.items() if name in changed and one.each]
-    covers += _cover_each(connection, each, left, state)
+    changed = changes.inserted | changes.updated
+    row_by_row = [
+        covered for name, covered in TABLES.items() if name in changed and covered.each
+    ]
+    coverage += _row_coverage(connection, row_by_row, changes, state)
     for name, covered in TABLES.items():
-        if name in left.inserted and not covered.each:
-            found, state = _cover_together(connection, covered, state)
-            covers += found
-    if left.touched[BINDING] or "b2b_usage" in left.updated:
-        covers += _cover_bindings(connection, left.touched[BINDING])
-    return covers, state
+        if name in changes.inserted and not covered.each:
+            ranges, state = _range_coverage(connection, covered, state)
+            coverage += ranges
+    if changes.touched[BINDING] or "b2b_usage" in changes.updated:
+        coverage += _binding_coverage(connection, changes.touched[BINDING])
+    return coverage, state
 
 
-def _cover_together(
+def _range_coverage(
     connection: Connection, covered: Covered, state: State
 ) -> tuple[list[Coverage], State]:
     """Cover the rows that are new with one digest a month."""
     name, last = covered.name, state.last.get(covered.name, 0)
-    stretches: dict[str, RowRange] = {}
+    ranges: dict[str, RowRange] = {}
     sums = _Sums(covered)
+    # What has a higher number than the trail's last row is this transaction's own.
     for part in gather_new(connection, covered, last):
-        for month, rows in groupby(part, _of_month):
-            own = [row[:-1] for row in rows]
-            stretches.setdefault(month, RowRange(name, month)).add(own)
-            sums.add(own)
+        for month, rows_and_month in groupby(part, _month):
+            rows = [row[:-1] for row in rows_and_month]
+            ranges.setdefault(month, RowRange(name, month)).add(rows)
+            sums.add(rows)
         last = part[-1][0]
     state.last[name] = last
-    return [each.cover() for _, each in sorted(stretches.items())], sums.onto(state)
+    coverage = [row_range.coverage() for _, row_range in sorted(ranges.items())]
+    return coverage, sums.onto(state)
 
 
 class _Sums:
@@ -134,42 +148,45 @@ class _Sums:
         )
 
 
-def _cover_each(
-    connection: Connection, tables: list[Covered], left: Pending, state: State
+def _row_coverage(
+    connection: Connection, tables: list[Covered], changes: Pending, state: State
 ) -> Iterator[Coverage]:
     """Cover each row that is new or was changed; all, where it is not known which."""
-    wanted = [
-        (covered, condition)
+    selections = [
+        Selection(covered, condition)
         for covered in tables
-        for condition in _conditions(covered, left, state)
+        for condition in _conditions(covered, changes, state)
     ]
-    found: dict[tuple[str, str], list[list[Any]]] = {}
-    for (covered, _), rows in zip(wanted, gather(connection, wanted), strict=True):
+    entries: dict[tuple[str, str], list[list[Any]]] = {}
+    parts = gather(connection, selections)
+    for (covered, _), rows in zip(selections, parts, strict=True):
         place, name = covered.key_place, covered.name
         for *row, month in rows:
             entry = [row[place], digest(format_row(row))]
-            found.setdefault((name, month), []).append(entry)
+            entries.setdefault((name, month), []).append(entry)
         if covered.numbered and rows:
             newest = max(row[place] for row in rows)
             state.last[name] = max(state.last.get(name, 0), newest)
-    for (name, month), each in sorted(found.items()):
-        yield {"table": name, "period": month, "each": sorted(each)}
+    for (name, month), of_month in sorted(entries.items()):
+        yield {"table": name, "period": month, "each": sorted(of_month)}
 
 
-def _conditions(covered: Covered, left: Pending, state: State) -> Iterator[str]:
-    touched = left.touched[covered.name]
-    unknown = covered.name in left.updated and not touched
+def _conditions(covered: Covered, changes: Pending, state: State) -> Iterator[str]:
+    """Yield the conditions that new and changed rows of a table meet."""
+    touched = changes.touched[covered.name]
+    unknown = covered.name in changes.updated and not touched
     if not covered.numbered or unknown:
+        # Somebody updated rows and did not name them: all are covered anew.
         yield "1 = 1"
         return
     last = state.last.get(covered.name, 0)
-    for among in _among(f"t.{covered.found_by}", touched):
-        yield f"{among} AND t.id <= {last}"
-    if covered.name in left.inserted:
+    for condition in _among(f"t.{covered.found_by}", touched):
+        yield f"{condition} AND t.id <= {last}"
+    if covered.name in changes.inserted:
         yield f"t.id > {last}"
 
 
-def _cover_bindings(
+def _binding_coverage(
     connection: Connection, events: Collection[int]
 ) -> Iterator[Coverage]:
     """Cover which rows each of these events (or of all) carries."""
@@ -177,8 +194,8 @@ def _cover_bindings(
     for condition in _among("e.id", events) if events else ("1 = 1",):
         for number, month, line in by_event(ask(connection, bindings(condition))):
             by_month.setdefault(month, []).append([number, digest(line)])
-    for month, each in sorted(by_month.items()):
-        yield {"table": BINDING, "period": month, "each": each}
+    for month, entries in sorted(by_month.items()):
+        yield {"table": BINDING, "period": month, "each": entries}
 
 
 def _among(column: str, numbers: Collection[int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Signing in the ledger: which key is in force, the heads so far, and their anchors."""
+"""Signed heads: those so far, the key in force, and where they are anchored."""
 
 import json
 from datetime import datetime
@@ -15,7 +15,7 @@ _head, _anchor = audit_head.c, audit_anchor.c
 
 
 class SignedHead(NamedTuple):
-    """A head with its signature in hex."""
+    """A head of the chain with its signature in hex."""
 
     head: Head
     signature: str
@@ -35,7 +35,7 @@ class SignedHead(NamedTuple):
 
 
 class Anchored(NamedTuple):
-    """How an anchor stands: the last head that it has, and what failed since."""
+    """The status of an anchor: the last head that it has, and what failed since."""
 
     anchor: str
     head: int | None
@@ -50,7 +50,7 @@ def key_in_force(connection: Connection) -> str | None:
 
 
 def newest_head(connection: Connection) -> SignedHead | None:
-    """Return the last head; None before the first."""
+    """Return the newest signed head; None before the first."""
     query = select(audit_head).order_by(_head.number.desc()).limit(1)
     row = connection.execute(query).first()
     return None if row is None else SignedHead.of(row)
@@ -97,7 +97,7 @@ def record_anchor(
 
 
 def anchored(connection: Connection) -> list[Anchored]:
-    """Return how each anchor stands, by name."""
+    """Return the status of each anchor, by name."""
     newest = select(func.max(_anchor.id)).group_by(_anchor.anchor)
     rows = connection.execute(
         select(audit_anchor).where(_anchor.id.in_(newest)).order_by(_anchor.anchor)

@@ -83,10 +83,10 @@ def freeze(
     """Close a month for ever, as the reconciliation `run` found it to be right."""
     customers = customer_totals(connection, period)
     totals = {
-        "rows": sum(one.rows for one in customers),
-        "minutes": sum(one.minutes for one in customers),
-        "amount_micro": sum(one.amount_micro for one in customers),
-        "customers": [one._asdict() for one in customers],
+        "rows": sum(total.rows for total in customers),
+        "minutes": sum(total.minutes for total in customers),
+        "amount_micro": sum(total.amount_micro for total in customers),
+        "customers": [total._asdict() for total in customers],
         "reconciliation": run,
     }
     digest = period_digest(connection, period)
@@ -116,15 +116,6 @@ def closed_periods(connection: Connection) -> dict[str, str]:
     query = select(period_close.c.period, period_close.c.digest)
     rows = connection.execute(query.order_by(period_close.c.period))
     return {row.period: row.digest for row in rows}
-
-
-def first_open_period(connection: Connection, after: BillingPeriod) -> BillingPeriod:
-    """Return the first month after another that is not closed."""
-    closed = closed_periods(connection)
-    found = after.next
-    while str(found) in closed:
-        found = found.next
-    return found
 
 
 def period_digest(connection: Connection, period: BillingPeriod) -> str:

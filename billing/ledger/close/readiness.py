@@ -104,8 +104,8 @@ def _underway(connection: Connection, period: BillingPeriod, now: datetime) -> S
 
 
 def _quarantined(connection: Connection, period: BillingPeriod) -> Share:
-    held = quarantine.c.released_at.is_(None) & (quarantine.c.period == str(period))
-    query = select(quarantine.c.call_id).where(held)
+    is_held = quarantine.c.released_at.is_(None) & (quarantine.c.period == str(period))
+    query = select(quarantine.c.call_id).where(is_held)
     return _share(connection, query, quarantine.c.id)
 
 
@@ -121,8 +121,8 @@ def _events(connection: Connection, period: BillingPeriod) -> Iterator[EventShar
     keys = event.state, func.coalesce(event.reason, ""), event.minutes < 0
     kinds = select(*keys).where(of_month).distinct().order_by(*keys)
     for kind in connection.execute(kinds):
-        same = [key == value for key, value in zip(keys, kind, strict=True)]
-        query = select(event.identifier).where(of_month, *same)
+        of_kind = [key == value for key, value in zip(keys, kind, strict=True)]
+        query = select(event.identifier).where(of_month, *of_kind)
         share = _share(connection, query, event.id, event.minutes)
         state, reason, negative = kind
         why = FailReason(reason) if reason else None
@@ -155,53 +155,53 @@ def _last_change(connection: Connection, period: BillingPeriod) -> datetime | No
 def _last_run(connection: Connection, period: BillingPeriod) -> LastRun | None:
     run, reading = reconciliation_run.c, reconciliation_reading.c
     query = select(run.id, run.started_at, run.settled).where(run.period == str(period))
-    found = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
-    if found is None:
+    row = connection.execute(query.order_by(run.id.desc()).limit(1)).first()
+    if row is None:
         return None
     unsettled = select(reading.customer).where(
-        reading.run_id == found.id, reading.settled == 0
+        reading.run_id == row.id, reading.settled == 0
     )
     names = connection.scalars(unsettled.order_by(reading.customer))
-    return LastRun(found.id, found.started_at, bool(found.settled), tuple(names))
+    return LastRun(row.id, row.started_at, bool(row.settled), tuple(names))
 
 
 def _breaks(connection: Connection, run: int) -> tuple[BreakShare, ...]:
-    found, case = reconciliation_break.c, break_case.c
+    item, case = reconciliation_break.c, break_case.c
     query = (
         select(
-            found.cause,
+            item.cause,
             case.acknowledged_at.is_not(None),
-            found.minutes,
-            found.case_id,
-            func.coalesce(found.customer, found.account, ""),
-            found.hour,
-            found.calls,
+            item.minutes,
+            item.case_id,
+            func.coalesce(item.customer, item.account, ""),
+            item.hour,
+            item.calls,
         )
         .select_from(
-            reconciliation_break.outerjoin(break_case, case.id == found.case_id)
+            reconciliation_break.outerjoin(break_case, case.id == item.case_id)
         )
-        .where(found.run_id == run)
-        .order_by(found.id)
+        .where(item.run_id == run)
+        .order_by(item.id)
     )
     shares: dict[tuple[str, bool], Share] = defaultdict(Share)
-    for cause, known, minutes, *what in connection.execute(query):
-        share = shares[cause, bool(known)]
+    for cause, acknowledged, minutes, *what in connection.execute(query):
+        share = shares[cause, bool(acknowledged)]
         names = share.names
         if len(names) < MOST_NAMES and (name := _name(*what)) not in names:
             names += (name,)
         grown = Share(share.count + 1, share.minutes + minutes, names)
-        shares[cause, bool(known)] = grown
+        shares[cause, bool(acknowledged)] = grown
     return tuple(
-        BreakShare(Cause(cause), known, shares[cause, known])
-        for cause, known in sorted(shares)
+        BreakShare(Cause(cause), acknowledged, shares[cause, acknowledged])
+        for cause, acknowledged in sorted(shares)
     )
 
 
-def _name(case: int | None, whose: str, hour: datetime | None, calls: str) -> str:
+def _name(case: int | None, owner: str, hour: datetime | None, calls: str) -> str:
     named = json.loads(calls)[:MOST_NAMES]
     where = f"{hour:%Y-%m-%dT%H}" if hour and not named else ""
-    known_as = f"case {case}:" if case else ""
-    return " ".join(filter(None, [known_as, whose, where, *named]))
+    case_name = f"case {case}:" if case else ""
+    return " ".join(filter(None, [case_name, owner, where, *named]))
 
 
 def _share(

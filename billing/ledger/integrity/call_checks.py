@@ -1,4 +1,4 @@
-"""The laws of calls, asked of the ledger: each call that may break one is judged."""
+"""Calls checked in the ledger: each that may violate an invariant is judged."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,12 +25,12 @@ from billing.ledger.schema.time_sql import hour_in_sql, month_in_sql
 usage = b2b_usage.c
 
 
-def broken(scope: Scope) -> Iterator[Violation]:
+def violations(scope: Scope) -> Iterator[Violation]:
     """Judge the calls that are new; of a whole ledger, all that are not alike."""
     connection = scope.connection
-    listed = registry.known_prices(connection)
+    price_list = registry.known_prices(connection)
     try:
-        prices = PriceList(listed)
+        prices = PriceList(price_list)
     except ValueError as fault:
         yield Violation(Invariant.CONSERVATION, str(fault))
         return
@@ -38,7 +38,7 @@ def broken(scope: Scope) -> Iterator[Violation]:
         BillingPeriod.parse(period)
         for period in connection.scalars(select(period_close.c.period))
     }
-    keys = _suspects(connection, listed) if scope.calls is None else scope.calls
+    keys = _suspects(connection, price_list) if scope.calls is None else scope.calls
     for history in histories(connection, keys):
         yield from judge_call(history, prices, closed)
 
@@ -59,24 +59,24 @@ def histories(connection: Connection, keys: Iterable[CallKey]) -> Iterator[CallH
 def _revisions(
     connection: Connection, account: str, names: Sequence[str]
 ) -> dict[str, list[RatedRevision]]:
-    found: dict[str, list[RatedRevision]] = defaultdict(list)
+    revisions: dict[str, list[RatedRevision]] = defaultdict(list)
     query = select(call).where(call.c.account == account, call.c.call_id.in_(names))
     for row in connection.execute(query.order_by(call.c.revision, call.c.id)):
-        found[row.call_id].append(_revision(row))
-    return found
+        revisions[row.call_id].append(_revision(row))
+    return revisions
 
 
 def _revision(row: Row[Any]) -> RatedRevision:
     extract = Call(
-        row.account,
-        row.call_id,
-        row.status,
-        row.created_at,
-        row.started_at,
-        row.ended_at,
-        row.duration_seconds,
-        row.source_minutes,
-        None,
+        account=row.account,
+        call_id=row.call_id,
+        status=row.status,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        duration_seconds=row.duration_seconds,
+        source_minutes=row.source_minutes,
+        customer_key=None,
     )
     return RatedRevision(row.revision, extract, row.customer, row.extract_sha256)
 
@@ -84,38 +84,40 @@ def _revision(row: Row[Any]) -> RatedRevision:
 def _rows(
     connection: Connection, account: str, names: Sequence[str]
 ) -> dict[str, list[UsageRow]]:
-    found: dict[str, list[UsageRow]] = defaultdict(list)
-    columns = (
-        usage.call_id,
-        usage.id,
-        usage.type,
-        usage.customer,
-        usage.call_revision,
-        usage.period,
-        usage.hour,
-        usage.call_hour,
-        usage.billed_minutes,
-        usage.amount_micro,
-        usage.currency,
-        price.c.effective_from,
-        usage.corrects,
-    )
+    rows: dict[str, list[UsageRow]] = defaultdict(list)
     query = (
-        select(*columns)
+        select(b2b_usage, price.c.effective_from.label("priced_from"))
         .select_from(b2b_usage.outerjoin(price))
         .where(usage.account == account, usage.call_id.in_(names))
         .order_by(usage.id)
     )
-    for name, number, kind, *rest in connection.execute(query):
-        found[name].append(UsageRow(number, UsageType(kind), *rest))
-    return found
+    for row in connection.execute(query):
+        rows[row.call_id].append(_usage_row(row))
+    return rows
+
+
+def _usage_row(row: Row[Any]) -> UsageRow:
+    return UsageRow(
+        id=row.id,
+        type=UsageType(row.type),
+        customer=row.customer,
+        revision=row.call_revision,
+        period=row.period,
+        hour=row.hour,
+        call_hour=row.call_hour,
+        minutes=row.billed_minutes,
+        amount_micro=row.amount_micro,
+        currency=row.currency,
+        priced_from=row.priced_from,
+        corrects=row.corrects,
+    )
 
 
 def _suspects(connection: Connection, prices: list[Price]) -> set[CallKey]:
     """Return every call that was corrected or carried, and one of each other shape.
 
-    Calls of one shape differ only in what no law depends on, so that one of them is
-    judged for all: that is what makes a ledger of millions quick to check.
+    Calls of one shape differ only in what no invariant depends on, so that one of them
+    is judged for all: that is what makes a ledger of millions quick to check.
     """
     keys = usage.account, usage.call_id
     revised = select(call.c.account, call.c.call_id).where(call.c.revision > 1)
@@ -125,16 +127,16 @@ def _suspects(connection: Connection, prices: list[Price]) -> set[CallKey]:
         .where(call.c.account == usage.account, call.c.call_id == usage.call_id)
         .exists()
     )
-    found = {
-        CallKey(*row)
+    suspects = {
+        CallKey(**row._mapping)
         for query in (revised, carried, without)
         for row in connection.execute(query)
     }
     examples = list(connection.scalars(_shapes(connection, prices)))
     for part in chunks(examples):
         names = select(call.c.account, call.c.call_id).where(call.c.id.in_(part))
-        found |= {CallKey(*row) for row in connection.execute(names)}
-    return found
+        suspects |= {CallKey(**row._mapping) for row in connection.execute(names)}
+    return suspects
 
 
 def _shapes(connection: Connection, prices: list[Price]) -> Any:
@@ -175,6 +177,6 @@ def _shapes(connection: Connection, prices: list[Price]) -> Any:
 
 def _priced(moment: ColumnElement[Any], prices: list[Price]) -> ColumnElement[Any]:
     """Return the place in the list of the price that holds at a moment."""
-    dates = sorted((one.effective_from for one in prices), reverse=True)
+    dates = sorted((price.effective_from for price in prices), reverse=True)
     places = [(moment >= date, place) for place, date in enumerate(dates)]
     return case(*places, else_=-1) if places else moment.is_(None)

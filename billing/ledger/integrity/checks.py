@@ -1,4 +1,4 @@
-"""Law checks: each look at the laws is kept, with how far it saw and what it found."""
+"""Integrity checks: each is stored, with how far it saw and what it found."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from billing.domain.invariants import Invariant
 from billing.ledger.integrity.find_faults import Marks
 from billing.ledger.schema.tables import law_check
 
-# All rows are looked at once a day, and each hour only what is new.
+# All rows are checked once a day, and each hour only what is new.
 WHOLE_EVERY = timedelta(hours=24)
 # A row's number may be given out before that of a row that is committed earlier; no
 # transaction of ours takes so long.
@@ -26,7 +26,7 @@ _SETTLED = _NEWEST.where(_column.faults == _CLEAN, _column.at <= bindparam("by")
 
 @dataclass(frozen=True, slots=True)
 class IntegrityReport:
-    """What one look at the laws found; a law without words holds."""
+    """What one check found; an invariant without words holds."""
 
     at: datetime
     whole: bool
@@ -34,13 +34,15 @@ class IntegrityReport:
 
     @property
     def broken(self) -> dict[str, Sequence[str]]:
-        """The laws that are broken, and where."""
-        return {law.value: words for law, words in self.faults.items() if words}
+        """The invariants that are violated, and where."""
+        return {
+            invariant.value: words for invariant, words in self.faults.items() if words
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrityStatus:
-    """When the laws were last looked at, and what was found."""
+    """When the invariants were last checked, and what was found."""
 
     at: datetime
     whole_at: datetime | None
@@ -48,27 +50,27 @@ class IntegrityStatus:
 
 
 def marks_to_start_from(connection: Connection, now: datetime) -> Marks | None:
-    """Return from where a look may start; None when all rows have to be looked at."""
+    """Return from where a check may start; None when all rows have to be checked."""
     newest = connection.execute(_NEWEST).first()
     whole = connection.execute(_NEWEST_WHOLE).first()
     if newest is None or newest.faults != _CLEAN or whole is None:
         return None
     if not timedelta() <= now - whole.at < WHOLE_EVERY:
         return None
-    found = connection.execute(_SETTLED, {"by": newest.at - SETTLING}).first()
-    if found is None:
+    start = connection.execute(_SETTLED, {"by": newest.at - SETTLING}).first()
+    if start is None:
         return None
     return Marks(
-        call=found.last_call,
-        usage=found.last_usage,
-        event=found.last_event,
-        attempt=found.last_attempt,
-        pull=found.last_pull,
+        call=start.last_call,
+        usage=start.last_usage,
+        event=start.last_event,
+        attempt=start.last_attempt,
+        pull=start.last_pull,
     )
 
 
 def save(connection: Connection, report: IntegrityReport, ends: Marks) -> None:
-    """Keep what a look found, and how far it saw."""
+    """Store what a check found, and how far it saw."""
     connection.execute(
         insert(law_check).values(
             at=report.at,
@@ -84,7 +86,7 @@ def save(connection: Connection, report: IntegrityReport, ends: Marks) -> None:
 
 
 def integrity_status(connection: Connection) -> IntegrityStatus | None:
-    """Return when the laws were last looked at; None before the first time."""
+    """Return when the invariants were last checked; None before the first time."""
     newest = connection.execute(_NEWEST).first()
     if newest is None:
         return None

@@ -1,4 +1,4 @@
-"""The laws of meter events, asked of the ledger: sums, names, resends, evidence."""
+"""Meter events checked in the ledger: sums, names, resends, evidence."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -44,22 +44,22 @@ def sums(scope: Scope) -> Iterator[Violation]:
     query = _unlike_their_rows(whole=scope.whole)
     for part in scope.events():
         for row in scope.connection.execute(query, part):
-            name, due, is_released, count, found, elsewhere = row
-            words = f"event {name} reports {due} minutes, its rows hold {found}"
+            name, reported, is_released, count, held, misplaced = row
+            words = f"event {name} reports {reported} minutes, its rows hold {held}"
             if is_released:
                 words = f"event {name} was replaced, and still carries {count} rows"
-            elif elsewhere:
-                words = f"event {name} carries {elsewhere} rows of another hour"
+            elif misplaced:
+                words = f"event {name} carries {misplaced} rows of another hour"
             yield Violation(Invariant.EVENTS, words)
 
 
 @cache
 def _unlike_their_rows(*, whole: bool) -> Select[Any]:
     carried = _carried(whole=whole)
-    held = carried.c
+    sums_of = carried.c
     rows, minutes, amount, misplaced = (
         func.coalesce(column, 0)
-        for column in (held.rows, held.minutes, held.amount, held.misplaced)
+        for column in (sums_of.rows, sums_of.minutes, sums_of.amount, sums_of.misplaced)
     )
     differs = or_(
         rows != event.usage_rows,
@@ -70,7 +70,7 @@ def _unlike_their_rows(*, whole: bool) -> Select[Any]:
     released = func.coalesce(event.reason, "") == FailReason.REPLACED.value
     return (
         select(event.identifier, event.minutes, released, rows, minutes, misplaced)
-        .select_from(meter_event.outerjoin(carried, held.event == event.id))
+        .select_from(meter_event.outerjoin(carried, sums_of.event == event.id))
         .where(among(event.id, whole=whole), case((released, rows > 0), else_=differs))
         .order_by(event.id)
     )
@@ -103,7 +103,7 @@ def identifiers(scope: Scope) -> Iterator[Violation]:
     """Make each event's name, minute and month anew from its parts."""
     for part in scope.events():
         for row in scope.connection.execute(_names(whole=scope.whole), part):
-            stored = StoredEvent._make(row)
+            stored = StoredEvent(**row._mapping)
             yield from judge_identifier(stored._replace(livemode=bool(row.livemode)))
 
 
@@ -134,16 +134,18 @@ def _repeated(*, whole: bool) -> Select[Any]:
 def _late_resends(scope: Scope, events: Sequence[int]) -> Iterator[Violation]:
     tries: dict[int, list[Try]] = defaultdict(list)
     columns = attempt.event_id, attempt.number, attempt.started_at, attempt.verdict
-    made = select(*columns).where(attempt.event_id.in_(events), attempt.kind == "event")
-    for number, *one in scope.connection.execute(
-        made.order_by(attempt.event_id, attempt.number)
+    query = select(*columns).where(
+        attempt.event_id.in_(events), attempt.kind == "event"
+    )
+    for number, *columns_of_try in scope.connection.execute(
+        query.order_by(attempt.event_id, attempt.number)
     ):
-        tries[number].append(Try(*one))
+        tries[number].append(Try(*columns_of_try))
     absent: dict[int, list[datetime]] = defaultdict(list)
-    reads = select(reading.event_id, reading.read_at).where(
+    absent_reads = select(reading.event_id, reading.read_at).where(
         reading.event_id.in_(events), reading.minutes == 0
     )
-    for number, at in scope.connection.execute(reads):
+    for number, at in scope.connection.execute(absent_reads):
         absent[number].append(at)
     names = select(event.id, event.identifier).where(event.id.in_(events))
     for number, identifier in scope.connection.execute(names):
@@ -160,8 +162,8 @@ def evidence(scope: Scope) -> Iterator[Violation]:
                 if state == EventState.SYNCED.value
                 else "an attempt may have been counted"
             )
-            said = f"{state}/{reason}" if reason else state
-            yield Violation(Invariant.EVIDENCE, f"event {name} is {said}, and {lack}")
+            status = f"{state}/{reason}" if reason else state
+            yield Violation(Invariant.EVIDENCE, f"event {name} is {status}, and {lack}")
 
 
 @cache
@@ -219,8 +221,8 @@ def totals(scope: Scope) -> Iterator[Violation]:
     for part in scope.events():
         lessened = scope.connection.execute(_lessened(whole=scope.whole), part).all()
         for customer, period in lessened:
-            whose = {"customer": customer, "month": period}
-            for *_, name, minutes in scope.connection.execute(_below_zero(), whose):
+            values = {"customer": customer, "month": period}
+            for *_, name, minutes in scope.connection.execute(_below_zero(), values):
                 words = f"{minutes} minutes are reported of {name} for {period}"
                 yield Violation(Invariant.TOTALS, words)
 

@@ -1,4 +1,4 @@
-"""The laws, asked of the ledger's own tables: of all rows, or of what is new."""
+"""The invariants checked in the ledger's own tables: all rows, or what is new."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,39 +16,39 @@ from billing.ledger.integrity.scope import Marks, Scope
 
 __all__ = ["MOST_WORDS", "Marks", "find_faults"]
 
-# How many places of one broken law are named.
+# How many places of one violated invariant are named.
 MOST_WORDS = 5
 
 
 def find_faults(
     connection: Connection, since: Marks | None = None
 ) -> dict[Invariant, list[str]]:
-    """Return where each law is broken, in all rows or in those that are new.
+    """Return where each invariant is violated, in all rows or in those that are new.
 
-    A law without words holds. The database's own file and the closed months are
+    An invariant without words holds. The database's own file and the closed months are
     looked at only as a whole.
     """
     scope = Scope(connection, since)
-    found: dict[Invariant, list[str]] = {law: [] for law in Invariant}
-    for examine in WHOLE_ONLY if since is None else ():
-        _add(found, examine(connection))
-    for examine_new in ALWAYS:
-        _add(found, examine_new(scope))
-    return found
+    faults: dict[Invariant, list[str]] = {invariant: [] for invariant in Invariant}
+    for check in WHOLE_ONLY if since is None else ():
+        _add(faults, check(connection))
+    for check_new in ALWAYS:
+        _add(faults, check_new(scope))
+    return faults
 
 
-def _add(found: dict[Invariant, list[str]], faults: Iterator[Violation]) -> None:
-    for law, words in faults:
-        if len(found[law]) < MOST_WORDS and words not in found[law]:
-            found[law].append(words)
+def _add(faults: dict[Invariant, list[str]], violations: Iterator[Violation]) -> None:
+    for invariant, words in violations:
+        if len(faults[invariant]) < MOST_WORDS and words not in faults[invariant]:
+            faults[invariant].append(words)
 
 
 def _file(connection: Connection) -> Iterator[Violation]:
     """Look into a SQLite file: it is whole, and points nowhere into the void."""
     if connection.dialect.name != "sqlite":
         return
-    said = connection.execute(text("PRAGMA integrity_check(10)")).scalars()
-    yield from (Violation(Invariant.FILE, str(line)) for line in said if line != "ok")
+    lines = connection.execute(text("PRAGMA integrity_check(10)")).scalars()
+    yield from (Violation(Invariant.FILE, str(line)) for line in lines if line != "ok")
     for row in connection.execute(text("PRAGMA foreign_key_check")).fetchmany(10):
         words = f"a row of {row[0]} points to a row of {row[2]} that is not there"
         yield Violation(Invariant.FILE, words)
@@ -56,15 +56,15 @@ def _file(connection: Connection) -> Iterator[Violation]:
 
 WHOLE_ONLY: tuple[Callable[[Connection], Iterator[Violation]], ...] = (
     _file,
-    month_checks.closed,
+    month_checks.violations,
 )
 ALWAYS: tuple[Callable[[Scope], Iterator[Violation]], ...] = (
-    call_checks.broken,
+    call_checks.violations,
     event_checks.sums,
     event_checks.identifiers,
     event_checks.resends,
     event_checks.evidence,
     event_checks.totals,
-    pull_checks.broken,
-    trail_checks.kept,
+    pull_checks.violations,
+    trail_checks.violations,
 )

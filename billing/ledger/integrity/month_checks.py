@@ -1,4 +1,4 @@
-"""The law of closed months: each is still what it was when it was closed."""
+"""Closed months checked: each is still what it was when it was closed."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,12 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.close import period_close
 
 
-def closed(connection: Connection) -> Iterator[Violation]:
+def violations(connection: Connection) -> Iterator[Violation]:
     """Digest each closed month anew."""
     for period, digest in period_close.closed_periods(connection).items():
-        found = period_close.period_digest(connection, BillingPeriod.parse(period))
-        if found != digest:
+        digest_now = period_close.period_digest(connection, BillingPeriod.parse(period))
+        if digest_now != digest:
             words = f"{period} was closed with the digest {digest[:12]}…"
-            yield Violation(Invariant.CLOSED, f"{words}, and now has {found[:12]}…")
+            yield Violation(
+                Invariant.CLOSED, f"{words}, and now has {digest_now[:12]}…"
+            )

@@ -1,4 +1,4 @@
-"""The laws of pulls, asked of the ledger: nothing vanishes, and no time is left out."""
+"""Pulls checked in the ledger: nothing vanishes, and no time is left out."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from billing.ledger.pull.pulls import RECENT
 from billing.ledger.schema.tables import pull
 
 
-def broken(scope: Scope) -> Iterator[Violation]:
+def violations(scope: Scope) -> Iterator[Violation]:
     """Look at complete pulls: what each read, and the one that it went on from."""
     query = scope.pulls(_complete()).order_by(pull.c.id)
     for row in scope.connection.execute(query):

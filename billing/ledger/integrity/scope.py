@@ -41,7 +41,7 @@ class Marks(NamedTuple):
     @classmethod
     def of(cls, connection: Connection) -> "Marks":
         """Return where the tables end now."""
-        return cls(*connection.execute(_ends()).one())
+        return cls(**connection.execute(_ends()).one()._mapping)
 
 
 class CallKey(NamedTuple):
@@ -64,8 +64,8 @@ class Scope:
         """The calls that are new, or whose rows are; None for all."""
         if self.since is None:
             return None
-        found = self.connection.execute(_new_calls(), self.since._asdict())
-        return sorted(CallKey(*row) for row in found)
+        rows = self.connection.execute(_new_calls(), self.since._asdict())
+        return sorted(CallKey(**row._mapping) for row in rows)
 
     @cached_property
     def _events(self) -> list[int] | None:
@@ -126,6 +126,15 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 @cache
 def _ends() -> Select[Any]:
-    tables = call, b2b_usage, meter_event, meter_attempt, pull
-    newest = [select(func.max(table.c.id)).scalar_subquery() for table in tables]
-    return select(*(func.coalesce(number, 0) for number in newest))
+    tables = {
+        "call": call,
+        "usage": b2b_usage,
+        "event": meter_event,
+        "attempt": meter_attempt,
+        "pull": pull,
+    }
+    newest = (
+        func.coalesce(select(func.max(table.c.id)).scalar_subquery(), 0).label(name)
+        for name, table in tables.items()
+    )
+    return select(*newest)

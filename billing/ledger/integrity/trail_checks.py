@@ -1,4 +1,4 @@
-"""The law of the trail: it covers the ledger to the last row, and its guards stand."""
+"""The audit trail checked: it covers the ledger to the last row; its triggers stand."""
 
 from collections.abc import Iterator
 
@@ -30,49 +30,49 @@ _ENDS = select(
 _NEWEST = 200
 
 
-def kept(scope: Scope) -> Iterator[Violation]:
+def violations(scope: Scope) -> Iterator[Violation]:
     """Compare the ledger with what the trail says of it, without reading every row."""
     connection = scope.connection
-    last = events.chain_tip(connection)
-    yield from _faults(_balance(connection, last))
-    yield from _faults(_ends(connection, last))
-    yield from _faults(_chain(connection, last, whole=scope.since is None))
+    tip = events.chain_tip(connection)
+    yield from _faults(_balance(connection, tip))
+    yield from _faults(_ends(connection, tip))
+    yield from _faults(_chain(connection, tip, whole=scope.since is None))
     yield from _faults(_guards(connection))
 
 
-def _faults(found: Iterator[str]) -> Iterator[Violation]:
-    return (Violation(Invariant.TRAIL, words) for words in found)
+def _faults(sentences: Iterator[str]) -> Iterator[Violation]:
+    return (Violation(Invariant.TRAIL, words) for words in sentences)
 
 
-def _balance(connection: Connection, last: ChainTip) -> Iterator[str]:
+def _balance(connection: Connection, tip: ChainTip) -> Iterator[str]:
     rows, minutes, amount = map(int, connection.execute(_BALANCE).one())
-    state = last.state
-    for name, found, said in (
+    state = tip.state
+    for name, held, recorded in (
         ("rows of usage", rows, state.rows),
         ("minutes", minutes, state.minutes),
         ("micro-units", amount, state.amount_micro),
     ):
-        if found != said:
-            yield f"the ledger has {found} {name}, and its trail accounts for {said}"
+        if held != recorded:
+            yield f"the ledger has {held} {name}, and its trail accounts for {recorded}"
 
 
-def _ends(connection: Connection, last: ChainTip) -> Iterator[str]:
+def _ends(connection: Connection, tip: ChainTip) -> Iterator[str]:
     for name, end in zip(_NUMBERED, connection.execute(_ENDS).one(), strict=True):
-        said = last.state.last.get(name, 0)
-        if (end or 0) != said:
-            yield f"{name} ends with row {end or 0}, and its trail with row {said}"
+        recorded = tip.state.last.get(name, 0)
+        if (end or 0) != recorded:
+            yield f"{name} ends with row {end or 0}, and its trail with row {recorded}"
 
 
-def _chain(connection: Connection, last: ChainTip, *, whole: bool) -> Iterator[str]:
-    """Follow the chain from the last head, which must still be in it."""
-    head = newest_head(connection)
-    before, after = None, 0 if whole else max(last.sequence - _NEWEST, 0)
-    if head is not None:
-        signed = events.line_of(connection, head.head.event)
-        if signed is None or digest(signed[1]) != head.head.hash:
-            yield f"event {head.head.event} is not the one that was signed"
+def _chain(connection: Connection, tip: ChainTip, *, whole: bool) -> Iterator[str]:
+    """Follow the chain from the last signed head, which must still be in it."""
+    newest = newest_head(connection)
+    before, after = None, 0 if whole else max(tip.sequence - _NEWEST, 0)
+    if newest is not None:
+        signed = events.line_of(connection, newest.head.event)
+        if signed is None or digest(signed[1]) != newest.head.hash:
+            yield f"event {newest.head.event} is not the one that was signed"
             return
-        before, after = head.head.hash, head.head.event
+        before, after = newest.head.hash, newest.head.event
     for number, hashed, line in events.event_lines(connection, after=after):
         linked = before is None or b'"previous":"' + before.encode() + b'"' in line
         if number != after + 1 or not linked or digest(line) != hashed:
@@ -82,9 +82,9 @@ def _chain(connection: Connection, last: ChainTip, *, whole: bool) -> Iterator[s
 
 
 def _guards(connection: Connection) -> Iterator[str]:
-    said, found = (
-        schema_history.guards_said(connection),
+    recorded, present = (
+        schema_history.recorded_guards(connection),
         schema_history.guards_digest(connection),
     )
-    if said is not None and said != found:
+    if recorded is not None and recorded != present:
         yield "the triggers that guard the rows are not those that the schema has"

@@ -25,7 +25,7 @@ from billing.ledger.pull.calls import RatedCall
 from billing.ledger.schema.tables import b2b_usage, call_metadata
 
 _BATCH = 5_000
-held = call_metadata.c
+stored = call_metadata.c
 
 
 class Erasure(NamedTuple):
@@ -37,25 +37,28 @@ class Erasure(NamedTuple):
     before: datetime | None = None
 
 
-def keep(connection: Connection, readings: Sequence[RatedCall], now: datetime) -> None:
+def keep(
+    connection: Connection, rated_calls: Sequence[RatedCall], now: datetime
+) -> None:
     """Keep what billed calls say, in place of what they said before."""
-    saying = [reading for reading in readings if reading.metadata.values]
-    for first in range(0, len(saying), _BATCH):
-        _keep(connection, saying[first : first + _BATCH], now)
+    with_values = [rated for rated in rated_calls if rated.metadata.values]
+    for first in range(0, len(with_values), _BATCH):
+        _keep(connection, with_values[first : first + _BATCH], now)
 
 
 def _keep(connection: Connection, batch: Sequence[RatedCall], now: datetime) -> None:
     account = batch[0].call.account
-    names = [reading.call.call_id for reading in batch]
-    query = select(held.call_id, held.key, held.value, held.erased_at).where(
-        held.account == account, held.call_id.in_(names)
+    names = [rated.call.call_id for rated in batch]
+    query = select(stored.call_id, stored.key, stored.value, stored.erased_at).where(
+        stored.account == account, stored.call_id.in_(names)
     )
-    had = {(row.call_id, row.key): row for row in connection.execute(query)}
+    stored_values = {(row.call_id, row.key): row for row in connection.execute(query)}
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
-    gone: list[dict[str, Any]] = []
-    for reading, key, value in _said(batch):
-        call_id, row = reading.call.call_id, had.get((reading.call.call_id, key))
+    removed: list[dict[str, Any]] = []
+    for rated, key, value in _values(batch):
+        call_id = rated.call.call_id
+        row = stored_values.get((call_id, key))
         if row is None and value is not None:
             new.append(
                 {
@@ -63,7 +66,7 @@ def _keep(connection: Connection, batch: Sequence[RatedCall], now: datetime) -> 
                     "call_id": call_id,
                     "key": key,
                     "value": value,
-                    "called_at": reading.call.started_at,
+                    "called_at": rated.call.started_at,
                     "recorded_at": now,
                 }
             )
@@ -71,78 +74,84 @@ def _keep(connection: Connection, batch: Sequence[RatedCall], now: datetime) -> 
             continue
         else:
             place = {"of_account": account, "of_call": call_id, "of_key": key}
-            (gone if value is None else changed).append({**place, "said": value})
-    _write(connection, new, changed, gone)
+            (removed if value is None else changed).append(
+                {**place, "new_value": value}
+            )
+    _write(connection, new, changed, removed)
 
 
-def _said(batch: Sequence[RatedCall]) -> Iterator[tuple[RatedCall, str, str | None]]:
-    for reading in batch:
-        for key, value in reading.metadata.values:
-            yield reading, key, value
+def _values(batch: Sequence[RatedCall]) -> Iterator[tuple[RatedCall, str, str | None]]:
+    for rated in batch:
+        for key, value in rated.metadata.values:
+            yield rated, key, value
 
 
 def _write(
     connection: Connection,
     new: list[dict[str, Any]],
     changed: list[dict[str, Any]],
-    gone: list[dict[str, Any]],
+    removed: list[dict[str, Any]],
 ) -> None:
-    place = (
-        (held.account == bindparam("of_account"))
-        & (held.call_id == bindparam("of_call"))
-        & (held.key == bindparam("of_key"))
+    same_value = (
+        (stored.account == bindparam("of_account"))
+        & (stored.call_id == bindparam("of_call"))
+        & (stored.key == bindparam("of_key"))
     )
     if new:
         connection.execute(insert(call_metadata), new)
     if changed:
-        query = update(call_metadata).where(place).values(value=bindparam("said"))
+        query = (
+            update(call_metadata).where(same_value).values(value=bindparam("new_value"))
+        )
         connection.execute(query, changed)
-    if gone:
-        connection.execute(delete(call_metadata).where(place), gone)
+    if removed:
+        connection.execute(delete(call_metadata).where(same_value), removed)
 
 
 def erase(
-    connection: Connection, actor: Actor, what: Erasure, reason: str | None = None
+    connection: Connection, actor: Actor, erasure: Erasure, reason: str | None = None
 ) -> int:
     """Erase values for good; returns how many. What was erased is never audited."""
     query = (
         update(call_metadata)
-        .where(held.value.is_not(None), *_conditions(what))
+        .where(stored.value.is_not(None), *_conditions(erasure))
         .values(value=None, erased_at=actor.at)
     )
     erased = connection.execute(query).rowcount
     if erased:
-        named = {name: value for name, value in what._asdict().items() if value}
+        named = {name: value for name, value in erasure._asdict().items() if value}
         audit_log.record(
             connection,
             actor,
             "metadata.erased",
-            what.key or "retention",
+            erasure.key or "retention",
             {"erased": erased, **named},
             reason=reason,
         )
     return erased
 
 
-def _conditions(what: Erasure) -> Iterator[ColumnElement[bool]]:
-    if what.key is not None:
-        yield held.key == what.key
-    if what.call_id is not None:
-        yield held.call_id == what.call_id
-    if what.before is not None:
-        yield held.called_at < what.before
-    if what.customer is not None:
+def _conditions(erasure: Erasure) -> Iterator[ColumnElement[bool]]:
+    if erasure.key is not None:
+        yield stored.key == erasure.key
+    if erasure.call_id is not None:
+        yield stored.call_id == erasure.call_id
+    if erasure.before is not None:
+        yield stored.called_at < erasure.before
+    if erasure.customer is not None:
         usage = b2b_usage.c
         billed = select(usage.id).where(
-            usage.account == held.account,
-            usage.call_id == held.call_id,
-            usage.customer == what.customer,
+            usage.account == stored.account,
+            usage.call_id == stored.call_id,
+            usage.customer == erasure.customer,
         )
         yield billed.exists()
 
 
 def kept_keys(connection: Connection) -> dict[str, int]:
     """Return the keys that values are kept of, each with their number."""
-    query = select(held.key, func.count()).where(held.value.is_not(None))
-    rows = connection.execute(query.group_by(held.key).order_by(held.key))
-    return {row[0]: row[1] for row in rows}
+    query = select(stored.key, func.count().label("calls")).where(
+        stored.value.is_not(None)
+    )
+    rows = connection.execute(query.group_by(stored.key).order_by(stored.key))
+    return {row.key: row.calls for row in rows}

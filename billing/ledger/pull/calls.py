@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from billing.domain.call import Call, NotBillable
 from billing.domain.call_metadata import NOTHING, CallMetadata
@@ -17,7 +17,8 @@ from billing.domain.posting import (
     plan_postings,
     posting_hour,
 )
-from billing.ledger.bulk_load import load_rows
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, call
 
@@ -95,8 +96,8 @@ _REVISIONS = (
 
 def record_readings(
     connection: Connection,
-    posting: PullContext,
-    readings: Sequence[RatedCall],
+    context: PullContext,
+    rated_calls: Sequence[RatedCall],
     *,
     only_known: bool = False,
 ) -> int:
@@ -106,53 +107,62 @@ def record_readings(
     a month that nobody asked for.
     """
     changed = 0
-    posting = posting._replace(closed=closed_months(connection))
-    for first in range(0, len(readings), _BATCH):
-        batch = readings[first : first + _BATCH]
-        changed += _record_batch(connection, posting, batch, only_known=only_known)
+    context = context._replace(closed=closed_months(connection))
+    for first in range(0, len(rated_calls), _BATCH):
+        batch = rated_calls[first : first + _BATCH]
+        changed += _record_batch(connection, context, batch, only_known=only_known)
     return changed
 
 
 def _record_batch(
     connection: Connection,
-    posting: PullContext,
+    context: PullContext,
     batch: Sequence[RatedCall],
     *,
     only_known: bool,
 ) -> int:
-    heads = _heads(connection, batch)
+    newest = _newest_revisions(connection, batch)
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
     revised: list[tuple[RatedCall, int]] = []
-    for reading in batch:
-        revision, digest = heads.get(reading.call.call_id, (0, None))
-        if digest == reading.extract_sha256 or (only_known and not revision):
+    for rated in batch:
+        revision, digest = newest.get(rated.call.call_id, (0, None))
+        if digest == rated.extract_sha256 or (only_known and not revision):
             continue
-        calls.append(_call_row(posting, reading, revision + 1))
+        calls.append(_call_row(context, rated, revision + 1))
         if revision:
-            revised.append((reading, revision + 1))
-        elif reading.due:
-            slot, charge = reading.due
-            usage.append(_usage_row(posting, reading, 1, slot, charge))
+            revised.append((rated, revision + 1))
+        elif rated.due:
+            slot, charge = rated.due
+            usage.append(_usage_row(context, rated, 1, slot, charge))
     if revised:
-        usage.extend(_corrections(connection, posting, revised))
-    load_rows(connection, call, _CALL_COLUMNS, calls)
-    load_rows(connection, b2b_usage, _USAGE_COLUMNS, usage)
+        usage.extend(_corrections(connection, context, revised))
+    _load(connection, call, _CALL_COLUMNS, calls)
+    _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
     return len(calls)
 
 
+def _load(
+    connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]
+) -> None:
+    if rows:
+        load_rows(connection, table, columns, rows)
+        # A COPY is no statement, so the trail would not hear of it.
+        audit_log.loaded(connection, table)
+
+
 def _corrections(
-    connection: Connection, posting: PullContext, revised: list[tuple[RatedCall, int]]
+    connection: Connection, context: PullContext, revised: list[tuple[RatedCall, int]]
 ) -> Iterable[tuple[Any, ...]]:
-    posted, originals = _posted(connection, [reading for reading, _ in revised])
-    for reading, revision in revised:
-        call_id = reading.call.call_id
-        for planned in plan_postings(reading.due, posted.get(call_id, {})):
+    posted, originals = _posted(connection, [rated for rated, _ in revised])
+    for rated, revision in revised:
+        call_id = rated.call.call_id
+        for planned in plan_postings(rated.due, posted.get(call_id, {})):
             original = originals.get(call_id)
             corrects = original if planned.type is UsageType.ADJUSTMENT else None
             yield _usage_row(
-                posting,
-                reading,
+                context,
+                rated,
                 revision,
                 planned.slot,
                 planned.charge,
@@ -160,74 +170,72 @@ def _corrections(
             )
 
 
-def _call_row(
-    posting: PullContext, reading: RatedCall, revision: int
-) -> tuple[Any, ...]:
-    call = reading.call
+def _call_row(context: PullContext, rated: RatedCall, revision: int) -> tuple[Any, ...]:
+    call = rated.call
     return (
         call.account,
         call.call_id,
         revision,
-        str(reading.period),
+        str(rated.period),
         call.status,
         call.created_at,
         call.started_at,
         call.ended_at,
         call.duration_seconds,
         call.source_minutes,
-        reading.due[0].customer if reading.due else None,
-        reading.not_billable and reading.not_billable.value,
-        reading.minutes_gap,
-        reading.extract_sha256,
-        reading.source_sha256,
-        posting.pull_id,
+        rated.due[0].customer if rated.due else None,
+        rated.not_billable and rated.not_billable.value,
+        rated.minutes_gap,
+        rated.extract_sha256,
+        rated.source_sha256,
+        context.pull_id,
     )
 
 
 def _usage_row(
-    posting: PullContext,
-    reading: RatedCall,
+    context: PullContext,
+    rated: RatedCall,
     revision: int,
     slot: Slot,
     charge: Charge,
     *,
     corrects: int | None = None,
 ) -> tuple[Any, ...]:
-    hour = posting_hour(slot.hour, posting.closed, posting.at)
+    hour = posting_hour(slot.hour, context.closed, context.at)
     adjusts = corrects is not None or hour != slot.hour
     return (
         (UsageType.ADJUSTMENT if adjusts else UsageType.API_USAGE).value,
-        reading.call.account,
+        rated.call.account,
         slot.customer,
-        reading.call.call_id,
+        rated.call.call_id,
         revision,
         str(BillingPeriod.of(hour)),
         hour,
         slot.hour,
         charge.minutes,
         charge.amount_micro,
-        posting.currency,
-        posting.price_ids[reading.price_date] if reading.price_date else None,
+        context.currency,
+        context.price_ids[rated.price_date] if rated.price_date else None,
         corrects,
-        posting.pull_id,
-        posting.at,
+        context.pull_id,
+        context.at,
     )
 
 
-def _heads(
+def _newest_revisions(
     connection: Connection, batch: Sequence[RatedCall]
 ) -> dict[str, tuple[int, str]]:
     """Return the newest revision of each call, and the digest of what it said."""
-    which = {
+    values = {
         "account": batch[0].call.account,
-        "names": [reading.call.call_id for reading in batch],
+        "names": [rated.call.call_id for rated in batch],
     }
-    rows = connection.execute(_REVISIONS, which)
+    rows = connection.execute(_REVISIONS, values)
     return {call_id: (revision, digest) for call_id, revision, digest in rows}
 
 
 def _posted(
-    connection: Connection, readings: Sequence[RatedCall]
+    connection: Connection, rated_calls: Sequence[RatedCall]
 ) -> tuple[dict[str, dict[Slot, Charge]], dict[str, int]]:
     """Return what was posted for each call by slot, and its first row's number."""
     usage = b2b_usage.c
@@ -241,8 +249,8 @@ def _posted(
             func.min(usage.id),
         )
         .where(
-            usage.account == readings[0].call.account,
-            usage.call_id.in_([reading.call.call_id for reading in readings]),
+            usage.account == rated_calls[0].call.account,
+            usage.call_id.in_([rated.call.call_id for rated in rated_calls]),
         )
         .group_by(usage.call_id, usage.customer, usage.call_hour)
     )

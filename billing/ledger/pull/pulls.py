@@ -89,28 +89,28 @@ def start_pull(
 
 
 def complete_pull(
-    connection: Connection, number: int, found: Certificate, now: datetime
+    connection: Connection, number: int, certificate: Certificate, now: datetime
 ) -> None:
     """Sign a pull off with its certificate."""
     values = {
         "number": number,
         "state": "complete",
         "finished_at": now,
-        "pages": found.pages,
-        "fetched": found.fetched,
-        "billed": found.billed,
-        "not_billable": sum(found.not_billable.values()),
-        "quarantined": sum(found.quarantined.values()),
+        "pages": certificate.pages,
+        "fetched": certificate.fetched,
+        "billed": certificate.billed,
+        "not_billable": sum(certificate.not_billable.values()),
+        "quarantined": sum(certificate.quarantined.values()),
         "reasons": json.dumps(
             {
-                "not_billable": dict(found.not_billable),
-                "quarantined": dict(found.quarantined),
+                "not_billable": dict(certificate.not_billable),
+                "quarantined": dict(certificate.quarantined),
             },
             sort_keys=True,
         ),
-        "source_call_count": found.source_call_count,
-        "source_minutes": found.source_minutes,
-        "ledger_minutes": found.ledger_minutes,
+        "source_call_count": certificate.source_call_count,
+        "source_minutes": certificate.source_minutes,
+        "ledger_minutes": certificate.ledger_minutes,
     }
     _end(connection, values)
 
@@ -118,8 +118,8 @@ def complete_pull(
 def fail_pull(connection: Connection, number: int, error: str, now: datetime) -> None:
     """Record why a pull is incomplete."""
     # Escaped: a source may put into its words what no database takes.
-    said = error.encode("ascii", "backslashreplace").decode().replace("\x00", "")
-    values = {"state": "failed", "finished_at": now, "error": said[:500]}
+    message = error.encode("ascii", "backslashreplace").decode().replace("\x00", "")
+    values = {"state": "failed", "finished_at": now, "error": message[:500]}
     _end(connection, {"number": number, **values})
 
 
@@ -134,10 +134,10 @@ def last_complete(
     connection: Connection, account: str, period: BillingPeriod, scope: str | None
 ) -> datetime | None:
     """Return when the newest complete pull of a month began; None without one."""
-    which = {"of_account": account, "of_period": str(period)}
+    values = {"of_account": account, "of_period": str(period)}
     if scope is None:
-        return connection.execute(_COMPLETE, which).scalar()
-    return connection.execute(_COMPLETE_OF_SCOPE, which | {"of_scope": scope}).scalar()
+        return connection.execute(_COMPLETE, values).scalar()
+    return connection.execute(_COMPLETE_OF_SCOPE, values | {"of_scope": scope}).scalar()
 
 
 def state_of(
@@ -157,7 +157,7 @@ def state_of(
         pull.c.account == account, pull.c.period == str(period)
     )
     row = connection.execute(query.order_by(pull.c.id.desc()).limit(1)).first()
-    return None if row is None else PullState(*row)
+    return None if row is None else PullState(**row._mapping)
 
 
 def last_sweep_difference(
@@ -175,5 +175,5 @@ def last_sweep_difference(
         .order_by(pull.c.id.desc())
         .limit(1)
     )
-    found = connection.execute(query).scalar()
-    return None if found is None else int(found)
+    difference = connection.execute(query).scalar()
+    return None if difference is None else int(difference)

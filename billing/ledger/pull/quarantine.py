@@ -46,14 +46,14 @@ def set_aside(
 ) -> None:
     """Add what is not in quarantine already."""
     for item in items:
-        held = select(quarantine.c.id).where(
+        same_item = select(quarantine.c.id).where(
             quarantine.c.account == item.account,
             quarantine.c.call_id == item.call_id,
             quarantine.c.reason == item.reason,
             quarantine.c.source_sha256 == item.source_sha256,
             quarantine.c.released_at.is_(None),
         )
-        if connection.execute(held).first() is None:
+        if connection.execute(same_item).first() is None:
             row = {
                 **item._asdict(),
                 "period": str(period),
@@ -70,8 +70,8 @@ def release(
     rows = connection.execute(_OPEN_OF_ACCOUNT, {"account": account})
     numbers = [row.id for row in rows if row.call_id in understood]
     for number in numbers:
-        one = update(quarantine).where(quarantine.c.id == number)
-        connection.execute(one.values(released_at=now))
+        query = update(quarantine).where(quarantine.c.id == number)
+        connection.execute(query.values(released_at=now))
     audit_log.touch(connection, quarantine, numbers)
     return len(numbers)
 
@@ -85,7 +85,7 @@ def open_items(
     if period is not None:
         query = query.where(quarantine.c.period == str(period))
     rows = connection.execute(query.order_by(quarantine.c.id))
-    return [QuarantinedCall(*row) for row in rows]
+    return [QuarantinedCall(**row._mapping) for row in rows]
 
 
 def count_open(connection: Connection, period: BillingPeriod) -> int:

@@ -93,7 +93,7 @@ def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[Bill
 def carried_usage(connection: Connection, period: BillingPeriod) -> Carried:
     """Return what a month bills of other months' calls."""
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
-    query = select(func.count(), *(func.coalesce(one, 0) for one in sums)).where(
+    query = select(func.count(), *(func.coalesce(total, 0) for total in sums)).where(
         usage.period == str(period), ~called_between(period.start, period.end)
     )
     rows, minutes, amount = connection.execute(query).one()

@@ -71,22 +71,22 @@ def accounts_with(connection: Connection, call_id: str) -> list[str]:
 
 def neighbours_of(connection: Connection, call_id: str) -> list[str]:
     """Return the calls that stand nearest to a name, in the order of names."""
-    found: set[str] = set()
+    names: set[str] = set()
     for name in connection.scalars(select(account.c.name)).all():
         ids = select(call.c.call_id).where(call.c.account == name).limit(_NEIGHBOURS)
         after = ids.where(call.c.call_id >= call_id).order_by(call.c.call_id)
         before = ids.where(call.c.call_id < call_id).order_by(call.c.call_id.desc())
-        found |= {*connection.scalars(after), *connection.scalars(before)}
+        names |= {*connection.scalars(after), *connection.scalars(before)}
     aside = select(quarantine.c.call_id).order_by(quarantine.c.id.desc())
-    return sorted({*found, *connection.scalars(aside.limit(1_000))})
+    return sorted({*names, *connection.scalars(aside.limit(1_000))})
 
 
 def trace_call(connection: Connection, account_name: str, call_id: str) -> CallTrace:
     """Return all that the ledger knows of a call."""
     rows = _rows(connection, account_name, call_id)
-    places = sorted({(one.row.customer, one.row.period) for one in rows})
+    places = sorted({(traced.row.customer, traced.row.period) for traced in rows})
     months = {period for _, period in places}
-    call_months = {f"{one.row.call_hour:%Y-%m}" for one in rows}
+    call_months = {f"{traced.row.call_hour:%Y-%m}" for traced in rows}
     return CallTrace(
         account=account_name,
         call_id=call_id,
@@ -101,7 +101,9 @@ def trace_call(connection: Connection, account_name: str, call_id: str) -> CallT
         rows=rows,
         events=_events(connection, rows),
         months=[
-            found for place in places for found in _newest_reading(connection, *place)
+            reading
+            for customer_month in places
+            for reading in _newest_reading(connection, *customer_month)
         ],
         breaks=_breaks(connection, months | call_months, call_id),
         closed=_closes(connection, months | call_months),
@@ -144,28 +146,30 @@ def _rows(
 
 def _events(connection: Connection, rows: Sequence[TracedRow]) -> Sequence[TracedEvent]:
     """Return the events that carry the rows, and those that did before them."""
-    numbers = {one.row.meter_event_id for one in rows}
+    numbers = {traced.row.meter_event_id for traced in rows}
     before = [
         (event.customer == customer)
         & (event.hour == hour)
         & (event.reason == "replaced")
-        for customer, hour in {(one.row.customer, one.row.hour) for one in rows}
+        for customer, hour in {
+            (traced.row.customer, traced.row.hour) for traced in rows
+        }
     ]
     query = select(meter_event).where(or_(event.id.in_(numbers - {None}), *before))
     events = connection.execute(query.order_by(event.id)).all()
-    attempts = _by_event(connection, meter_attempt, [one.id for one in events])
-    readings = _by_event(connection, meter_reading, [one.id for one in events])
-    return [TracedEvent(one, attempts[one.id], readings[one.id]) for one in events]
+    attempts = _by_event(connection, meter_attempt, [row.id for row in events])
+    readings = _by_event(connection, meter_reading, [row.id for row in events])
+    return [TracedEvent(row, attempts[row.id], readings[row.id]) for row in events]
 
 
 def _by_event(
     connection: Connection, table: Table, events: Sequence[int]
 ) -> dict[int, list[Row[Any]]]:
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    rows_of_event: dict[int, list[Row[Any]]] = defaultdict(list)
     query = select(table).where(table.c.event_id.in_(events)).order_by(table.c.id)
     for row in connection.execute(query):
-        found[row.event_id].append(row)
-    return found
+        rows_of_event[row.event_id].append(row)
+    return rows_of_event
 
 
 def _newest_reading(

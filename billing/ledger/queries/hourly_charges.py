@@ -1,4 +1,4 @@
-"""Charges: the usage of a month by customer, account and hour, corrections apart."""
+"""Hourly charges: a month by customer, account and hour, corrections apart."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -38,7 +38,7 @@ def hourly_charges(connection: Connection, period: BillingPeriod) -> list[Hourly
     keys = usage.customer, usage.account, usage.call_hour, corrects, usage.currency
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     query = select(*keys, *sums).where(usage.period == str(period)).group_by(*keys)
-    found = [
+    charges = [
         HourlyCharge(
             customer=customer,
             account=account,
@@ -54,7 +54,7 @@ def hourly_charges(connection: Connection, period: BillingPeriod) -> list[Hourly
         if minutes or amount
     ]
     # By their code points, as databases of different languages would not.
-    return sorted(found)
+    return sorted(charges)
 
 
 def invoice_readings(
@@ -68,4 +68,6 @@ def invoice_readings(
         .order_by(reading.id)
     )
     rows = connection.execute(query)
-    return {customer: InvoiceReading(*read) for customer, *read in rows}
+    return {
+        row.customer: InvoiceReading(row.invoice, row.invoiced_minutes) for row in rows
+    }

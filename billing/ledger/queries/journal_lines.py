@@ -1,4 +1,4 @@
-"""Journal lines: the usage of a month, summed by its place in the books."""
+"""Journal lines: the usage of a month, summed by account."""
 
 from sqlalchemy import Connection, case, func, select
 
@@ -27,11 +27,15 @@ def journal_lines(connection: Connection, period: BillingPeriod) -> list[Journal
     )
     return [
         JournalLine(
-            customer,
-            currency,
-            hour and BillingPeriod.of(hour),
-            bool(is_counted),
-            *(int(figure) for figure in figures),
+            customer=customer,
+            currency=currency,
+            corrects=hour and BillingPeriod.of(hour),
+            counted=bool(is_counted),
+            rows=rows,
+            minutes=int(minutes),
+            amount_micro=int(amount),
         )
-        for customer, currency, hour, is_counted, *figures in connection.execute(query)
+        for customer, currency, hour, is_counted, rows, minutes, amount in (
+            connection.execute(query)
+        )
     ]

@@ -1,4 +1,4 @@
-"""Standing: how far a month has come, in a few sums that stay quick as it grows."""
+"""Period status: how far a month has come, in a few sums that stay quick."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ def sync_status(
     connection: Connection, period: BillingPeriod, customer: str | None = None
 ) -> SyncStatus:
     """Count a month's rows by state, out of its events and its unstaged rows."""
-    found = SyncStatus()
+    status = SyncStatus()
     of_month = event.period == str(period)
     if customer is not None:
         of_month &= event.customer == customer
@@ -100,18 +100,18 @@ def sync_status(
         .group_by(*keys)
     )
     for state, reason, rows, minutes in connection.execute(staged):
-        found.add(state, int(rows), int(minutes))
+        status.add(state, int(rows), int(minutes))
         if reason:
-            found.failed_reasons[reason] += int(rows)
+            status.failed_reasons[reason] += int(rows)
     unstaged = _unstaged(period, customer)
     sums = func.count(), func.coalesce(func.sum(usage.billed_minutes), 0)
     waiting = select(*sums, func.min(usage.hour)).where(unstaged)
     rows, minutes, oldest = connection.execute(waiting).one()
-    found.add(EventState.PENDING.value, int(rows), int(minutes))
+    status.add(EventState.PENDING.value, int(rows), int(minutes))
     pending = of_month & (event.state == EventState.PENDING.value)
     sent = connection.execute(select(func.min(event.hour)).where(pending)).scalar()
-    found.oldest_pending = min(filter(None, (oldest, sent)), default=None)
-    return found
+    status.oldest_pending = min(filter(None, (oldest, sent)), default=None)
+    return status
 
 
 def synced_minutes(connection: Connection, period: BillingPeriod) -> dict[str, int]:
@@ -126,7 +126,7 @@ def attempts_by_verdict(connection: Connection) -> Mapping[str, int]:
     """Count the attempts to send by what the meter answered."""
     verdict = meter_attempt.c.verdict
     rows = connection.execute(select(verdict, func.count()).group_by(verdict))
-    return {found or "unanswered": count for found, count in rows}
+    return {name or "unanswered": count for name, count in rows}
 
 
 def last_moment(connection: Connection) -> datetime | None:

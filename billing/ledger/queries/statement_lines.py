@@ -1,19 +1,20 @@
-"""Statement books: what one customer's month is made of, line by line."""
+"""Statement lines: what one customer's month is made of, line by line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, FromClause, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.errors import BadInput
+from billing.errors import UnknownName
 from billing.ledger.close.period_close import ClosedMonth, closed_month
 from billing.ledger.known_months import refuse_unknown_month
 from billing.ledger.queries.period_status import SyncStatus, sync_status
-from billing.ledger.queries.usage_totals import currency_of, known_customers
+from billing.ledger.queries.usage_totals import currency_of
+from billing.ledger.registry import known_customers
 from billing.ledger.schema.tables import b2b_usage, call, price, reconciliation_reading
 from billing.ledger.schema.usage_joins import RATED_FROM
 
@@ -87,15 +88,14 @@ def customer_month(
     connection: Connection, period: BillingPeriod, customer: str
 ) -> CustomerMonth:
     """Return a customer's month; raises BadInput for an unknown customer or month."""
-    known = known_customers(connection)
-    if customer not in known:
-        names = ", ".join(known) or "none"
-        raise BadInput(f"there is no customer {customer}; the ledger knows {names}")
+    stripe_customers = known_customers(connection)
+    if customer not in stripe_customers:
+        raise UnknownName("customer", customer, stripe_customers, "the ledger knows")
     refuse_unknown_month(connection, period)
     return CustomerMonth(
         period=period,
         customer=customer,
-        stripe_customer=known[customer],
+        stripe_customer=stripe_customers[customer],
         currency=currency_of(connection, period),
         days=day_lines(connection, period, customer),
         corrections=corrections(connection, period, customer),
@@ -147,8 +147,8 @@ def corrections(
         usage.call_id,
         usage.call_hour,
         usage.hour,
-        call.c.duration_seconds,
-        usage.billed_minutes,
+        call.c.duration_seconds.label("seconds"),
+        usage.billed_minutes.label("minutes"),
         usage.amount_micro,
         usage.posted_at,
         usage.corrects,
@@ -159,7 +159,7 @@ def corrections(
         .where(_of(period, customer), ~_IS_USAGE)
         .order_by(usage.id)
     )
-    return [Correction._make(row) for row in connection.execute(query)]
+    return [Correction(**row._mapping) for row in connection.execute(query)]
 
 
 def price_uses(
@@ -167,26 +167,28 @@ def price_uses(
 ) -> list[PriceUse]:
     """Return the prices of a customer's month, in the order of their dates."""
     sums = func.count(), func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
-    held = (
+    sums_by_price = (
         select(usage.price_id, *sums)
         .where(_of(period, customer))
         .group_by(usage.price_id)
     )
-    known = {row.id: row for row in connection.execute(select(price))}
-    found = []
-    for number, rows, minutes, amount in connection.execute(held):
-        row = known.get(number)
-        since, each = (row.effective_from, row.per_minute) if row else (None, None)
-        found.append(
+    prices = {row.id: row for row in connection.execute(select(price))}
+    uses = []
+    for number, rows, minutes, amount in connection.execute(sums_by_price):
+        row = prices.get(number)
+        since, per_minute = (
+            (row.effective_from, row.per_minute) if row else (None, None)
+        )
+        uses.append(
             PriceUse(
                 effective_from=since,
-                per_minute=each,
+                per_minute=per_minute,
                 rows=rows,
                 minutes=int(minutes),
                 amount_micro=int(amount),
             )
         )
-    return sorted(found, key=_by_date)
+    return sorted(uses, key=_by_date)
 
 
 def invoice_tie(
@@ -203,12 +205,9 @@ def invoice_tie(
         reading.invoice,
     ).where(reading.period == str(period), reading.customer == customer)
     row = connection.execute(query.order_by(reading.id.desc()).limit(1)).first()
-    return None if row is None else InvoiceTie(*_with_flag(row))
-
-
-def _with_flag(row: Any) -> Sequence[Any]:
-    read_at, ours, theirs, settled, *invoiced = row
-    return [read_at, ours, theirs, bool(settled), *invoiced]
+    if row is None:
+        return None
+    return InvoiceTie(**row._mapping)._replace(settled=bool(row.settled))
 
 
 def _with_calls() -> FromClause:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.pull import pulls
-from billing.ledger.schema.tables import account, b2b_usage, call_metadata, customer
+from billing.ledger.schema.tables import account, b2b_usage, call_metadata
 
 usage = b2b_usage.c
 # What a month is summed by: one of KEYS, or the values of a metadata key.
@@ -61,7 +61,7 @@ def totals_by(
     rows: FromClause = b2b_usage
     if key.startswith(METADATA):
         column: ColumnElement[Any] = call_metadata.c.value
-        rows = b2b_usage.outerjoin(call_metadata, _says(key.removeprefix(METADATA)))
+        rows = b2b_usage.outerjoin(call_metadata, _of_key(key.removeprefix(METADATA)))
     else:
         column = usage.hour if key in {"day", "hour"} else usage[key]
     query = select(column, *_sums()).select_from(rows)
@@ -80,28 +80,23 @@ def known_until(connection: Connection, period: BillingPeriod) -> datetime | Non
     None where a month of an account was never read whole.
     """
     names = connection.scalars(select(account.c.name)).all()
-    read = [pulls.last_complete(connection, name, period, None) for name in names]
-    known = [moment for moment in read if moment is not None]
-    return min(known) if known and len(known) == len(read) else None
+    moments = [pulls.last_complete(connection, name, period, None) for name in names]
+    complete = [moment for moment in moments if moment is not None]
+    return min(complete) if complete and len(complete) == len(moments) else None
 
 
-def _says(key: str) -> ColumnElement[bool]:
-    said = call_metadata.c
-    same_call = (said.account == usage.account) & (said.call_id == usage.call_id)
-    return same_call & (said.key == key)
+def _of_key(key: str) -> ColumnElement[bool]:
+    metadata = call_metadata.c
+    same_call = (metadata.account == usage.account) & (
+        metadata.call_id == usage.call_id
+    )
+    return same_call & (metadata.key == key)
 
 
 def currency_of(connection: Connection, period: BillingPeriod) -> str | None:
     """Return the currency of a month's rows; None when there are none."""
     query = select(usage.currency).where(usage.period == str(period)).limit(1)
     return connection.execute(query).scalar()
-
-
-def known_customers(connection: Connection) -> dict[str, str]:
-    """Return Stripe's name of each customer that was ever registered."""
-    columns = customer.c.name, customer.c.stripe_customer
-    rows = connection.execute(select(*columns).order_by(customer.c.name))
-    return {row.name: row.stripe_customer for row in rows}
 
 
 def _sums() -> list[ColumnElement[int]]:

@@ -17,8 +17,8 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import break_case, reconciliation_break
 
-case, found_break = break_case.c, reconciliation_break.c
-# What mends itself does so within a day, or somebody has to look.
+case, break_ = break_case.c, reconciliation_break.c
+# What resolves itself does so within a day, or somebody has to look.
 OVERDUE = timedelta(hours=24)
 NOBODYS = CARRIED | {Cause.NOT_SETTLED}
 
@@ -46,7 +46,7 @@ class OwnedBreak(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A reconciliation as the cases see it: its number, and which books it compared."""
+    """A reconciliation as the cases see it: its number, and which sides it compared."""
 
     number: int
     period: BillingPeriod
@@ -61,33 +61,37 @@ class Run:
 
 
 def track(
-    connection: Connection, run: Run, found: Iterable[OwnedBreak], actor: Actor
+    connection: Connection, run: Run, breaks: Iterable[OwnedBreak], actor: Actor
 ) -> list[int | None]:
     """Open a case for what is new and resolve what is gone; returns each one's case.
 
     Minutes that stand in another month for good are nobody's case, and neither is what
     nobody can know yet.
     """
-    left = {(row.cause, *_place_of(row)): row for row in _open(connection, run.period)}
+    open_rows = {
+        (row.cause, *_place_of(row)): row for row in _open(connection, run.period)
+    }
     numbers: list[int | None] = []
-    now: dict[tuple[str, ...], str] = {}
-    made: dict[tuple[str, ...], int] = {}
-    for one in found:
-        key = (one.item.cause.value, *one.place)
-        now.setdefault(one.place, f"now {one.item.cause}, {one.item.minutes:+d}")
-        if one.item.cause in NOBODYS:
+    now_at: dict[tuple[str, ...], str] = {}
+    case_of_key: dict[tuple[str, ...], int] = {}
+    for owned in breaks:
+        key = (owned.item.cause.value, *owned.place)
+        now_at.setdefault(
+            owned.place, f"now {owned.item.cause}, {owned.item.minutes:+d}"
+        )
+        if owned.item.cause in NOBODYS:
             numbers.append(None)
             continue
-        if key not in made:
-            row = left.get(key)
-            if row is not None and not _has_outgrown(one.item, row):
-                made[key] = int(left.pop(key).id)
+        if key not in case_of_key:
+            row = open_rows.get(key)
+            if row is not None and not _has_outgrown(owned.item, row):
+                case_of_key[key] = int(open_rows.pop(key).id)
             else:
-                made[key] = _open_case(connection, run, one, actor)
-        numbers.append(made[key])
-    for key, row in left.items():
+                case_of_key[key] = _open_case(connection, run, owned, actor)
+        numbers.append(case_of_key[key])
+    for key, row in open_rows.items():
         if run.compared(Cause(key[0])):
-            how = f"run {run.number}: {now.get(key[1:], 'no longer there')}"
+            how = f"run {run.number}: {now_at.get(key[1:], 'no longer there')}"
             values = {"resolved_at": actor.at, "resolved_by": how}
             connection.execute(
                 update(break_case).where(case.id == row.id).values(values)
@@ -113,20 +117,22 @@ def _place_of(row: Any) -> tuple[str, ...]:
     return row.customer or "", row.account or "", where
 
 
-def _open_case(connection: Connection, run: Run, one: OwnedBreak, actor: Actor) -> int:
+def _open_case(
+    connection: Connection, run: Run, owned: OwnedBreak, actor: Actor
+) -> int:
     values = {
         "period": str(run.period),
-        "customer": one.customer,
-        "account": one.account,
-        "cause": one.item.cause.value,
-        "hour": one.item.hour,
-        "event": one.item.event,
-        "calls": _format(one.item.calls),
+        "customer": owned.customer,
+        "account": owned.account,
+        "cause": owned.item.cause.value,
+        "hour": owned.item.hour,
+        "event": owned.item.event,
+        "calls": _format(owned.item.calls),
         "opened_at": actor.at,
         "opened_run": run.number,
     }
-    made = connection.execute(insert(break_case).values(values).returning(case.id))
-    return int(made.scalar_one())
+    result = connection.execute(insert(break_case).values(values).returning(case.id))
+    return int(result.scalar_one())
 
 
 def _format(calls: tuple[str, ...]) -> str:
@@ -219,10 +225,10 @@ def _with_last_break() -> Select[Any]:
         .correlate(break_case)
         .scalar_subquery()
     )
-    columns = found_break.minutes, found_break.amount_micro, found_break.evidence
-    return select(
-        break_case, *columns, found_break.calls.label("last_calls")
-    ).select_from(break_case.join(reconciliation_break, found_break.id == last))
+    columns = break_.minutes, break_.amount_micro, break_.evidence
+    return select(break_case, *columns, break_.calls.label("last_calls")).select_from(
+        break_case.join(reconciliation_break, break_.id == last)
+    )
 
 
 def _case(row: Any) -> Case:

@@ -1,4 +1,4 @@
-"""Events with their calls: what is on its way, carried elsewhere, or was sent."""
+"""Events with their calls: those on their way, carried to another month, or sent."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -59,7 +59,7 @@ def _edges(period: BillingPeriod) -> dict[str, datetime]:
 
 @cache
 def _not_synced() -> Select[Any]:
-    said = (
+    last_detail = (
         select(meter_attempt.c.detail)
         .where(meter_attempt.c.event_id == event.id)
         .order_by(meter_attempt.c.number.desc())
@@ -67,7 +67,7 @@ def _not_synced() -> Select[Any]:
         .scalar_subquery()
     )
     # Few events among very many: this may not start from the month's events.
-    return _with_calls(said.label("said")).where(
+    return _with_calls(last_detail.label("last_detail")).where(
         event.timestamp >= bindparam("start"),
         event.timestamp < bindparam("end"),
         event.state != EventState.SYNCED.value,
@@ -85,7 +85,7 @@ def _unsynced(row: Any, calls: tuple[str, ...]) -> Unsynced:
         reason=reason,
         attempted=row.last_sent_at is not None,
         uncertain=_is_uncertain(row),
-        evidence=row.evidence or row.said or None,
+        evidence=row.evidence or row.last_detail or None,
     )
 
 
@@ -99,12 +99,12 @@ def _is_uncertain(row: Any) -> bool:
 def _unstaged(
     connection: Connection, period: BillingPeriod
 ) -> Iterator[tuple[MeterCustomer, Unsynced]]:
-    found = connection.execute(_unbound(), _edges(period))
-    for (customer, hour), rows in groupby(found, lambda row: (row[0], row[1])):
-        held = list(rows)
-        minutes = sum(int(row.minutes) for row in held)
-        amount = sum(int(row.amount) for row in held)
-        calls = tuple(row.call_id for row in held)
+    rows = connection.execute(_unbound(), _edges(period))
+    for (customer, hour), rows_of_hour in groupby(rows, lambda row: (row[0], row[1])):
+        group = list(rows_of_hour)
+        minutes = sum(int(row.minutes) for row in group)
+        amount = sum(int(row.amount) for row in group)
+        calls = tuple(row.call_id for row in group)
         yield (
             MeterCustomer(customer, ""),
             Unsynced(hour=hour, charge=Charge(minutes, amount), calls=calls),
@@ -170,15 +170,15 @@ def sent_events(
     """Return the events of some hours that were ever sent, in their order."""
     query = _with_calls().where(
         event.period == str(period),
-        event.customer.in_({home.customer for home, _ in hours}),
+        event.customer.in_({meter_customer.customer for meter_customer, _ in hours}),
         event.hour.in_({hour for _, hour in hours}),
         event.last_sent_at.is_not(None),
     )
-    found: dict[tuple[MeterCustomer, datetime], list[SentEvent]] = defaultdict(list)
+    events: dict[tuple[MeterCustomer, datetime], list[SentEvent]] = defaultdict(list)
     for row, calls in _by_event(connection, query, {}):
         place = MeterCustomer(row.customer, row.stripe_customer), row.hour
         if place in hours:
-            found[place].append(
+            events[place].append(
                 SentEvent(
                     identifier=row.identifier,
                     own_minute=Window(row.timestamp, row.timestamp + MINUTE),
@@ -188,7 +188,7 @@ def sent_events(
                     uncertain=_is_uncertain(row),
                 )
             )
-    return found
+    return events
 
 
 def _with_calls(*more: ColumnElement[Any]) -> Select[Any]:
@@ -204,8 +204,8 @@ def _with_calls(*more: ColumnElement[Any]) -> Select[Any]:
 def _by_event(
     connection: Connection, query: Select[Any], values: Mapping[str, object]
 ) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    found = connection.execute(query, values)
-    for _, rows in groupby(found, lambda row: row.id):
-        held = list(rows)
-        calls = dict.fromkeys(row.call_id for row in held if row.call_id is not None)
-        yield held[0], tuple(calls)
+    all_rows = connection.execute(query, values)
+    for _, rows in groupby(all_rows, lambda row: row.id):
+        group = list(rows)
+        calls = dict.fromkeys(row.call_id for row in group if row.call_id is not None)
+        yield group[0], tuple(calls)

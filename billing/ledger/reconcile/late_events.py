@@ -1,4 +1,4 @@
-"""Arrivals: which counted events Stripe took when it had already invoiced the month."""
+"""Late events: those that Stripe counted when it had already invoiced the month."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ event, attempt = meter_event.c, meter_attempt.c
 def arrived_after(
     connection: Connection, period: BillingPeriod, finals: Mapping[str, datetime]
 ) -> dict[str, list[ArrivedEvent]]:
-    """Return, by customer, the counted events taken after the moment given for it."""
+    """Return, by customer, the counted events taken after its final moment."""
     if not finals:
         return {}
     # An answer that it was there already says only that an earlier attempt had it.
@@ -35,10 +35,10 @@ def arrived_after(
         event.state == "synced",
         event.last_sent_at > min(finals.values()),
     )
-    found: dict[str, list[ArrivedEvent]] = defaultdict(list)
+    arrived: dict[str, list[ArrivedEvent]] = defaultdict(list)
     for row in connection.execute(query.order_by(event.id)).all():
         if row.taken_at is not None and row.taken_at > finals[row.customer]:
-            found[row.customer].append(
+            arrived[row.customer].append(
                 ArrivedEvent(
                     identifier=row.identifier,
                     hour=row.hour,
@@ -47,7 +47,7 @@ def arrived_after(
                     taken_at=row.taken_at,
                 )
             )
-    return found
+    return arrived
 
 
 def _calls_of(connection: Connection, number: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The books: what the ledger holds, summed the ways that readers ask for."""
+"""Ledger totals: what the ledger holds, summed the ways that readers ask for."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -59,21 +59,25 @@ class CarriedRow:
     carried: CarriedCall
 
 
-def holdings(connection: Connection, period: BillingPeriod) -> list[LedgerTotal]:
+def account_totals(connection: Connection, period: BillingPeriod) -> list[LedgerTotal]:
     """Return the minutes of a month by account and customer."""
-    found = connection.execute(_holdings(), {"month": str(period)})
+    rows = connection.execute(_account_totals(), {"month": str(period)})
     return [
-        LedgerTotal(account, customer, int(minutes), rows)
-        for customer, account, minutes, rows in found
+        LedgerTotal(row.account, row.customer, int(row.minutes), row.rows)
+        for row in rows
     ]
 
 
 @cache
-def _holdings() -> Select[Any]:
+def _account_totals() -> Select[Any]:
     # In the order of the index that holds all of it, so nothing is sorted.
     keys = usage.customer, usage.account
     return (
-        select(*keys, func.sum(usage.billed_minutes), func.count())
+        select(
+            *keys,
+            func.sum(usage.billed_minutes).label("minutes"),
+            func.count().label("rows"),
+        )
         .where(usage.period == _MONTH)
         .group_by(*keys)
         .order_by(*keys)
@@ -85,13 +89,13 @@ def carried_calls(connection: Connection, period: BillingPeriod) -> list[Carried
     rows: list[Any] = []
     for query in _carried():
         rows += connection.execute(query, _edges(period))
-    found = []
-    for account, customer, call_id, hour, billed_in, minutes, amount in rows:
-        own, month = BillingPeriod.of(hour), BillingPeriod.parse(billed_in)
+    carried_rows = []
+    for account, customer, call_id, hour, month_name, minutes, amount in rows:
+        called_in, billed_in = BillingPeriod.of(hour), BillingPeriod.parse(month_name)
         charge = Charge(int(minutes), int(amount))
-        call_carried = CarriedCall(call_id, own, month, charge)
-        found.append(CarriedRow(account, customer, call_carried))
-    return found
+        call_carried = CarriedCall(call_id, called_in, billed_in, charge)
+        carried_rows.append(CarriedRow(account, customer, call_carried))
+    return carried_rows
 
 
 @cache
@@ -112,8 +116,8 @@ def _carried() -> tuple[Select[Any], ...]:
 
 def account_minutes(connection: Connection, period: BillingPeriod, account: str) -> int:
     """Return the minutes of an account's calls of a month, wherever they are billed."""
-    which = {"month": str(period), "whose": account}
-    minutes = int(connection.execute(_billed_of_account(), which).scalar_one())
+    values = {"month": str(period), "whose": account}
+    minutes = int(connection.execute(_billed_of_account(), values).scalar_one())
     for row in carried_calls(connection, period):
         if row.account == account:
             minutes += row.carried.signed_in(period)
@@ -175,13 +179,13 @@ def _is_newest() -> ColumnElement[bool]:
 def source_gaps(connection: Connection, period: BillingPeriod) -> list[SourceGap]:
     """Return the calls whose minutes at the source are not by the rule."""
     rows = connection.execute(_gaps(), {"month": str(period)})
-    return [SourceGap(*row) for row in rows]
+    return [SourceGap(**row._mapping) for row in rows]
 
 
 @cache
 def _gaps() -> Select[Any]:
-    columns = call.c.account, call.c.customer, call.c.call_id, call.c.minutes_gap
-    query = select(*columns).where(
+    columns = call.c.account, call.c.customer, call.c.call_id
+    query = select(*columns, call.c.minutes_gap.label("minutes")).where(
         call.c.period == _MONTH, call.c.minutes_gap != 0, _is_newest()
     )
     return query.order_by(call.c.id)
@@ -197,14 +201,18 @@ def posted_calls(
     keys = usage.customer, usage.call_id
     sums = func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
     of_account = select(*keys, *sums).where(usage.account == account)
-    here = of_account.where(usage.period == str(period), called_between(_START, _END))
-    elsewhere = of_account.where(_carried_out())
+    billed_here = of_account.where(
+        usage.period == str(period), called_between(_START, _END)
+    )
+    carried_out = of_account.where(_carried_out())
     posted: dict[str, dict[str, Charge]] = defaultdict(dict)
-    for query in (here.group_by(*keys), elsewhere.group_by(*keys)):
-        for customer, call_id, *more in connection.execute(query, _edges(period)):
-            had = posted[customer].get(call_id, Charge(0, 0))
-            charge = Charge(had.minutes + int(more[0]), had.amount_micro + int(more[1]))
-            posted[customer][call_id] = charge
+    for query in (billed_here.group_by(*keys), carried_out.group_by(*keys)):
+        rows = connection.execute(query, _edges(period))
+        for customer, call_id, minutes, amount in rows:
+            before = posted[customer].get(call_id, Charge(0, 0))
+            posted[customer][call_id] = Charge(
+                before.minutes + int(minutes), before.amount_micro + int(amount)
+            )
     return posted
 
 

@@ -1,4 +1,4 @@
-"""The month's book: all that one consistent state of the ledger holds of a month."""
+"""Month snapshot: all that one consistent state of the ledger holds of a month."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from billing.domain.breaks_meter import CarryingEvent, MeterTotals, SentEvent, U
 from billing.domain.breaks_source import EdgeCall
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
-from billing.ledger.queries import usage_totals
+from billing.ledger import registry
 from billing.ledger.reconcile import (
     events_with_calls,
     late_events,
@@ -28,14 +28,14 @@ Place = tuple[MeterCustomer, datetime]
 
 @dataclass(frozen=True, slots=True)
 class DetailRequest:
-    """What is looked at more closely, because it was found to differ."""
+    """What is read in detail, because it was found to differ."""
 
     calls: Mapping[str, Collection[str]] = field(default_factory=dict)  # by account
     counted: Hours = field(default_factory=dict)  # what the meter showed
     finals: Mapping[str, datetime] = field(default_factory=dict)  # by customer
 
 
-NOTHING_CLOSELY = DetailRequest()
+NO_DETAIL = DetailRequest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class AccountCalls:
 
 @dataclass(frozen=True, slots=True)
 class MonthSnapshot:
-    """What the ledger holds of a month; the closer look only where it was asked."""
+    """What the ledger holds of a month; the detail only where it was asked for."""
 
     period: BillingPeriod
     stripe_customers: Mapping[str, str]
-    holdings: Sequence[LedgerTotal]
+    totals: Sequence[LedgerTotal]
     carried: Sequence[CarriedRow]
     gaps: Sequence[SourceGap]
     synced: Mapping[MeterCustomer, SyncedTotal]
@@ -67,18 +67,18 @@ class MonthSnapshot:
 
 
 def read_month(
-    connection: Connection, period: BillingPeriod, closely: DetailRequest
+    connection: Connection, period: BillingPeriod, detail: DetailRequest
 ) -> MonthSnapshot:
     """Read a month in a few queries, whatever the number of customers."""
-    customers = {home.customer for home in closely.counted}
+    customers = {meter_customer.customer for meter_customer in detail.counted}
     hours = (
         synced_totals.synced_hours(connection, period, customers) if customers else {}
     )
-    places = set(_places_that_differ(closely.counted, hours))
+    places = set(_places_that_differ(detail.counted, hours))
     return MonthSnapshot(
         period=period,
-        stripe_customers=usage_totals.known_customers(connection),
-        holdings=ledger_totals.holdings(connection, period),
+        stripe_customers=registry.known_customers(connection),
+        totals=ledger_totals.account_totals(connection, period),
         carried=ledger_totals.carried_calls(connection, period),
         gaps=ledger_totals.source_gaps(connection, period),
         synced=synced_totals.synced_totals(connection, period),
@@ -86,7 +86,7 @@ def read_month(
         carrying=list(events_with_calls.carrying_events(connection, period)),
         calls={
             account: _account_calls(connection, period, account, calls)
-            for account, calls in closely.calls.items()
+            for account, calls in detail.calls.items()
         },
         hours=hours,
         events=events_with_calls.sent_events(connection, period, places)
@@ -95,7 +95,7 @@ def read_month(
         readings={
             name: runs.earlier_readings(connection, period, name) for name in customers
         },
-        arrived=late_events.arrived_after(connection, period, closely.finals),
+        arrived=late_events.arrived_after(connection, period, detail.finals),
     )
 
 
@@ -103,9 +103,9 @@ def _places_that_differ(
     counted: Hours, synced: Mapping[MeterCustomer, Mapping[datetime, Charge]]
 ) -> list[Place]:
     return [
-        (home, hour)
-        for home, hours in counted.items()
-        for hour, _ in MeterTotals(synced.get(home, {}), hours).residues()
+        (meter_customer, hour)
+        for meter_customer, hours in counted.items()
+        for hour, _ in MeterTotals(synced.get(meter_customer, {}), hours).residues()
     ]
 
 
@@ -116,9 +116,9 @@ def _account_calls(
     calls: Collection[str],
 ) -> AccountCalls:
     posted = ledger_totals.posted_calls(connection, period, account)
-    known = {call_id for held in posted.values() for call_id in held}
+    in_other_months = set(calls).difference(*posted.values())
     return AccountCalls(
-        posted,
-        ledger_totals.months_of_calls(connection, account, set(calls) - known),
-        ledger_totals.edge_calls(connection, period, account),
+        posted=posted,
+        months=ledger_totals.months_of_calls(connection, account, in_other_months),
+        at_edges=ledger_totals.edge_calls(connection, period, account),
     )

@@ -1,4 +1,4 @@
-"""The three books of a month, as its last reconciliation found them."""
+"""The totals of a month on all three sides, as its last reconciliation found them."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +13,7 @@ run, reading = reconciliation_run.c, reconciliation_reading.c
 
 
 class RunTotals(NamedTuple):
-    """The minutes of a month in each book; `invoiced` where invoices were read."""
+    """The minutes of a month on each side; `invoiced` where invoices were read."""
 
     run: int
     at: datetime
@@ -42,8 +42,8 @@ def run_totals(connection: Connection, period: BillingPeriod) -> RunTotals | Non
             reading.stripe_minutes,
         )
     ]
-    books = select(*sums, func.sum(reading.invoiced_minutes))
-    of_run = connection.execute(books.where(reading.run_id == last.id)).one()
+    query = select(*sums, func.sum(reading.invoiced_minutes))
+    of_run = connection.execute(query.where(reading.run_id == last.id)).one()
     pamela, ledger, stripe, invoiced = tuple(of_run)
     return RunTotals(
         run=int(last.id),

@@ -1,4 +1,4 @@
-"""Findings: every reconciliation is kept with its breaks, also when clean."""
+"""Runs: every reconciliation is stored with its breaks, also when clean."""
 
 import json
 from dataclasses import dataclass
@@ -71,22 +71,22 @@ class Reconciliation:
     @property
     def settled(self) -> bool:
         """Whether every reading may be believed and nothing is missing to judge."""
-        return self.complete and all(one.settled for one in self.customers)
+        return self.complete and all(customer.settled for customer in self.customers)
 
     @property
     def difference_minutes(self) -> int:
         """Stripe's minutes less Pamela's, over all customers."""
-        return sum(one.difference_minutes for one in self.customers)
+        return sum(customer.difference_minutes for customer in self.customers)
 
     @property
     def breaks(self) -> list[OwnedBreak]:
         """Every break of the month, of customers and then of accounts."""
-        found = [
-            OwnedBreak(one.customer, None, item)
-            for one in self.customers
-            for item in one.breaks
+        of_customers = [
+            OwnedBreak(customer.customer, None, item)
+            for customer in self.customers
+            for item in customer.breaks
         ]
-        return found + [
+        return of_customers + [
             OwnedBreak(None, account.account, item)
             for account in self.accounts
             for item in account.breaks
@@ -94,17 +94,17 @@ class Reconciliation:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether a break is of a kind that the next hours do not mend."""
-        causes = {found.item.cause for found in self.breaks}
+        """Whether a break is of a kind that the next hours do not fix."""
+        causes = {owned.item.cause for owned in self.breaks}
         return bool(causes - WAITING - CARRIED) or bool(self.quarantined)
 
     @property
     def clean(self) -> bool:
-        """Whether the three books agree, minute by minute, and may be believed."""
+        """Whether all three sides agree, minute by minute, and may be believed."""
         return (
             self.settled
             and not self.quarantined
-            and all(one.agrees for one in self.customers)
+            and all(customer.agrees for customer in self.customers)
             and not any(account.difference_minutes for account in self.accounts)
         )
 
@@ -130,60 +130,70 @@ def earlier_readings(
     return [(at, minutes) for at, minutes in connection.execute(query)]
 
 
-def save(connection: Connection, found: Reconciliation, actor: Actor) -> int:
-    """Keep a reconciliation with its readings and breaks; returns its number."""
-    breaks = found.breaks
-    run = insert(reconciliation_run).values(
-        period=str(found.period),
-        started_at=found.started_at,
+def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -> int:
+    """Store a reconciliation with its readings and breaks; returns its number."""
+    breaks = reconciliation.breaks
+    query = insert(reconciliation_run).values(
+        period=str(reconciliation.period),
+        started_at=reconciliation.started_at,
         finished_at=actor.at,
-        settled=int(found.settled),
-        complete=int(found.complete),
-        difference_minutes=found.difference_minutes,
+        settled=int(reconciliation.settled),
+        complete=int(reconciliation.complete),
+        difference_minutes=reconciliation.difference_minutes,
         breaks=len(breaks),
-        invoices=int(found.invoices_read),
+        invoices=int(reconciliation.invoices_read),
     )
-    made = connection.execute(run.returning(reconciliation_run.c.id))
-    number = int(made.scalar_one())
-    readings = [_reading(number, found, one) for one in found.customers]
+    result = connection.execute(query.returning(reconciliation_run.c.id))
+    number = int(result.scalar_one())
+    readings = [
+        _reading(number, reconciliation, finding)
+        for finding in reconciliation.customers
+    ]
     _insert(connection, reconciliation_reading, readings)
-    now = Run(number, found.period, found.complete, found.invoices_read)
-    cases = track(connection, now, breaks, actor)
+    run = Run(
+        number,
+        reconciliation.period,
+        reconciliation.complete,
+        reconciliation.invoices_read,
+    )
+    cases = track(connection, run, breaks, actor)
     rows = [
-        _row(number, one) | {"case_id": case}
-        for one, case in zip(breaks, cases, strict=True)
+        _row(number, owned) | {"case_id": case}
+        for owned, case in zip(breaks, cases, strict=True)
     ]
     _insert(connection, reconciliation_break, rows)
-    detail = {"run": number, "difference_minutes": found.difference_minutes}
-    audit_log.record(connection, actor, "period.reconciled", str(found.period), detail)
+    detail = {"run": number, "difference_minutes": reconciliation.difference_minutes}
+    audit_log.record(
+        connection, actor, "period.reconciled", str(reconciliation.period), detail
+    )
     return number
 
 
 def _reading(
-    number: int, found: Reconciliation, one: CustomerFinding
+    number: int, reconciliation: Reconciliation, finding: CustomerFinding
 ) -> dict[str, object]:
     return {
         "run_id": number,
-        "period": str(found.period),
-        "customer": one.customer,
-        "stripe_customer": one.stripe_customer,
-        "pamela_minutes": one.pamela_minutes,
-        "ledger_minutes": one.ledger_minutes,
-        "stripe_minutes": one.stripe_minutes,
-        "settled": int(one.settled),
-        "read_at": found.started_at,
-        "unknown_minutes": one.unknown_minutes,
-        "invoiced_minutes": one.invoiced_minutes,
-        "invoice": one.invoice,
+        "period": str(reconciliation.period),
+        "customer": finding.customer,
+        "stripe_customer": finding.stripe_customer,
+        "pamela_minutes": finding.pamela_minutes,
+        "ledger_minutes": finding.ledger_minutes,
+        "stripe_minutes": finding.stripe_minutes,
+        "settled": int(finding.settled),
+        "read_at": reconciliation.started_at,
+        "unknown_minutes": finding.unknown_minutes,
+        "invoiced_minutes": finding.invoiced_minutes,
+        "invoice": finding.invoice,
     }
 
 
-def _row(number: int, found: OwnedBreak) -> dict[str, object]:
-    item = found.item
+def _row(number: int, owned: OwnedBreak) -> dict[str, object]:
+    item = owned.item
     return {
         "run_id": number,
-        "customer": found.customer,
-        "account": found.account,
+        "customer": owned.customer,
+        "account": owned.account,
         "cause": item.cause.value,
         "hour": item.hour,
         "minutes": item.minutes,

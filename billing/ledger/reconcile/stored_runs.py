@@ -1,4 +1,4 @@
-"""Kept runs: the newest reconciliation of a month as it was written down."""
+"""Stored runs: the newest reconciliation of a month as it was written down."""
 
 import json
 from datetime import datetime
@@ -16,7 +16,7 @@ from billing.ledger.schema.tables import (
 
 
 class KeptReading(NamedTuple):
-    """What the three books said of a customer's month."""
+    """What Pamela, the ledger and Stripe said of a customer's month."""
 
     customer: str
     stripe_customer: str
@@ -78,15 +78,17 @@ def newest_run(connection: Connection, period: BillingPeriod) -> KeptRun | None:
 
 def _readings(connection: Connection, run: int) -> tuple[KeptReading, ...]:
     reading = reconciliation_reading.c
-    columns = (reading[name] for name in KeptReading._fields)
+    columns = [reading[name] for name in KeptReading._fields]
     query = select(*columns).where(reading.run_id == run).order_by(reading.id)
-    kept = (KeptReading(*row) for row in connection.execute(query))
-    return tuple(one._replace(settled=bool(one.settled)) for one in kept)
+    return tuple(
+        KeptReading(**row._mapping)._replace(settled=bool(row.settled))
+        for row in connection.execute(query)
+    )
 
 
 def _breaks(connection: Connection, run: int) -> tuple[KeptBreak, ...]:
-    found = reconciliation_break.c
-    query = select(reconciliation_break).where(found.run_id == run).order_by(found.id)
+    break_ = reconciliation_break.c
+    query = select(reconciliation_break).where(break_.run_id == run).order_by(break_.id)
     return tuple(
         KeptBreak(
             customer=row.customer,

@@ -1,4 +1,4 @@
-"""The meter's side of the ledger: what is known as counted, in all and by the hour."""
+"""Synced totals: what is known as counted, in all and by the hour."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -37,18 +37,20 @@ def synced_totals(
 
     A cancellation counts as sent, too: summaries take as long to know of it.
     """
-    found = connection.execute(_totals(), {"month": str(period)})
+    rows = connection.execute(_totals(), {"month": str(period)})
     counted: dict[MeterCustomer, Charge] = {}
     moments = _cancelled_at(connection, period)
-    for *names, state, minutes, amount, sent in found:
-        home = MeterCustomer(*names)
-        counted.setdefault(home, Charge(0, 0))
-        moments[home].append(sent)
+    for *names, state, minutes, amount, sent in rows:
+        meter_customer = MeterCustomer(*names)
+        counted.setdefault(meter_customer, Charge(0, 0))
+        moments[meter_customer].append(sent)
         if state == EventState.SYNCED:
-            counted[home] = Charge(int(minutes), int(amount))
+            counted[meter_customer] = Charge(int(minutes), int(amount))
     return {
-        home: SyncedTotal(charge, max(filter(None, moments[home]), default=None))
-        for home, charge in counted.items()
+        meter_customer: SyncedTotal(
+            charge, max(filter(None, moments[meter_customer]), default=None)
+        )
+        for meter_customer, charge in counted.items()
     }
 
 

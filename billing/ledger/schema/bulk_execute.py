@@ -27,20 +27,20 @@ from sqlalchemy.types import TypeEngine
 from billing.ledger.schema.columns import format_time
 
 _ROWS = func.json_each(bindparam("rows", type_=Text())).table_valued(
-    "value", name="given"
+    "value", name="bound"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A row among those that are given, as it stands in a statement."""
+class BoundRow:
+    """One of the rows that a statement is executed for, as it stands in it."""
 
     on_sqlite: bool
 
     def field(self, name: str, kind: TypeEngine[Any]) -> ColumnElement[Any]:
         """Return a field of the row, of a type."""
         if not self.on_sqlite:
-            return bindparam(_bound(name), type_=kind)
+            return bindparam(_bound_name(name), type_=kind)
         path: ColumnElement[str] = literal_column(f"'$.{name}'")
         return func.json_extract(_ROWS.c.value, path, type_=kind)
 
@@ -51,35 +51,37 @@ class Given:
         return {name: self.field(name, table.c[name].type) for name in names}
 
 
-Statement = Callable[[Given], Executable]
+Statement = Callable[[BoundRow], Executable]
 
 
 def execute_for_all(
     connection: Connection, statement: Statement, rows: Sequence[Mapping[str, object]]
 ) -> int:
-    """Execute a statement for all rows; return how many rows of a table it wrote."""
+    """Execute a statement for all rows; return how many rows of the table it wrote."""
     on_sqlite = connection.dialect.name == "sqlite"
-    made = _made(statement, on_sqlite=on_sqlite)
+    executable = _built(statement, on_sqlite=on_sqlite)
     if on_sqlite:
-        found = connection.execute(made, {"rows": json.dumps(rows, default=_spelled)})
+        result = connection.execute(
+            executable, {"rows": json.dumps(rows, default=_time_text)}
+        )
     else:
-        bound = [{_bound(name): row[name] for name in row} for row in rows]
-        found = connection.execute(made, bound)
-    return found.rowcount
+        bound = [{_bound_name(name): row[name] for name in row} for row in rows]
+        result = connection.execute(executable, bound)
+    return result.rowcount
 
 
 @lru_cache
-def _made(statement: Statement, *, on_sqlite: bool) -> Executable:
+def _built(statement: Statement, *, on_sqlite: bool) -> Executable:
     """Build a statement once for each database."""
-    return statement(Given(on_sqlite))
+    return statement(BoundRow(on_sqlite))
 
 
-def _bound(name: str) -> str:
+def _bound_name(name: str) -> str:
     """Return the name of a bound value; a column's own is SQLAlchemy's."""
-    return f"given_{name}"
+    return f"bound_{name}"
 
 
-def _spelled(moment: object) -> str:
+def _time_text(moment: object) -> str:
     if not isinstance(moment, datetime):
         raise TypeError(f"a row holds words, integers and times, got {moment!r}")
     return format_time(moment.astimezone(UTC))

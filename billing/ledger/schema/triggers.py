@@ -62,8 +62,8 @@ def only_in_open_periods(dialect: str, table: str) -> Iterator[str]:
 
 def drop(dialect: str, table: str, trigger: str) -> str:
     """Return what drops a trigger of a table."""
-    place = "" if dialect == "sqlite" else f" ON {table}"
-    return f"DROP TRIGGER {trigger}{place}"
+    suffix = "" if dialect == "sqlite" else f" ON {table}"
+    return f"DROP TRIGGER {trigger}{suffix}"
 
 
 def postgresql_functions() -> Iterator[str]:

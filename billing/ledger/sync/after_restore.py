@@ -1,4 +1,4 @@
-"""Restoring: what a ledger from a backup may have sent since, without knowing it."""
+"""After a restore: what a ledger may have sent since its backup, without knowing it."""
 
 from datetime import datetime
 
@@ -23,9 +23,9 @@ def mark_waiting_uncertain(connection: Connection, now: datetime) -> None:
 
 
 def mark_staged_uncertain(connection: Connection, customer: str) -> None:
-    """Doubt what is staged of hours before a restore: it may be at Stripe already.
+    """Take staged events of hours before a restore as uncertain: Stripe may have them.
 
-    It is read before it is sent. What was read, and armed again, is left alone.
+    It is read before it is sent. What was read, and requeued, is left alone.
     """
     restored = last_of_actions(connection, [RESTORED])
     if restored is None:
@@ -38,7 +38,7 @@ def mark_staged_uncertain(connection: Connection, customer: str) -> None:
 
 
 def _mark_uncertain(
-    connection: Connection, which: ColumnElement[bool], at: datetime
+    connection: Connection, condition: ColumnElement[bool], at: datetime
 ) -> None:
     since = func.coalesce(event.first_unknown_at, literal(at, UtcTime()))
     values = {
@@ -47,5 +47,5 @@ def _mark_uncertain(
         "first_unknown_at": since,
         "last_sent_at": at,
     }
-    doubted = update(meter_event).where(which).values(values).returning(event.id)
-    audit_log.touch(connection, meter_event, connection.scalars(doubted).all())
+    query = update(meter_event).where(condition).values(values).returning(event.id)
+    audit_log.touch(connection, meter_event, connection.scalars(query).all())

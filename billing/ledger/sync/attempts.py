@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Insert, Update, insert, select, update
 from billing.domain.meter_event import FailReason, SendAnswer, SendVerdict
 from billing.errors import Overtaken
 from billing.ledger.audit import audit_log
-from billing.ledger.schema.bulk_execute import Given, execute_for_all
+from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all
 from billing.ledger.schema.tables import meter_attempt, meter_event
 from billing.ledger.sync.outbox import OpenEvent, as_read, moved, unchanged
 
@@ -24,31 +24,31 @@ _NOTED = ("answered_at", "verdict", "http_status", "request_id", "detail")
 _TRIED = ("tries", "first_unknown_at", "last_sent_at")
 
 
-def _add(given: Given) -> Insert:
-    fields = given.fields(meter_attempt, _ADDED)
+def _add(row: BoundRow) -> Insert:
+    fields = row.fields(meter_attempt, _ADDED)
     return insert(meter_attempt).from_select([*fields], select(*fields.values()))
 
 
-def _note(given: Given) -> Update:
-    this = given.fields(meter_attempt, ("event_id", "number"))
+def _note(row: BoundRow) -> Update:
+    key = row.fields(meter_attempt, ("event_id", "number"))
     return (
         update(meter_attempt)
-        .where(*(meter_attempt.c[name] == field for name, field in this.items()))
-        .values(given.fields(meter_attempt, _NOTED))
+        .where(*(meter_attempt.c[name] == field for name, field in key.items()))
+        .values(row.fields(meter_attempt, _NOTED))
     )
 
 
-def _try(given: Given) -> Update:
-    changes = given.fields(meter_event, _TRIED)
-    return update(meter_event).where(unchanged(given.field)).values(changes)
+def _try(row: BoundRow) -> Update:
+    changes = row.fields(meter_event, _TRIED)
+    return update(meter_event).where(unchanged(row.field)).values(changes)
 
 
-def _count(given: Given) -> Update:
+def _count(row: BoundRow) -> Update:
     changes = {"state": "synced", "reason": None}
     return (
         update(meter_event)
-        .where(unchanged(given.field))
-        .values(changes | given.fields(meter_event, ["evidence"]))
+        .where(unchanged(row.field))
+        .values(changes | row.fields(meter_event, ["evidence"]))
     )
 
 
@@ -89,7 +89,7 @@ def record_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None
     ]
     if execute_for_all(connection, _try, moves) != len(attempts):
         raise Overtaken(attempts[0].event.event.identifier)
-    audit_log.touch(connection, meter_event, [one.event.id for one in attempts])
+    audit_log.touch(connection, meter_event, [attempt.event.id for attempt in attempts])
     add_attempts(connection, attempts)
 
 
@@ -107,8 +107,10 @@ def add_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts
     ]
     execute_for_all(connection, _add, rows)
-    for one in attempts:
-        audit_log.note(connection, f"{one.kind}.attempted", one.event.event.customer)
+    for attempt in attempts:
+        audit_log.note(
+            connection, f"{attempt.kind}.attempted", attempt.event.event.customer
+        )
 
 
 def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
@@ -128,8 +130,10 @@ def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
     ]
     if counted:
         execute_for_all(connection, _count, counted)
-        sure = [one.event.id for one in answers if one.answer.counted]
-        audit_log.touch(connection, meter_event, sure)
+        counted_events = [
+            answered.event.id for answered in answers if answered.answer.counted
+        ]
+        audit_log.touch(connection, meter_event, counted_events)
     for answered in answers:
         if changes := _changes(answered.event, answered.answer):
             moved(connection, answered.event, answered.event.attempts + 1, changes)
@@ -150,9 +154,11 @@ def note_answers(connection: Connection, answers: Sequence[Answered]) -> None:
         for answered in answers
     ]
     execute_for_all(connection, _note, notes)
-    audit_log.touch(connection, meter_attempt, [one.event.id for one in answers])
-    for one in answers:
-        audit_log.note(connection, "attempt.answered", one.event.event.customer)
+    audit_log.touch(
+        connection, meter_attempt, [answered.event.id for answered in answers]
+    )
+    for answered in answers:
+        audit_log.note(connection, "attempt.answered", answered.event.event.customer)
 
 
 def _evidence(answer: SendAnswer) -> str:
@@ -175,8 +181,8 @@ def _changes(event: OpenEvent, answer: SendAnswer) -> dict[str, object]:
     before: dict[str, object] = {"first_unknown_at": event.first_unknown_at}
     if answer.verdict is SendVerdict.REFUSED:
         # A refusal proves nothing of an earlier request whose answer was lost.
-        doubted = event.first_unknown_at is not None
-        reason = FailReason.UNCERTAIN if doubted else FailReason.REJECTED
+        was_unknown = event.first_unknown_at is not None
+        reason = FailReason.UNCERTAIN if was_unknown else FailReason.REJECTED
         return before | {"state": "failed", "reason": reason.value}
     if answer.verdict is SendVerdict.UNSENT:
         before["last_sent_at"] = event.last_sent_at

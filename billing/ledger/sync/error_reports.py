@@ -1,4 +1,4 @@
-"""Rejections: Stripe's reports of errors, and the events that they may be about."""
+"""Error reports: Stripe's reports of errors, and the events that they may be about."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -51,28 +51,28 @@ class Suspect(NamedTuple):
 
 def newest_report_at(connection: Connection) -> datetime | None:
     """Return when the newest report that is known was made."""
-    found: datetime | None = connection.execute(_NEWEST).scalar()
-    return found
+    newest: datetime | None = connection.execute(_NEWEST).scalar()
+    return newest
 
 
 def save_reports(
-    connection: Connection, found: Iterable[RejectionReport], now: datetime
+    connection: Connection, reports: Iterable[RejectionReport], now: datetime
 ) -> int:
     """Keep the reports that are new; returns how many."""
-    known = set(connection.scalars(select(report.name)))
+    stored_names = set(connection.scalars(select(report.name)))
     rows = [
         {
-            "name": one.name,
-            "created_at": one.created_at,
-            "window_start": one.window.start,
-            "window_end": one.window.end,
-            "error_count": one.error_count,
-            "codes": json.dumps(sorted(one.codes)),
-            "identifiers": json.dumps(sorted(one.identifiers)),
+            "name": item.name,
+            "created_at": item.created_at,
+            "window_start": item.window.start,
+            "window_end": item.window.end,
+            "error_count": item.error_count,
+            "codes": json.dumps(sorted(item.codes)),
+            "identifiers": json.dumps(sorted(item.identifiers)),
             "read_at": now,
         }
-        for one in {one.name: one for one in found}.values()
-        if one.name not in known
+        for item in {item.name: item for item in reports}.values()
+        if item.name not in stored_names
     ]
     if rows:
         connection.execute(insert(error_report), rows)
@@ -96,7 +96,7 @@ def open_reports(connection: Connection) -> list[RejectionReport]:
     ]
 
 
-def suspects(connection: Connection, one: RejectionReport) -> list[Suspect]:
+def suspects(connection: Connection, rejection: RejectionReport) -> list[Suspect]:
     """Return the synced events that a report may be about and nothing clears.
 
     A report names only a sample, so all that was sent in its window is suspect, until
@@ -104,8 +104,8 @@ def suspects(connection: Connection, one: RejectionReport) -> list[Suspect]:
     """
     counts = (event.state == "synced") & (event.minutes != 0)
     query = (
-        select(event.id, event.customer, _named(one))
-        .where(counts, _may_be_meant(one), ~_is_cleared(one))
+        select(event.id, event.customer, _named(rejection))
+        .where(counts, _may_be_about(rejection), ~_is_cleared(rejection))
         .order_by(event.id)
     )
     return [
@@ -114,11 +114,11 @@ def suspects(connection: Connection, one: RejectionReport) -> list[Suspect]:
     ]
 
 
-def awaits_answers(connection: Connection, one: RejectionReport) -> bool:
+def awaits_answers(connection: Connection, rejection: RejectionReport) -> bool:
     """Say whether a report may be about an event of which nothing is known yet."""
     unknown = event.first_unknown_at.is_not(None) & (event.state != "synced")
     undecided = event.reason.is_(None) | event.reason.in_(["unanswered", "uncertain"])
-    query = select(event.id).where(unknown, undecided, _may_be_meant(one))
+    query = select(event.id).where(unknown, undecided, _may_be_about(rejection))
     return connection.execute(query.limit(1)).first() is not None
 
 
@@ -130,21 +130,21 @@ def missing_events(
     These are of the newest reconciliation of each month, and no report names them.
     """
     query = _missing(of_all=customer is None)
-    found = connection.execute(query, {"whose": customer} if customer else {})
-    return [Suspect(number, whose, named=False) for number, whose in found]
+    rows = connection.execute(query, {"whose": customer} if customer else {})
+    return [Suspect(number, name, named=False) for number, name in rows]
 
 
 @cache
 def _missing(*, of_all: bool) -> Select[Any]:
-    run, found = reconciliation_run.c, reconciliation_break.c
+    run, break_ = reconciliation_run.c, reconciliation_break.c
     newest = select(func.max(run.id)).group_by(run.period)
-    short = (found.cause == Cause.NOT_COUNTED.value) & found.run_id.in_(newest)
+    short = (break_.cause == Cause.NOT_COUNTED.value) & break_.run_id.in_(newest)
     query = (
         select(event.id, event.customer)
         .select_from(reconciliation_break)
         .join(
             meter_event,
-            (event.customer == found.customer) & (event.hour == found.hour),
+            (event.customer == break_.customer) & (event.hour == break_.hour),
         )
         .where(short, event.state == "synced", event.minutes != 0)
         .distinct()
@@ -153,42 +153,44 @@ def _missing(*, of_all: bool) -> Select[Any]:
     return query if of_all else query.where(event.customer == bindparam("whose"))
 
 
-def named_and_rejected(connection: Connection, one: RejectionReport) -> int:
+def named_and_rejected(connection: Connection, rejection: RejectionReport) -> int:
     """Count the events that a report names and that are known as rejected."""
-    gone = event.reason.in_(["rejected", "replaced", "voided"])
+    is_rejected = event.reason.in_(["rejected", "replaced", "voided"])
     query = select(func.count()).select_from(meter_event)
-    return int(connection.execute(query.where(_named(one), gone)).scalar_one())
+    return int(
+        connection.execute(query.where(_named(rejection), is_rejected)).scalar_one()
+    )
 
 
 def settle_report(connection: Connection, name: str, now: datetime) -> None:
     """Note that every event a report may be about is decided."""
-    done = update(error_report).where(report.name == name)
-    settled = connection.scalars(done.values(settled_at=now).returning(report.id))
+    query = update(error_report).where(report.name == name)
+    settled = connection.scalars(query.values(settled_at=now).returning(report.id))
     audit_log.touch(connection, error_report, settled)
     audit_log.note(connection, "report.settled", name)
 
 
-def _may_be_meant(one: RejectionReport) -> ColumnElement[bool]:
+def _may_be_about(rejection: RejectionReport) -> ColumnElement[bool]:
     # A machine may have slept between writing an attempt down and sending it.
     left_by = func.coalesce(attempt.answered_at, attempt.started_at)
-    sent = (left_by >= one.window.start - VALIDATED_WITHIN) & (
-        attempt.started_at <= one.window.end + SLACK
+    sent = (left_by >= rejection.window.start - VALIDATED_WITHIN) & (
+        attempt.started_at <= rejection.window.end + SLACK
     )
     tried = select(attempt.event_id).where(attempt.kind == "event", sent)
-    return or_(event.id.in_(tried), _named(one))
+    return or_(event.id.in_(tried), _named(rejection))
 
 
-def _named(one: RejectionReport) -> ColumnElement[bool]:
-    names: Sequence[str] = one.identifiers
+def _named(rejection: RejectionReport) -> ColumnElement[bool]:
+    names: Sequence[str] = rejection.identifiers
     by_key = select(attempt.event_id).where(attempt.idempotency_key.in_(names))
     return event.identifier.in_(names) | event.id.in_(by_key)
 
 
-def _is_cleared(one: RejectionReport) -> ColumnElement[bool]:
+def _is_cleared(rejection: RejectionReport) -> ColumnElement[bool]:
     reading = meter_reading.c
     seen = select(reading.id).where(
         reading.event_id == event.id,
         reading.minutes == event.minutes,
-        reading.read_at >= one.window.end,
+        reading.read_at >= rejection.window.end,
     )
     return seen.exists()

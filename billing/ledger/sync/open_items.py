@@ -28,12 +28,12 @@ def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
     )
     state = EventState.PENDING.value
     for customer, hour, minutes, rows in connection.execute(waiting):
-        place = posting_hour(hour, closed, now)
+        reported_hour = posting_hour(hour, closed, now)
         yield OpenItem(
             identifier=None,
             customer=customer,
-            hour=place,
-            timestamp=place,
+            hour=reported_hour,
+            timestamp=reported_hour,
             minutes=int(minutes),
             rows=int(rows),
             state=state,

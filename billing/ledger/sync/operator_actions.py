@@ -1,4 +1,4 @@
-"""Interventions: what people decide of events, each with its audit event."""
+"""Operator actions: what people decide of events, each with its audit event."""
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -24,24 +24,24 @@ event = meter_event.c
 
 def find_event(connection: Connection, identifier: str) -> OpenEvent:
     """Return an event by its identifier; raises BadInput."""
-    found = outbox.event_named(connection, identifier)
-    if found is None:
+    open_event = outbox.event_named(connection, identifier)
+    if open_event is None:
         raise BadInput(
             f"there is no event {identifier}; `pamela-billing breaks` and `explain` "
             "name events"
         )
-    return found
+    return open_event
 
 
-def void(connection: Connection, actor: Actor, given_up: OpenEvent, why: str) -> None:
+def void(connection: Connection, actor: Actor, failed: OpenEvent, why: str) -> None:
     """Give up an event for good; raises BadInput unless it failed."""
-    name = given_up.event.identifier
-    if given_up.state is not EventState.FAILED or given_up.reason not in VOIDABLE:
-        words = given_up.reason.value if given_up.reason else given_up.state.value
-        raise BadInput(f"the event {name} is {words}; only what failed can be voided")
-    outbox.move_to_failed(connection, given_up, FailReason.VOIDED)
-    detail = {"event": name, "minutes": given_up.event.minutes}
-    customer = given_up.event.customer
+    name = failed.event.identifier
+    if failed.state is not EventState.FAILED or failed.reason not in VOIDABLE:
+        status = failed.reason.value if failed.reason else failed.state.value
+        raise BadInput(f"the event {name} is {status}; only what failed can be voided")
+    outbox.move_to_failed(connection, failed, FailReason.VOIDED)
+    detail = {"event": name, "minutes": failed.event.minutes}
+    customer = failed.event.customer
     audit_log.record(connection, actor, "event.voided", customer, detail, reason=why)
 
 
@@ -59,13 +59,13 @@ def retry_rejected(connection: Connection, actor: Actor, customer: str) -> int:
     query = select(event.id, event.identifier).where(
         _refused(), event.customer == customer
     )
-    found = connection.execute(query.order_by(event.id)).all()
-    for number, _ in found:
-        staging.release(connection, number)
-    if found:
-        detail = {"events": [name for _, name in found]}
+    rows = connection.execute(query.order_by(event.id)).all()
+    for row in rows:
+        staging.release(connection, row.id)
+    if rows:
+        detail = {"events": [row.identifier for row in rows]}
         audit_log.record(connection, actor, "events.retried", customer, detail)
-    return len(found)
+    return len(rows)
 
 
 def _refused() -> ColumnElement[bool]:

@@ -44,8 +44,8 @@ class OpenEvent:
 
 
 def _attempts_made() -> ScalarSelect[int]:
-    made = select(func.count()).where(meter_attempt.c.event_id == meter_event.c.id)
-    return made.scalar_subquery()
+    query = select(func.count()).where(meter_attempt.c.event_id == meter_event.c.id)
+    return query.scalar_subquery()
 
 
 def unchanged(
@@ -80,21 +80,21 @@ _NUMBERED = _READ.where(meter_event.c.id == bindparam("number"))
 def unsynced_events(connection: Connection, customer: str) -> list[OpenEvent]:
     """Return a customer's events with something left to do, oldest timestamp first."""
     rows = connection.execute(_UNSYNCED, {"customer": customer})
-    return [_outgoing(row) for row in rows]
+    return [_open_event(row) for row in rows]
 
 
 def event_named(connection: Connection, identifier: str) -> OpenEvent | None:
     """Return an event by its identifier; None when there is none."""
-    found = connection.execute(_NAMED, {"identifier": identifier}).first()
-    return _outgoing(found) if found else None
+    row = connection.execute(_NAMED, {"identifier": identifier}).first()
+    return _open_event(row) if row else None
 
 
 def event_numbered(connection: Connection, number: int) -> OpenEvent:
     """Return an event by its number."""
-    return _outgoing(connection.execute(_NUMBERED, {"number": number}).one())
+    return _open_event(connection.execute(_NUMBERED, {"number": number}).one())
 
 
-def _outgoing(row: Row[tuple[object, ...]]) -> OpenEvent:
+def _open_event(row: Row[tuple[object, ...]]) -> OpenEvent:
     return OpenEvent(
         id=row.id,
         event=MeterEvent(
@@ -156,10 +156,10 @@ def moved(
 ) -> bool:
     """Compare and set: a stale owner, of so many attempts, writes nothing."""
     change = update(meter_event).where(_UNCHANGED).values(values)
-    done = connection.execute(change, as_read(event, attempts)).rowcount == 1
-    if done:
+    is_moved = connection.execute(change, as_read(event, attempts)).rowcount == 1
+    if is_moved:
         audit_log.touch(connection, meter_event, [event.id])
-    return done
+    return is_moved
 
 
 def as_read(event: OpenEvent, attempts: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Doubts: what was read of an event's own minute, and what that settles."""
+"""Settlement: what was read of an event's own minute, and what that settles."""
 
 from datetime import datetime
 
@@ -27,28 +27,30 @@ event, attempt = meter_event.c, meter_attempt.c
 
 
 def record_reading(
-    connection: Connection, read: OpenEvent, minutes: int, now: datetime
+    connection: Connection, uncertain: OpenEvent, minutes: int, now: datetime
 ) -> None:
     """Keep what an event's own minute held."""
-    row = {"event_id": read.id, "read_at": now, "minutes": minutes}
+    row = {"event_id": uncertain.id, "read_at": now, "minutes": minutes}
     connection.execute(insert(meter_reading).values(row))
-    detail = {"event": read.event.identifier, "minutes": minutes}
-    audit_log.note(connection, "minute.read", read.event.customer, detail)
+    detail = {"event": uncertain.event.identifier, "minutes": minutes}
+    audit_log.note(connection, "minute.read", uncertain.event.customer, detail)
 
 
 def readings_of(connection: Connection, number: int) -> list[MinuteReading]:
     """Return what was read of an event's own minute, the newest last."""
     reading = meter_reading.c
-    query = select(reading.read_at, reading.minutes).where(reading.event_id == number)
+    query = select(reading.read_at.label("at"), reading.minutes).where(
+        reading.event_id == number
+    )
     rows = connection.execute(query.order_by(reading.id))
-    return [MinuteReading(*row) for row in rows]
+    return [MinuteReading(**row._mapping) for row in rows]
 
 
 def last_touched_at(connection: Connection, number: int) -> datetime | None:
     """Return when anything about an event last left for Stripe."""
     query = select(func.max(attempt.started_at)).where(attempt.event_id == number)
-    found: datetime | None = connection.execute(query).scalar()
-    return found
+    touched_at: datetime | None = connection.execute(query).scalar()
+    return touched_at
 
 
 def record_counted(
@@ -63,8 +65,8 @@ def record_counted(
 def requeue_absent(connection: Connection, actor: Actor, uncertain: OpenEvent) -> None:
     """Let an event that was found absent be sent again, as it is.
 
-    The time of its first doubt stays while resends are proved harmless by it: what
-    Stripe has, and shows late, is still known there by its identifier until then.
+    The time of its first unknown attempt stays while resends are proved harmless by it:
+    what Stripe has, and shows late, is still known there by its identifier until then.
     """
     first = uncertain.first_unknown_at
     outbox.move(
@@ -81,10 +83,10 @@ def requeue_absent(connection: Connection, actor: Actor, uncertain: OpenEvent) -
 
 def reject(connection: Connection, actor: Actor, number: int, because: str) -> None:
     """Mark an event that was taken as rejected after all, and why."""
-    found = outbox.event_numbered(connection, number)
+    rejected = outbox.event_numbered(connection, number)
     state = {"state": "failed", "reason": FailReason.REJECTED.value}
-    outbox.move(connection, found, **state, evidence=f"rejected: {because}")
-    _settled(connection, actor, found, f"rejected: {because}")
+    outbox.move(connection, rejected, **state, evidence=f"rejected: {because}")
+    _settled(connection, actor, rejected, f"rejected: {because}")
 
 
 def counted_minutes(
@@ -116,6 +118,7 @@ def synced_in_hour(
         select(func.min(attempt.started_at))
         .where(attempt.event_id == event.id, attempt.kind == EVENT)
         .scalar_subquery()
+        .label("first_sent_at")
     )
     query = select(event.id, event.minutes, first).where(
         event.customer == to.customer,
@@ -125,7 +128,9 @@ def synced_in_hour(
         event.minutes > 0,
     )
     rows = connection.execute(query.order_by(event.id))
-    return [SyncedEvent(*row) for row in rows if row[2] is not None]
+    return [
+        SyncedEvent(**row._mapping) for row in rows if row.first_sent_at is not None
+    ]
 
 
 def first_sent_at(connection: Connection, number: int) -> datetime | None:
@@ -133,8 +138,8 @@ def first_sent_at(connection: Connection, number: int) -> datetime | None:
     query = select(func.min(attempt.started_at)).where(
         attempt.event_id == number, attempt.kind == EVENT
     )
-    found: datetime | None = connection.execute(query).scalar()
-    return found
+    sent_at: datetime | None = connection.execute(query).scalar()
+    return sent_at
 
 
 def record_cancel_attempt(connection: Connection, attempt: Attempt) -> None:
@@ -152,30 +157,30 @@ def record_cancel_answer(
     unless an earlier request went unanswered.
     """
     note_answers(connection, [answered])
-    taken, answer = answered.event, answered.answer
-    now_is = outbox.event_numbered(connection, taken.id)
-    if now_is.reason is not FailReason.CANCELLING:
+    cancelled, answer = answered.event, answered.answer
+    present = outbox.event_numbered(connection, cancelled.id)
+    if present.reason is not FailReason.CANCELLING:
         return False
     if answer.verdict is SendVerdict.CANCELLED:
-        staging.release(connection, taken.id)
-        _settled(connection, actor, taken, "cancelled: its rows are staged anew")
+        staging.release(connection, cancelled.id)
+        _settled(connection, actor, cancelled, "cancelled: its rows are staged anew")
         return True
-    if _cancel_uncertain(connection, taken.id):
+    if _cancel_uncertain(connection, cancelled.id):
         return False
-    outbox.move(connection, now_is, state="synced", reason=None)
+    outbox.move(connection, present, state="synced", reason=None)
     return answer.verdict is SendVerdict.REFUSED
 
 
 def record_cancel_read(
-    connection: Connection, actor: Actor, taken: OpenEvent, *, gone: bool
+    connection: Connection, actor: Actor, cancelled: OpenEvent, *, gone: bool
 ) -> None:
     """Take reads of its own minute as the proof of a cancellation, or against it."""
     if gone:
-        staging.release(connection, taken.id)
-        _settled(connection, actor, taken, "cancelled: its minute is empty")
+        staging.release(connection, cancelled.id)
+        _settled(connection, actor, cancelled, "cancelled: its minute is empty")
     else:
-        outbox.move(connection, taken, state="synced", reason=None)
-        _settled(connection, actor, taken, "not cancelled: its minute holds it")
+        outbox.move(connection, cancelled, state="synced", reason=None)
+        _settled(connection, actor, cancelled, "not cancelled: its minute holds it")
 
 
 def _cancel_uncertain(connection: Connection, number: int) -> bool:

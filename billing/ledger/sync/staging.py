@@ -28,7 +28,7 @@ from billing.domain.staging import (
 )
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.schema.bulk_execute import Given, execute_for_all
+from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync.after_restore import mark_staged_uncertain
@@ -62,7 +62,7 @@ _ADDED = (
 _FEW_ROWS = 20
 _BIND = (
     update(b2b_usage)
-    .where(usage.id.in_(bindparam("those", expanding=True)))
+    .where(usage.id.in_(bindparam("numbers", expanding=True)))
     .values(meter_event_id=bindparam("to_event"))
 )
 _WITH_UNSTAGED = select(usage.customer).where(usage.meter_event_id.is_(None)).distinct()
@@ -94,26 +94,26 @@ _NEXT_SEQUENCES = (
 )
 
 
-def _add(given: Given) -> Insert:
-    fields = given.fields(meter_event, _ADDED)
+def _add(row: BoundRow) -> Insert:
+    fields = row.fields(meter_event, _ADDED)
     return insert(meter_event).from_select([*fields], select(*fields.values()))
 
 
-def _bind(given: Given) -> Update:
-    that = given.field("row", usage.id.type)
-    to_event = given.field("event", event.id.type)
-    return update(b2b_usage).where(usage.id == that).values(meter_event_id=to_event)
+def _bind(row: BoundRow) -> Update:
+    number = row.field("row", usage.id.type)
+    to_event = row.field("event", event.id.type)
+    return update(b2b_usage).where(usage.id == number).values(meter_event_id=to_event)
 
 
 def customers_with_work(
     connection: Connection, stripe_customers: Mapping[str, str]
 ) -> set[str]:
-    """Return the customers with rows to stage, events to send, or doubts to settle."""
-    found = {*connection.scalars(_WITH_UNSTAGED), *connection.scalars(_WITH_OPEN)}
+    """Return the customers with rows to stage, or events to send or settle."""
+    customers = {*connection.scalars(_WITH_UNSTAGED), *connection.scalars(_WITH_OPEN)}
     for customer, stripe_customer in connection.execute(_WITH_REFUSED):
         if stripe_customers.get(customer, stripe_customer) != stripe_customer:
-            found.add(customer)
-    return found
+            customers.add(customer)
+    return customers
 
 
 def stage(
@@ -128,12 +128,12 @@ def stage(
 
     Rows of hours that are `waiting`, for a cancellation to end, are left.
     """
-    every = unstaged_places(connection, to.customer, actor.at)
-    places = {place: rows for place, rows in every.items() if place.hour not in waiting}
-    if not places:
+    unstaged = unstaged_places(connection, to.customer, actor.at)
+    slots = {slot: rows for slot, rows in unstaged.items() if slot.hour not in waiting}
+    if not slots:
         return StagingPlan(())
-    staged = _staged(connection, to, {place.hour for place in places})
-    plan = plan_events(places, to, staged, actor.at, at_once=at_once)
+    staged = _staged(connection, to, {slot.hour for slot in slots})
+    plan = plan_events(slots, to, staged, actor.at, at_once=at_once)
     _make(connection, plan.events, actor.at)
     if plan.events:
         mark_staged_uncertain(connection, to.customer)
@@ -150,6 +150,7 @@ def unstaged_places(
 ) -> dict[ReportSlot, list[UnstagedRow]]:
     """Return a customer's rows that no event carries, by where they are reported."""
     waiting = connection.execute(_UNSTAGED, {"customer": customer})
+    # By position: a first sync stages millions.
     rows = [UnstagedRow(*row) for row in waiting]
     return place_rows(rows, closed_months(connection), now) if rows else {}
 
@@ -162,13 +163,13 @@ def release_misaddressed(
     What was tried keeps its address: its payload is frozen at the first attempt.
     """
     untried = (event.state == EventState.PENDING.value) & event.last_sent_at.is_(None)
-    found = select(event.id).where(
+    query = select(event.id).where(
         event.customer == to.customer,
         event.stripe_customer != to.stripe_customer,
         event.livemode == int(to.livemode),
         or_(untried, _REFUSED),
     )
-    numbers = list(connection.scalars(found))
+    numbers = list(connection.scalars(query))
     for number in numbers:
         release(connection, number)
     if numbers:
@@ -190,62 +191,60 @@ def release(connection: Connection, number: int) -> None:
 def _staged(
     connection: Connection, to: MeterDestination, hours: set[datetime]
 ) -> dict[datetime, int]:
-    which = {
+    values = {
         "livemode": int(to.livemode),
         "meter": to.meter,
         "stripe_customer": to.stripe_customer,
         "hours": sorted(hours),
     }
-    rows = connection.execute(_NEXT_SEQUENCES, which)
+    rows = connection.execute(_NEXT_SEQUENCES, values)
     return {hour: int(following) for hour, following in rows}
 
 
-def _make(
-    connection: Connection, planned: Sequence[PlannedEvent], now: datetime
-) -> None:
-    """Make the events, and bind to each the rows that it carries."""
-    if not planned:
+def _make(connection: Connection, plans: Sequence[PlannedEvent], now: datetime) -> None:
+    """Insert the events, and bind to each the rows that it carries."""
+    if not plans:
         return
-    execute_for_all(connection, _add, [_row(one, now) for one in planned])
-    names = [one.event.identifier for one in planned]
+    execute_for_all(connection, _add, [_row(plan, now) for plan in plans])
+    names = [plan.event.identifier for plan in plans]
     numbers: dict[str, int] = {}
     for first in range(0, len(names), _NUMBERS_PER_STATEMENT):
         part = names[first : first + _NUMBERS_PER_STATEMENT]
-        made = select(event.identifier, event.id).where(event.identifier.in_(part))
-        numbers |= dict(map(tuple, connection.execute(made)))
+        query = select(event.identifier, event.id).where(event.identifier.in_(part))
+        numbers |= dict(map(tuple, connection.execute(query)))
     audit_log.touch_binding(connection, numbers.values())
     few: list[dict[str, object]] = []
-    for one in planned:
-        number = numbers[one.event.identifier]
-        if len(one.rows) <= _FEW_ROWS:
-            few += [{"event": number, "row": row} for row in one.rows]
+    for plan in plans:
+        number = numbers[plan.event.identifier]
+        if len(plan.rows) <= _FEW_ROWS:
+            few += [{"event": number, "row": row} for row in plan.rows]
             continue
-        for first in range(0, len(one.rows), _NUMBERS_PER_STATEMENT):
-            rows = one.rows[first : first + _NUMBERS_PER_STATEMENT]
-            connection.execute(_BIND, {"to_event": number, "those": rows})
+        for first in range(0, len(plan.rows), _NUMBERS_PER_STATEMENT):
+            rows = plan.rows[first : first + _NUMBERS_PER_STATEMENT]
+            connection.execute(_BIND, {"to_event": number, "numbers": rows})
     if few:
         execute_for_all(connection, _bind, few)
 
 
 def _row(planned: PlannedEvent, now: datetime) -> dict[str, object]:
-    made_of = planned.event
-    state = EventState.PENDING if made_of.minutes else EventState.SYNCED
+    planned_event = planned.event
+    state = EventState.PENDING if planned_event.minutes else EventState.SYNCED
     return {
-        "identifier": made_of.identifier,
-        "customer": made_of.customer,
-        "stripe_customer": made_of.stripe_customer,
-        "meter": made_of.meter,
-        "livemode": int(made_of.livemode),
-        "period": str(BillingPeriod.of(made_of.hour)),
-        "hour": made_of.hour,
-        "sequence": made_of.sequence,
-        "timestamp": made_of.timestamp,
-        "minutes": made_of.minutes,
+        "identifier": planned_event.identifier,
+        "customer": planned_event.customer,
+        "stripe_customer": planned_event.stripe_customer,
+        "meter": planned_event.meter,
+        "livemode": int(planned_event.livemode),
+        "period": str(BillingPeriod.of(planned_event.hour)),
+        "hour": planned_event.hour,
+        "sequence": planned_event.sequence,
+        "timestamp": planned_event.timestamp,
+        "minutes": planned_event.minutes,
         "amount_micro": planned.amount_micro,
         "usage_rows": len(planned.rows),
         "carries": None if planned.carries is None else str(planned.carries),
         "staged_at": now,
         "state": state.value,
-        "evidence": None if made_of.minutes else NOTHING_TO_SEND,
+        "evidence": None if planned_event.minutes else NOTHING_TO_SEND,
         "tries": 0,
     }

@@ -9,7 +9,7 @@ from billing.domain.call import (
     NotBillable,
     Quarantined,
     QuarantineReason,
-    read_call,
+    accept_call,
 )
 from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_phone
 from billing.domain.period import BillingPeriod
@@ -17,6 +17,7 @@ from billing.domain.posting import charge_call
 from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.registry import Account
+from billing.ports import SourceCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +30,39 @@ class AccountRules:
     price_ids: Mapping[datetime, int]
     metadata: MetadataRule = NOTHING_KEPT
 
-    def read(
-        self, record: object, digest: str, period: BillingPeriod, now: datetime
+    def rate(
+        self, told: SourceCall, period: BillingPeriod, now: datetime
     ) -> RatedCall | Quarantined:
-        """Read and rate one record; what cannot be understood is quarantined."""
-        call = read_call(
-            record,
-            account=self.account.name,
+        """Rate what a source told of a call; what cannot be is quarantined."""
+        if isinstance(told.call, Quarantined):
+            return told.call
+        call = accept_call(
+            told.call,
+            told.metadata,
             now=now,
             customer_metadata_key=self.account.customer_metadata_key,
         )
         if isinstance(call, Quarantined):
             return call
-        not_billable = why_not_billable(call)
+        digest, not_billable = told.sha256, why_not_billable(call)
         if not_billable is not None:
-            return self._reading(call, digest, period, not_billable)
+            return self._rated(call, digest, period, not_billable)
         customer = call.customer_key or self.account.customer
         if customer is None or customer not in self.customers:
             detail = f"customer {_shown(customer)} is not in the settings"
             reason = QuarantineReason.UNKNOWN_CUSTOMER
             return Quarantined(self.account.name, call.call_id, reason, detail)
         try:
-            reading = self._reading(call, digest, period, None, customer)
+            rated = self._rated(call, digest, period, None, customer)
         except NoPrice as fault:
             reason = QuarantineReason.NO_PRICE
             return Quarantined(self.account.name, call.call_id, reason, str(fault))
         if not self.metadata.keys or call.started_at is None:
-            return reading
-        said = self.metadata.read(record, call.started_at, now)
-        return reading._replace(metadata=said)
+            return rated
+        kept = self.metadata.read(told.metadata, call.started_at, now)
+        return rated._replace(metadata=kept)
 
-    def _reading(
+    def _rated(
         self,
         call: Call,
         digest: str,

@@ -4,9 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
-
-import orjson
 
 from billing.domain.call import NotBillable, Quarantined, QuarantineReason
 from billing.domain.call_metadata import Withheld
@@ -16,7 +13,7 @@ from billing.ledger.pull.pulls import Certificate
 from billing.ledger.pull.quarantine import SetAside
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.paging import read_window
-from billing.ports import SourceTotals, UsageSource
+from billing.ports import SourceCall, SourceTotals, UsageSource
 
 
 @dataclass(slots=True)
@@ -27,79 +24,69 @@ class PulledDay:
     readings: list[RatedCall] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
 
-    def add(self, read: RatedCall | SetAside) -> None:
-        """Take in one record as it was rated or set aside."""
-        if isinstance(read, SetAside):
-            self.set_aside.append(read)
+    def add(self, call: RatedCall | SetAside) -> None:
+        """Take in one call as it was rated or set aside."""
+        if isinstance(call, SetAside):
+            self.set_aside.append(call)
         else:
-            self.readings.append(read)
+            self.readings.append(call)
 
 
 def read_day(
     source: UsageSource,
-    book: AccountRules,
+    rules: AccountRules,
     window: Window,
     period: BillingPeriod,
     now: datetime,
 ) -> PulledDay:
     """Read and rate every call created in a window; raises SourceFault."""
-    found = read_window(source, window, lambda record: _rate(book, record, period, now))
-    duplicates = found.duplicates
-    day = PulledDay(found.pages)
-    for name, read in found.records.items():
-        if name not in duplicates:
-            day.add(read)
-    for read in found.anonymous:
-        day.add(read)
-    for call_id, record in duplicates.items():
-        day.add(_duplicate(source.account, call_id, record))
+    reading = read_window(source, window, lambda told: _rate(rules, told, period, now))
+    day = PulledDay(reading.pages)
+    for call_id, rated in reading.calls.items():
+        if call_id not in reading.duplicates:
+            day.add(rated)
+    for rated in reading.anonymous:
+        day.add(rated)
+    for call_id, told in reading.duplicates.items():
+        day.add(_duplicate(source.account, call_id, told))
     return day
 
 
-def rate_records(
-    book: AccountRules,
-    records: Iterable[object],
+def rate_calls(
+    rules: AccountRules,
+    calls: Iterable[SourceCall],
     period: BillingPeriod,
     now: datetime,
 ) -> PulledDay:
-    """Rate records that were read; set aside what cannot be understood."""
+    """Rate calls that were read; set aside what cannot be understood."""
     day = PulledDay()
-    for record in records:
-        day.add(_rate(book, record, period, now))
+    for told in calls:
+        day.add(_rate(rules, told, period, now))
     return day
 
 
 def _rate(
-    book: AccountRules, record: object, period: BillingPeriod, now: datetime
+    rules: AccountRules, told: SourceCall, period: BillingPeriod, now: datetime
 ) -> RatedCall | SetAside:
-    digest = digest_of(record)
-    read = book.read(record, digest, period, now)
-    if isinstance(read, Quarantined):
-        name = read.call_id or f"?{digest[:16]}"
+    rated = rules.rate(told, period, now)
+    if isinstance(rated, Quarantined):
         return SetAside(
-            account=read.account,
-            call_id=name,
-            reason=read.reason,
-            detail=read.detail,
-            source_sha256=digest,
+            account=rated.account,
+            call_id=rated.call_id or f"?{told.sha256[:16]}",
+            reason=rated.reason,
+            detail=rated.detail,
+            source_sha256=told.sha256,
         )
-    return read
+    return rated
 
 
-def digest_of(record: object) -> str:
-    """Return the SHA-256 of what the source sent, with its keys in order."""
-    return sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _duplicate(account: str, call_id: str, record: object) -> SetAside:
-    detail = "the id stands on two records of one page that say different things"
-    reason = QuarantineReason.DUPLICATE_ID
+def _duplicate(account: str, call_id: str, told: SourceCall) -> SetAside:
     return SetAside(
         account=account,
         call_id=call_id,
-        reason=reason,
-        detail=detail,
-        source_sha256=digest_of(record),
+        reason=QuarantineReason.DUPLICATE_ID,
+        detail="the id stands on two records of one page that say different things",
+        source_sha256=told.sha256,
     )
 
 

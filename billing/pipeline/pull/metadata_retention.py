@@ -3,41 +3,42 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from billing.errors import BadInput
+from billing.domain.suggestion import did_you_mean
+from billing.errors import BadInput, UnknownName
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull.call_metadata import Erasure, erase, kept_keys
-from billing.ledger.queries.usage_totals import known_customers
+from billing.ledger.registry import known_customers
 
 
 class ErasurePart(NamedTuple):
     """Which values of a key: a customer's, a call's, those of old calls, or all."""
 
+    key: str
     customer: str | None = None
     call_id: str | None = None
     age: timedelta | None = None
 
 
 def erase_metadata(
-    ledger: Ledger, who: tuple[str, datetime], key: str, part: ErasurePart, why: str
+    ledger: Ledger, who: str, now: datetime, part: ErasurePart, why: str
 ) -> int:
     """Erase values of a key for good; returns how many. Raises BadInput."""
-    actor = Actor(*who)
-    before = None if part.age is None else actor.at - part.age
-    what = Erasure(key, part.customer, part.call_id, before)
+    before = None if part.age is None else now - part.age
+    erasure = Erasure(part.key, part.customer, part.call_id, before)
     if not why.strip():
         raise BadInput("say why it is erased: --reason TEXT")
     with ledger.reading() as connection:
-        known, kept = known_customers(connection), kept_keys(connection)
-    if what.customer is not None and what.customer not in known:
-        names = ", ".join(known) or "none"
+        customers, keys = known_customers(connection), kept_keys(connection)
+    if part.customer is not None and part.customer not in customers:
+        raise UnknownName("customer", part.customer, customers, "the ledger knows")
+    if part.key not in keys:
+        names = ", ".join(keys) or "none"
         raise BadInput(
-            f"there is no customer {what.customer}; the ledger knows {names}"
+            f"no value of {part.key} is kept; of these keys are: {names}"
+            f"{did_you_mean(part.key, keys)}"
         )
-    if what.key not in kept:
-        names = ", ".join(kept) or "none"
-        raise BadInput(f"no value of {what.key} is kept; of these keys are: {names}")
-    return _erase(ledger, actor, what, why.strip())
+    return _erase(ledger, Actor(who, now), erasure, why.strip())
 
 
 def expire_metadata(ledger: Ledger, actor: Actor, days: int) -> int:
@@ -46,9 +47,9 @@ def expire_metadata(ledger: Ledger, actor: Actor, days: int) -> int:
     return _erase(ledger, actor, Erasure(before=before), f"kept for {days} days")
 
 
-def _erase(ledger: Ledger, actor: Actor, what: Erasure, why: str) -> int:
+def _erase(ledger: Ledger, actor: Actor, erasure: Erasure, why: str) -> int:
     with ledger.writing() as connection:
-        erased = erase(connection, actor, what, why)
+        erased = erase(connection, actor, erasure, why)
     if erased:
         ledger.empty_log()
     return erased

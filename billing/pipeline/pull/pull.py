@@ -1,6 +1,6 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,18 +14,16 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import call_metadata, calls, pulls, quarantine
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
-from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.pipeline.concurrency import (
+    READERS,
+    THREADS,
+    Concurrency,
+    Progress,
+    no_progress,
+)
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.day import PullCounts, PulledDay, rate_records, read_day
+from billing.pipeline.pull.day import PullCounts, PulledDay, rate_calls, read_day
 from billing.ports import Clock, UsageSource
-
-MARGIN = READ_AGAIN
-READERS = 16
-Progress = Callable[[int, int], None]
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def pull_usage(
     book: AccountRules,
     period: BillingPeriod,
     *,
-    terms: PullOptions,
+    options: PullOptions,
     since: datetime | None = None,
     progress: Progress = no_progress,
 ) -> Certificate:
@@ -51,10 +49,10 @@ def pull_usage(
 
     Whatever was read is kept; a pull that fails leaves the month marked incomplete.
     """
-    clock = terms.clock
+    clock = options.clock
     now = clock.now()
-    start = period.start - MARGIN
-    window = Window(max(since or start, start), min(period.end + MARGIN, now))
+    start = period.start - READ_AGAIN
+    window = Window(max(since or start, start), min(period.end + READ_AGAIN, now))
     scope = pulls.RECENT if window.start > start else pulls.MONTH
     with ledger.writing() as connection:
         number = pulls.start_pull(
@@ -66,7 +64,7 @@ def pull_usage(
         book=book,
         period=period,
         number=number,
-        terms=terms,
+        options=options,
     )
     try:
         found = pull.read(window, progress)
@@ -88,7 +86,7 @@ class _Pull:
     book: AccountRules
     period: BillingPeriod
     number: int
-    terms: PullOptions
+    options: PullOptions
 
     def read(self, window: Window, progress: Progress) -> Certificate:
         """Read every day of the window, then what was underway, then the totals."""
@@ -112,7 +110,7 @@ class _Pull:
     def _days(self, windows: list[Window]) -> Iterator[PulledDay]:
         """Read days side by side, a few ahead of the one that is recorded."""
         ahead: list[Future[PulledDay]] = []
-        with self.terms.concurrency.pool(READERS, "pull") as pool:
+        with self.options.concurrency.pool(READERS, "pull") as pool:
             try:
                 for window in windows:
                     ahead.append(pool.submit(self._read_day, window))
@@ -125,22 +123,22 @@ class _Pull:
                     future.cancel()
 
     def _read_day(self, window: Window) -> PulledDay:
-        now = self.terms.clock.now()
+        now = self.options.clock.now()
         return read_day(self.source, self.book, window, self.period, now)
 
     def _read_underway(self, tally: PullCounts) -> PulledDay:
         """Read again, one by one, the calls that were not over when last seen."""
         with self.ledger.reading() as connection:
             underway = ledger_totals.calls_underway(connection, self.source.account)
-        found = (self.source.get_call(name) for name in underway if name not in tally)
-        records = [record for record in found if record is not None]
-        return rate_records(self.book, records, self.period, self.terms.clock.now())
+        answers = (self.source.get_call(name) for name in underway if name not in tally)
+        calls = [told for told in answers if told is not None]
+        return rate_calls(self.book, calls, self.period, self.options.clock.now())
 
     def _record(self, day: PulledDay) -> None:
         """Record a day's calls, with all they change, in one commit."""
         if not day.readings and not day.set_aside:
             return
-        now, book = self.terms.clock.now(), self.book
+        now, book = self.options.clock.now(), self.book
         posting = calls.PullContext(
             pull_id=self.number,
             at=now,
@@ -175,7 +173,7 @@ class _Pull:
                         len(item.metadata.withheld) for item in day.readings
                     ),
                 }
-                who = Actor(self.terms.actor, now)
+                who = Actor(self.options.actor, now)
                 audit_log.record(
                     connection, who, "calls.recorded", str(self.period), detail
                 )

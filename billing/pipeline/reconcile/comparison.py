@@ -1,4 +1,4 @@
-"""The comparison: one customer's books side by side, and a cause for every minute."""
+"""The comparison: one customer's sides, and a cause for every minute between them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -34,7 +34,7 @@ from billing.pipeline.reconcile.source_side import SourceSide
 class CustomerComparison:
     """What the source claims of one customer's month, and the ledger holds of it."""
 
-    customer: str
+    name: str
     pamela_minutes: int = 0
     ledger_minutes: int = 0
     source_breaks: list[Break] = field(default_factory=list)
@@ -57,13 +57,14 @@ class CustomerComparison:
     @property
     def bounds(self) -> MinuteBounds:
         """Between which totals Stripe's has to lie."""
-        uncertain = (one.charge.minutes for _, one in self.unsynced if one.uncertain)
+        uncertain = (e.charge.minutes for _, e in self.unsynced if e.uncertain)
         return MinuteBounds.of(self.synced_minutes, uncertain)
 
     def differs_from(self, counted: Mapping[MeterCustomer, int | None]) -> bool:
-        """Say whether the meter shows another total, or something is in doubt."""
-        return any(one.uncertain for _, one in self.unsynced) or any(
-            counted[home] != total.charge.minutes for home, total in self.synced.items()
+        """Say whether the meter shows another total, or an outcome is uncertain."""
+        return any(event.uncertain for _, event in self.unsynced) or any(
+            counted[meter_customer] != total.charge.minutes
+            for meter_customer, total in self.synced.items()
         )
 
     def breaks_before_the_meter(
@@ -71,12 +72,12 @@ class CustomerComparison:
     ) -> list[Break]:
         """Give the breaks along the way from the source to the meter."""
         unsynced = []
-        for home, one in self.unsynced:
-            total = self.synced.get(home)
+        for meter_customer, event in self.unsynced:
+            total = self.synced.get(meter_customer)
             counted = total.charge.minutes if total else 0
-            held = one.holds_back(counted, never_negative=never_negative)
-            unsynced.append(replace(one, held=held))
-        unsynced.sort(key=lambda one: (one.hour, one.event or ""))
+            held = event.holds_back(counted, never_negative=never_negative)
+            unsynced.append(replace(event, held=held))
+        unsynced.sort(key=lambda event: (event.hour, event.event or ""))
         return [
             *self.source_breaks,
             *find_month_breaks(self.carried, period),
@@ -94,48 +95,58 @@ class MeterReading:
     @classmethod
     def of(
         cls,
-        homes: Collection[MeterCustomer],
+        meter_customers: Collection[MeterCustomer],
         totals: Mapping[MeterCustomer, int | None],
         hours: Mapping[MeterCustomer, Mapping[datetime, int]],
     ) -> "MeterReading":
         """Take out what was read of one customer."""
         return cls(
-            {home: totals[home] for home in homes},
-            {home: hours[home] for home in homes if home in hours},
+            {
+                meter_customer: totals[meter_customer]
+                for meter_customer in meter_customers
+            },
+            {
+                meter_customer: hours[meter_customer]
+                for meter_customer in meter_customers
+                if meter_customer in hours
+            },
         )
 
     @property
     def minutes(self) -> int:
         """The minutes on the meter."""
         return sum(
-            sum(self.hours[home].values()) if home in self.hours else total or 0
-            for home, total in self.totals.items()
+            sum(self.hours[meter_customer].values())
+            if meter_customer in self.hours
+            else total or 0
+            for meter_customer, total in self.totals.items()
         )
 
 
 def customer_comparisons(
     month: MonthSnapshot, sources: Mapping[str, SourceSide], names: Mapping[str, str]
 ) -> dict[str, CustomerComparison]:
-    """Put together every customer's books; `names` are those of the settings."""
-    found = _MonthReader({name: CustomerComparison(customer=name) for name in names})
+    """Put together every customer's sides; `names` are those of the settings."""
+    reader = _MonthReader({name: CustomerComparison(name=name) for name in names})
     for source in sources.values():
-        found.take_claims(source)
-    found.take_ledger(month)
-    for name, book in found.books.items():
-        home = MeterCustomer(name, names.get(name) or month.stripe_customers[name])
-        book.synced.setdefault(home, SyncedTotal(NOTHING, None))
-    return dict(sorted(found.books.items()))
+        reader.take_claims(source)
+    reader.take_ledger(month)
+    for name, customer in reader.customers.items():
+        stripe_customer = names.get(name) or month.stripe_customers[name]
+        meter_customer = MeterCustomer(name, stripe_customer)
+        customer.synced.setdefault(meter_customer, SyncedTotal(NOTHING, None))
+    return dict(sorted(reader.customers.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class _MonthReader:
-    """The books of all customers, while they are filled."""
+    """The sides of all customers, while they are filled."""
 
-    books: dict[str, CustomerComparison]
+    customers: dict[str, CustomerComparison]
 
     def of(self, customer: str) -> CustomerComparison:
-        """Return a customer's book, also of one that left the settings."""
-        return self.books.setdefault(customer, CustomerComparison(customer=customer))
+        """Return a customer's sides, also of one that left the settings."""
+        return self.customers.setdefault(customer, CustomerComparison(name=customer))
 
     def take_claims(self, source: SourceSide) -> None:
         """Take in what an account's source claims."""
@@ -146,23 +157,23 @@ class _MonthReader:
 
     def take_ledger(self, month: MonthSnapshot) -> None:
         """Take in what the ledger holds."""
-        for held in month.holdings:
-            self.of(held.customer).ledger_minutes += held.minutes
+        for total in month.totals:
+            self.of(total.customer).ledger_minutes += total.minutes
         for row in month.carried:
             self.of(row.customer).carried.append(row.carried)
-        for home, total in month.synced.items():
-            self.of(home.customer).synced[home] = total
-        for home, waits in month.unsynced:
-            self.of(home.customer).unsynced.append((home, waits))
+        for meter_customer, synced in month.synced.items():
+            self.of(meter_customer.customer).synced[meter_customer] = synced
+        for meter_customer, unsynced in month.unsynced:
+            self.of(meter_customer.customer).unsynced.append((meter_customer, unsynced))
         for customer, event in month.carrying:
             self.of(customer).carrying.append(event)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One customer's books, with what Stripe shows, at one moment."""
+    """One customer's sides, with what Stripe shows, at one moment."""
 
-    book: CustomerComparison
+    customer: CustomerComparison
     month: MonthSnapshot
     shown: MeterReading
     now: datetime
@@ -170,20 +181,24 @@ class Comparison:
     @property
     def settled(self) -> bool:
         """Whether Stripe's figure may be believed."""
-        unknown = {home for home, total in self.shown.totals.items() if total is None}
-        if unknown == self.book.synced.keys():
+        unknown = {
+            meter_customer
+            for meter_customer, total in self.shown.totals.items()
+            if total is None
+        }
+        if unknown == self.customer.synced.keys():
             return True
         expected = sum(
             total.charge.minutes
-            for home, total in self.book.synced.items()
-            if home not in unknown
+            for meter_customer, total in self.customer.synced.items()
+            if meter_customer not in unknown
         )
-        in_doubt = any(one.uncertain for _, one in self.book.unsynced)
+        uncertain = any(event.uncertain for _, event in self.customer.unsynced)
         return is_settled(
-            matches=self.shown.minutes == expected and not in_doubt,
+            matches=self.shown.minutes == expected and not uncertain,
             read=self.shown.minutes,
-            earlier_reads=self.month.readings.get(self.book.customer, ()),
-            last_sent_at=self.book.last_sent_at,
+            earlier_reads=self.month.readings.get(self.customer.name, ()),
+            last_sent_at=self.customer.last_sent_at,
             now=self.now,
         )
 
@@ -192,10 +207,10 @@ class Comparison:
         if not self.settled:
             return []
         return [
-            (home, event)
-            for home in self.shown.hours
-            for hour, residue in self._meter_book(home, {}).residues()
-            for events in [self.month.events.get((home, hour), ())]
+            (meter_customer, event)
+            for meter_customer in self.shown.hours
+            for hour, residue in self._meter_totals(meter_customer, {}).residues()
+            for events in [self.month.events.get((meter_customer, hour), ())]
             if asks_for_own_minutes(residue, events)
             for event in events
         ]
@@ -203,47 +218,49 @@ class Comparison:
     def finding(
         self,
         stripe_customer: str,
-        read: Mapping[str, SentEvent],
+        events: Mapping[str, SentEvent],
         *,
         never_negative: bool,
     ) -> CustomerFinding:
-        """Return what was found; `read` are events with what their minutes show."""
+        """Return what was found; `events` are those whose own minutes were read."""
         return CustomerFinding(
-            customer=self.book.customer,
+            customer=self.customer.name,
             stripe_customer=stripe_customer,
-            pamela_minutes=self.book.pamela_minutes,
-            ledger_minutes=self.book.ledger_minutes,
+            pamela_minutes=self.customer.pamela_minutes,
+            ledger_minutes=self.customer.ledger_minutes,
             stripe_minutes=self.shown.minutes,
             settled=self.settled,
             breaks=(
-                *self.book.breaks_before_the_meter(
+                *self.customer.breaks_before_the_meter(
                     self.month.period, never_negative=never_negative
                 ),
-                *self._meter_breaks(read),
+                *self._meter_breaks(events),
             ),
-            bounds=self.book.bounds,
+            bounds=self.customer.bounds,
         )
 
-    def _meter_breaks(self, read: Mapping[str, SentEvent]) -> list[Break]:
+    def _meter_breaks(self, events: Mapping[str, SentEvent]) -> list[Break]:
         breaks: list[Break] = []
-        for home in self.book.synced:
-            if self.shown.totals.get(home, 0) is None:
-                synced = self.month.hours.get(home, {})
+        for meter_customer in self.customer.synced:
+            if self.shown.totals.get(meter_customer, 0) is None:
+                synced = self.month.hours.get(meter_customer, {})
                 breaks += find_unknown_customer_breaks(synced)
             elif self.shown.hours:
-                book = self._meter_book(home, read)
-                breaks += find_meter_breaks(book, settled=self.settled)
+                meter_totals = self._meter_totals(meter_customer, events)
+                breaks += find_meter_breaks(meter_totals, settled=self.settled)
         return breaks
 
-    def _meter_book(
-        self, home: MeterCustomer, read: Mapping[str, SentEvent]
+    def _meter_totals(
+        self, meter_customer: MeterCustomer, events: Mapping[str, SentEvent]
     ) -> MeterTotals:
-        synced: Mapping[datetime, Charge] = self.month.hours.get(home, {})
-        # A home that was not there when the meter was read has shown nothing yet.
-        counted = self.shown.hours.get(home, {})
-        events: dict[datetime, Sequence[SentEvent]] = defaultdict(list)
+        synced: Mapping[datetime, Charge] = self.month.hours.get(meter_customer, {})
+        # A customer that was not there when the meter was read has shown nothing yet.
+        counted = self.shown.hours.get(meter_customer, {})
+        by_hour: dict[datetime, Sequence[SentEvent]] = defaultdict(list)
         for hour in {*synced, *counted}:
-            known = self.month.events.get((home, hour), ())
-            events[hour] = [read.get(event.identifier, event) for event in known]
-        unsynced = tuple(one for place, one in self.book.unsynced if place == home)
-        return MeterTotals(synced, counted, unsynced, events)
+            sent = self.month.events.get((meter_customer, hour), ())
+            by_hour[hour] = [events.get(event.identifier, event) for event in sent]
+        unsynced = tuple(
+            event for name, event in self.customer.unsynced if name == meter_customer
+        )
+        return MeterTotals(synced, counted, unsynced, by_hour)

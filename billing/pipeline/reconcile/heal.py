@@ -39,41 +39,48 @@ class HealContext:
 
     ledger: Ledger
     meter: Meter
-    terms: CycleOptions
+    options: CycleOptions
     period: BillingPeriod
     watch: Watcher
 
 
-def _pull(patient: HealContext) -> str:
+def _pull(context: HealContext) -> str:
     """Read the month whole: what the source says now is posted as a difference."""
     pulled: list[str] = []
     failed: list[str] = []
-    for source, book in patient.terms.sources:
-        what = patient.period, patient.watch
-        found = pull_month(patient.ledger, source, book, patient.terms, what)
-        (failed if found.error else pulled).append(source.account)
-    said = [f"pulled {patient.period} of {name} again" for name in pulled]
-    said += [f"{name} could not be pulled" for name in failed]
-    return "; ".join(said)
+    for source, rules in context.options.sources:
+        result = pull_month(
+            context.ledger,
+            source,
+            rules,
+            context.options,
+            context.period,
+            watch=context.watch,
+        )
+        (failed if result.error else pulled).append(source.account)
+    sentences = [f"pulled {context.period} of {name} again" for name in pulled]
+    sentences += [f"{name} could not be pulled" for name in failed]
+    return "; ".join(sentences)
 
 
-def _sync(patient: HealContext) -> str:
-    """Send what is due, settle what is in doubt, and take in late rejections."""
-    terms = patient.terms.sync
-    watch = patient.watch("sync")
-    report = sync_meter(patient.ledger, patient.meter, terms, progress=watch)
+def _sync(context: HealContext) -> str:
+    """Send what is due, settle what is uncertain, and take in late rejections."""
+    progress = context.watch("sync")
+    report = sync_meter(
+        context.ledger, context.meter, context.options.sync, progress=progress
+    )
     counts = [f"{count} {outcome.value}" for outcome, count in report.outcomes.items()]
     return ", ".join(["synced", *counts]) if counts else "synced: nothing was due"
 
 
-class _Step(NamedTuple):
+class _Treatment(NamedTuple):
     act: Callable[[HealContext], str]
-    mends: frozenset[Cause]
+    heals: frozenset[Cause]
 
 
 # Each of them may be done at any time, and as often as one likes.
-_STEPS = (
-    _Step(
+_TREATMENTS = (
+    _Treatment(
         _pull,
         frozenset(
             {
@@ -84,7 +91,7 @@ _STEPS = (
             }
         ),
     ),
-    _Step(
+    _Treatment(
         _sync,
         frozenset(
             {
@@ -107,30 +114,30 @@ _STEPS = (
 def heal_period(
     ledger: Ledger,
     meter: Meter,
-    terms: CycleOptions,
+    options: CycleOptions,
     period: BillingPeriod,
     watch: Watcher,
     *,
     depth: Depth = BY_TOTALS,
 ) -> HealReport:
-    """Reconcile, mend what is provably safe to mend, and reconcile again.
+    """Reconcile, heal what is provably safe to heal, and reconcile again.
 
     What a person has to decide (a deleted call, an event that is not ours, minutes
-    that are held) is told, and never touched. Raises SourceFault or MeterFault.
+    that are held) is reported, and never touched. Raises SourceFault or MeterFault.
     """
-    patient = HealContext(
-        ledger=ledger, meter=meter, terms=terms, period=period, watch=watch
+    context = HealContext(
+        ledger=ledger, meter=meter, options=options, period=period, watch=watch
     )
-    before = _look(patient, depth)
+    before = _reconcile(context, depth)
     minutes = _minutes(before)
     did: dict[Cause, list[str]] = {}
-    for step in _STEPS:
-        mended = step.mends & minutes.keys()
-        if mended:
-            said = step.act(patient)
-            for cause in mended:
-                did.setdefault(cause, []).append(said)
-    after = _look(patient, depth) if did else before
+    for treatment in _TREATMENTS:
+        causes = treatment.heals & minutes.keys()
+        if causes:
+            sentence = treatment.act(context)
+            for cause in causes:
+                did.setdefault(cause, []).append(sentence)
+    after = _reconcile(context, depth) if did else before
     left = _minutes(after)
     done = [
         Healing(cause, "; ".join(did[cause]), minutes[cause] - left[cause])
@@ -145,20 +152,20 @@ def heal_period(
     return HealReport(before, tuple(done), tuple(remaining), after)
 
 
-def _look(patient: HealContext, depth: Depth) -> Reconciliation:
+def _reconcile(context: HealContext, depth: Depth) -> Reconciliation:
     return reconcile_period(
-        patient.ledger,
-        patient.meter,
-        patient.terms.reconcile,
-        patient.period,
+        context.ledger,
+        context.meter,
+        context.options.reconcile,
+        context.period,
         depth=depth,
-        progress=patient.watch(f"reconcile {patient.period}"),
+        progress=context.watch(f"reconcile {context.period}"),
     )
 
 
-def _minutes(found: Reconciliation) -> Counter[Cause]:
+def _minutes(reconciliation: Reconciliation) -> Counter[Cause]:
     """Add up the minutes of each cause; one may be there with none."""
     minutes: Counter[Cause] = Counter()
-    for _, _, item in found.breaks:
+    for _, _, item in reconciliation.breaks:
         minutes[item.cause] += item.minutes
     return minutes

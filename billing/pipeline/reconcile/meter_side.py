@@ -1,4 +1,4 @@
-"""The meter's view: what Stripe shows of a month, read no closer than needed."""
+"""The meter's side: what Stripe shows of a month, read no closer than needed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +10,7 @@ from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import NoSuchCustomer
 from billing.ledger.reconcile.synced_totals import MeterCustomer
-from billing.pipeline.concurrency import Concurrency
-from billing.pipeline.pull.pull import READERS, Progress, no_progress
+from billing.pipeline.concurrency import READERS, Concurrency, Progress, no_progress
 from billing.ports import Meter
 
 # With a month's hours, which take eight requests, a customer that differs costs twenty.
@@ -34,59 +33,67 @@ class MeterView:
         return Window(self.period.start, self.period.end)
 
     def totals(
-        self, homes: Collection[MeterCustomer], progress: Progress
+        self, meter_customers: Collection[MeterCustomer], progress: Progress
     ) -> dict[MeterCustomer, int | None]:
         """Read a total each; None where Stripe does not know the customer."""
 
-        def read(home: MeterCustomer) -> int | None:
+        def read(meter_customer: MeterCustomer) -> int | None:
             try:
-                return self.meter.read_total(home.stripe_customer, self.window)
+                return self.meter.read_total(
+                    meter_customer.stripe_customer, self.window
+                )
             except NoSuchCustomer:
                 return None
 
-        return self._side_by_side(read, homes, progress)
+        return self._side_by_side(read, meter_customers, progress)
 
     def hours(
-        self, homes: Collection[MeterCustomer]
+        self, meter_customers: Collection[MeterCustomer]
     ) -> dict[MeterCustomer, dict[datetime, int] | None]:
         """Read the hours; None where Stripe does not know the customer."""
 
-        def read(home: MeterCustomer) -> dict[datetime, int] | None:
+        def read(meter_customer: MeterCustomer) -> dict[datetime, int] | None:
             try:
-                return self.meter.read_hours(home.stripe_customer, self.window)
+                return self.meter.read_hours(
+                    meter_customer.stripe_customer, self.window
+                )
             except NoSuchCustomer:
                 return None
 
-        return self._side_by_side(read, homes)
+        return self._side_by_side(read, meter_customers)
 
     def own_minutes(
-        self, places: Mapping[str, Iterable[tuple[MeterCustomer, SentEvent]]]
+        self, events_of: Mapping[str, Iterable[tuple[MeterCustomer, SentEvent]]]
     ) -> dict[str, SentEvent]:
         """Read the own minutes of customers' events, so many of each; by identifier."""
 
         def read(customer: str) -> list[SentEvent]:
-            events = list(places[customer])[:MOST_OWN_MINUTES]
-            return [self._look_at(home, event) for home, event in events]
+            events = list(events_of[customer])[:MOST_OWN_MINUTES]
+            return [self._read_own_minute(*event) for event in events]
 
-        read_events = self._side_by_side(read, list(places))
+        read_events = self._side_by_side(read, list(events_of))
         return {e.identifier: e for events in read_events.values() for e in events}
 
     def invoices(
-        self, homes: Collection[MeterCustomer]
+        self, meter_customers: Collection[MeterCustomer]
     ) -> dict[MeterCustomer, InvoicedMonth | None]:
         """Read what final invoices say of the month; None where there is none."""
 
-        def read(home: MeterCustomer) -> InvoicedMonth | None:
+        def read(meter_customer: MeterCustomer) -> InvoicedMonth | None:
             try:
-                found = self.meter.read_invoices(home.stripe_customer, self.window)
+                invoices = self.meter.read_invoices(
+                    meter_customer.stripe_customer, self.window
+                )
             except NoSuchCustomer:
                 return None
-            return invoiced_month(found, self.period)
+            return invoiced_month(invoices, self.period)
 
-        return self._side_by_side(read, homes)
+        return self._side_by_side(read, meter_customers)
 
-    def _look_at(self, home: MeterCustomer, event: SentEvent) -> SentEvent:
-        shown = self.meter.read_total(home.stripe_customer, event.own_minute)
+    def _read_own_minute(
+        self, meter_customer: MeterCustomer, event: SentEvent
+    ) -> SentEvent:
+        shown = self.meter.read_total(meter_customer.stripe_customer, event.own_minute)
         return replace(event, shown=shown)
 
     def _side_by_side(
@@ -95,10 +102,10 @@ class MeterView:
         keys: Collection[K],
         progress: Progress = no_progress,
     ) -> dict[K, V]:
-        found = {}
+        values = {}
         with self.concurrency.pool(READERS, "reconcile") as pool:
             work = [(key, pool.submit(read, key)) for key in keys]
             for done, (key, future) in enumerate(work, start=1):
-                found[key] = future.result()
+                values[key] = future.result()
                 progress(done, len(work))
-        return found
+        return values

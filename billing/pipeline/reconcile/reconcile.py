@@ -1,4 +1,4 @@
-"""Reconcile: the books of a month, and a cause for every minute between them."""
+"""Reconcile: the sides of a month, and a cause for every minute between them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls, quarantine
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.month_snapshot import (
-    NOTHING_CLOSELY,
+    NO_DETAIL,
     DetailRequest,
     MonthSnapshot,
     read_month,
 )
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
-from billing.pipeline.concurrency import THREADS, Concurrency
+from billing.ledger.reconcile.synced_totals import MeterCustomer
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.reconcile.comparison import (
     Comparison,
     CustomerComparison,
@@ -66,7 +66,7 @@ BY_TOTALS, CLOSELY = Depth(), Depth(hours=True, invoices=True)
 def reconcile_period(
     ledger: Ledger,
     meter: Meter,
-    terms: ReconcileOptions,
+    options: ReconcileOptions,
     period: BillingPeriod,
     *,
     depth: Depth = BY_TOTALS,
@@ -74,31 +74,45 @@ def reconcile_period(
 ) -> Reconciliation:
     """Compare Pamela, the ledger and Stripe, and keep what was found.
 
-    Raises SourceFault or MeterFault when a book cannot be read: no figure is better
+    Raises SourceFault or MeterFault when a side cannot be read: no figure is better
     than a wrong one.
     """
-    view = MeterView(meter, period, terms.concurrency)
     work = _Reconciling(
         ledger=ledger,
-        view=view,
-        terms=terms,
+        meter_view=MeterView(meter, period, options.concurrency),
+        options=options,
         period=period,
         depth=depth,
-        now=terms.clock.now(),
+        now=options.clock.now(),
     )
-    found = work.run(progress)
+    reconciliation = work.run(progress)
     with ledger.writing() as connection:
-        runs.save(connection, found, Actor(terms.actor, terms.clock.now()))
-    return found
+        actor = Actor(options.actor, options.clock.now())
+        runs.save(connection, reconciliation, actor)
+    return reconciliation
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """The ledger at one moment, with the source's books and every customer's."""
+class _LedgerView:
+    """The ledger at one moment, with the sources' sides and every customer's."""
 
     month: MonthSnapshot
     sources: Mapping[str, SourceSide]
     customers: Mapping[str, CustomerComparison]
+
+    @property
+    def meter_customers(self) -> list[MeterCustomer]:
+        """Every customer by the names that Stripe has of it."""
+        return [name for each in self.customers.values() for name in each.synced]
+
+
+@dataclass(frozen=True, slots=True)
+class _MeterReadings:
+    """What the meter shows of all customers, and of whom its hours were read."""
+
+    differing: frozenset[str]
+    totals: Mapping[MeterCustomer, int | None]
+    hours: Mapping[MeterCustomer, Mapping[datetime, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +120,38 @@ class _Reconciling:
     """One reconciliation at work."""
 
     ledger: Ledger
-    view: MeterView
-    terms: ReconcileOptions
+    meter_view: MeterView
+    options: ReconcileOptions
     period: BillingPeriod
     depth: Depth
     now: datetime
 
     def run(self, progress: Progress) -> Reconciliation:
-        """Read every book, then put them side by side."""
+        """Read every side, then compare them."""
         totals = {
             source.account: source.read_totals(self.period).billed_minutes
-            for source, _ in self.terms.sources
+            for source, _ in self.options.sources
         }
-        look = self._look(totals, {})
-        fresh = self._read_again(look.sources)
+        view = self._read_ledger(totals, {})
+        fresh = self._read_again(view.sources)
         if fresh:
-            look = self._look(totals, fresh)
-        accounts = tuple(self._account(*item) for item in look.sources.items())
-        invoiced, fault = self._read_invoices(look)
-        customers = self._customers(totals, fresh, look, invoiced, progress)
+            view = self._read_ledger(totals, fresh)
+        accounts = tuple(self._account(*item) for item in view.sources.items())
+        invoiced, fault = self._read_invoices(view)
+        readings = self._read_meter(view, progress)
+        finals = {
+            name: month.finalized_at
+            for name, month in (invoiced or {}).items()
+            if month.finalized_at is not None
+        }
+        # What differs is compared with the ledger as it is after the meter was read;
+        # all that is said of a customer comes from one state of the ledger.
+        newest = view
+        if readings.differing or finals:
+            details = DetailRequest({}, readings.hours, finals)
+            newest = self._read_ledger(totals, fresh, details)
+        comparisons = self._compare(view, newest, readings)
+        customers = self._findings(comparisons, invoiced or {}, newest.month.arrived)
         with self.ledger.reading() as connection:
             quarantined = quarantine.count_open(connection, self.period)
         return Reconciliation(
@@ -137,27 +164,27 @@ class _Reconciling:
             invoices_fault=fault,
         )
 
-    def _look(
+    def _read_ledger(
         self,
         totals: Mapping[str, int | None],
         fresh: Mapping[str, FreshMonth],
-        closely: DetailRequest = NOTHING_CLOSELY,
-    ) -> _Look:
-        """Look at the ledger's month, all of it in one consistent state."""
+        details: DetailRequest = NO_DETAIL,
+    ) -> _LedgerView:
+        """Read the ledger's month, all of it in one consistent state."""
         calls = {
-            account: {call for held in month.charges.values() for call in held}
+            account: {call for posted in month.charges.values() for call in posted}
             for account, month in fresh.items()
         }
         with self.ledger.reading() as connection:
-            month = read_month(connection, self.period, replace(closely, calls=calls))
+            month = read_month(connection, self.period, replace(details, calls=calls))
         sources = source_sides(month, totals, fresh)
-        customers = customer_comparisons(month, sources, self.terms.stripe_customers)
-        return _Look(month, sources, customers)
+        customers = customer_comparisons(month, sources, self.options.stripe_customers)
+        return _LedgerView(month, sources, customers)
 
-    def _read_again(self, books: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
+    def _read_again(self, sides: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.
 
-        When the source's own total equals what was pulled, what was pulled is the book.
+        When the source's own total equals what was pulled, what was pulled holds.
         """
         return {
             source.account: read_again(
@@ -165,81 +192,92 @@ class _Reconciling:
                 rules,
                 self.period,
                 self.now,
-                usage_minutes=books[source.account].usage_minutes,
-                concurrency=self.terms.concurrency,
+                usage_minutes=sides[source.account].usage_minutes,
+                concurrency=self.options.concurrency,
             )
-            for source, rules in self.terms.sources
-            if books[source.account].is_off
+            for source, rules in self.options.sources
+            if sides[source.account].is_off
         }
 
-    def _account(self, name: str, book: SourceSide) -> AccountFinding:
-        asked = {source.account for source, _ in self.terms.sources}
+    def _account(self, name: str, source_side: SourceSide) -> AccountFinding:
+        asked = {source.account for source, _ in self.options.sources}
         with self.ledger.reading() as connection:
             last = pulls.state_of(connection, name, self.period)
         complete = name in asked and last is not None and last.state == "complete"
-        totals = book.usage_minutes, book.calls_minutes
-        return AccountFinding(name, *totals, complete, book.edge_calls)
+        return AccountFinding(
+            account=name,
+            usage_minutes=source_side.usage_minutes,
+            calls_minutes=source_side.calls_minutes,
+            complete=complete,
+            edge_calls=source_side.edge_calls,
+        )
 
-    def _customers(
-        self,
-        totals: Mapping[str, int | None],
-        fresh: Mapping[str, FreshMonth],
-        look: _Look,
-        invoiced: Mapping[str, InvoicedMonth] | None,
-        progress: Progress,
-    ) -> list[CustomerFinding]:
-        """Compare by totals, and by the hour where those differ."""
-        homes = [home for book in look.customers.values() for home in book.synced]
-        counted = {} if self.depth.hours else self.view.totals(homes, progress)
-        off = {
+    def _read_meter(self, view: _LedgerView, progress: Progress) -> _MeterReadings:
+        """Read the meter's totals, and its hours where those differ."""
+        meter_customers = view.meter_customers
+        totals: dict[MeterCustomer, int | None] = {}
+        if not self.depth.hours:
+            totals |= self.meter_view.totals(meter_customers, progress)
+        differing = frozenset(
             name
-            for name, book in look.customers.items()
-            if self.depth.hours or book.differs_from(counted)
-        }
-        hours = self.view.hours([home for home in homes if home.customer in off])
-        counted |= {home: _total(found) for home, found in hours.items()}
-        known = {home: found or {} for home, found in hours.items()}
-        finals = {
-            name: month.finalized_at
-            for name, month in (invoiced or {}).items()
-            if month.finalized_at is not None
-        }
-        # What differs is compared with the ledger as it is after the meter was read;
-        # all that is said of a customer comes from one state of the ledger.
-        again = look
-        if off or finals:
-            again = self._look(totals, fresh, DetailRequest({}, known, finals))
-        comparisons = [
-            Comparison(found.customers[name], found.month, shown, self.now)
-            for name, book in look.customers.items()
-            for found in [again if name in off else look]
-            for shown in [MeterReading.of(book.synced, counted, known)]
-        ]
-        questions = {one.book.customer: one.asks_for() for one in comparisons}
-        read = self.view.own_minutes({name: q for name, q in questions.items() if q})
-        return [
-            self._finding(one, read, invoiced or {}, again.month.arrived)
-            for one in comparisons
-        ]
+            for name, customer in view.customers.items()
+            if self.depth.hours or customer.differs_from(totals)
+        )
+        hours = self.meter_view.hours(
+            [each for each in meter_customers if each.customer in differing]
+        )
+        totals |= {each: _total(shown) for each, shown in hours.items()}
+        return _MeterReadings(
+            differing, totals, {each: shown or {} for each, shown in hours.items()}
+        )
 
-    def _finding(
+    def _compare(
+        self, first: _LedgerView, newest: _LedgerView, readings: _MeterReadings
+    ) -> list[Comparison]:
+        """Put each customer's sides together, of the view of the ledger that holds."""
+        comparisons = []
+        for name, customer in first.customers.items():
+            view = newest if name in readings.differing else first
+            shown = MeterReading.of(customer.synced, readings.totals, readings.hours)
+            comparisons.append(
+                Comparison(view.customers[name], view.month, shown, self.now)
+            )
+        return comparisons
+
+    def _findings(
         self,
-        one: Comparison,
-        read: Mapping[str, SentEvent],
+        comparisons: Sequence[Comparison],
         invoiced: Mapping[str, InvoicedMonth],
         arrived: Mapping[str, Sequence[ArrivedEvent]],
+    ) -> list[CustomerFinding]:
+        """Say what each comparison shows, down to events where those would name it."""
+        questions = {each.customer.name: each.asks_for() for each in comparisons}
+        events = self.meter_view.own_minutes(
+            {name: asked for name, asked in questions.items() if asked}
+        )
+        findings = []
+        for comparison in comparisons:
+            name = comparison.customer.name
+            finding = self._finding(comparison, events)
+            if name in invoiced:
+                late = arrived.get(name, ())
+                finding = with_invoice(finding, invoiced[name], late)
+            findings.append(finding)
+        return findings
+
+    def _finding(
+        self, comparison: Comparison, events: Mapping[str, SentEvent]
     ) -> CustomerFinding:
-        name = one.book.customer
-        known = self.terms.stripe_customers.get(name)
-        stripe_customer = known or one.month.stripe_customers[name]
-        never = self.terms.never_negative
-        found = one.finding(stripe_customer, read, never_negative=never)
-        if name not in invoiced:
-            return found
-        return with_invoice(found, invoiced[name], arrived.get(name, ()))
+        name = comparison.customer.name
+        in_settings = self.options.stripe_customers.get(name)
+        return comparison.finding(
+            in_settings or comparison.month.stripe_customers[name],
+            events,
+            never_negative=self.options.never_negative,
+        )
 
     def _read_invoices(
-        self, look: _Look
+        self, view: _LedgerView
     ) -> tuple[dict[str, InvoicedMonth] | None, str | None]:
         """Read, by customer, what was invoiced; None, and perhaps why, if it was not.
 
@@ -247,16 +285,15 @@ class _Reconciling:
         """
         if not self.depth.invoices or self.now < self.period.end:
             return None, None
-        homes = [home for book in look.customers.values() for home in book.synced]
-        found: dict[str, list[InvoicedMonth]] = defaultdict(list)
+        by_customer: dict[str, list[InvoicedMonth]] = defaultdict(list)
         try:
-            read = self.view.invoices(homes)
+            months = self.meter_view.invoices(view.meter_customers)
         except MeterFault as fault:
             return None, str(fault)
-        for home, month in read.items():
+        for meter_customer, month in months.items():
             if month is not None:
-                found[home.customer].append(month)
-        return {name: InvoicedMonth.of(months) for name, months in found.items()}, None
+                by_customer[meter_customer.customer].append(month)
+        return {n: InvoicedMonth.of(months) for n, months in by_customer.items()}, None
 
 
 def _total(hours: Mapping[datetime, int] | None) -> int | None:

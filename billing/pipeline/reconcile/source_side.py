@@ -1,4 +1,4 @@
-"""The source's book: what Pamela says of a month, by customer, down to the calls."""
+"""The source's side: what Pamela says of a month, by customer, down to the calls."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -8,20 +8,20 @@ from datetime import datetime
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
 from billing.domain.breaks_source import (
-    Elsewhere,
+    OtherPlace,
     find_edge_calls,
     find_source_breaks,
     moved_to,
 )
+from billing.domain.call import READ_AGAIN
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.reconcile.ledger_totals import SourceGap
 from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthSnapshot
-from billing.pipeline.concurrency import Concurrency
+from billing.pipeline.concurrency import READERS, Concurrency
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.day import read_day
-from billing.pipeline.pull.pull import MARGIN, READERS
 from billing.ports import UsageSource
 
 
@@ -47,13 +47,14 @@ class SourceSide:
     def add_gap(self, gap: SourceGap) -> None:
         """Count a call whose minutes at the source are not by the rule."""
         self.minutes[gap.customer] += gap.minutes
-        found = Break(
-            cause=Cause.SOURCE_MINUTES_DIFFER,
-            minutes=-gap.minutes,
-            amount_micro=0,
-            calls=(gap.call_id,),
+        self.breaks[gap.customer].append(
+            Break(
+                cause=Cause.SOURCE_MINUTES_DIFFER,
+                minutes=-gap.minutes,
+                amount_micro=0,
+                calls=(gap.call_id,),
+            )
         )
-        self.breaks[gap.customer].append(found)
 
 
 @dataclass(slots=True)
@@ -82,15 +83,21 @@ class FreshMonth:
         self.charges[slot.customer][call.call_id] = charge
         self.started[call.call_id] = call.started_at or slot.hour
         if reading.minutes_gap:
-            names = (call.account, slot.customer, call.call_id)
-            self.gaps.append(SourceGap(*names, reading.minutes_gap))
+            self.gaps.append(
+                SourceGap(
+                    account=call.account,
+                    customer=slot.customer,
+                    call_id=call.call_id,
+                    minutes=reading.minutes_gap,
+                )
+            )
 
     @property
     def calls_minutes(self) -> int:
         """The minutes of all calls, as the source states them."""
-        held = (charge for calls in self.charges.values() for charge in calls.values())
+        charges = (c for calls in self.charges.values() for c in calls.values())
         gaps = sum(gap.minutes for gap in self.gaps)
-        return sum(charge.minutes for charge in held) + gaps
+        return sum(charge.minutes for charge in charges) + gaps
 
 
 def read_again(
@@ -107,7 +114,7 @@ def read_again(
     `usage_minutes` is the source's total from before.
     """
     fresh = FreshMonth()
-    window = Window(period.start - MARGIN, min(period.end + MARGIN, now))
+    window = Window(period.start - READ_AGAIN, min(period.end + READ_AGAIN, now))
     with concurrency.pool(READERS, "compare") as pool:
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()
@@ -129,23 +136,23 @@ def source_sides(
     totals: Mapping[str, int | None],
     fresh: Mapping[str, FreshMonth],
 ) -> dict[str, SourceSide]:
-    """Return each account's book: as the last pull left it, or as it was read again."""
-    found: defaultdict[str, SourceSide] = defaultdict(SourceSide)
+    """Return each account's side: as the last pull left it, or as it was read again."""
+    sides: defaultdict[str, SourceSide] = defaultdict(SourceSide)
     for account, total in totals.items():
-        found[account].usage_minutes = total
+        sides[account].usage_minutes = total
     for account, customer, minutes in _pulled(month):
-        found[account].minutes[customer] += minutes
+        sides[account].minutes[customer] += minutes
     for gap in month.gaps:
-        found[gap.account].add_gap(gap)
+        sides[gap.account].add_gap(gap)
     for account, again in fresh.items():
-        found[account] = _compare(month.calls[account], again, month.period)
-    return dict(found)
+        sides[account] = _compare(month.calls[account], again, month.period)
+    return dict(sides)
 
 
 def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
     """Give the minutes of the calls of the month, wherever they are billed."""
-    for held in month.holdings:
-        yield held.account, held.customer, held.minutes
+    for total in month.totals:
+        yield total.account, total.customer, total.minutes
     for row in month.carried:
         minutes = row.carried.signed_in(month.period)
         yield row.account, row.customer, minutes
@@ -154,27 +161,29 @@ def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
 def _compare(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
 ) -> SourceSide:
-    book = SourceSide(fresh.usage_minutes)
+    source_side = SourceSide(fresh.usage_minutes)
     for gap in fresh.gaps:
-        book.add_gap(gap)
-    elsewhere = _elsewhere(ours, fresh, period)
+        source_side.add_gap(gap)
+    other_places = _other_places(ours, fresh, period)
     for customer in sorted({*ours.posted, *fresh.charges}):
         posted, theirs = ours.posted.get(customer, {}), fresh.charges.get(customer, {})
-        book.minutes[customer] += sum(charge.minutes for charge in theirs.values())
-        book.breaks[customer] += find_source_breaks(posted, theirs, elsewhere)
-    if book.is_off and book.usage_minutes is not None:
-        off = book.calls_minutes - book.usage_minutes
-        book.edge_calls = find_edge_calls(off, ours.at_edges, period)
-    return book
+        source_side.minutes[customer] += sum(
+            charge.minutes for charge in theirs.values()
+        )
+        source_side.breaks[customer] += find_source_breaks(posted, theirs, other_places)
+    if source_side.is_off and source_side.usage_minutes is not None:
+        off = source_side.calls_minutes - source_side.usage_minutes
+        source_side.edge_calls = find_edge_calls(off, ours.at_edges, period)
+    return source_side
 
 
-def _elsewhere(
+def _other_places(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
-) -> dict[str, Elsewhere]:
+) -> dict[str, OtherPlace]:
     """Find the calls that the two sides have in different months or customers."""
     billed_to, belongs_to = _owners(ours.posted), _owners(fresh.charges)
-    found = {
-        call_id: Elsewhere(
+    places = {
+        call_id: OtherPlace(
             Cause.CHANGED_CALL,
             f"of {belongs_to[call_id]}, and billed to {billed_to[call_id]} till now",
         )
@@ -182,16 +191,16 @@ def _elsewhere(
         if billed_to[call_id] != belongs_to[call_id]
     }
     for call_id in fresh.outside.keys() & billed_to.keys():
-        found[call_id] = moved_to(fresh.outside[call_id], period)
+        places[call_id] = moved_to(fresh.outside[call_id], period)
     for call_id in ours.months.keys() & belongs_to.keys():
-        found[call_id] = moved_to(fresh.started[call_id], period)
-    return found
+        places[call_id] = moved_to(fresh.started[call_id], period)
+    return places
 
 
 def _owners(calls: Mapping[str, Mapping[str, Charge]]) -> dict[str, str]:
     return {
         call_id: customer
-        for customer, held in calls.items()
-        for call_id, charge in held.items()
+        for customer, charges in calls.items()
+        for call_id, charge in charges.items()
         if charge.minutes
     }

@@ -15,7 +15,7 @@ from billing.pipeline.sync.settle import read_own_minute
 
 
 def cancel_what_is_too_much(
-    work: SyncContext, events: Sequence[OpenEvent]
+    context: SyncContext, events: Sequence[OpenEvent]
 ) -> frozenset[datetime]:
     """Cancel events of hours that lose minutes; returns the hours that must wait.
 
@@ -25,45 +25,47 @@ def cancel_what_is_too_much(
     waiting = {
         uncertain.event.hour
         for uncertain in events
-        if uncertain.reason is FailReason.CANCELLING and not _resume(work, uncertain)
+        if uncertain.reason is FailReason.CANCELLING and not _resume(context, uncertain)
     }
-    with work.ledger.reading() as connection:
-        places = staging.unstaged_places(connection, work.to.customer, work.actor.at)
+    with context.ledger.reading() as connection:
+        places = staging.unstaged_places(
+            connection, context.to.customer, context.actor.at
+        )
     for place, rows in places.items():
         minutes = sum(row.minutes for row in rows)
         if minutes < 0 and place.hour not in waiting:
-            chosen = _choose(work, place.hour, minutes)
-            if chosen is not None and not _cancel(work, chosen):
+            chosen = _choose(context, place.hour, minutes)
+            if chosen is not None and not _cancel(context, chosen):
                 waiting.add(place.hour)
     return frozenset(waiting)
 
 
-def _choose(work: SyncContext, hour: datetime, minutes: int) -> OpenEvent | None:
-    with work.ledger.reading() as connection:
-        synced = settlement.synced_in_hour(connection, work.to, hour)
+def _choose(context: SyncContext, hour: datetime, minutes: int) -> OpenEvent | None:
+    with context.ledger.reading() as connection:
+        synced = settlement.synced_in_hour(connection, context.to, hour)
         if not synced:
             return None
         counted = settlement.counted_minutes(
-            connection, BillingPeriod.of(hour), work.to.stripe_customer
+            connection, BillingPeriod.of(hour), context.to.stripe_customer
         )
-        chosen = choose_to_cancel(minutes, synced, counted, work.actor.at)
+        chosen = choose_to_cancel(minutes, synced, counted, context.actor.at)
         return chosen and outbox.event_numbered(connection, chosen.id)
 
 
-def _resume(work: SyncContext, uncertain: OpenEvent) -> bool:
+def _resume(context: SyncContext, uncertain: OpenEvent) -> bool:
     """Ask again while Stripe takes it; then read. True when it is decided."""
-    if _in_time(work, uncertain):
-        return _cancel(work, uncertain)
-    readings = read_own_minute(work, uncertain)
+    if _in_time(context, uncertain):
+        return _cancel(context, uncertain)
+    readings = read_own_minute(context, uncertain)
     if readings is None:
         return False
-    with work.ledger.reading() as connection:
+    with context.ledger.reading() as connection:
         touched = settlement.last_touched_at(connection, uncertain.id)
     found = settle_cancel(uncertain.event.minutes, readings, touched)
     if found not in {SettleVerdict.ABSENT, SettleVerdict.COUNTED}:
         return False
-    gone, actor = found is SettleVerdict.ABSENT, work.actor
-    work.sender.writer.write(
+    gone, actor = found is SettleVerdict.ABSENT, context.actor
+    context.sender.writer.write(
         lambda connection: settlement.record_cancel_read(
             connection, actor, uncertain, gone=gone
         )
@@ -71,10 +73,10 @@ def _resume(work: SyncContext, uncertain: OpenEvent) -> bool:
     return True
 
 
-def _cancel(work: SyncContext, taken: OpenEvent) -> bool:
+def _cancel(context: SyncContext, taken: OpenEvent) -> bool:
     """Ask once; True when it is decided, and the hour may be staged."""
-    sender = work.sender
-    if not sender.outage.may_send():
+    sender = context.sender
+    if not sender.breaker.may_send():
         return False
     key = f"{taken.event.identifier}:{taken.attempts}"
     attempt = Attempt(
@@ -87,25 +89,25 @@ def _cancel(work: SyncContext, taken: OpenEvent) -> bool:
     sender.writer.write(
         lambda connection: settlement.record_cancel_attempt(connection, attempt)
     )
-    answer = sender.meter.cancel(taken.event, key, lambda: _may_send(work, taken))
+    answer = sender.meter.cancel(taken.event, key, lambda: _may_send(context, taken))
     if answer.verdict is SendVerdict.LOCKED_OUT:
-        sender.outage.stop(f"the API key is refused: {answer.detail}")
-    actor = work.actor
+        sender.breaker.stop(f"the API key is refused: {answer.detail}")
+    actor = context.actor
     answered = Answered(taken, answer, actor.at)
     return sender.writer.write(
         lambda connection: settlement.record_cancel_answer(connection, actor, answered)
     )
 
 
-def _may_send(work: SyncContext, taken: OpenEvent) -> bool:
+def _may_send(context: SyncContext, taken: OpenEvent) -> bool:
     return (
-        not work.sender.outage.stopped
-        and _in_time(work, taken)
-        and work.hold.still_held()
+        not context.sender.breaker.stopped
+        and _in_time(context, taken)
+        and context.hold.still_held()
     )
 
 
-def _in_time(work: SyncContext, taken: OpenEvent) -> bool:
-    with work.ledger.reading() as connection:
+def _in_time(context: SyncContext, taken: OpenEvent) -> bool:
+    with context.ledger.reading() as connection:
         first = settlement.first_sent_at(connection, taken.id)
-    return first is not None and may_cancel(first, work.sender.time.now())
+    return first is not None and may_cancel(first, context.sender.time.now())

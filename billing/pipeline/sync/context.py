@@ -1,4 +1,4 @@
-"""The work on one customer: what its steps share while its lock is held."""
+"""The sync of one customer: what its steps share while its lock is held."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ class Negative(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator decided of doubts and of differences below zero."""
+    """What the operator decided of uncertain events and of differences below zero."""
 
     negative: Negative = Negative.EVENT
     rearm: bool = True
@@ -46,12 +46,12 @@ class SyncContext:
 
     def read_minutes(self, stripe_customer: str, window: Window) -> int | None:
         """Read what a window holds at Stripe; None when it cannot be read now."""
-        if self.sender.outage.stopped:
+        if self.sender.breaker.stopped:
             return None
         try:
             return self.sender.meter.read_total(stripe_customer, window)
         except NoSuchCustomer:
             return None
         except MeterFault as fault:
-            self.sender.outage.stop(str(fault))
+            self.sender.breaker.stop(str(fault))
             return None

@@ -14,7 +14,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.outbox import OpenEvent
-from billing.pipeline.pull.pull import Progress
+from billing.pipeline.concurrency import Progress
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
 from billing.pipeline.sync.context import Negative, Policy, SyncContext
 from billing.pipeline.sync.error_reports import reject_what_is_reported
@@ -46,12 +46,12 @@ class ProgressCounter:
 class CustomerReport:
     """What one sync did for one customer."""
 
-    customer: str
+    name: str
     staged: int = 0
     settled: int = 0
     rejected: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    elsewhere: bool = False
+    locked_by_another: bool = False
     no_such_customer: bool = False
     full_hours: tuple[datetime, ...] = ()
     held: str | None = None
@@ -72,41 +72,49 @@ class CustomerSync:
 
     def run(self) -> CustomerReport:
         """Do what is due, unless another process holds the customer."""
-        report = CustomerReport(customer=self.customer)
+        report = CustomerReport(name=self.customer)
         lock = try_lock(self.ledger, f"customer:{self.customer}")
-        with self.sender.outage.stopped_by_faults(), lock as hold:
+        with self.sender.breaker.stopped_by_faults(), lock as hold:
             if hold is None:
-                report.elsewhere = True
+                report.locked_by_another = True
             elif self.to is None:
                 report.held = "it has usage to report, and is not in the settings"
             else:
-                parts = (self.ledger, self.sender, self.policy, self.to, hold)
-                self._work(SyncContext(*parts), report)
+                context = SyncContext(
+                    ledger=self.ledger,
+                    sender=self.sender,
+                    policy=self.policy,
+                    to=self.to,
+                    hold=hold,
+                )
+                self._sync(context, report)
         return report
 
-    def _work(self, work: SyncContext, report: CustomerReport) -> None:
-        actor, write = work.actor, self.sender.writer.write
-        report.rejected = reject_what_is_reported(work)
+    def _sync(self, context: SyncContext, report: CustomerReport) -> None:
+        actor, write = context.actor, self.sender.writer.write
+        report.rejected = reject_what_is_reported(context)
         events = self._unsynced()
-        if any(e.event.stripe_customer != work.to.stripe_customer for e in events):
-            write(lambda ledger: staging.release_misaddressed(ledger, work.to, actor))
-        events = self._take_up(work)
-        report.settled = settle_uncertain(work, events)
+        if any(e.event.stripe_customer != context.to.stripe_customer for e in events):
+            write(
+                lambda ledger: staging.release_misaddressed(ledger, context.to, actor)
+            )
+        events = self._requeue(context)
+        report.settled = settle_uncertain(context, events)
         if self.settle_only:
             return
-        waiting = cancel_what_is_too_much(work, events)
+        waiting = cancel_what_is_too_much(context, events)
         plan = write(
             lambda ledger: staging.stage(
-                ledger, work.to, actor, at_once=self.at_once, waiting=waiting
+                ledger, context.to, actor, at_once=self.at_once, waiting=waiting
             )
         )
         report.staged, report.full_hours = len(plan.events), plan.full_hours
         due = self._due(report)
         if due:
-            self._send_if_known(work, due, report)
+            self._send_if_known(context, due, report)
 
-    def _take_up(self, work: SyncContext) -> list[OpenEvent]:
-        """Arm unanswered events again, while that is safe; return all that are open."""
+    def _requeue(self, context: SyncContext) -> list[OpenEvent]:
+        """Requeue unanswered events, while that is safe; return all that are open."""
         events = self._unsynced()
         now = self.sender.time.now()
         unanswered = [e for e in events if e.reason is FailReason.UNANSWERED]
@@ -115,7 +123,7 @@ class CustomerSync:
         again = [e for e in unanswered if e not in too_old]
         if not (again or too_old):
             return events
-        actor = work.actor
+        actor = context.actor
         self.sender.writer.write(
             lambda ledger: outbox.requeue(
                 ledger, actor, self.customer, again=again, too_old=too_old
@@ -137,65 +145,65 @@ class CustomerSync:
         return sorted(ours, key=lambda e: e.event.minutes < 0)
 
     def _send_if_known(
-        self, work: SyncContext, due: list[OpenEvent], report: CustomerReport
+        self, context: SyncContext, due: list[OpenEvent], report: CustomerReport
     ) -> None:
         """Ask Stripe first: it takes events of unknown customers, and drops them."""
-        meter, outage = self.sender.meter, self.sender.outage
-        names = {outgoing.event.stripe_customer for outgoing in due}
+        meter, breaker = self.sender.meter, self.sender.breaker
+        names = {event.event.stripe_customer for event in due}
         try:
             known = all(
-                outage.may_send() and meter.has_customer(name) for name in names
+                breaker.may_send() and meter.has_customer(name) for name in names
             )
         except MeterFault as fault:
-            outage.stop(str(fault))
-        if outage.stopped:
+            breaker.stop(str(fault))
+        if breaker.stopped:
             report.outcomes[Outcome.WAITING] += len(due)
         elif not known:
             report.no_such_customer = True
             report.outcomes[Outcome.WAITING] += len(due)
         else:
-            self._send(work, due, report)
+            self._send(context, due, report)
 
     def _send(
-        self, work: SyncContext, due: list[OpenEvent], report: CustomerReport
+        self, context: SyncContext, due: list[OpenEvent], report: CustomerReport
     ) -> None:
         self.sent.expect(len(due))
-        course = PendingAnswers(work.hold)
+        pending = PendingAnswers(context.hold)
         try:
-            self._send_in_turn(work, due, course, report)
+            self._send_in_turn(context, due, pending, report)
         finally:
-            course.settle()
+            pending.settle()
 
     def _send_in_turn(
         self,
-        work: SyncContext,
+        context: SyncContext,
         due: list[OpenEvent],
-        course: PendingAnswers,
+        pending: PendingAnswers,
         report: CustomerReport,
     ) -> None:
-        for position, outgoing in enumerate(due):
-            if self._takes_too_much(work, outgoing, course):
+        for position, event in enumerate(due):
+            if self._takes_too_much(context, event, pending):
                 outcome = Outcome.HELD
             else:
-                outcome = self.sender.send(outgoing, course)
+                outcome = self.sender.send(event, pending)
             self.sent.step()
             report.outcomes[outcome] += 1
-            if outcome is Outcome.UNANSWERED or self.sender.outage.stopped:
-                left = len(due) - position - 1
-                report.outcomes.update([Outcome.WAITING] * left)
+            if outcome is Outcome.UNANSWERED or self.sender.breaker.stopped:
+                unsent = len(due) - position - 1
+                report.outcomes.update([Outcome.WAITING] * unsent)
                 return
 
     def _takes_too_much(
-        self, work: SyncContext, outgoing: OpenEvent, course: PendingAnswers
+        self, context: SyncContext, open_event: OpenEvent, pending: PendingAnswers
     ) -> bool:
         """Say whether an event has to wait: Stripe loses a total below zero."""
-        event = outgoing.event
-        if event.minutes >= 0 or outgoing.first_unknown_at is not None:
+        event = open_event.event
+        if event.minutes >= 0 or open_event.first_unknown_at is not None:
             return False
-        if work.policy.negative is Negative.HOLD:
+        if context.policy.negative is Negative.HOLD:
             return True
         period = BillingPeriod.of(event.hour)
-        course.settle()
+        pending.settle()
         with self.ledger.reading() as connection:
             counted = settlement.counted_minutes(
                 connection, period, event.stripe_customer

@@ -49,12 +49,12 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: MonotonicClock) -> se
     return {suspect.customer for suspect in [*meant, *missing]}
 
 
-def reject_what_is_reported(work: SyncContext) -> int:
+def reject_what_is_reported(context: SyncContext) -> int:
     """Read the minutes of this customer's suspects; returns how many were rejected."""
-    suspects = _suspects(work)
-    rejected = [one for one in suspects if _is_gone(work, one)]
+    suspects = _suspects(context)
+    rejected = [one for one in suspects if _is_gone(context, one)]
     for one in rejected:
-        _reject(work, one.why, one.suspect)
+        _reject(context, one.why, one.suspect)
     return len(rejected)
 
 
@@ -66,21 +66,21 @@ class _Suspicion(NamedTuple):
     quiet: timedelta
 
 
-def _suspects(work: SyncContext) -> list[_Suspicion]:
+def _suspects(context: SyncContext) -> list[_Suspicion]:
     """Return this customer's suspects, each once, by the strongest word against it.
 
     Nobody names the most of them, and what is rejected may go out anew under a new
     name: so an empty minute is believed after a day, or sooner when there are just so
     many errors as suspects.
     """
-    with work.ledger.reading() as connection:
+    with context.ledger.reading() as connection:
         reports = error_reports.open_reports(connection)
         meant = [(one, error_reports.suspects(connection, one)) for one in reports]
         errors = sum(
             one.error_count - error_reports.named_and_rejected(connection, one)
             for one in reports
         )
-        missing = error_reports.missing_events(connection, work.to.customer)
+        missing = error_reports.missing_events(connection, context.to.customer)
     left = {suspect.event_id for _, found in meant for suspect in found}
     quiet = QUIET_AFTER_SEND if len(left) <= errors else QUIET_TO_REPLACE
     unexplained = "its minute is empty, and no report says why"
@@ -88,7 +88,7 @@ def _suspects(work: SyncContext) -> list[_Suspicion]:
     for report, found in meant:
         why = f"{report.name} ({', '.join(report.codes)})"
         said += [_Suspicion(one, why, quiet) for one in found]
-    ours = [one for one in said if one.suspect.customer == work.to.customer]
+    ours = [one for one in said if one.suspect.customer == context.to.customer]
     ours.sort(key=lambda one: one.suspect.named)
     return list({one.suspect.event_id: one for one in ours}.values())
 
@@ -113,11 +113,11 @@ def settle_reports(ledger: Ledger, time: MonotonicClock) -> None:
                 error_reports.settle_report(connection, name, now)
 
 
-def _is_gone(work: SyncContext, suspicion: _Suspicion) -> bool:
+def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
     """Say whether a suspect does not count: named and absent, or firmly absent."""
-    with work.ledger.reading() as connection:
+    with context.ledger.reading() as connection:
         event = outbox.event_numbered(connection, suspicion.suspect.event_id)
-    readings = read_own_minute(work, event)
+    readings = read_own_minute(context, event)
     if readings is None:
         return False
     if suspicion.suspect.named and readings[-1].minutes == 0:
@@ -127,8 +127,8 @@ def _is_gone(work: SyncContext, suspicion: _Suspicion) -> bool:
     return found is SettleVerdict.ABSENT
 
 
-def _reject(work: SyncContext, why: str, suspect: Suspect) -> None:
-    actor = work.actor
-    work.sender.writer.write(
+def _reject(context: SyncContext, why: str, suspect: Suspect) -> None:
+    actor = context.actor
+    context.sender.writer.write(
         lambda connection: settlement.reject(connection, actor, suspect.event_id, why)
     )

@@ -64,11 +64,11 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class PendingAnswers:
-    """One customer's sends: the lock they are made under, and the last answer.
+    """One customer's lock, and the last answer that is not surely durable yet.
 
     The answer that an event counts is written down in the commit of the attempt that
-    follows, or when the course is settled. If it is lost, the event is sent again, and
-    Stripe says that it has it.
+    follows, or when all is settled. If it is lost, the event is sent again, and Stripe
+    says that it has it.
     """
 
     hold: Hold
@@ -97,44 +97,36 @@ class Sender:
 
     meter: Meter
     writer: Writer
-    outage: CircuitBreaker
+    breaker: CircuitBreaker
     retries: Retries
     time: MonotonicClock
     owner: str
 
-    def send(self, event: OpenEvent, course: PendingAnswers) -> Outcome:
-        """Send one event, retry it by the law, and record what came of it.
+    def send(self, event: OpenEvent, pending: PendingAnswers) -> Outcome:
+        """Send one event, retry it as is due, and record what came of it.
 
-        `course` is that of its customer; settle it at the end. Raises Overtaken.
+        `pending` is that of its customer; settle it at the end. Raises Overtaken.
         """
-        refusal = self._why_not(event)
-        if refusal is not None:
-            return refusal
+        unsendable = why_unsendable(event, self.time.now())
+        if unsendable is Outcome.WAITING:
+            return unsendable
+        if unsendable is not None:
+            return self._fail(event, unsendable)
         self._wait_out_backoff(event)
-        if not self.outage.may_send():
+        if not self.breaker.may_send():
             return Outcome.WAITING
-        trial = _Trial(self, event, course)
-        answer = self.retries(trial.attempt, tries=event.tries, sleep=self.time.sleep)
-        return self._conclude(trial, answer)
+        latest = event
 
-    def _why_not(self, event: OpenEvent) -> Outcome | None:
-        now = self.time.now()
-        if not may_resend(event.first_unknown_at, now) or is_stale(event, now):
-            return self._fail(event, FailReason.UNCERTAIN)
-        window = send_window(event.event.timestamp, now)
-        if window is SendWindow.TOO_LATE:
-            unknown = event.first_unknown_at is not None
-            return self._fail(
-                event, FailReason.UNCERTAIN if unknown else FailReason.EXPIRED
-            )
-        if window is SendWindow.TOO_EARLY:
-            return Outcome.WAITING
-        if not tries_left(event.tries):
-            return self._fail(event, FailReason.UNANSWERED)
-        return None
+        def attempt() -> SendAnswer:
+            nonlocal latest
+            answer, latest = self._attempt(latest, pending)
+            return answer
+
+        answer = self.retries(attempt, tries=event.tries, sleep=self.time.sleep)
+        return self._conclude(latest, answer)
 
     def _wait_out_backoff(self, event: OpenEvent) -> None:
-        """Wait what a restart in mid-backoff still owes to the retry law."""
+        """Wait what a restart in mid-backoff still owes."""
         if not event.tries or event.last_sent_at is None:
             return
         due = event.last_sent_at + delay_before_retry(event.tries)
@@ -142,105 +134,113 @@ class Sender:
         if rest > timedelta():
             self.time.sleep(rest.total_seconds())
 
-    def _conclude(self, trial: "_Trial", answer: SendAnswer) -> Outcome:
-        customer = trial.event.event.customer
-        if answer.counted:
-            return Outcome.SYNCED
-        if trial.stopped:
-            # Whoever no longer tries is in no trouble: nobody may wait for it.
-            self.outage.recovered(customer)
-            return Outcome.WAITING
-        if answer.verdict is SendVerdict.REFUSED:
-            doubted = trial.event.first_unknown_at is not None
-            return Outcome.UNCERTAIN if doubted else Outcome.REJECTED
-        if answer.verdict is SendVerdict.LOCKED_OUT:
-            self.outage.stop(f"the API key is refused: {answer.detail}")
-            return Outcome.WAITING
-        self.outage.gave_up(customer, answer.detail)
-        return self._fail(trial.event, FailReason.UNANSWERED)
-
-    def _fail(self, event: OpenEvent, reason: FailReason) -> Outcome:
-        self.writer.write(
-            lambda connection: outbox.move_to_failed(connection, event, reason)
-        )
-        return Outcome(reason.value)
-
-
-class _Trial:
-    """One event's attempts in one sync, each knowing what the last one left."""
-
-    def __init__(
-        self, sender: Sender, event: OpenEvent, course: PendingAnswers
-    ) -> None:
-        self._sender = sender
-        self.event = event
-        self.course = course
-        self.stopped = False
-
-    def attempt(self) -> SendAnswer:
-        """Record an attempt, send, and record the answer."""
-        sender, before = self._sender, self.event
-        now = sender.time.now()
-        if not self._is_due(before.first_unknown_at):
-            self.stopped = True
-            return SendAnswer(SendVerdict.UNSENT, detail="stopped before it was sent")
-        key = _idempotency_key(before)
+    def _attempt(
+        self, event: OpenEvent, pending: PendingAnswers
+    ) -> tuple[SendAnswer, OpenEvent]:
+        """Record an attempt, send, record the answer; returns it and what it leaves."""
+        now = self.time.now()
+        if not self._is_due(event, event.first_unknown_at, pending):
+            unsent = SendAnswer(SendVerdict.UNSENT, detail="stopped before it was sent")
+            return unsent, event
+        key = _idempotency_key(event)
         attempt = Attempt(
-            event=before, owner=sender.owner, idempotency_key=key, started_at=now
+            event=event, owner=self.owner, idempotency_key=key, started_at=now
         )
-        sender.writer.write(BatchedWrite(record_attempts, attempt))
-        self.course.settle()
-        answer = sender.meter.send(before.event, key, lambda: self._may_send(now))
-        answered = Answered(before, answer, sender.time.now())
-        self.course.keep(sender.writer.hand_in(BatchedWrite(record_answers, answered)))
+        self.writer.write(BatchedWrite(record_attempts, attempt))
+        pending.settle()
+        answer = self.meter.send(
+            event.event, key, lambda: self._may_send(event, now, pending)
+        )
+        answered = Answered(event, answer, self.time.now())
+        pending.keep(self.writer.hand_in(BatchedWrite(record_answers, answered)))
         if not answer.counted:
-            self.course.settle()
-        self._learn(before, answer, now)
-        self.stopped = answer.verdict is SendVerdict.UNSENT
-        return answer
+            pending.settle()
+        if answer.troubled:
+            self.breaker.trouble(event.event.customer)
+        else:
+            self.breaker.recovered(event.event.customer)
+        return answer, after_answer(event, answer, now)
 
-    def _may_send(self, written_at: datetime) -> bool:
+    def _may_send(
+        self, event: OpenEvent, written_at: datetime, pending: PendingAnswers
+    ) -> bool:
         """Decide anew right before each send: time passes, and a lock may be lost.
 
         Whoever takes over counts the age from when this attempt was written down, and
         so do we. The clock is asked last, since asking for the lock may take long.
         """
-        since = self.event.first_unknown_at or written_at
-        return self.course.still_held() and self._is_due(since)
+        since = event.first_unknown_at or written_at
+        return pending.still_held() and self._is_due(event, since, pending)
 
-    def _is_due(self, unknown_since: datetime | None) -> bool:
-        time, event = self._sender.time, self.event
-        if time.clock_was_set():
-            self._sender.outage.stop(CLOCK_WAS_SET)
-        now = time.now()
+    def _is_due(
+        self, event: OpenEvent, unknown_since: datetime | None, pending: PendingAnswers
+    ) -> bool:
+        if self.time.clock_was_set():
+            self.breaker.stop(CLOCK_WAS_SET)
+        now = self.time.now()
         return (
-            not (self._sender.outage.stopped or self.course.lost)
+            not (self.breaker.stopped or pending.lost)
             and may_resend(unknown_since, now)
             and not is_stale(event, now)
             and send_window(event.event.timestamp, now) is SendWindow.OPEN
         )
 
-    def _learn(self, before: OpenEvent, answer: SendAnswer, sent_at: datetime) -> None:
-        customer, outage = before.event.customer, self._sender.outage
-        unknown = answer.verdict is SendVerdict.UNKNOWN
-        if answer.troubled:
-            outage.trouble(customer)
-        else:
-            outage.recovered(customer)
-        unsent = answer.verdict is SendVerdict.UNSENT
-        free = unsent or answer.verdict is SendVerdict.LOCKED_OUT
-        first = before.first_unknown_at
-        self.event = replace(
-            before,
-            attempts=before.attempts + 1,
-            tries=before.tries + (not free),
-            first_unknown_at=(first or sent_at) if unknown else first,
-            last_sent_at=before.last_sent_at if unsent else sent_at,
+    def _conclude(self, event: OpenEvent, answer: SendAnswer) -> Outcome:
+        customer = event.event.customer
+        if answer.counted:
+            return Outcome.SYNCED
+        if answer.verdict is SendVerdict.UNSENT:
+            # Whoever no longer tries is in no trouble: nobody may wait for it.
+            self.breaker.recovered(customer)
+            return Outcome.WAITING
+        if answer.verdict is SendVerdict.REFUSED:
+            perhaps_counted = event.first_unknown_at is not None
+            return Outcome.UNCERTAIN if perhaps_counted else Outcome.REJECTED
+        if answer.verdict is SendVerdict.LOCKED_OUT:
+            self.breaker.stop(f"the API key is refused: {answer.detail}")
+            return Outcome.WAITING
+        self.breaker.gave_up(customer, answer.detail)
+        return self._fail(event, Outcome.UNANSWERED)
+
+    def _fail(self, event: OpenEvent, outcome: Outcome) -> Outcome:
+        reason = FailReason(outcome.value)
+        self.writer.write(
+            lambda connection: outbox.move_to_failed(connection, event, reason)
         )
+        return outcome
+
+
+def why_unsendable(event: OpenEvent, now: datetime) -> Outcome | None:
+    """Say what becomes of an event that may not be sent now; None when it may."""
+    if not may_resend(event.first_unknown_at, now) or is_stale(event, now):
+        return Outcome.UNCERTAIN
+    window = send_window(event.event.timestamp, now)
+    if window is SendWindow.TOO_LATE:
+        perhaps_counted = event.first_unknown_at is not None
+        return Outcome.UNCERTAIN if perhaps_counted else Outcome.EXPIRED
+    if window is SendWindow.TOO_EARLY:
+        return Outcome.WAITING
+    return None if tries_left(event.tries) else Outcome.UNANSWERED
+
+
+def after_answer(event: OpenEvent, answer: SendAnswer, sent_at: datetime) -> OpenEvent:
+    """Return what is known of an event once an attempt was answered."""
+    unsent = answer.verdict is SendVerdict.UNSENT
+    free = unsent or answer.verdict is SendVerdict.LOCKED_OUT
+    first = event.first_unknown_at
+    if answer.verdict is SendVerdict.UNKNOWN:
+        first = first or sent_at
+    return replace(
+        event,
+        attempts=event.attempts + 1,
+        tries=event.tries + (not free),
+        first_unknown_at=first,
+        last_sent_at=event.last_sent_at if unsent else sent_at,
+    )
 
 
 def is_stale(event: OpenEvent, now: datetime) -> bool:
-    """Say whether the proof by which an event was armed again is too old by now."""
+    """Say whether the proof by which an event was requeued is too old by now."""
     rearmed, sent = event.rearmed_at, event.last_sent_at
     unsent_since = rearmed is not None and (sent is None or sent <= rearmed)
     return unsent_since and rearmed is not None and now - rearmed > REARMED_FOR

@@ -1,7 +1,7 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +10,7 @@ from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
-from billing.pipeline.concurrency import THREADS, Concurrency
-from billing.pipeline.pull.pull import Progress, no_progress
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
 from billing.pipeline.sync.context import USUAL, Policy
 from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter
@@ -32,7 +31,7 @@ class SyncReport:
     settled: int = 0
     rejected: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    elsewhere: list[str] = field(default_factory=list)
+    locked_by_another: list[str] = field(default_factory=list)
     no_such_customer: list[str] = field(default_factory=list)
     full_hours: list[tuple[str, datetime]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -45,19 +44,19 @@ class SyncReport:
         faults = (self.no_such_customer, self.full_hours, self.held)
         return not (bad or any(faults) or self.rejected or self.stopped_because)
 
-    def add(self, one: CustomerReport) -> None:
+    def add(self, customer: CustomerReport) -> None:
         """Take in what was done for one customer."""
-        self.staged += one.staged
-        self.settled += one.settled
-        self.rejected += one.rejected
-        self.outcomes.update(one.outcomes)
-        if one.elsewhere:
-            self.elsewhere.append(one.customer)
-        if one.no_such_customer:
-            self.no_such_customer.append(one.customer)
-        if one.held:
-            self.held.append(f"{one.customer}: {one.held}")
-        self.full_hours += [(one.customer, hour) for hour in one.full_hours]
+        self.staged += customer.staged
+        self.settled += customer.settled
+        self.rejected += customer.rejected
+        self.outcomes.update(customer.outcomes)
+        if customer.locked_by_another:
+            self.locked_by_another.append(customer.name)
+        if customer.no_such_customer:
+            self.no_such_customer.append(customer.name)
+        if customer.held:
+            self.held.append(f"{customer.name}: {customer.held}")
+        self.full_hours += [(customer.name, hour) for hour in customer.full_hours]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,74 +85,86 @@ class SyncOptions:
 def sync_meter(
     ledger: Ledger,
     meter: Meter,
-    terms: SyncOptions,
+    options: SyncOptions,
     *,
     progress: Progress = no_progress,
 ) -> SyncReport:
-    """Settle what is in doubt, stage what is due, and send it.
+    """Settle what is uncertain, stage what is due, and send it.
 
     Raises MeterUnfit, MeterFault or LedgerFault. Customers are worked on side by side,
     each one's events one after another, since Stripe takes one request at a time for a
     customer.
     """
-    report, time = SyncReport(), MonotonicClock(terms.clock)
+    report, time = SyncReport(), MonotonicClock(options.clock)
     with ledger.reading() as connection:
-        customers = staging.customers_with_work(connection, terms.stripe_customers)
+        customers = staging.customers_with_work(connection, options.stripe_customers)
     if customers:
-        require_usable_meter(meter, livemode=terms.livemode, now=time.now())
+        require_usable_meter(meter, livemode=options.livemode, now=time.now())
     reported = note_error_reports(ledger, meter, time)
     if reported and not customers:
-        require_usable_meter(meter, livemode=terms.livemode, now=time.now())
-    customers |= reported
-    outage, sent = CircuitBreaker(terms.stopping), ProgressCounter(progress)
+        require_usable_meter(meter, livemode=options.livemode, now=time.now())
+    breaker = CircuitBreaker(options.stopping)
     with (
-        terms.concurrency.writer(ledger) as writer,
-        terms.concurrency.pool(SENDERS, "sync") as pool,
+        options.concurrency.writer(ledger) as writer,
+        options.concurrency.pool(SENDERS, "sync") as pool,
     ):
         sender = Sender(
             meter=meter,
             writer=writer,
-            outage=outage,
-            retries=terms.retries,
+            breaker=breaker,
+            retries=options.retries,
             time=time,
-            owner=terms.actor,
+            owner=options.actor,
         )
-        works = [
-            CustomerSync(
-                ledger=ledger,
-                sender=sender,
-                policy=terms.policy,
-                sent=sent,
-                to=terms.destination(name, meter),
-                customer=name,
-                at_once=terms.at_once,
-                settle_only=terms.settle_only,
-            )
-            for name in sorted(customers)
-        ]
-        for one in _work_through(works, pool, outage, time):
-            report.add(one)
+        syncs = _customer_syncs(
+            ledger, sender, options, customers | reported, ProgressCounter(progress)
+        )
+        for customer in _run_all(syncs, pool, breaker, time):
+            report.add(customer)
     settle_reports(ledger, time)
-    report.stopped_because = outage.reason
+    report.stopped_because = breaker.reason
     return report
 
 
-def _work_through(
-    works: Sequence[CustomerSync],
+def _customer_syncs(
+    ledger: Ledger,
+    sender: Sender,
+    options: SyncOptions,
+    customers: Iterable[str],
+    sent: ProgressCounter,
+) -> list[CustomerSync]:
+    return [
+        CustomerSync(
+            ledger=ledger,
+            sender=sender,
+            policy=options.policy,
+            sent=sent,
+            to=options.destination(name, sender.meter),
+            customer=name,
+            at_once=options.at_once,
+            settle_only=options.settle_only,
+        )
+        for name in sorted(customers)
+    ]
+
+
+def _run_all(
+    syncs: Sequence[CustomerSync],
     pool: Executor,
-    outage: CircuitBreaker,
+    breaker: CircuitBreaker,
     time: MonotonicClock,
 ) -> Iterator[CustomerReport]:
-    """Work on every customer; ask again, by the retry law, for those held elsewhere.
+    """Sync every customer; try again, as retries do, those locked by another process.
 
     A process that dies in mid-sync frees what it held: nothing waits for the next hour.
     """
     for tries in range(1, MOST_TRIES + 1):
-        reports = [future.result() for future in [pool.submit(w.run) for w in works]]
-        again = tries < MOST_TRIES and not outage.stopped
-        held = {one.customer for one in reports if one.elsewhere} if again else set()
-        yield from (one for one in reports if one.customer not in held)
-        works = [work for work in works if work.customer in held]
-        if not works:
+        futures = [pool.submit(sync.run) for sync in syncs]
+        reports = [future.result() for future in futures]
+        again = tries < MOST_TRIES and not breaker.stopped
+        locked = {r.name for r in reports if r.locked_by_another} if again else set()
+        yield from (report for report in reports if report.name not in locked)
+        syncs = [sync for sync in syncs if sync.customer in locked]
+        if not syncs:
             return
         time.sleep(delay_before_retry(tries).total_seconds())

@@ -20,8 +20,7 @@ from billing.ledger.queries.hourly_charges import (
     hourly_charges,
     invoice_readings,
 )
-from billing.ledger.queries.usage_totals import known_customers
-from billing.ledger.registry import known_prices
+from billing.ledger.registry import known_customers, known_prices
 from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.formatting import Document
 from billing.reports.sheets.sheet import (

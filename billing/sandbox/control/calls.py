@@ -31,7 +31,7 @@ class ControlError(ValueError):
 
 
 def take_calls(
-    state: PamelaState, account: Account, given: object, now: datetime
+    state: PamelaState, account: Account, documents: object, now: datetime
 ) -> Document:
     """Add the calls of a JSON list, or change those whose id is known; all or none.
 
@@ -39,18 +39,18 @@ def take_calls(
     others or are null. A call is visible from its `created_at`; the key `_sandbox`
     may say otherwise: `{"visible_at": time, "then": [{"at": time, "fields": {}}]}`.
     """
-    if not isinstance(given, list):
+    if not isinstance(documents, list):
         raise ControlError("a JSON list of calls is expected")
     with state.lock:
         taken: dict[str, Call] = {}
         added = []
-        for position, document in enumerate(given):
+        for position, document in enumerate(documents):
             if not isinstance(document, dict):
                 raise ControlError(f"call {position} is not a JSON object")
             call_id = str(document.get("id") or state.new_id("call"))
-            known = taken.get(call_id) or account.book.get(call_id)
-            taken[call_id] = _taken(call_id, known, dict(document), now)
-            if known is None:
+            earlier = taken.get(call_id) or account.call_list.get(call_id)
+            taken[call_id] = _taken(call_id, earlier, dict(document), now)
+            if earlier is None:
                 added.append(call_id)
         state.put_calls(account, taken.values(), now)
     return {
@@ -60,36 +60,36 @@ def take_calls(
     }
 
 
-def _taken(call_id: str, known: Call | None, given: Document, now: datetime) -> Call:
-    script = given.pop(SCRIPT, {})
+def _taken(call_id: str, earlier: Call | None, fields: Document, now: datetime) -> Call:
+    script = fields.pop(SCRIPT, {})
     if not isinstance(script, Mapping):
         raise ControlError(f"{SCRIPT} is an object")
-    before = _new(call_id, given, now) if known is None else known.final()
-    document = _completed(before | given, given)
+    before = _new(call_id, fields, now) if earlier is None else earlier.final()
+    document = _completed(before | fields, fields)
     created = read_moment(document["created_at"]) or now
-    opens = created if known is None else moment_of(known.opens)
+    opens = created if earlier is None else moment_of(earlier.opens)
     if "visible_at" in script:
         opens = needed_moment(script["visible_at"], f"{SCRIPT}.visible_at")
     then = script.get("then", [])
     if not isinstance(then, list):
         raise ControlError(f"{SCRIPT}.then is a list")
-    revisions = [_revision(one) for one in then]
+    revisions = [_revision(step) for step in then]
     return call_as_given(
         call_id, document, created=created, opens=opens, revisions=revisions
     )
 
 
-def _new(call_id: str, given: Document, now: datetime) -> Document:
-    created = given.get("started_at")
+def _new(call_id: str, fields: Document, now: datetime) -> Document:
+    created = fields.get("started_at")
     if read_moment(created) is None:
         created = written(now)
     return BLANK | {"id": call_id, "status": "completed", "created_at": created}
 
 
-def _completed(document: Document, given: Document) -> Document:
-    """Fill in what follows from the fields given, where it was not given itself."""
+def _completed(document: Document, fields: Document) -> Document:
+    """Fill in what follows from these fields, where they do not say it themselves."""
     started, seconds = read_moment(document["started_at"]), document["duration_seconds"]
-    if "duration_seconds" not in given and "started_at" not in given:
+    if "duration_seconds" not in fields and "started_at" not in fields:
         return document
     if started is None or type(seconds) is not int:
         return document
@@ -99,13 +99,13 @@ def _completed(document: Document, given: Document) -> Document:
     # The year 10000 has no date; the field then stays as it was.
     with suppress(OverflowError):
         follows["ended_at"] = written(started + timedelta(seconds=seconds))
-    return document | follows | given
+    return document | follows | fields
 
 
-def _revision(given: object) -> tuple[datetime, Document]:
-    if not isinstance(given, Mapping) or not isinstance(given.get("fields"), dict):
+def _revision(step: object) -> tuple[datetime, Document]:
+    if not isinstance(step, Mapping) or not isinstance(step.get("fields"), dict):
         raise ControlError(f'{SCRIPT}.then is a list of {{"at": time, "fields": {{}}}}')
-    return needed_moment(given.get("at"), f"{SCRIPT}.then.at"), given["fields"]
+    return needed_moment(step.get("at"), f"{SCRIPT}.then.at"), step["fields"]
 
 
 def needed_moment(value: object, name: str) -> datetime:

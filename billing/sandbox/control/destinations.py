@@ -3,7 +3,7 @@
 from typing import Any
 
 from billing.sandbox.control.calls import ControlError
-from billing.sandbox.control.request import Act, Order
+from billing.sandbox.control.request import Act, ControlRequest
 from billing.sandbox.pamela.call import Document
 from billing.sandbox.signed_delivery import NOT_LOOPBACK, is_loopback
 from billing.sandbox.stripe.metering.error_reports import NO_METER, REPORT
@@ -17,69 +17,69 @@ LIMITS = {
 FLAGS = ("real_time",)
 
 
-def _show(order: Order) -> Document:
-    books = order.sandbox.stripe.test
-    with books.lock:
-        made = books.notices.destinations.values()
-        return {"destinations": [one.to_json() for one in made]}
+def _show(request: ControlRequest) -> Document:
+    mode = request.sandbox.stripe.test
+    with mode.lock:
+        destinations = mode.notices.destinations.values()
+        return {"destinations": [destination.to_json() for destination in destinations]}
 
 
-def _add(order: Order) -> Document:
-    wanted = order.document("url", "events", *LIMITS, *FLAGS)
+def _add(request: ControlRequest) -> Document:
+    wanted = request.document("url", "events", *LIMITS, *FLAGS)
     url, events = wanted.get("url"), wanted.get("events", [EVERYTHING])
     if not isinstance(url, str) or not is_loopback(url):
         raise ControlError(f"url is an address: {NOT_LOOPBACK}")
-    known = {EVERYTHING, REPORT, NO_METER}
-    if not isinstance(events, list) or not events or not known.issuperset(events):
-        raise ControlError(f"events is a list of {', '.join(sorted(known))}")
+    types = {EVERYTHING, REPORT, NO_METER}
+    if not isinstance(events, list) or not events or not types.issuperset(events):
+        raise ControlError(f"events is a list of {', '.join(sorted(types))}")
     options = _options(wanted)
-    books, now = order.sandbox.stripe.test, order.sandbox.clock.now()
-    with books.lock:
-        name = books.new_name("we")
-        made = books.notices.add(
+    mode, now = request.sandbox.stripe.test, request.sandbox.clock.now()
+    with mode.lock:
+        name = mode.new_name("we")
+        made = mode.notices.add(
             Destination(id=name, url=url, events=events, created_at=now, **options)
         )
         return made.to_json() | {"secret": made.secret()}
 
 
-def _change(order: Order) -> Document:
-    wanted = order.document("rotate", *LIMITS, *FLAGS)
+def _change(request: ControlRequest) -> Document:
+    wanted = request.document("rotate", *LIMITS, *FLAGS)
     rotate = wanted.get("rotate", False)
     if type(rotate) is not bool:
         raise ControlError("rotate is true or false")
     options = _options(wanted)
-    books, now = order.sandbox.stripe.test, order.sandbox.clock.now()
-    with books.lock:
-        found = _find(order)
+    mode, now = request.sandbox.stripe.test, request.sandbox.clock.now()
+    with mode.lock:
+        destination = _find(request)
         for name, value in options.items():
-            setattr(found, name, value)
-        books.notices.changes += 1
+            setattr(destination, name, value)
+        mode.notices.changes += 1
         if not rotate:
-            return found.to_json()
-        found.rotated_at.append(now)
-        return found.to_json() | {"secret": found.secret()}
+            return destination.to_json()
+        destination.rotated_at.append(now)
+        return destination.to_json() | {"secret": destination.secret()}
 
 
-def _remove(order: Order) -> Document:
-    books = order.sandbox.stripe.test
-    with books.lock:
-        name = _find(order).id
-        books.notices.remove(name)
+def _remove(request: ControlRequest) -> Document:
+    mode = request.sandbox.stripe.test
+    with mode.lock:
+        name = _find(request).id
+        mode.notices.remove(name)
     return {"id": name, "deleted": True}
 
 
-def _deliveries(order: Order) -> Document:
-    books = order.sandbox.stripe.test
-    with books.lock:
-        return {"items": [one.to_json() for one in books.notices.notices.values()]}
+def _deliveries(request: ControlRequest) -> Document:
+    mode = request.sandbox.stripe.test
+    with mode.lock:
+        return {"items": [notice.to_json() for notice in mode.notices.notices.values()]}
 
 
-def _find(order: Order) -> Destination:
-    name = order.request.path_params["name"]
-    found = order.sandbox.stripe.test.notices.destinations.get(name)
-    if found is None:
+def _find(request: ControlRequest) -> Destination:
+    name = request.http.path_params["name"]
+    destination = request.sandbox.stripe.test.notices.destinations.get(name)
+    if destination is None:
         raise ControlError(f"there is no destination {name}", 404)
-    return found
+    return destination
 
 
 def _options(wanted: Document) -> dict[str, Any]:

@@ -51,11 +51,11 @@ FIELDS = {
 TIMES = ("starts_at", "ends_at")
 
 
-def read_faults(given: object, now: datetime) -> list[Fault]:
+def read_faults(documents: object, now: datetime) -> list[Fault]:
     """Read a JSON list of faults."""
-    if not isinstance(given, list):
+    if not isinstance(documents, list):
         raise ControlError("a JSON list of faults is expected")
-    return [_fault(document, now) for document in given]
+    return [_fault(document, now) for document in documents]
 
 
 def fault_json(fault: Fault) -> Document:
@@ -71,38 +71,38 @@ def fault_json(fault: Fault) -> Document:
     }
 
 
-def _fault(given: object, now: datetime) -> Fault:
-    if not isinstance(given, dict) or "kind" not in given:
+def _fault(document: object, now: datetime) -> Fault:
+    if not isinstance(document, dict) or "kind" not in document:
         raise ControlError("a fault is an object with a kind")
-    for name, value in given.items():
+    for name, value in document.items():
         if name in TIMES:
             continue
         if name not in FIELDS:
-            known = ", ".join([*FIELDS, *TIMES])
-            raise ControlError(f"a fault has no {name}; it has {known}")
+            fields = ", ".join([*FIELDS, *TIMES])
+            raise ControlError(f"a fault has no {name}; it has {fields}")
         if not FIELDS[name].valid(value):
             raise ControlError(f"{name} is {FIELDS[name].words}, got {value!r}")
     starts, ends = (
-        None if given.get(name) is None else needed_moment(given[name], name)
+        None if document.get(name) is None else needed_moment(document[name], name)
         for name in TIMES
     )
-    if "seconds" in given:
-        ends = (starts or now) + timedelta(seconds=given["seconds"])
+    if "seconds" in document:
+        ends = (starts or now) + timedelta(seconds=document["seconds"])
     return Fault(
-        kind=_kind(given),
-        endpoint=given.get("endpoint", "*"),
-        probability=given.get("probability", 1.0),
-        count=given.get("count"),
+        kind=_kind(document),
+        endpoint=document.get("endpoint", "*"),
+        probability=document.get("probability", 1.0),
+        count=document.get("count"),
         starts_at=starts,
         ends_at=ends,
-        detail=str(given.get("detail", "")),
+        detail=str(document.get("detail", "")),
     )
 
 
-def _kind(given: Document) -> FaultKind:
+def _kind(document: Document) -> FaultKind:
     """Return the kind; a detail that must be a number is one."""
-    kind = FaultKind(str(given["kind"]))
-    detail = str(given.get("detail", ""))
+    kind = FaultKind(str(document["kind"]))
+    detail = str(document.get("detail", ""))
     if kind in NUMBERS and detail and not detail.isdecimal():
         raise ControlError(f"the detail of {kind} is a whole number, got {detail!r}")
     return kind

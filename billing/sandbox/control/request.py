@@ -1,4 +1,4 @@
-"""Orders to the control surface: what was asked, by whom, and in which world."""
+"""One request to the control surface: what is asked, by whom, and in which world."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -13,15 +13,15 @@ from billing.sandbox.pamela.errors import Refusal
 from billing.sandbox.pamela.request import bearer
 from billing.sandbox.world import Sandbox
 
-Act = Callable[["Order"], Document | Awaitable[Document]]
+Act = Callable[["ControlRequest"], Document | Awaitable[Document]]
 
 
 @dataclass(frozen=True)
-class Order:
+class ControlRequest:
     """One request to the control surface."""
 
     sandbox: Sandbox
-    request: Request
+    http: Request
     body: bytes
 
     def json(self) -> object:
@@ -42,7 +42,7 @@ class Order:
     def account(self) -> Account:
         """Return the account whose API key is sent."""
         try:
-            account = self.sandbox.pamela.account_of_key(bearer(self.request))
+            account = self.sandbox.pamela.account_of_key(bearer(self.http))
         except Refusal as refusal:
             raise ControlError(refusal.message, 401) from refusal
         if account is None:

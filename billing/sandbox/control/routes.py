@@ -32,7 +32,7 @@ answered at once, with `{"status", "body", "error", "delivery_id"}`.
 
 An order to reject is `{"code", "customer"?, "count"?, "delay_seconds"?}`; it holds for
 events received from now on, and DELETE lifts all. A destination's options are
-`copies`, `lost_per_thousand`, `spread_seconds` (late by up to this, so out of order),
+`copies`, `lost_per_thousand`, `spread_seconds` (late by up to this, so out of request),
 `real_time` (signed at this machine's time) and, for PUT, `"rotate": true`; its secret
 is shown when it is new. Times are ISO 8601 with an offset. Bad input is answered with
 400 and `{"error": text}`, and changes nothing.
@@ -46,7 +46,7 @@ from fastapi import APIRouter, Request, Response
 from billing.sandbox.control.calls import ControlError, needed_moment, take_calls
 from billing.sandbox.control.destinations import DESTINATIONS_TABLE
 from billing.sandbox.control.faults import fault_json, read_faults
-from billing.sandbox.control.request import Act, Order
+from billing.sandbox.control.request import Act, ControlRequest
 from billing.sandbox.control.stripe import STRIPE_TABLE
 from billing.sandbox.control.webhooks import call_tool, show_deliveries
 from billing.sandbox.pamela.accounts import AccountSubscription
@@ -57,13 +57,13 @@ from billing.sandbox.stripe.http.errors import StripeError
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox
 
 
-def _show_base(order: Order) -> Document:
-    sandbox = order.sandbox
+def _show_base(request: ControlRequest) -> Document:
+    sandbox = request.sandbox
     with sandbox.pamela.lock:
         accounts = [account.describe() for account in sandbox.pamela.accounts]
     return {
         "now": written(sandbox.clock.now()),
-        "url": str(order.request.base_url).rstrip("/"),
+        "url": str(request.http.base_url).rstrip("/"),
         "accounts": accounts,
         "customers": [asdict(customer) for customer in sandbox.customers()],
         "stripe_key": STRIPE_KEY,
@@ -72,15 +72,15 @@ def _show_base(order: Order) -> Document:
     }
 
 
-def _show_clock(order: Order) -> Document:
-    return {"now": written(order.sandbox.clock.now())}
+def _show_clock(request: ControlRequest) -> Document:
+    return {"now": written(request.sandbox.clock.now())}
 
 
-def _move_clock(order: Order) -> Document:
-    wanted = order.document("now", "advance_seconds")
+def _move_clock(request: ControlRequest) -> Document:
+    wanted = request.document("now", "advance_seconds")
     if len(wanted) != 1:
         raise ControlError("either now or advance_seconds is expected")
-    clock = order.sandbox.clock
+    clock = request.sandbox.clock
     try:
         if "now" in wanted:
             clock.set(needed_moment(wanted["now"], "now"))
@@ -90,27 +90,27 @@ def _move_clock(order: Order) -> Document:
             raise ControlError("advance_seconds is a whole number")
     except OverflowError as error:
         raise ControlError("the clock cannot go that far") from error
-    return _show_clock(order)
+    return _show_clock(request)
 
 
-def _take_calls(order: Order) -> Document:
-    pamela, now = order.sandbox.pamela, order.sandbox.clock.now()
-    return take_calls(pamela, order.account(), order.json(), now)
+def _take_calls(request: ControlRequest) -> Document:
+    pamela, now = request.sandbox.pamela, request.sandbox.clock.now()
+    return take_calls(pamela, request.account(), request.json(), now)
 
 
-def _remove_call(order: Order) -> Document:
-    pamela = order.sandbox.pamela
-    call_id = order.request.path_params["name"]
-    sent = "Authorization" in order.request.headers
-    accounts = [order.account()] if sent else list(pamela.accounts)
+def _remove_call(request: ControlRequest) -> Document:
+    pamela = request.sandbox.pamela
+    call_id = request.http.path_params["name"]
+    sent = "Authorization" in request.http.headers
+    accounts = [request.account()] if sent else list(pamela.accounts)
     # any() stops at the first account that had the call.
     if not any(pamela.remove_call(account, call_id) for account in accounts):
         raise ControlError(f"there is no call {call_id}", 404)
     return {"id": call_id, "deleted": True}
 
 
-def _add_customer(order: Order) -> Document:
-    wanted = order.document("id", "name")
+def _add_customer(request: ControlRequest) -> Document:
+    wanted = request.document("id", "name")
     texts = {}
     for field in ("id", "name"):
         text = wanted.get(field)
@@ -118,52 +118,52 @@ def _add_customer(order: Order) -> Document:
             raise ControlError(f"{field} is a text that is not empty")
         texts[field] = text
     try:
-        return asdict(order.sandbox.add_customer(texts["id"], texts["name"]))
+        return asdict(request.sandbox.add_customer(texts["id"], texts["name"]))
     except StripeError as error:
         raise ControlError(error.message) from error
 
 
-def _set_subscription(order: Order) -> Document:
-    wanted = order.document("subscription_status", "grace_period_ends_at")
-    account = order.account()
+def _set_subscription(request: ControlRequest) -> Document:
+    wanted = request.document("subscription_status", "grace_period_ends_at")
+    account = request.account()
     try:
         subscription = AccountSubscription.from_json(wanted)
     except ValueError as error:
         raise ControlError(str(error)) from error
-    with order.sandbox.pamela.lock:
+    with request.sandbox.pamela.lock:
         account.subscription = subscription
-        order.sandbox.pamela.changed()
+        request.sandbox.pamela.changed()
     return subscription.to_json()
 
 
-def _show_deliveries(order: Order) -> Document:
-    call_id = order.request.query_params.get("call_id")
-    return show_deliveries(order.sandbox.pamela, call_id)
+def _show_deliveries(request: ControlRequest) -> Document:
+    call_id = request.http.query_params.get("call_id")
+    return show_deliveries(request.sandbox.pamela, call_id)
 
 
-async def _call_tool(order: Order) -> Document:
-    wanted = order.document("call_id", "tool_name", "arguments")
-    return await call_tool(order.sandbox, order.account(), wanted)
+async def _call_tool(request: ControlRequest) -> Document:
+    wanted = request.document("call_id", "tool_name", "arguments")
+    return await call_tool(request.sandbox, request.account(), wanted)
 
 
-def _show_faults(order: Order) -> Document:
-    faults = order.sandbox.faults
+def _show_faults(request: ControlRequest) -> Document:
+    faults = request.sandbox.faults
     # A key of JSON is a plain text, not a member of an enumeration.
     struck = {f"{kind}": times for kind, times in faults.struck.items()}
     in_force = [fault_json(fault) for fault in faults.in_force()]
     return {"faults": in_force, "struck": struck}
 
 
-def _set_faults(order: Order) -> Document:
-    now = order.sandbox.clock.now()
-    order.sandbox.faults.replace_all(read_faults(order.json(), now))
-    return _show_faults(order)
+def _set_faults(request: ControlRequest) -> Document:
+    now = request.sandbox.clock.now()
+    request.sandbox.faults.replace_all(read_faults(request.json(), now))
+    return _show_faults(request)
 
 
-def _show_truth(order: Order) -> Document:
-    sandbox = order.sandbox
+def _show_truth(request: ControlRequest) -> Document:
+    sandbox = request.sandbox
     truth = sandbox.truth()
-    if order.request.query_params.get("requests") == "no":
+    if request.http.query_params.get("requests") == "no":
         return truth
     logs = {"pamela": sandbox.pamela_log, "stripe": sandbox.stripe_log}
     return truth | {"requests": {name: _log(log) for name, log in logs.items()}}
@@ -200,10 +200,10 @@ def control_router(sandbox: Sandbox) -> APIRouter:
 
 
 def _route(sandbox: Sandbox, act: Act) -> Callable[[Request], Awaitable[Response]]:
-    async def route(request: Request) -> Response:
-        order = Order(sandbox, request, await request.body())
+    async def route(http: Request) -> Response:
+        request = ControlRequest(sandbox, http, await http.body())
         try:
-            done = act(order)
+            done = act(request)
             return json_response(await done if isinstance(done, Awaitable) else done)
         except ControlError as error:
             return json_response({"error": str(error)}, error.status)

@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import timedelta
 
 from billing.sandbox.control.calls import ControlError
-from billing.sandbox.control.request import Act, Order
+from billing.sandbox.control.request import Act, ControlRequest
 from billing.sandbox.pamela.call import Document
 from billing.sandbox.stripe.metering.rejections import CODE, Rejection
 
@@ -21,24 +21,26 @@ def seconds(value: object, name: str, most: int = LONGEST_SECONDS) -> timedelta:
     raise ControlError(f"{name} is 0 to {most} seconds, got {value!r}")
 
 
-def _show_rules(order: Order) -> Document:
-    rules = order.sandbox.stripe.rules
+def _show_rules(request: ControlRequest) -> Document:
+    rules = request.sandbox.stripe.rules
     shown = {field.name: getattr(rules, field.name) for field in fields(rules)}
     return {name: _plain(value) for name, value in shown.items()}
 
 
-def _change_rules(order: Order) -> Document:
-    stripe, now = order.sandbox.stripe, order.sandbox.clock.now()
-    known = {one.name: getattr(stripe.rules, one.name) for one in fields(stripe.rules)}
-    wanted = order.document(*known)
-    read = {name: _read_rule(name, known[name], wanted[name]) for name in wanted}
-    for books in (stripe.test, stripe.live):
-        with books.lock:
+def _change_rules(request: ControlRequest) -> Document:
+    stripe, now = request.sandbox.stripe, request.sandbox.clock.now()
+    before = {
+        field.name: getattr(stripe.rules, field.name) for field in fields(stripe.rules)
+    }
+    wanted = request.document(*before)
+    read = {name: _read_rule(name, before[name], wanted[name]) for name in wanted}
+    for mode in (stripe.test, stripe.live):
+        with mode.lock:
             # What is over has been under the rules of its time.
-            books.billing.invoices.settle(now)
+            mode.billing.invoices.settle(now)
     for name, value in read.items():
         setattr(stripe.rules, name, value)
-    return _show_rules(order)
+    return _show_rules(request)
 
 
 def _read_rule(name: str, before: object, value: object) -> object:
@@ -62,14 +64,14 @@ def _plain(value: object) -> object:
     return value // timedelta(seconds=1) if whole else value.total_seconds()
 
 
-def _show_rejections(order: Order) -> Document:
-    books = order.sandbox.stripe.test
-    with books.lock:
-        return {"rejections": [_rejection_json(o) for o in books.rejections.orders]}
+def _show_rejections(request: ControlRequest) -> Document:
+    mode = request.sandbox.stripe.test
+    with mode.lock:
+        return {"rejections": [_rejection_json(o) for o in mode.rejections.orders]}
 
 
-def _add_rejection(order: Order) -> Document:
-    wanted = order.document("code", "customer", "count", "delay_seconds")
+def _add_rejection(request: ControlRequest) -> Document:
+    wanted = request.document("code", "customer", "count", "delay_seconds")
     code, customer, count = map(wanted.get, ("code", "customer", "count"))
     if not isinstance(code, str) or not CODE.fullmatch(code):
         raise ControlError("code is one of Stripe's, such as archived_meter")
@@ -78,15 +80,15 @@ def _add_rejection(order: Order) -> Document:
     if count is not None and (type(count) is not int or count < 1):
         raise ControlError("count is a whole number from 1, or null for endless")
     delay = seconds(wanted.get("delay_seconds", 0), "delay_seconds")
-    order.sandbox.stripe.test.reject(Rejection(code, customer, count, delay))
-    return _show_rejections(order)
+    request.sandbox.stripe.test.reject(Rejection(code, customer, count, delay))
+    return _show_rejections(request)
 
 
-def _lift_rejections(order: Order) -> Document:
-    books = order.sandbox.stripe.test
-    with books.lock:
-        books.rejections.orders.clear()
-    return _show_rejections(order)
+def _lift_rejections(request: ControlRequest) -> Document:
+    mode = request.sandbox.stripe.test
+    with mode.lock:
+        mode.rejections.orders.clear()
+    return _show_rejections(request)
 
 
 def _rejection_json(order: Rejection) -> Document:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from billing.sandbox.pamela.call import Call, Document, read_moment, written
-from billing.sandbox.pamela.call_list import CallBook
+from billing.sandbox.pamela.call_list import CallList
 from billing.sandbox.pamela.errors import Code
 
 KEY_PREFIX = "pk_live_"
@@ -96,7 +96,7 @@ class Account:
     subscription: AccountSubscription = field(default_factory=AccountSubscription)
     keys: list[ApiKey] = field(default_factory=list)
     tools: dict[str, Document] = field(default_factory=dict)
-    book: CallBook = field(default_factory=CallBook)
+    call_list: CallList = field(default_factory=CallList)
 
     def opened_by(self, digest: str) -> bool:
         """Say whether a key of this hash opens the account."""
@@ -113,20 +113,20 @@ class Account:
             **self.describe(),
             "keys": [asdict(key) for key in self.keys],
             "tools": self.tools,
-            "calls": [call.to_state() for call in self.book.calls()],
+            "calls": [call.to_state() for call in self.call_list.calls()],
         }
 
     @classmethod
     def from_state(cls, saved: dict[str, Any], now: int) -> "Account":
         """Return the account that `to_state` wrote down, as it looks now."""
-        book = CallBook()
-        book.put(map(Call.from_state, saved["calls"]), now)
+        call_list = CallList()
+        call_list.put(map(Call.from_state, saved["calls"]), now)
         return cls(
             **{name: saved[name] for name in DESCRIBED},
             subscription=AccountSubscription.from_json(saved),
             keys=[ApiKey(**key) for key in saved["keys"]],
             tools=saved["tools"],
-            book=book,
+            call_list=call_list,
         )
 
 

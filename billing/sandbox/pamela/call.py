@@ -94,7 +94,7 @@ def billed_minutes(duration_seconds: int) -> int:
     return max(-(-duration_seconds // 60), 1)
 
 
-class Weight(NamedTuple):
+class CallUsage(NamedTuple):
     """What one call adds to its account's monthly usage."""
 
     created_in: str  # YYYY-MM
@@ -148,8 +148,8 @@ class Call:
     def from_state(cls, saved: list[Any]) -> "Call":
         """Return the call that `to_state` wrote down."""
         call_id, created, opens, stages = saved
-        told = tuple((at, body.encode()) for at, body in stages)
-        return cls(call_id, created, opens, told)
+        revisions = tuple((at, body.encode()) for at, body in stages)
+        return cls(call_id, created, opens, revisions)
 
     def _started(self) -> int | None:
         started = read_moment(read_json(self.stages[0][1]).get("started_at"))
@@ -202,20 +202,20 @@ def call_as_given(
     return Call(call_id, micros(created), micros(opens), stages)
 
 
-def weigh(call: Call, body: bytes) -> tuple[str | None, Weight]:
-    """Return the status and the monthly weight of a call that shows this body."""
+def read_usage(call: Call, body: bytes) -> tuple[str | None, CallUsage]:
+    """Return the status and the monthly usage of a call that shows this body."""
     document = read_json(body)
     status = document.get("status")
     created_in = _month_of_day(call.created // DAY)
     seconds = document.get("duration_seconds")
-    known = status if isinstance(status, str) else None
+    known_status = status if isinstance(status, str) else None
     started = read_moment(document.get("started_at"))
     # A bool is an int to Python, but not a duration.
     if type(seconds) is not int or not 0 <= seconds <= LONGEST_SECONDS:
-        return known, Weight(created_in, None, 0)
-    if known not in TERMINAL or started is None:
-        return known, Weight(created_in, None, 0)
-    return known, Weight(created_in, month_of(started), seconds)
+        return known_status, CallUsage(created_in, None, 0)
+    if known_status not in TERMINAL or started is None:
+        return known_status, CallUsage(created_in, None, 0)
+    return known_status, CallUsage(created_in, month_of(started), seconds)
 
 
 @lru_cache(maxsize=4096)

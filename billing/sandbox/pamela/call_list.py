@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 
-from billing.sandbox.pamela.call import Call, Weight, billed_minutes, weigh
+from billing.sandbox.pamela.call import Call, CallUsage, billed_minutes, read_usage
 
 Key = tuple[int, str]  # (created, id): the total order of calls
 FEW = 64  # up to so many new keys are inserted one by one, more are sorted in
@@ -15,7 +15,7 @@ ENDLESS = 1 << 62
 
 
 @dataclass(slots=True)
-class MonthTally:
+class MonthUsage:
     """One month of an account: its calls and what its connected calls came to."""
 
     calls: int = 0  # created in the month, connected or not
@@ -42,7 +42,7 @@ class Page:
     total: int
 
 
-class CallBook:
+class CallList:
     """The calls of one account; what is visible is kept in order, totals are running.
 
     Moving forwards costs only the calls that change; moving back starts anew.
@@ -109,9 +109,9 @@ class CallBook:
         items = [self._shown[call_id] for _, call_id in keys]
         return Page(items, total=max(high - low, 0))
 
-    def usage(self, period: str) -> MonthTally:
+    def usage(self, period: str) -> MonthUsage:
         """Return the running totals of a month, given as YYYY-MM."""
-        return self._tallies.get(period) or MonthTally()
+        return self._months.get(period) or MonthUsage()
 
     def visible(self) -> Iterator[bytes]:
         """Yield the JSON of every visible call, in no order."""
@@ -125,16 +125,16 @@ class CallBook:
         self._shown: dict[str, bytes] = {}
         self._orders: dict[str | None, list[Key]] = {None: []}
         self._coming: list[tuple[int, int, Call]] = []
-        self._tallies: defaultdict[str, MonthTally] = defaultdict(MonthTally)
+        self._months: defaultdict[str, MonthUsage] = defaultdict(MonthUsage)
 
     def _show(self, calls: Iterable[Call], now: int) -> None:
         added: defaultdict[str | None, list[Key]] = defaultdict(list)
         for call in calls:
             body = call.body_at(now)
             if body is not None:
-                status, weight = weigh(call, body)
+                status, usage = read_usage(call, body)
                 self._shown[call.id] = body
-                self._count(weight, 1)
+                self._count(usage, 1)
                 key = (call.created, call.id)
                 added[None].append(key)
                 if status is not None:
@@ -150,8 +150,8 @@ class CallBook:
         if body is None:
             return
         call = self._calls[call_id]
-        status, weight = weigh(call, body)
-        self._count(weight, -1)
+        status, usage = read_usage(call, body)
+        self._count(usage, -1)
         key = (call.created, call_id)
         for name in {None, status}:
             order = self._orders[name]
@@ -166,9 +166,9 @@ class CallBook:
             for key in keys:
                 insort(order, key)
 
-    def _count(self, weight: Weight, sign: int) -> None:
-        self._tallies[weight.created_in].calls += sign
-        if weight.billed_in is not None:
-            tally = self._tallies[weight.billed_in]
-            tally.seconds += sign * weight.seconds
-            tally.minutes += sign * billed_minutes(weight.seconds)
+    def _count(self, usage: CallUsage, sign: int) -> None:
+        self._months[usage.created_in].calls += sign
+        if usage.billed_in is not None:
+            month = self._months[usage.billed_in]
+            month.seconds += sign * usage.seconds
+            month.minutes += sign * billed_minutes(usage.seconds)

@@ -19,7 +19,7 @@ from billing.sandbox.pamela.call import (
 )
 from billing.sandbox.pamela.errors import Code, Refusal, invalid
 from billing.sandbox.pamela.state import PamelaState
-from billing.sandbox.pamela.webhooks.subscriptions import Listener
+from billing.sandbox.pamela.webhooks.subscriptions import WebhookSubscription
 from billing.sandbox.pamela.webhooks.tool_calls import tools_of
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -66,7 +66,7 @@ def create_call(
     call = call_that_ends(document)
     with state.lock:
         state.put_calls(account, [call], now)
-        _follow(state, account, call.id, request, tools=tools)
+        _subscribe(state, account, call.id, request, tools=tools)
     shown = read_json(state.visible_call(account, call.id, now)[1])
     return _reply(shown, now, "Call created.") | {
         "to": request["to"],
@@ -95,7 +95,7 @@ def end_call(
     return _reply(ended, now, "Call ended." if hangup else "Call cancelled.")
 
 
-def _follow(
+def _subscribe(
     state: PamelaState,
     account: Account,
     call_id: str,
@@ -106,13 +106,12 @@ def _follow(
     webhooks = request.get("webhooks")
     if not isinstance(webhooks, dict) or not webhooks:
         return
-    told, asked = webhooks.get("webhook_url"), webhooks.get("tool_webhook_url")
-    state.webhooks.follow(
-        Listener(
+    state.webhooks.subscribe(
+        WebhookSubscription(
             account=account,
             call_id=call_id,
-            webhook_url=told or None,
-            tool_webhook_url=asked or None,
+            webhook_url=webhooks.get("webhook_url") or None,
+            tool_webhook_url=webhooks.get("tool_webhook_url") or None,
             tools=tools,
         )
     )

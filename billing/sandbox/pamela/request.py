@@ -25,13 +25,13 @@ class PamelaRequest:
     state: PamelaState
     account: Account
     now: datetime
-    request: Request
+    http: Request
     body: bytes
 
     @property
     def name(self) -> str:
         """Return the id at the end of the path."""
-        return str(self.request.path_params["name"])
+        return str(self.http.path_params["name"])
 
     def document(self) -> Document:
         """Return the body as a JSON object; an empty body is an empty one."""
@@ -45,7 +45,7 @@ class PamelaRequest:
 
     def period(self) -> str:
         """Return the month asked for, by default the current one."""
-        period = self.request.query_params.get("period")
+        period = self.http.query_params.get("period")
         if period is None:
             return self.now.astimezone(UTC).strftime("%Y-%m")
         if not PERIOD.fullmatch(period):
@@ -54,19 +54,19 @@ class PamelaRequest:
 
     def list_query(self) -> ListQuery:
         """Return the part of the list that is asked for."""
-        given = self.request.query_params
+        params = self.http.query_params
         # Release 1.0.0 of the official SDK sends the filter as `status`.
-        status = given.get("status_filter") or given.get("status")
+        status = params.get("status_filter") or params.get("status")
         if status is not None and status not in STATUSES:
             raise invalid(f"status_filter is one of {STATUSES}.", 422, given=status)
         return ListQuery(
-            offset=_number(given.get("offset"), "offset", 0, range(1 << 31)),
+            offset=_number(params.get("offset"), "offset", 0, range(1 << 31)),
             limit=_number(
-                given.get("limit"), "limit", USUAL_LIMIT, range(1, MOST_ON_A_PAGE + 1)
+                params.get("limit"), "limit", USUAL_LIMIT, range(1, MOST_ON_A_PAGE + 1)
             ),
             status=status,
-            start=_date(given.get("start_date"), "start_date", -ENDLESS),
-            end=_date(given.get("end_date"), "end_date", ENDLESS),
+            start=_date(params.get("start_date"), "start_date", -ENDLESS),
+            end=_date(params.get("end_date"), "end_date", ENDLESS),
         )
 
 

@@ -47,10 +47,10 @@ class PamelaRoute(NamedTuple):
     admission: Admission = account_with_key
 
 
-def _list_calls(asked: PamelaRequest) -> Response:
+def _list_calls(request: PamelaRequest) -> Response:
     """Join the finished JSON of the calls: nothing is parsed or rendered."""
-    query = asked.list_query()
-    page = asked.state.list_calls(asked.account, query, asked.now)
+    query = request.list_query()
+    page = request.state.list_calls(request.account, query, request.now)
     end = query.offset + len(page.items)
     more = end < page.total
     body = b'{"items":[%b],"total":%d,"limit":%d,"offset":%d,"has_more":%b,' % (
@@ -64,33 +64,37 @@ def _list_calls(asked: PamelaRequest) -> Response:
     return Response(body, media_type="application/json")
 
 
-def _get_call(asked: PamelaRequest) -> Response:
-    body = asked.state.visible_call(asked.account, asked.name, asked.now)[1]
+def _get_call(request: PamelaRequest) -> Response:
+    body = request.state.visible_call(request.account, request.name, request.now)[1]
     return Response(body, media_type="application/json")
 
 
-def _create_call(asked: PamelaRequest) -> object:
-    return create_call(asked.state, asked.account, asked.document(), asked.now)
+def _create_call(request: PamelaRequest) -> object:
+    return create_call(request.state, request.account, request.document(), request.now)
 
 
-def _end_call(asked: PamelaRequest, *, hangup: bool) -> object:
-    return end_call(asked.state, asked.account, asked.name, asked.now, hangup=hangup)
+def _end_call(request: PamelaRequest, *, hangup: bool) -> object:
+    return end_call(
+        request.state, request.account, request.name, request.now, hangup=hangup
+    )
 
 
-def _register_tool(asked: PamelaRequest) -> object:
-    return register_tool(asked.state, asked.account, asked.document(), asked.now)
+def _register_tool(request: PamelaRequest) -> object:
+    return register_tool(
+        request.state, request.account, request.document(), request.now
+    )
 
 
-def _list_tools(asked: PamelaRequest) -> object:
-    return active_tools(asked.state, asked.account)
+def _list_tools(request: PamelaRequest) -> object:
+    return active_tools(request.state, request.account)
 
 
-def _delete_tool(asked: PamelaRequest) -> object:
-    return retire_tool(asked.state, asked.account, asked.name, asked.now)
+def _delete_tool(request: PamelaRequest) -> object:
+    return retire_tool(request.state, request.account, request.name, request.now)
 
 
-def _usage(asked: PamelaRequest) -> object:
-    return asked.state.usage(asked.account, asked.period(), asked.now)
+def _usage(request: PamelaRequest) -> object:
+    return request.state.usage(request.account, request.period(), request.now)
 
 
 TABLE = (
@@ -243,7 +247,7 @@ def _work(
         account = endpoint.admission(state, request, now)
         result = endpoint.operation(
             PamelaRequest(
-                state=state, account=account, now=now, request=request, body=body
+                state=state, account=account, now=now, http=request, body=body
             )
         )
     except Refusal as refusal:

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,6 @@ from billing.sandbox.pamela.call_list import ListQuery, Page
 from billing.sandbox.pamela.errors import Code, Refusal, too_many_requests
 from billing.sandbox.pamela.webhooks.webhooks import Webhooks
 from billing.sandbox.signed_delivery import Delivery, Reply
-
-Hook = Callable[[], object]
 
 
 class PamelaState:
@@ -40,7 +38,6 @@ class PamelaState:
         self.issued = 0
         self._known_keys: dict[str, Account] = {}
         self._spent: dict[str, tuple[int, int]] = {}
-        self._after_lists: list[Hook | None] = []
 
     def add_account(self, account: Account, now: datetime) -> Account:
         """Open an account; its own API key is its first key."""
@@ -54,15 +51,15 @@ class PamelaState:
     def add_key(self, account: Account, key: str, now: datetime) -> ApiKey:
         """Give the account another key."""
         with self.lock:
-            kept = ApiKey(
+            made = ApiKey(
                 id=self.new_id("key"),
                 digest=digest_of(key),
                 prefix=key[:12],
                 created_at=written(now),
             )
-            account.keys.append(kept)
+            account.keys.append(made)
             self.changed()
-            return kept
+            return made
 
     def account_of_key(self, key: str) -> Account | None:
         """Return the account that a valid API key opens."""
@@ -70,8 +67,8 @@ class PamelaState:
             account = self._known_keys.get(key)
             if account is None:
                 digest = digest_of(key)
-                found = (one for one in self.accounts if one.opened_by(digest))
-                account = next(found, None)
+                matching = (a for a in self.accounts if a.opened_by(digest))
+                account = next(matching, None)
                 if account is not None:
                     self._known_keys[key] = account
             return account
@@ -79,7 +76,7 @@ class PamelaState:
     def accounts_of_user(self, token: str) -> list[Account]:
         """Return the accounts of the person with this user token."""
         with self.lock:
-            return [one for one in self.accounts if token and one.user_token == token]
+            return [a for a in self.accounts if token and a.user_token == token]
 
     def changed(self) -> None:
         """Note that there is something new to save; forget which keys were valid."""
@@ -112,32 +109,28 @@ class PamelaState:
     def put_calls(self, account: Account, calls: Iterable[Call], now: datetime) -> None:
         """Add or replace calls."""
         with self.lock:
-            account.book.put(calls, micros(now))
+            account.call_list.put(calls, micros(now))
             self.changes += 1
 
     def remove_call(self, account: Account, call_id: str) -> bool:
         """Delete a call as if it had never been; False when there is none."""
         with self.lock:
             self.changes += 1
-            return account.book.remove(call_id)
+            return account.call_list.remove(call_id)
 
     def list_calls(self, account: Account, query: ListQuery, now: datetime) -> Page:
-        """Return a page of visible calls, then let happen what was scripted."""
+        """Return a page of visible calls."""
         with self.lock:
-            account.book.show_at(micros(now))
-            page = account.book.page(query)
-            hook = self._after_lists.pop(0) if self._after_lists else None
-        if hook is not None:
-            hook()
-        return page
+            account.call_list.show_at(micros(now))
+            return account.call_list.page(query)
 
     def visible_call(
         self, account: Account, call_id: str, now: datetime
     ) -> tuple[Call, bytes]:
         """Return a call and the JSON that it shows now, or raise the 404."""
         with self.lock:
-            account.book.show_at(micros(now))
-            call, body = account.book.get(call_id), account.book.body(call_id)
+            account.call_list.show_at(micros(now))
+            call, body = account.call_list.get(call_id), account.call_list.body(call_id)
         if call is None or body is None:
             raise Refusal(404, Code.CALL_NOT_FOUND, details={"call_id": call_id})
         return call, body
@@ -149,22 +142,17 @@ class PamelaState:
         start; `call_count` counts every call created in the month.
         """
         with self.lock:
-            account.book.show_at(micros(now))
-            tally = account.book.usage(period)
+            account.call_list.show_at(micros(now))
+            usage = account.call_list.usage(period)
             return {
                 "partner_id": account.partner_id,
                 "project_id": account.project_id,
                 "period": period,
-                "call_count": tally.calls,
-                "api_minutes": tally.seconds / 60,
-                "billed_minutes": tally.minutes,
+                "call_count": usage.calls,
+                "api_minutes": usage.seconds / 60,
+                "billed_minutes": usage.minutes,
                 "quota": {"partner_limit": None, "project_limit": None},
             }
-
-    def after_next_lists(self, hooks: Iterable[Hook | None]) -> None:
-        """Let the n-th hook run once the n-th list from now on has been read."""
-        with self.lock:
-            self._after_lists = list(hooks)
 
     def settle_delivery(self, delivery: Delivery, reply: Reply, now: datetime) -> None:
         """Note what came of an attempt to deliver a webhook."""

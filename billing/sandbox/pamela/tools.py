@@ -16,25 +16,25 @@ def register_tool(
     state: PamelaState, account: Account, request: Document, now: datetime
 ) -> Document:
     """Keep a tool's definition under a new id."""
-    given = request.get("tool")
-    if not isinstance(given, dict):
+    fields = request.get("tool")
+    if not isinstance(fields, dict):
         raise invalid("tool is required: an object.", field="tool")
     for name in ("name", "description"):
-        if not isinstance(given.get(name), str) or not given[name]:
+        if not isinstance(fields.get(name), str) or not fields[name]:
             raise invalid(f"tool.{name} is required: a text.", field=f"tool.{name}")
-    if not isinstance(given.get("input_schema"), dict):
+    if not isinstance(fields.get("input_schema"), dict):
         raise invalid("tool.input_schema is an object.", field="tool.input_schema")
-    output_schema = given.get("output_schema")
+    output_schema = fields.get("output_schema")
     if not isinstance(output_schema, dict | None):
         raise invalid("tool.output_schema is an object.", field="tool.output_schema")
     tool: Document = {
         "id": state.new_id("tool"),
-        "name": given["name"],
-        "description": given["description"],
+        "name": fields["name"],
+        "description": fields["description"],
         "active": True,
-        "input_schema": given["input_schema"],
+        "input_schema": fields["input_schema"],
         "output_schema": output_schema or {},
-        "timeout_ms": _timeout_ms(given),
+        "timeout_ms": _timeout_ms(fields),
         "created_at": written(now),
         "updated_at": written(now),
     }
@@ -68,11 +68,11 @@ def retire_tool(
     return {"success": True, "message": "Tool deleted.", "tool_id": tool_id}
 
 
-def _timeout_ms(given: Document) -> int:
+def _timeout_ms(fields: Document) -> int:
     """Read the timeout in either of the two units that the SDKs send."""
-    timeout, unit = given.get("timeout_ms"), 1
-    if timeout is None and "timeout_seconds" in given:
-        timeout, unit = given["timeout_seconds"], 1000
+    timeout, unit = fields.get("timeout_ms"), 1
+    if timeout is None and "timeout_seconds" in fields:
+        timeout, unit = fields["timeout_seconds"], 1000
     if timeout is None:
         return USUAL_TIMEOUT_MS
     if type(timeout) is not int or not 1 <= timeout * unit <= LONGEST_TIMEOUT_MS:

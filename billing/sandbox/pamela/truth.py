@@ -27,9 +27,9 @@ def pamela_truth(state: PamelaState, now: datetime) -> dict[str, Document]:
 
 
 def _account_truth(account: Account, now: datetime) -> Document:
-    account.book.show_at(micros(now))
+    account.call_list.show_at(micros(now))
     months: dict[str, dict[str, list[int]]] = {}
-    for body in account.book.visible():
+    for body in account.call_list.visible():
         call = read_json(body)
         started = read_moment(call.get("started_at"))
         seconds = call.get("duration_seconds")
@@ -42,7 +42,7 @@ def _account_truth(account: Account, now: datetime) -> Document:
         month = months.setdefault(started.isoformat()[:7], {})
         month.setdefault(_customer(account, call), []).append(minutes)
     return {
-        "calls": len(account.book),
+        "calls": len(account.call_list),
         "months": {month: _month(months[month]) for month in sorted(months)},
     }
 

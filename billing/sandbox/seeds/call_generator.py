@@ -34,7 +34,7 @@ LONGEST_SECONDS = 3600
 
 
 @dataclass
-class Caller:
+class CallGenerator:
     """Writes the calls of one account; the same seed writes the same calls."""
 
     chance: random.Random

@@ -12,7 +12,7 @@ from billing.sandbox.pamela.call import (
     call_that_ends,
     written,
 )
-from billing.sandbox.seeds.call_generator import Caller, duration_fields
+from billing.sandbox.seeds.call_generator import CallGenerator, duration_fields
 
 HOUR = timedelta(hours=1)
 SHORT = (0, 1, 59, 60, 61)
@@ -37,7 +37,7 @@ BROKEN: tuple[Document, ...] = (
 class Scene:
     """Whose calls these are, and when: nothing changes between `now` and `calm`."""
 
-    caller: Caller
+    generator: CallGenerator
     turns: Iterator[str]
     now: datetime
     calm: datetime
@@ -54,14 +54,17 @@ class Scene:
     def talk(self, started: datetime, seconds: int, *, rang: int = 4) -> Document:
         """Return an answered call of the next customer, created `rang` s earlier."""
         created = started - timedelta(seconds=rang)
-        return self.caller.answered(next(self.turns), created, started, seconds)
+        return self.generator.answered(next(self.turns), created, started, seconds)
 
 
 def awkward_calls(
-    caller: Caller, customers: tuple[str, ...], now: datetime, quiet: timedelta
+    generator: CallGenerator,
+    customers: tuple[str, ...],
+    now: datetime,
+    quiet: timedelta,
 ) -> list[Call]:
     """Return an account's awkward calls; none of them changes within `quiet`."""
-    scene = Scene(caller, cycle(customers), now, now + quiet)
+    scene = Scene(generator, cycle(customers), now, now + quiet)
     short = [call_that_ends(scene.talk(scene.noon, seconds)) for seconds in SHORT]
     return [
         *short,
@@ -72,9 +75,9 @@ def awkward_calls(
     ]
 
 
-def broken_calls(caller: Caller, customer: str, now: datetime) -> list[Call]:
+def broken_calls(generator: CallGenerator, customer: str, now: datetime) -> list[Call]:
     """Return calls with a value that no biller should take, each broken otherwise."""
-    scene = Scene(caller, repeat(customer), now, now)
+    scene = Scene(generator, repeat(customer), now, now)
     naive: Document = {"started_at": scene.noon.replace(tzinfo=None).isoformat()}
     calls = []
     for wrong in (*BROKEN, naive):

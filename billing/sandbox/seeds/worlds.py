@@ -8,9 +8,9 @@ from billing.sandbox.clock import first_of_month
 from billing.sandbox.pamela.accounts import Account
 from billing.sandbox.pamela.call import Call, call_that_ends, micros
 from billing.sandbox.pamela.state import PamelaState
-from billing.sandbox.seeds.call_generator import Caller
+from billing.sandbox.seeds.call_generator import CallGenerator
 from billing.sandbox.seeds.edge_cases import awkward_calls, broken_calls
-from billing.sandbox.world import Customer
+from billing.sandbox.world import BilledCustomer
 
 CUSTOMER_KEY = "customer"
 # Each account and its customers; one customer alone needs no metadata.
@@ -23,7 +23,7 @@ OFFICE_HOURS = 5  # a customer's calls of a day fall into so many hours, in UTC
 WEEKEND_SHARE = 0.1  # of the customers' weekend days that see any calls
 # Nothing happens by itself for a while, so that a demonstration can end at zero.
 QUIET = timedelta(minutes=15)
-# A month that is about to close has fewer: what happens to it is told one by one.
+# A month that is about to close has fewer: what happens to it is shown one by one.
 CLOSING = ("riverside", "summit")
 AHEAD = timedelta(hours=6)
 CALLS_AHEAD = 60
@@ -35,7 +35,7 @@ class Seeded:
     """A Pamela full of calls, and the customers that they belong to."""
 
     pamela: PamelaState
-    customers: list[Customer]
+    customers: list[BilledCustomer]
 
 
 def realistic(
@@ -52,14 +52,14 @@ def realistic(
     days = _days(now)
     for name, customers in ACCOUNTS.items():
         shared = len(customers) > 1
-        caller = Caller(chance, CUSTOMER_KEY if shared else None)
+        generator = CallGenerator(chance, CUSTOMER_KEY if shared else None)
         account = new_account(pamela, name, now, customers=customers)
         share = calls * len(customers) // sum(map(len, ACCOUNTS.values()))
-        usual = _usual_calls(caller, customers, days, now, share=share)
-        usual += _calls_ahead(caller, customers, now)
-        usual += awkward_calls(caller, customers, now, QUIET)
+        usual = _usual_calls(generator, customers, days, now, share=share)
+        usual += _calls_ahead(generator, customers, now)
+        usual += awkward_calls(generator, customers, now, QUIET)
         if broken:
-            usual += broken_calls(caller, customers[0], now)
+            usual += broken_calls(generator, customers[0], now)
         pamela.put_calls(account, usual, now)
     return Seeded(pamela, customers_of([n for c in ACCOUNTS.values() for n in c]))
 
@@ -76,10 +76,10 @@ def month_end(seed: int, now: datetime, *, calls: int = 1_500) -> Seeded:
     names = [name for customers in accounts.values() for name in customers]
     days = [day for day in _days(now) if day >= first_of_month(now)]
     for name, customers in accounts.items():
-        caller = Caller(chance, CUSTOMER_KEY if len(customers) > 1 else None)
+        generator = CallGenerator(chance, CUSTOMER_KEY if len(customers) > 1 else None)
         account = new_account(pamela, name, now, customers=customers)
         share = calls * len(customers) // len(names)
-        usual = _usual_calls(caller, customers, days, now, share=share)
+        usual = _usual_calls(generator, customers, days, now, share=share)
         pamela.put_calls(account, usual, now)
     return Seeded(pamela, customers_of(names))
 
@@ -109,9 +109,9 @@ def new_account(
     return pamela.add_account(account, now)
 
 
-def customers_of(names: list[str]) -> list[Customer]:
+def customers_of(names: list[str]) -> list[BilledCustomer]:
     """Return a Stripe customer for each name."""
-    return [Customer(f"cus_{name.replace('-', '')}", name) for name in names]
+    return [BilledCustomer(f"cus_{name.replace('-', '')}", name) for name in names]
 
 
 def _days(now: datetime) -> list[datetime]:
@@ -120,7 +120,7 @@ def _days(now: datetime) -> list[datetime]:
 
 
 def _usual_calls(
-    caller: Caller,
+    generator: CallGenerator,
     customers: tuple[str, ...],
     days: list[datetime],
     now: datetime,
@@ -128,7 +128,7 @@ def _usual_calls(
     share: int,
 ) -> list[Call]:
     """Spread an account's calls over the office hours of its customers."""
-    chance = caller.chance
+    chance = generator.chance
     hours = [
         (customer, day + timedelta(hours=hour))
         for customer in customers
@@ -139,7 +139,7 @@ def _usual_calls(
     calls = []
     for customer, hour in chance.choices(past, k=share):
         created = hour + timedelta(milliseconds=chance.randrange(WITHIN_HOUR * 1000))
-        document = caller.call(customer, created)
+        document = generator.call(customer, created)
         call = call_that_ends(document)
         # What would happen while the clock stands at about now is left out.
         if call.stages[-1][0] < micros(now):
@@ -148,15 +148,15 @@ def _usual_calls(
 
 
 def _calls_ahead(
-    caller: Caller, customers: tuple[str, ...], now: datetime
+    generator: CallGenerator, customers: tuple[str, ...], now: datetime
 ) -> list[Call]:
     """Return calls of the hours to come."""
-    chance = caller.chance
+    chance = generator.chance
     calls = []
     for _ in range(CALLS_AHEAD * len(customers) // 8):
         wait = chance.uniform(QUIET.total_seconds(), AHEAD.total_seconds())
         created = now + timedelta(milliseconds=int(wait * 1000))
-        calls.append(call_that_ends(caller.call(chance.choice(customers), created)))
+        calls.append(call_that_ends(generator.call(chance.choice(customers), created)))
     return calls
 
 

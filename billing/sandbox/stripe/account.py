@@ -40,7 +40,7 @@ class StripeAccount:
         self.test = StripeMode(rules, livemode=False, state=state.test)
         self.live = StripeMode(rules, livemode=True, state=state.live)
 
-    def books(self, key: str | None) -> StripeMode:
+    def mode(self, key: str | None) -> StripeMode:
         """Return the half that a secret key opens, or raise the 401."""
         livemode = self.keys.get(key or "")
         if livemode is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from threading import RLock
 
-from billing.sandbox.stripe.billing.billing import StripeBilling, Surroundings
+from billing.sandbox.stripe.billing.billing import BillingContext, StripeBilling
 from billing.sandbox.stripe.billing.customers import Customer, Customers
 from billing.sandbox.stripe.http.errors import locked, missing
 from billing.sandbox.stripe.http.idempotency import StoredAnswers
@@ -14,12 +14,12 @@ from billing.sandbox.stripe.http.paging import listing
 from billing.sandbox.stripe.http.params import Fields
 from billing.sandbox.stripe.http.rate_limits import RateLimits
 from billing.sandbox.stripe.metering.error_reports import ErrorReport, error_reports
-from billing.sandbox.stripe.metering.events import MeterEvent, MeterEvents, SentEvent
+from billing.sandbox.stripe.metering.events import EventRequest, MeterEvent, MeterEvents
 from billing.sandbox.stripe.metering.intake import Intake
 from billing.sandbox.stripe.metering.meters import PATH, Meter, Meters
 from billing.sandbox.stripe.metering.rejections import Rejection, Rejections
 from billing.sandbox.stripe.metering.summaries import (
-    SummaryQuestion,
+    SummaryQuery,
     aggregate,
     summary_json,
 )
@@ -60,7 +60,7 @@ class StripeMode:
             rules, self.customers, self.meters, self.events, self.rejections
         )
         self.billing = StripeBilling(
-            Surroundings(
+            BillingContext(
                 rules=rules,
                 customers=self.customers,
                 meters=self.meters,
@@ -165,7 +165,7 @@ class StripeMode:
             return self.meters.list_page(Fields(params))
 
     @contextmanager
-    def occupied(self, sent: SentEvent) -> Iterator[None]:
+    def occupied(self, sent: EventRequest) -> Iterator[None]:
         """Hold the event's customer and meter; a second holder gets the 429."""
         with self.lock:
             place = self._intake.place(sent)
@@ -179,7 +179,7 @@ class StripeMode:
                 self._busy.discard(place)
 
     def receive_event(
-        self, sent: SentEvent, now: datetime, *, request_key: str | None = None
+        self, sent: EventRequest, now: datetime, *, request_key: str | None = None
     ) -> MeterEvent:
         """Take a meter event; one for an unknown customer is taken, never counted."""
         with self.lock:
@@ -217,13 +217,13 @@ class StripeMode:
     ) -> Adjustment:
         """Cancel a meter event that was received in the past 24 hours."""
         with self.lock:
-            known = self.events.cancel(event_name, identifier, now)
+            was_shown = self.events.cancel(event_name, identifier, now)
             adjustment = Adjustment(
                 id=self.new_name("mtradj"),
                 event_name=event_name,
                 identifier=identifier,
                 created_at=now,
-                status="complete" if known else "pending",
+                status="complete" if was_shown else "pending",
             )
             self.adjustments.append(adjustment)
             return adjustment
@@ -232,13 +232,13 @@ class StripeMode:
         """Return a page of what is known by now of a customer's usage."""
         with self.lock:
             meter = self.meters.find(meter_id)
-            question = SummaryQuestion.read(Fields(params))
-            if not self.customers.exists(question.customer):
-                raise missing("customer", question.customer, "customer")
-            shown = self.events.shown(meter, question.customer, question.window, now)
+            query = SummaryQuery.read(Fields(params))
+            if not self.customers.exists(query.customer):
+                raise missing("customer", query.customer, "customer")
+            shown = self.events.shown(meter, query.customer, query.window, now)
             rows = [
-                summary_json(meter, question.customer, bucket, aggregate(meter, events))
-                for bucket, events in question.buckets(shown).items()
+                summary_json(meter, query.customer, bucket, aggregate(meter, events))
+                for bucket, events in query.buckets(shown).items()
             ]
-            page, more = question.cursor.page(rows, lambda row: str(row["id"]))
+            page, more = query.cursor.page(rows, lambda row: str(row["id"]))
             return listing(f"{PATH}/{meter_id}/event_summaries", list(page), more=more)

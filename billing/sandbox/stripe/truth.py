@@ -14,7 +14,7 @@ Totals = dict[str, Decimal]
 
 
 def count_usage(
-    books: StripeMode, event_name: str | None = None, now: datetime | None = None
+    mode: StripeMode, event_name: str | None = None, now: datetime | None = None
 ) -> Json:
     """Return, per customer, the hours with their events and the totals of the months.
 
@@ -22,16 +22,16 @@ def count_usage(
     others exact texts. Totals are per event name. `invoiced` has what the invoices
     that are final by now bill, by the month in which their cycle began.
     """
-    with books.lock:
-        invoiced = {} if now is None else _invoiced(books, event_name, now)
+    with mode.lock:
+        invoiced = {} if now is None else _invoiced(mode, event_name, now)
         by_customer: dict[str, list[MeterEvent]] = defaultdict(list)
-        for event in books.events.received:
+        for event in mode.events.received:
             if event_name in {None, event.event_name}:
                 by_customer[event.customer].append(event)
         return {
             customer: {
-                "hours": _hours(books, by_customer[customer]),
-                "months": _months(books, by_customer[customer]),
+                "hours": _hours(mode, by_customer[customer]),
+                "months": _months(mode, by_customer[customer]),
                 "rejected": _uncounted(by_customer[customer], cancelled=False),
                 "cancelled": _uncounted(by_customer[customer], cancelled=True),
                 "invoiced": invoiced.get(customer, {}),
@@ -40,27 +40,27 @@ def count_usage(
         }
 
 
-def _hours(books: StripeMode, events: list[MeterEvent]) -> Json:
+def _hours(mode: StripeMode, events: list[MeterEvent]) -> Json:
     by_hour: dict[int, list[MeterEvent]] = defaultdict(list)
     for event in events:
         by_hour[event.timestamp // HOUR * HOUR].append(event)
     return {
         iso(datetime.fromtimestamp(hour, UTC)): {
-            "counted": _totals(books, by_hour[hour]),
+            "counted": _totals(mode, by_hour[hour]),
             "events": [_event_json(event) for event in by_hour[hour]],
         }
         for hour in sorted(by_hour)
     }
 
 
-def _months(books: StripeMode, events: list[MeterEvent]) -> Json:
+def _months(mode: StripeMode, events: list[MeterEvent]) -> Json:
     by_month: dict[str, list[MeterEvent]] = defaultdict(list)
     for event in events:
         by_month[month_of(event.timestamp)].append(event)
-    return {month: _totals(books, by_month[month]) for month in sorted(by_month)}
+    return {month: _totals(mode, by_month[month]) for month in sorted(by_month)}
 
 
-def _totals(books: StripeMode, events: list[MeterEvent]) -> Json:
+def _totals(mode: StripeMode, events: list[MeterEvent]) -> Json:
     """Add up what counts, per event name; two meters of one name add up too."""
     totals: dict[str, Decimal] = defaultdict(Decimal)
     by_meter: dict[str, list[MeterEvent]] = defaultdict(list)
@@ -68,7 +68,7 @@ def _totals(books: StripeMode, events: list[MeterEvent]) -> Json:
         if event.reason is None:
             by_meter[event.meter].append(event)
     for meter_id, counted in by_meter.items():
-        meter = books.meters.by_id[meter_id]
+        meter = mode.meters.by_id[meter_id]
         totals[meter.event_name] += aggregate(meter, counted)
     return exact_totals(totals)
 
@@ -83,25 +83,26 @@ def _uncounted(events: list[MeterEvent], *, cancelled: bool) -> Json:
 
 
 def _invoiced(
-    books: StripeMode, event_name: str | None, now: datetime
+    mode: StripeMode, event_name: str | None, now: datetime
 ) -> dict[str, Json]:
     """Add up, per customer and month, what the invoices that are final by now bill.
 
     Two subscriptions to one meter bill its usage twice; nothing billed is left out.
     """
-    invoices, found = books.billing.invoices, dict[str, dict[str, Totals]]()
+    invoices = mode.billing.invoices
+    by_customer: dict[str, dict[str, Totals]] = {}
     for invoice in reversed(invoices.present(now)):
         if invoices.status(invoice, now) == "draft":
             continue
-        months = found.setdefault(invoices.subscription(invoice).customer, {})
+        months = by_customer.setdefault(invoices.subscription(invoice).customer, {})
         for line in invoices.lines(invoice, now):
-            name = books.meters.by_id[line.price.meter].event_name
+            name = mode.meters.by_id[line.price.meter].event_name
             if line.quantity and event_name in {None, name}:
                 totals = months.setdefault(month_of(invoice.start), {})
                 totals[name] = totals.get(name, Decimal(0)) + line.quantity
     return {
         customer: {month: exact_totals(totals) for month, totals in months.items()}
-        for customer, months in found.items()
+        for customer, months in by_customer.items()
         if months
     }
 

@@ -17,7 +17,7 @@ from itertools import islice
 
 from billing.sandbox.clock import first_of_month
 from billing.sandbox.pamela.call import Call
-from billing.sandbox.pamela.call_list import CallBook
+from billing.sandbox.pamela.call_list import CallList
 from billing.sandbox.seeds.bulk import bulk
 from billing.sandbox.seeds.worlds import Seeded
 from billing.sandbox.server import listen, serve, url_of
@@ -70,9 +70,9 @@ def build(asked: argparse.Namespace) -> tuple[Sandbox, str]:
 def _keep(seeded: Seeded, count: int, now: datetime, *, talk: bool) -> None:
     """Keep the first calls, and let them have been talks."""
     account = seeded.pamela.accounts[0]
-    kept = islice(account.book.calls(), count)
+    kept = islice(account.call_list.calls(), count)
     calls = [_told(call) for call in kept] if talk else list(kept)
-    account.book = CallBook()
+    account.call_list = CallList()
     seeded.pamela.put_calls(account, calls, now)
 
 

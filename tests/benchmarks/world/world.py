@@ -121,7 +121,7 @@ class WorldClock:
 @contextmanager
 def running(shape: Shape, now: datetime) -> Iterator[World]:
     """Serve such a world while the block runs."""
-    command = [sys.executable, "-m", "tests.benchmarks.server", "--now"]
+    command = [sys.executable, "-m", "tests.benchmarks.world.server", "--now"]
     command += [now.isoformat(), "--calls", str(shape.calls)]
     command += ["--customers", str(shape.customers), "--hours", str(shape.hours)]
     command += ["--talk"] * shape.talk + ["--present"] * shape.present

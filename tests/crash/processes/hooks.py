@@ -140,12 +140,12 @@ def watch_wire(striker: Striker) -> None:
 def watch_source(striker: Striker) -> None:
     """See every page of calls arrive."""
 
-    def listed(list_calls: Method, *given: Any, **asked: Any) -> Any:
-        page = list_calls(*given, **asked)
+    def listed(read_page: Method, *given: Any, **asked: Any) -> Any:
+        page = read_page(*given, **asked)
         striker.reach(points.PAGE_READ)
         return page
 
-    _around(PamelaUsage, "list_calls", listed)
+    _around(PamelaUsage, "read_page", listed)
 
 
 def exchange_of(method: str, url: str) -> Exchange | None:

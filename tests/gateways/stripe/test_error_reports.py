@@ -11,12 +11,12 @@ from billing.domain.period import Window
 from billing.errors import MeterFault, MeterUnavailable, MeterUnfit
 from billing.gateways.stripe.error_reports import report_of
 from billing.sandbox.faults import FaultKind
-from billing.sandbox.stripe.metering.event_json import create_meter_event
 from billing.sandbox.stripe.metering.rejections import Rejection
 from billing.sandbox.world import METER
 from tests.gateways.desk import MeterDesk
 from tests.gateways.scripted import METER_ROW, listing, meter_at, serving
 from tests.sandbox.pamela.pamela_world import NOW
+from tests.sandbox.stripe.stripe_world import create_meter_event
 
 BAD_VALUE = "meter_event_invalid_value"
 SECOND = timedelta(seconds=1)
@@ -60,14 +60,14 @@ def test_a_report_names_a_sample_and_counts_all(desk: MeterDesk) -> None:
 
 
 def test_every_page_of_reports_is_read_oldest_first(desk: MeterDesk) -> None:
-    books = desk.world.sandbox.stripe.test
+    mode = desk.world.sandbox.stripe.test
     for number in range(130):
         event = {
             "event_name": METER,
             "identifier": f"e{number}",
             "payload": {"stripe_customer_id": "cus_nobody", "value": "1"},
         }
-        create_meter_event(books, event, NOW + 10 * number * SECOND)
+        create_meter_event(mode, event, NOW + 10 * number * SECOND)
     desk.world.advance(hours=1)
     reports = desk.meter.error_reports(NOW)
     assert [report.identifiers for report in reports] == [
@@ -78,16 +78,16 @@ def test_every_page_of_reports_is_read_oldest_first(desk: MeterDesk) -> None:
 
 
 def test_reports_on_another_meter_are_none_of_ours(desk: MeterDesk) -> None:
-    books = desk.world.sandbox.stripe.test
+    mode = desk.world.sandbox.stripe.test
     meter = {
         "display_name": "Other",
         "event_name": "other_minutes",
         "default_aggregation": {"formula": "sum"},
     }
-    books.create_meter(meter, NOW)
+    mode.create_meter(meter, NOW)
     payload = {"stripe_customer_id": "cus_nobody", "value": "1"}
     event = {"event_name": "other_minutes", "identifier": "e", "payload": payload}
-    create_meter_event(books, event, NOW)
+    create_meter_event(mode, event, NOW)
     desk.world.advance(minutes=1)
     assert desk.meter.error_reports(NOW) == []
 
@@ -102,17 +102,17 @@ def test_reports_on_no_meter_at_all_may_be_ours(desk: MeterDesk) -> None:
 
 
 def test_reports_on_the_meter_that_was_there_before_are_ours(desk: MeterDesk) -> None:
-    books = desk.world.sandbox.stripe.test
+    mode = desk.world.sandbox.stripe.test
     identifier = reject(desk, 0)
     state = desk.meter.describe()
     assert state is not None
-    books.deactivate_meter(state.meter_id, {}, NOW)
+    mode.deactivate_meter(state.meter_id, {}, NOW)
     meter: dict[str, Any] = {
         "display_name": "Anew",
         "event_name": METER,
         "default_aggregation": {"formula": "sum"},
     }
-    books.create_meter(meter, NOW)
+    mode.create_meter(meter, NOW)
     desk.world.advance(minutes=1)
     (report,) = desk.connect().error_reports(NOW)
     assert report.identifiers == (identifier,)

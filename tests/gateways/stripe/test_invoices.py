@@ -10,11 +10,11 @@ from billing.domain.period import BillingPeriod, Window
 from billing.errors import MeterFault, MeterUnavailable, NoSuchCustomer
 from billing.sandbox.faults import FaultKind
 from billing.sandbox.stripe.billing.billing import StripeBilling
-from billing.sandbox.stripe.metering.event_json import create_meter_event
 from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.world import METER
 from tests.gateways.desk import MeterDesk
 from tests.sandbox.pamela.pamela_world import NOW
+from tests.sandbox.stripe.stripe_world import create_meter_event
 
 FEBRUARY, MARCH = BillingPeriod(2026, 2), BillingPeriod(2026, 3)
 LAST_MONTH = Window(FEBRUARY.start, FEBRUARY.end)
@@ -32,17 +32,17 @@ class Shop:
         state = desk.meter.describe()
         assert state is not None
         self.price = self.priced(state.meter_id)
-        self.customer = str(self.books.create_customer({"name": "Shop"}, NOW)["id"])
+        self.customer = str(self.mode.create_customer({"name": "Shop"}, NOW)["id"])
 
     @property
-    def books(self) -> StripeMode:
+    def mode(self) -> StripeMode:
         """Give the test half of the account."""
         return self.desk.world.sandbox.stripe.test
 
     @property
     def billing(self) -> StripeBilling:
         """Give the billing of the test half."""
-        return self.books.billing
+        return self.mode.billing
 
     def priced(self, meter: str, amount: str = "10") -> str:
         """Make a price on a meter."""
@@ -61,7 +61,7 @@ class Shop:
             "event_name": "texts",
             "default_aggregation": {"formula": "sum"},
         }
-        made = self.books.create_meter(meter, NOW)
+        made = self.mode.create_meter(meter, NOW)
         return self.priced(str(made["id"]))
 
     def subscribe(self, since: datetime, *prices: str, **more: object) -> str:
@@ -76,7 +76,7 @@ class Shop:
         event = {"event_name": name, "payload": payload}
         asked = {**event, "timestamp": int(moment.timestamp())}
         now = self.desk.world.sandbox.clock.now()
-        create_meter_event(self.books, asked, now)
+        create_meter_event(self.mode, asked, now)
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from billing.errors import (
     NoSuchCustomer,
 )
 from billing.sandbox.faults import FaultKind
-from billing.sandbox.stripe.metering.event_json import create_meter_event
 from billing.sandbox.world import METER
 from tests.gateways.desk import DAY, HOUR, MeterDesk
 from tests.sandbox.pamela.pamela_world import NOW
+from tests.sandbox.stripe.stripe_world import create_meter_event
 
 
 def test_a_total_is_what_was_counted(desk: MeterDesk) -> None:
@@ -114,10 +114,10 @@ def test_a_meter_of_another_name_is_none(desk: MeterDesk) -> None:
 
 
 def test_an_active_meter_goes_before_one_that_was_deactivated(desk: MeterDesk) -> None:
-    books = desk.world.sandbox.stripe.test
+    mode = desk.world.sandbox.stripe.test
     first = desk.meter.describe()
     assert first is not None
-    books.deactivate_meter(first.meter_id, {}, NOW)
+    mode.deactivate_meter(first.meter_id, {}, NOW)
     inactive = desk.meter.describe()
     assert inactive is not None
     assert inactive.status == "inactive"
@@ -126,7 +126,7 @@ def test_an_active_meter_goes_before_one_that_was_deactivated(desk: MeterDesk) -
         "event_name": METER,
         "default_aggregation": {"formula": "sum"},
     }
-    made = books.create_meter(params, NOW)
+    made = mode.create_meter(params, NOW)
     found = desk.meter.describe()
     assert found is not None
     assert (found.meter_id, found.status) == (made["id"], "active")

@@ -123,7 +123,8 @@ def test_a_call_that_moves_to_another_customer_is_paid_by_that_one(
     record(ledger, reading(customer="globex"))
     with ledger.reading() as connection:
         minutes = {
-            h.customer: h.minutes for h in ledger_totals.holdings(connection, MARCH)
+            h.customer: h.minutes
+            for h in ledger_totals.account_totals(connection, MARCH)
         }
     assert minutes == {"acme": 0, "globex": 2}
 

@@ -13,7 +13,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.reconcile import ledger_totals
 from billing.ledger.reconcile.ledger_totals import LedgerTotal, SourceGap
 from billing.ledger.reconcile.month_snapshot import (
-    NOTHING_CLOSELY,
+    NO_DETAIL,
     DetailRequest,
     read_month,
 )
@@ -71,22 +71,22 @@ def attempt(ledger: Ledger, hour_from_noon: int, answer: SendAnswer | None) -> N
             record_answers(connection, [Answered(event, answer, ACTOR.at)])
 
 
-def test_holdings_are_summed_by_account_and_customer(ledger: Ledger) -> None:
+def test_totals_are_summed_by_account_and_customer(ledger: Ledger) -> None:
     record(ledger, reading("a"), reading("b", seconds=600))
     record(ledger, reading("c", customer="globex"))
     record(ledger, reading("d", account="other", customer="globex"))
     record(ledger, reading("e", started_at=NOON + timedelta(days=31)))
     record(ledger, reading("a", seconds=0))
     with ledger.reading() as connection:
-        assert ledger_totals.holdings(connection, MARCH) == [
+        assert ledger_totals.account_totals(connection, MARCH) == [
             LedgerTotal("main", "acme", 11, 3),
             LedgerTotal("main", "globex", 2, 1),
             LedgerTotal("other", "globex", 2, 1),
         ]
-        assert ledger_totals.holdings(connection, APRIL) == [
+        assert ledger_totals.account_totals(connection, APRIL) == [
             LedgerTotal("main", "acme", 2, 1)
         ]
-        assert ledger_totals.holdings(connection, MARCH.previous) == []
+        assert ledger_totals.account_totals(connection, MARCH.previous) == []
 
 
 def test_what_is_posted_is_summed_call_by_call(ledger: Ledger) -> None:
@@ -208,7 +208,9 @@ def test_an_accounts_minutes_are_those_of_its_calls_wherever_they_are_billed(
             found = ledger_totals.carried_calls(connection, month)
             assert [row.carried for row in found] == [carried]
         assert ledger_totals.carried_calls(connection, MARCH.previous) == []
-        held = [held.minutes for held in ledger_totals.holdings(connection, APRIL)]
+        held = [
+            held.minutes for held in ledger_totals.account_totals(connection, APRIL)
+        ]
         assert held == [10]
 
 
@@ -249,7 +251,7 @@ def test_calls_at_the_edges_of_a_month_are_found_on_both_sides(ledger: Ledger) -
 
 def test_an_empty_ledger_has_empty_books(ledger: Ledger) -> None:
     with ledger.reading() as connection:
-        assert ledger_totals.holdings(connection, MARCH) == []
+        assert ledger_totals.account_totals(connection, MARCH) == []
         assert ledger_totals.calls_underway(connection, "main") == []
-        month = read_month(connection, MARCH, NOTHING_CLOSELY)
-    assert (month.holdings, month.synced, month.unsynced) == ([], {}, [])
+        month = read_month(connection, MARCH, NO_DETAIL)
+    assert (month.totals, month.synced, month.unsynced) == ([], {}, [])

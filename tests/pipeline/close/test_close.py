@@ -10,7 +10,7 @@ from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import freeze, period_digest
 from billing.pipeline.close import CloseReport, check_close, close_period
-from billing.pipeline.pull.pull import no_progress
+from billing.pipeline.concurrency import no_progress
 from tests.pipeline.bench import MARCH, NOON, Bench, call, of
 from tests.pipeline.fakes import Killed, StrictMeter, refuse
 

@@ -1,12 +1,13 @@
 """A usage source over a list that moves."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
 from billing.domain.period import BillingPeriod, Window
-from billing.ports import CallPage, SourceTotals
+from billing.gateways.pamela import PAGE_SIZE, CallPage, as_source_call, walk_calls
+from billing.ports import SourceCall, SourceTotals
 
 Record = dict[str, object]
 
@@ -28,28 +29,38 @@ class ListedSource:
         """The account's name in the settings."""
         return self._account
 
-    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
+        """Read the calls of a window as Pamela's are read."""
+        return walk_calls(
+            self._account, window, lambda offset: self.read_page(window, offset)
+        )
+
+    def read_page(self, window: Window, offset: int) -> CallPage:
         """Read a page, newest first; then let happen what was scripted."""
         with self.lock:
             self.requests.append((window, offset))
-            found = [one for one in self.calls if window_holds(window, one)]
-            found.sort(key=created_at, reverse=True)
-            page = [dict(one) for one in found[offset : offset + limit]]
+            calls = [call for call in self.calls if window_holds(window, call)]
+            calls.sort(key=created_at, reverse=True)
+            page = [dict(call) for call in calls[offset : offset + PAGE_SIZE]]
             self.between_pages()
-        return CallPage(page, len(found), offset + len(page) < len(found))
+        return CallPage(page, len(calls), offset + len(page) < len(calls))
 
-    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+    def get_call(self, call_id: str) -> SourceCall | None:
         """Read one call."""
         with self.lock:
-            return next((dict(c) for c in self.calls if c.get("id") == call_id), None)
+            for record in self.calls:
+                if record.get("id") == call_id:
+                    return as_source_call(dict(record), self._account)
+        return None
 
     def read_totals(self, period: BillingPeriod) -> SourceTotals:
         """Add up the month by the rule, unless `minutes` says what to answer."""
         if self.silent_totals:
             return SourceTotals(None, None)
         with self.lock:
-            held = [minutes_of(one) for one in self.calls if month_of(one) == period]
-        total = sum(held) if self.minutes is None else self.minutes
+            of_month = [call for call in self.calls if month_of(call) == period]
+            minutes = sum(minutes_of(call) for call in of_month)
+        total = minutes if self.minutes is None else self.minutes
         return SourceTotals(len(self.calls), total)
 
     def change(self, call_id: str, **fields: object) -> None:
@@ -58,7 +69,7 @@ class ListedSource:
 
     def remove(self, call_id: str) -> None:
         """Delete a call at the source."""
-        self.calls = [one for one in self.calls if one.get("id") != call_id]
+        self.calls = [call for call in self.calls if call.get("id") != call_id]
 
 
 def created_at(record: Record) -> datetime:

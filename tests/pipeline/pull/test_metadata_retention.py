@@ -58,8 +58,8 @@ def audited(bench: Bench) -> list[tuple[str, dict[str, object]]]:
 
 
 def erase(bench: Bench, *part: object, why: str = "asked to") -> int:
-    who = ("ada", bench.clock.now())
-    return erase_metadata(bench.ledger, who, "campaign", ErasurePart(*part), why)  # type: ignore[arg-type] # cases of a table
+    values = ErasurePart("campaign", *part)  # type: ignore[arg-type] # cases of a table
+    return erase_metadata(bench.ledger, "ada", bench.clock.now(), values, why)
 
 
 def test_only_the_keys_in_the_settings_are_kept_of_billed_calls(keeping: Bench) -> None:
@@ -120,22 +120,22 @@ def test_an_erasure_that_finds_nothing_is_no_event(keeping: Bench) -> None:
 @pytest.mark.parametrize(
     ("part", "why", "words"),
     [
-        (ErasurePart(), " ", "say why it is erased"),
+        ((), " ", "say why it is erased"),
         (
-            ErasurePart("initech"),
+            ("initech",),
             "x",
             "no customer initech; the ledger knows acme, globex",
         ),
     ],
 )
 def test_an_erasure_without_reason_or_of_nobody_is_refused(
-    keeping: Bench, part: ErasurePart, why: str, words: str
+    keeping: Bench, part: tuple[object, ...], why: str, words: str
 ) -> None:
     keeping.pull()
     with pytest.raises(BadInput, match=words):
         erase(keeping, *part, why=why)
     with pytest.raises(BadInput, match=r"no value of name is kept; .*: campaign"):
-        erase_metadata(keeping.ledger, ("ada", NOON), "name", ErasurePart(), "x")
+        erase_metadata(keeping.ledger, "ada", NOON, ErasurePart("name"), "x")
 
 
 def test_what_is_older_than_the_retention_is_erased(keeping: Bench) -> None:

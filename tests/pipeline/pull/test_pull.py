@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from billing.domain.call import READ_AGAIN
 from billing.domain.period import Window
 from billing.errors import SourceUnavailable
+from billing.gateways.pamela import CallPage
 from billing.pipeline.cycle import SWEEP_EVERY
-from billing.pipeline.pull.pull import MARGIN
-from billing.ports import CallPage
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call, of
 from tests.pipeline.fakes import ListedSource, Record, VirtualClock
 
@@ -107,10 +107,10 @@ class FailingSource(ListedSource):
         super().__init__()
         self.day: int | None = day
 
-    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+    def read_page(self, window: Window, offset: int) -> CallPage:
         if self.day is not None and window.start.day == self.day:
             raise SourceUnavailable("main", "HTTP 503")
-        return super().list_calls(window, offset=offset, limit=limit)
+        return super().read_page(window, offset)
 
 
 def test_a_failed_pull_marks_the_month_and_keeps_what_was_read(bench: Bench) -> None:
@@ -138,7 +138,7 @@ def test_an_outage_is_never_zero_usage(bench: Bench) -> None:
 
 def test_a_pull_that_was_killed_is_not_taken_for_a_whole_one(bench: Bench) -> None:
     class Dying(ListedSource):
-        def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+        def read_page(self, window: Window, offset: int) -> CallPage:
             raise KeyboardInterrupt
 
     bench.source = Dying()
@@ -162,7 +162,7 @@ def spans(source: ListedSource) -> tuple[object, object]:
 
 
 def test_a_later_cycle_reads_what_is_recent_and_sweeps_once_a_day(bench: Bench) -> None:
-    whole = MARCH.start - MARGIN
+    whole = MARCH.start - READ_AGAIN
     bench.cycle()
     assert spans(bench.source) == (whole, START)
     hour = timedelta(hours=1)
@@ -171,7 +171,7 @@ def test_a_later_cycle_reads_what_is_recent_and_sweeps_once_a_day(bench: Bench) 
         bench.clock.advance(hours=1)
         bench.cycle()
         earlier = START + (passed - 1) * hour
-        assert spans(bench.source) == (earlier - MARGIN, START + passed * hour)
+        assert spans(bench.source) == (earlier - READ_AGAIN, START + passed * hour)
     bench.source.requests.clear()
     bench.clock.advance(seconds=SWEEP_EVERY.total_seconds())
     bench.cycle()
@@ -187,7 +187,7 @@ def test_a_failed_recent_reading_is_made_up_for(bench: Bench) -> None:
     steady.requests.clear()
     bench.clock.advance(hours=10)
     bench.cycle()
-    assert spans(steady)[0] == START - MARGIN
+    assert spans(steady)[0] == START - READ_AGAIN
 
 
 def test_totals_that_differ_make_a_cycle_sweep_the_month(bench: Bench) -> None:
@@ -205,11 +205,11 @@ def test_totals_that_stay_apart_do_not_sweep_every_hour(bench: Bench) -> None:
     bench.cycle()
     bench.clock.advance(hours=1)
     bench.source.requests.clear()
-    bench.pull(since=START - MARGIN)
+    bench.pull(since=START - READ_AGAIN)
     recent = len(bench.source.requests)
     bench.source.requests.clear()
     report = bench.cycle()
-    swept = [w for w, _ in bench.source.requests if w.start < START - MARGIN]
+    swept = [w for w, _ in bench.source.requests if w.start < START - READ_AGAIN]
     assert len(report.pulls) == 1
     assert recent < 5
     assert len(swept) <= 13 + 1  # the comparison's own reading, not another pull
@@ -250,7 +250,7 @@ def tables(bench: Bench) -> list[tuple[str]]:
 
 def test_a_record_that_is_no_object_is_set_aside_unseen(bench: Bench) -> None:
     class Chatty(ListedSource):
-        def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+        def read_page(self, window: Window, offset: int) -> CallPage:
             return CallPage(["canary +15550100", ["canary"]], 2, has_more=False)
 
     bench.source = Chatty()

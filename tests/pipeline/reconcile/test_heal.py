@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.break_causes import Cause
-from billing.pipeline.pull.pull import no_progress
+from billing.pipeline.concurrency import no_progress
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from tests.pipeline.bench import MARCH, NOON, Bench, call
 from tests.pipeline.fakes import lose_answer, refuse

@@ -169,7 +169,7 @@ def test_two_syncs_at_once_never_send_for_one_customer_together(
         assert first.meter.broken_rules == []
         assert len(first.meter.counted) == len(first.meter.requests) == 48
         assert first.counted() == dict.fromkeys(names, 4)
-        assert any(report.elsewhere for report in reports) or first.sync().clean
+        assert any(report.locked_by_another for report in reports) or first.sync().clean
     finally:
         for ledger in ledgers:
             ledger.close()
@@ -184,7 +184,7 @@ def test_a_customer_that_another_process_works_on_is_left_to_it(
         Bench(ledger=ledgers[1], customers=("acme",)),
     )
     met: list[list[str]] = []
-    first.meter.watch = lambda _event: met.append(second.sync().elsewhere)
+    first.meter.watch = lambda _event: met.append(second.sync().locked_by_another)
     try:
         assert first.sync().outcomes == {Outcome.SYNCED: 1}
         assert met == [["acme"]]

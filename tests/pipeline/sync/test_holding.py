@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import SourceUnavailable
-from billing.gateways.retries import LONGEST_ASKED_SECONDS, read_with_retries
+from billing.gateways.retries import LONGEST_RETRY_AFTER_SECONDS, read_with_retries
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import sync_meter
 from tests.pipeline.bench import Bench, call, of
@@ -51,7 +51,7 @@ def test_stripe_failing_before_the_first_send_ends_the_sync_in_order(
 
 @pytest.mark.parametrize(
     ("asked", "waits"),
-    [(0, [1, 2, 4]), (3, [3, 3, 4]), (3_600, [LONGEST_ASKED_SECONDS] * 3)],
+    [(0, [1, 2, 4]), (3, [3, 3, 4]), (3_600, [LONGEST_RETRY_AFTER_SECONDS] * 3)],
 )
 def test_a_source_that_asks_for_time_gets_it_within_bounds(
     asked: float, waits: list[float]

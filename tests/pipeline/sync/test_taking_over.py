@@ -76,7 +76,7 @@ def test_a_customer_that_is_let_go_is_taken_over_by_the_retry_law(
     report = bench.sync()
     assert report.clean
     assert report.outcomes == {Outcome.SYNCED: 2}
-    assert report.elsewhere == []
+    assert report.locked_by_another == []
     assert waits == SECOND_AFTER_SECOND[:questions]
     assert bench.counted() == {"acme": 1, "globex": 1}
 
@@ -88,7 +88,7 @@ def test_a_customer_that_is_never_let_go_is_left_to_who_holds_it(
     sqlite_ledger.locks = Elsewhere({"customer:acme": NEVER})
     waits = waits_of(bench)
     report = bench.sync()
-    assert report.elsewhere == ["acme"]
+    assert report.locked_by_another == ["acme"]
     assert waits == SECOND_AFTER_SECOND
     assert bench.counted() == {"globex": 1}
 
@@ -98,7 +98,7 @@ def test_who_is_to_stop_waits_for_no_other_process(sqlite_ledger: Ledger) -> Non
     sqlite_ledger.locks = Elsewhere({"customer:acme": NEVER})
     bench.stopping = lambda: bool(bench.meter.counted)
     waits = waits_of(bench)
-    assert bench.sync().elsewhere == ["acme"]
+    assert bench.sync().locked_by_another == ["acme"]
     assert waits == []
 
 

@@ -9,13 +9,11 @@ import pytest
 
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput, SigningFault, UnfitTarget
-from billing.ledger.audit.covered_tables import TABLES
 from billing.ledger.database import Ledger
-from billing.ledger.schema.tables import metadata
 from billing.reports.audit.bundle import Export, export_bundle
 from billing.reports.audit.live_ledger import verify_ledger
 from billing.verifier.findings import BadRecord
-from billing.verifier.shapes import BINDING, SHAPES, TABLE_FILES
+from billing.verifier.shapes import BINDING, TABLE_FILES
 from billing.verifier.verification import verify_bundle
 from tests.ledger.bookkeeping import ACTOR, reading, record, stage
 from tests.ledger.integrity.sound_ledger import IN_FEBRUARY
@@ -46,17 +44,6 @@ def rows_of(bundle: Path, table: str) -> list[Any]:
     with zipfile.ZipFile(bundle) as opened:
         lines = opened.read(TABLE_FILES[table]).splitlines()
     return [json.loads(line) for line in lines[1:]]
-
-
-def test_the_verifier_knows_every_table_of_the_trail() -> None:
-    assert set(SHAPES) == set(TABLES)
-    for name, shape in SHAPES.items():
-        covered = TABLES[name]
-        assert shape.columns == covered.columns
-        assert (shape.key, shape.together) == (covered.key, not covered.each)
-        columns = [metadata.tables[name].columns[column] for column in shape.columns]
-        nullable = "".join("n" if column.nullable else "-" for column in columns)
-        assert nullable == "".join("n" if k.isupper() else "-" for k in shape.kinds)
 
 
 @pytest.mark.parametrize("period", [FEBRUARY, MARCH])

@@ -124,7 +124,7 @@ def test_the_judge_sees_a_meter_that_does_not_fit(
     change: dict[str, object], fits: bool
 ) -> None:
     site = StripeSite()
-    meter = {**site.books.retrieve_meter(site.meter), **change}
+    meter = {**site.mode.retrieve_meter(site.meter), **change}
     found = list(complaints({"$ref": "#/components/schemas/billing.meter"}, meter))
     assert (found == []) is fits
 

@@ -24,7 +24,7 @@ def send(site: StripeSite, options: Any = None) -> Callable[[], object]:
 
 
 def counted(site: StripeSite) -> int:
-    return len(site.books.events.received)
+    return len(site.mode.events.received)
 
 
 @pytest.mark.parametrize(

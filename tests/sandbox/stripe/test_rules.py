@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.sandbox.stripe.metering.event_json import create_meter_event
 from billing.sandbox.stripe.metering.rejections import Rejection
 from billing.sandbox.stripe.rules import StripeRules
 from billing.sandbox.world import METER
 from tests.sandbox.pamela.pamela_world import NOW, Json, World, empty_world
-from tests.sandbox.stripe.stripe_world import T0, StripeWorld, second
+from tests.sandbox.stripe.stripe_world import (
+    T0,
+    StripeWorld,
+    create_meter_event,
+    second,
+)
 
 MINUTE = timedelta(minutes=1)
 PATH = "/stripe/rules"
@@ -93,17 +97,17 @@ def test_the_truth_tells_what_was_invoiced_rejected_and_cancelled(
     world: World,
 ) -> None:
     world.control("POST", "/customers", json={"id": "cus_one"})
-    books, now = world.sandbox.stripe.test, NOW
+    mode, now = world.sandbox.stripe.test, NOW
 
     def send(value: int) -> None:
         payload = {"stripe_customer_id": "cus_one", "value": str(value)}
         event = {"event_name": METER, "payload": payload, "identifier": f"e{value}"}
-        create_meter_event(books, event | {"timestamp": second(NOW)}, now)
+        create_meter_event(mode, event | {"timestamp": second(NOW)}, now)
 
     send(3)
     send(4)
-    books.cancel_event(METER, "e4", NOW)
-    books.reject(Rejection("meter_event_invalid_value", count=1))
+    mode.cancel_event(METER, "e4", NOW)
+    mode.reject(Rejection("meter_event_invalid_value", count=1))
     send(5)
     truth = world.control("GET", "/truth?requests=no").json()
     assert truth["stripe"]["test"]["cus_one"]["invoiced"] == {}

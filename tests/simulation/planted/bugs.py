@@ -10,12 +10,13 @@ from sqlalchemy import or_, update
 from billing.domain import settlement
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
+from billing.gateways import pamela
 from billing.ledger.pull import calls, pulls
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import attempts, operator_actions, staging
 from billing.ledger.sync import error_reports as reports
 from billing.pipeline import close
-from billing.pipeline.pull import paging, pull
+from billing.pipeline.pull import pull
 from billing.pipeline.reconcile import comparison
 from billing.pipeline.sync import cancel, customer, error_reports, send
 from tests.simulation.planted import parts
@@ -72,7 +73,7 @@ PLANTED: tuple[Planted, ...] = (
     # The outbox
     bug(
         "each retry has a new identifier",
-        (send._Trial, "attempt", parts.rename_retries),
+        (send.Sender, "_attempt", parts.rename_retries),
     ),
     bug(
         "events are resent after a day",
@@ -90,11 +91,11 @@ PLANTED: tuple[Planted, ...] = (
     bug(
         "a duplicate is a refusal",
         (meter, "answer_of", taken_as(SendVerdict.DUPLICATE, SendVerdict.REFUSED)),
-        (attempts, "_changes", parts.forget_doubts),
+        (attempts, "_changes", parts.forget_the_unknown),
     ),
     bug(
         "a refusal proves that nothing counts, whatever was lost before",
-        (attempts, "_changes", parts.forget_doubts),
+        (attempts, "_changes", parts.forget_the_unknown),
     ),
     bug(
         "no answer is taken for a yes",
@@ -106,7 +107,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "whether it may go is not asked again before the send",
-        (send._Trial, "_may_go", always(True)),
+        (send.Sender, "_may_send", always(True)),
     ),
     bug(
         "the attempt is written down after the send",
@@ -227,13 +228,13 @@ PLANTED: tuple[Planted, ...] = (
     ),
     bug(
         "a cancellation leaves without asking whether it may",
-        (cancel, "_may_go", always(True)),
+        (cancel, "_may_send", always(True)),
         (cancel, "_in_time", always(True)),
     ),
     # Calls and months
     bug(
         "pages of a list need not overlap",
-        (paging, "_next_page", lambda _: parts.take_next_page),
+        (pamela, "PageWalk", lambda _: parts.HeedlessWalk),
     ),
     bug(
         "a pull that failed calls itself complete",

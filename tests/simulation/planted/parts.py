@@ -10,12 +10,10 @@ from sqlalchemy import Connection, func, select, update
 
 from billing.domain import posting
 from billing.domain.meter_event import SendVerdict
-from billing.domain.period import Window
 from billing.gateways import retries
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 from billing.ledger.sync import attempts
-from billing.pipeline.pull import paging
-from billing.ports import CallPage, UsageSource
+from pamela import CallListResponse, CallStatusResponse, PageWalk
 
 __all__ = ["posting", "retries"]
 Part = Callable[..., Any]
@@ -24,18 +22,17 @@ Part = Callable[..., Any]
 def rename_retries(real: Part) -> Part:
     """Give each retry a sequence, and so an identifier, of its own."""
 
-    def attempt(trial: Any) -> Any:
-        before = trial.event
+    def attempt(sender: Any, before: Any, pending: Any) -> Any:
         if before.attempts:
             sequence = min(before.event.sequence + before.attempts, 59)
             other = replace(before.event, sequence=sequence)
-            trial.event = replace(before, event=other)
-        return real(trial)
+            before = replace(before, event=other)
+        return real(sender, before, pending)
 
     return attempt
 
 
-def forget_doubts(real: Part) -> Part:
+def forget_the_unknown(real: Part) -> Part:
     """Take a refusal as if nothing had been sent before."""
 
     def changes(event: Any, answer: Any) -> Any:
@@ -119,11 +116,17 @@ def arm_refused(connection: Connection, _actor: object, customer: str) -> int:
     ).rowcount
 
 
-def take_next_page(
-    source: UsageSource, window: Window, end: int, _ids: set[str]
-) -> tuple[CallPage, int]:
-    """Go on where the last page ended, whatever has moved since."""
-    return source.list_calls(window, offset=end, limit=paging.PAGE_SIZE), end
+class HeedlessWalk(PageWalk):
+    """Goes on where the last page ended, whatever has moved since."""
+
+    def plan(self) -> list[int]:
+        """Return the offset after the last page."""
+        return [self._end] if super().plan() else []
+
+    def take(self, page: CallListResponse) -> list[CallStatusResponse]:
+        """Take any page as one that joins the ones before."""
+        self._seen.clear()
+        return super().take(page)
 
 
 def store_one_behind(real: Part) -> Part:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
+from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import periods_at, pull_month, run_cycle
-from billing.pipeline.pull.pull import Progress, no_progress
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
 from tests.simulation.world.catalogue import Fault
@@ -74,9 +74,10 @@ def close(world: World, desk: Desk) -> None:
 def mend(world: World, desk: Desk) -> None:
     """Read every month whole, and free what was refused."""
     for month in periods_at(desk.machine.now(), world.first_period):
-        for source, book in desk.terms.sources:
-            what = (month, unwatched)
-            result = pull_month(desk.ledger, source, book, desk.terms, what)
+        for source, rules in desk.terms.sources:
+            result = pull_month(
+                desk.ledger, source, rules, desk.terms, month, watch=unwatched
+            )
             if result.error:
                 desk.machine.schedule.note(f"error: {result.error[:100]}")
     retry(world, desk)

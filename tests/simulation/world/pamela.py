@@ -1,7 +1,7 @@
 """Pamela in the simulation: the calls as they truly are, and as they are shown."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,8 +13,9 @@ from billing.errors import (
     SourceUnavailable,
     SourceUnreadable,
 )
+from billing.gateways.pamela import CallPage, as_source_call, walk_calls
 from billing.gateways.retries import read_with_retries
-from billing.ports import CallPage, SourceTotals
+from billing.ports import SourceCall, SourceTotals
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.chance import T
 from tests.simulation.world.machine import Machine
@@ -139,11 +140,17 @@ class SimSource:
         """The account's name in the settings."""
         return ACCOUNT
 
-    def list_calls(self, window: Window, *, offset: int, limit: int) -> CallPage:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
+        """Read the calls of a window as Pamela's are read."""
+        return walk_calls(
+            ACCOUNT, window, lambda offset: self.read_page(window, offset)
+        )
+
+    def read_page(self, window: Window, offset: int) -> CallPage:
         """Read a page; the list may move right after it."""
 
         def read() -> CallPage:
-            weather, size = self._machine.weather, min(limit, self._page_size)
+            weather, size = self._machine.weather, self._page_size
             start = offset
             found, total = self._pamela.page(window, offset, size)
             if total and weather.strikes(Fault.ENDLESS_LIST):
@@ -164,12 +171,12 @@ class SimSource:
 
         return self._ask(f"lists {window.start:%m-%d} from {offset}", read)
 
-    def get_call(self, call_id: str) -> Mapping[str, object] | None:
+    def get_call(self, call_id: str) -> SourceCall | None:
         """Read one call."""
 
-        def read() -> Mapping[str, object] | None:
+        def read() -> SourceCall | None:
             call = self._pamela.calls.get(call_id)
-            return dict(call.record) if call else None
+            return as_source_call(dict(call.record), ACCOUNT) if call else None
 
         return self._ask(f"gets {call_id}", read)
 

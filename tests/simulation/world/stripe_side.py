@@ -12,7 +12,7 @@ from billing.domain.period import BillingPeriod, Window
 from billing.sandbox.stripe.http.errors import StripeError
 from billing.sandbox.stripe.http.idempotency import StoredAnswer
 from billing.sandbox.stripe.metering import events
-from billing.sandbox.stripe.metering.events import SentEvent
+from billing.sandbox.stripe.metering.events import EventRequest
 from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 from tests.simulation.trace import Violation
@@ -70,7 +70,7 @@ class SimStripe:
 
     def take(self, event: MeterEvent, key: str) -> None:
         """Take an event as Stripe does; raises StripeError."""
-        sent = SentEvent(
+        sent = EventRequest(
             event.meter,
             {
                 "stripe_customer_id": event.stripe_customer,

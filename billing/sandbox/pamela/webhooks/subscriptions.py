@@ -1,8 +1,8 @@
-"""Listeners: a user's servers that follow one call, and what it has to tell them."""
+"""Webhook subscriptions: which servers follow one call, and what it tells them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from billing.sandbox.pamela.accounts import Account
 from billing.sandbox.pamela.call import (
@@ -36,26 +36,26 @@ class Step(NamedTuple):
 
 
 @dataclass
-class Listener:
-    """Where one call reports and asks, and what it has told so far."""
+class WebhookSubscription:
+    """Where one call reports and asks, and what it has reported so far."""
 
     account: Account
     call_id: str
     webhook_url: str | None
     tool_webhook_url: str | None
     tools: list[Document]
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     sent: int = 0
     seen: Call | None = None  # as it was when last looked at
-    wakes: int = 0
+    next_look: int = 0
 
     def call(self) -> Call | None:
         """Return the call as it now stands."""
-        return self.account.book.get(self.call_id)
+        return self.account.call_list.get(self.call_id)
 
-    def sleeps(self, call: Call, now: int) -> bool:
+    def is_quiet(self, call: Call, now: int) -> bool:
         """Say whether there is certainly nothing new."""
-        return call is self.seen and now < self.wakes
+        return call is self.seen and now < self.next_look
 
     def tool(self, name: str) -> Document | None:
         """Return the call's tool of this name."""
@@ -67,16 +67,31 @@ class Listener:
         return self.sent
 
     def to_state(self) -> Document:
-        """Return the listener as plain JSON values."""
+        """Return the subscription as plain JSON values."""
         return {
             "account": self.account.name,
             "call_id": self.call_id,
             "webhook_url": self.webhook_url,
             "tool_webhook_url": self.tool_webhook_url,
             "tools": self.tools,
-            "told": self.told,
+            "told": self.reported,
             "sent": self.sent,
         }
+
+    @classmethod
+    def from_state(
+        cls, saved: dict[str, Any], account: Account
+    ) -> "WebhookSubscription":
+        """Return the subscription that `to_state` wrote down."""
+        return cls(
+            account=account,
+            call_id=saved["call_id"],
+            webhook_url=saved["webhook_url"],
+            tool_webhook_url=saved["tool_webhook_url"],
+            tools=saved["tools"],
+            reported=saved["told"],
+            sent=saved["sent"],
+        )
 
 
 def steps(shown: Document, now: int) -> Iterator[Step]:

@@ -35,9 +35,10 @@ def tools_of(account: Account, request: Document) -> list[Document]:
 
 def timeout_ms(tool: Document) -> int:
     """Return how long a tool may take."""
-    given = tool.get("timeout_ms")
-    known = type(given) is int and 0 < given <= LONGEST_TIMEOUT_MS
-    return given if known and isinstance(given, int) else USUAL_TIMEOUT_MS
+    timeout = tool.get("timeout_ms")
+    if type(timeout) is int and 0 < timeout <= LONGEST_TIMEOUT_MS:
+        return timeout
+    return USUAL_TIMEOUT_MS
 
 
 def made_up(schema: object, depth: int = 0) -> object:
@@ -48,9 +49,9 @@ def made_up(schema: object, depth: int = 0) -> object:
         if key in schema:
             return schema[key]
     for key in ("enum", "examples"):
-        given = schema.get(key)
-        if isinstance(given, list) and given:
-            return given[0]
+        values = schema.get(key)
+        if isinstance(values, list) and values:
+            return values[0]
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) and kind else kind
     if kind == "object":
@@ -77,7 +78,7 @@ def read_reply(text: str) -> object:
     return value
 
 
-def judged(reply: Reply) -> tuple[Reply, object]:
+def checked_reply(reply: Reply) -> tuple[Reply, object]:
     """Return a tool's reply, an error if it holds no result, and the result."""
     if reply.error is not None:
         return reply, None
@@ -102,6 +103,6 @@ def _made_up_object(schema: Mapping[object, object], depth: int) -> Document:
     required, fields = schema.get("required"), schema.get("properties")
     if not isinstance(required, list):
         return {}
-    known = fields if isinstance(fields, Mapping) else {}
+    schemas = fields if isinstance(fields, Mapping) else {}
     names = [name for name in required if isinstance(name, str)]
-    return {name: made_up(known.get(name), depth + 1) for name in names}
+    return {name: made_up(schemas.get(name), depth + 1) for name in names}

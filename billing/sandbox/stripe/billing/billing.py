@@ -7,7 +7,7 @@ from threading import RLock
 
 from billing.sandbox.stripe.billing.customers import Customers
 from billing.sandbox.stripe.billing.invoice_json import PATH, invoice_json, line_json
-from billing.sandbox.stripe.billing.invoices import Invoice, Invoices, Question
+from billing.sandbox.stripe.billing.invoices import Invoice, InvoiceQuery, Invoices
 from billing.sandbox.stripe.billing.prices import Price, Prices
 from billing.sandbox.stripe.billing.subscriptions import Subscription, Subscriptions
 from billing.sandbox.stripe.http.errors import invalid
@@ -31,7 +31,7 @@ class BillingState:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class BillingContext:
     """What billing shares with the rest of the account."""
 
     rules: StripeRules
@@ -46,21 +46,21 @@ class Surroundings:
 class StripeBilling:
     """Everything that can be asked of billing; invoices follow from the time given."""
 
-    def __init__(self, around: Surroundings, state: BillingState) -> None:
-        self._around = around
-        self._lock = around.lock
+    def __init__(self, context: BillingContext, state: BillingState) -> None:
+        self._context = context
+        self._lock = context.lock
         self.prices = Prices(state.prices)
         self.subscriptions = Subscriptions(
-            around.customers, self.prices, state.subscriptions
+            context.customers, self.prices, state.subscriptions
         )
         self.invoices = Invoices(
-            around.rules,
+            context.rules,
             self.subscriptions,
             self.prices,
-            around.meters,
-            around.events,
+            context.meters,
+            context.events,
         )
-        self.invoices.by_id.update({one.id: one for one in state.invoices})
+        self.invoices.by_id.update({invoice.id: invoice for invoice in state.invoices})
 
     def state(self) -> BillingState:
         """Return what has to be remembered."""
@@ -73,10 +73,10 @@ class StripeBilling:
     def create_price(self, params: Params, now: datetime) -> Json:
         """Create a monthly price of metered usage."""
         with self._lock:
-            around, name = self._around, self._around.new_name("price")
+            context, name = self._context, self._context.new_name("price")
             second, fields = int(now.timestamp()), Fields(params)
             price = Price.read(
-                fields, name, second, around.meters, livemode=around.livemode
+                fields, name, second, context.meters, livemode=context.livemode
             )
             return self.prices.add(price)
 
@@ -93,9 +93,9 @@ class StripeBilling:
     def create_subscription(self, params: Params, now: datetime) -> Json:
         """Create a subscription; its cycles begin now, or where its anchor says."""
         with self._lock:
-            name, second = self._around.new_name("sub"), int(now.timestamp())
+            name, second = self._context.new_name("sub"), int(now.timestamp())
             made = self.subscriptions.add(
-                Fields(params), name, second, livemode=self._around.livemode
+                Fields(params), name, second, livemode=self._context.livemode
             )
             return made.to_json(self.prices, second)
 
@@ -103,8 +103,8 @@ class StripeBilling:
         """Return a subscription, with the cycle that runs now."""
         with self._lock:
             self.invoices.settle(now)
-            found = self.subscriptions.find(name)
-            return found.to_json(self.prices, int(now.timestamp()))
+            subscription = self.subscriptions.find(name)
+            return subscription.to_json(self.prices, int(now.timestamp()))
 
     def list_subscriptions(self, params: Params, now: datetime) -> Json:
         """Return a page of subscriptions."""
@@ -119,8 +119,10 @@ class StripeBilling:
             invoiced = fields.maybe_flag("invoice_now") or False
             fields.maybe_flag("prorate")
             fields.end()
-            found = self.subscriptions.find(name)
-            self.subscriptions.end(found, int(now.timestamp()), invoiced=invoiced)
+            subscription = self.subscriptions.find(name)
+            self.subscriptions.end(
+                subscription, int(now.timestamp()), invoiced=invoiced
+            )
             return self.retrieve_subscription(name, now)
 
     def retrieve_invoice(self, name: str, now: datetime) -> Json:
@@ -131,10 +133,10 @@ class StripeBilling:
     def list_invoices(self, params: Params, now: datetime) -> Json:
         """Return a page of invoices, the newest first."""
         with self._lock:
-            question = Question.read(Fields(params))
-            found = list(self.invoices.asked_for(question, now))
-            rows, more = question.cursor.page(found, lambda one: one.id)
-            shown = [invoice_json(self.invoices, one, now) for one in rows]
+            query = InvoiceQuery.read(Fields(params))
+            invoices = list(self.invoices.matching(query, now))
+            rows, more = query.cursor.page(invoices, lambda invoice: invoice.id)
+            shown = [invoice_json(self.invoices, invoice, now) for invoice in rows]
             return listing(PATH, shown, more=more)
 
     def list_lines(self, name: str, params: Params, now: datetime) -> Json:
@@ -163,14 +165,14 @@ class StripeBilling:
     def _previewed(self, customer: str | None, name: str | None) -> Subscription:
         if name is not None:
             return self.subscriptions.find(name, "subscription")
-        found = [
-            one
-            for one in self.subscriptions.by_id.values()
-            if one.customer == customer and one.status == "active"
+        active = [
+            subscription
+            for subscription in self.subscriptions.by_id.values()
+            if subscription.customer == customer and subscription.status == "active"
         ]
-        if len(found) != 1:
+        if len(active) != 1:
             raise invalid(
                 "Name a subscription, or a customer who has exactly one.",
                 param="subscription",
             )
-        return found[0]
+        return active[0]

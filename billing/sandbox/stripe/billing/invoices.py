@@ -58,7 +58,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Question:
+class InvoiceQuery:
     """Which invoices are asked for, and which page of them."""
 
     customer: str | None
@@ -68,18 +68,18 @@ class Question:
     cursor: Cursor
 
     @classmethod
-    def read(cls, fields: Fields) -> "Question":
-        """Read the question."""
-        question = cls(
-            fields.maybe_text("customer"),
-            fields.maybe_text("subscription"),
-            fields.choice("status", STATUSES),
-            Bounds.read(fields),
-            Cursor.read(fields),
+    def read(cls, fields: Fields) -> "InvoiceQuery":
+        """Read the query."""
+        query = cls(
+            customer=fields.maybe_text("customer"),
+            subscription=fields.maybe_text("subscription"),
+            status=fields.choice("status", STATUSES),
+            created=Bounds.read(fields),
+            cursor=Cursor.read(fields),
         )
         fields.choice("collection_method", frozenset({"charge_automatically"}))
         fields.end()
-        return question
+        return query
 
 
 class Invoices:
@@ -103,44 +103,44 @@ class Invoices:
     def settle(self, now: datetime) -> None:
         """Make the invoices of all cycles that are over; the grace is fixed then."""
         grace = int(self._rules.invoice_grace.total_seconds())
-        for one in self._subscriptions.by_id.values():
-            while cycle := one.due_cycle(int(now.timestamp())):
-                name = one.invoice_id(cycle.stop)
+        for subscription in self._subscriptions.by_id.values():
+            while cycle := subscription.due_cycle(int(now.timestamp())):
+                name = subscription.invoice_id(cycle.stop)
                 until = cycle.stop + grace
                 made = Invoice(
                     id=name,
-                    subscription=one.id,
+                    subscription=subscription.id,
                     start=cycle.start,
                     end=cycle.stop,
                     finalizes_at=until,
                 )
                 self.by_id[name] = made
-                one.billed_until = cycle.stop
+                subscription.billed_until = cycle.stop
 
     def find(self, name: str, now: datetime) -> Invoice:
         """Return the invoice of this id, or raise the 404."""
         self.settle(now)
-        found = self.by_id.get(name)
-        if found is None or found.end > now.timestamp():
+        invoice = self.by_id.get(name)
+        if invoice is None or invoice.end > now.timestamp():
             raise missing("invoice", name)
-        return found
+        return invoice
 
     def present(self, now: datetime) -> list[Invoice]:
         """Return all invoices that there are by now, the newest first."""
         self.settle(now)
-        made = [one for one in self.by_id.values() if one.end <= now.timestamp()]
-        return sorted(made, key=lambda one: (one.end, one.id), reverse=True)
+        made = [i for i in self.by_id.values() if i.end <= now.timestamp()]
+        return sorted(made, key=lambda i: (i.end, i.id), reverse=True)
 
-    def asked_for(self, question: Question, now: datetime) -> Iterator[Invoice]:
+    def matching(self, query: InvoiceQuery, now: datetime) -> Iterator[Invoice]:
         """Yield the invoices that a list asks for, the newest first."""
-        for one in self.present(now):
+        for invoice in self.present(now):
             if (
-                question.customer in {None, self.subscription(one).customer}
-                and question.subscription in {None, one.subscription}
-                and question.created.hold(one.end)
-                and question.status in {None, self.status(one, now)}
+                query.customer in {None, self.subscription(invoice).customer}
+                and query.subscription in {None, invoice.subscription}
+                and query.created.hold(invoice.end)
+                and query.status in {None, self.status(invoice, now)}
             ):
-                yield one
+                yield invoice
 
     def preview(self, subscription: Subscription, now: datetime) -> Invoice:
         """Return what the invoice of the running cycle looks like by now."""
@@ -167,7 +167,7 @@ class Invoices:
         """
         by = min(now + INSTANT, datetime.fromtimestamp(invoice.finalizes_at, UTC))
         subscription = self.subscription(invoice)
-        found = []
+        lines = []
         for number, item in enumerate(subscription.items):
             price = self._prices.by_id[item.price]
             meter = self._meters.by_id[price.meter]
@@ -176,8 +176,8 @@ class Invoices:
             )
             quantity = max(aggregate(meter, counted), Decimal(0))
             name = f"il_{invoice.id.rpartition('in_')[2]}{number}"
-            found.append(Line(name, item, price, quantity))
-        return found
+            lines.append(Line(name, item, price, quantity))
+        return lines
 
     def status(self, invoice: Invoice, now: datetime) -> str:
         """Return draft, open or paid."""

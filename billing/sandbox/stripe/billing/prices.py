@@ -52,16 +52,16 @@ class Price:
             product_data.text("name")
             product_data.end()
         price = cls(
-            name,
-            second,
-            livemode,
-            currency,
-            amount,
-            meter.id,
-            product or f"prod_{name[6:]}",
-            fields.maybe_text("nickname"),
-            fields.maybe_text("lookup_key", 200),
-            fields.texts("metadata") or {},
+            id=name,
+            created=second,
+            livemode=livemode,
+            currency=currency,
+            unit_amount=amount,
+            meter=meter.id,
+            product=product or f"prod_{name[6:]}",
+            nickname=fields.maybe_text("nickname"),
+            lookup_key=fields.maybe_text("lookup_key", 200),
+            metadata=fields.texts("metadata") or {},
         )
         fields.end()
         return price
@@ -119,12 +119,12 @@ class Prices:
     def list_page(self, fields: Fields) -> dict[str, object]:
         """List the prices, the newest first."""
         cursor = Cursor.read(fields)
-        found = list(self._asked_for(fields))
+        matching = list(self._matching(fields))
         fields.end()
-        rows, more = cursor.page(found, lambda price: price.id)
+        rows, more = cursor.page(matching, lambda price: price.id)
         return listing(PATH, [row.to_json() for row in rows], more=more)
 
-    def _asked_for(self, fields: Fields) -> Iterator[Price]:
+    def _matching(self, fields: Fields) -> Iterator[Price]:
         active = fields.maybe_flag("active")
         kind = fields.choice("type", frozenset({"one_time", "recurring"}))
         currency, product = fields.maybe_text("currency"), fields.maybe_text("product")

@@ -45,6 +45,10 @@ class Subscription:
         """Return active or canceled."""
         return "active" if self.ended_at is None else "canceled"
 
+    def bills(self, price: str) -> bool:
+        """Say whether one of its items has this price."""
+        return price in {item.price for item in self.items}
+
     def cycle_from(self, start: int) -> range:
         """Return the cycle that starts then; one that is backdated is long."""
         return range(start, next_edge(self.anchor, max(start, self.created)))
@@ -123,14 +127,14 @@ class Subscriptions:
     ) -> None:
         self._customers = customers
         self._prices = prices
-        self.by_id = {one.id: one for one in subscriptions or []}
+        self.by_id = {made.id: made for made in subscriptions or []}
 
     def find(self, name: str, param: str = "id") -> Subscription:
         """Return the subscription of this id, or raise what Stripe answers."""
-        found = self.by_id.get(name)
-        if found is None:
+        subscription = self.by_id.get(name)
+        if subscription is None:
             raise missing("subscription", name, param)
-        return found
+        return subscription
 
     def add(
         self, fields: Fields, name: str, second: int, *, livemode: bool
@@ -183,9 +187,9 @@ class Subscriptions:
 
     def end_all_of(self, customer: str, second: int) -> None:
         """Cancel what a customer has, who is deleted."""
-        for one in self.by_id.values():
-            if one.customer == customer and one.ended_at is None:
-                self.end(one, second, invoiced=False)
+        for subscription in self.by_id.values():
+            if subscription.customer == customer and subscription.ended_at is None:
+                self.end(subscription, second, invoiced=False)
 
     def list_page(self, fields: Fields, second: int) -> dict[str, object]:
         """List the subscriptions, the newest first; canceled ones on request."""
@@ -195,15 +199,15 @@ class Subscriptions:
         created = Bounds.read(fields)
         fields.end()
         wanted = {"ended": "canceled"}.get(status, status)
-        found = [
-            one
-            for one in reversed(self.by_id.values())
-            if customer in {None, one.customer}
-            and wanted in {"all", one.status}
-            and (price is None or price in {item.price for item in one.items})
-            and created.hold(one.created)
+        matching = [
+            subscription
+            for subscription in reversed(self.by_id.values())
+            if customer in {None, subscription.customer}
+            and wanted in {"all", subscription.status}
+            and (price is None or subscription.bills(price))
+            and created.hold(subscription.created)
         ]
-        rows, more = cursor.page(found, lambda one: one.id)
+        rows, more = cursor.page(matching, lambda subscription: subscription.id)
         shown = [row.to_json(self._prices, second) for row in rows]
         return listing(PATH, shown, more=more)
 

@@ -1,51 +1,61 @@
 """The Stripe stand-in's routes of prices, subscriptions and invoices, as a table."""
 
-from billing.sandbox.stripe.http.request import Route, StripeCall, alone
+from billing.sandbox.stripe.http.request import (
+    AdmittedRequest,
+    Route,
+    name_without_params,
+)
 from billing.sandbox.stripe.mode import Json
 
 
-def _create_price(call: StripeCall) -> Json:
-    return call.books.billing.create_price(call.params, call.now)
+def _create_price(request: AdmittedRequest) -> Json:
+    return request.mode.billing.create_price(request.params, request.now)
 
 
-def _list_prices(call: StripeCall) -> Json:
-    return call.books.billing.list_prices(call.params)
+def _list_prices(request: AdmittedRequest) -> Json:
+    return request.mode.billing.list_prices(request.params)
 
 
-def _retrieve_price(call: StripeCall) -> Json:
-    return call.books.billing.retrieve_price(alone(call))
+def _retrieve_price(request: AdmittedRequest) -> Json:
+    return request.mode.billing.retrieve_price(name_without_params(request))
 
 
-def _create_subscription(call: StripeCall) -> Json:
-    return call.books.billing.create_subscription(call.params, call.now)
+def _create_subscription(request: AdmittedRequest) -> Json:
+    return request.mode.billing.create_subscription(request.params, request.now)
 
 
-def _list_subscriptions(call: StripeCall) -> Json:
-    return call.books.billing.list_subscriptions(call.params, call.now)
+def _list_subscriptions(request: AdmittedRequest) -> Json:
+    return request.mode.billing.list_subscriptions(request.params, request.now)
 
 
-def _retrieve_subscription(call: StripeCall) -> Json:
-    return call.books.billing.retrieve_subscription(alone(call), call.now)
+def _retrieve_subscription(request: AdmittedRequest) -> Json:
+    return request.mode.billing.retrieve_subscription(
+        name_without_params(request), request.now
+    )
 
 
-def _cancel_subscription(call: StripeCall) -> Json:
-    return call.books.billing.cancel_subscription(call.name, call.params, call.now)
+def _cancel_subscription(request: AdmittedRequest) -> Json:
+    return request.mode.billing.cancel_subscription(
+        request.name, request.params, request.now
+    )
 
 
-def _list_invoices(call: StripeCall) -> Json:
-    return call.books.billing.list_invoices(call.params, call.now)
+def _list_invoices(request: AdmittedRequest) -> Json:
+    return request.mode.billing.list_invoices(request.params, request.now)
 
 
-def _preview_invoice(call: StripeCall) -> Json:
-    return call.books.billing.preview_invoice(call.params, call.now)
+def _preview_invoice(request: AdmittedRequest) -> Json:
+    return request.mode.billing.preview_invoice(request.params, request.now)
 
 
-def _retrieve_invoice(call: StripeCall) -> Json:
-    return call.books.billing.retrieve_invoice(alone(call), call.now)
+def _retrieve_invoice(request: AdmittedRequest) -> Json:
+    return request.mode.billing.retrieve_invoice(
+        name_without_params(request), request.now
+    )
 
 
-def _list_lines(call: StripeCall) -> Json:
-    return call.books.billing.list_lines(call.name, call.params, call.now)
+def _list_lines(request: AdmittedRequest) -> Json:
+    return request.mode.billing.list_lines(request.name, request.params, request.now)
 
 
 SUBSCRIPTION = "/v1/subscriptions/{name}"

@@ -22,8 +22,8 @@ class StripeError(Exception):
     def body(self) -> dict[str, object]:
         """Return the body that v1 answers with."""
         facts = {"code": self.code, "message": self.message, "param": self.param}
-        known = {name: fact for name, fact in facts.items() if fact is not None}
-        return {"error": {**known, "type": self.type}}
+        filled = {name: fact for name, fact in facts.items() if fact is not None}
+        return {"error": {**filled, "type": self.type}}
 
     def v2_body(self) -> dict[str, object]:
         """Return the body that v2 answers with; there every error has a code."""

@@ -80,8 +80,8 @@ class Bounds:
         firsts = [gte, None if gt is None else gt + 1]
         lasts = [lte, None if lt is None else lt - 1]
         return cls(
-            max((one for one in firsts if one is not None), default=None),
-            min((one for one in lasts if one is not None), default=None),
+            max((second for second in firsts if second is not None), default=None),
+            min((second for second in lasts if second is not None), default=None),
         )
 
     def hold(self, second: int) -> bool:

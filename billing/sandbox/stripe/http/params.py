@@ -146,10 +146,10 @@ class Fields:
             return []
         listed = value if isinstance(value, Mapping) else None
         if isinstance(value, list):
-            listed = {str(number): one for number, one in enumerate(value)}
-        if listed is None or not all(isinstance(o, Mapping) for o in listed.values()):
+            listed = {str(number): item for number, item in enumerate(value)}
+        if listed is None or not all(isinstance(i, Mapping) for i in listed.values()):
             raise invalid(f"Invalid array: {wire}", param=wire)
-        return [type(self)(one, f"{wire}[{key}]") for key, one in listed.items()]
+        return [type(self)(item, f"{wire}[{key}]") for key, item in listed.items()]
 
     def maybe_flag(self, name: str) -> bool | None:
         """Return a true or a false that may be absent; forms carry it as text."""
@@ -183,7 +183,7 @@ class Fields:
             return None
         listed = list(value.values()) if isinstance(value, Mapping) else value
         if not isinstance(listed, list) or not all(
-            isinstance(one, str) for one in listed
+            isinstance(item, str) for item in listed
         ):
             raise invalid(f"Invalid array: {self._wire(name)}", param=self._wire(name))
         return listed

@@ -20,24 +20,24 @@ from billing.sandbox.stripe.mode import Json, StripeMode
 
 
 @dataclass(frozen=True)
-class StripeCall:
-    """What an operation is given."""
+class AdmittedRequest:
+    """A request that was let in: its mode, its parameters, and the moment."""
 
-    books: StripeMode
+    mode: StripeMode
     params: Json
     name: str  # the id in the path, or nothing
     now: datetime
     key: str | None = None  # the idempotency key
 
 
-Operation = Callable[[StripeCall], Json | Awaitable[Json]]
+Operation = Callable[[AdmittedRequest], Json | Awaitable[Json]]
 Route = tuple[str, str, str, Operation]  # method, path, name, work
 
 
-def alone(call: StripeCall) -> str:
+def name_without_params(request: AdmittedRequest) -> str:
     """Return the id in the path of a request that takes no parameters."""
-    Fields(call.params).end()
-    return call.name
+    Fields(request.params).end()
+    return request.name
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class StripeQuestion:
+class StripeRequest:
     """A request as it came in; params that cannot be read are an error yet to be."""
 
     endpoint: Endpoint
@@ -68,21 +68,21 @@ class StripeQuestion:
     request_id: str
 
     @classmethod
-    async def read(cls, request: Request, endpoint: Endpoint, number: int) -> Self:
+    async def read(cls, http: Request, endpoint: Endpoint, number: int) -> Self:
         """Read a request to its end."""
-        body = await request.body()
-        text = body if request.method == "POST" else request.url.query.encode()
-        in_json = endpoint.v2 and request.method == "POST"
+        body = await http.body()
+        text = body if http.method == "POST" else http.url.query.encode()
+        in_json = endpoint.v2 and http.method == "POST"
         params = read_params(text, in_json=in_json)
-        key = request.headers.get("Idempotency-Key")
+        key = http.headers.get("Idempotency-Key")
         return cls(
-            endpoint,
-            request.path_params.get("name", ""),
-            secret_key(request.headers.get("Authorization", "")),
-            params,
-            key if request.method == "POST" else None,
-            fingerprint(f"{request.method} {request.url.path}", params),
-            f"req_{number:014d}",
+            endpoint=endpoint,
+            name=http.path_params.get("name", ""),
+            secret=secret_key(http.headers.get("Authorization", "")),
+            params=params,
+            idempotency_key=key if http.method == "POST" else None,
+            fingerprint=fingerprint(f"{http.method} {http.url.path}", params),
+            request_id=f"req_{number:014d}",
         )
 
     @property
@@ -151,8 +151,8 @@ def read_params(text: bytes, *, in_json: bool) -> Json | StripeError:
 
 def fingerprint(target: str, params: Json | StripeError) -> str:
     """Return what two requests share when they ask for the same thing."""
-    known = {} if isinstance(params, StripeError) else params
-    text = orjson.dumps([target, known], option=orjson.OPT_SORT_KEYS)
+    readable = {} if isinstance(params, StripeError) else params
+    text = orjson.dumps([target, readable], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
 
 

@@ -12,7 +12,12 @@ from billing.sandbox.stripe.account import StripeAccount
 from billing.sandbox.stripe.http.billing_routes import BILLING_TABLE
 from billing.sandbox.stripe.http.errors import StripeError
 from billing.sandbox.stripe.http.exchange import StripeExchange
-from billing.sandbox.stripe.http.request import Endpoint, Route, StripeCall, alone
+from billing.sandbox.stripe.http.request import (
+    AdmittedRequest,
+    Endpoint,
+    Route,
+    name_without_params,
+)
 from billing.sandbox.stripe.metering.event_json import (
     adjustment_json,
     adjustment_json_v2,
@@ -21,39 +26,41 @@ from billing.sandbox.stripe.metering.event_json import (
     read_adjustment,
     read_event,
 )
-from billing.sandbox.stripe.metering.events import MeterEvent, SentEvent
+from billing.sandbox.stripe.metering.events import EventRequest, MeterEvent
 from billing.sandbox.stripe.mode import Json
 
 
-async def _receive(call: StripeCall, *, v2: bool) -> tuple[SentEvent, MeterEvent]:
+async def _receive(
+    request: AdmittedRequest, *, v2: bool
+) -> tuple[EventRequest, MeterEvent]:
     """Take an event, holding its customer and meter for as long as that takes."""
-    sent = read_event(call.books, call.params, call.now, v2=v2)
-    with call.books.occupied(sent):
-        await asyncio.sleep(call.books.rules.processing.total_seconds())
-        taken = call.books.receive_event(sent, call.now, request_key=call.key)
+    sent = read_event(request.mode, request.params, request.now, v2=v2)
+    with request.mode.occupied(sent):
+        await asyncio.sleep(request.mode.rules.processing.total_seconds())
+        taken = request.mode.receive_event(sent, request.now, request_key=request.key)
         return sent, taken
 
 
-async def _create_event(call: StripeCall) -> Json:
-    return event_json(call.books, *await _receive(call, v2=False))
+async def _create_event(request: AdmittedRequest) -> Json:
+    return event_json(request.mode, *await _receive(request, v2=False))
 
 
-async def _create_event_v2(call: StripeCall) -> Json:
-    return event_json_v2(call.books, *await _receive(call, v2=True))
+async def _create_event_v2(request: AdmittedRequest) -> Json:
+    return event_json_v2(request.mode, *await _receive(request, v2=True))
 
 
-def _cancel_event(call: StripeCall) -> Json:
-    cancelled = call.books.cancel_event(*read_adjustment(call.params), call.now)
-    return adjustment_json(call.books, cancelled)
+def _cancel_event(request: AdmittedRequest) -> Json:
+    cancelled = request.mode.cancel_event(*read_adjustment(request.params), request.now)
+    return adjustment_json(request.mode, cancelled)
 
 
-def _cancel_event_v2(call: StripeCall) -> Json:
-    cancelled = call.books.cancel_event(*read_adjustment(call.params), call.now)
-    return adjustment_json_v2(call.books, cancelled)
+def _cancel_event_v2(request: AdmittedRequest) -> Json:
+    cancelled = request.mode.cancel_event(*read_adjustment(request.params), request.now)
+    return adjustment_json_v2(request.mode, cancelled)
 
 
-def _unknown(call: StripeCall) -> Json:
-    message = f"Unrecognized request URL: {call.name}"
+def _unknown(request: AdmittedRequest) -> Json:
+    message = f"Unrecognized request URL: {request.name}"
     raise StripeError(
         http_status=404,
         type="invalid_request_error",
@@ -81,85 +88,97 @@ TABLE: tuple[Route, ...] = (
         "GET",
         "/v1/billing/meters",
         "meters.list",
-        lambda call: call.books.list_meters(call.params),
+        lambda request: request.mode.list_meters(request.params),
     ),
     (
         "POST",
         "/v1/billing/meters",
         "meters.create",
-        lambda call: call.books.create_meter(call.params, call.now),
+        lambda request: request.mode.create_meter(request.params, request.now),
     ),
     (
         "GET",
         "/v1/billing/meters/{name}",
         "meters.retrieve",
-        lambda call: call.books.retrieve_meter(alone(call)),
+        lambda request: request.mode.retrieve_meter(name_without_params(request)),
     ),
     (
         "POST",
         "/v1/billing/meters/{name}",
         "meters.update",
-        lambda call: call.books.update_meter(call.name, call.params, call.now),
+        lambda request: request.mode.update_meter(
+            request.name, request.params, request.now
+        ),
     ),
     (
         "POST",
         "/v1/billing/meters/{name}/deactivate",
         "meters.deactivate",
-        lambda call: call.books.deactivate_meter(call.name, call.params, call.now),
+        lambda request: request.mode.deactivate_meter(
+            request.name, request.params, request.now
+        ),
     ),
     (
         "POST",
         "/v1/billing/meters/{name}/reactivate",
         "meters.reactivate",
-        lambda call: call.books.reactivate_meter(call.name, call.params, call.now),
+        lambda request: request.mode.reactivate_meter(
+            request.name, request.params, request.now
+        ),
     ),
     (
         "GET",
         "/v1/billing/meters/{name}/event_summaries",
         "event_summaries.list",
-        lambda call: call.books.list_summaries(call.name, call.params, call.now),
+        lambda request: request.mode.list_summaries(
+            request.name, request.params, request.now
+        ),
     ),
     (
         "GET",
         "/v2/core/events",
         "core_events.list",
-        lambda call: call.books.list_core_events(call.params, call.now),
+        lambda request: request.mode.list_core_events(request.params, request.now),
     ),
     (
         "GET",
         "/v2/core/events/{name}",
         "core_events.retrieve",
-        lambda call: call.books.retrieve_core_event(alone(call), call.now),
+        lambda request: request.mode.retrieve_core_event(
+            name_without_params(request), request.now
+        ),
     ),
     (
         "GET",
         "/v1/customers",
         "customers.list",
-        lambda call: call.books.list_customers(call.params),
+        lambda request: request.mode.list_customers(request.params),
     ),
     (
         "POST",
         "/v1/customers",
         "customers.create",
-        lambda call: call.books.create_customer(call.params, call.now),
+        lambda request: request.mode.create_customer(request.params, request.now),
     ),
     (
         "GET",
         "/v1/customers/{name}",
         "customers.retrieve",
-        lambda call: call.books.retrieve_customer(alone(call)),
+        lambda request: request.mode.retrieve_customer(name_without_params(request)),
     ),
     (
         "POST",
         "/v1/customers/{name}",
         "customers.update",
-        lambda call: call.books.update_customer(call.name, call.params),
+        lambda request: request.mode.update_customer(request.name, request.params),
     ),
     (
         "DELETE",
         "/v1/customers/{name}",
         "customers.delete",
-        lambda call: call.books.delete_customer(alone(call), call.now),
+        lambda request: request.mode.delete_customer(
+            name_without_params(request), request.now
+        ),
     ),
     *BILLING_TABLE,
 )
@@ -190,7 +209,7 @@ def stripe_router(
 def _route(
     exchange: StripeExchange, endpoint: Endpoint
 ) -> Callable[[Request], Awaitable[Response]]:
-    async def route(request: Request) -> Response:
-        return await exchange.answer(request, endpoint)
+    async def route(http: Request) -> Response:
+        return await exchange.answer(http, endpoint)
 
     return route

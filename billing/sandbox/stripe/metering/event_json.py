@@ -6,8 +6,8 @@ from billing.sandbox.stripe.http.errors import StripeError, invalid
 from billing.sandbox.stripe.http.params import Fields, rfc3339
 from billing.sandbox.stripe.metering.events import (
     LONGEST_PAYLOAD_TEXT,
+    EventRequest,
     MeterEvent,
-    SentEvent,
 )
 from billing.sandbox.stripe.mode import Json, Params, StripeMode
 from billing.sandbox.stripe.state import Adjustment
@@ -16,8 +16,8 @@ LONGEST_NAME = 100
 
 
 def read_event(
-    books: StripeMode, params: Params, now: datetime, *, v2: bool = False
-) -> SentEvent:
+    mode: StripeMode, params: Params, now: datetime, *, v2: bool = False
+) -> EventRequest:
     """Read a meter event; one without identifier or time gets its own."""
     fields = Fields(params)
     event_name = fields.text("event_name", LONGEST_NAME)
@@ -33,31 +33,31 @@ def read_event(
                 f"payload[{key}] is longer than {LONGEST_PAYLOAD_TEXT} characters.",
                 param=f"payload[{key}]",
             )
-    return SentEvent(
+    return EventRequest(
         event_name,
         payload,
-        identifier or books.new_name("evt"),
+        identifier or mode.new_name("evt"),
         int(now.timestamp()) if timestamp is None else timestamp,
     )
 
 
-def event_json(books: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
+def event_json(mode: StripeMode, sent: EventRequest, event: MeterEvent) -> Json:
     """Render a received event as v1 does."""
     return {
         "object": "billing.meter_event",
         "created": int(event.received_at.timestamp()),
         "event_name": event.event_name,
         "identifier": event.identifier,
-        "livemode": books.livemode,
+        "livemode": mode.livemode,
         "payload": sent.payload,
         "timestamp": event.timestamp,
     }
 
 
-def event_json_v2(books: StripeMode, sent: SentEvent, event: MeterEvent) -> Json:
+def event_json_v2(mode: StripeMode, sent: EventRequest, event: MeterEvent) -> Json:
     """Render a received event as v2 does."""
     return {
-        **event_json(books, sent, event),
+        **event_json(mode, sent, event),
         "object": "v2.billing.meter_event",
         "created": rfc3339(event.received_at),
         "timestamp": rfc3339(datetime.fromtimestamp(event.timestamp, UTC)),
@@ -79,33 +79,26 @@ def read_adjustment(params: Params) -> tuple[str, str]:
     return event_name, identifier
 
 
-def adjustment_json(books: StripeMode, adjustment: Adjustment) -> Json:
+def adjustment_json(mode: StripeMode, adjustment: Adjustment) -> Json:
     """Render a cancellation as v1 does."""
     return {
         "object": "billing.meter_event_adjustment",
         "cancel": {"identifier": adjustment.identifier},
         "event_name": adjustment.event_name,
-        "livemode": books.livemode,
+        "livemode": mode.livemode,
         "status": adjustment.status,
         "type": "cancel",
     }
 
 
-def adjustment_json_v2(books: StripeMode, adjustment: Adjustment) -> Json:
+def adjustment_json_v2(mode: StripeMode, adjustment: Adjustment) -> Json:
     """Render a cancellation as v2 does."""
     return {
-        **adjustment_json(books, adjustment),
+        **adjustment_json(mode, adjustment),
         "object": "v2.billing.meter_event_adjustment",
         "id": adjustment.id,
         "created": rfc3339(adjustment.created_at),
     }
-
-
-def create_meter_event(books: StripeMode, params: Params, now: datetime) -> Json:
-    """Take a meter event as v1 does, in one step and without HTTP."""
-    sent = read_event(books, params, now)
-    with books.occupied(sent):
-        return event_json(books, sent, books.receive_event(sent, now))
 
 
 def _absent(name: str) -> StripeError:

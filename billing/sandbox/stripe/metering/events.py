@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
-class SentEvent:
+class EventRequest:
     """A meter event as a request words it, in v1 or in v2."""
 
     event_name: str

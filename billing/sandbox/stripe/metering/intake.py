@@ -4,7 +4,7 @@ from datetime import datetime
 
 from billing.sandbox.stripe.billing.customers import Customers
 from billing.sandbox.stripe.http.errors import refused
-from billing.sandbox.stripe.metering.events import MeterEvent, MeterEvents, SentEvent
+from billing.sandbox.stripe.metering.events import EventRequest, MeterEvent, MeterEvents
 from billing.sandbox.stripe.metering.meters import Meter, Meters
 from billing.sandbox.stripe.metering.rejections import Rejections
 from billing.sandbox.stripe.rules import StripeRules
@@ -27,13 +27,13 @@ class Intake:
         self._events = events
         self._rejections = rejections
 
-    def place(self, sent: SentEvent) -> tuple[str, str]:
+    def place(self, sent: EventRequest) -> tuple[str, str]:
         """Return what an event occupies: its meter and its customer."""
         meter = self._meter(sent.event_name)
         return meter.id or sent.event_name, sent.customer(meter)
 
     def receive(
-        self, sent: SentEvent, now: datetime, request_key: str | None
+        self, sent: EventRequest, now: datetime, request_key: str | None
     ) -> MeterEvent:
         """Take an event, or refuse it; one that is rejected later never counts."""
         sent.check_timestamp(self._rules, now)

@@ -59,16 +59,16 @@ class Meter:
             values.end()
         fields.end()
         return cls(
-            name,
-            second,
-            second,
-            livemode,
-            display_name,
-            event_name,
-            formula,
-            window,
-            customer_key,
-            value_key,
+            id=name,
+            created=second,
+            updated=second,
+            livemode=livemode,
+            display_name=display_name,
+            event_name=event_name,
+            formula=formula,
+            event_time_window=window,
+            customer_key=customer_key,
+            value_key=value_key,
         )
 
     def to_json(self) -> dict[str, object]:
@@ -108,8 +108,8 @@ class Meters:
 
     def named(self, event_name: str) -> Meter | None:
         """Return the meter that takes events of this name: the active one first."""
-        found = [m for m in self.by_id.values() if m.event_name == event_name]
-        return min(found, key=lambda meter: meter.status, default=None)
+        matching = [m for m in self.by_id.values() if m.event_name == event_name]
+        return min(matching, key=lambda meter: meter.status, default=None)
 
     def add(self, meter: Meter) -> dict[str, object]:
         """Create a meter; among active ones its event name has to be new."""
@@ -152,8 +152,10 @@ class Meters:
         cursor = Cursor.read(fields)
         status = fields.choice("status", STATUSES)
         fields.end()
-        found = [m for m in reversed(self.by_id.values()) if status in {None, m.status}]
-        rows, more = cursor.page(found, lambda meter: meter.id)
+        matching = [
+            m for m in reversed(self.by_id.values()) if status in {None, m.status}
+        ]
+        rows, more = cursor.page(matching, lambda meter: meter.id)
         return listing(PATH, [row.to_json() for row in rows], more=more)
 
     def _refuse_namesake(self, meter: Meter) -> None:

@@ -54,4 +54,4 @@ class Rejections:
 
     def order_for(self, customer: str) -> Rejection | None:
         """Return the order that rejects an event of this customer, if any does."""
-        return next((one for one in self.orders if one.takes(customer)), None)
+        return next((order for order in self.orders if order.takes(customer)), None)

@@ -15,7 +15,7 @@ SECONDS = {None: 60, "hour": 3_600, "day": 86_400}
 
 
 @dataclass(frozen=True)
-class SummaryQuestion:
+class SummaryQuery:
     """What a read of event summaries asks for."""
 
     customer: str
@@ -25,7 +25,7 @@ class SummaryQuestion:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the question; times have to be whole minutes, hours or days."""
+        """Read the query; times have to be whole minutes, hours or days."""
         customer = fields.text("customer")
         start, end = fields.whole("start_time"), fields.whole("end_time")
         grouping = fields.choice("value_grouping_window", WINDOWS)

@@ -26,7 +26,7 @@ Json = dict[str, object]
 
 @dataclass
 class Destination:
-    """A server that is told of events, and the ways in which it is told wrongly."""
+    """A server that is notified of events, and the ways in which that goes wrong."""
 
     id: str
     url: str
@@ -55,7 +55,7 @@ class Destination:
         return [self.secret(number) for number in [latest, *reversed(old)]]
 
     def wants(self, report: ErrorReport) -> bool:
-        """Say whether the destination is to be told of an event."""
+        """Say whether the destination is to be notified of an event."""
         named = EVERYTHING in self.events or report.type in self.events
         return named and report.made_at >= self.created_at
 

@@ -20,7 +20,7 @@ BOUNDS = ("gt", "gte", "lt", "lte")
 
 
 @dataclass(frozen=True)
-class EventQuestion:
+class EventQuery:
     """Which events are asked for, and which page of them."""
 
     types: tuple[str, ...]
@@ -31,7 +31,7 @@ class EventQuestion:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the question."""
+        """Read the query."""
         types = fields.values("types") or []
         if len(types) > MOST_TYPES:
             raise invalid(f"types takes at most {MOST_TYPES} names.", param="types")
@@ -48,9 +48,15 @@ class EventQuestion:
             raise invalid(f"limit has to be between 1 and {MOST}.", param="limit")
         page = fields.maybe_text("page")
         fields.end()
-        return cls(tuple(types), object_id, bounds, limit, page)
+        return cls(
+            types=tuple(types),
+            object_id=object_id,
+            created=bounds,
+            limit=limit,
+            page=page,
+        )
 
-    def asks_for(self, report: ErrorReport) -> bool:
+    def matches(self, report: ErrorReport) -> bool:
         """Say whether an event is among those asked for."""
         made, bounds = report.made_at, self.created
         return (
@@ -69,7 +75,8 @@ class EventQuestion:
         start, end = 0, self.limit
         if self.page is not None:
             direction, name = _read_page(self.page)
-            place = next((n for n, one in enumerate(reports) if one.id == name), None)
+            ids = [report.id for report in reports]
+            place = ids.index(name) if name in ids else None
             if place is None:
                 raise invalid("The page is no longer there.", param="page")
             if direction == "after":
@@ -83,7 +90,7 @@ class EventQuestion:
 
     def _url(self, direction: str, name: str) -> str:
         pairs: list[tuple[str, object]] = [("limit", self.limit)]
-        pairs += [(f"types[{n}]", one) for n, one in enumerate(self.types)]
+        pairs += [(f"types[{n}]", kind) for n, kind in enumerate(self.types)]
         pairs += [
             (f"created[{bound}]", at.isoformat()) for bound, at in self.created.items()
         ]
@@ -97,9 +104,9 @@ def list_events(
     reports: Sequence[ErrorReport], rules: StripeRules, fields: Fields
 ) -> Json:
     """Return a page of the events asked for, the newest first."""
-    question = EventQuestion.read(fields)
-    wanted = [one for one in reversed(reports) if question.asks_for(one)]
-    rows, after, before = question.cut(wanted)
+    query = EventQuery.read(fields)
+    wanted = [report for report in reversed(reports) if query.matches(report)]
+    rows, after, before = query.cut(wanted)
     whole = rules.listed_events_have_data
     return {
         "data": [row.to_json(rules) if whole else row.notification() for row in rows],

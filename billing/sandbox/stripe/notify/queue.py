@@ -1,4 +1,4 @@
-"""Notices: which destination is still to be told of which event, and what was."""
+"""Notices: which destination is still to be notified of which event, and what was."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -19,8 +19,10 @@ class Notices:
     def __init__(
         self, destinations: Iterable[Destination], notices: Iterable[Notice]
     ) -> None:
-        self.destinations = {one.id: one for one in destinations}
-        self.notices = {one.id: one for one in notices}
+        self.destinations = {
+            destination.id: destination for destination in destinations
+        }
+        self.notices = {notice.id: notice for notice in notices}
         self.changes = 0
         self._looked: tuple[int, int] | None = None
 
@@ -34,9 +36,9 @@ class Notices:
         """Forget a destination; what is on its way to it is not sent."""
         self.changes += 1
         del self.destinations[name]
-        for one in self.notices.values():
-            if one.destination == name and one.status == "pending":
-                one.status = "lost"
+        for notice in self.notices.values():
+            if notice.destination == name and notice.status == "pending":
+                notice.status = "lost"
 
     def due(
         self,
@@ -56,11 +58,13 @@ class Notices:
             self._look(reports())
             self._looked = looked
         pending = [
-            one
-            for one in self.notices.values()
-            if one.status == "pending" and one.due <= now and one.id not in busy
+            notice
+            for notice in self.notices.values()
+            if notice.status == "pending"
+            and notice.due <= now
+            and notice.id not in busy
         ]
-        return sorted(pending, key=lambda one: (one.due, one.id))
+        return sorted(pending, key=lambda notice: (notice.due, notice.id))
 
     def headers(self, notice: Notice, now: datetime) -> dict[str, str]:
         """Return the signature of a notice that is sent at a moment."""

@@ -26,7 +26,7 @@ class BillingSite(StripeSite):
     @property
     def billing(self) -> StripeBilling:
         """Give the billing of the test half."""
-        return self.books.billing
+        return self.mode.billing
 
     def priced(self, **fields: object) -> dict[str, Any]:
         """Word a price."""

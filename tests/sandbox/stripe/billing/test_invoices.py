@@ -68,7 +68,7 @@ def test_a_cancellation_counts_until_finalization(
 ) -> None:
     site.use(MARCH + DAY, "5")
     name = site.use(APRIL - HOUR, "7")
-    site.books.cancel_event(EVENT, name, cancelled)
+    site.mode.cancel_event(EVENT, name, cancelled)
     assert site.billed(FINAL)[0][1] == billed
 
 
@@ -87,7 +87,7 @@ def test_a_draft_follows_what_counts_and_a_final_invoice_does_not(
 def test_what_is_rejected_is_never_billed(site: BillingSite) -> None:
     site.use(MARCH + DAY, "5")
     order = Rejection("meter_event_invalid_value", count=1, delay=3 * DAY)
-    site.books.reject(order)
+    site.mode.reject(order)
     site.use(APRIL - HOUR, "7")
     assert site.billed(APRIL)[0][1] == "5"
     assert site.billed(FINAL)[0][1] == "5"
@@ -171,7 +171,7 @@ def test_a_cancelled_subscription_can_be_invoiced_at_once(site: BillingSite) -> 
 
 def test_the_bill_of_a_deleted_customer_never_comes(site: BillingSite) -> None:
     site.use(MARCH + DAY, "5")
-    site.books.delete_customer(site.customer, APRIL - SECOND)
+    site.mode.delete_customer(site.customer, APRIL - SECOND)
     assert site.billed(MAY) == []
 
 
@@ -196,8 +196,8 @@ def test_a_saved_account_has_the_same_invoices(site: BillingSite) -> None:
 def test_a_state_from_before_there_was_billing_can_be_read(site: BillingSite) -> None:
     state = site.account.to_state()
     for half in ("test", "live"):
-        books = state[half]
-        assert isinstance(books, dict)
-        del books["billing"], books["rejections"]
+        mode = state[half]
+        assert isinstance(mode, dict)
+        del mode["billing"], mode["rejections"]
     again = StripeAccount.from_state(state, site.rules)
     assert again.test.billing.list_invoices({}, FINAL)["data"] == []

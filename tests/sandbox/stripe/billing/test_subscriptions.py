@@ -133,7 +133,7 @@ def test_a_subscription_is_cancelled_once(site: BillingSite) -> None:
 def test_subscriptions_are_listed_as_asked(
     site: BillingSite, asked: dict[str, object], found: int
 ) -> None:
-    site.books.create_customer({}, T0, name="cus_other")
+    site.mode.create_customer({}, T0, name="cus_other")
     site.billing.cancel_subscription(site.subscribe(T0)["id"], {}, T0)
     site.subscribe(T0)
     site.subscribe(T0 + DAY, customer="cus_other")

@@ -95,7 +95,7 @@ def test_a_replayed_key_gives_the_first_answer(stripe_site: StripeSite) -> None:
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["original-request"] == first.headers["request-id"]
     assert "idempotent-replayed" not in first.headers
-    assert len(stripe_site.books.events.received) == 1
+    assert len(stripe_site.mode.events.received) == 1
     changed = refusal(lambda: create(event(stripe_site, "e2"), options))
     assert isinstance(changed, stripe.IdempotencyError)
 
@@ -112,9 +112,9 @@ def test_validation_failures_are_not_kept_under_the_key(
 def test_refusals_by_the_accounts_state_are_kept(stripe_site: StripeSite) -> None:
     create = stripe_site.client().v1.billing.meter_events.create
     options: Any = {"idempotency_key": "k1"}
-    stripe_site.books.deactivate_meter(stripe_site.meter, {}, T0)
+    stripe_site.mode.deactivate_meter(stripe_site.meter, {}, T0)
     refusal(lambda: create(event(stripe_site), options))
-    stripe_site.books.reactivate_meter(stripe_site.meter, {}, T0)
+    stripe_site.mode.reactivate_meter(stripe_site.meter, {}, T0)
     kept = refusal(lambda: create(event(stripe_site), options))
     assert stripe_site.headers(kept)["idempotent-replayed"] == "true"
     assert create(event(stripe_site)).identifier == "e1"
@@ -134,7 +134,7 @@ def test_two_requests_at_once_for_one_customer_collide(stripe_site: StripeSite) 
     with ThreadPoolExecutor(2) as pool:
         answers = sorted(pool.map(send, range(2)))
     assert answers[1] == "lock_timeout"
-    assert len(stripe_site.books.events.received) == 1
+    assert len(stripe_site.mode.events.received) == 1
 
 
 def test_a_key_in_use_is_a_conflict(stripe_site: StripeSite) -> None:

@@ -21,7 +21,7 @@ NO_METER = "v1.billing.meter.no_meter_found"
 
 def reports(world: StripeWorld, now: Any) -> list[Any]:
     """Return the reports with their data, as they are at a moment."""
-    return [one.to_json(world.rules) for one in world.books.error_reports(now)]
+    return [one.to_json(world.rules) for one in world.mode.error_reports(now)]
 
 
 def errors(report: Any) -> list[tuple[str, int, int]]:
@@ -75,7 +75,7 @@ def test_a_report_can_be_late(stripe_world: StripeWorld) -> None:
 def test_a_window_gathers_codes_and_names_only_some_errors(
     stripe_world: StripeWorld,
 ) -> None:
-    stripe_world.books.reject(Rejection(BAD_VALUE, count=5))
+    stripe_world.mode.reject(Rejection(BAD_VALUE, count=5))
     for number in range(5):
         stripe_world.send(stripe_world.event(f"bad{number}"))
     stripe_world.send(stripe_world.event("nobody", payload=NOBODY))
@@ -93,7 +93,7 @@ def test_a_rejected_event_never_counts_and_is_known_only_after_the_delay(
     stripe_world: StripeWorld,
 ) -> None:
     hour = timedelta(hours=1)
-    stripe_world.books.reject(Rejection(BAD_VALUE, count=1, delay=hour))
+    stripe_world.mode.reject(Rejection(BAD_VALUE, count=1, delay=hour))
     stripe_world.send(stripe_world.event("e1", "5"))
     stripe_world.send(stripe_world.event("e2", "7"))
     assert stripe_world.minutes(T0 + hour / 2) == 7
@@ -108,15 +108,15 @@ def test_a_rejected_event_never_counts_and_is_known_only_after_the_delay(
 def test_an_order_rejects_so_many_events_of_one_customer(
     stripe_world: StripeWorld,
 ) -> None:
-    other = str(stripe_world.books.create_customer({}, T0)["id"])
-    stripe_world.books.reject(Rejection(BAD_VALUE, other, count=2))
+    other = str(stripe_world.mode.create_customer({}, T0)["id"])
+    stripe_world.mode.reject(Rejection(BAD_VALUE, other, count=2))
     theirs = {"stripe_customer_id": other, "value": "1"}
     for number in range(3):
         stripe_world.send(stripe_world.event(f"ours{number}"))
         stripe_world.send(stripe_world.event(f"theirs{number}", payload=theirs))
     with pytest.raises(StripeError, match="already exists"):
         stripe_world.send(stripe_world.event("theirs0", payload=theirs))
-    rejected = [one.identifier for one in stripe_world.books.events.rejected]
+    rejected = [one.identifier for one in stripe_world.mode.events.rejected]
     assert rejected == ["theirs0", "theirs1"]
 
 
@@ -130,7 +130,7 @@ def test_an_order_rejects_so_many_events_of_one_customer(
 def test_a_meter_that_is_not_there_can_come_out_late(
     stripe_world: StripeWorld, name: str, code: str, kind: str
 ) -> None:
-    stripe_world.books.deactivate_meter(stripe_world.meter, {}, T0)
+    stripe_world.mode.deactivate_meter(stripe_world.meter, {}, T0)
     event = stripe_world.event(event_name=name)
     with pytest.raises(StripeError, match="No active meter"):
         stripe_world.send(event)

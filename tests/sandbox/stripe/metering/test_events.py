@@ -24,7 +24,7 @@ def refusal(work: Callable[[], object]) -> StripeError:
 def cancel(world: StripeWorld, identifier: str, now: datetime) -> str:
     params: Json = {"event_name": EVENT, "type": "cancel"}
     params["cancel"] = {"identifier": identifier}
-    return world.books.cancel_event(*read_adjustment(params), now).status
+    return world.mode.cancel_event(*read_adjustment(params), now).status
 
 
 def test_an_event_is_echoed_and_counted(stripe_world: StripeWorld) -> None:
@@ -192,11 +192,11 @@ def test_a_malformed_event_is_refused_and_names_its_fault(
     error = refusal(lambda: stripe_world.send(event))
     assert (error.http_status, error.type) == (400, "invalid_request_error")
     assert error.param == param
-    assert stripe_world.books.events.received == []
+    assert stripe_world.mode.events.received == []
 
 
 def test_an_inactive_meter_takes_no_events(stripe_world: StripeWorld) -> None:
-    stripe_world.books.deactivate_meter(stripe_world.meter, {}, T0)
+    stripe_world.mode.deactivate_meter(stripe_world.meter, {}, T0)
     error = refusal(lambda: stripe_world.send(stripe_world.event()))
     assert "No active meter found with this event name" in error.message
     assert error.v2_code == "archived_meter"
@@ -214,20 +214,20 @@ def test_an_unknown_customer_is_taken_and_never_counted(
 ) -> None:
     customer = "cus_nobody"
     if deleted:
-        customer = str(stripe_world.books.create_customer({}, T0)["id"])
-        stripe_world.books.delete_customer(customer, T0)
+        customer = str(stripe_world.mode.create_customer({}, T0)["id"])
+        stripe_world.mode.delete_customer(customer, T0)
     payload = {"stripe_customer_id": customer, "value": "5"}
     stripe_world.send({**stripe_world.event(), "payload": payload})
-    [event] = stripe_world.books.events.received
+    [event] = stripe_world.mode.events.received
     assert event.reason == "meter_event_customer_not_found"
 
 
 def test_a_customer_and_meter_take_one_event_at_a_time(
     stripe_world: StripeWorld,
 ) -> None:
-    books = stripe_world.books
-    first = read_event(books, stripe_world.event("e1"), T0)
-    with books.occupied(first):
+    mode = stripe_world.mode
+    first = read_event(mode, stripe_world.event("e1"), T0)
+    with mode.occupied(first):
         error = refusal(lambda: stripe_world.send(stripe_world.event("e2")))
     assert (error.http_status, error.code, error.headers) == (429, "lock_timeout", {})
     assert error.v2_code == "too_many_concurrent_requests"
@@ -235,9 +235,9 @@ def test_a_customer_and_meter_take_one_event_at_a_time(
 
 
 def test_other_customers_are_not_kept_waiting(stripe_world: StripeWorld) -> None:
-    books = stripe_world.books
-    with books.occupied(read_event(books, stripe_world.event("e1"), T0)):
-        stripe_world.customer = str(books.create_customer({}, T0)["id"])
+    mode = stripe_world.mode
+    with mode.occupied(read_event(mode, stripe_world.event("e1"), T0)):
+        stripe_world.customer = str(mode.create_customer({}, T0)["id"])
         assert stripe_world.send(stripe_world.event("e2"))["identifier"] == "e2"
 
 
@@ -263,7 +263,7 @@ def test_only_events_of_the_past_day_can_be_cancelled(
 ) -> None:
     stripe_world.send(stripe_world.event("e1"))
     error = refusal(
-        lambda: stripe_world.books.cancel_event(event_name, identifier, T0 + after)
+        lambda: stripe_world.mode.cancel_event(event_name, identifier, T0 + after)
     )
     assert error.v2_code == "invalid_cancel_configuration"
 

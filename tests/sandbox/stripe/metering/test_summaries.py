@@ -106,7 +106,7 @@ def test_a_question_that_stripe_would_refuse_is_refused(
 
 
 def test_a_deleted_customer_has_no_summaries(stripe_world: StripeWorld) -> None:
-    stripe_world.books.delete_customer(stripe_world.customer, T0)
+    stripe_world.mode.delete_customer(stripe_world.customer, T0)
     with pytest.raises(StripeError) as caught:
         stripe_world.summaries(T0, SETTLED, SETTLED)
     assert caught.value.code == "resource_missing"
@@ -133,7 +133,7 @@ def test_a_meter_adds_up_by_its_formula_and_its_window(
     }
     if window:
         params["event_time_window"] = window
-    stripe_world.meter = str(stripe_world.books.create_meter(params, T0)["id"])
+    stripe_world.meter = str(stripe_world.mode.create_meter(params, T0)["id"])
     # The latest received of an hour or a day replaces what came before.
     for place, (hour, number) in enumerate([(3, "100"), (1, "10"), (1, "1")]):
         event = stripe_world.event(
@@ -153,7 +153,7 @@ def test_the_truth_knows_at_once_what_counts_in_the_end(
     send_at(stripe_world, MIDNIGHT, "5", T0)
     send_at(stripe_world, MIDNIGHT, "2.5", T0)
     stripe_world.send(stripe_world.event("gone", "9", timestamp=second(MIDNIGHT)))
-    stripe_world.books.cancel_event(EVENT, "gone", T0)
+    stripe_world.mode.cancel_event(EVENT, "gone", T0)
     lost = {"stripe_customer_id": "cus_nobody", "value": "4"}
     stripe_world.send({**stripe_world.event("lost"), "payload": lost})
     truth = stripe_world.account.truth()

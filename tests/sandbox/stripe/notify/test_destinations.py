@@ -10,10 +10,10 @@ import stripe
 
 from billing.sandbox.stripe.account import StripeAccount
 from billing.sandbox.stripe.metering.error_reports import NO_METER, REPORT
-from billing.sandbox.stripe.metering.event_json import create_meter_event
 from billing.sandbox.world import METER, STRIPE_KEY
 from tests.sandbox.pamela.pamela_world import Json, World, empty_world
 from tests.sandbox.pamela.webhooks.webhook_world import Hook, hook, until
+from tests.sandbox.stripe.stripe_world import create_meter_event
 
 NOBODY = {"stripe_customer_id": "cus_nobody", "value": "5"}
 PATH = "/stripe/destinations"

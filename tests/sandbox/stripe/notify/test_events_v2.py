@@ -47,11 +47,11 @@ def test_pages_lead_back_too(stripe_site: StripeSite) -> None:
     for number in range(4):
         event = stripe_site.event(f"e{number}", payload=NOBODY)
         stripe_site.send(event, T0 + number * 10 * SECOND)
-    books, later = stripe_site.books, T0 + DAY
+    mode, later = stripe_site.mode, T0 + DAY
 
     def page(url: Any) -> Any:
         token = {"page": url.rpartition("page=")[2].replace("%3D", "=")} if url else {}
-        return books.list_core_events({"limit": "3", **token}, later)
+        return mode.list_core_events({"limit": "3", **token}, later)
 
     first = page(None)
     second = page(first["next_page_url"])

@@ -1,4 +1,4 @@
-"""Calls are read strictly: understood, or set aside with a reason."""
+"""Pamela's records are read strictly: understood, or set aside with a reason."""
 
 import json
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.call import Call, Quarantined, QuarantineReason, read_call
+from billing.domain.call import Call, Quarantined, QuarantineReason, accept_call
 from billing.domain.period import BillingPeriod
+from billing.gateways.pamela import as_source_call, read_call
 
 NOW = datetime(2026, 3, 15, tzinfo=UTC)
 RECORD: dict[str, Any] = {
@@ -28,8 +29,14 @@ Q = QuarantineReason
 FOUND_LATER = {Q.DUPLICATE_ID, Q.UNKNOWN_CUSTOMER, Q.NO_PRICE}
 
 
-def read(record: object) -> Call | Quarantined:
-    return read_call(record, account="main", now=NOW, customer_metadata_key="team")
+def read(
+    record: object, *, now: datetime = NOW, key: str | None = "team"
+) -> Call | Quarantined:
+    call = read_call(record, "main")
+    if isinstance(call, Quarantined) or not isinstance(record, dict):
+        return call
+    metadata = record.get("metadata")
+    return accept_call(call, metadata, now=now, customer_metadata_key=key)
 
 
 def read_with(**changes: object) -> Call | Quarantined:
@@ -135,9 +142,7 @@ def test_a_call_is_read_as_it_was_told() -> None:
 )
 def test_what_makes_sense_is_understood(changes: Changes) -> None:
     later = datetime(2028, 3, 15, tzinfo=UTC) if "2028" in str(changes) else NOW
-    told = {**RECORD, **changes}
-    found = read_call(told, account="main", now=later, customer_metadata_key="team")
-    assert isinstance(found, Call)
+    assert isinstance(read({**RECORD, **changes}, now=later), Call)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +187,7 @@ def test_any_change_that_matters_changes_the_digest(changes: Changes) -> None:
 
 
 def test_a_customer_key_is_read_only_when_it_is_named() -> None:
-    found = read_call({**RECORD, "metadata": "text"}, account="main", now=NOW)
+    found = read({**RECORD, "metadata": "text"}, key=None)
     assert isinstance(found, Call)
     assert found.customer_key is None
 
@@ -269,3 +274,12 @@ def test_whatever_is_told_is_understood_or_set_aside(told: dict[str, object]) ->
 def test_a_json_document_is_read_the_same_after_a_round_trip(text: str) -> None:
     record = {**RECORD, "metadata": {"team": text}}
     assert read(json.loads(json.dumps(record))) == read(record)
+
+
+def test_what_crosses_the_border_has_the_digest_of_the_record_as_it_was_sent() -> None:
+    told = as_source_call(RECORD, "main")
+    assert told.call == read(RECORD, key=None)
+    assert told.metadata == {"team": "acme"}
+    assert told.sha256 == (
+        "33e22f00921e34506fb8a610773bc32599b49a1fb4e6afe8f8487678a6769007"
+    )

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from billing.errors import LedgerFault
-from billing.ledger.bulk_load import load_rows
 from billing.ledger.database import Ledger
+from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.tables import audit_event, call
-from tests.ledger.bookkeeping import NOON, posting_of, register, rows
+from tests.ledger.bookkeeping import NOON, pull_context, register, rows
 
 EVENT = (
     "at",
@@ -78,7 +78,7 @@ def test_times_and_words_come_back_as_they_were(ledger: Ledger) -> None:
 def test_what_is_missing_stays_missing(ledger: Ledger) -> None:
     register(ledger)
     with ledger.writing() as connection:
-        row = calls(posting_of(connection).pull_id, ["call_1"])
+        row = calls(pull_context(connection).pull_id, ["call_1"])
         load_rows(connection, call, CALL, row)
     query = "SELECT duration_seconds, ended_at FROM call"
     assert rows(ledger, query) == [(None, None)]
@@ -99,7 +99,7 @@ def test_any_number_of_rows_is_loaded_whole(sqlite_ledger: Ledger, count: int) -
 def test_a_load_that_fails_leaves_nothing_and_says_so(ledger: Ledger) -> None:
     register(ledger)
     with ledger.writing() as connection:
-        pull = posting_of(connection).pull_id
+        pull = pull_context(connection).pull_id
     twice = calls(pull, ["call_1", "call_2", "call_1"])
     with pytest.raises(LedgerFault), ledger.writing() as connection:
         load_rows(connection, call, CALL, twice)

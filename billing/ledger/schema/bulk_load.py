@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from billing.ledger.audit import pending
 from billing.ledger.schema.columns import UtcTime, format_time
 
 # SQLite's limit of values bound to one statement, less a little.
@@ -36,7 +35,6 @@ def _load_postgresql(
     ):
         for row in rows:
             copy.write_row(row)
-    pending.loaded(connection, table)
 
 
 def _load_sqlite(
@@ -53,7 +51,9 @@ def _load_sqlite(
         values = [value for row in part for value in row]
         for column in times:
             moments: list[datetime | None] = values[column::width]
-            values[column::width] = [each and format_time(each) for each in moments]
+            values[column::width] = [
+                moment and format_time(moment) for moment in moments
+            ]
         statement = start + ", ".join([group] * len(part))
         connection.exec_driver_sql(statement, tuple(values))
 

@@ -1,0 +1,107 @@
+"""What pulls, syncs and cycles did, under stable names: for `--json` and the log."""
+
+from billing.errors import BillingError
+from billing.pipeline.cycle import CycleReport, PullResult, Step
+from billing.pipeline.sync.sync import SyncReport
+from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
+from billing.reports.sheets.formatting import Document, spell
+
+_LOGGED_OF_A_SYNC = ("staged", "events", "elsewhere", "clean", "stopped_because")
+
+
+def pull_document(result: PullResult) -> Document:
+    """Return a pull with its certificate."""
+    certificate = result.certificate
+    document: Document = {
+        "account": result.account,
+        "period": str(result.period),
+        "complete": certificate is not None,
+        "error": result.error,
+    }
+    if certificate is not None:
+        document |= {
+            "pages": certificate.pages,
+            "fetched": certificate.fetched,
+            "billed": certificate.billed,
+            "not_billable": dict(certificate.not_billable),
+            "quarantined": dict(certificate.quarantined),
+            "source_call_count": certificate.source_call_count,
+            "source_minutes": certificate.source_minutes,
+            "ledger_minutes": certificate.ledger_minutes,
+            "metadata_withheld": dict(certificate.withheld),
+        }
+    return document
+
+
+def sync_document(report: SyncReport) -> Document:
+    """Return what a sync did."""
+    return {
+        "staged": report.staged,
+        "events": {outcome.value: count for outcome, count in report.outcomes.items()},
+        "settled": report.settled,
+        "rejected": report.rejected,
+        "clean": report.clean,
+        "elsewhere": report.locked_by_another,
+        "no_such_customer": report.no_such_customer,
+        "held": report.held,
+        "full_hours": [
+            {"customer": customer, "hour": spell(hour)}
+            for customer, hour in report.full_hours
+        ],
+        "stopped_because": report.stopped_because,
+    }
+
+
+def cycle_document(report: CycleReport, currency: str) -> Document:
+    """Return what a whole cycle did."""
+    return {
+        "failed": report.failed,
+        "errors": list(report.errors),
+        "pulls": [pull_document(result) for result in report.pulls],
+        "sync": sync_document(report.sync) if report.sync else None,
+        "reconciliations": [
+            reconciliation_document(each, currency) for each in report.reconciliations
+        ],
+    }
+
+
+def step_line(step: Step) -> tuple[str, Document]:
+    """Return the name and the fields of a step's line in the log."""
+    match step:
+        case PullResult():
+            return "pull", _pull_fields(step)
+        case SyncReport():
+            document = sync_document(step)
+            return "sync", {name: document[name] for name in _LOGGED_OF_A_SYNC}
+        case BillingError():
+            return "fault", {"kind": step.kind, "error": str(step)}
+        case _:
+            return "reconcile", _reconciliation_fields(step)
+
+
+def _pull_fields(result: PullResult) -> Document:
+    certificate = result.certificate
+    fields: Document = {
+        "account": result.account,
+        "period": str(result.period),
+        "complete": certificate is not None,
+    }
+    if certificate is not None:
+        fields["fetched"] = certificate.fetched
+        fields["quarantined"] = sum(certificate.quarantined.values())
+        if certificate.withheld:
+            fields["metadata_withheld"] = sum(certificate.withheld.values())
+    elif result.error is None:
+        fields["elsewhere"] = True
+    return fields | ({"error": result.error} if result.error else {})
+
+
+def _reconciliation_fields(run: Reconciliation) -> Document:
+    return {
+        "period": str(run.period),
+        "settled": run.settled,
+        "clean": run.clean,
+        "difference_minutes": run.difference_minutes,
+        "breaks": sum(len(customer.breaks) for customer in run.customers),
+        "quarantined": run.quarantined,
+    }

@@ -1,0 +1,33 @@
+"""The columns of covered tables never change: a row's digest is over all of them."""
+
+from billing.ledger.audit.canonical_json import digest, spell
+from billing.ledger.audit.covered_tables import TABLES
+
+# The columns of each table, in their order, as a digest. A new fact goes into a table
+# of its own, which gets a line here; a changed line would belie every row ever written.
+COLUMNS = {
+    "account": "d8f951e21ebc",
+    "customer": "9f91d533e1db",
+    "price": "bf0ac9acba31",
+    "pull": "36ef3ed33058",
+    "call": "a7908acd8458",
+    "quarantine": "aa63725def60",
+    "b2b_usage": "73b62f2ec3c5",
+    "meter_event": "5db1393972cc",
+    "meter_attempt": "f7dec34f8800",
+    "meter_reading": "d6304681a986",
+    "error_report": "d20fdb1c625f",
+    "reconciliation_run": "996ce2a3895b",
+    "reconciliation_reading": "79aa4e1d862f",
+    "reconciliation_break": "81303456cf56",
+    "break_case": "abfaf9604c54",
+    "period_close": "24502b466031",
+}
+
+
+def test_no_covered_table_gains_or_loses_a_column() -> None:
+    found = {
+        name: digest(spell(list(covered.columns)))[:12]
+        for name, covered in TABLES.items()
+    }
+    assert found == COLUMNS

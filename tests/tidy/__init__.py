@@ -1,0 +1,1 @@
+"""The house rules: each one reads the sources and names what breaks it."""
