@@ -110,7 +110,7 @@ def made_folder(wanted: Wanted) -> Path:
 
 def show_sheets(sheets: Sequence[Sheet]) -> None:
     """Print the sheets that have rows, and once that they are provisional."""
-    if any(sheet.provisional for sheet in sheets):
+    if any(sheet.provisional or PROVISIONAL in sheet.notes for sheet in sheets):
         say(f"{PROVISIONAL}\n")
     shown = 0
     for sheet in sheets:
