@@ -60,7 +60,7 @@ def _pull_all(
     app: App, month: BillingPeriod, account: str | None, watch: Watcher
 ) -> list[PullResult]:
     sources = [app.source(account)] if account else app.sources
-    terms = app.cycle_terms()
+    terms = app.cycle_options()
     return [
         pull_month(app.ledger, source, rules, terms, month, watch=watch)
         for source, rules in sources

@@ -75,7 +75,7 @@ def _reconcile(app: App, month: BillingPeriod, depth: Depth) -> Reconciliation:
         return reconcile_period(
             app.ledger,
             app.meter,
-            app.reconcile_terms(),
+            app.reconcile_options(),
             month,
             depth=depth,
             progress=watch(f"reconcile {month}"),
@@ -85,7 +85,7 @@ def _reconcile(app: App, month: BillingPeriod, depth: Depth) -> Reconciliation:
 def _heal(app: App, month: BillingPeriod, depth: Depth) -> HealReport:
     with progress_bars() as watch:
         return heal_period(
-            app.ledger, app.meter, app.cycle_terms(), month, watch, depth=depth
+            app.ledger, app.meter, app.cycle_options(), month, watch, depth=depth
         )
 
 
