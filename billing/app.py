@@ -9,9 +9,9 @@ from pathlib import Path
 
 from billing.adapters import make_meter, make_source, make_trail
 from billing.domain.call_metadata import MetadataRule
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.rating import PriceList
-from billing.errors import BadInput, SettingsFault
+from billing.errors import BadInput, SettingsFault, UnknownName
 from billing.gateways.clocks import StoppableClock
 from billing.gateways.pamela import PamelaUsage
 from billing.gateways.retries import send_with_retries
@@ -21,7 +21,7 @@ from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
-from billing.offline import ledger_url, make_clock
+from billing.offline import ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.metadata_retention import expire_metadata
@@ -86,29 +86,24 @@ class App:
         )
 
     def source(self, account: str) -> tuple[PamelaUsage, AccountRules]:
-        """Return an account's source; raises BadInput for an unknown name."""
+        """Return an account's source; raises UnknownName."""
         for source, book in self.sources:
             if source.account == account:
                 return source, book
-        known = ", ".join(source.account for source, _ in self.sources)
-        raise BadInput(f"there is no account {account}; the settings name {known}")
+        names = [source.account for source, _ in self.sources]
+        raise UnknownName("account", account, names, "the settings name")
 
     @property
     def currency(self) -> str:
         """The currency of every price."""
         return self.settings.prices[0].currency
 
-    def billed_period(self, period: BillingPeriod | None = None) -> BillingPeriod:
-        """Return a month, or the present one; raises BadInput if it is not billed."""
+    def billed_period(self, month: Month) -> BillingPeriod:
+        """Return the period of a month; raises BadInput if it is not billed."""
         now = self.clock.now()
-        period = period or BillingPeriod.of(now)
-        if period < self.settings.first_period:
-            raise BadInput(
-                f"{period} is before first_period ({self.settings.first_period}) in "
-                "the settings, so it is not billed here"
-            )
-        if period.start > now:
-            raise BadInput(f"{period} has not begun")
+        period = period_at(month, now)
+        if reason := why_not_billed(period, self.settings, now):
+            raise BadInput(f"{period} {reason}")
         return period
 
     def expire_metadata(self, now: datetime) -> int:

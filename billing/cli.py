@@ -70,10 +70,21 @@ class Program(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        found: click.Command = getattr(
+        command: click.Command = getattr(
             import_module(f"billing.commands.{module}"), name
         )
-        return found
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; refuse an unknown one, and an option that is given twice."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_repeated(command, rest, ctx)
+        return name, command, rest
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -91,18 +102,39 @@ class Program(click.Group):
         **extra: Any,
     ) -> Any:
         """Run a command and leave with its exit code; every failure is one sentence."""
-        given = list(sys.argv[1:] if args is None else args)
+        words = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(
-                given, prog_name, complete_var, standalone_mode=False, **extra
+                words, prog_name, complete_var, standalone_mode=False, **extra
             )
         except BrokenPipeError:
             # Whoever read our output has had enough of it.
             sys.stderr.close()
             code = FAILED
         except (click.ClickException, click.Abort, BillingError, OSError) as fault:
-            code = _refuse(fault, as_json="--json" in given)
+            code = _refuse(fault, as_json="--json" in words)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_repeated(
+    command: click.Command, args: list[str], parent: click.Context
+) -> None:
+    """Refuse an option that takes one value and is given twice."""
+    # Click would take the last value and say nothing of the others.
+    ctx = click.Context(command, parent, info_name=command.name, resilient_parsing=True)
+    _, rest, order = command.make_parser(ctx).parse_args(list(args))
+    for param in set(order):
+        single = isinstance(param, click.Option) and not (
+            param.multiple or param.is_flag or param.count
+        )
+        if single and order.count(param) > 1:
+            message = f"{param.opts[0]} takes one value, and is given twice"
+            raise click.UsageError(message, ctx)
+    inner = None
+    if isinstance(command, click.Group) and rest:
+        inner = command.get_command(ctx, rest[0])
+    if inner is not None:
+        _refuse_repeated(inner, rest[1:], ctx)
 
 
 def _refuse(fault: Exception, *, as_json: bool) -> int:

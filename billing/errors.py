@@ -5,6 +5,7 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── SettingsFault       the settings file or the environment
 │   ├── LedgerUnready       no database, or one not migrated (or newer than the code)
 │   ├── AnotherProcess      the ledger is in use by another run
+│   ├── UnknownName         no customer, account or role of that name
 │   ├── NoOpenBreak         a break that nobody can acknowledge
 │   └── UnfitTarget         a file or folder that cannot be written to
 ├── SourceFault             Pamela cannot be read
@@ -25,8 +26,10 @@ BillingError                what failed, where, and what to do; exit code 1
     └── Overtaken           another process moved the same event meanwhile
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+
+from billing.domain.suggestion import did_you_mean
 
 
 class BillingError(Exception):
@@ -64,6 +67,19 @@ class AnotherProcess(BadInput):
         super().__init__(
             f"another pamela-billing process is at work ({lock}); "
             "wait for it to end, or use PostgreSQL to run several"
+        )
+
+
+class UnknownName(BadInput):
+    """There is nothing of a name; those that there are come with the answer."""
+
+    kind = "BadInput"
+
+    def __init__(self, what: str, name: str, names: Iterable[str], where: str) -> None:
+        known = list(names)
+        super().__init__(
+            f"there is no {what} {name}; {where} {', '.join(known) or 'none'}"
+            f"{did_you_mean(name, known)}"
         )
 
 

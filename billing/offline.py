@@ -7,14 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
-from billing.errors import SettingsFault, SigningFault
+from billing.errors import BadInput, SettingsFault, SigningFault
 from billing.gateways.clocks import RemoteClock, SystemClock
 from billing.gateways.signing_key import FileSigner, make_key, read_key
 from billing.ledger import migration
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.known_months import holds_month
 from billing.ledger.locks import exclusive_process
 from billing.ledger.queries import period_status
 from billing.settings import Settings, read_settings
@@ -30,6 +32,31 @@ class OfflineLedger:
     settings: Settings
     ledger: Ledger
     now: datetime
+
+    def readable_period(self, month: Month) -> BillingPeriod:
+        """Return the period of a month that is in the ledger or can be pulled.
+
+        Raises BadInput for any other.
+        """
+        period = period_at(month, self.now)
+        reason = why_not_billed(period, self.settings, self.now)
+        if reason is not None:
+            with self.ledger.reading() as connection:
+                if not holds_month(connection, period):
+                    raise BadInput(f"the ledger holds nothing of {period}: it {reason}")
+        return period
+
+
+def why_not_billed(
+    period: BillingPeriod, settings: Settings, now: datetime
+) -> str | None:
+    """Return why a month is not billed here; None when it is."""
+    if period < settings.first_period:
+        first = settings.first_period
+        return f"is before first_period ({first}) in the settings, so it is not billed"
+    if period.start > now:
+        return f"has not begun (this month is {BillingPeriod.of(now)})"
+    return None
 
 
 @contextmanager

@@ -6,10 +6,11 @@ down here: they are named, as `env:NAME` or `file:PATH` (beside the settings fil
 """
 
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +29,7 @@ from pydantic_settings import (
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
+from billing.domain.suggestion import did_you_mean
 from billing.errors import SettingsFault
 
 DEFAULT_FILE = Path("billing.toml")
@@ -189,17 +191,35 @@ def read_settings(file: Path) -> Settings:
     try:
         settings = Settings(**document)
     except ValidationError as fault:
-        raise SettingsFault(str(file), _first_fault(fault)) from None
+        raise SettingsFault(str(file), _sentence(fault)) from None
     _check_names(file, settings)
     return settings
 
 
-def _first_fault(fault: ValidationError) -> str:
-    said = [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in fault.errors(include_input=False, include_url=False)
-    ]
-    return "; ".join(said)
+def _sentence(fault: ValidationError) -> str:
+    sentences = []
+    for error in fault.errors(include_input=False, include_url=False):
+        *section, key = map(str, error["loc"])
+        message = error["msg"]
+        if error["type"] == "extra_forbidden":
+            message = f"there is no such key{did_you_mean(key, _keys_of(section))}"
+        sentences.append(f"{'.'.join([*section, key])}: {message}")
+    return "; ".join(sentences)
+
+
+def _keys_of(section: Sequence[str]) -> list[str]:
+    """Return the keys of a section, by its path in the file."""
+    model: type[BaseModel] = Settings
+    for name in section:
+        # A number is a place in a list; its section has been found already.
+        if name in model.model_fields:
+            annotation = model.model_fields[name].annotation
+            [model] = [
+                part
+                for part in (annotation, *get_args(annotation))
+                if isinstance(part, type) and issubclass(part, BaseModel)
+            ]
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _check_names(file: Path, settings: Settings) -> None:
@@ -221,6 +241,7 @@ def _check_names(file: Path, settings: Settings) -> None:
                 str(file), f"{where}: name a customer, or a customer_metadata_key"
             )
         if account.customer is not None and account.customer not in customers:
+            hint = did_you_mean(account.customer, customers)
             raise SettingsFault(
-                str(file), f"{where}: customer {account.customer} is not listed"
+                str(file), f"{where}: customer {account.customer} is not listed{hint}"
             )

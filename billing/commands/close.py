@@ -9,13 +9,13 @@ from billing.commands.display import complain, progress_bars, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
-    PERIOD,
     acting,
     common_options,
+    required_period,
     show_json,
 )
 from billing.domain.close_obstacles import Obstacle
-from billing.domain.period import BillingPeriod
+from billing.domain.period import Month
 from billing.offline import opened_ledger
 from billing.pipeline.close import CloseReport, check_close, close_period
 from billing.pipeline.signing import sign_news
@@ -25,7 +25,7 @@ _NAMES_IN_A_LINE = 3
 
 
 @click.command()
-@click.argument("period", type=PERIOD)
+@required_period
 @click.option("--dry-run", is_flag=True, help="Only look, and only into the ledger.")
 @click.option(
     "--reason",
@@ -38,7 +38,7 @@ _NAMES_IN_A_LINE = 3
 def close(
     settings_file: Path,
     as_json: bool,
-    period: BillingPeriod,
+    period: Month,
     dry_run: bool,
     reason: str,
 ) -> int:
@@ -60,13 +60,14 @@ def close(
     return FAILED if report.obstacles else CLEAN
 
 
-def _examine(settings_file: Path, period: BillingPeriod) -> CloseReport:
+def _examine(settings_file: Path, period: Month) -> CloseReport:
     with opened_ledger(settings_file) as books:
         accounts = [account.name for account in books.settings.accounts]
-        return check_close(books.ledger, period, accounts, books.now)
+        month = books.readable_period(period)
+        return check_close(books.ledger, month, accounts, books.now)
 
 
-def _close(settings_file: Path, period: BillingPeriod, reason: str) -> CloseReport:
+def _close(settings_file: Path, period: Month, reason: str) -> CloseReport:
     actor = acting("close")
     with opened_app(settings_file, actor=actor) as app, app.exclusive():
         month = app.billed_period(period)

@@ -11,7 +11,7 @@ import click
 
 from billing.atomic_file import folder
 from billing.commands.display import say, show_table
-from billing.commands.options import common_options, show_json
+from billing.commands.options import Choice, common_options, show_json
 from billing.errors import BadInput
 from billing.reports.sheets.cells import text_rows
 from billing.reports.sheets.csv_file import write_csv
@@ -19,6 +19,8 @@ from billing.reports.sheets.formats import FORMS, write_report
 from billing.reports.sheets.sheet import Report, Sheet
 
 _ON_SCREEN = ("csv", "json")
+# Only a statement has pages.
+_TABLE_FORMS = [form for form in FORMS if form != "pdf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,18 @@ class Wanted:
         cls, *, as_json: bool, as_csv: bool, form: str | None, output: Path | None
     ) -> "Wanted":
         """Make one of what was typed; raises BadInput for a contradiction."""
-        typed = {name for name, given in (("csv", as_csv), (form, form)) if given}
+        typed = {name for name, typed in (("csv", as_csv), (form, form)) if typed}
         if as_json and not (output and typed):
             # With a file of another form, the answer only says where that is.
             typed.add("json")
         if len(typed) > 1:
             raise BadInput("give --json, --csv or --format, not more than one")
-        found = typed.pop() if typed else _form_of(output)
-        if found not in (*_ON_SCREEN, None) and output is None:
-            raise BadInput(f"{found} is not for the screen; give --output FILE")
-        return cls(found, output, as_json)
+        form = typed.pop() if typed else _form_of(output)
+        if form not in (*_ON_SCREEN, None) and output is None:
+            raise BadInput(f"{form} is not for the screen; give --output FILE")
+        return cls(form, output, as_json)
 
-    def tell(self, files: Sequence[Path]) -> None:
+    def show_files(self, files: Sequence[Path]) -> None:
         """Say which files were written."""
         if self.as_json:
             show_json({"files": [str(file) for file in files]})
@@ -56,22 +58,32 @@ class Wanted:
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a report --format, --output, --csv and the common options, as `wanted`."""
+    return _with_options(command, _format_option(*_TABLE_FORMS))
 
+
+def statement_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a report that has pages the options of a report, and PDF."""
+    return _with_options(command, _format_option(*FORMS))
+
+
+def _with_options(
+    command: Callable[..., Any], form_option: Callable[..., Any]
+) -> Callable[..., Any]:
     @wraps(command)
-    def asked(
+    def with_wanted(
         *,
         as_json: bool,
         as_csv: bool,
         form: str | None,
         output: Path | None,
-        **given: Any,
+        **options: Any,
     ) -> Any:
         wanted = Wanted.of(as_json=as_json, as_csv=as_csv, form=form, output=output)
-        return command(wanted=wanted, **given)
+        return command(wanted=wanted, **options)
 
-    for option in (_OUTPUT, _FORM, _CSV):
-        asked = option(asked)
-    return common_options(asked)
+    for option in (_OUTPUT, form_option, _CSV):
+        with_wanted = option(with_wanted)
+    return common_options(with_wanted)
 
 
 def deliver(report: Report, wanted: Wanted) -> None:
@@ -79,7 +91,7 @@ def deliver(report: Report, wanted: Wanted) -> None:
     if wanted.output is not None:
         if wanted.form is None:
             raise BadInput(f"{wanted.output} does not say its form; give --format")
-        wanted.tell([write_report(report, wanted.form, wanted.output)])
+        wanted.show_files([write_report(report, wanted.form, wanted.output)])
     elif wanted.form == "json":
         show_json(report.document)
     elif wanted.form == "csv":
@@ -93,8 +105,8 @@ def made_folder(wanted: Wanted) -> Path:
     """Return the folder for files of several reports. Raises BadInput."""
     if wanted.output is None:
         raise BadInput("give --output FOLDER for all customers at once")
-    with folder(wanted.output) as made:
-        return made
+    with folder(wanted.output) as place:
+        return place
 
 
 def show_sheet(sheet: Sheet) -> None:
@@ -113,16 +125,19 @@ def _form_of(output: Path | None) -> str | None:
     return ending if ending in FORMS else None
 
 
-_CSV = click.option("--csv", "as_csv", is_flag=True, help="Answer with CSV.")
-_FORM = click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMS),
-    help="The form of the file; else by the ending of its name.",
-)
+def _format_option(*forms: str) -> Callable[..., Any]:
+    return click.option(
+        "--format",
+        "form",
+        type=Choice(forms),
+        help="What to write [default: by the ending of the file's name].",
+    )
+
+
+_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, no table.")
 _OUTPUT = click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write a file, or into a folder, instead of showing a table.",
+    help="Write to this file or folder, instead of showing a table.",
 )

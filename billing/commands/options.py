@@ -8,28 +8,42 @@ from typing import Any
 
 import click
 
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, Month, RelativePeriod
+from billing.domain.suggestion import did_you_mean
 
 CLEAN, FAILED, NOT_SETTLED = 0, 1, 3
 
 
-class PeriodType(click.ParamType[BillingPeriod]):
-    """A calendar month on the command line, written YYYY-MM."""
+class MonthType(click.ParamType[Month]):
+    """A calendar month on the command line: 2026-10, last or this."""
 
-    name = "YYYY-MM"
+    name = "PERIOD"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> BillingPeriod:
+    ) -> Month:
         """Read the month, or refuse it in one sentence."""
         try:
-            given = isinstance(value, BillingPeriod)
-            return value if given else BillingPeriod.parse(str(value))
-        except ValueError as fault:
-            self.fail(str(fault), param, ctx)
+            if value in set(RelativePeriod):
+                return RelativePeriod(value)
+            return BillingPeriod.parse(str(value))
+        except ValueError:
+            message = f"a period is written 2026-10, last or this, not {value!r}"
+            self.fail(message, param, ctx)
 
 
-PERIOD = PeriodType()
+class Choice(click.Choice[str]):
+    """One of some words; what is like one of them is asked about."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """List the words, and ask whether one of them was meant."""
+        words = [str(choice) for choice in self.choices]
+        message = super().get_invalid_choice_message(value, ctx).removesuffix(".")
+        return f"{message}{did_you_mean(str(value), words)}"
+
+
+PERIOD = MonthType()
+PERIOD_HELP = "A calendar month in UTC: 2026-10, last or this"
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Answer with one JSON document."
@@ -44,7 +58,11 @@ settings_option = click.option(
     metavar="FILE",
     help="The settings; also PAMELA_BILLING_SETTINGS.",
 )
-period_argument = click.argument("period", type=PERIOD, required=False)
+# A month of the ledger; without one, the present month.
+period_argument = click.argument(
+    "period", type=PERIOD, default="this", help=f"{PERIOD_HELP} [default: this]."
+)
+required_period = click.argument("period", type=PERIOD, help=f"{PERIOD_HELP}.")
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from billing.commands.options import (
     CLEAN,
     FAILED,
     PERIOD,
+    PERIOD_HELP,
     acting,
     common_options,
     show_json,
@@ -28,15 +29,20 @@ from billing.commands.results import (
     withheld_sentence,
 )
 from billing.documents import cycle_document
-from billing.domain.period import BillingPeriod
+from billing.domain.period import Month
 from billing.pipeline.cycle import CycleReport, periods_at
 from billing.pipeline.run import run_round
 
 
 @click.command()
-@click.argument("periods", type=PERIOD, nargs=-1)
+@click.argument(
+    "periods",
+    type=PERIOD,
+    nargs=-1,
+    help=f"{PERIOD_HELP}; several of them [default: last this].",
+)
 @common_options
-def run(settings_file: Path, as_json: bool, periods: tuple[BillingPeriod, ...]) -> int:
+def run(settings_file: Path, as_json: bool, periods: tuple[Month, ...]) -> int:
     """Pull, sync and reconcile months (default: the last one and the present one)."""
     with opened_app(settings_file, actor=acting("run")) as app, app.exclusive():
         now = app.clock.now()

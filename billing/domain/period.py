@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cache
 
 _FORMAT = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
@@ -65,6 +66,27 @@ class BillingPeriod:
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
+
+
+class RelativePeriod(StrEnum):
+    """A month that depends on what time it is."""
+
+    LAST = "last"
+    THIS = "this"
+
+
+Month = BillingPeriod | RelativePeriod
+
+
+def period_at(month: Month, now: datetime) -> BillingPeriod:
+    """Return the period that a month is, as of now."""
+    match month:
+        case RelativePeriod.THIS:
+            return BillingPeriod.of(now)
+        case RelativePeriod.LAST:
+            return BillingPeriod.of(now).previous
+        case _:
+            return month
 
 
 @cache

@@ -92,6 +92,10 @@ def unknown_customer(desk: Desk) -> None:
     desk.amend('stripe_customer = "cus_hazeltravel"', 'stripe_customer = "cus_no"')
 
 
+def pulled(desk: Desk) -> None:
+    desk.done("pull", LAST)
+
+
 def pages(kind: FaultKind) -> Prepare:
     return lambda desk: desk.trouble(kind, "pamela.*")
 
@@ -99,20 +103,30 @@ def pages(kind: FaultKind) -> Prepare:
 @pytest.mark.parametrize(
     ("prepare", "line", "code", "words"),
     [
-        (nothing, "pull 2026-13", 2, "a period is written YYYY-MM"),
-        (nothing, "pull march", 2, "a period is written YYYY-MM"),
+        (nothing, "pull 2026-13", 2, "a period is written 2026-10, last or this"),
+        (nothing, "pull march", 2, "a period is written 2026-10, last or this"),
         (nothing, "pull 2025-12", 2, "before first_period"),
         (nothing, "run 2026-02 2026-04", 2, "2026-04 has not begun"),
         (nothing, "pull --account nobody", 2, "the settings name riverside"),
+        (nothing, "pull --account riversid", 2, "did you mean riverside?"),
         (nothing, "report statement 2026-02 nobody", 2, "no customer nobody"),
+        (pulled, "report statement last hazel-travl", 2, "did you mean hazel-travel"),
+        (nothing, "report usage --by metadata:campaign", 2, "report_metadata"),
+        (nothing, "report usage --by custmer", 2, "did you mean customer?"),
+        (nothing, "report usage --by day --by hour", 2, "--by takes one value"),
+        (nothing, "audit trail --last 1 --last=2", 2, "--last takes one value"),
+        (nothing, "report usage --format pdf", 2, "'pdf' is not one of"),
+        (nothing, "report usage --format xlxs", 2, "did you mean xlsx"),
         (nothing, "report usage --by colour", 2, "colour"),
         (nothing, "sing", 2, "No such command"),
+        (nothing, "recncile", 2, "Did you mean 'reconcile'"),
+        (nothing, "report usge", 2, "Did you mean 'usage'"),
         (nothing, "sync --loudly", 2, "No such option"),
         (nothing, "init", 2, "--force overwrites it"),
         (nothing, "init --force --sandbox http://127.0.0.1:9", 2, "no sandbox answers"),
         (no_settings, "status", 2, "`pamela-billing init` writes one"),
         (malformed_settings, "status", 2, "cannot be read"),
-        (unknown_setting, "status", 2, "first_perod"),
+        (unknown_setting, "status", 2, "did you mean first_period?"),
         (secret_in_settings, "sync", 2, "env:NAME or file:PATH"),
         (no_secret, "sync", 2, "cannot read"),
         (no_stripe_key, "sync", 2, "not a Stripe secret key"),

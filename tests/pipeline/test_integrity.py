@@ -39,7 +39,10 @@ def test_an_edit_by_hand_is_found_by_the_next_hourly_run_and_stops_it(
     assert report.sync is None
     assert bench.counted() == {"acme": 3}
     [error] = report.errors
-    assert "the ledger breaks a law, so nothing is sent (conservation: call" in error
+    assert (
+        "the ledger violates an invariant, so nothing is sent (conservation: call"
+        in error
+    )
     assert "call_2 of main, revision 1, is 1 minutes" in error
     # What is read and compared is worth knowing all the same.
     assert report.pulls[-1].certificate is not None

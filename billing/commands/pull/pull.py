@@ -20,7 +20,7 @@ from billing.commands.results import (
     withheld_sentence,
 )
 from billing.documents import pull_document
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, Month
 from billing.pipeline.cycle import PullResult, Watcher, pull_month
 
 
@@ -31,7 +31,7 @@ from billing.pipeline.cycle import PullResult, Watcher, pull_month
 def pull(
     settings_file: Path,
     as_json: bool,
-    period: BillingPeriod | None,
+    period: Month,
     account: str | None,
 ) -> int:
     """Read every call of a month (default: the present one) into the ledger."""

@@ -5,12 +5,18 @@ from typing import Any
 
 import click
 
-from billing.commands.delivery import Wanted, deliver, made_folder, report_options
-from billing.commands.options import CLEAN, PERIOD, period_argument
+from billing.commands.delivery import (
+    Wanted,
+    deliver,
+    made_folder,
+    report_options,
+    statement_options,
+)
+from billing.commands.options import CLEAN, period_argument, required_period
 from billing.commands.queries.report_focus import focus
 from billing.commands.queries.report_journal import journal
 from billing.commands.queries.report_reconciliation import reconciliation
-from billing.domain.period import BillingPeriod
+from billing.domain.period import Month, RelativePeriod
 from billing.errors import BadInput
 from billing.offline import opened_ledger
 from billing.reports.sheets.formats import write_report
@@ -40,37 +46,43 @@ report.add_command(reconciliation)
     default="customer",
     show_default=True,
     metavar="KEY",
-    help=f"One of {', '.join(KEYS)}, or {METADATA}NAME for a key of calls' metadata.",
+    help=f"One of {', '.join(KEYS)}, or {METADATA}NAME, where NAME is a key of the "
+    "calls' metadata that report_metadata in the settings names.",
 )
 @report_options
 def usage(
     settings_file: Path,
     wanted: Wanted,
-    period: BillingPeriod | None,
+    period: Month,
     key: Key,
 ) -> int:
-    """Show the usage of a month (default: the present one)."""
+    """Show the usage of a month, in total and by customer or another key."""
     with opened_ledger(settings_file) as books:
-        found = read_usage(
+        usage_of_month = read_usage(
             books.ledger,
-            period or BillingPeriod.of(books.now),
+            books.readable_period(period),
             key,
             by_all=wanted.form == "xlsx",
-            may_be_new=period is None,
+            may_be_new=period is RelativePeriod.THIS,
         )
-    deliver(usage_report(found), wanted)
+    deliver(usage_report(usage_of_month), wanted)
     return CLEAN
 
 
 @report.command()
-@click.argument("period", type=PERIOD)
-@click.argument("customer", required=False)
-@click.option("--all", "everyone", is_flag=True, help="All customers, into a folder.")
-@report_options
+@required_period
+@click.argument("customer", required=False, help="Whose statement.")
+@click.option(
+    "--all",
+    "everyone",
+    is_flag=True,
+    help="All customers: a file each, into --output FOLDER.",
+)
+@statement_options
 def statement(
     settings_file: Path,
     wanted: Wanted,
-    period: BillingPeriod,
+    period: Month,
     customer: str | None,
     everyone: bool,
 ) -> int:
@@ -78,51 +90,61 @@ def statement(
     if everyone == (customer is not None):
         raise BadInput("name a customer, or give --all and --output FOLDER")
     with opened_ledger(settings_file) as books:
+        month = books.readable_period(period)
         if customer is not None:
-            found = read_statement(books.ledger, period, customer)
-            deliver(statement_report(found), wanted)
+            document = read_statement(books.ledger, month, customer)
+            deliver(statement_report(document), wanted)
             return CLEAN
         folder, form = made_folder(wanted), wanted.form or "pdf"
-        found_all = read_statements(books.ledger, period)
-        wanted.tell(
-            [write_report(statement_report(one), form, folder) for one in found_all]
+        statements = read_statements(books.ledger, month)
+        wanted.show_files(
+            [write_report(statement_report(each), form, folder) for each in statements]
         )
     return CLEAN
 
 
 @report.command()
-@click.argument("period", type=PERIOD)
+@required_period
 @report_options
-def rounding(settings_file: Path, wanted: Wanted, period: BillingPeriod) -> int:
+def rounding(settings_file: Path, wanted: Wanted, period: Month) -> int:
     """Show what rounding up and the one-minute floor bring in, per customer."""
     with opened_ledger(settings_file) as books:
-        deliver(read_rounding(books.ledger, period), wanted)
+        deliver(read_rounding(books.ledger, books.readable_period(period)), wanted)
     return CLEAN
 
 
 @report.command("what-if")
-@click.argument("period", type=PERIOD)
-@click.option("--price", metavar="AMOUNT", help="Per minute, in place of the real one.")
+@required_period
+@click.option(
+    "--price",
+    metavar="AMOUNT",
+    help="Price per minute, such as 0.12 [default: the prices that hold].",
+)
 @click.option(
     "--step",
     default=60,
     show_default=True,
     metavar="SECONDS",
-    help="Bill every started step of so many.",
+    help="Bill every started step of so many seconds.",
 )
 @click.option(
     "--least",
     default=60,
     show_default=True,
     metavar="SECONDS",
-    help="Bill so many for every call at least; 0 for no floor.",
+    help="Bill at least so many seconds for every call; 0 for no minimum.",
 )
-@click.option("--calls", "by_call", is_flag=True, help="Call by call.")
+@click.option(
+    "--calls",
+    "by_call",
+    is_flag=True,
+    help="Show each call, not each customer.",
+)
 @report_options
 def what_if(
     settings_file: Path,
     wanted: Wanted,
-    period: BillingPeriod,
+    period: Month,
     *,
     by_call: bool,
     **typed: Any,
@@ -131,9 +153,8 @@ def what_if(
     terms = read_terms(**typed)
     if by_call and wanted.form == "json":
         raise BadInput("--calls is for a table, csv, xlsx or parquet, not for JSON")
-    with (
-        opened_ledger(settings_file) as books,
-        rerated(books.ledger, period, terms, by_call=by_call) as found,
-    ):
-        deliver(found, wanted)
+    with opened_ledger(settings_file) as books:
+        month = books.readable_period(period)
+        with rerated(books.ledger, month, terms, by_call=by_call) as again:
+            deliver(again, wanted)
     return CLEAN

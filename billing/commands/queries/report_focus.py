@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from billing.commands.delivery import Wanted, deliver, report_options
-from billing.commands.options import CLEAN, PERIOD
-from billing.domain.period import BillingPeriod
+from billing.commands.options import CLEAN, required_period
+from billing.domain.period import Month
 from billing.offline import opened_ledger
 from billing.reports.usage.focus import MAKER, read_focus
 
 
 @click.command()
-@click.argument("period", type=PERIOD)
+@required_period
 @click.option(
     "--provider",
     default=MAKER,
@@ -20,11 +20,9 @@ from billing.reports.usage.focus import MAKER, read_focus
     help="Who bills your customers, in ProviderName and InvoiceIssuerName.",
 )
 @report_options
-def focus(
-    settings_file: Path, wanted: Wanted, period: BillingPeriod, provider: str
-) -> int:
+def focus(settings_file: Path, wanted: Wanted, period: Month, provider: str) -> int:
     """Show or write a month's charges by the FOCUS specification, version 1.2."""
     with opened_ledger(settings_file) as books:
-        found = read_focus(books.ledger, period, provider)
-    deliver(found, wanted)
+        charges = read_focus(books.ledger, books.readable_period(period), provider)
+    deliver(charges, wanted)
     return CLEAN

@@ -8,8 +8,15 @@ import click
 
 from billing.commands.delivery import show_sheet
 from billing.commands.display import say
-from billing.commands.options import CLEAN, PERIOD, common_options, show_json
-from billing.domain.period import BillingPeriod
+from billing.commands.options import (
+    CLEAN,
+    PERIOD,
+    PERIOD_HELP,
+    Choice,
+    common_options,
+    show_json,
+)
+from billing.domain.period import Month
 from billing.errors import BadInput
 from billing.offline import opened_ledger
 from billing.reports.journal.accounts import CHART, TREE, read_accounts
@@ -30,11 +37,22 @@ _FORMS = ("beancount", "hledger", "csv", "xlsx", "json")
 
 
 @click.command()
-@click.argument("periods", type=PERIOD, nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(_FORMS), help="Else by the name.")
+@click.argument(
+    "periods",
+    type=PERIOD,
+    nargs=-1,
+    required=True,
+    help=f"{PERIOD_HELP}; several of them.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=Choice(_FORMS),
+    help="What to write [default: by the ending of the file's name, else a table].",
+)
 @click.option(
     "--target",
-    type=click.Choice(TARGETS),
+    type=Choice(TARGETS),
     default="general",
     show_default=True,
     help="Whose columns a CSV has.",
@@ -63,7 +81,7 @@ def journal(
     *,
     settings_file: Path,
     as_json: bool,
-    periods: tuple[BillingPeriod, ...],
+    periods: tuple[Month, ...],
     form: str | None,
     target: str,
     named: tuple[str, ...],
@@ -76,31 +94,29 @@ def journal(
     month's revenue and, named by month, the adjustments of earlier ones.
     """
     form = _form(form, output, as_json=as_json)
-    texts = form in _TEXTS
-    accounts = read_accounts(_pairs(named), TREE if texts else CHART)
+    accounts = read_accounts(_pairs(named), TREE if form in _TEXTS else CHART)
     with opened_ledger(settings_file) as books:
-        found = read_journal(books.ledger, periods)
-    if texts:
-        text = _TEXTS[str(form)](found, accounts)
-        _print_or_write(text, found, str(form), output)
+        months = [books.readable_period(period) for period in periods]
+        entries = read_journal(books.ledger, months)
+    if form in _TEXTS:
+        _deliver_text(_TEXTS[form](entries, accounts), entries, form, output)
     elif form == "csv":
-        sheet = import_sheet(found, target, accounts, tax_rate)
+        sheet = import_sheet(entries, target, accounts, tax_rate)
         if output is None:
             write_csv(sheet, sys.stdout)
         else:
-            name = f"{found.name}-{target}.csv"
-            file = output / name if output.is_dir() else output
+            file = _file_in(output, f"{entries.name}-{target}.csv")
             write_csv_file(sheet, file)
             say(f"{file}")
     else:
-        _deliver(found, form, output)
+        _deliver(entries, form, output)
     return CLEAN
 
 
-def _deliver(found: Journal, form: str | None, output: Path | None) -> None:
-    report = found.report()
+def _deliver(entries: Journal, form: str | None, output: Path | None) -> None:
+    report = entries.report()
     if output is not None:
-        file = output / f"{found.name}.{form}" if output.is_dir() else output
+        file = _file_in(output, f"{entries.name}.{form}")
         if form == "json":
             write_json_file(report.document, file)
         else:
@@ -112,28 +128,32 @@ def _deliver(found: Journal, form: str | None, output: Path | None) -> None:
         show_sheet(report.flat)
 
 
-def _print_or_write(text: str, found: Journal, form: str, output: Path | None) -> None:
+def _deliver_text(text: str, entries: Journal, form: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
     ending = {"beancount": "beancount", "hledger": "journal"}[form]
-    file = output / f"{found.name}.{ending}" if output.is_dir() else output
+    file = _file_in(output, f"{entries.name}.{ending}")
     write_bytes_file(text.encode(), file)
     say(f"{file}")
+
+
+def _file_in(output: Path, name: str) -> Path:
+    return output / name if output.is_dir() else output
 
 
 def _form(form: str | None, output: Path | None, *, as_json: bool) -> str | None:
     if as_json and form not in (None, "json"):
         raise BadInput("give --json or --format, not both")
-    found = "json" if as_json else form
-    if found is None and output is not None:
+    form = "json" if as_json else form
+    if form is None and output is not None:
         ending = output.suffix.removeprefix(".").lower()
-        found = None if output.is_dir() else _ENDINGS.get(ending)
-        if found is None:
+        form = None if output.is_dir() else _ENDINGS.get(ending)
+        if form is None:
             raise BadInput(f"{output} does not say its form; give --format")
-    if found == "xlsx" and output is None:
+    if form == "xlsx" and output is None:
         raise BadInput("xlsx is not for the screen; give --output FILE")
-    return found
+    return form
 
 
 def _pairs(named: Sequence[str]) -> dict[str, str]:

@@ -5,22 +5,22 @@ from pathlib import Path
 import click
 
 from billing.commands.delivery import Wanted, deliver, report_options
-from billing.commands.options import CLEAN, PERIOD
-from billing.domain.period import BillingPeriod
+from billing.commands.options import CLEAN, required_period
+from billing.domain.period import Month
 from billing.offline import opened_ledger
 from billing.reports.reconciliation.reconciliation_workbook import reconciled_report
 from billing.reports.reconciliation.stored import read_reconciled
 
 
 @click.command()
-@click.argument("period", type=PERIOD)
+@required_period
 @report_options
-def reconciliation(settings_file: Path, wanted: Wanted, period: BillingPeriod) -> int:
+def reconciliation(settings_file: Path, wanted: Wanted, period: Month) -> int:
     """Show a month's newest reconciliation: three books, breaks, ages, who knows.
 
     It only reads what `reconcile` or `run` has kept; nothing is compared anew.
     """
     with opened_ledger(settings_file) as books:
-        found = read_reconciled(books.ledger, period)
-    deliver(reconciled_report(found), wanted)
+        reconciled = read_reconciled(books.ledger, books.readable_period(period))
+    deliver(reconciled_report(reconciled), wanted)
     return CLEAN

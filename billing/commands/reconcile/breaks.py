@@ -8,12 +8,13 @@ import click
 from billing.commands.display import say, show_table
 from billing.commands.options import (
     CLEAN,
+    PERIOD,
+    PERIOD_HELP,
     common_options,
-    period_argument,
     person,
     show_json,
 )
-from billing.domain.period import BillingPeriod
+from billing.domain.period import Month, period_at
 from billing.errors import BadInput
 from billing.offline import OfflineLedger, opened_ledger
 from billing.pipeline.sync.operator_actions import acknowledge_break
@@ -26,7 +27,9 @@ from billing.reports.reconciliation.breaks import (
 
 
 @click.command()
-@period_argument
+@click.argument(
+    "period", type=PERIOD, required=False, help=f"{PERIOD_HELP} [default: all]."
+)
 @click.option("--all", "resolved", is_flag=True, help="Show the resolved ones too.")
 @click.option(
     "--acknowledge",
@@ -41,7 +44,7 @@ def breaks(
     *,
     settings_file: Path,
     as_json: bool,
-    period: BillingPeriod | None,
+    period: Month | None,
     resolved: bool,
     number: int | None,
     reason: str,
@@ -65,10 +68,11 @@ def breaks(
 
 
 def _list(
-    books: OfflineLedger, period: BillingPeriod | None, *, resolved: bool, as_json: bool
+    books: OfflineLedger, period: Month | None, *, resolved: bool, as_json: bool
 ) -> None:
-    found = read_breaks(books.ledger, period, resolved=resolved)
     currency, now = _currency(books), books.now
+    month = None if period is None else period_at(period, now)
+    found = read_breaks(books.ledger, month, resolved=resolved)
     document = {"breaks": [break_document(case, currency, now) for case in found]}
 
     def show() -> None:

@@ -15,7 +15,7 @@ from billing.commands.options import (
     period_argument,
     show_json,
 )
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, Month
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from billing.pipeline.reconcile.reconcile import CLOSELY, Depth, reconcile_period
 from billing.reports.reconciliation.live import (
@@ -42,7 +42,7 @@ from billing.reports.reconciliation.live import (
 def reconcile(
     settings_file: Path,
     as_json: bool,
-    period: BillingPeriod | None,
+    period: Month,
     heal: bool,
     thorough: bool,
 ) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, FromClause, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.errors import BadInput
+from billing.errors import UnknownName
 from billing.ledger.close.period_close import ClosedMonth, closed_month
 from billing.ledger.known_months import refuse_unknown_month
 from billing.ledger.queries.period_status import SyncStatus, sync_status
@@ -89,8 +89,7 @@ def customer_month(
     """Return a customer's month; raises BadInput for an unknown customer or month."""
     known = known_customers(connection)
     if customer not in known:
-        names = ", ".join(known) or "none"
-        raise BadInput(f"there is no customer {customer}; the ledger knows {names}")
+        raise UnknownName("customer", customer, known, "the ledger knows")
     refuse_unknown_month(connection, period)
     return CustomerMonth(
         period=period,

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from billing.errors import BadInput
+from billing.domain.suggestion import did_you_mean
+from billing.errors import BadInput, UnknownName
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull.call_metadata import Erasure, erase, kept_keys
@@ -30,13 +31,13 @@ def erase_metadata(
     with ledger.reading() as connection:
         known, kept = known_customers(connection), kept_keys(connection)
     if what.customer is not None and what.customer not in known:
-        names = ", ".join(known) or "none"
-        raise BadInput(
-            f"there is no customer {what.customer}; the ledger knows {names}"
-        )
+        raise UnknownName("customer", what.customer, known, "the ledger knows")
     if what.key not in kept:
         names = ", ".join(kept) or "none"
-        raise BadInput(f"no value of {what.key} is kept; of these keys are: {names}")
+        raise BadInput(
+            f"no value of {what.key} is kept; of these keys are: {names}"
+            f"{did_you_mean(key, kept)}"
+        )
     return _erase(ledger, actor, what, why.strip())
 
 

@@ -44,7 +44,10 @@ def export_bundle(
         close = closed_month(connection, export.period)
         books = run_totals(connection, export.period)
         if not customers and close is None and books is None:
-            raise BadInput(f"nothing is known of {export.period}; `pull` reads a month")
+            raise BadInput(
+                f"nothing is known of {export.period}; "
+                f"`pamela-billing pull {export.period}` reads it"
+            )
         said = {
             "period": str(export.period),
             "provisional": close is None,

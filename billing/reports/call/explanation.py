@@ -1,9 +1,9 @@
 """The explanation of a call: found by its id, as a document, with its verdict."""
 
-from difflib import get_close_matches
 from typing import Any
 
 from billing.domain.money import format_micro
+from billing.domain.suggestion import did_you_mean
 from billing.errors import BadInput
 from billing.ledger.database import Ledger
 from billing.ledger.queries.call_trace import (
@@ -17,19 +17,13 @@ from billing.ledger.queries.call_trace import (
 from billing.reports.call.verdict import counted_at, verdict_on
 from billing.reports.sheets.formatting import Document, spell
 
-_AS_LIKE_AS = 0.6
-_SUGGESTED = 3
-
 
 def read_trace(ledger: Ledger, call_id: str, account: str | None) -> CallTrace:
     """Return all that is known of a call; raises BadInput or LedgerFault."""
     with ledger.reading() as connection:
         found = accounts_with(connection, call_id)
         if not found:
-            near = get_close_matches(
-                call_id, neighbours_of(connection, call_id), _SUGGESTED, _AS_LIKE_AS
-            )
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            hint = did_you_mean(call_id, neighbours_of(connection, call_id))
             raise BadInput(f"the ledger knows no call {call_id!a}{hint}")
         if account is not None and account not in found:
             known = ", ".join(found)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from billing.domain.journal import Role
-from billing.errors import BadInput
+from billing.errors import BadInput, UnknownName
 
 Accounts = Mapping[Role, str]
 
@@ -36,7 +36,7 @@ def read_accounts(given: Mapping[str, str], usual: Accounts) -> Accounts:
     roles = [role.value for role in Role]
     for role, name in given.items():
         if role not in roles:
-            raise BadInput(f"there is no role {role}; there are {', '.join(roles)}")
+            raise UnknownName("role", role, roles, "there are")
         odd = ";" in name or "  " in name or not name.isprintable()
         if odd or not name or name != name.strip():
             raise BadInput(f"the account for {role} needs a name of plain words")

@@ -7,6 +7,7 @@ from datetime import datetime
 from billing.domain.forecast import can_forecast, forecast
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
+from billing.domain.suggestion import did_you_mean
 from billing.errors import BadInput
 from billing.ledger.close.period_close import closed_month
 from billing.ledger.database import Ledger
@@ -169,8 +170,15 @@ def read_usage(
     with ledger.reading() as connection:
         known = [*KEYS, *(METADATA + name for name in kept_keys(connection))]
         if key not in known:
-            names = ", ".join(known)
-            raise BadInput(f"usage is not summed by {key}; it can be by {names}")
+            if key.startswith(METADATA):
+                raise BadInput(
+                    f"no value of {key.removeprefix(METADATA)} is kept; name it in "
+                    "report_metadata in the settings, and the next pull keeps it"
+                )
+            raise BadInput(
+                f"usage is not summed by {key}; it can be by {', '.join(known)}"
+                f"{did_you_mean(key, known)}"
+            )
         keys = known if by_all else dict.fromkeys((key, KEYS[0]))
         if not may_be_new:
             refuse_unknown_month(connection, period)

@@ -167,7 +167,7 @@ def test_a_minute_changed_by_hand_is_found_before_anything_is_sent(
     edit(run_desk, change)
     run_desk.sandbox.clock.advance(HOUR)
     report = run_desk.json("run", code=1)
-    assert "the ledger breaks a law, so nothing is sent" in report["errors"][0]
+    assert "the ledger violates an invariant, so nothing is sent" in report["errors"][0]
     assert " minutes, and its trail accounts for " in report["errors"][0]
     assert sends(run_desk) == before
     assert run_desk.done("db", "verify", code=1).startswith("FAIL  ")

@@ -75,7 +75,7 @@ def test_accounts_of_ones_own_are_used(billed: Desk) -> None:
     ("line", "words"),
     [
         ((), "Missing argument 'PERIODS...'"),
-        (("2026",), "a period is written YYYY-MM"),
+        (("2026",), "a period is written 2026-10, last or this"),
         ((LAST, "--json", "--format", "csv"), "give --json or --format, not both"),
         ((LAST, "--format", "xlsx"), "xlsx is not for the screen"),
         ((LAST, "--output", "a.txt"), "does not say its form"),
