@@ -58,7 +58,9 @@ def refuse_other_schema(ledger: Ledger) -> None:
     """Raise LedgerUnready unless the schema is the one this code is for."""
     where = ledger.engine.url.render_as_string(hide_password=True)
     if ledger.file is not None and not ledger.file.exists():
-        raise LedgerUnready(f"there is no ledger at {where}; run `pamela-billing init`")
+        raise LedgerUnready(
+            f"there is no ledger at {where}; `pamela-billing db upgrade` makes one"
+        )
     try:
         found = current(ledger)
     except LedgerFault as fault:

@@ -66,7 +66,7 @@ class Daemon:
 
 @contextmanager
 def daemon_of(desk: Desk) -> Iterator[Daemon]:
-    """Run a daemon while the block runs; it complains of nothing and gives no secret away."""
+    """Run a daemon while the block runs; nothing is complained of, no secret shown."""
     daemon = Daemon(desk)
     try:
         yield daemon

@@ -116,7 +116,9 @@ def test_a_newer_schema_is_refused_with_the_way_out(ledger: Ledger) -> None:
 
 def test_a_ledger_that_is_not_there_is_refused_and_not_made(sqlite_url: str) -> None:
     missing = open_ledger(f"{sqlite_url}.missing")
-    with pytest.raises(LedgerUnready, match=r"there is no ledger.*pamela-billing init"):
+    with pytest.raises(
+        LedgerUnready, match=r"there is no ledger.*pamela-billing db upgrade"
+    ):
         refuse_other_schema(missing)
     assert missing.file is not None
     assert not missing.file.exists()
