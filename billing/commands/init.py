@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from billing.commands.display import say
+from billing.commands.hints import program
 from billing.commands.options import CLEAN, common_options, show_json
 from billing.domain.period import BillingPeriod
 from billing.installation.first_settings import (
@@ -16,8 +17,13 @@ from billing.installation.first_settings import (
 
 
 @click.command()
-@click.option("--sandbox", "url", metavar="URL", help="Point at a running sandbox.")
-@click.option("--force", is_flag=True, help="Overwrite the settings that are there.")
+@click.option(
+    "--sandbox",
+    "url",
+    metavar="URL",
+    help="Write settings for a running sandbox [default: for real keys].",
+)
+@click.option("--force", is_flag=True, help="Overwrite the settings if there are any.")
 @common_options
 def init(settings_file: Path, as_json: bool, url: str | None, force: bool) -> int:
     """Write a commented settings file and make the ledger that it names."""
@@ -31,7 +37,7 @@ def init(settings_file: Path, as_json: bool, url: str | None, force: bool) -> in
         return CLEAN
     say(f"Wrote {settings_file}, and made its ledger (schema {schema}).")
     if url is None:
-        say("Next: fill in accounts, customers and keys; then `pamela-billing doctor`.")
+        say(f"Next: fill in accounts, customers and keys; then `{program()} doctor`.")
     else:
-        say("Next: `pamela-billing doctor`, then `pamela-billing run`.")
+        say(f"Next: `{program()} doctor`, then `{program()} run`.")
     return CLEAN

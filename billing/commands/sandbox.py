@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from billing.commands.hints import advance_clock, program
 from billing.commands.options import CLEAN
 from billing.errors import BadInput
 from billing.sandbox.clock import early_in_month
@@ -16,26 +17,44 @@ from billing.sandbox.state_file import load_state
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox, new_sandbox
 
 PORT = 8900
+# After it every call of the seeds that is late or running has come to its end.
+NIGHT_SECONDS = 36_000
+SUMMARIES_LAG_SECONDS = 300
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="Where to listen; 0 for any free port.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Which calls there are: the same number makes the same calls.",
+)
 @click.option("--empty", "is_empty", is_flag=True, help="Start without any calls.")
 @click.option(
     "--state",
     "state_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Keep everything in this file, and go on from it.",
+    metavar="FILE",
+    help="Keep everything in this file, and go on from it [default: keep nothing].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Tell where it is in JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Say where it is, and its keys, as JSON."
+)
 def sandbox(
     port: int, seed: int, is_empty: bool, state_file: Path | None, as_json: bool
 ) -> int:
     """Run a Pamela API and a Stripe on this machine, until interrupted.
 
-    They share one clock, which can be moved, and misbehave on request. Port 0 takes
-    any free port.
+    They share one clock, which can be moved, and misbehave on request: README.md lists
+    how. Ends with 0 when it is interrupted, and with 2 when the port is in use.
     """
     try:
         listener = listen(port)
@@ -57,7 +76,7 @@ def _world(seed: int, *, is_empty: bool, state_file: Path | None) -> Sandbox:
         if saved is not None:
             return Sandbox.from_state(saved)
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise BadInput(f"{state_file} cannot be gone on from: {fault}") from fault
+        raise BadInput(f"{state_file} is no state of a sandbox: {fault}") from fault
     real_now = datetime.now(UTC)
     now = real_now if is_empty else early_in_month(real_now)
     seeded = empty(seed, now) if is_empty else realistic(seed, now)
@@ -77,6 +96,7 @@ def _introduce(world: Sandbox, url: str, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(document))
         return
+    billing = program()
     lines = [
         f"The sandbox is at {url} until you press Ctrl-C. Its keys open nothing else.",
         f"Its clock says {world.clock.now():%Y-%m-%d %H:%M} UTC, and ticks.",
@@ -86,7 +106,24 @@ def _introduce(world: Sandbox, url: str, *, as_json: bool) -> None:
         *(f"  Stripe customer {c.id}: {c.name}" for c in customers),
         "",
         f"  Official SDK: PamelaClient(api_key=..., base_url={url!r})",
-        f"  Billing: pamela-billing init --sandbox {url}",
-        f"  Control: GET {url}/_sandbox shows it, PUT {url}/_sandbox/clock moves time",
+        f"  Billing: {billing} init --sandbox {url}",
+        f"  Its clock: {advance_clock(url, 3_600)}",
+        f"  All of it: curl {url}/_sandbox",
     ]
+    if customers:
+        lines += ["", "Next, in another terminal and a new folder:", *_next(url)]
     click.echo("\n".join(lines))
+
+
+def _next(url: str) -> list[str]:
+    """Return the way from nothing to books that agree, line by line."""
+    billing = program()
+    return [
+        f"  {billing} init --sandbox {url}",
+        f"  {billing} run",
+        f"  {billing} reconcile  # not settled yet: Stripe's summaries lag behind",
+        f"  {advance_clock(url, NIGHT_SECONDS)}",
+        f"  {billing} run        # late and running calls have come in",
+        f"  {advance_clock(url, SUMMARIES_LAG_SECONDS)}",
+        f"  {billing} reconcile  # the three books agree",
+    ]

@@ -1,8 +1,11 @@
 """The sandbox as a process: it tells where it is, keeps its state, and stops."""
 
 import json
+import shlex
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +82,45 @@ def test_init_and_run_work_against_it(tmp_path: Path) -> None:
     assert sandbox.stop() == 0
 
 
-def test_a_person_is_told_how_to_use_it(tmp_path: Path) -> None:
-    line = command_line("sandbox", "--port", "0", "--empty")
+@contextmanager
+def shown(folder: Path, lines: int, *args: str) -> Iterator[str]:
+    """Run a sandbox while the block runs; give the first lines that a person sees."""
+    line = command_line("sandbox", "--port", "0", *args)
     process = subprocess.Popen(
-        line, cwd=tmp_path, stdout=subprocess.PIPE, text=True, bufsize=1
+        line, cwd=folder, stdout=subprocess.PIPE, text=True, bufsize=1
     )
     assert process.stdout
-    text = "".join(process.stdout.readline() for _ in range(8))
-    process.send_signal(signal.SIGINT)
-    process.stdout.close()
-    assert process.wait(30) == 0
-    for words in ("pamela-billing init --sandbox http", "PamelaClient(", "Stripe key"):
-        assert words in text
+    try:
+        yield "".join(process.stdout.readline() for _ in range(lines))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(30) == 0
+
+
+def test_a_person_sees_how_to_use_it(tmp_path: Path) -> None:
+    with shown(tmp_path, 9, "--empty") as text:
+        for words in ("pamela-billing init --sandbox http", "PamelaClient(", "curl -X"):
+            assert words in text
+
+
+def test_the_next_lines_lead_to_books_that_agree(tmp_path: Path) -> None:
+    with shown(tmp_path, 29) as text:
+        following = text.partition("Next, in another terminal and a new folder:\n")[2]
+        lines = [shlex.split(line, comments=True) for line in following.splitlines()]
+        assert [line[0] for line in lines].count("curl") == 2
+        codes = [type_line(tmp_path, line) for line in lines]
+    assert codes == [0, 0, 3, 0, 0, 0, 0]
+
+
+def type_line(folder: Path, words: list[str]) -> int:
+    """Type a line of the sandbox's own; return its exit code."""
+    if words[0] == "curl":
+        _, _, method, url, _, order = words
+        with httpx2.Client(trust_env=False) as client:
+            client.request(method, url, content=order).raise_for_status()
+        return 0
+    return type_in(folder, *words[words.index("pamela-billing") + 1 :]).exit_code
 
 
 def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:

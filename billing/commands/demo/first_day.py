@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from billing.commands.display import progress_bars, say, show_table
+from billing.commands.hints import advance_clock, program
 from billing.commands.options import CLEAN, FAILED, show_json
 from billing.demo.first_day import FirstDayResult, tell
 from billing.demo.stage import Stage
@@ -24,15 +25,15 @@ All of it took {seconds:.0f} s. The files are in {folder}/.
 
 Next:
   cd {folder}
-  pamela-billing status
-  pamela-billing report usage --by day
-  pamela-billing report statement {period} {customer}
-  pamela-billing sandbox --state {state} --port {port}    # to go on with `run`"""
+  {billing} status
+  {billing} report usage --by day
+  {billing} report statement {period} {customer}
+  {billing} sandbox --state {state} --port {port}  # to go on with `run`"""
 KEPT = """
 The sandbox stays at {url} until you press Ctrl-C.
   Official SDK: PamelaClient(api_key="{key}", base_url="{url}")
   Stripe: StripeClient("{stripe_key}", base_addresses={{"api": "{url}"}})
-  Its clock: curl -X PUT {url}/_sandbox/clock -d '{{"advance_seconds": 3600}}'"""
+  Its clock: {clock}"""
 
 
 def show_demo(
@@ -103,6 +104,7 @@ def _show(ending: FirstDayResult, folder: Path, url: str, *, seconds: float) -> 
             counted=ending.counted_minutes,
             seconds=seconds,
             folder=folder,
+            billing=program(folder),
             period=ending.reconciliations[0].period,
             customer=ending.overview.lines[0].customer,
             state=STATE,
@@ -115,6 +117,7 @@ def keep_running(url: str, *, say: Callable[[str], None]) -> None:
     """Tell how to use the sandbox, and leave it running until interrupted."""
     facts = read_facts(url)
     key, stripe_key = facts.accounts[0].api_key, facts.stripe_key
-    say(KEPT.format(url=url, key=key, stripe_key=stripe_key))
+    clock = advance_clock(url, 3_600)
+    say(KEPT.format(url=url, key=key, stripe_key=stripe_key, clock=clock))
     with suppress(KeyboardInterrupt):
         signal.pause()

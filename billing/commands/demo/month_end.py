@@ -13,6 +13,7 @@ from billing.commands.demo.first_day import (
     no_output,
 )
 from billing.commands.display import progress_bars, say, show_table
+from billing.commands.hints import program
 from billing.commands.options import CLEAN, FAILED, person, show_json
 from billing.demo.month_end.ending import MonthEndResult
 from billing.demo.month_end.invoices import WHY
@@ -27,11 +28,11 @@ COLUMNS = 98
 HEADINGS = ["customer", "Pamela", "ledger", "Stripe", "invoice", "difference", "why"]
 EXPLAINED = {
     "plain": "a plain call",
-    "late": "a call that turned up after the close",
-    "corrected": "a call that was corrected after the close",
-    "troubled": "a call in doubt, then rejected, then sent anew",
-    "unconnected": "a call that nobody answered",
-    "quarantined": "a call that cannot be understood",
+    "late": "turned up after the close",
+    "corrected": "corrected after the close",
+    "troubled": "uncertain, then rejected, then sent anew",
+    "unconnected": "nobody answered",
+    "quarantined": "cannot be understood",
 }
 TRUTH = (
     "The sandbox's own count: {called:,} minutes of calls, {counted:,} on the meter, "
@@ -47,10 +48,10 @@ All of it took {seconds:.0f} s. The files are in {folder}/.
 Next:
   cd {folder}
 {explain}
-  pamela-billing status
-  pamela-billing report statement {month} {customer}
-  pamela-billing verify papers/audit-{month}.zip
-  pamela-billing sandbox --state {state} --port {port}    # to go on with `run`"""
+  {billing} status
+  {billing} report statement {month} {customer}
+  {billing} verify papers/audit-{month}.zip
+  {billing} sandbox --state {state} --port {port}  # to go on with `run`"""
 
 
 def show_month_end(
@@ -109,8 +110,9 @@ def _show(
     for line in _papers(papers):
         indent = " " * (len(line) - len(line.lstrip(" -")))
         say(fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
+    billing = program(folder)
     explain = [
-        f"  pamela-billing explain {name}    # {what}"
+        f"  {billing} explain {name}  # {what}"
         for kind, name in asdict(ending.told).items()
         for what in [EXPLAINED[kind]]
     ]
@@ -118,6 +120,7 @@ def _show(
         ENDING.format(
             seconds=seconds,
             folder=folder,
+            billing=billing,
             explain="\n".join(explain),
             month=ending.month,
             customer=customers[0].customer,
