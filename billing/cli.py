@@ -164,8 +164,16 @@ def _explained(fault: Exception) -> tuple[str, str, int]:
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pamela-billing")
 def main() -> None:
-    """Bill phone-call minutes exactly, and prove it.
+    r"""Bill phone-call minutes exactly, and prove it.
 
-    Every command takes --json and --settings FILE (default: ./billing.toml). Start
-    with `pamela-billing demo`, or with `pamela-billing init` when you have keys.
+    Every command takes --json, and those that need settings take --settings FILE.
+    Start with `pamela-billing demo`, or with `pamela-billing init` when you have keys.
+
+    \b
+    Exit codes:
+      0    done, and clean
+      1    work failed, or breaks were found; what was done stays done
+      2    the command line, the settings or the ledger must be fixed first
+      3    reconcile only: not settled yet, so there is no verdict
+      130  interrupted
     """

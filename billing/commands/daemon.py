@@ -4,18 +4,25 @@ from pathlib import Path
 
 import click
 
-from billing.commands.options import CLEAN, common_options
+from billing.commands.options import CLEAN, settings_option
 from billing.daemon import run_daemon
 
 
 @click.command()
-@common_options
+@settings_option
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Log in JSON whatever the settings say [default: `log` in the settings].",
+)
 def daemon(settings_file: Path, as_json: bool) -> int:
     """Run a cycle at once, then one at minute :00 (UTC) of every hour.
 
-    Each step is one line of JSON on standard output. SIGTERM and Ctrl-C stop it
-    within ten seconds; hours that were missed are caught up at the next start. With
-    [sandbox] clock_url, a cycle runs whenever an hour of the sandbox's clock begins.
+    Each step is one line on standard output, at level error when it failed. SIGTERM and
+    Ctrl-C stop it within ten seconds, with exit code 0; hours that were missed are
+    caught up at the next start. With [sandbox] clock_url in the settings, a cycle runs
+    whenever an hour of the sandbox's clock begins.
     """
     run_daemon(settings_file, in_json=as_json)
     return CLEAN

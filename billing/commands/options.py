@@ -46,7 +46,7 @@ PERIOD = MonthType()
 PERIOD_HELP = "A calendar month in UTC: 2026-10, last or this"
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Answer with one JSON document."
+    "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
 )
 settings_option = click.option(
     "--settings",
@@ -56,7 +56,7 @@ settings_option = click.option(
     envvar="PAMELA_BILLING_SETTINGS",
     show_default=True,
     metavar="FILE",
-    help="The settings; also PAMELA_BILLING_SETTINGS.",
+    help="The settings file; also by PAMELA_BILLING_SETTINGS.",
 )
 # A month of the ledger; without one, the present month.
 period_argument = click.argument(

@@ -43,7 +43,11 @@ from billing.pipeline.run import run_round
 )
 @common_options
 def run(settings_file: Path, as_json: bool, periods: tuple[Month, ...]) -> int:
-    """Pull, sync and reconcile months (default: the last one and the present one)."""
+    """Pull, sync and reconcile months: one whole cycle, as for cron.
+
+    It is safe to repeat and safe to kill. Ends with 1 when a part failed, or found what
+    the next hours will not settle; what was done stays done.
+    """
     with opened_app(settings_file, actor=acting("run")) as app, app.exclusive():
         now = app.clock.now()
         months = [app.billed_period(period) for period in periods]

@@ -18,18 +18,29 @@ ACTOR = "pamela-billing sync"
 
 
 @click.command()
-@click.option("--now", "at_once", is_flag=True, help="Report the present hour too.")
+@click.option(
+    "--now",
+    "at_once",
+    is_flag=True,
+    help="Report the present hour too, as far as it has come.",
+)
 @click.option(
     "--retry",
     is_flag=True,
-    help="Send anew, under new identifiers, what Stripe refused: the cause is mended.",
+    help="Send anew, under new identifiers, what Stripe refused, once you have fixed "
+    "the cause.",
 )
 @click.option(
     "--settle",
     is_flag=True,
-    help="Only read what is in doubt from Stripe, and decide it; send nothing.",
+    help="Send nothing; read from Stripe whether events with an uncertain outcome were "
+    "counted, and settle them.",
 )
-@click.option("--void", metavar="EVENT", help="Give up a failed event for good.")
+@click.option(
+    "--void",
+    metavar="EVENT",
+    help="Give up this failed event for good; `breaks` and `explain` name it.",
+)
 @click.option("--reason", default="", help="Why, with --void; kept in the audit trail.")
 @common_options
 def sync(
@@ -42,7 +53,11 @@ def sync(
     void: str | None,
     reason: str,
 ) -> int:
-    """Report to the Stripe meter what the ledger holds and the meter does not."""
+    """Report to the Stripe meter what the ledger holds and the meter does not.
+
+    Hours that are over are reported, each customer's as one event. Ends with 0 when all
+    of it was counted, and with 1 when something was not; the next sync goes on.
+    """
     if sum((retry, settle, void is not None)) > 1:
         raise BadInput("give one of --retry, --settle and --void")
     if reason and void is None:

@@ -26,8 +26,17 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("--last", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--action", help="Only events whose action begins so.")
+@click.option(
+    "--last",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many events.",
+)
+@click.option(
+    "--action", help="Only events whose action begins so, such as event. [default: all]"
+)
 @common_options
 def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> int:
     """List who did what, when and why; the newest last."""

@@ -12,19 +12,21 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("bundle", type=FILE)
+@click.argument("bundle", type=FILE, help="The file that `export audit PERIOD` wrote.")
 @click.option(
     "--consistent-with",
     "older",
     type=FILE,
     metavar="OLDER",
-    help="Also show that an older bundle was only extended.",
+    help="Also show that this older bundle was only added to.",
 )
 @click.option(
     "--call", "call_id", metavar="ID", help="Also print what proves one call."
 )
 @click.option(
-    "--key", metavar="FINGERPRINT", help="The key that you trust, and no other."
+    "--key",
+    metavar="FINGERPRINT",
+    help="Accept this key only [default: the bundle's].",
 )
 @json_option
 def verify(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from billing.commands.options import json_option
+from billing.commands.options import Choice, json_option
 from billing.demo.world import STATE, Scenario, WorldPlan, sandbox_process
 from billing.errors import BadInput
 from billing.sandbox.clock import early_in_month, evening_of_month_end
@@ -18,7 +18,7 @@ CALLS = {Scenario.FIRST_DAY: 10_000, Scenario.MONTH_END: 1_500}
 @click.command()
 @click.option(
     "--scenario",
-    type=click.Choice([each.value for each in Scenario]),
+    type=Choice([each.value for each in Scenario]),
     default=Scenario.FIRST_DAY.value,
     show_default=True,
     help="The first day of use, or a month that closes through all that can happen.",
@@ -29,7 +29,13 @@ CALLS = {Scenario.FIRST_DAY: 10_000, Scenario.MONTH_END: 1_500}
     type=click.Path(path_type=Path, file_okay=False),
     help="Where to put the files [default: ./demo-DATE-TIME].",
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Which calls there are: the same number makes the same calls.",
+)
 @click.option("--calls", type=click.IntRange(1), hidden=True)
 @json_option
 def demo(
@@ -46,7 +52,8 @@ def demo(
     A Pamela API and a Stripe run on this machine for it. `first-day` has three
     accounts, eight customers and about 10,000 calls; `month-end` has five customers
     and a clock that is moved by days. Either takes less than half a minute, needs no
-    keys and touches nothing outside its folder.
+    keys and touches nothing outside its folder. Ends with 0 when the books agree as
+    they should, and else with 1.
     """
     started, real_now = time.monotonic(), datetime.now(UTC)
     folder = folder or Path(f"demo-{real_now:%Y%m%d-%H%M%S}")

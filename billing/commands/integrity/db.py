@@ -37,10 +37,10 @@ def upgrade(settings_file: Path, as_json: bool) -> int:
 @db.command()
 @common_options
 def check(settings_file: Path, as_json: bool) -> int:
-    """Check that the ledger keeps its laws: that all its rows agree with one another.
+    """Check the ledger's invariants: that all its rows agree with one another.
 
     Each run looks at that before it sends. Whether a row is still what was once
-    written, `db verify` shows.
+    written, `db verify` shows. Ends with 1 when an invariant is violated.
     """
     with opened_ledger(settings_file) as books:
         faults = read_faults(books.ledger)

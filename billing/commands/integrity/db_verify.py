@@ -19,6 +19,7 @@ def verify(settings_file: Path, as_json: bool) -> int:
 
     It is what `pamela-billing verify` does with a bundle, done with the live ledger:
     chain, signed heads, digests of all rows, every call rated again, closed months.
+    Ends with 1 when something was changed.
     """
     with opened_ledger(settings_file) as books:
         try:

@@ -13,17 +13,25 @@ from billing.pipeline.pull.metadata_retention import ErasurePart, erase_metadata
 
 
 @click.command()
-@click.option("--key", required=True, metavar="KEY", help="Of the calls' metadata.")
-@click.option("--customer", metavar="NAME", help="Only of this customer's calls.")
-@click.option("--call", "call_id", metavar="ID", help="Only of this call.")
+@click.option(
+    "--key", required=True, metavar="KEY", help="The key of the calls' metadata."
+)
+@click.option(
+    "--customer",
+    metavar="NAME",
+    help="Only of this customer's calls [default: of all].",
+)
+@click.option(
+    "--call", "call_id", metavar="ID", help="Only of this call [default: of all]."
+)
 @click.option(
     "--older-than",
     "days",
     type=click.IntRange(0, 36_500),
     metavar="DAYS",
-    help="Only of calls that began so many days ago, or earlier.",
+    help="Only of calls that began so many days ago, or earlier [default: of all].",
 )
-@click.option("--reason", default="", help="Why; it is kept in the audit trail.")
+@click.option("--reason", default="", help="Why; required, kept in the audit trail.")
 @common_options
 def erase(
     *,

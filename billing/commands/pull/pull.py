@@ -26,7 +26,7 @@ from billing.pipeline.cycle import PullResult, Watcher, pull_month
 
 @click.command()
 @period_argument
-@click.option("--account", metavar="NAME", help="Only this account.")
+@click.option("--account", metavar="NAME", help="Only this account [default: all].")
 @common_options
 def pull(
     settings_file: Path,
@@ -34,7 +34,11 @@ def pull(
     period: Month,
     account: str | None,
 ) -> int:
-    """Read every call of a month (default: the present one) into the ledger."""
+    """Read every call of a month into the ledger.
+
+    A pull is complete when it adds up to what Pamela says. Ends with 1 when an account
+    could not be read whole; the others are kept, and the next pull reads it again.
+    """
     with opened_app(settings_file, actor=acting("pull")) as app, app.exclusive():
         month = app.billed_period(period)
         with progress_bars() as watch:

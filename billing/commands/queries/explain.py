@@ -13,8 +13,12 @@ from billing.reports.call.verdict import verdict_on
 
 
 @click.command()
-@click.argument("call_id")
-@click.option("--account", metavar="NAME", help="Whose call, if several have it.")
+@click.argument("call_id", help="The call's id at Pamela.")
+@click.option(
+    "--account",
+    metavar="NAME",
+    help="Whose call, if several accounts have it.",
+)
 @common_options
 def explain(
     settings_file: Path, as_json: bool, call_id: str, account: str | None

@@ -31,7 +31,7 @@ from billing.reports.reconciliation.live import (
 @click.option(
     "--heal",
     is_flag=True,
-    help="Mend what is provably safe (pull, sync, settle), say what, and look again.",
+    help="Fix what is provably safe (pull, sync, settle), say what, and look again.",
 )
 @click.option(
     "--thorough",
@@ -46,7 +46,7 @@ def reconcile(
     heal: bool,
     thorough: bool,
 ) -> int:
-    """Compare the books of a month (default: the present one).
+    """Compare the books of a month, and name every difference.
 
     Pamela, the ledger, Stripe's meter and, once the month is over, its invoices. Ends
     with 0 when they agree, 1 when there are breaks, and 3 when nothing is wrong but
