@@ -164,7 +164,7 @@ def _explained(fault: Exception) -> tuple[str, str, int]:
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pamela-billing")
 def main() -> None:
-    r"""Bill phone-call minutes exactly, and prove it.
+    """Bill phone-call minutes exactly, and prove it.
 
     Every command takes --json, and those that need settings take --settings FILE.
     Start with `pamela-billing demo`, or with `pamela-billing init` when you have keys.
@@ -176,4 +176,4 @@ def main() -> None:
       2    the command line, the settings or the ledger must be fixed first
       3    reconcile only: not settled yet, so there is no verdict
       130  interrupted
-    """
+    """  # noqa: D301 # click leaves lines below this mark as they are
