@@ -78,8 +78,8 @@ def show_cycle(report: CycleReport) -> None:
         say(withheld)
     if report.sync:
         say(sync_sentence(report.sync))
-    for found in report.reconciliations:
-        show_findings(found)
+    for reconciliation in report.reconciliations:
+        show_findings(reconciliation)
     complaints = list(report.errors)
     if report.sync:
         complaints += [

@@ -65,7 +65,7 @@ def sync(
     with opened_app(settings_file, actor=ACTOR) as app, app.exclusive():
         if void is not None:
             void_event(app.ledger, ACTOR, app.clock.now(), void, reason)
-            return _told({"voided": void}, f"{void} is given up.", as_json=as_json)
+            return _show({"voided": void}, f"{void} is given up.", as_json=as_json)
         if not settle:
             require_invariants(app.ledger, app.clock.now())
         freed = retry_rejected(app.ledger, ACTOR, app.clock.now()) if retry else 0
@@ -74,7 +74,7 @@ def sync(
     if retry:
         document["retried"] = freed
         sentence = f"{freed} refused events are sent anew. {sentence}"
-    _told(document, sentence, as_json=as_json)
+    _show(document, sentence, as_json=as_json)
     if not as_json:
         for complaint in sync_complaints(report):
             complain(f"pamela-billing: {complaint}")
@@ -87,7 +87,7 @@ def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:
         return sync_meter(app.ledger, app.meter, terms, progress=watch("sync"))
 
 
-def _told(document: dict[str, object], sentence: str, *, as_json: bool) -> int:
+def _show(document: dict[str, object], sentence: str, *, as_json: bool) -> int:
     if as_json:
         show_json(document)
     else:

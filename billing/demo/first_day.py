@@ -45,16 +45,16 @@ class FirstDayResult:
     @property
     def good(self) -> bool:
         """Whether the three books agree, and the sandbox's own truth agrees too."""
-        clean = all(found.clean for found in self.reconciliations)
+        clean = all(run.clean for run in self.reconciliations)
         return clean and self.called_minutes == self.counted_minutes
 
     @property
     def difference_minutes(self) -> int:
         """Stripe's minutes less Pamela's, over all months and customers."""
-        return sum(found.difference_minutes for found in self.reconciliations)
+        return sum(run.difference_minutes for run in self.reconciliations)
 
 
-def tell(world: World, settings_file: Path, stage: Stage) -> FirstDayResult:
+def play(world: World, settings_file: Path, stage: Stage) -> FirstDayResult:
     """Play the story through, by the path of every command; raises BillingError."""
     stage.say(f"1. Set up: write {settings_file} and make the ledger, as `init` does.")
     write_sandbox_settings(settings_file, world.url, force=False)
@@ -64,11 +64,11 @@ def tell(world: World, settings_file: Path, stage: Stage) -> FirstDayResult:
         story.pull()
         story.sync_through_an_outage()
         story.reconcile_too_early()
-        found = story.live_through_a_night()
+        reconciliations = story.live_through_a_night()
         called, counted = world.true_minutes()
         return FirstDayResult(
-            overview=read_overview(app.ledger, found, app.currency),
-            reconciliations=tuple(found),
+            overview=read_overview(app.ledger, reconciliations, app.currency),
+            reconciliations=tuple(reconciliations),
             attempts=count_attempts(app.ledger),
             called_minutes=called,
             counted_minutes=counted,
@@ -139,9 +139,9 @@ class _Story:
 
     def reconcile_too_early(self) -> None:
         """Compare at once, while Stripe's summaries still lag behind."""
-        found = self._reconcile()
-        difference = sum(one.difference_minutes for one in found)
-        settled = all(one.settled for one in found)
+        runs = self._reconcile()
+        difference = sum(run.difference_minutes for run in runs)
+        settled = all(run.settled for run in runs)
         self.stage.say(
             f"4. Reconcile at once: a difference of {difference:,} minutes"
             + ("." if settled else ", but NOT SETTLED YET: Stripe's summaries lag")
@@ -151,13 +151,13 @@ class _Story:
     def live_through_a_night(self) -> list[Reconciliation]:
         """Let the hours pass in which late, corrected and running calls come in."""
         before = self._rows()
-        found: list[Reconciliation] = []
+        runs: list[Reconciliation] = []
         for _ in range(MOST_CYCLES):
-            self._pass_time(NIGHT if not found else timedelta(hours=1))
+            self._pass_time(NIGHT if not runs else timedelta(hours=1))
             self._cycle()
             self._pass_time(UNTIL_SUMMARIES_KNOW)
-            found = self._reconcile()
-            if all(one.clean for one in found):
+            runs = self._reconcile()
+            if all(run.clean for run in runs):
                 break
         calls, corrections = (a - b for a, b in zip(self._rows(), before, strict=True))
         self.stage.say(
@@ -165,11 +165,11 @@ class _Story:
             f"running or new, and {corrections} corrections of calls already billed: "
             "each is another event with just the difference."
         )
-        difference = sum(one.difference_minutes for one in found)
+        difference = sum(run.difference_minutes for run in runs)
         self.stage.say(
             f"6. Reconcile again: the total difference is {difference} minutes."
         )
-        return found
+        return runs
 
     def _pass_time(self, time: timedelta) -> None:
         """Move the sandbox's clock on, and wait until the service knows of it."""

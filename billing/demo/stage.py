@@ -1,4 +1,4 @@
-"""The stage of a story: who is told of it, and how it fails."""
+"""The stage of a story: who sees it, and how it fails."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from billing.pipeline.cycle import Watcher
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Who is told, and who sees the progress."""
+    """Where the story and its progress are shown."""
 
     say: Callable[[str], None]
     bars: Callable[[], AbstractContextManager[Watcher]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from billing.commands.display import progress_bars, say, show_table
 from billing.commands.hints import advance_clock, program
 from billing.commands.options import CLEAN, FAILED, show_json
-from billing.demo.first_day import FirstDayResult, tell
+from billing.demo.first_day import FirstDayResult, play
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.installation.sandbox_facts import read_facts
@@ -47,7 +47,7 @@ def show_demo(
     """Tell the story in a world and show how it ends; return the exit code."""
     stage = Stage(no_output, no_listener) if as_json else Stage(say, progress_bars)
     site = world()
-    ending = tell(site, folder / SETTINGS, stage)
+    ending = play(site, folder / SETTINGS, stage)
     show = _show_json if as_json else _show
     show(ending, folder, site.url, seconds=time.monotonic() - started)
     if keep:
@@ -73,8 +73,8 @@ def _show_json(
         {
             "good": ending.good,
             "difference_minutes": ending.difference_minutes,
-            "settled": all(found.settled for found in ending.reconciliations),
-            "periods": [str(found.period) for found in ending.reconciliations],
+            "settled": all(run.settled for run in ending.reconciliations),
+            "periods": [str(run.period) for run in ending.reconciliations],
             "currency": ending.overview.currency,
             "customers": ending.overview.document(),
             "calls": total.usage.calls,
@@ -92,7 +92,7 @@ def _show_json(
 
 
 def _show(ending: FirstDayResult, folder: Path, url: str, *, seconds: float) -> None:
-    months = " and ".join(str(found.period) for found in ending.reconciliations)
+    months = " and ".join(str(run.period) for run in ending.reconciliations)
     currency = ending.overview.currency
     title = f"{months}, in minutes and {currency}"
     show_table(HEADINGS, ending.overview.table(), title=title, has_total=True)
@@ -114,7 +114,7 @@ def _show(ending: FirstDayResult, folder: Path, url: str, *, seconds: float) -> 
 
 
 def keep_running(url: str, *, say: Callable[[str], None]) -> None:
-    """Tell how to use the sandbox, and leave it running until interrupted."""
+    """Say how to use the sandbox, and leave it running until interrupted."""
     facts = read_facts(url)
     key, stripe_key = facts.accounts[0].api_key, facts.stripe_key
     clock = advance_clock(url, 3_600)

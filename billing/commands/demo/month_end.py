@@ -18,7 +18,7 @@ from billing.commands.options import CLEAN, FAILED, person, show_json
 from billing.demo.month_end.ending import MonthEndResult
 from billing.demo.month_end.invoices import WHY
 from billing.demo.month_end.papers import Papers, write_papers
-from billing.demo.month_end.story import tell
+from billing.demo.month_end.story import play
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
@@ -66,7 +66,7 @@ def show_month_end(
     """Tell the story in a world and show how it ends; return the exit code."""
     stage = Stage(no_output, no_listener) if as_json else Stage(_say, progress_bars)
     site = world()
-    ending = tell(site, folder / SETTINGS, stage, seed)
+    ending = play(site, folder / SETTINGS, stage, seed)
     papers = write_papers(folder / SETTINGS, ending.month, person())
     show = _show_json if as_json else _show
     show(ending, papers, folder, site.url, seconds=time.monotonic() - started)
@@ -84,18 +84,18 @@ def _say(text: str) -> None:
 def _show(
     ending: MonthEndResult, papers: Papers, folder: Path, url: str, *, seconds: float
 ) -> None:
-    for found in ending.reconciliations:
-        state = "closed" if found.period == ending.month else "open"
-        title = f"{found.period}, {state}, minutes; difference: Stripe less Pamela"
-        show_table(HEADINGS, _lines(found), title=title, has_total=True)
+    for run in ending.reconciliations:
+        state = "closed" if run.period == ending.month else "open"
+        title = f"{run.period}, {state}, minutes; difference: Stripe less Pamela"
+        show_table(HEADINGS, _lines(run), title=title, has_total=True)
     for line in _reasons(ending):
         _say(line)
     customers = ending.customers
     _say(
         TOGETHER.format(
-            pamela=sum(one.pamela_minutes for one in customers),
-            ledger=sum(one.ledger_minutes for one in customers),
-            stripe=sum(one.stripe_minutes for one in customers),
+            pamela=sum(customer.pamela_minutes for customer in customers),
+            ledger=sum(customer.ledger_minutes for customer in customers),
+            stripe=sum(customer.stripe_minutes for customer in customers),
             difference=ending.difference_minutes,
             verdict="as it should be" if ending.good else "AND SOMETHING IS WRONG",
         )
@@ -113,7 +113,7 @@ def _show(
     billing = program(folder)
     explain = [
         f"  {billing} explain {name}  # {what}"
-        for kind, name in asdict(ending.told).items()
+        for kind, name in asdict(ending.named_calls).items()
         for what in [EXPLAINED[kind]]
     ]
     say(
@@ -135,33 +135,33 @@ def _papers(papers: Papers) -> Iterator[str]:
     yield f"   For finance and auditors, in {papers.bundle.parent}/:"
     count = len(papers.statements)
     yield f"   - {count} statements, such as {papers.statements[0].name};"
-    names = " and ".join(one.name for one in papers.journals)
+    names = " and ".join(path.name for path in papers.journals)
     yield f"   - {papers.reconciliation.name}, and entries for the books: {names};"
     yield f"   - {papers.bundle.name}, of which its verifier says:"
     yield from (f"     {line}" for line in papers.verdict)
 
 
-def _lines(found: Reconciliation) -> list[list[str]]:
+def _lines(run: Reconciliation) -> list[list[str]]:
     """Return a line for each customer, and the total last."""
-    customers = found.customers
+    customers = run.customers
     lines = [
         [
-            one.customer,
-            *map(str, (one.pamela_minutes, one.ledger_minutes, one.stripe_minutes)),
-            "" if one.invoiced_minutes is None else str(one.invoiced_minutes),
-            f"{one.difference_minutes:+d}" if one.difference_minutes else "0",
-            ", ".join(f"{item.minutes:+d} {item.cause}" for item in one.breaks),
+            each.customer,
+            *map(str, (each.pamela_minutes, each.ledger_minutes, each.stripe_minutes)),
+            "" if each.invoiced_minutes is None else str(each.invoiced_minutes),
+            f"{each.difference_minutes:+d}" if each.difference_minutes else "0",
+            ", ".join(f"{item.minutes:+d} {item.cause}" for item in each.breaks),
         ]
-        for one in customers
+        for each in customers
     ]
-    invoiced = sum(one.invoiced_minutes or 0 for one in customers)
+    invoiced = sum(each.invoiced_minutes or 0 for each in customers)
     total = [
         "total",
-        str(sum(one.pamela_minutes for one in customers)),
-        str(sum(one.ledger_minutes for one in customers)),
-        str(sum(one.stripe_minutes for one in customers)),
+        str(sum(customer.pamela_minutes for customer in customers)),
+        str(sum(customer.ledger_minutes for customer in customers)),
+        str(sum(customer.stripe_minutes for customer in customers)),
         str(invoiced) if invoiced else "",
-        f"{found.difference_minutes:+d}" if found.difference_minutes else "0",
+        f"{run.difference_minutes:+d}" if run.difference_minutes else "0",
         "",
     ]
     return [*lines, total]
@@ -169,7 +169,7 @@ def _lines(found: Reconciliation) -> list[list[str]]:
 
 def _reasons(ending: MonthEndResult) -> Iterator[str]:
     """Say what each cause means, and which calls stand in another month."""
-    items = [item for one in ending.customers for item in one.breaks]
+    items = [item for customer in ending.customers for item in customer.breaks]
     for cause in dict.fromkeys(item.cause for item in items):
         yield f"   - {cause}: {cause.meaning}."
     for item in ending.adjustments:
@@ -184,16 +184,23 @@ def _show_json(
 ) -> None:
     closed = ending.closed.closed
     months: list[Document] = [
-        reconciliation_document(found, ending.currency)
-        for found in ending.reconciliations
+        reconciliation_document(run, ending.currency) for run in ending.reconciliations
     ]
     show_json(
         {
             "good": ending.good,
             "difference_minutes": ending.difference_minutes,
-            "outage": asdict(ending.survived),
-            "rejected": asdict(ending.rejected) | {"sent_anew": ending.sent_anew},
-            "in_the_way": [one.kind.value for one in ending.obstacles],
+            "outage": {
+                "doubts": ending.survived.uncertain,
+                "counted": ending.survived.counted,
+                "absent": ending.survived.absent,
+            },
+            "rejected": {
+                "named": ending.rejected.named,
+                "found": ending.rejected.read,
+                "sent_anew": ending.sent_anew,
+            },
+            "in_the_way": [obstacle.kind.value for obstacle in ending.obstacles],
             "missed": asdict(ending.missed),
             "closed": closed
             and {
@@ -211,7 +218,7 @@ def _show_json(
                 "stripe_minutes": ending.counted_minutes,
                 "invoiced_minutes": ending.invoiced_minutes,
             },
-            "explain": asdict(ending.told),
+            "explain": asdict(ending.named_calls),
             "papers": _papers_document(papers),
             "folder": str(folder),
             "sandbox": url,

@@ -47,16 +47,17 @@ def check(settings_file: Path, as_json: bool) -> int:
     sound = not any(faults.values())
     if as_json:
         checks = [
-            {"check": law.value, "law": SENTENCES[law], "faults": found}
-            for law, found in faults.items()
+            {"check": invariant.value, "law": SENTENCES[invariant], "faults": sentences}
+            for invariant, sentences in faults.items()
         ]
         show_json({"sound": sound, "checks": checks})
         return CLEAN if sound else FAILED
     lines = [
-        [mark(not found), law.value, SENTENCES[law]] for law, found in faults.items()
+        [mark(not sentences), invariant.value, SENTENCES[invariant]]
+        for invariant, sentences in faults.items()
     ]
-    show_table(["", "law", "what always holds"], lines)
-    for law, found in faults.items():
-        for words in found:
-            say(f"{mark(False)} {law}: {words}.")
+    show_table(["", "invariant", "what always holds"], lines)
+    for invariant, sentences in faults.items():
+        for sentence in sentences:
+            say(f"{mark(False)} {invariant}: {sentence}.")
     return CLEAN if sound else FAILED

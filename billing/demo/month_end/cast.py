@@ -19,7 +19,7 @@ NEW_STRIPE_CUSTOMER = "cus_dogwoodvets2"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NamedCalls:
     """The calls that the story tells of by name."""
 
     plain: str

@@ -24,14 +24,14 @@ UNTIL_SUMMARIES_KNOW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A running service, the world around it, and who is told."""
+    """A running service, the world around it, and who sees the story."""
 
     app: App
     world: World
     cast: Cast
     stage: Stage
 
-    def tell(self, number: int, at: datetime, text: str) -> None:
+    def begin(self, number: int, at: datetime, text: str) -> None:
         """Tell how a part of the story begins."""
         self.stage.say(f"{number}. {day(at)} {at:%H:%M}: {text}")
 
@@ -68,9 +68,9 @@ class Desk:
         with self.stage.bars() as watch:
             for month in self.months():
                 for source, book in app.sources:
-                    found = pull_month(app.ledger, source, book, terms, (month, watch))
-                    if found.certificate is None:
-                        raise DemoFailed(found.error or "another process pulls")
+                    result = pull_month(app.ledger, source, book, terms, (month, watch))
+                    if result.certificate is None:
+                        raise DemoFailed(result.error or "another process pulls")
 
     def sync(self, at: datetime | None = None) -> SyncReport:
         """Run, and return what its sync did."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from billing.demo.month_end.cast import Told
+from billing.demo.month_end.cast import NamedCalls
 from billing.demo.month_end.invoices import Missed
 from billing.demo.month_end.outage import Survived
 from billing.demo.month_end.rejection import Rejected
@@ -27,7 +27,7 @@ class MonthEndResult:
     obstacles: tuple[Obstacle, ...]
     missed: Missed
     closed: CloseReport
-    told: Told
+    named_calls: NamedCalls
     reconciliations: tuple[Reconciliation, ...]
     currency: str
     called_minutes: int
@@ -36,7 +36,7 @@ class MonthEndResult:
 
     @property
     def good(self) -> bool:
-        """Whether all happened as told, every minute has a cause, and none is left."""
+        """Whether all happened as it should, and no minute is without a cause."""
         return (
             self.survived.good
             and self.rejected.good
@@ -52,40 +52,40 @@ class MonthEndResult:
     @property
     def customers(self) -> list[CustomerFinding]:
         """What was found of each customer, month by month."""
-        return [one for found in self.reconciliations for one in found.customers]
+        return [each for run in self.reconciliations for each in run.customers]
 
     @property
     def adjustments(self) -> list[Break]:
         """What stands in another month than its calls, as the later month has it."""
         return [
             item
-            for one in self.reconciliations[-1].customers
-            for item in one.breaks
+            for customer in self.reconciliations[-1].customers
+            for item in customer.breaks
             if item.cause is Cause.CORRECTS_EARLIER_MONTH
         ]
 
     @property
     def difference_minutes(self) -> int:
         """Stripe's minutes less Pamela's, over both months and all customers."""
-        return sum(found.difference_minutes for found in self.reconciliations)
+        return sum(run.difference_minutes for run in self.reconciliations)
 
     @property
     def _on_meter(self) -> int:
-        return sum(one.stripe_minutes for one in self.customers)
+        return sum(customer.stripe_minutes for customer in self.customers)
 
     @property
     def _invoiced(self) -> int:
-        return sum(one.invoiced_minutes or 0 for one in self.customers)
+        return sum(customer.invoiced_minutes or 0 for customer in self.customers)
 
     @property
     def _not_invoiced(self) -> int:
-        return sum(one.invoice_difference or 0 for one in self.customers)
+        return sum(customer.invoice_difference or 0 for customer in self.customers)
 
 
-def _is_explained(one: CustomerFinding) -> bool:
+def _is_explained(customer: CustomerFinding) -> bool:
     """Say whether a month's figures are certain, and each difference has its cause."""
     return (
-        one.verdict is MeterVerdict.EXACT
-        and one.unexplained_minutes == one.unexplained_invoice_minutes == 0
-        and {item.cause for item in one.breaks} <= EXPECTED
+        customer.verdict is MeterVerdict.EXACT
+        and customer.unexplained_minutes == customer.unexplained_invoice_minutes == 0
+        and {item.cause for item in customer.breaks} <= EXPECTED
     )

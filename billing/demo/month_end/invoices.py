@@ -22,7 +22,7 @@ class Missed:
     acknowledged: int
 
 
-def tell_too_late(desk: Desk) -> Missed:
+def play_too_late(desk: Desk) -> Missed:
     """Let a call turn up after the invoices are final, and before the month is closed.
 
     Raises DemoFailed when nothing keeps the month from being closed.
@@ -34,16 +34,16 @@ def tell_too_late(desk: Desk) -> Missed:
     desk.run()
     refused = desk.close(cast.hour(4, 0, 50))
     ledger, month = desk.app.ledger, cast.month
-    found = [
+    numbers = [
         case.number
         for case in read_breaks(ledger, month, resolved=False)
         if case.cause is Cause.INVOICED_BEFORE_IT_ARRIVED
     ]
-    if len(found) != 1 or len(refused.obstacles) != 1:
+    if len(numbers) != 1 or len(refused.obstacles) != 1:
         raise DemoFailed(f"{month} should be open for one break, {THIRD}'s")
-    number = found[0]
+    [number] = numbers
     acknowledge_break(ledger, ACTOR, desk.app.clock.now(), number, WHY)
-    desk.tell(
+    desk.begin(
         7,
         at,
         f"the invoices of {month} are final since midnight, and one more call of it "

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from billing.demo.month_end.cast import CUSTOMERS, FIRST, LAST, SECOND, Document, Told
+from billing.demo.month_end.cast import (
+    CUSTOMERS,
+    FIRST,
+    LAST,
+    SECOND,
+    Document,
+    NamedCalls,
+)
 from billing.demo.month_end.desk import Desk, day
 from billing.pipeline.sync.send import Outcome
 
@@ -14,7 +21,7 @@ TEXT = {"duration_seconds": "214", "billed_minutes": None}
 
 @dataclass(frozen=True, slots=True)
 class Evening:
-    """The calls of the month's last evening that are told of later."""
+    """The calls of the month's last evening that the story names later."""
 
     plain: Document
     corrected: Document
@@ -22,7 +29,7 @@ class Evening:
     broken: Document
 
 
-def tell_evening(desk: Desk) -> Evening:
+def play_evening(desk: Desk) -> Evening:
     """Let the month's last calls come when the month is over."""
     cast = desk.cast
     evening = Evening(
@@ -42,7 +49,7 @@ def tell_evening(desk: Desk) -> Evening:
     cast.show(SECOND, evening.broken | NEGATIVE)
     cast.show(LAST, cast.talk(LAST, cast.hour(0, 23, 35), OVER_MIDNIGHT_SECONDS))
     sent = desk.sync().outcomes[Outcome.SYNCED]
-    desk.tell(
+    desk.begin(
         2,
         at,
         "the month is over, and only now Pamela tells of its last "
@@ -56,11 +63,11 @@ def tell_evening(desk: Desk) -> Evening:
 
 def fix_broken(desk: Desk, evening: Evening) -> None:
     """Let Pamela say rightly how long the call in quarantine was."""
-    mended: Document = {"id": evening.broken["id"], "duration_seconds": SECONDS}
-    desk.cast.show(SECOND, mended)
+    repaired: Document = {"id": evening.broken["id"], "duration_seconds": SECONDS}
+    desk.cast.show(SECOND, repaired)
 
 
-def tell_after_close(desk: Desk, evening: Evening, troubled: str) -> Told:
+def play_after_close(desk: Desk, evening: Evening, troubled: str) -> NamedCalls:
     """Let a closed month change: one call gets longer, and another one turns up."""
     cast = desk.cast
     at = cast.hour(4, 9, 5)
@@ -75,7 +82,7 @@ def tell_after_close(desk: Desk, evening: Evening, troubled: str) -> Told:
     cast.show(LAST, late)
     cast.show(SECOND, broken)
     desk.run()
-    desk.tell(
+    desk.begin(
         9,
         at,
         f"Pamela corrects a call of {cast.month}: it was 4 "
@@ -85,7 +92,7 @@ def tell_after_close(desk: Desk, evening: Evening, troubled: str) -> Told:
         f"{cast.month.next} has no number for its length: quarantine.)",
     )
     desk.sync(cast.hour(4, 10, 5))
-    return Told(
+    return NamedCalls(
         plain=str(evening.plain["id"]),
         late=str(late["id"]),
         corrected=str(evening.corrected["id"]),

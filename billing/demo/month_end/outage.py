@@ -24,16 +24,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Survived:
-    """How the doubts of an outage were decided."""
+    """How the uncertain events of an outage were settled."""
 
-    doubts: int
+    uncertain: int
     counted: int
     absent: int
 
     @property
     def good(self) -> bool:
-        """Whether there were doubts of both kinds, and none is left."""
-        return 0 < self.counted < self.doubts == self.counted + self.absent
+        """Whether there were events of both kinds, and none is left."""
+        return 0 < self.counted < self.uncertain == self.counted + self.absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class MovedClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """What an outage leaves: events in doubt, and the call that has the worst of it."""
+class Uncertain:
+    """Events with an uncertain outcome, and the call that has the worst of it."""
 
     events: int
     call: str
 
 
-def lose_answers(desk: Desk) -> Doubts:
+def lose_answers(desk: Desk) -> Uncertain:
     """Let Stripe go down in the middle of a sync."""
     start = desk.cast.hour(1, 6, 5)
     desk.move_to(start)
@@ -72,12 +72,12 @@ def lose_answers(desk: Desk) -> Doubts:
         desk.cast.show(customer, *shown)
     desk.pull()
     lost = _sync_at_once(desk, _goes_down(desk))
-    doubts = lost.outcomes[Outcome.UNANSWERED]
-    desk.tell(
+    uncertain = lost.outcomes[Outcome.UNANSWERED]
+    desk.begin(
         3,
         start,
         f"in the middle of a sync Stripe goes down for 30 "
-        f"hours. {lost.outcomes[Outcome.SYNCED]} events are through. {doubts} were "
+        f"hours. {lost.outcomes[Outcome.SYNCED]} events are through. {uncertain} were "
         f"sent six times (after 1, 2, 4, 8, 16 s) and got no answer: {TAKEN} of them "
         "Stripe did count, but nobody here can know. "
         f"{lost.outcomes[Outcome.WAITING]} more were not sent at all.",
@@ -89,19 +89,19 @@ def lose_answers(desk: Desk) -> Doubts:
         "the same identifiers, which Stripe refuses to count twice for a day. "
         "There is still no answer."
     )
-    return Doubts(doubts, str(calls[REJECTED][0]["id"]))
+    return Uncertain(uncertain, str(calls[REJECTED][0]["id"]))
 
 
-def settle_uncertain(desk: Desk, doubts: int) -> Survived:
+def settle_uncertain(desk: Desk, uncertain: int) -> Survived:
     """Let Stripe come back, and decide by reading what may not be sent again."""
     desk.world.trouble([])
     back = desk.cast.hour(1, 6, 5) + LASTS
     first = desk.sync(back)
     desk.go_on(
-        f"{day(back)} {back:%H:%M}: Stripe is back. The doubts are older than 23 "
-        "hours, so nothing of them is sent again: each event has a minute of its own "
+        f"{day(back)} {back:%H:%M}: Stripe is back. What is uncertain is older than 23 "
+        "hours, so nothing of it is sent again: each event has a minute of its own "
         f"at Stripe, and that is read. {first.settled} are there, so they are counted. "
-        f"{doubts - first.settled} are not there, which one reading does not "
+        f"{uncertain - first.settled} are not there, which one reading does not "
         f"prove. {first.outcomes[Outcome.SYNCED]} events that waited are sent."
     )
     second = desk.sync(back + HALF_AN_HOUR)
@@ -109,7 +109,7 @@ def settle_uncertain(desk: Desk, doubts: int) -> Survived:
         f"Half an hour later a second reading says the same: {second.settled} were "
         f"not counted, and now they are sent."
     )
-    return Survived(doubts, first.settled, second.settled)
+    return Survived(uncertain, first.settled, second.settled)
 
 
 def _morning(desk: Desk, customer: str) -> list[Document]:

@@ -43,8 +43,8 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
     with opened_ledger(settings_file) as books:
         ledger = books.ledger
         statements = [
-            write_report(statement_report(one), form, folder)
-            for one in read_statements(ledger, month)
+            write_report(statement_report(statement), form, folder)
+            for statement in read_statements(ledger, month)
             for form in FORMS
         ]
         journal = read_journal(ledger, [month])

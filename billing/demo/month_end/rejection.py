@@ -1,4 +1,4 @@
-"""The rejection: what Stripe took it throws away; it is found, mended and sent."""
+"""The rejection: what Stripe took it throws away; it is found, fixed and sent anew."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,17 +21,17 @@ class Rejected:
     """How many events were rejected: named in a report, and found by reading."""
 
     named: int
-    found: int
+    read: int
 
     @property
     def events(self) -> int:
         """All of them."""
-        return self.named + self.found
+        return self.named + self.read
 
     @property
     def good(self) -> bool:
         """Whether some were named and some were not, as it was arranged."""
-        return bool(self.named and self.found)
+        return bool(self.named and self.read)
 
 
 def order_rejection(world: World) -> None:
@@ -44,7 +44,7 @@ def find_rejected(desk: Desk) -> Rejected:
     cast = desk.cast
     at = cast.hour(2, 13, 50)
     named = desk.sync(at).rejected
-    desk.tell(
+    desk.begin(
         4,
         at,
         f"error reports of Stripe's come in: "
@@ -53,13 +53,13 @@ def find_rejected(desk: Desk) -> Rejected:
         "others of that time are read as well.",
     )
     desk.sync(cast.hour(2, 15, 55))
-    found = desk.sync(cast.hour(2, 16, 30)).rejected
+    read = desk.sync(cast.hour(2, 16, 30)).rejected
     desk.go_on(
-        f"Two readings later {found} more are proved to be missing, which no "
-        f"sample named. All {named + found} turn from synced into failed "
+        f"Two readings later {read} more are proved to be missing, which no "
+        f"sample named. All {named + read} turn from synced into failed "
         "(rejected): their minutes are on no invoice."
     )
-    return Rejected(named, found)
+    return Rejected(named, read)
 
 
 def fix_customer(settings_file: Path, world: World) -> None:
@@ -76,7 +76,7 @@ def send_anew(desk: Desk, rejected: Rejected) -> int:
     """Send what was rejected to the other customer; returns how many events went."""
     at = desk.cast.hour(2, 17, 5)
     sent = desk.sync(at).outcomes[Outcome.SYNCED]
-    desk.tell(
+    desk.begin(
         6,
         at,
         f"the settings now name another Stripe customer for "

@@ -19,7 +19,7 @@ GRACE_HOURS = 72
 HOUR_SECONDS = 3_600
 
 
-def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEndResult:
+def play(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEndResult:
     """Play the story through, by the path of every command; raises BillingError."""
     month = BillingPeriod.of(world.now())
     world.set_rules(invoice_grace=GRACE_HOURS * HOUR_SECONDS)
@@ -31,13 +31,13 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
     cast = Cast(world, keys, month, random.Random(f"month end:{seed}:story"))
     with opened_desk(settings_file, world, cast, stage) as desk:
         _begin(desk)
-        evening = late.tell_evening(desk)
-        doubts = outage.lose_answers(desk)
+        evening = late.play_evening(desk)
+        uncertain = outage.lose_answers(desk)
         rejection.order_rejection(world)
-        survived = outage.settle_uncertain(desk, doubts.events)
+        survived = outage.settle_uncertain(desk, uncertain.events)
         rejected = rejection.find_rejected(desk)
         refused = desk.close(cast.hour(2, 16, 35))
-        desk.tell(
+        desk.begin(
             5,
             cast.hour(2, 16, 35),
             f"try to close {month}. It is refused, and this stands in the way:",
@@ -47,11 +47,11 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
     rejection.fix_customer(settings_file, world)
     with opened_desk(settings_file, world, cast, stage) as desk:
         sent_anew = rejection.send_anew(desk, rejected)
-        missed = invoices.tell_too_late(desk)
+        missed = invoices.play_too_late(desk)
         closed = _close(desk)
-        told = late.tell_after_close(desk, evening, doubts.call)
-        found = desk.reconcile()
-        desk.tell(10, cast.hour(4, 10, 10), "compare all books of both months.")
+        named_calls = late.play_after_close(desk, evening, uncertain.call)
+        reconciliations = desk.reconcile()
+        desk.begin(10, cast.hour(4, 10, 10), "compare all books of both months.")
         called, counted = world.true_minutes()
         return MonthEndResult(
             month=month,
@@ -61,8 +61,8 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
             obstacles=refused.obstacles,
             missed=missed,
             closed=closed,
-            told=told,
-            reconciliations=tuple(found),
+            named_calls=named_calls,
+            reconciliations=tuple(reconciliations),
             currency=desk.app.currency,
             called_minutes=called,
             counted_minutes=counted,
@@ -73,15 +73,15 @@ def tell(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
 def _begin(desk: Desk) -> None:
     """Pull, sync and reconcile what the month has so far."""
     report = desk.run()
-    found = desk.reconcile()[0]
+    first = desk.reconcile()[0]
     calls = sum(p.certificate.fetched for p in report.pulls if p.certificate)
     sent = report.sync.staged if report.sync else 0
-    desk.tell(
+    desk.begin(
         1,
         desk.cast.hour(0, 20),
         f"the last evening of {desk.cast.month}. {calls:,} calls of "
         f"{len(desk.app.sources)} accounts are pulled, {sent:,} events are sent, the "
-        f"books are compared: a difference of {found.difference_minutes} minutes.",
+        f"books are compared: a difference of {first.difference_minutes} minutes.",
     )
 
 
@@ -94,7 +94,7 @@ def _close(desk: Desk) -> CloseReport:
         raise DemoFailed(f"{cast.month} cannot be closed")
     totals = report.closed.totals
     amount = format_micro(totals["amount_micro"], desk.app.currency)
-    desk.tell(
+    desk.begin(
         8,
         at,
         f"close {cast.month} again. It is closed for "
@@ -106,6 +106,7 @@ def _close(desk: Desk) -> CloseReport:
 
 
 def _list(desk: Desk, obstacles: tuple[Obstacle, ...]) -> None:
-    for one in obstacles:
-        minutes = f", {one.minutes} minutes" if one.minutes else ""
-        desk.go_on(f"- {one.found} ({one.count}{minutes}). To do: {one.remedy}.")
+    for obstacle in obstacles:
+        minutes = f", {obstacle.minutes} minutes" if obstacle.minutes else ""
+        count = f"{obstacle.count}{minutes}"
+        desk.go_on(f"- {obstacle.found} ({count}). To do: {obstacle.remedy}.")
