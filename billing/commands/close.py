@@ -49,7 +49,7 @@ def close(
     later is an adjustment in the first open month.
     """
     report = (
-        _examine(settings_file, period)
+        _check(settings_file, period)
         if dry_run
         else _close(settings_file, period, reason)
     )
@@ -60,11 +60,11 @@ def close(
     return FAILED if report.obstacles else CLEAN
 
 
-def _examine(settings_file: Path, period: Month) -> CloseReport:
-    with opened_ledger(settings_file) as books:
-        accounts = [account.name for account in books.settings.accounts]
-        month = books.readable_period(period)
-        return check_close(books.ledger, month, accounts, books.now)
+def _check(settings_file: Path, period: Month) -> CloseReport:
+    with opened_ledger(settings_file) as opened:
+        accounts = [account.name for account in opened.settings.accounts]
+        month = opened.readable_period(period)
+        return check_close(opened.ledger, month, accounts, opened.now)
 
 
 def _close(settings_file: Path, period: Month, reason: str) -> CloseReport:
@@ -127,5 +127,8 @@ def _line(obstacle: Obstacle) -> list[str]:
     names = obstacle.names[:_NAMES_IN_A_LINE]
     more = obstacle.count - len(names)
     which = ", ".join(names) + (f" and {more} more" if names and more > 0 else "")
-    figures = [f"{obstacle.count}", f"{obstacle.minutes}"]
+    figures = [
+        f"{obstacle.count:,}",
+        f"{obstacle.minutes:,}" if obstacle.minutes else "",
+    ]
     return [obstacle.found, *figures, which, obstacle.remedy]

@@ -149,7 +149,7 @@ def _usage_line(traced: TracedRow) -> list[str]:
         format_micro(row.amount_micro, row.currency),
         str(row.call_revision),
         "" if row.corrects is None else str(row.corrects),
-        "not staged" if row.meter_event_id is None else str(row.meter_event_id),
+        "not queued" if row.meter_event_id is None else str(row.meter_event_id),
     ]
 
 

@@ -17,7 +17,7 @@ _WHY_NOT = {
 # What becomes of an event that failed, in words.
 _FAILED = {
     "unanswered": "Stripe gave no answer yet, and the next run sends it again",
-    "rejected": "Stripe refused it; mend the cause, then `sync --retry`",
+    "rejected": "Stripe refused it; fix the cause, then `sync --retry`",
     "uncertain": "perhaps counted; its own minute is read until that is settled",
     "expired": "too old for Stripe to take; invoice it by hand",
     "cancelling": "being taken back, to be reported anew",

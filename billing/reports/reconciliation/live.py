@@ -32,7 +32,7 @@ HEADINGS = [
     "difference",
     "settled",
 ]
-HEALING_HEADINGS = ["cause", "what was done", "minutes fixed"]
+HEALING_HEADINGS = ["cause", "what was done", "minutes"]
 CAUSE_HEADINGS = ["cause", "minutes", "what it means", "what to do"]
 
 
