@@ -19,7 +19,7 @@ from billing.domain.period import Month
 from billing.offline import opened_ledger
 from billing.pipeline.close import CloseReport, check_close, close_period
 from billing.pipeline.signing import sign_news
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 
 _NAMES_IN_A_LINE = 3
 
@@ -90,7 +90,7 @@ def _document(report: CloseReport) -> Document:
     }
     if closed is not None:
         document |= {
-            "closed_at": spell(closed.closed_at),
+            "closed_at": format_time(closed.closed_at),
             "closed_by": closed.closed_by,
             "digest": closed.digest,
             "totals": dict(closed.totals),
@@ -113,7 +113,7 @@ def _show(report: CloseReport, *, dry_run: bool) -> None:
     month, closed = report.period, report.closed
     if closed is not None:
         was = "was closed before" if report.already else "is closed"
-        say(f"{month} {was}: {spell(closed.closed_at)}, by {closed.closed_by}.")
+        say(f"{month} {was}: {format_time(closed.closed_at)}, by {closed.closed_by}.")
         say(f"Digest {closed.digest}")
     elif report.obstacles:
         headings = ["in the way", "count", "minutes", "which", "what to do"]

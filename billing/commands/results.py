@@ -7,7 +7,7 @@ from billing.pipeline.cycle import PullResult
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.sheets.cells import UNKNOWN
-from billing.reports.sheets.formatting import counted, spell
+from billing.reports.sheets.formatting import counted, format_time
 
 PULL_HEADINGS = [
     "account",
@@ -79,8 +79,8 @@ def sync_complaints(report: SyncReport) -> list[str]:
         for name in report.no_such_customer
     ]
     sentences += [
-        f"{customer} has sixty events in the hour {spell(hour)} already; a person "
-        "must report the rest"
+        f"{customer} has sixty events in the hour {format_time(hour)} already; a "
+        "person must report the rest"
         for customer, hour in report.full_hours
     ]
     sentences += report.held

@@ -16,7 +16,7 @@ from billing.commands.options import (
 from billing.installation.trail_key import accept_restored, rotate
 from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.formatting import format_time
 from billing.reports.status.audit_trail import read_heads, read_trail
 
 
@@ -100,7 +100,7 @@ def accept_restore(settings_file: Path, as_json: bool, reason: str) -> int:
     """
     since = accept_restored(settings_file, acting("audit accept-restore"), reason)
     if as_json:
-        show_json({"stands_at": spell(since)})
+        show_json({"stands_at": format_time(since)})
     else:
         say(
             f"Accepted: the ledger stands at {since:%Y-%m-%d %H:%M:%S} UTC. Run it now."

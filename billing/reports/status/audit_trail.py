@@ -9,7 +9,7 @@ from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import Recorded, chain_tip, newest_events
 from billing.ledger.audit.signed_heads import Anchored, SignedHead
 from billing.ledger.database import Ledger
-from billing.reports.sheets.formatting import Document, counted, spell
+from billing.reports.sheets.formatting import Document, counted, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class TrailEntry:
         event = self.event
         return {
             "event": event.sequence,
-            "at": spell(event.at),
+            "at": format_time(event.at),
             "actor": event.actor,
             "action": event.action,
             "subject": event.subject,
@@ -70,7 +70,8 @@ class HeadStatus:
             "head": head
             and {"line": head.head.line().decode(), "signature": head.signature},
             "anchors": [
-                {**anchor._asdict(), "at": spell(anchor.at)} for anchor in self.anchors
+                {**anchor._asdict(), "at": format_time(anchor.at)}
+                for anchor in self.anchors
             ],
         }
 
