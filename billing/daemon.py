@@ -25,7 +25,7 @@ from billing.errors import BillingError
 from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import Step, periods_at
 from billing.pipeline.run import run_round
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.formatting import format_time
 
 ACTOR = "pamela-billing daemon"
 STOPPERS = {signal.SIGTERM, signal.SIGINT}
@@ -45,7 +45,7 @@ def run_daemon(settings_file: Path, *, in_json: bool = False) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
         log = _log(in_json=in_json or app.settings.log == "json")
         cycles = _Cycles(app, log, stop)
-        now = spell(app.clock.now())
+        now = format_time(app.clock.now())
         log.info("start", now=now, first_period=_first(app), actor=actor)
         scheduler = _scheduled(cycles)
         number = signal.sigwait(STOPPERS)
@@ -147,7 +147,7 @@ class _Cycles:
         )
         seconds = round(time.monotonic() - started, 3)
         log = self._log.error if report.failed else self._log.info
-        log("cycle", now=spell(now), failed=report.failed, seconds=seconds)
+        log("cycle", now=format_time(now), failed=report.failed, seconds=seconds)
 
     def _on_step(self, step: Step) -> None:
         name, fields = step_line(step)

@@ -4,7 +4,7 @@ from billing.errors import BillingError
 from billing.pipeline.cycle import CycleReport, PullResult, Step
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 
 _LOGGED_OF_A_SYNC = ("staged", "events", "elsewhere", "clean", "stopped_because")
 
@@ -45,7 +45,7 @@ def sync_document(report: SyncReport) -> Document:
         "no_such_customer": report.no_such_customer,
         "held": report.held,
         "full_hours": [
-            {"customer": customer, "hour": spell(hour)}
+            {"customer": customer, "hour": format_time(hour)}
             for customer, hour in report.full_hours
         ],
         "stopped_because": report.stopped_because,

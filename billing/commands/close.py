@@ -19,7 +19,7 @@ from billing.domain.period import Month
 from billing.offline import opened_ledger
 from billing.pipeline.close import CloseReport, check_close, close_period
 from billing.pipeline.signing import sign_news
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 
 _NAMES_IN_A_LINE = 3
 
@@ -49,7 +49,7 @@ def close(
     later is an adjustment in the first open month.
     """
     report = (
-        _examine(settings_file, period)
+        _check(settings_file, period)
         if dry_run
         else _close(settings_file, period, reason)
     )
@@ -60,11 +60,11 @@ def close(
     return FAILED if report.obstacles else CLEAN
 
 
-def _examine(settings_file: Path, period: Month) -> CloseReport:
-    with opened_ledger(settings_file) as books:
-        accounts = [account.name for account in books.settings.accounts]
-        month = books.readable_period(period)
-        return check_close(books.ledger, month, accounts, books.now)
+def _check(settings_file: Path, period: Month) -> CloseReport:
+    with opened_ledger(settings_file) as opened:
+        accounts = [account.name for account in opened.settings.accounts]
+        month = opened.readable_period(period)
+        return check_close(opened.ledger, month, accounts, opened.now)
 
 
 def _close(settings_file: Path, period: Month, reason: str) -> CloseReport:
@@ -90,7 +90,7 @@ def _document(report: CloseReport) -> Document:
     }
     if closed is not None:
         document |= {
-            "closed_at": spell(closed.closed_at),
+            "closed_at": format_time(closed.closed_at),
             "closed_by": closed.closed_by,
             "digest": closed.digest,
             "totals": dict(closed.totals),
@@ -113,7 +113,7 @@ def _show(report: CloseReport, *, dry_run: bool) -> None:
     month, closed = report.period, report.closed
     if closed is not None:
         was = "was closed before" if report.already else "is closed"
-        say(f"{month} {was}: {spell(closed.closed_at)}, by {closed.closed_by}.")
+        say(f"{month} {was}: {format_time(closed.closed_at)}, by {closed.closed_by}.")
         say(f"Digest {closed.digest}")
     elif report.obstacles:
         headings = ["in the way", "count", "minutes", "which", "what to do"]
@@ -127,5 +127,8 @@ def _line(obstacle: Obstacle) -> list[str]:
     names = obstacle.names[:_NAMES_IN_A_LINE]
     more = obstacle.count - len(names)
     which = ", ".join(names) + (f" and {more} more" if names and more > 0 else "")
-    figures = [f"{obstacle.count}", f"{obstacle.minutes}"]
+    figures = [
+        f"{obstacle.count:,}",
+        f"{obstacle.minutes:,}" if obstacle.minutes else "",
+    ]
     return [obstacle.found, *figures, which, obstacle.remedy]

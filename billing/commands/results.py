@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from billing.pipeline.cycle import PullResult
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.cells import UNKNOWN
+from billing.reports.sheets.formatting import counted, format_time
 
 PULL_HEADINGS = [
     "account",
@@ -32,10 +33,11 @@ def pull_line(result: PullResult) -> list[str]:
         certificate.billed,
         sum(certificate.not_billable.values()),
         sum(certificate.quarantined.values()),
-        "?" if certificate.source_minutes is None else certificate.source_minutes,
+        certificate.source_minutes,
         certificate.ledger_minutes,
     )
-    return [result.account, "yes", *map(str, counts)]
+    cells = [UNKNOWN if count is None else f"{count:,}" for count in counts]
+    return [result.account, "yes", *cells]
 
 
 def withheld_sentence(results: Iterable[PullResult]) -> str | None:
@@ -47,8 +49,8 @@ def withheld_sentence(results: Iterable[PullResult]) -> str | None:
     if not counts:
         return None
     return (
-        f"Metadata not stored: {counts['could_be_phone']:,} values that could be "
-        f"phone numbers, {counts['unusable']:,} that are no short text."
+        f"Metadata not stored: {counted(counts['could_be_phone'], 'value')} that could "
+        f"be phone numbers, {counts['unusable']:,} that are no short text."
     )
 
 
@@ -65,7 +67,8 @@ def sync_sentence(report: SyncReport) -> str:
     if not report.outcomes:
         return f"Sync: {', '.join(readings) or 'nothing was due'}."
     counts = [f"{count:,} {name}" for name, count in report.outcomes.items()]
-    return f"Sync: {report.staged:,} events queued; {', '.join(counts + readings)}."
+    queued = counted(report.staged, "event")
+    return f"Sync: {queued} queued; {', '.join(counts + readings)}."
 
 
 def sync_complaints(report: SyncReport) -> list[str]:
@@ -76,20 +79,20 @@ def sync_complaints(report: SyncReport) -> list[str]:
         for name in report.no_such_customer
     ]
     sentences += [
-        f"{customer} has sixty events in the hour {spell(hour)} already; a person "
-        "must report the rest"
+        f"{customer} has sixty events in the hour {format_time(hour)} already; a "
+        "person must report the rest"
         for customer, hour in report.full_hours
     ]
     sentences += report.held
     if report.rejected:
         sentences.append(
-            f"Stripe refused {report.rejected} events that it had taken; see `breaks`, "
-            "fix the cause, then `sync --retry`"
+            f"Stripe refused {counted(report.rejected, 'event')} that it had accepted; "
+            "see `breaks`, fix the cause, then `sync --retry`"
         )
-    if report.outcomes[Outcome.HELD]:
+    if held := report.outcomes[Outcome.HELD]:
         sentences.append(
-            f"{report.outcomes[Outcome.HELD]} events would take minutes from a month "
-            "that has too few, or wait for a person; they are held"
+            f"{counted(held, 'event')} held: a month has too few minutes to take them "
+            "from, or a person has to decide"
         )
     sentences += [
         f"{name}: another process is sending it" for name in report.locked_by_another

@@ -1,11 +1,11 @@
-"""Causes: why two books differ, what that means and what to do; the list is closed."""
+"""Causes: why two totals differ, what it means and what to do; the list is closed."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Book(StrEnum):
-    """Which two books a cause lies between, along the way of a minute."""
+    """Which two totals a cause lies between, along the way of a minute."""
 
     SOURCE = "source"  # what Pamela says, and the calls that are posted
     MONTHS = "months"  # the month of a call, and the month it is billed in
@@ -17,13 +17,13 @@ class Book(StrEnum):
 class Resolution(StrEnum):
     """What becomes of a break when nobody does anything."""
 
-    WAITS = "waits"  # the next hours mend it
+    WAITS = "waits"  # the next hours resolve it
     STAYS = "stays"  # a person decides
     CARRIED = "carried"  # the same minutes stand in another month, for good
 
 
 class Cause(StrEnum):
-    """Why two books differ."""
+    """Why two totals differ."""
 
     LATE_CALL = "late_call"
     CHANGED_CALL = "changed_call"
@@ -55,7 +55,7 @@ class Cause(StrEnum):
 
     @property
     def book(self) -> Book:
-        """The two books that it lies between."""
+        """The two totals that it lies between."""
         return CAUSES[self].book
 
     @property
@@ -94,31 +94,31 @@ CAUSES: dict[Cause, Explanation] = {
     Cause.CHANGED_CALL: Explanation(
         Book.SOURCE,
         _WAITS,
-        "Pamela now says something else of the call",
+        "Pamela has changed the call since",
         "the next pull corrects it; `reconcile --heal` pulls now",
     ),
     Cause.MISSING_AT_SOURCE: Explanation(
         Book.SOURCE,
         _STAYS,
-        "billed, and deleted upstream since",
+        "billed, and deleted at Pamela since",
         "ask Pamela; the ledger keeps what was billed until a person decides",
     ),
     Cause.MONTH_EDGE: Explanation(
         Book.SOURCE,
         _STAYS,
-        "at the edge of the month, on either side of which",
-        "pull both months; what then stays, Pamela puts into the other month",
+        "began at the edge of the month, on which side is not certain",
+        "pull both months; what then stays, Pamela counts in the other month",
     ),
     Cause.SOURCE_MINUTES_DIFFER: Explanation(
         Book.SOURCE,
         _STAYS,
-        "Pamela's minutes of the call are not by the rule",
-        "ask Pamela; the rule is what is billed",
+        "Pamela's minutes of the call do not follow the rule",
+        "ask Pamela; what is billed follows the rule",
     ),
     Cause.SOURCE_TOTAL_DIFFERS: Explanation(
         Book.SOURCE,
         _STAYS,
-        "the account's own total is not that of its calls",
+        "Pamela's total of the account is not the sum of its calls",
         "pull the month again; what then stays is for Pamela to explain",
     ),
     Cause.BILLED_IN_LATER_MONTH: Explanation(
@@ -154,13 +154,13 @@ CAUSES: dict[Cause, Explanation] = {
     Cause.IN_FLIGHT: Explanation(
         Book.SENDING,
         _WAITS,
-        "staged for Stripe, and not yet answered",
+        "queued for Stripe, and not yet answered",
         "the next sync sends it",
     ),
     Cause.HELD: Explanation(
         Book.SENDING,
         _STAYS,
-        "minutes less, which may not be sent as things are",
+        "takes minutes back, which may not be sent as things are",
         "credit the customer, or `sync --void EVENT --reason TEXT`",
     ),
     Cause.UNANSWERED: Explanation(
@@ -173,7 +173,7 @@ CAUSES: dict[Cause, Explanation] = {
         Book.SENDING,
         _STAYS,
         "Stripe refused it, at once or later: not counted",
-        "mend what Stripe names, then `sync --retry`",
+        "fix what Stripe names, then `sync --retry`",
     ),
     Cause.UNCERTAIN: Explanation(
         Book.SENDING,
@@ -190,7 +190,7 @@ CAUSES: dict[Cause, Explanation] = {
     Cause.CANCELLING: Explanation(
         Book.SENDING,
         _WAITS,
-        "its cancellation left, the outcome is unknown",
+        "its cancellation was sent, the outcome is unknown",
         "the next sync asks again; then `sync --settle`",
     ),
     Cause.VOIDED: Explanation(
@@ -202,13 +202,13 @@ CAUSES: dict[Cause, Explanation] = {
     Cause.COUNTED_UNRECORDED: Explanation(
         Book.METER,
         _WAITS,
-        "counted, and its answer was lost",
+        "counted, but Stripe's answer was lost",
         "the next sync learns it; then `sync --settle`",
     ),
     Cause.COUNTED_AFTER_ALL: Explanation(
         Book.METER,
         _STAYS,
-        "on the meter, though the ledger holds it as not so",
+        "on the meter, though the ledger has it as not counted",
         "`sync --settle`; if it stays, ask Stripe with the event's name",
     ),
     Cause.NOT_SETTLED: Explanation(
@@ -221,12 +221,12 @@ CAUSES: dict[Cause, Explanation] = {
         Book.METER,
         _STAYS,
         "Stripe does not know the customer, or deleted it",
-        "mend stripe_customer in the settings",
+        "fix stripe_customer in the settings",
     ),
     Cause.NOT_COUNTED: Explanation(
         Book.METER,
         _STAYS,
-        "answered as taken, and not on the meter",
+        "Stripe accepted it, and it is not on the meter",
         "`sync --settle` looks for the rejection; then `sync --retry`",
     ),
     Cause.FOREIGN_EVENT: Explanation(

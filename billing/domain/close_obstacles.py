@@ -19,7 +19,7 @@ _VOID = "`sync --void EVENT --reason TEXT`"
 _ACKNOWLEDGE = "acknowledge it: `breaks --acknowledge N --reason TEXT`"
 _REMEDIES: dict[FailReason | None, str] = {
     FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
-    FailReason.REJECTED: f"mend what Stripe names, then {_SYNC[:-1]} --retry`",
+    FailReason.REJECTED: f"fix what Stripe names, then {_SYNC[:-1]} --retry`",
     FailReason.UNCERTAIN: f"{_SYNC[:-1]} --settle`",
     FailReason.CANCELLING: f"{_SYNC[:-1]} --settle`",
     FailReason.EXPIRED: f"bill them outside the meter, then {_VOID}",
@@ -135,7 +135,7 @@ def _before(month: MonthEnd) -> Iterator[Obstacle]:
         yield _of(
             ObstacleKind.EARLIER_OPEN,
             month.earlier_open,
-            "earlier months are open and hold usage",
+            "earlier months that are open and hold usage",
             "close them first, the oldest before the others",
         )
 
@@ -156,7 +156,7 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
                 kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )
     if month.underway.count:
-        found = "calls that began in the month are not over, as far as is known"
+        found = "calls of the month that are not over, as far as is known"
         yield _of(
             ObstacleKind.UNDERWAY, month.underway, found, f"wait a while, then {pull}"
         )
@@ -164,8 +164,8 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
         yield _of(
             ObstacleKind.QUARANTINED,
             month.quarantined,
-            "calls are in quarantine: they could not be understood",
-            f"`pamela-billing status` says why; mend that, then {pull}",
+            "calls in quarantine, which could not be understood",
+            f"`pamela-billing status` says why; fix that, then {pull}",
         )
 
 
@@ -174,11 +174,11 @@ def _meter(month: MonthEnd) -> Iterator[Obstacle]:
         yield _of(
             ObstacleKind.NOT_STAGED,
             month.unstaged,
-            "rows of usage wait to be sent",
+            "rows of usage that wait to be sent",
             _SYNC,
         )
     for state, reason, share, negative in month.events:
-        found = f"events are {state}" + (f": {reason}" if reason else "")
+        found = f"events that are {state}" + (f": {reason}" if reason else "")
         found += ", and take minutes back" if negative else ""
         remedy = _REMEDIES.get(reason, _SYNC)
         if negative and reason is None:

@@ -69,7 +69,7 @@ def _misfits_of(item: MeteredItem, price: Price) -> Iterator[Misfit]:
         yield Misfit(
             f"{name} bills {theirs} a minute in minor units, the ledger {ours:f} "
             f"{price.currency}",
-            f"mend the price {item.price} at Stripe, or [[prices]] in the settings",
+            f"fix the price {item.price} at Stripe, or [[prices]] in the settings",
         )
 
 

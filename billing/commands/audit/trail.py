@@ -16,13 +16,13 @@ from billing.commands.options import (
 from billing.installation.trail_key import accept_restored, rotate
 from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.formatting import format_time
 from billing.reports.status.audit_trail import read_heads, read_trail
 
 
 @click.group()
 def audit() -> None:
-    """Show the audit trail; look after its key and its heads."""
+    """Show the audit trail; look after its key and its signed heads."""
 
 
 @audit.command()
@@ -40,13 +40,13 @@ def audit() -> None:
 @common_options
 def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> int:
     """List who did what, when and why; the newest last."""
-    with opened_ledger(settings_file) as books:
-        found = read_trail(books.ledger, last, action or "")
+    with opened_ledger(settings_file) as opened:
+        entries = read_trail(opened.ledger, last, action or "")
     if as_json:
-        show_json({"events": [one.document() for one in found]})
+        show_json({"events": [entry.document() for entry in entries]})
     else:
         headings = ["event", "at", "who", "did", "to", "why", "rows"]
-        show_table(headings, [one.line() for one in found])
+        show_table(headings, [entry.line() for entry in entries])
     return CLEAN
 
 
@@ -54,17 +54,17 @@ def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> 
 @common_options
 def heads(settings_file: Path, as_json: bool) -> int:
     """Show the newest signed head, the key in force, and how the anchors stand."""
-    with opened_ledger(settings_file) as books:
-        found = read_heads(books.ledger)
+    with opened_ledger(settings_file) as opened:
+        heads_status = read_heads(opened.ledger)
     if as_json:
-        show_json(found.document())
-        return FAILED if found.failing else CLEAN
-    for sentence in found.sentences():
+        show_json(heads_status.document())
+        return FAILED if heads_status.failing else CLEAN
+    for sentence in heads_status.sentences():
         say(sentence)
-    if found.anchors:
-        headings = ["anchor", "last head", "at", "what failed"]
-        show_table(headings, found.lines(), title="Anchors")
-    return FAILED if found.failing else CLEAN
+    if heads_status.anchors:
+        headings = ["anchor", "last signed head", "at", "what failed"]
+        show_table(headings, heads_status.lines(), title="Anchors")
+    return FAILED if heads_status.failing else CLEAN
 
 
 @audit.command()
@@ -75,10 +75,10 @@ def sign(settings_file: Path, as_json: bool) -> int:
     actor = acting("audit sign")
     with opened_app(settings_file, actor=actor) as app, app.exclusive():
         faults = sign_news(app.ledger, app.trail, actor, app.clock)
-        standing = read_heads(app.ledger)
+        heads_status = read_heads(app.ledger)
     if as_json:
         show_json({"faults": [str(fault) for fault in faults]})
-    for sentence in [] if as_json else standing.sentences():
+    for sentence in [] if as_json else heads_status.sentences():
         say(sentence)
     for fault in [] if as_json else faults:
         complain(f"pamela-billing: {fault}")
@@ -109,7 +109,7 @@ def accept_restore(settings_file: Path, as_json: bool, reason: str) -> int:
     """
     since = accept_restored(settings_file, acting("audit accept-restore"), reason)
     if as_json:
-        show_json({"stands_at": spell(since)})
+        show_json({"stands_at": format_time(since)})
     else:
         say(
             f"Accepted: the ledger stands at {since:%Y-%m-%d %H:%M:%S} UTC. Run it now."

@@ -24,8 +24,8 @@ def explain(
     settings_file: Path, as_json: bool, call_id: str, account: str | None
 ) -> int:
     """Show what became of a call, from the source to the invoice; needs no network."""
-    with opened_ledger(settings_file) as books:
-        trace = read_trace(books.ledger, call_id, account)
+    with opened_ledger(settings_file) as opened:
+        trace = read_trace(opened.ledger, call_id, account)
     if as_json:
         show_json(explanation_document(trace))
         return CLEAN

@@ -16,7 +16,7 @@ from billing.reports.reconciliation.stored import read_reconciled
 @required_period
 @report_options
 def reconciliation(settings_file: Path, wanted: Wanted, period: Month) -> int:
-    """Show a month's newest reconciliation: three books, breaks, ages, who knows.
+    """Show a month's newest reconciliation: totals, breaks, ages, who knows.
 
     It only reads what `reconcile` or `run` has kept; nothing is compared anew.
     """

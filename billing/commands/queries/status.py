@@ -9,7 +9,7 @@ from billing.commands.options import CLEAN, common_options, show_json
 from billing.installation.trail_key import restored_ledger
 from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
-from billing.reports.sheets.formatting import counted, spell
+from billing.reports.sheets.formatting import counted, format_time
 from billing.reports.status.attention import HEADINGS as MONTH_HEADINGS
 from billing.reports.status.attention import (
     month_lines,
@@ -53,7 +53,7 @@ def status(settings_file: Path, as_json: bool) -> int:
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)
-    say(f"As of {spell(now)}")
+    say(f"As of {format_time(now)}")
     _show_attention(blocking, waiting)
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)

@@ -1,1 +1,1 @@
-"""Reconcile commands: compare the three books, and follow each break."""
+"""Reconcile commands: compare Pamela, the ledger and Stripe, and follow each break."""

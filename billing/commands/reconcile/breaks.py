@@ -56,28 +56,28 @@ def breaks(
     """
     if reason and number is None:
         raise BadInput("--reason belongs to --acknowledge")
-    with opened_ledger(settings_file) as books:
+    with opened_ledger(settings_file) as opened:
         if number is None:
-            _list(books, period, resolved=resolved, as_json=as_json)
+            _list(opened, period, resolved=resolved, as_json=as_json)
         else:
             who = f"{person()}, pamela-billing breaks"
-            case = acknowledge_break(books.ledger, who, books.now, number, reason)
-            document = break_document(case, _currency(books), books.now)
+            case = acknowledge_break(opened.ledger, who, opened.now, number, reason)
+            document = break_document(case, _currency(opened), opened.now)
             _tell(as_json, document, lambda: say(f"Break {number} is acknowledged."))
     return CLEAN
 
 
 def _list(
-    books: OfflineLedger, period: Month | None, *, resolved: bool, as_json: bool
+    opened: OfflineLedger, period: Month | None, *, resolved: bool, as_json: bool
 ) -> None:
-    currency, now = _currency(books), books.now
+    currency, now = _currency(opened), opened.now
     month = None if period is None else period_at(period, now)
-    found = read_breaks(books.ledger, month, resolved=resolved)
-    document = {"breaks": [break_document(case, currency, now) for case in found]}
+    cases = read_breaks(opened.ledger, month, resolved=resolved)
+    document = {"breaks": [break_document(case, currency, now) for case in cases]}
 
     def show() -> None:
-        if found:
-            show_table(HEADINGS, break_lines(found, currency, now))
+        if cases:
+            show_table(HEADINGS, break_lines(cases, currency, now))
         else:
             say("No break is open." if not resolved else "There are no breaks.")
 
@@ -90,5 +90,5 @@ def _tell(
     show_json(document) if as_json else show()
 
 
-def _currency(books: OfflineLedger) -> str:
-    return books.settings.prices[0].currency
+def _currency(opened: OfflineLedger) -> str:
+    return opened.settings.prices[0].currency

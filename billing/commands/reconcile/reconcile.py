@@ -46,7 +46,7 @@ def reconcile(
     heal: bool,
     thorough: bool,
 ) -> int:
-    """Compare the books of a month, and name every difference.
+    """Compare the totals of a month (default: the present one).
 
     Pamela, the ledger, Stripe's meter and, once the month is over, its invoices. Ends
     with 0 when they agree, 1 when there are breaks, and 3 when nothing is wrong but
@@ -55,19 +55,19 @@ def reconcile(
     depth = CLOSELY if thorough else Depth(invoices=True)
     with opened_app(settings_file, actor=acting("reconcile")) as app, app.exclusive():
         month = app.billed_period(period)
-        report = _heal(app, month, depth) if heal else None
-        found = report.after if report else _reconcile(app, month, depth)
+        healed = _heal(app, month, depth) if heal else None
+        report = healed.after if healed else _reconcile(app, month, depth)
         currency = app.currency
     if as_json:
-        document = reconciliation_document(found, currency)
-        show_json(document | (_document(report) if report else {}))
+        document = reconciliation_document(report, currency)
+        show_json(document | (_document(healed) if healed else {}))
     else:
-        if report:
-            _show(report)
-        show_findings(found)
-    if found.clean:
+        if healed:
+            _show(healed)
+        show_findings(report)
+    if report.clean:
         return CLEAN
-    return NOT_SETTLED if is_only_unsettled(found) else FAILED
+    return NOT_SETTLED if is_only_unsettled(report) else FAILED
 
 
 def _reconcile(app: App, month: BillingPeriod, depth: Depth) -> Reconciliation:
@@ -93,8 +93,8 @@ def _document(report: HealReport) -> dict[str, object]:
     def rows(name: str) -> list[dict[str, object]]:
         healings = report.done if name == "did" else report.left
         return [
-            {"cause": one.cause.value, name: one.did, "minutes": one.minutes}
-            for one in healings
+            {"cause": each.cause.value, name: each.did, "minutes": each.minutes}
+            for each in healings
         ]
 
     return {"healed": rows("did"), "left": rows("remedy")}
@@ -102,7 +102,9 @@ def _document(report: HealReport) -> dict[str, object]:
 
 def _show(report: HealReport) -> None:
     if report.done:
-        lines = [[one.cause.value, one.did, f"{one.minutes:+d}"] for one in report.done]
+        lines = [
+            [each.cause.value, each.did, f"{each.minutes:+,d}"] for each in report.done
+        ]
         show_table(HEALING_HEADINGS, lines, title="Healed")
     else:
-        say("Nothing was found that may be mended without a person.")
+        say("Nothing was found that can be fixed without a person.")

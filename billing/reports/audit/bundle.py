@@ -42,18 +42,18 @@ def export_bundle(
         _check_key(key_in_force(connection), fingerprint(seal.public_key))
         customers = totals_of(connection, export.period)
         close = closed_month(connection, export.period)
-        books = run_totals(connection, export.period)
-        if not customers and close is None and books is None:
+        totals = run_totals(connection, export.period)
+        if not customers and close is None and totals is None:
             raise BadInput(
                 f"nothing is known of {export.period}; "
                 f"`pamela-billing pull {export.period}` reads it"
             )
-        said = {
+        summary = {
             "period": str(export.period),
             "provisional": close is None,
             "close": _close(close),
             "totals": _totals(customers),
-            "reconciliation": _reconciliation(books),
+            "reconciliation": _reconciliation(totals),
             "run_by": export.run_by,
             "run_at": export.run_at.isoformat(),
             "code_version": export.code_version,
@@ -61,7 +61,7 @@ def export_bundle(
             "time_zone": "UTC",
         }
         with closing(Excerpt(connection, export.period)) as excerpt:
-            return write_bundle(target, LedgerContents(excerpt), said, seal)
+            return write_bundle(target, LedgerContents(excerpt), summary, seal)
 
 
 def _check_key(in_force: str | None, key: str) -> None:
@@ -83,22 +83,22 @@ def _close(close: ClosedMonth | None) -> dict[str, Any] | None:
 def _totals(customers: list[CustomerTotal]) -> list[dict[str, Any]]:
     """Return control totals, one for each currency."""
     sums: dict[str, list[CustomerTotal]] = defaultdict(list)
-    for one in customers:
-        sums[one.currency].append(one)
+    for customer in customers:
+        sums[customer.currency].append(customer)
     return [
         {
             "currency": currency,
             "customers": len(same),
-            "rows": sum(one.rows for one in same),
-            "minutes": sum(one.minutes for one in same),
-            "amount_micro": sum(one.amount_micro for one in same),
+            "rows": sum(customer.rows for customer in same),
+            "minutes": sum(customer.minutes for customer in same),
+            "amount_micro": sum(customer.amount_micro for customer in same),
         }
         for currency, same in sorted(sums.items())
     ]
 
 
-def _reconciliation(books: RunTotals | None) -> dict[str, Any] | None:
-    if books is None:
+def _reconciliation(totals: RunTotals | None) -> dict[str, Any] | None:
+    if totals is None:
         return None
     items = [
         {
@@ -111,6 +111,6 @@ def _reconciliation(books: RunTotals | None) -> dict[str, Any] | None:
             "acknowledged_by": case.acknowledged_by,
             "reason": case.reason,
         }
-        for case in books.open_items
+        for case in totals.open_items
     ]
-    return {**books._asdict(), "at": books.at.isoformat(), "open_items": items}
+    return {**totals._asdict(), "at": totals.at.isoformat(), "open_items": items}

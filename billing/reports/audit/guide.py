@@ -108,22 +108,22 @@ other months are there where rows of this one refer to them.
 """
 
 
-def guide(said: Mapping[str, Any], key: str) -> str:
+def guide(summary: Mapping[str, Any], key: str) -> str:
     """Return the README of a bundle."""
-    period, provisional = said["period"], said["provisional"]
+    period, provisional = summary["period"], summary["provisional"]
     mark = ", PROVISIONAL" if provisional else ""
     opening = _OPENING.format(
         period=period,
         mark=mark,
         rule="=" * len(f"AUDIT BUNDLE, {period}{mark}"),
-        standing=_standing(said),
+        standing=_status(summary),
         key=key,
     )
     return opening + "\n".join(_table(name) for name in sorted(TABLE_FILES))
 
 
-def _standing(said: Mapping[str, Any]) -> str:
-    close = said["close"]
+def _status(summary: Mapping[str, Any]) -> str:
+    close = summary["close"]
     if close is None:
         return (
             "\nTHE MONTH IS PROVISIONAL: it is not closed, and its figures may still "

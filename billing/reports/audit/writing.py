@@ -50,23 +50,23 @@ class Written(NamedTuple):
 
 
 def write_bundle(
-    target: Path, contents: Contents, said: Mapping[str, Any], seal: Seal
+    target: Path, contents: Contents, summary: Mapping[str, Any], seal: Seal
 ) -> Mapping[str, Any]:
     """Write a bundle to a file; returns its manifest. Raises UnfitTarget, FileFault.
 
     `said` is what the manifest says of the month itself: all but files, chain and key.
     """
     with whole_file(target) as part, part.open("wb") as stream:
-        return _write(stream, contents, said, seal)
+        return _write(stream, contents, summary, seal)
 
 
 def _write(
-    stream: BinaryIO, contents: Contents, said: Mapping[str, Any], seal: Seal
+    stream: BinaryIO, contents: Contents, summary: Mapping[str, Any], seal: Seal
 ) -> Mapping[str, Any]:
     key = fingerprint(seal.public_key)
     with zipfile.ZipFile(stream, "w") as bundle:
         files = {
-            GUIDE: _add(bundle, GUIDE, [_text(guide(said, key))]),
+            GUIDE: _add(bundle, GUIDE, [_text(guide(summary, key))]),
             PROGRAM: _add(bundle, PROGRAM, [_text(one_file())]),
         }
         end = _Ends()
@@ -74,14 +74,14 @@ def _write(
             files[name] = _add(bundle, name, end.watch(name, contents.parts(name)))
         manifest = {
             "format": FORMAT,
-            **said,
+            **summary,
             "chain": end.chain(files),
             "files": {name: one._asdict() for name, one in sorted(files.items())},
             "key": key,
             "public_key": seal.public_key.hex(),
         }
-        spelled = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
-        raw = f"{spelled}\n".encode()
+        text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+        raw = f"{text}\n".encode()
         _add(bundle, MANIFEST, [[raw[:-1]]])
         _add(bundle, SEAL, [[seal.sign(raw).hex().encode()]])
     return manifest
@@ -119,12 +119,12 @@ def _add(bundle: zipfile.ZipFile, name: str, parts: Iterable[list[bytes]]) -> Wr
     member = zipfile.ZipInfo(name, _LONG_AGO)
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr, member.create_system = _PLAIN_FILE, _UNIX
-    found, size, lines = sha256(), 0, 0
+    digest, size, lines = sha256(), 0, 0
     with bundle.open(member, "w", force_zip64=True) as stream:
         for part in parts:
             chunk = b"\n".join(part) + b"\n"
             stream.write(chunk)
-            found.update(chunk)
+            digest.update(chunk)
             size += len(chunk)
             lines += len(part)
-    return Written(size, lines, found.hexdigest())
+    return Written(size, lines, digest.hexdigest())

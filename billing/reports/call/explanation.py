@@ -15,26 +15,26 @@ from billing.ledger.queries.call_trace import (
     trace_call,
 )
 from billing.reports.call.verdict import counted_at, verdict_on
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 
 
 def read_trace(ledger: Ledger, call_id: str, account: str | None) -> CallTrace:
     """Return all that is known of a call; raises BadInput or LedgerFault."""
     with ledger.reading() as connection:
-        found = accounts_with(connection, call_id)
-        if not found:
+        accounts = accounts_with(connection, call_id)
+        if not accounts:
             hint = did_you_mean(call_id, neighbours_of(connection, call_id))
             raise BadInput(f"the ledger knows no call {call_id!a}{hint}")
-        if account is not None and account not in found:
-            known = ", ".join(found)
-            raise BadInput(f"account {account} has no call {call_id}; {known} has one")
-        if account is None and len(found) > 1:
-            known = ", ".join(found)
+        if account is not None and account not in accounts:
+            names = ", ".join(accounts)
+            raise BadInput(f"account {account} has no call {call_id}; {names} has one")
+        if account is None and len(accounts) > 1:
+            names = ", ".join(accounts)
             raise BadInput(
                 f"several accounts have a call {call_id}; give --account, "
-                f"one of {known}"
+                f"one of {names}"
             )
-        return trace_call(connection, account or found[0], call_id)
+        return trace_call(connection, account or accounts[0], call_id)
 
 
 def explanation_document(trace: CallTrace) -> Document:
@@ -43,13 +43,13 @@ def explanation_document(trace: CallTrace) -> Document:
         "account": trace.account,
         "call": trace.call_id,
         "verdict": verdict_on(trace),
-        "revisions": [_fields(one) for one in trace.revisions],
-        "quarantine": [_fields(one) for one in trace.set_aside],
-        "usage": [_usage(one) for one in trace.rows],
-        "events": [_event(one) for one in trace.events],
-        "months": [_fields(one) for one in trace.months],
-        "breaks": [_fields(one) for one in trace.breaks],
-        "closed": [_fields(one) for one in trace.closed.values()],
+        "revisions": [_fields(revision) for revision in trace.revisions],
+        "quarantine": [_fields(item) for item in trace.set_aside],
+        "usage": [_usage(traced) for traced in trace.rows],
+        "events": [_event(traced) for traced in trace.events],
+        "months": [_fields(month) for month in trace.months],
+        "breaks": [_fields(item) for item in trace.breaks],
+        "closed": [_fields(closed) for closed in trace.closed.values()],
     }
 
 
@@ -60,7 +60,7 @@ def _usage(traced: TracedRow) -> Document:
     row = traced.row
     fields["amount"] = format_micro(row.amount_micro, row.currency)
     fields["price"] = price and {
-        "effective_from": spell(price.effective_from),
+        "effective_from": format_time(price.effective_from),
         "per_minute": f"{price.per_minute:f}",
         "currency": price.currency,
     }
@@ -70,15 +70,15 @@ def _usage(traced: TracedRow) -> Document:
 def _event(traced: TracedEvent) -> Document:
     return {
         **_fields(traced.event),
-        "counted_at": spell(counted_at(traced)),
-        "attempts": [_fields(one) for one in traced.attempts],
-        "readings": [_fields(one) for one in traced.readings],
+        "counted_at": format_time(counted_at(traced)),
+        "attempts": [_fields(attempt) for attempt in traced.attempts],
+        "readings": [_fields(reading) for reading in traced.readings],
     }
 
 
 def _fields(row: Any) -> Document:
-    """Return a row's columns by name; times are spelled in UTC to the second."""
+    """Return a row's columns by name; times stand in UTC to the second."""
     return {
-        name: spell(value) if hasattr(value, "tzinfo") else value
+        name: format_time(value) if hasattr(value, "tzinfo") else value
         for name, value in row._mapping.items()
     }

@@ -10,9 +10,9 @@ from billing.domain.money import format_micro
 from billing.domain.period import hour_of
 from billing.domain.rating import amount_micro, billed_minutes
 from billing.ledger.queries.call_trace import CallTrace, TracedEvent, TracedRow
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.cells import UNKNOWN, format_amount
+from billing.reports.sheets.formatting import counted, format_time
 
-_DIGEST = 12
 _COMPARED = (
     "status",
     "created_at",
@@ -57,15 +57,15 @@ def _source(trace: CallTrace) -> PagePart:
     headings = ["rev", "status", "started", "seconds", "read", "pull", "digest"]
     lines = [
         [
-            str(one.revision),
-            one.status,
-            spell(one.started_at) or "never",
-            _text(one.duration_seconds),
-            spell(one.read_at) or "",
-            str(one.pull_id),
-            f"{one.source_sha256[:_DIGEST]}…",
+            str(revision.revision),
+            revision.status,
+            format_time(revision.started_at) or "never",
+            _figure(revision.duration_seconds),
+            format_time(revision.read_at) or "",
+            str(revision.pull_id),
+            revision.source_sha256,
         ]
-        for one in trace.revisions
+        for revision in trace.revisions
     ]
     return PagePart("What Pamela said", headings, lines, list(_changes(trace)))
 
@@ -78,24 +78,24 @@ def _changes(trace: CallTrace) -> Iterator[str]:
             for name in _COMPARED
             if was[name] != now[name]
         ]
-        said = "; ".join(changed) or "the customer it names"
-        yield f"Revision {newer.revision} changed: {said}."
+        differences = "; ".join(changed) or "the customer it names"
+        yield f"Revision {newer.revision} changed: {differences}."
     newest = trace.revisions[-1]
     if newest.minutes_gap:
-        theirs = newest.source_minutes
-        yield f"Pamela says {theirs} billed minutes, which is not what the rule gives."
+        theirs = counted(newest.source_minutes, "billed minute")
+        yield f"Pamela says {theirs}, which is not what the rule gives."
 
 
 def _quarantine(trace: CallTrace) -> PagePart:
     headings = ["seen", "reason", "detail", "released"]
     lines = [
         [
-            spell(one.seen_at) or "",
-            one.reason,
-            one.detail,
-            spell(one.released_at) or "no: it waits to be understood",
+            format_time(item.seen_at) or "",
+            item.reason,
+            item.detail,
+            format_time(item.released_at) or "no: it waits to be understood",
         ]
-        for one in trace.set_aside
+        for item in trace.set_aside
     ]
     return PagePart("Set aside", headings, lines)
 
@@ -107,17 +107,17 @@ def _rating(trace: CallTrace) -> list[str]:
         return [f"Not billable: {why} (status {newest.status})."]
     seconds = newest.duration_seconds
     minutes = billed_minutes(seconds)
-    said = f"max(⌈{seconds} s / 60⌉, 1) = {minutes} min"
-    priced = [one.price for one in trace.rows if one.price is not None]
+    sentence = f"max(⌈{seconds} s / 60⌉, 1) = {minutes} min"
+    priced = [traced.price for traced in trace.rows if traced.price is not None]
     if priced:
         price = priced[-1]
         amount = format_micro(amount_micro(minutes, price), price.currency)
-        said += (
+        sentence += (
             f" at {price.per_minute} {price.currency} (the price from "
             f"{price.effective_from:%Y-%m-%d}) = {amount} {price.currency}"
         )
-    hour = spell(hour_of(newest.started_at))
-    return [f"{said}, for {newest.customer} in the hour {hour}."]
+    hour = format_time(hour_of(newest.started_at))
+    return [f"{sentence}, for {newest.customer} in the hour {hour}."]
 
 
 def _usage(trace: CallTrace) -> PagePart:
@@ -132,10 +132,12 @@ def _usage(trace: CallTrace) -> PagePart:
         "corrects",
         "event",
     ]
-    lines = [_usage_line(one) for one in trace.rows]
-    carried = [one.row for one in trace.rows if one.row.hour != one.row.call_hour]
-    said = [_carried_sentence(trace, row) for row in carried]
-    return PagePart("Rows of usage", headings, lines, said)
+    lines = [_usage_line(traced) for traced in trace.rows]
+    carried = [
+        traced.row for traced in trace.rows if traced.row.hour != traced.row.call_hour
+    ]
+    sentences = [_carried_sentence(trace, row) for row in carried]
+    return PagePart("Rows of usage", headings, lines, sentences)
 
 
 def _usage_line(traced: TracedRow) -> list[str]:
@@ -145,52 +147,58 @@ def _usage_line(traced: TracedRow) -> list[str]:
         row.type,
         row.customer,
         f"{row.hour:%Y-%m-%dT%HZ}",
-        str(row.billed_minutes),
-        format_micro(row.amount_micro, row.currency),
+        _figure(row.billed_minutes),
+        format_amount(row.amount_micro, row.currency),
         str(row.call_revision),
         "" if row.corrects is None else str(row.corrects),
-        "not staged" if row.meter_event_id is None else str(row.meter_event_id),
+        "not queued" if row.meter_event_id is None else str(row.meter_event_id),
     ]
 
 
 def _carried_sentence(trace: CallTrace, row: Any) -> str:
     month = f"{row.call_hour:%Y-%m}"
     closed = trace.closed.get(month)
-    when = f", closed {spell(closed.closed_at)}" if closed else ""
+    when = f", closed {format_time(closed.closed_at)}" if closed else ""
     what = "corrects" if row.corrects else "comes late for"
-    hour = spell(row.call_hour)
+    hour = format_time(row.call_hour)
     return f"Row {row.id} {what} {hour} of {month}{when}; it is billed in {row.period}."
 
 
 def _event(traced: TracedEvent) -> PagePart:
     event = traced.event
     state = f"{event.state} ({event.reason})" if event.reason else event.state
-    rows = "1 row" if event.usage_rows == 1 else f"{event.usage_rows} rows"
-    what = f"{event.minutes} minutes of {rows}, for {event.stripe_customer}"
-    said = [f"{event.identifier}: {state}; {what} at {spell(event.timestamp)}."]
-    if event.evidence:
-        said.append(f"Evidence: {event.evidence}.")
-    if event.carries:
-        said.append(f"It carries usage of {event.carries}, which is closed.")
-    said += [
-        f"Its minute held {one.minutes} at {spell(one.read_at)}."
-        for one in traced.readings
+    minutes, rows = counted(event.minutes, "minute"), counted(event.usage_rows, "row")
+    what = f"{minutes} of {rows}, for {event.stripe_customer}"
+    sentences = [
+        f"{event.identifier}: {state}; {what} at {format_time(event.timestamp)}."
     ]
-    said += [f"Try {one.number}: {one.detail}" for one in traced.attempts if one.detail]
+    if event.evidence:
+        sentences.append(f"Evidence: {event.evidence}.")
+    if event.carries:
+        sentences.append(f"It carries usage of {event.carries}, which is closed.")
+    sentences += [
+        f"Its own minute held {reading.minutes:,} at {format_time(reading.read_at)}."
+        for reading in traced.readings
+    ]
+    sentences += [
+        f"Try {attempt.number}: {attempt.detail}"
+        for attempt in traced.attempts
+        if attempt.detail
+    ]
     headings = ["try", "kind", "sent", "answered", "verdict", "HTTP", "request"]
     lines = [
         [
-            str(one.number),
-            one.kind,
-            spell(one.started_at) or "",
-            spell(one.answered_at) or "never",
-            one.verdict or "unknown",
-            _text(one.http_status),
-            one.request_id or "",
+            str(attempt.number),
+            attempt.kind,
+            format_time(attempt.started_at) or "",
+            format_time(attempt.answered_at) or "never",
+            attempt.verdict or "unknown",
+            _text(attempt.http_status or UNKNOWN),
+            attempt.request_id or "",
         ]
-        for one in traced.attempts
+        for attempt in traced.attempts
     ]
-    return PagePart(f"Meter event {event.id}", headings, lines, said)
+    return PagePart(f"Meter event {event.id}", headings, lines, sentences)
 
 
 def _months(trace: CallTrace) -> PagePart:
@@ -206,20 +214,23 @@ def _months(trace: CallTrace) -> PagePart:
     ]
     lines = [
         [
-            one.period,
-            one.customer,
-            str(one.pamela_minutes),
-            str(one.ledger_minutes),
-            str(one.stripe_minutes),
-            "yes" if one.settled else "not yet",
-            _text(one.invoiced_minutes),
-            one.invoice or "none yet",
+            month.period,
+            month.customer,
+            _figure(month.pamela_minutes),
+            _figure(month.ledger_minutes),
+            _figure(month.stripe_minutes),
+            "yes" if month.settled else "not yet",
+            _figure(month.invoiced_minutes),
+            month.invoice or "none yet",
         ]
-        for one in trace.months
+        for month in trace.months
     ]
-    said = [f"{one.period} was read at {spell(one.read_at)}." for one in trace.months]
+    sentences = [
+        f"{month.period} was read at {format_time(month.read_at)}."
+        for month in trace.months
+    ]
     return PagePart(
-        "The customer's month in minutes, as last read", headings, lines, said
+        "The customer's month in minutes, as last read", headings, lines, sentences
     )
 
 
@@ -227,18 +238,22 @@ def _breaks(trace: CallTrace) -> PagePart:
     headings = ["month", "cause", "minutes", "found", "evidence"]
     lines = [
         [
-            one.period,
-            one.cause,
-            str(one.minutes),
-            spell(one.finished_at) or "",
-            one.evidence or "",
+            item.period,
+            item.cause,
+            f"{item.minutes:+,d}",
+            format_time(item.finished_at) or "",
+            item.evidence or "",
         ]
-        for one in trace.breaks
+        for item in trace.breaks
     ]
     return PagePart("Breaks that name this call", headings, lines)
+
+
+def _figure(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:,}"
 
 
 def _text(value: object) -> str:
     if value is None:
         return "none"
-    return str(spell(value)) if isinstance(value, datetime) else str(value)
+    return str(format_time(value)) if isinstance(value, datetime) else str(value)

@@ -31,16 +31,16 @@ _ROOTS = ("Assets", "Liabilities", "Equity", "Income", "Expenses")
 _DIGITS = 8
 
 
-def read_accounts(given: Mapping[str, str], usual: Accounts) -> Accounts:
+def read_accounts(names: Mapping[str, str], usual: Accounts) -> Accounts:
     """Return the accounts with those that were named; raises BadInput."""
     roles = [role.value for role in Role]
-    for role, name in given.items():
+    for role, name in names.items():
         if role not in roles:
             raise UnknownName("role", role, roles, "there are")
         odd = ";" in name or "  " in name or not name.isprintable()
         if odd or not name or name != name.strip():
             raise BadInput(f"the account for {role} needs a name of plain words")
-    return {role: given.get(role.value, name) for role, name in usual.items()}
+    return {role: names.get(role.value, name) for role, name in usual.items()}
 
 
 def refuse_odd_accounts(accounts: Accounts) -> None:

@@ -113,19 +113,23 @@ def read_journal(ledger: Ledger, periods: Iterable[BillingPeriod]) -> Journal:
 
 
 def _tie(closed: ClosedMonth, entries: Iterable[JournalEntry], digest: str) -> None:
-    found = {
-        (one.customer, one.currency): (one.rows, one.minutes, one.amount_micro)
-        for one in entries
+    totals = {
+        (entry.customer, entry.currency): (
+            entry.rows,
+            entry.minutes,
+            entry.amount_micro,
+        )
+        for entry in entries
     }
     frozen = {
-        (one["customer"], one["currency"]): (
-            one["rows"],
-            one["minutes"],
-            one["amount_micro"],
+        (total["customer"], total["currency"]): (
+            total["rows"],
+            total["minutes"],
+            total["amount_micro"],
         )
-        for one in closed.totals.get("customers", ())
+        for total in closed.totals.get("customers", ())
     }
-    if digest != closed.digest or (closed.totals and found != frozen):
+    if digest != closed.digest or (closed.totals and totals != frozen):
         raise LedgerFault(
             f"{closed.period} is not what was closed: its digest is {digest}, and "
             f"{closed.digest} was frozen; run `pamela-billing db check`"

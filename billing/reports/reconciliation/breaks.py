@@ -9,7 +9,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.break_cases import Case, list_cases
 from billing.reports.sheets.cells import UNKNOWN, format_amount
-from billing.reports.sheets.formatting import Document, format_span, spell
+from billing.reports.sheets.formatting import Document, format_span, format_time
 
 __all__ = [
     "HEADINGS",
@@ -64,7 +64,7 @@ def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[lis
             format_amount(case.amount_micro, currency)
             if is_priced(case.cause, case.amount_micro)
             else UNKNOWN,
-            spell(case.hour) or case.event or "",
+            format_time(case.hour) or case.event or "",
             _names(case.calls),
             format_span(case.age_at(now)),
             _state(case, now),
@@ -88,16 +88,16 @@ def break_document(case: Case, currency: str, now: datetime) -> Document:
         "amount": format_micro(case.amount_micro, currency)
         if is_priced(case.cause, case.amount_micro)
         else None,
-        "hour": spell(case.hour),
+        "hour": format_time(case.hour),
         "event": case.event,
         "evidence": case.evidence,
         "calls": list(case.calls),
         "state": case.state_at(now),
-        "opened_at": spell(case.opened_at),
-        "acknowledged_at": spell(case.acknowledged_at),
+        "opened_at": format_time(case.opened_at),
+        "acknowledged_at": format_time(case.acknowledged_at),
         "acknowledged_by": case.acknowledged_by,
         "reason": case.reason,
-        "resolved_at": spell(case.resolved_at),
+        "resolved_at": format_time(case.resolved_at),
         "resolved_by": case.resolved_by,
     }
 

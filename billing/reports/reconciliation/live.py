@@ -8,7 +8,7 @@ from billing.domain.money import format_micro
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.breaks import is_priced
 from billing.reports.sheets.cells import UNKNOWN
-from billing.reports.sheets.formatting import Document, counted, spell
+from billing.reports.sheets.formatting import Document, counted, format_time
 
 __all__ = [
     "CAUSE_HEADINGS",
@@ -32,7 +32,7 @@ HEADINGS = [
     "difference",
     "settled",
 ]
-HEALING_HEADINGS = ["cause", "what was done", "minutes fixed"]
+HEALING_HEADINGS = ["cause", "what was done", "minutes"]
 CAUSE_HEADINGS = ["cause", "minutes", "what it means", "what to do"]
 
 
@@ -228,7 +228,7 @@ def _break(item: Break, currency: str) -> Document:
         if is_priced(item.cause, item.amount_micro)
         else None,
         "calls": list(item.calls),
-        "hour": spell(item.hour),
+        "hour": format_time(item.hour),
         "book": item.cause.book.value,
         "event": item.event,
         "evidence": item.evidence,

@@ -13,7 +13,7 @@ from billing.reports.reconciliation.stored import (
     is_known,
 )
 from billing.reports.sheets.cells import format_cell
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.sheets.sheet import (
     Added,
     Cell,
@@ -82,12 +82,12 @@ _RESOLVED = (
 def reconciled_report(month: Reconciled) -> Report:
     """Return a month's reconciliation in the form that is written down."""
     breaks = _sheet(month, "Breaks", "breaks", BREAKS, list(break_rows(month)))
-    books = _sheet(
+    totals = _sheet(
         month,
         "Books",
         "minutes in Pamela, the ledger and Stripe",
         _BOOKS,
-        _books(month),
+        _totals(month),
     )
     causes = _sheet(month, "Causes", "breaks by cause", _CAUSES, _causes(month))
     causes = replace(causes, notes=[_INVOICES])
@@ -96,10 +96,10 @@ def reconciled_report(month: Reconciled) -> Report:
     ages = _sheet(month, "Ageing", "open breaks by age", open_by_age, aged)
     resolved = [_resolved(case) for case in month.cases if case.resolved_at]
     past = _sheet(month, "Resolved", "what was resolved", _RESOLVED, resolved)
-    sheets = [_run(month), books, causes, ages, breaks, past]
+    sheets = [_run(month), totals, causes, ages, breaks, past]
     name, brief = f"reconciliation-{month.period}", _without(breaks, _FOR_FILES)
     open_now = replace(ages, rows=[row for row in aged if row[1]])
-    shown = [sheets[0], books, causes, open_now, brief, past]
+    shown = [sheets[0], totals, causes, open_now, brief, past]
     return Report(
         name=name, sheets=sheets, flat=breaks, document=_document(month), shown=shown
     )
@@ -146,12 +146,12 @@ def _run(month: Reconciled) -> Sheet:
         columns=_RUN,
         rows=[row],
         currency=month.currency,
-        notes=[f"Ages are counted to {spell(month.as_of)}."],
+        notes=[f"Ages are counted to {format_time(month.as_of)}."],
         provisional=month.provisional,
     )
 
 
-def _books(month: Reconciled) -> list[Row]:
+def _totals(month: Reconciled) -> list[Row]:
     return [
         [
             reading.customer,
@@ -212,9 +212,9 @@ def _document(month: Reconciled) -> Document:
         "provisional": month.provisional,
         "currency": currency,
         "run": run.number,
-        "started_at": spell(run.started_at),
-        "finished_at": spell(run.finished_at),
-        "as_of": spell(month.as_of),
+        "started_at": format_time(run.started_at),
+        "finished_at": format_time(run.finished_at),
+        "as_of": format_time(month.as_of),
         "settled": run.settled,
         "complete": run.complete,
         "invoices_read": run.invoices_read,

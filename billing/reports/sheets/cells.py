@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from billing.domain.money import format_micro, minor_per_unit
 from billing.domain.rating import MICRO
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.sheets.sheet import (
     Cell,
     Column,
@@ -32,7 +32,7 @@ def format_cell(column: Column, cell: Cell, currency: str) -> str:
         case None:
             return ""
         case datetime():
-            return spell(value) or ""
+            return format_time(value) or ""
         case date():
             return value.isoformat()
         case Decimal():

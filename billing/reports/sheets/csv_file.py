@@ -12,7 +12,7 @@ from billing.reports.sheets.sheet import NUMBERS, Cell, Column, Kind, Row, Sheet
 # What a spreadsheet takes for a formula, full-width signs too.
 _RISKY = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
 _KEPT = 50_000
-_Spell = Callable[[Sequence[Cell]], Iterable[str | None]]
+_Format = Callable[[Sequence[Cell]], Iterable[str | None]]
 
 
 def write_csv_file(sheet: Sheet, target: Path) -> None:
@@ -27,7 +27,7 @@ def write_csv_file(sheet: Sheet, target: Path) -> None:
 def write_csv(sheet: Sheet, stream: TextIO) -> None:
     """Write a sheet as CSV; a month that is not closed is provisional in every row."""
     writer = csv.writer(stream, lineterminator="\r\n")
-    spellers = [_speller(column, sheet.currency) for column in sheet.columns]
+    formatters = [_formatter(column, sheet.currency) for column in sheet.columns]
     headings = [column.name for column in sheet.columns]
     marks = [] if sheet.provisional is None else ["yes" if sheet.provisional else "no"]
     writer.writerow([*headings, *(["provisional"] if marks else [])])
@@ -35,8 +35,8 @@ def write_csv(sheet: Sheet, stream: TextIO) -> None:
 
     def write(block: Sequence[Row]) -> None:
         columns: list[Iterable[str | None]] = [
-            spell(cells)
-            for spell, cells in zip(spellers, zip(*block, strict=True), strict=True)
+            form(cells)
+            for form, cells in zip(formatters, zip(*block, strict=True), strict=True)
         ]
         columns += [[mark] * len(block) for mark in marks]
         writer.writerows(zip(*columns, strict=True))
@@ -52,7 +52,7 @@ def harmless(text: str) -> str:
     return f"'{text}" if text[:1] in _RISKY else text
 
 
-class _Spelled(dict[Cell, str]):
+class _Formatted(dict[Cell, str]):
     """Spelled cells of a column: most come again soon."""
 
     def __init__(self, column: Column, currency: str) -> None:
@@ -62,19 +62,19 @@ class _Spelled(dict[Cell, str]):
     def __missing__(self, cell: Cell) -> str:
         if len(self) > _KEPT:
             self.clear()
-        found = format_cell(self._column, cell, self._currency)
+        text = format_cell(self._column, cell, self._currency)
         if self._column.kind not in NUMBERS:
-            found = harmless(found)
-        self[cell] = found
-        return found
+            text = harmless(text)
+        self[cell] = text
+        return text
 
 
-def _speller(column: Column, currency: str) -> _Spell:
+def _formatter(column: Column, currency: str) -> _Format:
     if column.kind is Kind.TEXT:
         return lambda cells: [
             # A column of texts holds nothing else, and this is done for each cell.
             text if text is None or text[:1] not in _RISKY else harmless(text)  # type: ignore[index,arg-type,misc]
             for text in cells
         ]
-    spelled = _Spelled(column, currency)
-    return lambda cells: map(spelled.__getitem__, cells)
+    formatted = _Formatted(column, currency)
+    return lambda cells: map(formatted.__getitem__, cells)

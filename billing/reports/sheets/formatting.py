@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 Document = dict[str, object]
 
 
-def spell(moment: datetime | None) -> str | None:
+def format_time(moment: datetime | None) -> str | None:
     """Format a moment in UTC to the second, as 2026-03-01T14:00:00Z."""
     if moment is None:
         return None

@@ -46,7 +46,7 @@ def _batches(arrow: Any, sheet: Sheet, schema: Any) -> Iterator[Any]:
     makers = [_maker(arrow, column) for column in sheet.columns]
     for block in blocks(sheet.rows, _BLOCK):
         cells = zip(*block, strict=True)
-        arrays = [make(one) for make, one in zip(makers, cells, strict=True)]
+        arrays = [make(column) for make, column in zip(makers, cells, strict=True)]
         if sheet.provisional is not None:
             word = "yes" if sheet.provisional else "no"
             arrays.append(arrow.repeat(word, len(block)))

@@ -36,11 +36,11 @@ _Write = Callable[..., Any]
 
 def write_xlsx_file(sheets: Sequence[Sheet], target: Path) -> None:
     """Write a workbook. Raises BadInput (too many rows), UnfitTarget or FileFault."""
-    known = places(sheets)
+    by_name = places(sheets)
     with whole_file(target) as part, _workbook(part) as book:
         looks = Looks(book)
         for sheet in sheets:
-            _SheetWriter(book, looks, sheet, known).write()
+            _SheetWriter(book, looks, sheet, by_name).write()
 
 
 @contextmanager
@@ -70,11 +70,11 @@ class _SheetWriter:
     """One sheet on its way into a workbook."""
 
     def __init__(
-        self, book: Any, looks: Looks, sheet: Sheet, known: dict[str, CellPlace]
+        self, book: Any, looks: Looks, sheet: Sheet, by_name: dict[str, CellPlace]
     ) -> None:
         self._page = book.add_worksheet(sheet.name)
-        self._looks, self._sheet, self._known = looks, sheet, known
-        self._place = known[sheet.name]
+        self._looks, self._sheet, self._by_name = looks, sheet, by_name
+        self._place = by_name[sheet.name]
 
     def write(self) -> None:
         """Write title, notes, headings, rows and total; freeze what is above rows."""
@@ -136,7 +136,7 @@ class _SheetWriter:
 
         def write(row: int, cell: Cell) -> None:
             if isinstance(cell, Added):
-                formula = tie_formula(cell, column.kind, self._known)
+                formula = tie_formula(cell, column.kind, self._by_name)
                 page.write_formula(row, at, formula, look, value(cell.value))
             else:
                 method(row, at, value(cell), look)

@@ -33,11 +33,11 @@ class CellPlace(NamedTuple):
 
 def places(sheets: Sequence[Sheet]) -> dict[str, CellPlace]:
     """Return where each sheet's rows stand: below title, notes, a gap, headings."""
-    found = {}
+    by_name = {}
     for sheet in sheets:
         header = 3 + len(sheet.caveats)
-        found[sheet.name] = CellPlace(sheet, header, header + 1)
-    return found
+        by_name[sheet.name] = CellPlace(sheet, header, header + 1)
+    return by_name
 
 
 def total_formula(column: Column, at: int, place: CellPlace, last: int) -> str:
@@ -46,9 +46,9 @@ def total_formula(column: Column, at: int, place: CellPlace, last: int) -> str:
     return _exact(f"SUM({name}{place.first}:{name}{last})", column.kind)
 
 
-def tie_formula(cell: Added, kind: Kind, known: dict[str, CellPlace]) -> str:
+def tie_formula(cell: Added, kind: Kind, by_name: dict[str, CellPlace]) -> str:
     """Return what adds up the column of the sheet that a figure is tied to."""
-    place = known[cell.sheet]
+    place = by_name[cell.sheet]
     figures = place.range(cell.column)
     if cell.where is None:
         return _exact(f"SUM({figures})", kind)
@@ -59,11 +59,11 @@ def tie_formula(cell: Added, kind: Kind, known: dict[str, CellPlace]) -> str:
 
 def letters(at: int) -> str:
     """Return a column's letters: A, B, …, Z, AA."""
-    found, at = "", at + 1
+    name, at = "", at + 1
     while at:
         at, rest = divmod(at - 1, 26)
-        found = chr(ord("A") + rest) + found
-    return found
+        name = chr(ord("A") + rest) + name
+    return name
 
 
 def refuse_too_many(row: int) -> None:

@@ -72,14 +72,14 @@ def widths(sheet: Sheet) -> list[int]:
     rows = (
         list(islice(sheet.rows, _MEASURED)) if isinstance(sheet.rows, Sequence) else []
     )
-    found = []
+    chosen = []
     for at, column in enumerate(sheet.columns):
         usual = {Kind.MOMENT: 20, Kind.DAY: 12, Kind.TEXT: 14}.get(column.kind, 12)
         longest = max(len(word) for word in column.heading.split() or [""])
         texts = [len(format_cell(column, row[at], sheet.currency)) for row in rows]
         wanted = max([usual, longest + 2, *(length + 3 for length in texts)])
-        found.append(min(max(wanted, _NARROWEST), _WIDEST))
-    return found
+        chosen.append(min(max(wanted, _NARROWEST), _WIDEST))
+    return chosen
 
 
 def _number_format(kind: Kind, currency: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.domain.period import DAY, BillingPeriod
 from billing.reports.sheets.cells import grouped
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.statement.statement import (
     Statement,
     month_of,
@@ -16,12 +16,12 @@ from billing.reports.statement.statement import (
 )
 
 
-def statement_pdf(found: Statement) -> bytes:
+def statement_pdf(statement: Statement) -> bytes:
     """Return the statement's pages; the same statement is the same bytes."""
     # The customer's texts are data to the template, never part of its program.
     pages = _compiler().compile(
         _template(),
-        sys_inputs={"statement": json.dumps(page_document(found))},
+        sys_inputs={"statement": json.dumps(page_document(statement))},
         format="pdf",
         timestamp=0,
     )
@@ -41,60 +41,62 @@ def _template() -> bytes:
     return files("billing.reports.statement").joinpath("statement.typ").read_bytes()
 
 
-def page_document(found: Statement) -> Document:
+def page_document(statement: Statement) -> Document:
     """Return what the template shows: texts as they stand on the page."""
-    month = found.month
-    calls, seconds, minutes, amount = found.usage
+    month = statement.month
+    calls, seconds, minutes, amount = statement.usage
     return {
         "customer": month.customer,
         "stripe_customer": month.stripe_customer,
         "period": _month_name(month.period),
         "span": f"{_day(month.period)} to {_last_day(month.period)}, UTC",
-        "currency": found.currency.upper(),
-        "provisional": found.provisional,
-        "closed": _closing_words(found),
+        "currency": statement.currency.upper(),
+        "provisional": statement.provisional,
+        "closed": _closing_words(statement),
         "digest": month.closed.digest if month.closed else "",
-        "total": _figures(found, *found.billed),
-        "usage": [f"{calls:,}", f"{seconds:,}", *_figures(found, minutes, amount)],
-        "adjusted": _figures(found, *found.adjusted),
+        "total": _figures(statement, *statement.billed),
+        "usage": [f"{calls:,}", f"{seconds:,}", *_figures(statement, minutes, amount)],
+        "adjusted": _figures(statement, *statement.adjusted),
         "days": [
             [
                 f"{day.day:%a %d %b}",
                 f"{day.calls:,}",
                 f"{day.seconds:,}",
-                *_figures(found, day.minutes, day.amount_micro),
+                *_figures(statement, day.minutes, day.amount_micro),
             ]
             for day in month.days
         ],
         "adjustments": [
             [
-                month_of(one),
-                one.call_id,
-                reason_of(one),
-                f"{one.posted_at:%Y-%m-%d}",
-                *_figures(found, one.minutes, one.amount_micro),
+                month_of(correction),
+                correction.call_id,
+                reason_of(correction),
+                f"{correction.posted_at:%Y-%m-%d}",
+                *_figures(statement, correction.minutes, correction.amount_micro),
             ]
-            for one in month.corrections
+            for correction in month.corrections
         ],
         "prices": [
             [
                 f"{use.effective_from:%Y-%m-%d}" if use.effective_from else "",
                 format(use.per_minute, "f") if use.per_minute is not None else "",
-                *_figures(found, use.minutes, use.amount_micro),
+                *_figures(statement, use.minutes, use.amount_micro),
             ]
             for use in month.prices
         ],
-        "stripe": [[what, f"{held:,}", said] for what, held, said in tie_lines(found)],
+        "stripe": [
+            [what, f"{held:,}", words] for what, held, words in tie_lines(statement)
+        ],
     }
 
 
-def _figures(found: Statement, minutes: int, amount_micro: int) -> list[str]:
-    return [f"{minutes:,}", grouped(found.amount(amount_micro))]
+def _figures(statement: Statement, minutes: int, amount_micro: int) -> list[str]:
+    return [f"{minutes:,}", grouped(statement.amount(amount_micro))]
 
 
-def _closing_words(found: Statement) -> str:
-    closed = found.month.closed
-    return f"Closed on {spell(closed.closed_at)}" if closed else ""
+def _closing_words(statement: Statement) -> str:
+    closed = statement.month.closed
+    return f"Closed on {format_time(closed.closed_at)}" if closed else ""
 
 
 def _month_name(period: BillingPeriod) -> str:

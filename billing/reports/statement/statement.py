@@ -14,7 +14,7 @@ from billing.ledger.queries.statement_lines import (
     billed_customers,
     customer_month,
 )
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.status.periods import by_state
 from billing.reports.usage.report import DEFAULT_CURRENCY
 
@@ -49,8 +49,9 @@ class Statement:
     @property
     def adjusted(self) -> tuple[int, int]:
         """The minutes and micro-units of all corrections."""
-        made = self.month.corrections
-        return sum(one.minutes for one in made), sum(one.amount_micro for one in made)
+        corrections = self.month.corrections
+        minutes = sum(correction.minutes for correction in corrections)
+        return minutes, sum(correction.amount_micro for correction in corrections)
 
     @property
     def billed(self) -> tuple[int, int]:
@@ -72,7 +73,7 @@ class Statement:
             "stripe_customer": month.stripe_customer,
             "currency": self.currency,
             "provisional": self.provisional,
-            "closed_at": spell(month.closed.closed_at) if month.closed else None,
+            "closed_at": format_time(month.closed.closed_at) if month.closed else None,
             "digest": month.closed.digest if month.closed else None,
             "days": [
                 {
@@ -85,7 +86,9 @@ class Statement:
                 for day in month.days
             ],
             "usage": self._sum(minutes, amount, calls=calls, seconds=seconds),
-            "adjustments": [self._correction(one) for one in month.corrections],
+            "adjustments": [
+                self._correction(correction) for correction in month.corrections
+            ],
             "adjusted": self._sum(*self.adjusted),
             "total": self._sum(*self.billed),
             "prices": [self._price(use) for use in month.prices],
@@ -100,27 +103,27 @@ class Statement:
     def _sum(self, minutes: int, amount_micro: int, **counts: int) -> Document:
         return {**counts, "minutes": minutes, "amount": self.amount(amount_micro)}
 
-    def _correction(self, one: Correction) -> Document:
+    def _correction(self, correction: Correction) -> Document:
         return {
-            "call": one.call_id,
-            "account": one.account,
-            "of_month": month_of(one),
-            "hour": spell(one.call_hour),
-            "posted_at": spell(one.posted_at),
-            "reason": reason_of(one),
-            "seconds": one.seconds,
-            "minutes": one.minutes,
-            "amount": self.amount(one.amount_micro),
+            "call": correction.call_id,
+            "account": correction.account,
+            "of_month": month_of(correction),
+            "hour": format_time(correction.call_hour),
+            "posted_at": format_time(correction.posted_at),
+            "reason": reason_of(correction),
+            "seconds": correction.seconds,
+            "minutes": correction.minutes,
+            "amount": self.amount(correction.amount_micro),
         }
 
     def _price(self, use: PriceUse) -> Document:
         price = None if use.per_minute is None else format(use.per_minute, "f")
         total = self._sum(use.minutes, use.amount_micro, rows=use.rows)
-        return {"from": spell(use.effective_from), "per_minute": price, **total}
+        return {"from": format_time(use.effective_from), "per_minute": price, **total}
 
     def _tie(self, tie: InvoiceTie) -> Document:
         return {
-            "read_at": spell(tie.read_at),
+            "read_at": format_time(tie.read_at),
             "ledger_minutes": tie.ledger_minutes,
             "meter_minutes": tie.stripe_minutes,
             "settled": tie.settled,
@@ -129,33 +132,37 @@ class Statement:
         }
 
 
-def month_of(one: Correction) -> str:
+def month_of(correction: Correction) -> str:
     """Return the month that a correction is of: that of its call."""
-    return str(BillingPeriod.of(one.call_hour))
+    return str(BillingPeriod.of(correction.call_hour))
 
 
-def reason_of(one: Correction) -> str:
+def reason_of(correction: Correction) -> str:
     """Say in a word or two why there is a correction."""
-    return "came late" if one.corrects is None else "call changed"
+    return "came late" if correction.corrects is None else "call changed"
 
 
-def tie_lines(found: Statement) -> Iterator[tuple[str, int, str]]:
+def tie_lines(statement: Statement) -> Iterator[tuple[str, int, str]]:
     """Yield how far the minutes have come: what, how many, and a word on it."""
-    states = found.month.sync.minutes
-    for state, said in (
+    states = statement.month.sync.minutes
+    for state, words in (
         ("synced", "counted by Stripe's meter, with evidence"),
         ("pending", "on the way to Stripe"),
         ("failed", "not counted by Stripe yet"),
     ):
         if state == "synced" or states.get(state):
-            yield state, states.get(state, 0), said
-    tie = found.month.invoice
+            yield state, states.get(state, 0), words
+    tie = statement.month.invoice
     if tie is None:
         return
     settled = "settled" if tie.settled else "not settled yet"
-    yield "on the meter", tie.stripe_minutes, f"read {spell(tie.read_at)}, {settled}"
+    yield (
+        "on the meter",
+        tie.stripe_minutes,
+        f"read {format_time(tie.read_at)}, {settled}",
+    )
     if tie.invoiced_minutes is not None:
-        gap = tie.invoiced_minutes - found.billed[0]
+        gap = tie.invoiced_minutes - statement.billed[0]
         says = "as billed here" if not gap else f"{gap:+,} against what is billed here"
         invoice = tie.invoice or "not named"
         yield "invoiced", tie.invoiced_minutes, f"Stripe's invoice {invoice}, {says}"

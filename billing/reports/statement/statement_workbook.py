@@ -29,44 +29,44 @@ _FLAT = (
 _UNFIT = re.compile(r"[^\w.-]|^\.")
 
 
-def statement_report(found: Statement) -> Report:
+def statement_report(statement: Statement) -> Report:
     """Return a statement in the form that is written down."""
-    name = _UNFIT.sub(lambda sign: f"%{ord(sign[0]):02X}", found.month.customer)
+    name = _UNFIT.sub(lambda sign: f"%{ord(sign[0]):02X}", statement.month.customer)
     return Report(
-        name=f"statement-{found.month.period}-{name}",
+        name=f"statement-{statement.month.period}-{name}",
         sheets=[
-            _summary(found),
-            _days(found),
-            _adjustments(found),
-            _prices(found),
-            _stripe(found),
+            _summary(statement),
+            _days(statement),
+            _adjustments(statement),
+            _prices(statement),
+            _stripe(statement),
         ],
-        flat=_flat(found),
-        document=found.document(),
-        page=lambda: statement_pdf(found),
+        flat=_flat(statement),
+        document=statement.document(),
+        page=lambda: statement_pdf(statement),
     )
 
 
 def _sheet(
-    found: Statement, name: str, columns: tuple[Column, ...], *rows: Row
+    statement: Statement, name: str, columns: tuple[Column, ...], *rows: Row
 ) -> Sheet:
-    month, currency = found.month, found.currency.upper()
+    month, currency = statement.month, statement.currency.upper()
     return Sheet(
         name=name,
         title=f"{name}: {month.customer}, {month.period}, amounts in {currency}",
         columns=columns,
         rows=rows,
-        currency=found.currency,
+        currency=statement.currency,
         total=True,
-        provisional=found.provisional,
+        provisional=statement.provisional,
     )
 
 
-def _summary(found: Statement) -> Sheet:
-    _, _, minutes, amount = found.usage
-    more, added = found.adjusted
+def _summary(statement: Statement) -> Sheet:
+    _, _, minutes, amount = statement.usage
+    more, added = statement.adjusted
     return _sheet(
-        found,
+        statement,
         "Statement",
         (Column("what"), _MINUTES, _AMOUNT),
         ["usage", Added(minutes, "Days", "minutes"), Added(amount, "Days", "amount")],
@@ -78,16 +78,16 @@ def _summary(found: Statement) -> Sheet:
     )
 
 
-def _days(found: Statement) -> Sheet:
+def _days(statement: Statement) -> Sheet:
     columns = Column("day", Kind.DAY), _CALLS, _SECONDS, _MINUTES, _AMOUNT
     rows: list[Row] = [
-        [one.day, one.calls, one.seconds, one.minutes, one.amount_micro]
-        for one in found.month.days
+        [day.day, day.calls, day.seconds, day.minutes, day.amount_micro]
+        for day in statement.month.days
     ]
-    return _sheet(found, "Days", columns, *rows)
+    return _sheet(statement, "Days", columns, *rows)
 
 
-def _adjustments(found: Statement) -> Sheet:
+def _adjustments(statement: Statement) -> Sheet:
     columns = (
         Column("of_month"),
         Column("call_hour", Kind.MOMENT),
@@ -101,22 +101,22 @@ def _adjustments(found: Statement) -> Sheet:
     )
     rows: list[Row] = [
         [
-            month_of(one),
-            one.call_hour,
-            one.call_id,
-            one.account,
-            reason_of(one),
-            one.posted_at,
-            one.seconds,
-            one.minutes,
-            one.amount_micro,
+            month_of(correction),
+            correction.call_hour,
+            correction.call_id,
+            correction.account,
+            reason_of(correction),
+            correction.posted_at,
+            correction.seconds,
+            correction.minutes,
+            correction.amount_micro,
         ]
-        for one in found.month.corrections
+        for correction in statement.month.corrections
     ]
-    return _sheet(found, "Adjustments", columns, *rows)
+    return _sheet(statement, "Adjustments", columns, *rows)
 
 
-def _prices(found: Statement) -> Sheet:
+def _prices(statement: Statement) -> Sheet:
     columns = (
         Column("holds_from", Kind.MOMENT),
         Column("per_minute", Kind.PRICE),
@@ -126,47 +126,55 @@ def _prices(found: Statement) -> Sheet:
     )
     rows: list[Row] = [
         [use.effective_from, use.per_minute, use.rows, use.minutes, use.amount_micro]
-        for use in found.month.prices
+        for use in statement.month.prices
     ]
-    return _sheet(found, "Prices", columns, *rows)
+    return _sheet(statement, "Prices", columns, *rows)
 
 
-def _stripe(found: Statement) -> Sheet:
-    month = found.month
+def _stripe(statement: Statement) -> Sheet:
+    month = statement.month
     return Sheet(
         name="Stripe",
         title=f"Stripe: {month.stripe_customer}, {month.period}, in minutes",
         columns=(Column("book"), _MINUTES, Column("detail")),
         rows=[
-            ["billed here", found.billed[0], "all of this statement"],
-            *tie_lines(found),
+            ["billed here", statement.billed[0], "all of this statement"],
+            *tie_lines(statement),
         ],
-        provisional=found.provisional,
+        provisional=statement.provisional,
     )
 
 
-def _flat(found: Statement) -> Sheet:
-    month, currency = found.month, found.currency
+def _flat(statement: Statement) -> Sheet:
+    month, currency = statement.month, statement.currency
     own = str(month.period)
     rows: list[Row] = [
         [
             "usage",
-            one.day,
+            daily.day,
             None,
             own,
-            one.calls,
-            one.seconds,
-            one.minutes,
-            one.amount_micro,
+            daily.calls,
+            daily.seconds,
+            daily.minutes,
+            daily.amount_micro,
             currency,
         ]
-        for one in month.days
+        for daily in month.days
     ]
-    for each in month.corrections:
-        day: date = each.call_hour.date()
-        amount = each.minutes, each.amount_micro, currency
+    for correction in month.corrections:
+        day: date = correction.call_hour.date()
+        amount = correction.minutes, correction.amount_micro, currency
         rows.append(
-            ["adjustment", day, each.call_id, month_of(each), None, None, *amount]
+            [
+                "adjustment",
+                day,
+                correction.call_id,
+                month_of(correction),
+                None,
+                None,
+                *amount,
+            ]
         )
     title = f"{month.customer} ({month.stripe_customer}), {month.period}"
     return Sheet(
@@ -176,5 +184,5 @@ def _flat(found: Statement) -> Sheet:
         rows=rows,
         currency=currency,
         total=True,
-        provisional=found.provisional,
+        provisional=statement.provisional,
     )

@@ -10,7 +10,7 @@ from billing.ledger.pull import pulls
 from billing.ledger.queries.usage_totals import UsageTotal, currency_of, totals_by
 from billing.ledger.reconcile.break_cases import list_cases
 from billing.reports.sheets.cells import format_amount
-from billing.reports.sheets.formatting import counted, format_span, spell
+from billing.reports.sheets.formatting import counted, format_span, format_time
 from billing.reports.status.deadlines import DeadlineReport
 from billing.reports.status.periods import PeriodStatus
 from billing.reports.usage.report import DEFAULT_CURRENCY
@@ -117,7 +117,7 @@ def month_sentence(month: PeriodStatus) -> str:
     """Say when a month was closed, pulled and reconciled last."""
     parts = []
     if month.closed:
-        parts.append(f"closed {spell(month.closed.closed_at)}")
+        parts.append(f"closed {format_time(month.closed.closed_at)}")
     parts.append(_pulled(month))
     last = month.last_reconciliation
     if last is None:
@@ -127,7 +127,7 @@ def month_sentence(month: PeriodStatus) -> str:
         if not last.settled:
             state = "the difference is not settled yet"
         breaks = counted(last.breaks, "break")
-        parts.append(f"reconciled {spell(last.finished_at)}, {state}, {breaks}")
+        parts.append(f"reconciled {format_time(last.finished_at)}, {state}, {breaks}")
     return f"{month.period}: {'; '.join(parts)}."
 
 
@@ -137,7 +137,7 @@ def _pulled(month: PeriodStatus) -> str:
     moments = [each.complete_at for each in month.pulls]
     if None in moments:
         return "not pulled completely yet"
-    return f"complete as of {spell(min(filter(None, moments)))}"
+    return f"complete as of {format_time(min(filter(None, moments)))}"
 
 
 def _how_old(

@@ -1,4 +1,4 @@
-"""The audit trail as people read it: events, the newest head, and the anchors."""
+"""The audit trail as people read it: events, the newest signed head, anchors."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import Recorded, chain_tip, newest_events
 from billing.ledger.audit.signed_heads import Anchored, SignedHead
 from billing.ledger.database import Ledger
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, counted, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +26,25 @@ class TrailEntry:
 
     def document(self) -> Document:
         """Return it with stable names."""
-        one = self.event
+        event = self.event
         return {
-            "event": one.sequence,
-            "at": spell(one.at),
-            "actor": one.actor,
-            "action": one.action,
-            "subject": one.subject,
-            "reason": one.reason,
-            "detail": json.loads(one.detail),
+            "event": event.sequence,
+            "at": format_time(event.at),
+            "actor": event.actor,
+            "action": event.action,
+            "subject": event.subject,
+            "reason": event.reason,
+            "detail": json.loads(event.detail),
             "rows": self.rows,
-            "hash": one.hash,
+            "hash": event.hash,
         }
 
     def line(self) -> list[str]:
         """Return it as a line of a table."""
-        one = self.event
-        at, why = f"{one.at:%Y-%m-%d %H:%M:%S}", one.reason or ""
-        head = [str(one.sequence), at, one.actor]
-        return [*head, one.action, one.subject, why, str(self.rows)]
+        event = self.event
+        at, why = f"{event.at:%Y-%m-%d %H:%M:%S}", event.reason or ""
+        head = [str(event.sequence), at, event.actor]
+        return [*head, event.action, event.subject, why, str(self.rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class HeadStatus:
     @property
     def failing(self) -> bool:
         """Whether an anchor could not be reached the last time."""
-        return any(one.error for one in self.anchors)
+        return any(anchor.error for anchor in self.anchors)
 
     def document(self) -> Document:
         """Return it with stable names."""
@@ -69,37 +69,45 @@ class HeadStatus:
             "key": self.key,
             "head": head
             and {"line": head.head.line().decode(), "signature": head.signature},
-            "anchors": [{**one._asdict(), "at": spell(one.at)} for one in self.anchors],
+            "anchors": [
+                {**anchor._asdict(), "at": format_time(anchor.at)}
+                for anchor in self.anchors
+            ],
         }
 
     def sentences(self) -> list[str]:
-        """Say how it stands."""
-        said = [f"The audit trail has {self.events:,} events."]
+        """Say how far it is signed, and by which key."""
+        sentences = [f"The audit trail has {counted(self.events, 'event')}."]
         if self.newest is None:
-            return [*said, "No head is signed yet; `pamela-billing audit sign` does."]
+            return [
+                *sentences,
+                "Nothing is signed yet: run `pamela-billing audit sign`.",
+            ]
         head, at = self.newest.head, datetime.fromisoformat(self.newest.head.at)
         when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
-        said.append(f"Head {head.number} signs it up to event {head.event}, {when}.")
-        said.append(f"Its key is {self.key}; its hash {head.hash}.")
-        return said
+        sentences.append(
+            f"Signed head {head.number} covers it up to event {head.event}, {when}."
+        )
+        sentences.append(f"Its key is {self.key}; its hash is {head.hash}.")
+        return sentences
 
     def lines(self) -> list[list[str]]:
         """Return a line for each anchor."""
         return [
             [
-                one.anchor,
-                "none" if one.head is None else str(one.head),
-                f"{one.at:%Y-%m-%d %H:%M:%S}",
-                one.error or "",
+                anchor.anchor,
+                "none" if anchor.head is None else str(anchor.head),
+                f"{anchor.at:%Y-%m-%d %H:%M:%S}",
+                anchor.error or "",
             ]
-            for one in self.anchors
+            for anchor in self.anchors
         ]
 
 
 def read_trail(ledger: Ledger, last: int, action: str) -> list[TrailEntry]:
     """Return the newest events whose action begins so, oldest first."""
     with ledger.reading() as connection:
-        return [TrailEntry(one) for one in newest_events(connection, last, action)]
+        return [TrailEntry(event) for event in newest_events(connection, last, action)]
 
 
 def read_heads(ledger: Ledger) -> HeadStatus:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from billing.domain.deadlines import Deadlines, Limit, deadlines_of
 from billing.ledger.database import Ledger
 from billing.ledger.sync.open_items import open_items
-from billing.reports.sheets.formatting import Document, format_span, spell
+from billing.reports.sheets.formatting import Document, format_span, format_time
 
 HEADINGS = ["what", "customer", "minutes", "deadline", "time left"]
 MOST = 10
@@ -53,26 +53,26 @@ class DeadlineReport:
                 _what(near),
                 near.deadlines.item.customer,
                 f"{near.deadlines.item.minutes}",
-                spell(near.until) or "",
+                format_time(near.until) or "",
                 format_span(near.until - self.as_of),
             ]
             for near in self.nearest
         ]
 
     def _item(self, near: NearDeadline) -> Document:
-        item, found = near.deadlines.item, near.deadlines
+        item, deadlines = near.deadlines.item, near.deadlines
         return {
             "identifier": item.identifier,
             "customer": item.customer,
-            "hour": spell(item.hour),
+            "hour": format_time(item.hour),
             "state": item.state,
             "rows": item.rows,
             "minutes": item.minutes,
-            "cancel_until": spell(found.cancel_until),
-            "invoice_until": spell(found.invoice_until),
-            "bill_until": spell(found.bill_until),
+            "cancel_until": format_time(deadlines.cancel_until),
+            "invoice_until": format_time(deadlines.invoice_until),
+            "bill_until": format_time(deadlines.bill_until),
             "next": near.limit.value,
-            "deadline": spell(near.until),
+            "deadline": format_time(near.until),
             "seconds_left": (near.until - self.as_of) // _SECOND,
         }
 
@@ -83,15 +83,15 @@ def read_deadlines(ledger: Ledger, now: datetime, grace: timedelta) -> DeadlineR
     near: list[NearDeadline] = []
     with ledger.reading() as connection:
         for item in open_items(connection, now):
-            found = deadlines_of(item, grace)
-            ahead = found.next_at(now)
+            deadlines = deadlines_of(item, grace)
+            ahead = deadlines.next_at(now)
             report.items += 1
             report.minutes += item.minutes
             if ahead is None:
                 report.missed_items += 1
                 report.missed_minutes += item.minutes
                 continue
-            near.append(NearDeadline(found, *ahead))
+            near.append(NearDeadline(deadlines, *ahead))
             if len(near) > _KEPT:
                 near = heapq.nsmallest(MOST, near, key=_order)
     report.nearest = tuple(heapq.nsmallest(MOST, near, key=_order))

@@ -4,7 +4,7 @@ from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.checks import IntegrityStatus, integrity_status
 from billing.ledger.integrity.find_faults import find_faults
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 
 
 def read_faults(ledger: Ledger) -> dict[Invariant, list[str]]:
@@ -24,8 +24,8 @@ def integrity_document(status: IntegrityStatus | None) -> Document | None:
     if status is None:
         return None
     return {
-        "at": spell(status.at),
-        "whole_at": spell(status.whole_at),
+        "at": format_time(status.at),
+        "whole_at": format_time(status.whole_at),
         "broken": {law: list(words) for law, words in status.broken.items()},
     }
 
@@ -34,8 +34,8 @@ def integrity_sentence(status: IntegrityStatus | None) -> str:
     """Say in one line whether the invariants held when they were last checked."""
     if status is None:
         return "The invariants of the ledger were never checked."
-    whole = spell(status.whole_at) or "never"
-    when = f"checked {spell(status.at)}, over all rows {whole}"
+    whole = format_time(status.whole_at) or "never"
+    when = f"checked {format_time(status.at)}, over all rows {whole}"
     if not status.broken:
         return f"The invariants of the ledger hold: {when}."
     names = ", ".join(status.broken)

@@ -13,7 +13,7 @@ from billing.ledger.queries.period_status import (
     PeriodStatus,
     period_status,
 )
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 
 __all__ = [
     "STATES",
@@ -38,7 +38,7 @@ def status_document(months: list[PeriodStatus], as_of: datetime) -> Document:
     for month in months:
         rows.update(month.sync.rows)
     return {
-        "as_of": spell(as_of),
+        "as_of": format_time(as_of),
         "rows": by_state(rows),
         "periods": [_month(month) for month in months],
     }
@@ -55,14 +55,14 @@ def _month(month: PeriodStatus) -> Document:
         "period": str(month.period),
         "closed": closed
         and {
-            "closed_at": spell(closed.closed_at),
+            "closed_at": format_time(closed.closed_at),
             "closed_by": closed.closed_by,
             "digest": closed.digest,
         },
         "rows": by_state(month.sync.rows),
         "minutes": by_state(month.sync.minutes),
         "failed_reasons": dict(month.sync.failed_reasons),
-        "oldest_pending": spell(month.sync.oldest_pending),
+        "oldest_pending": format_time(month.sync.oldest_pending),
         "pulls": [_pull(pulls) for pulls in month.pulls],
         "quarantined": [
             {
@@ -70,7 +70,7 @@ def _month(month: PeriodStatus) -> Document:
                 "call": item.call_id,
                 "reason": item.reason,
                 "detail": item.detail,
-                "seen_at": spell(item.seen_at),
+                "seen_at": format_time(item.seen_at),
             }
             for item in month.quarantined
         ],
@@ -84,16 +84,16 @@ def _pull(pulls: AccountPulls) -> Document:
         "account": last.account,
         "complete": last.state == "complete",
         "state": last.state,
-        "started_at": spell(last.started_at),
-        "finished_at": spell(last.finished_at),
-        "complete_at": spell(pulls.complete_at),
+        "started_at": format_time(last.started_at),
+        "finished_at": format_time(last.finished_at),
+        "complete_at": format_time(pulls.complete_at),
         "error": last.error,
     }
 
 
 def _reconciliation(last: LastReconciliation) -> Document:
     return {
-        "finished_at": spell(last.finished_at),
+        "finished_at": format_time(last.finished_at),
         "settled": last.settled,
         "complete": last.complete,
         "difference_minutes": last.difference_minutes if last.settled else None,

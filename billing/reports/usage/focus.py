@@ -66,48 +66,48 @@ def _text(name: str, value: Callable[[_Charge], str | None]) -> _Field:
 
 
 def _fixed(name: str, value: str) -> _Field:
-    return Column(name), lambda _one: value
+    return Column(name), lambda _row: value
 
 
 def _cost(name: str) -> _Field:
-    return Column(name, Kind.MONEY), lambda one: one.charge.amount_micro
+    return Column(name, Kind.MONEY), lambda row: row.charge.amount_micro
 
 
 def _price(name: str) -> _Field:
-    return Column(name, Kind.PRICE), lambda one: one.price
+    return Column(name, Kind.PRICE), lambda row: row.price
 
 
 def _quantity(name: str) -> _Field:
-    return Column(name, Kind.MINUTES), lambda one: one.charge.minutes
+    return Column(name, Kind.MINUTES), lambda row: row.charge.minutes
 
 
 _FIELDS: tuple[_Field, ...] = (
     _cost("BilledCost"),
-    _text("BillingAccountId", lambda one: one.stripe_customer),
-    _text("BillingAccountName", lambda one: one.charge.customer),
+    _text("BillingAccountId", lambda row: row.stripe_customer),
+    _text("BillingAccountName", lambda row: row.charge.customer),
     _fixed("BillingAccountType", "Stripe customer"),
-    _text("BillingCurrency", lambda one: one.charge.currency.upper()),
-    (Column("BillingPeriodEnd", Kind.MOMENT), lambda one: one.period.end),
-    (Column("BillingPeriodStart", Kind.MOMENT), lambda one: one.period.start),
+    _text("BillingCurrency", lambda row: row.charge.currency.upper()),
+    (Column("BillingPeriodEnd", Kind.MOMENT), lambda row: row.period.end),
+    (Column("BillingPeriodStart", Kind.MOMENT), lambda row: row.period.start),
     _fixed("ChargeCategory", "Usage"),
-    _text("ChargeClass", lambda one: "Correction" if one.charge.corrects else None),
-    _text("ChargeDescription", lambda one: one.description),
+    _text("ChargeClass", lambda row: "Correction" if row.charge.corrects else None),
+    _text("ChargeDescription", lambda row: row.description),
     _fixed("ChargeFrequency", "Usage-Based"),
-    (Column("ChargePeriodEnd", Kind.MOMENT), lambda one: one.charge.hour + HOUR),
-    (Column("ChargePeriodStart", Kind.MOMENT), lambda one: one.charge.hour),
+    (Column("ChargePeriodEnd", Kind.MOMENT), lambda row: row.charge.hour + HOUR),
+    (Column("ChargePeriodStart", Kind.MOMENT), lambda row: row.charge.hour),
     _quantity("ConsumedQuantity"),
     _fixed("ConsumedUnit", "Minutes"),
     _cost("ContractedCost"),
     _price("ContractedUnitPrice"),
     _cost("EffectiveCost"),
-    _text("InvoiceId", lambda one: one.invoice),
-    _text("InvoiceIssuerName", lambda one: one.provider),
+    _text("InvoiceId", lambda row: row.invoice),
+    _text("InvoiceIssuerName", lambda row: row.provider),
     _cost("ListCost"),
     _price("ListUnitPrice"),
     _fixed("PricingCategory", "Standard"),
     _quantity("PricingQuantity"),
     _fixed("PricingUnit", "Minutes"),
-    _text("ProviderName", lambda one: one.provider),
+    _text("ProviderName", lambda row: row.provider),
     _fixed("PublisherName", MAKER),
     _fixed("ServiceCategory", "AI and Machine Learning"),
     _fixed("ServiceName", "Phone calls"),
@@ -115,10 +115,10 @@ _FIELDS: tuple[_Field, ...] = (
     _fixed("SkuId", _SKU),
     _fixed("SkuMeter", "Phone call minutes"),
     _fixed("SkuPriceId", _SKU),
-    _text("SubAccountId", lambda one: one.charge.account),
-    _text("SubAccountName", lambda one: one.charge.account),
+    _text("SubAccountId", lambda row: row.charge.account),
+    _text("SubAccountName", lambda row: row.charge.account),
     _fixed("SubAccountType", "Pamela account"),
-    _text("x_Provisional", lambda one: "true" if one.provisional else "false"),
+    _text("x_Provisional", lambda row: "true" if row.provisional else "false"),
 )
 COLUMNS = tuple(column for column, _ in _FIELDS)
 _CURRENCY = [column.name for column in COLUMNS].index("BillingCurrency")
@@ -135,7 +135,7 @@ def read_focus(ledger: Ledger, period: BillingPeriod, provider: str = MAKER) -> 
     invoices = _covering(charges, readings)
     rows: list[Row] = []
     for charge in charges:
-        one = _Charge(
+        row = _Charge(
             charge=charge,
             period=period,
             stripe_customer=stripe[charge.customer],
@@ -144,7 +144,7 @@ def read_focus(ledger: Ledger, period: BillingPeriod, provider: str = MAKER) -> 
             provider=provider,
             provisional=provisional,
         )
-        rows.append([value(one) for _, value in _FIELDS])
+        rows.append([value(row) for _, value in _FIELDS])
     return _report(period, rows, provisional=provisional)
 
 

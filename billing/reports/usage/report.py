@@ -23,7 +23,7 @@ from billing.ledger.queries.usage_totals import (
     known_until,
     totals_by,
 )
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.sheets.sheet import Column, Kind
 
 __all__ = [
@@ -142,7 +142,7 @@ class UsageReport:
             "provisional": self.provisional,
             "rows": lines,
             "total": self.line(self.total),
-            "known_until": spell(self.known_until),
+            "known_until": format_time(self.known_until),
             "forecast_method": METHOD if self.has_forecast else None,
             "outlook": [self._outlook(outlook) for outlook in self.outlooks()],
         }
@@ -222,5 +222,5 @@ def column_of(key: Key) -> str:
 def format_heading(heading: Heading) -> str:
     """Format what a line is about."""
     if isinstance(heading, datetime):
-        return spell(heading) or ""
+        return format_time(heading) or ""
     return str(heading)

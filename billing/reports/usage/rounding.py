@@ -56,16 +56,16 @@ class Rounded:
     rounded: Counter[Price] = field(default_factory=Counter)
     floored: Counter[Price] = field(default_factory=Counter)
 
-    def add(self, one: BilledCall, price: Price) -> None:
+    def add(self, call: BilledCall, price: Price) -> None:
         """Add a call; its seconds go to the price that held when it began."""
-        up = UNFLOORED.billed_seconds(one.seconds)
+        up = UNFLOORED.billed_seconds(call.seconds)
         self.calls += 1
-        self.short_calls += one.seconds < SECONDS_PER_MINUTE
-        self.minutes += one.minutes
-        self.amount_micro += one.amount_micro
-        self.talked[price] += one.seconds
-        self.rounded[price] += up - one.seconds
-        self.floored[price] += one.minutes * SECONDS_PER_MINUTE - up
+        self.short_calls += call.seconds < SECONDS_PER_MINUTE
+        self.minutes += call.minutes
+        self.amount_micro += call.amount_micro
+        self.talked[price] += call.seconds
+        self.rounded[price] += up - call.seconds
+        self.floored[price] += call.minutes * SECONDS_PER_MINUTE - up
 
     def row(self, customer: str) -> Row:
         """Return the figures in the order of COLUMNS; the parts add up."""
@@ -90,21 +90,21 @@ class Rounded:
 
 def read_rounding(ledger: Ledger, period: BillingPeriod) -> Report:
     """Return the report of a month. Raises BadInput for an unknown month."""
-    found: dict[str, Rounded] = {}
+    rounded: dict[str, Rounded] = {}
     with ledger.reading() as connection:
         refuse_unknown_month(connection, period)
         currency = currency_of(connection, period) or DEFAULT_CURRENCY
         prices = PriceList(known_prices(connection))
         provisional = closed_month(connection, period) is None
         carried = carried_usage(connection, period)
-        for one in billed_calls(connection, period):
-            price = prices.at(one.started_at)
-            found.setdefault(one.customer, Rounded()).add(one, price)
+        for call in billed_calls(connection, period):
+            price = prices.at(call.started_at)
+            rounded.setdefault(call.customer, Rounded()).add(call, price)
     sheet = Sheet(
         name="Rounding",
         title=f"Rounding in {period}, amounts in {currency.upper()}",
         columns=COLUMNS,
-        rows=[found[name].row(name) for name in sorted(found)],
+        rows=[rounded[name].row(name) for name in sorted(rounded)],
         currency=currency,
         notes=[_NOTE, *left_out(carried, currency)],
         total=True,

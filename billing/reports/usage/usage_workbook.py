@@ -1,6 +1,6 @@
 """The usage of a month as sheets: one for each key, and what the month may come to."""
 
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.formatting import format_time
 from billing.reports.sheets.sheet import (
     Cell,
     Column,
@@ -98,4 +98,5 @@ def _method(usage: UsageReport) -> str:
     if not usage.has_forecast:
         why = "it is not yet known for a whole day"
         return f"No forecast: {why if usage.is_running else 'the month is over'}."
-    return f"Forecast: {METHOD}; known until {spell(usage.known_until)}, lines add up."
+    until = format_time(usage.known_until)
+    return f"Forecast: {METHOD}; known until {until}, lines add up."

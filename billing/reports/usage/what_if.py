@@ -74,20 +74,20 @@ class _Rating:
     def __init__(self, terms: RatingTerms, prices: PriceList) -> None:
         self._terms, self._prices = terms, prices
 
-    def figures(self, one: BilledCall) -> tuple[int, int, int, int, int, int]:
+    def figures(self, call: BilledCall) -> tuple[int, int, int, int, int, int]:
         """Return a call's figures as they are and as they would be."""
-        seconds = self._terms.rule.billed_seconds(one.seconds)
-        amount = seconds_amount_micro(seconds, self._price(one))
-        gain = amount - one.amount_micro
-        return one.seconds, one.minutes, one.amount_micro, seconds, amount, gain
+        seconds = self._terms.rule.billed_seconds(call.seconds)
+        amount = seconds_amount_micro(seconds, self._price(call))
+        gain = amount - call.amount_micro
+        return call.seconds, call.minutes, call.amount_micro, seconds, amount, gain
 
-    def line(self, one: BilledCall) -> Row:
+    def line(self, call: BilledCall) -> Row:
         """Return a call as a row of its own."""
-        names = one.account, one.customer, one.call_id, one.started_at
-        return *names, *self.figures(one)
+        names = call.account, call.customer, call.call_id, call.started_at
+        return *names, *self.figures(call)
 
-    def _price(self, one: BilledCall) -> Price:
-        held = self._prices.at(one.started_at)
+    def _price(self, call: BilledCall) -> Price:
+        held = self._prices.at(call.started_at)
         if self._terms.per_minute is None:
             return held
         return Price(held.effective_from, self._terms.per_minute, held.currency)
@@ -105,7 +105,7 @@ def rerated(
         refuse_unknown_month(connection, period)
         rating = _Rating(terms, PriceList(known_prices(connection)))
         currency = currency_of(connection, period) or DEFAULT_CURRENCY
-        told: dict[str, Any] = {
+        common: dict[str, Any] = {
             "currency": currency,
             "total": True,
             "provisional": closed_month(connection, period) is None,
@@ -119,7 +119,7 @@ def rerated(
             columns=_BY_CUSTOMER,
             rows=rows,
             notes=notes,
-            **told,
+            **common,
         )
         document = {
             "period": str(period),
@@ -132,14 +132,16 @@ def rerated(
             yield Report(name=name, sheets=[sums], flat=sums, document=document)
             return
         stream = map(rating.line, billed_calls(connection, period))
-        calls = Sheet(name="Calls", title=title, columns=_BY_CALL, rows=stream, **told)
+        calls = Sheet(
+            name="Calls", title=title, columns=_BY_CALL, rows=stream, **common
+        )
         yield Report(name=name, sheets=[sums, calls], flat=calls, document=document)
 
 
 def _by_customer(rating: _Rating, calls: Iterator[BilledCall]) -> list[Row]:
     sums: dict[str, list[int]] = defaultdict(lambda: [0] * (len(_FIGURES) + 1))
-    for one in calls:
-        line = sums[one.customer]
-        for at, figure in enumerate((1, *rating.figures(one))):
+    for call in calls:
+        line = sums[call.customer]
+        for at, figure in enumerate((1, *rating.figures(call))):
             line[at] += figure
     return [[name, *sums[name]] for name in sorted(sums)]

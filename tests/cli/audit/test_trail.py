@@ -89,16 +89,16 @@ def test_run_signs_and_heads_show_it(run_desk: Desk) -> None:
     line, signature = found["head"]["line"].encode(), found["head"]["signature"]
     assert is_signed(public, line, bytes.fromhex(signature))
     said = run_desk.done("audit", "heads")
-    assert "Head 1 signs it up to event" in said
+    assert "Signed head 1 covers it up to event" in said
     assert found["key"] in said
 
 
 def test_without_a_key_nothing_is_signed_until_sign_makes_one(desk: Desk) -> None:
     (desk.folder / "audit.key").unlink()
     desk.done("pull", LAST)
-    assert "No head is signed yet" in desk.done("audit", "heads")
+    assert "Nothing is signed yet" in desk.done("audit", "heads")
     assert desk("audit", "rotate-key", *WHY).exit_code == 1
-    assert "Head 1 signs it up to event" in desk.done("audit", "sign")
+    assert "Signed head 1 covers it up to event" in desk.done("audit", "sign")
     assert desk.json("audit", "sign") == {"faults": []}
     assert json.loads(desk.json("audit", "heads")["head"]["line"])["number"] == 1
     assert (desk.folder / "audit.key").stat().st_mode & 0o777 == 0o600

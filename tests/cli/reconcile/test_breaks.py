@@ -1,4 +1,4 @@
-"""`breaks` and `reconcile --heal`: what differs, who knows, and what mends itself."""
+"""`breaks` and `reconcile --heal`: what differs, who knows, and what needs nobody."""
 
 from tests.cli.desk import LAST, PRESENT, Desk
 
@@ -49,7 +49,7 @@ def test_heal_says_what_it_did_and_ends_clean(desk: Desk) -> None:
     assert {one["cause"] for one in found["left"]} == {"not_settled"}
     desk.settle()
     said = desk.done("reconcile", LAST, "--heal", "--thorough")
-    assert "Nothing was found that may be mended" in said
+    assert "Nothing was found that can be fixed" in said
     assert "agree, minute by minute" in said
 
 

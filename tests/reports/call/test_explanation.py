@@ -174,7 +174,7 @@ def test_the_page_names_the_closed_month_that_is_corrected(filled: Ledger) -> No
 
 def test_readings_of_its_own_minute_are_on_the_page(filled: Ledger) -> None:
     sentences = page(filled, "moved")["Meter event 5"].sentences
-    assert "Its minute held 0 at 2026-03-13T17:00:00Z." in sentences
+    assert "Its own minute held 0 at 2026-03-13T17:00:00Z." in sentences
 
 
 def test_an_event_that_was_replaced_stays_on_the_page(filled: Ledger) -> None:
