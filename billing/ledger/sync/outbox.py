@@ -41,6 +41,7 @@ class OpenEvent:
     first_unknown_at: datetime | None
     last_sent_at: datetime | None
     rearmed_at: datetime | None = None
+    last_answered_at: datetime | None = None
 
 
 def _attempts_made() -> ScalarSelect[int]:
@@ -65,9 +66,16 @@ _UNCHANGED = unchanged(lambda name, kind: bindparam(name, type_=kind))
 
 
 _UNFINISHED = meter_event.c.reason.is_(None) | meter_event.c.reason.not_in(_FINISHED)
-_READ = select(meter_event, _attempts_made().label("attempts")).order_by(
-    meter_event.c.timestamp, meter_event.c.id
+_LAST_ANSWER = (
+    select(func.max(meter_attempt.c.answered_at))
+    .where(meter_attempt.c.event_id == meter_event.c.id)
+    .scalar_subquery()
 )
+_READ = select(
+    meter_event,
+    _attempts_made().label("attempts"),
+    _LAST_ANSWER.label("last_answered_at"),
+).order_by(meter_event.c.timestamp, meter_event.c.id)
 _UNSYNCED = _READ.where(
     meter_event.c.customer == bindparam("customer"),
     meter_event.c.state != "synced",
@@ -113,6 +121,7 @@ def _open_event(row: Row[tuple[object, ...]]) -> OpenEvent:
         first_unknown_at=row.first_unknown_at,
         last_sent_at=row.last_sent_at,
         rearmed_at=row.rearmed_at,
+        last_answered_at=row.last_answered_at,
     )
 
 

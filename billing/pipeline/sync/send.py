@@ -126,10 +126,12 @@ class Sender:
         return self._conclude(latest, answer)
 
     def _wait_out_backoff(self, event: OpenEvent) -> None:
-        """Wait what a restart in mid-backoff still owes."""
+        """Wait what a restart in mid-backoff, or a process before us, still owes."""
         if not event.tries or event.last_sent_at is None:
             return
-        due = event.last_sent_at + delay_before_retry(event.tries)
+        sent = event.last_sent_at
+        last_outcome = max(sent, event.last_answered_at or sent)
+        due = last_outcome + delay_before_retry(event.tries)
         rest = due - self.time.now()
         if rest > timedelta():
             self.time.sleep(rest.total_seconds())

@@ -5,11 +5,14 @@ from itertools import pairwise
 
 import pytest
 
+from billing.domain.meter_event import SendAnswer
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import (
     Killed,
     Reply,
+    Request,
+    StrictMeter,
     be_busy,
     count,
     kill_after,
@@ -77,6 +80,20 @@ def test_tries_survive_a_kill_in_the_middle_of_the_schedule(
     bench.sync()
     assert gaps(bench) == [1, 2, 4, 8, 16]
     assert bench.events() == [("failed", "unanswered", 6)]
+
+
+def test_whoever_takes_over_waits_from_the_last_answer_on(bench: Bench) -> None:
+    def lock_out_late(meter: StrictMeter, request: Request) -> SendAnswer:
+        bench.clock.advance(seconds=5)
+        return lock_out(meter, request)
+
+    bench.meter.script = [lose_request, lock_out_late]
+    bench.take(call("c"))
+    bench.sync()
+    answered_at = bench.clock.true()
+    bench.sync()
+    assert bench.meter.requests[-1].at - answered_at >= timedelta(seconds=1)
+    assert bench.events() == [("synced", "", 2)]
 
 
 def test_a_kill_in_the_last_try_leaves_it_to_the_next_round(bench: Bench) -> None:
