@@ -7,6 +7,7 @@ from billing.pipeline.cycle import PullResult
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.sheets.formatting import spell
+from billing.reports.status.first_contact import contact_complaints, wait_sentence
 
 PULL_HEADINGS = [
     "account",
@@ -53,7 +54,7 @@ def withheld_sentence(results: Iterable[PullResult]) -> str | None:
 
 
 def sync_sentence(report: SyncReport) -> str:
-    """Say in one line what a sync did."""
+    """Say in one line what a sync did, and until when a first send waits."""
     readings = [
         f"{count:,} {words}"
         for count, words in (
@@ -65,7 +66,9 @@ def sync_sentence(report: SyncReport) -> str:
     if not report.outcomes:
         return f"Sync: {', '.join(readings) or 'nothing was due'}."
     counts = [f"{count:,} {name}" for name, count in report.outcomes.items()]
-    return f"Sync: {report.staged:,} events queued; {', '.join(counts + readings)}."
+    done = f"Sync: {report.staged:,} events queued; {', '.join(counts + readings)}."
+    waiting = wait_sentence(report.contact)
+    return f"{done} {waiting}" if waiting else done
 
 
 def sync_complaints(report: SyncReport) -> list[str]:
@@ -94,6 +97,7 @@ def sync_complaints(report: SyncReport) -> list[str]:
     sentences += [
         f"{name}: another process is sending it" for name in report.locked_by_another
     ]
+    sentences += contact_complaints(report.contact)
     if report.stopped_because:
         sentences.append(f"Stripe: {report.stopped_because}")
     return sentences

@@ -11,6 +11,12 @@ from billing.pipeline.cycle import periods_at
 from billing.reports.sheets.formatting import spell
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
+from billing.reports.status.first_contact import (
+    contact_complaints,
+    contact_document,
+    read_contacts,
+    wait_sentence,
+)
 from billing.reports.status.integrity import (
     integrity_document,
     integrity_sentence,
@@ -34,12 +40,17 @@ def status(settings_file: Path, as_json: bool) -> int:
         grace = books.settings.stripe.grace
         deadlines = read_deadlines(books.ledger, books.now, grace)
         laws = read_integrity(books.ledger)
+        contacts = read_contacts(books.ledger, months, books.now)
     if as_json:
         document = status_document(found, books.now)
         more = {"deadlines": deadlines.document(), "laws": integrity_document(laws)}
-        show_json(document | more)
+        show_json(document | more | contact_document(contacts))
         return CLEAN
     say(f"As of {spell(books.now)}")
+    for complaint in contact_complaints(contacts):
+        say(f"Not sent: {complaint}.")
+    if waiting := wait_sentence(contacts):
+        say(waiting)
     _show_rows(found)
     _show_deadlines(deadlines)
     for month in found:
