@@ -42,7 +42,7 @@ def contact_document(findings: ContactFindings) -> Document:
                 "period": str(opening.period),
                 "minutes": opening.minutes,
             }
-            for opening in findings.openings
+            for opening in sorted(findings.openings)
         ],
         "first_sends_wait": [
             {
@@ -50,7 +50,7 @@ def contact_document(findings: ContactFindings) -> Document:
                 "period": str(wait.period),
                 "until": spell(wait.until),
             }
-            for wait in findings.waits
+            for wait in sorted(findings.waits)
         ],
         "stopped": [
             {
@@ -60,20 +60,20 @@ def contact_document(findings: ContactFindings) -> Document:
                 "cause": stop.cause.value,
                 "minutes": stop.minutes,
             }
-            for stop in findings.stops
+            for stop in sorted(findings.stops)
         ],
     }
 
 
 def contact_complaints(findings: ContactFindings) -> Iterator[str]:
     """Say for whom nothing is sent before a person decides, and what to do."""
-    for opening in findings.openings:
+    for opening in sorted(findings.openings):
         yield (
             f"{opening.customer}: {opening.minutes:,} minutes of {opening.period} "
             "stand at the meter that this ledger never sent, so nothing is sent for "
             f"{opening.customer}; {OPENING_REMEDY}"
         )
-    for stop in findings.stops:
+    for stop in sorted(findings.stops):
         yield (
             f"{stop.customer}: {stop.minutes:+,} minutes of {stop.period} at the meter "
             f"are not from this ledger (break {stop.case}, {stop.cause}), so nothing "
