@@ -5,8 +5,18 @@ from billing.pipeline.cycle import CycleReport, PullResult, Step
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
 from billing.reports.sheets.formatting import Document, format_time
+from billing.reports.status.first_contact import contact_document
 
-_LOGGED_OF_A_SYNC = ("staged", "events", "elsewhere", "clean", "stopped_because")
+_LOGGED_OF_A_SYNC = (
+    "staged",
+    "events",
+    "elsewhere",
+    "clean",
+    "stopped_because",
+    "openings",
+    "first_sends_wait",
+    "stopped",
+)
 
 
 def pull_document(result: PullResult) -> Document:
@@ -49,6 +59,7 @@ def sync_document(report: SyncReport) -> Document:
             for customer, hour in report.full_hours
         ],
         "stopped_because": report.stopped_because,
+        **contact_document(report.contact),
     }
 
 

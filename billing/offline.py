@@ -20,6 +20,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.known_months import holds_month
 from billing.ledger.locks import exclusive_process
 from billing.ledger.queries import period_status
+from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.settings import Settings, read_settings
 
 SQLITE = "sqlite:///"
@@ -99,6 +100,16 @@ def _record_upgrade(ledger: Ledger, settings: Settings) -> None:
         schema_history.record_upgrade(
             connection, Actor(UPGRADER, now), migration.head()
         )
+
+
+def state_sole(settings_file: Path, who: str, reason: str) -> None:
+    """Record that a person states that nothing else reports to the meter."""
+    with (
+        opened_ledger(settings_file) as opened,
+        exclusive_process(opened.ledger),
+        opened.ledger.writing() as connection,
+    ):
+        state_sole_reporter(connection, Actor(who, opened.now), reason)
 
 
 def ensure_key(settings_file: Path) -> str:

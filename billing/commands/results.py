@@ -8,6 +8,7 @@ from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.sheets.cells import UNKNOWN
 from billing.reports.sheets.formatting import counted, format_time
+from billing.reports.status.first_contact import contact_complaints, wait_sentence
 
 PULL_HEADINGS = [
     "account",
@@ -55,7 +56,7 @@ def withheld_sentence(results: Iterable[PullResult]) -> str | None:
 
 
 def sync_sentence(report: SyncReport) -> str:
-    """Say in one line what a sync did."""
+    """Say in one line what a sync did, and until when a first send waits."""
     readings = [
         f"{count:,} {words}"
         for count, words in (
@@ -68,7 +69,9 @@ def sync_sentence(report: SyncReport) -> str:
         return f"Sync: {', '.join(readings) or 'nothing was due'}."
     counts = [f"{count:,} {name}" for name, count in report.outcomes.items()]
     queued = counted(report.staged, "event")
-    return f"Sync: {queued} queued; {', '.join(counts + readings)}."
+    done = f"Sync: {queued} queued; {', '.join(counts + readings)}."
+    waiting = wait_sentence(report.contact)
+    return f"{done} {waiting}" if waiting else done
 
 
 def sync_complaints(report: SyncReport) -> list[str]:
@@ -97,6 +100,7 @@ def sync_complaints(report: SyncReport) -> list[str]:
     sentences += [
         f"{name}: another process is sending it" for name in report.locked_by_another
     ]
+    sentences += contact_complaints(report.contact)
     if report.stopped_because:
         sentences.append(f"Stripe: {report.stopped_because}")
     return sentences

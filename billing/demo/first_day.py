@@ -8,7 +8,11 @@ from billing.app import App, opened_app
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World, wait_until
 from billing.domain.period import BillingPeriod
-from billing.installation.first_settings import make_ledger, write_sandbox_settings
+from billing.installation.first_settings import (
+    A_SANDBOX,
+    make_ledger,
+    write_sandbox_settings,
+)
 from billing.pipeline.concurrency import Progress
 from billing.pipeline.cycle import (
     CycleReport,
@@ -58,7 +62,7 @@ def play(world: World, settings_file: Path, stage: Stage) -> FirstDayResult:
     """Play the story through, by the path of every command; raises BillingError."""
     stage.say(f"1. Set up: write {settings_file} and make the ledger, as `init` does.")
     write_sandbox_settings(settings_file, world.url, force=False)
-    make_ledger(settings_file)
+    make_ledger(settings_file, sole_because=A_SANDBOX)
     with opened_app(settings_file, actor="pamela-billing demo") as app, app.exclusive():
         story = _Story(app, world, stage)
         story.pull()

@@ -46,6 +46,10 @@ Sync
     unanswered              no answer after all retries; the next run tries again
     expired                 older than Stripe takes
     cancelling              being taken back, without an answer yet
+    first contact           a month is read at the meter before anything is sent into it
+    meter_contact           what such a reading showed, and how much of it can be ours
+    opening                 minutes that stood there at the first contact, not ours
+    sole_reporter           who stated that nothing else reports to this meter, and why
     circuit breaker         stops sending to a Stripe that does not answer
 
 Reconcile

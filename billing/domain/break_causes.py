@@ -49,6 +49,7 @@ class Cause(StrEnum):
     NOT_SETTLED = "not_settled"
     UNKNOWN_CUSTOMER = "unknown_customer"
     NOT_COUNTED = "not_counted"
+    ABOVE_LEDGER = "above_ledger"
     FOREIGN_EVENT = "foreign_event"
     INVOICED_BEFORE_IT_ARRIVED = "invoiced_before_it_arrived"
     INVOICE_DIFFERS = "invoice_differs"
@@ -229,6 +230,13 @@ CAUSES: dict[Cause, Explanation] = {
         "Stripe accepted it, and it is not on the meter",
         "`sync --settle` looks for the rejection; then `sync --retry`",
     ),
+    Cause.ABOVE_LEDGER: Explanation(
+        Book.METER,
+        _STAYS,
+        "more on the meter than this ledger can have sent",
+        "find who else reports to this meter; till then nothing is sent, unless "
+        "`breaks --acknowledge N --reason TEXT` says to go on",
+    ),
     Cause.FOREIGN_EVENT: Explanation(
         Book.METER,
         _STAYS,
@@ -250,4 +258,6 @@ CAUSES: dict[Cause, Explanation] = {
 }
 
 WAITING = frozenset(cause for cause in Cause if cause.resolution is Resolution.WAITS)
+# Of these somebody else reports to the meter, so sending stops till a person decides.
+SOMEBODY_ELSE = frozenset({Cause.ABOVE_LEDGER, Cause.FOREIGN_EVENT})
 CARRIED = frozenset(cause for cause in Cause if cause.resolution is Resolution.CARRIED)

@@ -109,6 +109,8 @@ class CustomerFinding:
     def verdict(self) -> MeterVerdict:
         """Say whether Stripe's figure is right, wrong, or not known yet."""
         causes = {item.cause for item in self.breaks if item.cause.book is Book.METER}
+        if Cause.ABOVE_LEDGER in causes:
+            return MeterVerdict.BREAK  # a lag can only ever show too little
         if not self.settled:
             return MeterVerdict.WAITING
         if causes - WAITING or (self.bounds and self.stripe_minutes not in self.bounds):

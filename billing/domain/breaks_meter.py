@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.domain.break_causes import Cause
+from billing.domain.break_causes import SOMEBODY_ELSE, Cause
 from billing.domain.breaks import NOTHING, Break, less, priced
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import Window
 from billing.domain.posting import Charge
+
+_OF_NO_EVENT = {Cause.COUNTED_UNRECORDED, *SOMEBODY_ELSE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,22 @@ class MeterTotals:
     counted: Mapping[datetime, int]
     unsynced: tuple[Unsynced, ...] = ()
     events: Mapping[datetime, Sequence[SentEvent]] = field(default_factory=dict)
+    most: Mapping[datetime, int] = field(default_factory=dict)
+
+    def can_be_ours(self, hour: datetime, residue: int) -> bool:
+        """Say whether so much more than is synced may come from this ledger.
+
+        `most` is the most that an hour can hold of ours: all that may count, and what
+        takes minutes back not counted, where its arrival may be shown late.
+        """
+        uncertain = [
+            event.charge.minutes
+            for event in self.unsynced
+            if event.hour == hour and event.uncertain
+        ]
+        more = sum(max(0, minutes) for minutes in uncertain)
+        synced = self.synced.get(hour, NOTHING).minutes
+        return residue <= max(more, self.most.get(hour, synced) - synced)
 
     def residues(self) -> Iterator[tuple[datetime, int]]:
         """Give the hours in which the meter shows more or less than is synced."""
@@ -192,7 +210,7 @@ def _rest_break(
     cause = _rest_cause(meter_totals, hour, rest, settled=settled)
     amount = _amount_of(rest, hour, meter_totals)
     only_event = _only_one_missing(rest, events)
-    if only_event is None or cause in {Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT}:
+    if only_event is None or cause in _OF_NO_EVENT:
         return Break(cause=cause, minutes=rest, amount_micro=amount, hour=hour)
     minutes = only_event.charge.minutes
     evidence = f"event {only_event.identifier}: its hour shows 0 of {minutes}"
@@ -220,7 +238,8 @@ def _rest_cause(
     if uncertain and not read and _lies_within(rest, uncertain):
         return Cause.COUNTED_UNRECORDED
     if not settled:
-        return Cause.NOT_SETTLED
+        is_possible = meter_totals.can_be_ours(hour, rest)
+        return Cause.NOT_SETTLED if is_possible else Cause.ABOVE_LEDGER
     if read:
         return Cause.FOREIGN_EVENT
     missing = rest < 0 or _only_one_missing(rest, events) is not None

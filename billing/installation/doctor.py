@@ -9,7 +9,7 @@ from billing.adapters import make_meter, make_source, make_trail
 from billing.domain.invariants import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
-from billing.errors import BillingError, SettingsFault
+from billing.errors import BillingError, LedgerUnready, SettingsFault
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
@@ -21,6 +21,7 @@ from billing.pipeline.doctor.checks import (
     check_source,
     failed,
 )
+from billing.pipeline.doctor.contact_checks import check_contacts
 from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
 from billing.ports import Clock, Meter
@@ -124,7 +125,29 @@ def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
         if checks[0].passed:
             customers = {c.name: c.stripe_customer for c in settings.customers}
             yield from check_customers(meter, customers)
+            yield from _contacts(settings, folder, meter, customers, clock.now())
             yield from _terms(settings, meter, customers, clock.now())
+
+
+def _contacts(
+    settings: Settings,
+    folder: Path,
+    meter: Meter,
+    customers: dict[str, str],
+    now: datetime,
+) -> Iterator[Check]:
+    try:
+        ledger = open_ledger(ledger_url(settings, folder))
+    except SettingsFault:
+        return  # which is said where the ledger is looked at
+    with closing(ledger):
+        try:
+            migration.refuse_other_schema(ledger)
+            yield from check_contacts(ledger, meter, customers, now)
+        except LedgerUnready:
+            return
+        except BillingError as fault:
+            yield failed("first contact", fault, "check the ledger and [stripe]")
 
 
 def _terms(

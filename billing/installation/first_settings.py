@@ -7,8 +7,10 @@ from billing.atomic_file import OWNER_ONLY, replace_file
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.installation.sandbox_facts import SandboxFacts, read_facts
-from billing.offline import ensure_key, upgrade_ledger
+from billing.offline import ensure_key, state_sole, upgrade_ledger
 
+INITIATOR = "pamela-billing init"
+A_SANDBOX = "it is a sandbox, which only this ledger reports to"
 REAL = """\
 # The settings of pamela-billing. `pamela-billing doctor` checks all of them.
 # Secrets never stand here: they are named, as env:NAME or file:PATH (beside this file).
@@ -104,13 +106,17 @@ def write_sandbox_settings(
     return facts
 
 
-def make_ledger(file: Path) -> str:
+def make_ledger(file: Path, *, sole_because: str | None = None) -> str:
     """Make the ledger that the settings name, and the key that signs its trail.
 
-    Returns the schema's version.
+    With a reason, state that nothing else reports to the meter. Returns the schema's
+    version.
     """
     ensure_key(file)
-    return upgrade_ledger(file)
+    schema = upgrade_ledger(file)
+    if sole_because is not None:
+        state_sole(file, INITIATOR, sole_because)
+    return schema
 
 
 def _sandbox_text(facts: SandboxFacts, first: BillingPeriod, grace_hours: int) -> str:

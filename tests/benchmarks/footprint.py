@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from billing.installation.first_settings import A_SANDBOX
+from billing.offline import state_sole
 from tests.benchmarks.pulling import MONTH, NOW, seconds_of
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import write_settings
@@ -56,6 +58,7 @@ def measure_memory(places: Places, calls: int) -> Iterator[Result]:
         subprocess.run(
             [COMMAND, "db", "upgrade", *chosen], check=True, stdout=subprocess.DEVNULL
         )
+        state_sole(file, "benchmark", A_SANDBOX)
         done = subprocess.run(
             [sys.executable, "-c", PEAK, COMMAND, "run", *chosen],
             check=True,

@@ -163,7 +163,10 @@ class Books:
             if event.attempted and event.carried is not False:
                 events[event.hour].append(event.sent)
         meter_totals = MeterTotals(
-            self.synced, self.counted or {}, self.unsynced, events
+            synced=self.synced,
+            counted=self.counted or {},
+            unsynced=self.unsynced,
+            events=events,
         )
         return [
             *find_source_breaks(self.calls, self.source, self.other_places),

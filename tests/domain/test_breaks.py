@@ -68,7 +68,7 @@ EXACT, WAIT, BREAK = MeterVerdict.EXACT, MeterVerdict.WAITING, MeterVerdict.BREA
         (10, [5], True, None, WAIT),
         (12, [5], True, Cause.COUNTED_UNRECORDED, WAIT),
         (15, [5], False, Cause.NOT_SETTLED, WAIT),
-        (16, [5], False, Cause.NOT_SETTLED, WAIT),
+        (16, [5], False, Cause.ABOVE_LEDGER, BREAK),
         (16, [5], True, Cause.FOREIGN_EVENT, BREAK),
         (9, [], True, Cause.NOT_COUNTED, BREAK),
         (10, [], True, Cause.FOREIGN_EVENT, BREAK),  # hours that cancel out

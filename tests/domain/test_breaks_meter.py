@@ -37,7 +37,8 @@ PENDING = EventState.PENDING
         ({NOON: TWO}, {}, False, [(Cause.NOT_SETTLED, -2, -200_000)]),
         ({NOON: THREE}, {NOON: 2}, True, [(Cause.NOT_COUNTED, -1, -100_000)]),
         ({NOON: TWO}, {NOON: 3}, True, [(Cause.FOREIGN_EVENT, 1, 100_000)]),
-        ({NOON: TWO}, {NOON: 3}, False, [(Cause.NOT_SETTLED, 1, 100_000)]),
+        ({NOON: TWO}, {NOON: 3}, False, [(Cause.ABOVE_LEDGER, 1, 100_000)]),
+        ({}, {NOON: 5}, False, [(Cause.ABOVE_LEDGER, 5, 0)]),
         ({}, {NOON: 5}, True, [(Cause.FOREIGN_EVENT, 5, 0)]),
     ],
 )
@@ -47,7 +48,9 @@ def test_the_ledger_is_compared_with_the_meter_hour_by_hour(
     settled: bool,
     breaks: list[tuple[Cause, int, int]],
 ) -> None:
-    found = find_meter_breaks(MeterTotals(synced, counted), settled=settled)
+    found = find_meter_breaks(
+        MeterTotals(synced=synced, counted=counted), settled=settled
+    )
     assert found == [
         Break(cause=cause, minutes=minutes, amount_micro=amount, hour=NOON)
         for cause, minutes, amount in breaks
@@ -55,7 +58,9 @@ def test_the_ledger_is_compared_with_the_meter_hour_by_hour(
 
 
 def test_hours_that_cancel_out_are_both_shown() -> None:
-    meter_totals = MeterTotals({NOON: TWO, LATER: TWO}, {NOON: 0, LATER: 4})
+    meter_totals = MeterTotals(
+        synced={NOON: TWO, LATER: TWO}, counted={NOON: 0, LATER: 4}
+    )
     found = find_meter_breaks(meter_totals, settled=True)
     assert [(item.cause, item.minutes, item.hour) for item in found] == [
         (Cause.NOT_COUNTED, -2, NOON),
@@ -88,7 +93,7 @@ def test_what_was_sent_and_never_answered_may_be_what_was_counted(
         uncertain=True,
     )
     (residue,) = find_meter_breaks(
-        MeterTotals({}, {NOON: counted}, (lost,)), settled=True
+        MeterTotals(synced={}, counted={NOON: counted}, unsynced=(lost,)), settled=True
     )
     assert (residue.cause, residue.minutes) == (cause, counted)
     assert residue.amount_micro == counted * 100_000
@@ -106,9 +111,44 @@ def test_what_was_never_sent_explains_nothing_on_the_meter() -> None:
         state=PENDING,
         uncertain=True,
     )
-    meter_totals = MeterTotals({}, {NOON: 2}, (waiting, of_another_hour))
+    meter_totals = MeterTotals(
+        synced={}, counted={NOON: 2}, unsynced=(waiting, of_another_hour)
+    )
     causes = [item.cause for item in find_meter_breaks(meter_totals, settled=True)]
     assert causes == [Cause.FOREIGN_EVENT]
+
+
+@pytest.mark.parametrize(
+    ("counted", "uncertain", "most", "cause"),
+    [
+        (4, 2, {}, Cause.COUNTED_UNRECORDED),
+        (5, 2, {}, Cause.ABOVE_LEDGER),
+        (4, None, {NOON: 5}, Cause.NOT_SETTLED),  # what takes away may be shown late
+        (5, None, {NOON: 5}, Cause.NOT_SETTLED),
+        (6, None, {NOON: 5}, Cause.ABOVE_LEDGER),
+        (3, None, {LATER: 5}, Cause.ABOVE_LEDGER),
+        (1, None, {NOON: 5}, Cause.NOT_SETTLED),
+    ],
+)
+def test_more_than_can_be_ours_is_known_at_once_and_less_is_waited_for(
+    counted: int, uncertain: int | None, most: dict[datetime, int], cause: Cause
+) -> None:
+    lost = [
+        Unsynced(
+            hour=NOON,
+            charge=Charge(minutes, minutes * 100_000),
+            calls=("a",),
+            event="event",
+            state=PENDING,
+            uncertain=True,
+        )
+        for minutes in ([] if uncertain is None else [uncertain])
+    ]
+    meter_totals = MeterTotals(
+        synced={NOON: TWO}, counted={NOON: counted}, unsynced=tuple(lost), most=most
+    )
+    (item,) = find_meter_breaks(meter_totals, settled=False)
+    assert (item.cause, item.minutes) == (cause, counted - 2)
 
 
 def test_a_customer_that_stripe_does_not_know_is_missing_every_minute() -> None:
@@ -149,7 +189,9 @@ def named(
     synced: Charge, shown: int, *events: SentEvent, settled: bool = True
 ) -> list[tuple[Cause, int, str | None]]:
     """Find an hour's breaks; each must bring its event's calls along."""
-    meter_totals = MeterTotals({NOON: synced}, {NOON: shown}, (), {NOON: events})
+    meter_totals = MeterTotals(
+        synced={NOON: synced}, counted={NOON: shown}, events={NOON: events}
+    )
     breaks = find_meter_breaks(meter_totals, settled=settled)
     for item in breaks:
         assert item.calls == ((f"of {item.event}",) if item.event else ())
@@ -193,7 +235,9 @@ def test_an_hour_is_followed_down_to_the_event_and_its_calls(
 
 def test_the_evidence_says_what_the_events_own_minute_shows() -> None:
     events = {NOON: [sent("x", FIVE, shown=0), sent("y", TWO, shown=2)]}
-    meter_totals = MeterTotals({NOON: Charge(7, 700_000)}, {NOON: 2}, (), events)
+    meter_totals = MeterTotals(
+        synced={NOON: Charge(7, 700_000)}, counted={NOON: 2}, events=events
+    )
     (found,) = find_meter_breaks(meter_totals, settled=True)
     assert found.evidence == "event x: its minute shows 0 of 5"
     assert found.amount_micro == -500_000

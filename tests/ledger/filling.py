@@ -4,6 +4,7 @@ from sqlalchemy import Connection, insert, inspect
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
+from billing.domain.meter_contact import ContactReading, MeterMonth
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import chain_tip
@@ -26,6 +27,8 @@ from billing.ledger.sync.attempts import (
     record_answers,
     record_attempts,
 )
+from billing.ledger.sync.contact_context import state_sole_reporter
+from billing.ledger.sync.first_contact import record_contact
 from billing.ledger.sync.outbox import OpenEvent
 from tests.ledger.bookkeeping import (
     ACTOR,
@@ -77,6 +80,8 @@ MOVING: dict[str, set[str]] = {
         "resolved_at",
         "resolved_by",
     },
+    "meter_contact": set(),
+    "sole_reporter": set(),
     "law_check": set(),
     "audit_event": set(),
     "audit_head": set(),
@@ -118,6 +123,7 @@ def fill(ledger: Ledger) -> None:
     record(ledger, reading("call_4"))
     set_aside_and_reconcile(ledger)
     add_settlement_rows(ledger)
+    add_contacts(ledger)
     add_heads(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
         close_period(ledger, period)
@@ -157,6 +163,19 @@ def add_settlement_rows(ledger: Ledger) -> None:
             opened = {"opened_at": at, "opened_run": number}
             connection.execute(insert(break_case).values(**case, **opened))
             connection.execute(insert(law_check).values(at=at, whole=1, **checked))
+
+
+def add_contacts(ledger: Ledger) -> None:
+    """Add what was read of a month before a send, and who stated to be alone."""
+    month = MeterMonth(
+        stripe_customer="cus_acme", meter="stripe_minutes", livemode=False, period=MARCH
+    )
+    with ledger.writing() as connection:
+        for minutes in (0, 1):
+            contact = ContactReading(ACTOR.at, minutes, 0)
+            record_contact(connection, "acme", month, contact, lower=0)
+        state_sole_reporter(connection, ACTOR, "it is new")
+        state_sole_reporter(connection, ACTOR, "it was not", "acme", withdrawn=True)
 
 
 def attempt_of(connection: Connection, event: OpenEvent) -> None:

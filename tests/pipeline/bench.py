@@ -18,6 +18,7 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate, PullState
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
+from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
 from billing.pipeline.pull.account_rules import AccountRules
@@ -73,11 +74,14 @@ class Bench:
     stopping: Callable[[], bool] = never
     policy: Policy = USUAL
     settle_only: bool = False
+    sole_reporter: bool = True  # as a person states for a meter that is new
 
     def __post_init__(self) -> None:
         self.meter = StrictMeter(clock=self.clock)
         self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
         self.rules = self._register()
+        if self.sole_reporter:
+            self.state_sole_reporter()
 
     def _register(self) -> AccountRules:
         account = Account("main", self.customers[0], "customer")
@@ -96,6 +100,12 @@ class Bench:
             prices=PriceList([PRICE]),
             price_ids=numbers,
         )
+
+    def state_sole_reporter(self) -> None:
+        """State that nothing else reports to the meter."""
+        with self.ledger.writing() as connection:
+            actor = Actor("tests", self.clock.now())
+            state_sole_reporter(connection, actor, "the meter is new")
 
     def sync_options(self) -> SyncOptions:
         """Return what a sync is handed."""

@@ -19,6 +19,7 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
+from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
 from billing.pipeline.pull.account_rules import AccountRules
@@ -145,6 +146,8 @@ def _sources(
             prices=[PRICE],
         )
         numbers = registry.price_ids(connection)
+        actor = Actor("tests", sandbox.clock.now())
+        state_sole_reporter(connection, actor, "the sandbox is new")
     names, prices = frozenset(one.name for one in customers), PriceList([PRICE])
     sleep = HastyClock(sandbox.clock).sleep
     return [

@@ -138,11 +138,15 @@ def not_counted(bench: Bench) -> None:
     settle(bench)
 
 
-def foreign_event(bench: Bench) -> None:
+def above_ledger(bench: Bench) -> None:
     take_and_sync(bench)
     request = bench.meter.requests[0]
     stranger = replace(request.event, sequence=9, minutes=3)
     bench.meter.counted.append(Request(stranger, "k", request.at))
+
+
+def foreign_event(bench: Bench) -> None:
+    above_ledger(bench)
     settle(bench)
 
 

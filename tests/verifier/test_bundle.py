@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from billing.verifier.containers import GUIDE, NAMES, PROGRAM
+from billing.verifier.containers import GUIDE, MANIFEST, NAMES, PROGRAM
 from billing.verifier.program import main
-from billing.verifier.shapes import TABLE_FILES
+from billing.verifier.shapes import LATER_FILES, SHAPES, TABLE_FILES
 from billing.verifier.single_file import one_file
-from tests.tamper.bundles import Original, pack, write_paper
+from tests.tamper.bundles import Files, Original, pack, read_files, repair, write_paper
 from tests.verifier.stories import ledger_on_paper
 
 # Alone: no site-packages, no environment, no folder of ours.
@@ -160,3 +160,34 @@ def test_every_call_can_be_proved(original: Original, target: Path) -> None:
     lines = original.files[TABLE_FILES["call"]].splitlines()[1:]
     for call in {json.loads(line)[2] for line in lines}:
         assert main([path, "--call", call, "--json"]) == 0
+
+
+def without_later_files(files: Files) -> Files:
+    """Return a bundle's files as an older version would have written them."""
+    manifest = json.loads(files[MANIFEST])
+    for name in LATER_FILES:
+        del manifest["files"][name]
+    kept = {name: body for name, body in files.items() if name not in LATER_FILES}
+    return kept | {MANIFEST: json.dumps(manifest).encode()}
+
+
+def test_a_bundle_from_before_a_table_came_still_verifies(
+    original: Original, target: Path
+) -> None:
+    older = repair(without_later_files(original.files), original.key)
+    assert main([str(pack(older, target))]) == 0
+
+
+def test_a_file_that_holds_rows_is_missed_however_new_it_is(
+    target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper = ledger_on_paper(5)
+    row = [1, "2026-03-01T00:00:00+00:00", "alice", "it is new", None, 0]
+    assert len(row) == len(SHAPES["sole_reporter"].columns)
+    paper.commit("meter.sole_reporter", {"sole_reporter": [row]})
+    paper.sign()
+    files = read_files(write_paper(paper, target))
+    assert main([str(target)]) == 0
+    older = repair(without_later_files(files), paper.key)
+    assert main([str(pack(older, target))]) == 1
+    assert "sole_reporter.jsonl" in capsys.readouterr().out

@@ -19,6 +19,12 @@ from billing.reports.status.attention import (
 )
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
+from billing.reports.status.first_contact import (
+    contact_complaints,
+    contact_document,
+    read_contacts,
+    wait_sentence,
+)
 from billing.reports.status.integrity import (
     integrity_document,
     integrity_sentence,
@@ -36,11 +42,12 @@ def status(settings_file: Path, as_json: bool) -> int:
         months = read_status(ledger, reversed(periods_at(now, settings.first_period)))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
         integrity = read_integrity(ledger)
+        contacts = read_contacts(ledger, periods_at(now, settings.first_period), now)
         if as_json:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
-            show_json(document)
+            show_json(document | contact_document(contacts))
             return CLEAN
         restored = restored_ledger(settings, settings_file.parent, ledger)
         violated = integrity is not None and bool(integrity.broken)
@@ -50,11 +57,14 @@ def status(settings_file: Path, as_json: bool) -> int:
             *([restored] if restored else []),
             *([integrity_sentence(integrity)] if violated else []),
             *old_pulls(ledger, still_open, accounts, now),
+            *(f"Not sent: {each}." for each in contact_complaints(contacts)),
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)
     say(f"As of {format_time(now)}")
     _show_attention(blocking, waiting)
+    if first_sends := wait_sentence(contacts):
+        say(first_sends)
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)
     say("")

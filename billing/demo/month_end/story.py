@@ -12,7 +12,11 @@ from billing.demo.world import World
 from billing.domain.close_obstacles import Obstacle
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
-from billing.installation.first_settings import make_ledger, write_sandbox_settings
+from billing.installation.first_settings import (
+    A_SANDBOX,
+    make_ledger,
+    write_sandbox_settings,
+)
 from billing.pipeline.close import CloseReport
 
 GRACE_HOURS = 72
@@ -26,7 +30,7 @@ def play(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
     facts = write_sandbox_settings(
         settings_file, world.url, force=False, first=month, grace_hours=GRACE_HOURS
     )
-    make_ledger(settings_file)
+    make_ledger(settings_file, sole_because=A_SANDBOX)
     keys = {account.name: account.api_key for account in facts.accounts}
     cast = Cast(world, keys, month, random.Random(f"month end:{seed}:story"))
     with opened_desk(settings_file, world, cast, stage) as desk:

@@ -12,6 +12,7 @@ from billing.ledger.schema.tables import (
     customer,
     error_report,
     meter_attempt,
+    meter_contact,
     meter_event,
     meter_reading,
     period_close,
@@ -21,6 +22,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    sole_reporter,
 )
 
 BINDING = "b2b_usage.meter_event_id"
@@ -107,5 +109,7 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_break, period="r.period", joined=_OF_RUN),
         _covered(break_case),
         _covered(period_close, key="period"),
+        _covered(meter_contact),
+        _covered(sole_reporter, _NO_MONTH),
     )
 }

@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from billing.domain.break_causes import CARRIED, Book, Cause, Resolution
+from billing.domain.break_causes import (
+    CARRIED,
+    SOMEBODY_ELSE,
+    Book,
+    Cause,
+    Resolution,
+)
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
 from billing.errors import NoOpenBreak
@@ -87,7 +93,10 @@ def track(
             if row is not None and not _has_outgrown(owned.item, row):
                 case_of_key[key] = int(open_rows.pop(key).id)
             else:
-                case_of_key[key] = _open_case(connection, run, owned, actor)
+                acknowledged = _acknowledged_before(owned, open_rows.values())
+                case_of_key[key] = _open_case(
+                    connection, run, owned, actor, acknowledged
+                )
         numbers.append(case_of_key[key])
     for key, row in open_rows.items():
         if run.compared(Cause(key[0])):
@@ -105,6 +114,23 @@ def _has_outgrown(item: Break, row: Any) -> bool:
     return row.acknowledged_at is not None and row.minutes != item.minutes
 
 
+def _acknowledged_before(owned: OwnedBreak, rows: Iterable[Any]) -> dict[str, Any]:
+    """Return who has acknowledged the same minutes of somebody else by another name."""
+    item = owned.item
+    if item.cause not in SOMEBODY_ELSE:
+        return {}
+    for row in rows:
+        same = (owned.customer, item.hour, item.minutes)
+        if (
+            Cause(row.cause) in SOMEBODY_ELSE
+            and row.acknowledged_at is not None
+            and (row.customer, row.hour, row.minutes) == same
+        ):
+            names = ("acknowledged_at", "acknowledged_by", "reason")
+            return {name: row._mapping[name] for name in names}
+    return {}
+
+
 def _open(connection: Connection, period: BillingPeriod) -> list[Any]:
     query = _with_last_break().where(
         case.period == str(period), case.resolved_at.is_(None)
@@ -118,7 +144,11 @@ def _place_of(row: Any) -> tuple[str, ...]:
 
 
 def _open_case(
-    connection: Connection, run: Run, owned: OwnedBreak, actor: Actor
+    connection: Connection,
+    run: Run,
+    owned: OwnedBreak,
+    actor: Actor,
+    acknowledged: dict[str, Any],
 ) -> int:
     values = {
         "period": str(run.period),
@@ -130,6 +160,7 @@ def _open_case(
         "calls": _format(owned.item.calls),
         "opened_at": actor.at,
         "opened_run": run.number,
+        **acknowledged,
     }
     result = connection.execute(insert(break_case).values(values).returning(case.id))
     return int(result.scalar_one())

@@ -21,6 +21,7 @@ from billing.ledger.reconcile import (
 )
 from billing.ledger.reconcile.ledger_totals import CarriedRow, LedgerTotal, SourceGap
 from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
+from billing.ledger.sync.meter_bounds import most_by_hour
 
 Hours = Mapping[MeterCustomer, Mapping[datetime, int]]
 Place = tuple[MeterCustomer, datetime]
@@ -33,6 +34,7 @@ class DetailRequest:
     calls: Mapping[str, Collection[str]] = field(default_factory=dict)  # by account
     counted: Hours = field(default_factory=dict)  # what the meter showed
     finals: Mapping[str, datetime] = field(default_factory=dict)  # by customer
+    counted_at: datetime | None = None
 
 
 NO_DETAIL = DetailRequest()
@@ -64,6 +66,7 @@ class MonthSnapshot:
     events: Mapping[Place, Sequence[SentEvent]]
     readings: Mapping[str, Sequence[tuple[datetime, int]]]
     arrived: Mapping[str, Sequence[ArrivedEvent]]
+    most: Mapping[str, Mapping[datetime, int]]  # by Stripe's customers
 
 
 def read_month(
@@ -96,7 +99,17 @@ def read_month(
             name: runs.earlier_readings(connection, period, name) for name in customers
         },
         arrived=late_events.arrived_after(connection, period, detail.finals),
+        most=_most_by_hour(connection, period, detail),
     )
+
+
+def _most_by_hour(
+    connection: Connection, period: BillingPeriod, detail: DetailRequest
+) -> Mapping[str, Mapping[datetime, int]]:
+    if detail.counted_at is None:
+        return {}
+    names = {each.stripe_customer for each in detail.counted}
+    return most_by_hour(connection, period, names, detail.counted_at)
 
 
 def _places_that_differ(
@@ -105,7 +118,9 @@ def _places_that_differ(
     return [
         (meter_customer, hour)
         for meter_customer, hours in counted.items()
-        for hour, _ in MeterTotals(synced.get(meter_customer, {}), hours).residues()
+        for hour, _ in MeterTotals(
+            synced=synced.get(meter_customer, {}), counted=hours
+        ).residues()
     ]
 
 

@@ -1,6 +1,7 @@
 """The tables: evidence, usage, the way to the meter, and what was found."""
 
 from billing.ledger.schema.base import metadata
+from billing.ledger.schema.contact import meter_contact, sole_reporter
 from billing.ledger.schema.evidence import (
     account,
     call,
@@ -43,6 +44,7 @@ __all__ = [
     "law_check",
     "metadata",
     "meter_attempt",
+    "meter_contact",
     "meter_event",
     "meter_reading",
     "period_close",
@@ -52,4 +54,5 @@ __all__ = [
     "reconciliation_break",
     "reconciliation_reading",
     "reconciliation_run",
+    "sole_reporter",
 ]

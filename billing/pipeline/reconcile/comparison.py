@@ -263,4 +263,10 @@ class Comparison:
         unsynced = tuple(
             event for name, event in self.customer.unsynced if name == meter_customer
         )
-        return MeterTotals(synced, counted, unsynced, by_hour)
+        return MeterTotals(
+            synced=synced,
+            counted=counted,
+            unsynced=unsynced,
+            events=by_hour,
+            most=self.month.most.get(meter_customer.stripe_customer, {}),
+        )

@@ -148,7 +148,7 @@ class _Reconciling:
         # all that is said of a customer comes from one state of the ledger.
         newest = view
         if readings.differing or finals:
-            details = DetailRequest({}, readings.hours, finals)
+            details = DetailRequest({}, readings.hours, finals, self.now)
             newest = self._read_ledger(totals, fresh, details)
         comparisons = self._compare(view, newest, readings)
         customers = self._findings(comparisons, invoiced or {}, newest.month.arrived)

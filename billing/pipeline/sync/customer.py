@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.cancellation import keeps_above_zero
+from billing.domain.meter_contact import ContactFindings
 from billing.domain.meter_event import EventState, FailReason, may_resend
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import MeterDestination
@@ -13,11 +14,13 @@ from billing.errors import MeterFault
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
+from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.concurrency import Progress
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
 from billing.pipeline.sync.context import Negative, Policy, SyncContext
 from billing.pipeline.sync.error_reports import reject_what_is_reported
+from billing.pipeline.sync.first_contact import admit_events
 from billing.pipeline.sync.send import Outcome, PendingAnswers, Sender
 from billing.pipeline.sync.settle import settle_uncertain
 
@@ -55,6 +58,7 @@ class CustomerReport:
     no_such_customer: bool = False
     full_hours: tuple[datetime, ...] = ()
     held: str | None = None
+    contact: ContactFindings = field(default_factory=ContactFindings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class CustomerSync:
     sent: ProgressCounter
     to: MeterDestination | None  # None: the customer is not in the settings
     customer: str
+    contacts: ContactContext
     at_once: bool
     settle_only: bool = False
 
@@ -162,7 +167,10 @@ class CustomerSync:
             report.no_such_customer = True
             report.outcomes[Outcome.WAITING] += len(due)
         else:
-            self._send(context, due, report)
+            admitted = admit_events(context, self.contacts, due, report.contact)
+            report.outcomes.update([Outcome.WAITING] * (len(due) - len(admitted)))
+            if admitted:
+                self._send(context, admitted, report)
 
     def _send(
         self, context: SyncContext, due: list[OpenEvent], report: CustomerReport

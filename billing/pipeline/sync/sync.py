@@ -6,10 +6,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing.domain.meter_contact import ContactFindings
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
+from billing.ledger.sync.contact_context import ContactContext, read_context
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
 from billing.pipeline.sync.context import USUAL, Policy
@@ -36,13 +38,15 @@ class SyncReport:
     full_hours: list[tuple[str, datetime]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     stopped_because: str | None = None
+    contact: ContactFindings = field(default_factory=ContactFindings)
 
     @property
     def clean(self) -> bool:
         """Whether everything that was due is on the meter."""
         bad = set(self.outcomes) - {Outcome.SYNCED, Outcome.WAITING}
         faults = (self.no_such_customer, self.full_hours, self.held)
-        return not (bad or any(faults) or self.rejected or self.stopped_because)
+        waits_for_a_person = any(faults) or self.contact.needs_a_person
+        return not (bad or waits_for_a_person or self.rejected or self.stopped_because)
 
     def add(self, customer: CustomerReport) -> None:
         """Take in what was done for one customer."""
@@ -57,6 +61,7 @@ class SyncReport:
         if customer.held:
             self.held.append(f"{customer.name}: {customer.held}")
         self.full_hours += [(customer.name, hour) for hour in customer.full_hours]
+        self.contact.add(customer.contact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ def sync_meter(
     report, time = SyncReport(), MonotonicClock(options.clock)
     with ledger.reading() as connection:
         customers = staging.customers_with_work(connection, options.stripe_customers)
+        contacts = read_context(connection, time.now())
     if customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
     reported = note_error_reports(ledger, meter, time)
@@ -117,7 +123,12 @@ def sync_meter(
             owner=options.actor,
         )
         syncs = _customer_syncs(
-            ledger, sender, options, customers | reported, ProgressCounter(progress)
+            ledger,
+            sender,
+            options,
+            customers | reported,
+            contacts=contacts,
+            sent=ProgressCounter(progress),
         )
         for customer in _run_all(syncs, pool, breaker, time):
             report.add(customer)
@@ -131,6 +142,8 @@ def _customer_syncs(
     sender: Sender,
     options: SyncOptions,
     customers: Iterable[str],
+    *,
+    contacts: ContactContext,
     sent: ProgressCounter,
 ) -> list[CustomerSync]:
     return [
@@ -141,6 +154,7 @@ def _customer_syncs(
             sent=sent,
             to=options.destination(name, sender.meter),
             customer=name,
+            contacts=contacts,
             at_once=options.at_once,
             settle_only=options.settle_only,
         )

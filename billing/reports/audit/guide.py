@@ -22,6 +22,8 @@ _TABLES = {
     "reconciliation_run": "each comparison of Pamela, this ledger and Stripe",
     "reconciliation_reading": "the three books in it, customer by customer",
     "reconciliation_break": "each difference that it found, with its cause",
+    "meter_contact": "what stood at the meter before the first minute was sent there",
+    "sole_reporter": "who stated that nothing else reports to the meter, and why",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

@@ -8,8 +8,9 @@ from pathlib import Path
 from billing.app import App, composed
 from billing.domain.period import BillingPeriod
 from billing.gateways.clocks import StoppableClock
+from billing.installation.first_settings import A_SANDBOX
 from billing.ledger.audit.audit_log import AuditSession
-from billing.offline import upgrade_ledger
+from billing.offline import state_sole, upgrade_ledger
 from billing.settings import read_settings
 from tests.benchmarks.world.world import World, WorldClock
 
@@ -26,6 +27,7 @@ def service(
     """Put the service together for a world, on an empty ledger."""
     file = write_settings(world, folder, database, first_period)
     upgrade_ledger(file)
+    state_sole(file, "benchmark", A_SANDBOX)
     with composed(read_settings(file), folder, actor="benchmark") as app:
         clock = WorldClock(world)
         app.ledger.audit_session = AuditSession("benchmark", clock.now)

@@ -2,16 +2,22 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from billing.installation.first_settings import A_SANDBOX
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import open_ledger
 from billing.ledger.migration import upgrade
+from billing.ledger.sync.contact_context import state_sole_reporter
 from tests.postgres import PostgresServer
 
 SQLITE, POSTGRESQL = "SQLite (WAL)", "PostgreSQL"
 KINDS = (SQLITE, POSTGRESQL)
 TEMPLATE = "victims"
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Databases:
@@ -29,7 +35,7 @@ class Databases:
         """The PostgreSQL server."""
         if self._server is None:
             self._server = self._stack.enter_context(PostgresServer(fsync=False))
-            upgrade(self._server.create_database(TEMPLATE))
+            _make_ledger(self._server.create_database(TEMPLATE))
         return self._server
 
     @contextmanager
@@ -41,12 +47,19 @@ class Databases:
             self.server.drop_database(name)
             return
         if not self._file.exists():
-            upgrade(f"sqlite:///{self._file}")
+            _make_ledger(f"sqlite:///{self._file}")
         folder = self._folder / name
         folder.mkdir()
         shutil.copy(self._file, folder / "ledger.db")
         yield f"sqlite:///{folder / 'ledger.db'}"
         shutil.rmtree(folder)
+
+
+def _make_ledger(url: str) -> None:
+    """Make a ledger that is the only one to report, as `init --sandbox` does."""
+    upgrade(url)
+    with closing(open_ledger(url)) as ledger, ledger.writing() as connection:
+        state_sole_reporter(connection, Actor("tests", BEFORE), A_SANDBOX)
 
 
 @contextmanager

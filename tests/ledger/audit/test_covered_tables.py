@@ -22,6 +22,8 @@ COLUMNS = {
     "reconciliation_break": "81303456cf56",
     "break_case": "abfaf9604c54",
     "period_close": "24502b466031",
+    "meter_contact": "d62ed49aeb5a",
+    "sole_reporter": "75998109552f",
 }
 
 

@@ -12,6 +12,7 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.registry import Account, Customer
+from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import SERIAL
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
@@ -75,6 +76,7 @@ class World:
         certificates = Certificates(self.pamela, self.view, self.trace, alone=alone)
         self.judge = Judge(self.stripe, self.view, self.weather, certificates)
         self.rules = self.register()
+        self.state_sole_reporter()
         self.life.begin(20 * HOUR, self.chance.between(6, 22))
 
     def remap(self, customer: str, stripe_customer: str) -> None:
@@ -102,6 +104,12 @@ class World:
             prices=PriceList([PRICE]),
             price_ids=numbers,
         )
+
+    def state_sole_reporter(self) -> None:
+        """State that nothing else reports to the meter, as a person does at first."""
+        with Ledger(self.storage.engine).writing() as connection:
+            actor = Actor("simulation", self.schedule.now)
+            state_sole_reporter(connection, actor, "the meter is new")
 
     def desk(self, process: Process, host: Host) -> Desk:
         """Put together what a new process works with."""

@@ -1,0 +1,139 @@
+"""Contact context: what a sync knows of all customers before it asks about each."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, insert, select
+
+from billing.domain.break_causes import SOMEBODY_ELSE, Cause
+from billing.domain.meter_contact import RUNNING_DAY, SendingStop
+from billing.domain.period import BillingPeriod
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.events import last_of_actions
+from billing.ledger.schema.tables import (
+    break_case,
+    reconciliation_break,
+    reconciliation_run,
+    sole_reporter,
+)
+from billing.ledger.sync.after_restore import RESTORED
+
+case, break_ = break_case.c, reconciliation_break.c
+STATED = "meter.sole_reporter"
+_CAUSES = [cause.value for cause in SOMEBODY_ELSE]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactContext:
+    """What a sync knows of all customers alike, before it asks about each."""
+
+    restored_at: datetime | None
+    watched: frozenset[BillingPeriod]  # reconciled in the running day
+    stops: tuple[SendingStop, ...]
+    all_sole: bool
+    sole: Mapping[str, bool]  # what was stated of a customer alone
+
+    def is_sole(self, customer: str) -> bool:
+        """Say whether a person stated that nothing else reports of a customer."""
+        return self.sole.get(customer, self.all_sole)
+
+
+def state_sole_reporter(
+    connection: Connection,
+    actor: Actor,
+    reason: str,
+    customer: str | None = None,
+    *,
+    withdrawn: bool = False,
+) -> None:
+    """Record that a person states, or takes back, that nothing else reports here."""
+    values = {
+        "stated_at": actor.at,
+        "stated_by": actor.name,
+        "reason": reason,
+        "customer": customer,
+        "withdrawn": int(withdrawn),
+    }
+    connection.execute(insert(sole_reporter).values(values))
+    detail = {"withdrawn": withdrawn}
+    audit_log.record(
+        connection, actor, STATED, customer or "all", detail, reason=reason
+    )
+
+
+def read_context(connection: Connection, now: datetime) -> ContactContext:
+    """Read what holds of all customers: restores, statements, and who has to stop."""
+    restored = last_of_actions(connection, [RESTORED])
+    restored_at = restored.at if restored is not None else None
+    present = BillingPeriod.of(now)
+    months = (present.previous, present)
+    since = max(filter(None, (restored_at, now - RUNNING_DAY)))
+    watched = {month for month in months if _is_watched(connection, month, since)}
+    all_sole, sole = False, dict[str, bool]()
+    for row in connection.execute(select(sole_reporter).order_by(sole_reporter.c.id)):
+        if row.customer is None:
+            all_sole, sole = not row.withdrawn, {}
+        else:
+            sole[row.customer] = not row.withdrawn
+    return ContactContext(
+        restored_at=restored_at,
+        watched=frozenset(watched),
+        stops=tuple(_stops(connection, months)),
+        all_sole=all_sole,
+        sole=sole,
+    )
+
+
+def _is_watched(connection: Connection, period: BillingPeriod, since: datetime) -> bool:
+    run = reconciliation_run.c
+    query = select(run.started_at).where(run.period == str(period))
+    last = connection.execute(query.order_by(run.id.desc()).limit(1)).scalar()
+    return last is not None and bool(last > since)
+
+
+def _stops(
+    connection: Connection, months: Collection[BillingPeriod]
+) -> Iterator[SendingStop]:
+    open_cases = _cases(months).where(case.acknowledged_at.is_(None))
+    for row in connection.execute(open_cases.order_by(case.id)):
+        if row.customer is not None:
+            yield SendingStop(
+                customer=row.customer,
+                period=BillingPeriod.parse(row.period),
+                case=row.id,
+                cause=Cause(row.cause),
+                minutes=row.minutes,
+            )
+
+
+def _cases(months: Collection[BillingPeriod]) -> Select[Any]:
+    """Select open cases by which somebody else reports, with their last minutes."""
+    newest = reconciliation_break.alias("newest")
+    last = (
+        select(func.max(newest.c.id))
+        .where(newest.c.case_id == case.id)
+        .correlate(break_case)
+        .scalar_subquery()
+    )
+    return (
+        select(break_case, break_.minutes)
+        .select_from(break_case.join(reconciliation_break, break_.id == last))
+        .where(
+            case.period.in_([str(month) for month in months]),
+            case.resolved_at.is_(None),
+            case.cause.in_(_CAUSES),
+        )
+    )
+
+
+def acknowledged_minutes(
+    connection: Connection, customer: str, period: BillingPeriod
+) -> int:
+    """Return the minutes of somebody else that a person knows of and lets be."""
+    acknowledged = _cases([period]).where(
+        case.customer == customer, case.acknowledged_at.is_not(None)
+    )
+    return sum(max(0, row.minutes) for row in connection.execute(acknowledged))

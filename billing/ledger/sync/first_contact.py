@@ -1,0 +1,223 @@
+"""First contact: what was read of a month at the meter before anything was sent."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+)
+
+from billing.domain.breaks import MinuteBounds
+from billing.domain.meter_contact import ContactReading, MeterMonth, MonthContact
+from billing.domain.meter_event import EventState
+from billing.domain.period import BillingPeriod
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.tables import (
+    meter_contact,
+    meter_event,
+    reconciliation_reading,
+)
+from billing.ledger.sync.contact_context import ContactContext, acknowledged_minutes
+from billing.ledger.sync.meter_bounds import month_bounds
+
+contact, event = meter_contact.c, meter_event.c
+
+
+class UnsentContact(NamedTuple):
+    """A month that was read, and that nothing is sent into since."""
+
+    customer: str
+    month: MeterMonth
+
+
+def contact_bounds(
+    connection: Connection, customer: str, month: MeterMonth, now: datetime
+) -> MinuteBounds:
+    """Return what of a month can be ours, or is known and let be by a person."""
+    bounds = month_bounds(connection, month, now)
+    more = acknowledged_minutes(connection, customer, month.period)
+    return MinuteBounds(bounds.lower, bounds.upper + more)
+
+
+def month_contact(
+    connection: Connection,
+    customer: str,
+    month: MeterMonth,
+    context: ContactContext,
+    now: datetime,
+) -> MonthContact:
+    """Return what is known of a month at the meter before anything is sent into it."""
+    readings = _readings(connection, month, context.restored_at)
+    has_sent = _has_sent(connection, month, context.restored_at)
+    is_known = not has_sent and _is_known(connection, month, now)
+    if is_known:
+        readings += _reconciled(connection, customer, month, context, now)
+        readings.sort(key=lambda reading: reading.at)
+    return MonthContact(
+        readings=readings,
+        has_sent=has_sent,
+        is_watched=month.period in context.watched,
+        is_known=is_known,
+        is_sole=context.is_sole(customer),
+    )
+
+
+def record_contact(
+    connection: Connection,
+    customer: str,
+    month: MeterMonth,
+    reading: ContactReading,
+    lower: int,
+) -> None:
+    """Keep what a month showed, as the evidence for what follows from it."""
+    values = {
+        "customer": customer,
+        "stripe_customer": month.stripe_customer,
+        "meter": month.meter,
+        "livemode": int(month.livemode),
+        "period": str(month.period),
+        "read_at": reading.at,
+        "minutes": reading.minutes,
+        "lower": lower,
+        "upper": reading.upper,
+        "whole_month": int(reading.at >= month.period.end),
+    }
+    connection.execute(insert(meter_contact).values(values))
+    detail = {"period": str(month.period), "minutes": reading.minutes}
+    audit_log.note(connection, "meter.contacted", customer, detail)
+
+
+def unsent_contacts(
+    connection: Connection, context: ContactContext, months: Collection[BillingPeriod]
+) -> list[UnsentContact]:
+    """Return the months that were read, and that wait since or hold an opening."""
+    keys = (
+        contact.customer,
+        contact.stripe_customer,
+        contact.meter,
+        contact.livemode,
+        contact.period,
+    )
+    newest = (
+        select(func.max(contact.id))
+        .where(contact.period.in_([str(month) for month in months]))
+        .where(_since(contact.read_at, context.restored_at))
+        .group_by(*keys)
+    )
+    sent = exists().where(
+        event.livemode == contact.livemode,
+        event.meter == contact.meter,
+        event.stripe_customer == contact.stripe_customer,
+        event.period == contact.period,
+        event.last_sent_at.is_not(None),
+        _since(event.last_sent_at, context.restored_at),
+    )
+    query = (
+        select(meter_contact)
+        .where(contact.id.in_(newest), or_(contact.minutes > contact.upper, ~sent))
+        .order_by(contact.period, contact.customer, contact.id)
+    )
+    return [
+        UnsentContact(
+            row.customer,
+            MeterMonth(
+                stripe_customer=row.stripe_customer,
+                meter=row.meter,
+                livemode=bool(row.livemode),
+                period=BillingPeriod.parse(row.period),
+            ),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _readings(
+    connection: Connection, month: MeterMonth, restored_at: datetime | None
+) -> list[ContactReading]:
+    query = select(contact.read_at.label("at"), contact.minutes, contact.upper).where(
+        contact.period == str(month.period),
+        contact.stripe_customer == month.stripe_customer,
+        contact.meter == month.meter,
+        contact.livemode == int(month.livemode),
+        _since(contact.read_at, restored_at),
+    )
+    rows = connection.execute(query.order_by(contact.id))
+    return [ContactReading(**row._mapping) for row in rows]
+
+
+def _has_sent(
+    connection: Connection, month: MeterMonth, restored_at: datetime | None
+) -> bool:
+    query = select(event.id).where(
+        event.livemode == int(month.livemode),
+        event.meter == month.meter,
+        event.stripe_customer == month.stripe_customer,
+        event.hour >= month.period.start,
+        event.hour < month.period.end,
+        event.last_sent_at.is_not(None),
+        _since(event.last_sent_at, restored_at),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _since(
+    column: ColumnElement[Any], restored_at: datetime | None
+) -> ColumnElement[bool]:
+    return true() if restored_at is None else column > restored_at
+
+
+def _is_known(connection: Connection, month: MeterMonth, now: datetime) -> bool:
+    """Say whether our last month there was found to hold no more than is ours."""
+    query = select(event.customer, event.period).where(
+        event.livemode == int(month.livemode),
+        event.meter == month.meter,
+        event.stripe_customer == month.stripe_customer,
+        event.hour < month.period.start,
+        event.state == EventState.SYNCED.value,
+        event.last_sent_at.is_not(None),
+    )
+    last = connection.execute(query.order_by(event.hour.desc()).limit(1)).first()
+    if last is None:
+        return False
+    earlier = replace(month, period=BillingPeriod.parse(last.period))
+    row = _last_reading(connection, last.customer, earlier)
+    if row is None:
+        return False
+    upper = contact_bounds(connection, last.customer, earlier, now).upper
+    return bool(row.stripe_minutes <= upper)
+
+
+def _reconciled(
+    connection: Connection,
+    customer: str,
+    month: MeterMonth,
+    context: ContactContext,
+    now: datetime,
+) -> list[ContactReading]:
+    """Return the running day's reading by a reconciliation, if it holds only ours."""
+    row = _last_reading(connection, customer, month)
+    if row is None or month.period not in context.watched:
+        return []
+    upper = contact_bounds(connection, customer, month, now).upper
+    if row.stripe_minutes > upper:
+        return []
+    return [ContactReading(row.read_at, row.stripe_minutes, upper)]
+
+
+def _last_reading(connection: Connection, customer: str, month: MeterMonth) -> Any:
+    reading = reconciliation_reading.c
+    query = select(reading.read_at, reading.stripe_minutes).where(
+        reading.period == str(month.period),
+        reading.customer == customer,
+        reading.stripe_customer == month.stripe_customer,
+    )
+    return connection.execute(query.order_by(reading.id.desc()).limit(1)).first()

@@ -1,0 +1,90 @@
+"""First contact: a month is read at the meter before anything is sent into it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from billing.domain.meter_contact import (
+    ContactDecision,
+    ContactFindings,
+    ContactReading,
+    ContactState,
+    MeterMonth,
+    asks_for_reading,
+    decide_contact,
+)
+from billing.domain.period import BillingPeriod, Window
+from billing.ledger.sync.contact_context import ContactContext
+from billing.ledger.sync.first_contact import (
+    contact_bounds,
+    month_contact,
+    record_contact,
+)
+from billing.ledger.sync.outbox import OpenEvent
+from billing.pipeline.sync.context import SyncContext
+
+
+def admit_events(
+    context: SyncContext,
+    contacts: ContactContext,
+    due: Iterable[OpenEvent],
+    findings: ContactFindings,
+) -> list[OpenEvent]:
+    """Return the events that may be sent now; `findings` says why others may not."""
+    customer = context.to.customer
+    findings.stops += [stop for stop in contacts.stops if stop.customer == customer]
+    events = list(due)
+    months = {_month_of(event): None for event in events}
+    clear = {month for month in months if _is_clear(context, contacts, month, findings)}
+    if findings.needs_a_person:
+        return []
+    return [event for event in events if _month_of(event) in clear]
+
+
+def _month_of(open_event: OpenEvent) -> MeterMonth:
+    event = open_event.event
+    return MeterMonth(
+        stripe_customer=event.stripe_customer,
+        meter=event.meter,
+        livemode=event.livemode,
+        period=BillingPeriod.of(event.timestamp),
+    )
+
+
+def _is_clear(
+    context: SyncContext,
+    contacts: ContactContext,
+    month: MeterMonth,
+    findings: ContactFindings,
+) -> bool:
+    decision = _decide(context, contacts, month)
+    if decision is None:
+        return False
+    findings.note(context.to.customer, month.period, decision)
+    return decision.state is ContactState.CLEAR
+
+
+def _decide(
+    context: SyncContext, contacts: ContactContext, month: MeterMonth
+) -> ContactDecision | None:
+    """Decide by what is known, else by a reading that is kept; None without one."""
+    customer, now = context.to.customer, context.sender.time.now()
+    with context.ledger.reading() as connection:
+        contact = month_contact(connection, customer, month, contacts, now)
+    decision = decide_contact(contact, now)
+    if not asks_for_reading(contact, decision, now):
+        return decision
+    window = Window(month.period.start, month.period.end)
+    minutes = context.read_minutes(month.stripe_customer, window)
+    if minutes is None:
+        return None
+    # What can be ours is asked after the meter: nothing of it can be newer than that.
+    with context.ledger.reading() as connection:
+        bounds = contact_bounds(connection, customer, month, now)
+    reading = ContactReading(now, minutes, bounds.upper)
+    context.sender.writer.write(
+        lambda connection: record_contact(
+            connection, customer, month, reading, bounds.lower
+        )
+    )
+    contact = replace(contact, readings=[*contact.readings, reading])
+    return decide_contact(contact, now)
