@@ -77,9 +77,10 @@ class Bench:
     def __post_init__(self) -> None:
         self.meter = StrictMeter(clock=self.clock)
         self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
-        self.rules = self._register()
+        self.rules = self.renew_rules()
 
-    def _register(self) -> AccountRules:
+    def renew_rules(self) -> AccountRules:
+        """Register what the settings say, and return the account's rules."""
         account = Account("main", self.customers[0], "customer")
         with self.ledger.writing() as connection:
             registry.register(
@@ -95,6 +96,7 @@ class Bench:
             customers=frozenset(self.customers),
             prices=PriceList([PRICE]),
             price_ids=numbers,
+            first_period=self.first_period,
         )
 
     def sync_terms(self) -> SyncOptions:

@@ -17,6 +17,7 @@ from billing.ledger.schema.tables import (
     period_close,
     price,
     pull,
+    pull_scope,
     quarantine,
     reconciliation_break,
     reconciliation_reading,
@@ -107,5 +108,6 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_break, period="r.period", joined=_OF_RUN),
         _covered(break_case),
         _covered(period_close, key="period"),
+        _covered_together(pull_scope),
     )
 }

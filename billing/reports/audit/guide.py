@@ -22,6 +22,7 @@ _TABLES = {
     "reconciliation_run": "each comparison of Pamela, this ledger and Stripe",
     "reconciliation_reading": "the three books in it, customer by customer",
     "reconciliation_break": "each difference that it found, with its cause",
+    "pull_scope": "the calls of other months that a pull met, and how far it looked",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

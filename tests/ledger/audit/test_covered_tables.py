@@ -22,6 +22,7 @@ COLUMNS = {
     "reconciliation_break": "81303456cf56",
     "break_case": "abfaf9604c54",
     "period_close": "24502b466031",
+    "pull_scope": "e57a9d404c3a",
 }
 
 

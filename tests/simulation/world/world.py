@@ -101,6 +101,7 @@ class World:
             customers=frozenset(self.stripe_customers),
             prices=PriceList([PRICE]),
             price_ids=numbers,
+            first_period=self.first_period,
         )
 
     def desk(self, process: Process, host: Host) -> Desk:
