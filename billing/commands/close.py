@@ -64,7 +64,8 @@ def _examine(settings_file: Path, period: Month) -> CloseReport:
     with opened_ledger(settings_file) as books:
         accounts = [account.name for account in books.settings.accounts]
         month = books.readable_period(period)
-        return check_close(books.ledger, month, accounts, books.now)
+        first = books.settings.first_period
+        return check_close(books.ledger, month, accounts, books.now, first_period=first)
 
 
 def _close(settings_file: Path, period: Month, reason: str) -> CloseReport:

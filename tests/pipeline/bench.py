@@ -77,10 +77,14 @@ class Bench:
     def __post_init__(self) -> None:
         self.meter = StrictMeter(clock=self.clock)
         self.stripe_customers = {name: f"cus_{name}" for name in self.customers}
-        self.rules = self.renew_rules()
+        self.rules = self._register()
 
-    def renew_rules(self) -> AccountRules:
-        """Register what the settings say, and return the account's rules."""
+    def bill_from(self, first: BillingPeriod) -> None:
+        """Let the settings name another first month."""
+        self.first_period = first
+        self.rules = self._register()
+
+    def _register(self) -> AccountRules:
         account = Account("main", self.customers[0], "customer")
         with self.ledger.writing() as connection:
             registry.register(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from billing.domain.break_causes import CARRIED, Book, Cause, Resolution
+from billing.domain.break_causes import CARRIED, Book, Cause, Resolution, known_amount
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
 from billing.errors import NoOpenBreak
@@ -160,6 +160,11 @@ class Case:
     reason: str | None
     resolved_at: datetime | None
     resolved_by: str | None
+
+    @property
+    def known_amount_micro(self) -> int | None:
+        """The amount; None when nobody can price the minutes."""
+        return known_amount(self.cause, self.minutes, self.amount_micro)
 
     def state_at(self, now: datetime) -> str:
         """Say in a word where it stands."""

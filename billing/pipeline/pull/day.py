@@ -38,6 +38,15 @@ class PulledDay:
         else:
             self.readings.append(call)
 
+    @staticmethod
+    def joined(days: Iterable["PulledDay"]) -> dict[str, RatedCall | SetAside]:
+        """Return the calls of several days by their ids, each as it was read last."""
+        latest: dict[str, RatedCall | SetAside] = {}
+        for day in days:
+            latest |= {reading.call.call_id: reading for reading in day.readings}
+            latest |= {item.call_id: item for item in day.set_aside}
+        return latest
+
 
 def read_day(
     source: UsageSource,

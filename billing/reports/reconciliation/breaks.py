@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from billing.domain.money import format_micro
+from billing.domain.money import UNKNOWN, format_known
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.break_cases import Case, list_cases
@@ -43,7 +43,7 @@ def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[lis
             case.customer or f"account {case.account}",
             case.cause.value,
             f"{case.minutes:+d}",
-            format_micro(case.amount_micro, currency),
+            format_known(case.known_amount_micro, currency) or UNKNOWN,
             spell(case.hour) or case.event or "",
             _names(case.calls),
             format_span(case.age_at(now)),
@@ -65,7 +65,7 @@ def break_document(case: Case, currency: str, now: datetime) -> Document:
         "meaning": case.cause.meaning,
         "remedy": case.cause.remedy,
         "minutes": case.minutes,
-        "amount": format_micro(case.amount_micro, currency),
+        "amount": format_known(case.known_amount_micro, currency),
         "hour": spell(case.hour),
         "event": case.event,
         "evidence": case.evidence,

@@ -4,7 +4,7 @@ from collections import Counter
 
 from billing.domain.break_causes import CARRIED, Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
-from billing.domain.money import format_micro
+from billing.domain.money import format_known
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.sheets.formatting import Document, spell
 
@@ -200,7 +200,7 @@ def _break(item: Break, currency: str) -> Document:
     return {
         "cause": item.cause.value,
         "minutes": item.minutes,
-        "amount": format_micro(item.amount_micro, currency),
+        "amount": format_known(item.known_amount_micro, currency),
         "calls": list(item.calls),
         "hour": spell(item.hour),
         "book": item.cause.book.value,

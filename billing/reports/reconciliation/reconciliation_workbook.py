@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from billing.domain.money import format_known
 from billing.ledger.reconcile.break_cases import Case
 from billing.reports.reconciliation.breaks import break_document
 from billing.reports.reconciliation.stored import Reconciled, Sum, age_name
@@ -195,7 +196,7 @@ def _breaks(found: Reconciled) -> Iterable[Row]:
             one.event,
             _names(one.calls),
             one.minutes,
-            one.amount_micro,
+            one.known_amount_micro,
             one.evidence,
             *life,
         ]
@@ -214,7 +215,7 @@ def _resolved(case: Case) -> Row:
         case.account,
         case.cause.value,
         case.minutes,
-        case.amount_micro,
+        case.known_amount_micro,
         case.opened_at,
         case.acknowledged_by,
         case.reason,
@@ -267,7 +268,7 @@ def _spelled(found: Reconciled) -> Iterable[list[object]]:
 
 
 def _sum(one: Sum, currency: str) -> Document:
-    amount = format_cell(_SUMS[-1], one.amount_micro, currency)
+    amount = format_known(one.amount_micro, currency)
     return {"breaks": one.breaks, "minutes": one.minutes, "amount": amount}
 
 

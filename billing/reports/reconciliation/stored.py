@@ -32,13 +32,14 @@ class Sum(NamedTuple):
 
     breaks: int = 0
     minutes: int = 0
-    amount_micro: int = 0
+    amount_micro: int | None = 0  # None: of some of them nobody knows it
 
-    def plus(self, minutes: int, amount_micro: int) -> "Sum":
+    def plus(self, minutes: int, amount_micro: int | None) -> "Sum":
         """Return it with one more break."""
-        return Sum(
-            self.breaks + 1, self.minutes + minutes, self.amount_micro + amount_micro
-        )
+        amount = None
+        if self.amount_micro is not None and amount_micro is not None:
+            amount = self.amount_micro + amount_micro
+        return Sum(self.breaks + 1, self.minutes + minutes, amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Reconciled:
         sums: dict[Cause, Sum] = {}
         for found in self.run.breaks:
             had = sums.get(found.cause, Sum())
-            sums[found.cause] = had.plus(found.minutes, found.amount_micro)
+            sums[found.cause] = had.plus(found.minutes, found.known_amount_micro)
         return {cause: sums[cause] for cause in Cause if cause in sums}
 
     def by_age(self) -> dict[str, Sum]:
@@ -85,7 +86,7 @@ class Reconciled:
         sums = {name: Sum() for name, _ in AGES}
         for case in self.open_cases():
             name = age_name(case.age_at(self.as_of))
-            sums[name] = sums[name].plus(case.minutes, case.amount_micro)
+            sums[name] = sums[name].plus(case.minutes, case.known_amount_micro)
         return sums
 
     def open_cases(self) -> Iterable[Case]:

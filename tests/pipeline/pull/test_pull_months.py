@@ -147,8 +147,7 @@ def test_a_pull_is_whole_whatever_the_source_filters_by(
 
 
 def test_a_call_that_left_the_month_is_asked_for_by_its_name(bench: Bench) -> None:
-    bench.first_period = MARCH.previous
-    bench.rules = bench.renew_rules()
+    bench.bill_from(MARCH.previous)
     bench.source.filtered_by = "started_at"
     bench.take(call("own"), call("moved"))
     moved_to = MARCH.start - timedelta(days=10)
