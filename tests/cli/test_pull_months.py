@@ -19,7 +19,12 @@ def account_of(desk: Desk) -> Account:
 
 def put(desk: Desk, call_id: str, began: datetime, **fields: Any) -> None:
     """Put a call of five minutes into the sandbox, or change it."""
-    document = {"id": call_id, "started_at": written(began), "duration_seconds": 300}
+    document: dict[str, Any] = {
+        "id": call_id,
+        "started_at": written(began),
+        "duration_seconds": 300,
+    }
+    document["metadata"] = {account_of(desk).customer_key: "birch-clinic"}
     now = desk.sandbox.clock.now()
     take_calls(desk.sandbox.pamela, account_of(desk), [document | fields], now)
 

@@ -1,7 +1,7 @@
 """Ledger totals: what the ledger holds, summed the ways that readers ask for."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -215,6 +215,25 @@ def posted_calls(
                 before.minutes + int(minutes), before.amount_micro + int(amount)
             )
     return posted
+
+
+def billed_calls(
+    connection: Connection, period: BillingPeriod, account: str
+) -> Iterator[tuple[str, int]]:
+    """Yield an account's calls of a month with their minutes, as they are read."""
+    values = {"month": str(period), "whose": account, **_edges(period)}
+    for call_id, minutes in connection.execute(_billed_calls(), values):
+        yield call_id, int(minutes)
+
+
+@cache
+def _billed_calls() -> Select[Any]:
+    minutes = func.sum(usage.billed_minutes)
+    of_month = (usage.period == _MONTH) & called_between(_START, _END)
+    query = select(usage.call_id, minutes).where(
+        of_month, usage.account == bindparam("whose")
+    )
+    return query.group_by(usage.call_id).having(minutes != 0)
 
 
 def known_calls(

@@ -140,6 +140,7 @@ class PullCounts:
     passed_over: dict[str, RatedCall] = field(default_factory=dict)
     quarantined: dict[str, SetAside] = field(default_factory=dict)
     withheld: Counter[Withheld] = field(default_factory=Counter)
+    gone_minutes: int = 0  # billed, and no longer at the source
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self.outcomes or call_id in self.quarantined

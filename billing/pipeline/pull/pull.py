@@ -103,6 +103,8 @@ class _Pull:
         self._read_each(underway, counts)
         totals = self.source.read_totals(self.period)
         looked_back_to = None
+        if search:
+            self._ask_for_unmet(counts)
         if search and self._missing(totals, counts):
             looked_back_to = self._reconsider(window, totals, counts)
             totals = self.source.read_totals(self.period)
@@ -111,7 +113,7 @@ class _Pull:
     def _reconsider(
         self, window: Window, totals: SourceTotals, counts: PullCounts
     ) -> datetime | None:
-        """Look for what the total has and the ledger has not, or the reverse.
+        """Look for what the total has and the ledger has not.
 
         Returns how far back it searched; None if there was no need to.
         """
@@ -119,9 +121,6 @@ class _Pull:
         until = min(self.period.end + READ_AGAIN, self.options.clock.now())
         self._read_window(Window(window.end, until), counts)
         self._read_each(self._underway(), counts)
-        if self._missing(totals, counts) < 0:
-            unmet = [name for name in self._posted() if name not in counts]
-            self._read_each(unmet[:MOST_ASKED], counts)
         start, margin = window.start, self.period.start - window.start
         while self._missing(totals, counts) > 0 and margin < LOOK_BACK:
             margin = min(2 * margin, LOOK_BACK)
@@ -135,6 +134,7 @@ class _Pull:
         if totals.billed_minutes is None:
             return 0
         known = self._ledger_minutes() + counts.quarantined_minutes
+        known -= counts.gone_minutes
         return totals.billed_minutes - known
 
     def _ledger_minutes(self) -> int:
@@ -176,13 +176,18 @@ class _Pull:
         with self.ledger.reading() as connection:
             return ledger_totals.calls_underway(connection, self.source.account)
 
-    def _posted(self) -> list[str]:
-        """Name the calls of the month; one that moved out of it is on no list of it."""
+    def _ask_for_unmet(self, counts: PullCounts) -> None:
+        """Ask for the month's calls that no list had: planned long before, or gone.
+
+        One that moved to another month may be on no list that is read, either.
+        """
+        account = self.source.account
         with self.ledger.reading() as connection:
-            posted = ledger_totals.posted_calls(
-                connection, self.period, self.source.account
-            )
-        return sorted({name for calls in posted.values() for name in calls})
+            billed = ledger_totals.billed_calls(connection, self.period, account)
+            unmet = {name: minutes for name, minutes in billed if name not in counts}
+        names = sorted(unmet)[:MOST_ASKED]
+        self._read_each(names, counts)
+        counts.gone_minutes = sum(unmet[name] for name in names if name not in counts)
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:
         """Read calls one by one."""

@@ -157,6 +157,24 @@ def test_a_call_that_left_the_month_is_asked_for_by_its_name(bench: Bench) -> No
     assert bench.rows(query) == [("2026-02", 1), ("2026-03", 1)]
 
 
+@pytest.mark.parametrize("seconds", [30, 60, 600])
+def test_a_deleted_call_hides_none_that_is_missing(bench: Bench, seconds: int) -> None:
+    bench.take(call("own"), call("gone", seconds=seconds))
+    bench.source.remove("gone")
+    bench.source.calls.append(planned(60))
+    bench.pull()
+    assert ("planned", "2026-03", 1) in bench.rows(BILLED)
+
+
+def test_a_planned_call_that_changes_is_followed(bench: Bench) -> None:
+    bench.take(call("own"), planned(60))
+    bench.source.requests.clear()
+    bench.source.change("planned", duration_seconds=300)
+    bench.pull()
+    assert bench.minutes() == {"acme": 6}
+    assert days_read(bench) == READ_AGAIN / timedelta(days=1)
+
+
 def test_a_quarantined_call_stands_in_its_own_month(bench: Bench) -> None:
     bench.clock.advance(days=40)
     bench.source.calls.append(call("odd", APRIL.start + HOUR, seconds=-1))
