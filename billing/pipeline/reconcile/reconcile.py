@@ -138,10 +138,7 @@ class _Reconciling:
         if fresh:
             view = self._read_ledger(totals, fresh)
         asked = {source.account for source, _ in self.options.sources}
-        with self.ledger.reading() as connection:
-            accounts = account_findings(
-                connection, view.sources, self.period, asked=asked
-            )
+        accounts = account_findings(self.ledger, view.sources, self.period, asked=asked)
         invoiced, fault = self._read_invoices(view)
         readings = self._read_meter(view, progress)
         finals = {

@@ -5,8 +5,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
 from billing.domain.breaks_source import (
@@ -21,6 +19,7 @@ from billing.domain.breaks_source import (
 from billing.domain.call import LONGEST_CALL_SECONDS, READ_AGAIN, NotBillable
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
+from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.pull.quarantine import SetAside
@@ -192,7 +191,7 @@ def source_sides(
 
 
 def account_findings(
-    connection: Connection,
+    ledger: Ledger,
     sides: Mapping[str, SourceSide],
     period: BillingPeriod,
     *,
@@ -201,7 +200,9 @@ def account_findings(
     """Say what each account's side comes to; `asked` are those that were read."""
     findings = []
     for name, side in sides.items():
-        last = pulls.state_of(connection, name, period)
+        with ledger.reading() as connection:
+            last = pulls.state_of(connection, name, period)
+            looked_back_to = pulls.looked_back_to(connection, name, period)
         finding = AccountFinding(
             account=name,
             usage_minutes=side.usage_minutes,
@@ -209,7 +210,7 @@ def account_findings(
             complete=name in asked and last is not None and last.state == "complete",
             edge_calls=side.edge_calls,
             explained=side.explained,
-            looked_back_to=pulls.looked_back_to(connection, name, period),
+            looked_back_to=looked_back_to,
         )
         findings.append(finding)
     return tuple(findings)
@@ -227,7 +228,7 @@ def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
 def _compare(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
 ) -> SourceSide:
-    source_side = SourceSide(fresh.usage_minutes)
+    source_side = SourceSide(usage_minutes=fresh.usage_minutes)
     for gap in fresh.gaps:
         source_side.add_gap(gap)
     other_places = _other_places(ours, fresh, period)
