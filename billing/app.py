@@ -193,6 +193,7 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountR
             prices=prices,
             price_ids=numbers,
             metadata=metadata,
+            first_period=settings.first_period,
         )
         for account in accounts
     ]

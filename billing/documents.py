@@ -39,6 +39,11 @@ def pull_document(result: PullResult) -> Document:
             "source_minutes": certificate.source_minutes,
             "ledger_minutes": certificate.ledger_minutes,
             "metadata_withheld": dict(certificate.withheld),
+            "passed_over": {
+                month: {"calls": passed.calls, "billed_here": passed.billed_here}
+                for month, passed in certificate.passed_over.items()
+            },
+            "looked_back_to": format_time(certificate.looked_back_to),
         }
     return document
 
@@ -102,6 +107,8 @@ def _pull_fields(result: PullResult) -> Document:
         fields["quarantined"] = sum(certificate.quarantined.values())
         if certificate.withheld:
             fields["metadata_withheld"] = sum(certificate.withheld.values())
+        if certificate.looked_back_to:
+            fields["looked_back_to"] = format_time(certificate.looked_back_to)
     elif result.error is None:
         fields["elsewhere"] = True
     return fields | ({"error": result.error} if result.error else {})

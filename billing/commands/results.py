@@ -41,6 +41,31 @@ def pull_line(result: PullResult) -> list[str]:
     return [result.account, "yes", *cells]
 
 
+def pull_sentences(results: Iterable[PullResult]) -> list[str]:
+    """Say which other months were met, and how far back minutes were searched for."""
+    sentences = []
+    for result in results:
+        certificate = result.certificate
+        if certificate is None:
+            continue
+        met = [
+            f"{passed.calls:,} of {month}"
+            + ("" if passed.billed_here else " (not billed here)")
+            for month, passed in certificate.passed_over.items()
+        ]
+        if met:
+            sentences.append(
+                f"{result.account}: calls of other months: {', '.join(met)}."
+            )
+        if certificate.looked_back_to is not None:
+            words = f"{result.account}: Pamela counts more minutes than were found; "
+            words += f"looked back to {certificate.looked_back_to:%Y-%m-%d}"
+            left = (certificate.source_minutes or 0) - certificate.ledger_minutes
+            end = f", and {left} are still missing" if left > 0 else ", and all ties"
+            sentences.append(f"{words}{end}.")
+    return sentences
+
+
 def withheld_sentence(results: Iterable[PullResult]) -> str | None:
     """Say how many values of calls' metadata were not stored; None when all were."""
     counts: Counter[str] = Counter()

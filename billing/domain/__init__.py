@@ -13,6 +13,7 @@ Calls
     call                    what Pamela said of a phone call; each change is a revision
     pull                    one reading of an account's calls, and its certificate
     certificate             window, pages and counts that show a pull to be whole
+    pull_scope              calls of other months that a pull met; how far it looked
     quarantine              records that could not be understood, each with its reason
     call_metadata           what is kept of a call under the keys that the settings name
 

@@ -30,7 +30,10 @@ class Cause(StrEnum):
     MISSING_AT_SOURCE = "missing_at_source"
     MONTH_EDGE = "month_edge"
     SOURCE_MINUTES_DIFFER = "source_minutes_differ"
+    QUARANTINED = "quarantined"
+    CALL_UNDERWAY = "call_underway"
     SOURCE_TOTAL_DIFFERS = "source_total_differs"
+    BEFORE_FIRST_PERIOD = "before_first_period"
     BILLED_IN_LATER_MONTH = "billed_in_later_month"
     CORRECTS_EARLIER_MONTH = "corrects_earlier_month"
     SENT_IN_LATER_MONTH = "sent_in_later_month"
@@ -116,11 +119,29 @@ CAUSES: dict[Cause, Explanation] = {
         "Pamela's minutes of the call do not follow the rule",
         "ask Pamela; what is billed follows the rule",
     ),
+    Cause.QUARANTINED: Explanation(
+        Book.SOURCE,
+        _STAYS,
+        "in quarantine here: Pamela counts it, and it is not billed",
+        "the evidence says whose it is to mend; the next pull then bills it",
+    ),
+    Cause.CALL_UNDERWAY: Explanation(
+        Book.SOURCE,
+        _WAITS,
+        "not over yet, and counted by Pamela already",
+        "the pull after its end bills it",
+    ),
     Cause.SOURCE_TOTAL_DIFFERS: Explanation(
         Book.SOURCE,
         _STAYS,
         "Pamela's total of the account is not the sum of its calls",
         "pull the month again; what then stays is for Pamela to explain",
+    ),
+    Cause.BEFORE_FIRST_PERIOD: Explanation(
+        Book.MONTHS,
+        _STAYS,
+        "was billed, and Pamela now dates it before first_period",
+        "its minutes were taken back: bill them by hand, or acknowledge it",
     ),
     Cause.BILLED_IN_LATER_MONTH: Explanation(
         Book.MONTHS,
@@ -257,7 +278,24 @@ CAUSES: dict[Cause, Explanation] = {
     ),
 }
 
+# What these come to has no customer, or no price that anybody knows.
+UNPRICED = frozenset(
+    {
+        Cause.SOURCE_MINUTES_DIFFER,
+        Cause.SOURCE_TOTAL_DIFFERS,
+        Cause.MONTH_EDGE,
+        Cause.QUARANTINED,
+        Cause.CALL_UNDERWAY,
+        Cause.FOREIGN_EVENT,
+        Cause.INVOICE_DIFFERS,
+    }
+)
 WAITING = frozenset(cause for cause in Cause if cause.resolution is Resolution.WAITS)
 # Of these somebody else reports to the meter, so sending stops till a person decides.
 SOMEBODY_ELSE = frozenset({Cause.ABOVE_LEDGER, Cause.FOREIGN_EVENT})
 CARRIED = frozenset(cause for cause in Cause if cause.resolution is Resolution.CARRIED)
+
+
+def known_amount(cause: Cause, minutes: int, amount_micro: int) -> int | None:
+    """Return what minutes of a cause come to; None when nobody can price them."""
+    return None if minutes and not amount_micro and cause in UNPRICED else amount_micro

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.break_causes import CARRIED, WAITING, Book, Cause
+from billing.domain.break_causes import CARRIED, WAITING, Book, Cause, known_amount
 from billing.domain.posting import Charge
 
 # Stripe gives no bound on how late a summary may be; these are this project's.
@@ -30,6 +30,11 @@ class Break:
     hour: datetime | None = None
     event: str | None = None  # the identifier of a meter event
     evidence: str | None = None
+
+    @property
+    def known_amount_micro(self) -> int | None:
+        """The amount; None when nobody can price the minutes."""
+        return known_amount(self.cause, self.minutes, self.amount_micro)
 
 
 @dataclass(frozen=True, slots=True)

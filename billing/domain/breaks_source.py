@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
+from operator import attrgetter
 from typing import NamedTuple
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import NOTHING, Break, less
+from billing.domain.call import QuarantineReason
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 
@@ -15,6 +17,7 @@ EDGE_TOLERANCE = timedelta(minutes=5)
 # Of so many calls at an edge, the fewest that make up a difference are looked for.
 MOST_EDGE_CALLS = 20
 MOST_IN_ONE_DIFFERENCE = 3
+_OURS = frozenset({QuarantineReason.UNKNOWN_CUSTOMER, QuarantineReason.NO_PRICE})
 
 
 class OtherPlace(NamedTuple):
@@ -30,6 +33,15 @@ class EdgeCall(NamedTuple):
     call_id: str
     started_at: datetime
     minutes: int
+
+
+class UnbilledCall(NamedTuple):
+    """A call that the source's total may have, and that is not billed (yet)."""
+
+    call_id: str
+    minutes: int | None  # as the source states them
+    evidence: str
+    most: int = 0  # minutes that it may have come to by now
 
 
 class CarriedCall(NamedTuple):
@@ -97,6 +109,54 @@ def find_month_breaks(
         if signed != NOTHING:
             breaks.append(_break_of(call_id, cause, signed, evidence))
     return breaks
+
+
+def explain_shortfall(
+    shortfall: int,
+    quarantined: Iterable[UnbilledCall],
+    underway: Iterable[UnbilledCall],
+) -> list[Break]:
+    """Say how far unbilled calls account for what our calls have less than the total.
+
+    No call accounts for more than is missing: the total may leave it out.
+    """
+    breaks: list[Break] = []
+    left = shortfall
+    unknown: dict[Cause, list[UnbilledCall]] = {}
+    for cause, calls in (
+        (Cause.QUARANTINED, quarantined),
+        (Cause.CALL_UNDERWAY, underway),
+    ):
+        for call in sorted(calls, key=attrgetter("call_id")):
+            if call.minutes is None:
+                unknown.setdefault(cause, []).append(call)
+            elif 0 < call.minutes <= left:
+                breaks.append(_unbilled(cause, call.minutes, [call]))
+                left -= call.minutes
+    # Nobody knows what a broken record comes to: it may be all that is left.
+    broken = unknown.get(Cause.QUARANTINED, [])
+    not_over = unknown.get(Cause.CALL_UNDERWAY, [])
+    if left > 0 and broken:
+        breaks.append(_unbilled(Cause.QUARANTINED, left, broken))
+    elif 0 < left <= sum(call.most for call in not_over):
+        breaks.append(_unbilled(Cause.CALL_UNDERWAY, left, not_over))
+    return breaks
+
+
+def _unbilled(cause: Cause, minutes: int, calls: Sequence[UnbilledCall]) -> Break:
+    return Break(
+        cause=cause,
+        minutes=-minutes,
+        amount_micro=0,
+        calls=tuple(call.call_id for call in calls),
+        evidence="; ".join(dict.fromkeys(call.evidence for call in calls))[:1_000],
+    )
+
+
+def quarantine_evidence(reason: str, detail: str) -> str:
+    """Say why a call is in quarantine, and whose it is to mend."""
+    whose = "yours, in the settings" if reason in _OURS else "Pamela's"
+    return f"{reason}: {detail} ({whose} to mend)"
 
 
 def find_edge_calls(

@@ -16,6 +16,9 @@ UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
 LONGEST_CALL_SECONDS = 86_400
 # A call may wait and talk for hours between its creation and its end.
 READ_AGAIN = timedelta(hours=48)
+# It may be planned long before it starts: a total that is more than the calls that
+# were found is searched for back to here.
+LOOK_BACK = timedelta(days=90)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _DAY = re.compile(r"'\d{4}-\d\d-\d\d")  # as a quoted time begins
 LARGEST_NUMBER = 2**63 - 1
@@ -46,6 +49,7 @@ class NotBillable(StrEnum):
     UNDERWAY = "underway"
     NEVER_CONNECTED = "never_connected"
     OTHER_MONTH = "other_month"
+    BEFORE_FIRST_PERIOD = "before_first_period"
 
 
 class Call(NamedTuple):
@@ -65,6 +69,11 @@ class Call(NamedTuple):
     def terminal(self) -> bool:
         """Whether nothing more will happen to the call."""
         return self.status in TERMINAL
+
+    @property
+    def placed_at(self) -> datetime | None:
+        """The moment that decides its month: its start, or before it its creation."""
+        return self.started_at or self.created_at
 
     def digest(self) -> str:
         """Return the SHA-256 of the extract, written with a field a line."""

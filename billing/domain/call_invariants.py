@@ -22,6 +22,13 @@ class RatedRevision(NamedTuple):
     call: Call
     customer: str | None
     extract_sha256: str
+    before_first_period: bool = False
+
+    @property
+    def month(self) -> BillingPeriod | None:
+        """The month that it says the call is of."""
+        placed_at = self.call.placed_at
+        return BillingPeriod.of(placed_at) if placed_at else None
 
 
 class UsageRow(NamedTuple):
@@ -86,6 +93,20 @@ def _revisions(history: CallHistory) -> Violations:
         if older.extract_sha256 == newer.extract_sha256:
             words = f"revision {newer.number} of {history.name} says nothing new"
             yield Violation(Invariant.REVISIONS, words)
+    yield from _dated_back(history)
+
+
+def _dated_back(history: CallHistory) -> Violations:
+    """Only a call that was in a later month till then is before the first one."""
+    before: RatedRevision | None = None
+    for revision in history.revisions:
+        if revision.before_first_period:
+            month, was = revision.month, before.month if before else None
+            if month is None or was is None or was <= month:
+                words = f"revision {revision.number} of {history.name} is not billed"
+                reason = f"{words} as before the first month, and is of none before"
+                yield Violation(Invariant.REVISIONS, reason)
+        before = revision
 
 
 def _extracts(history: CallHistory) -> Violations:
@@ -131,7 +152,7 @@ def _sums(history: CallHistory, prices: PriceList) -> Violations:
 
 
 def _due(revision: RatedRevision, prices: PriceList) -> dict[Slot, Charge]:
-    if why_not_billable(revision.call) is not None:
+    if revision.before_first_period or why_not_billable(revision.call) is not None:
         return {}
     if revision.customer is None:
         raise ValueError("it is billable, and no customer is named")

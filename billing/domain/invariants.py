@@ -17,6 +17,7 @@ class Invariant(StrEnum):
     SOURCES = "sources"
     PULLS = "pulls"
     OVERLAP = "overlap"
+    PASSED_OVER = "passed over"
     EVENTS = "events"
     IDENTIFIERS = "identifiers"
     RESENDS = "resends"
@@ -40,6 +41,7 @@ SENTENCES = {
     Invariant.SOURCES: "every row of usage goes back to a call that is kept",
     Invariant.PULLS: "what a pull fetched is billed, not billable or quarantined",
     Invariant.OVERLAP: "a pull begins two days before the one that it goes on from",
+    Invariant.PASSED_OVER: "a call of another month that a pull met is in the ledger",
     Invariant.EVENTS: "a meter event reports just the rows that it carries",
     Invariant.IDENTIFIERS: "an identifier says the mode, meter, customer, hour and "
     "sequence",

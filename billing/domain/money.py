@@ -36,6 +36,15 @@ def minor_per_unit(currency: str) -> int:
     return 1_000 if currency in _THOUSANDTHS else 100
 
 
+# An amount that nobody knows, where people read it.
+UNKNOWN = "\N{EN DASH}"
+
+
+def format_known(amount_micro: int | None, currency: str) -> str | None:
+    """Spell an amount exactly; None when nobody knows it."""
+    return None if amount_micro is None else format_micro(amount_micro, currency)
+
+
 def format_micro(amount_micro: int, currency: str) -> str:
     """Spell an amount exactly, with the currency's usual places or as many as needed.
 

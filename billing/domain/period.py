@@ -68,6 +68,10 @@ class BillingPeriod:
         return f"{self.year:04d}-{self.month:02d}"
 
 
+# No call is older: where nobody says from when on months are billed, all are.
+EARLIEST = BillingPeriod(1970, 1)
+
+
 class RelativePeriod(StrEnum):
     """A month that depends on what time it is."""
 

@@ -27,14 +27,21 @@ class CloseReport:
 
 
 def check_close(
-    ledger: Ledger, period: BillingPeriod, accounts: Collection[str], now: datetime
+    ledger: Ledger,
+    period: BillingPeriod,
+    accounts: Collection[str],
+    now: datetime,
+    *,
+    first_period: BillingPeriod,
 ) -> CloseReport:
     """Say what stands in the way of a close, as far as the ledger knows by itself."""
     with ledger.reading() as connection:
         closed = closed_month(connection, period)
         if closed is not None:
             return CloseReport(period, closed, already=True)
-        month = read_month_end(connection, period, accounts, now)
+        month = read_month_end(
+            connection, period, accounts, now, first_period=first_period
+        )
     return CloseReport(period, obstacles=tuple(find_obstacles(month, now)))
 
 
@@ -53,7 +60,8 @@ def close_period(
     """
     accounts = [source.account for source, _ in options.sources]
     now = options.clock.now()
-    report = check_close(ledger, period, accounts, now)
+    first = options.first_period
+    report = check_close(ledger, period, accounts, now, first_period=first)
     if report.already or now < period.end:
         return report
     unreadable = tuple(_read_anew(ledger, meter, options, period, watch))
@@ -62,7 +70,7 @@ def close_period(
         if closed is not None:
             return CloseReport(period, closed, already=True)
         now = options.clock.now()
-        month = read_month_end(connection, period, accounts, now)
+        month = read_month_end(connection, period, accounts, now, first_period=first)
         obstacles = (*unreadable, *find_obstacles(month, now))
         if obstacles or month.last_run is None:
             return CloseReport(period, obstacles=obstacles)

@@ -231,7 +231,7 @@ def _pull_as_needed(
     now = options.clock.now()
     since = None if whole else _recent_since(ledger, source.account, period, now)
 
-    def pull(start: datetime | None) -> Certificate:
+    def pull(start: datetime | None, *, search: bool = True) -> Certificate:
         return pull_usage(
             ledger,
             source,
@@ -239,6 +239,7 @@ def _pull_as_needed(
             period,
             options=PullOptions(options.clock, options.actor, options.concurrency),
             since=start,
+            search=search,
             progress=progress,
         )
 
@@ -248,7 +249,16 @@ def _pull_as_needed(
     off = certificate.source_minutes - certificate.ledger_minutes
     with ledger.reading() as connection:
         was_off = pulls.last_sweep_difference(connection, source.account, period)
-    return certificate if off in {0, was_off} else pull(None)
+        searched = pulls.last_search(connection, source.account, period)
+    if off in {0, was_off}:
+        return certificate
+    # What a search to the end has not found is not searched for again within a day.
+    is_new = (
+        searched is None
+        or now - searched.started_at >= SWEEP_EVERY
+        or off > searched.missing_minutes
+    )
+    return pull(None, search=is_new)
 
 
 def _recent_since(

@@ -13,10 +13,12 @@ from billing.verifier.prices import MOMENT, PriceList
 from billing.verifier.shapes import TABLE_FILES
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
+# Dated by the source into a month that was not billed here: what was billed is undone.
+BEFORE_FIRST = "before_first_period"
 _SECONDS_PER_MINUTE = 60
 _CALLS = """
 SELECT account, call_id, revision, period, status, started_at, duration_seconds,
-  customer, extract_sha256, id, pull_id
+  customer, not_billable, extract_sha256, id, pull_id
 FROM call ORDER BY account, call_id, revision, id
 """
 _USAGE = """
@@ -41,6 +43,7 @@ class Revision(NamedTuple):
     started_at: str | None
     duration_seconds: int | None
     customer: str | None
+    not_billable: str | None
     extract_sha256: str
     id: int
     pull_id: int
@@ -140,6 +143,8 @@ class Rating:
                 raise BadRecord(
                     where, f"it is revision {revision.revision}, not {number}"
                 )
+            if revision.not_billable == BEFORE_FIRST:
+                _check_dated_back(revision, revisions[: number - 1])
             due = self._due(revision)
             while row is not None and row.call_revision == number:
                 self._check_row(row, due)
@@ -163,6 +168,8 @@ class Rating:
             raise BadRecord(where, "its started_at is no moment in UTC")
         if revision.period != started_at[:7]:
             raise BadRecord(where, "it stands in another month than it began in")
+        if revision.not_billable == BEFORE_FIRST:
+            return None
         price = self._prices.at(started_at)
         if seconds is None or seconds < 0 or revision.customer is None or not price:
             raise BadRecord(
@@ -203,6 +210,13 @@ class Rating:
             raise BadRecord(
                 row.where, f"it corrects {corrected}, no earlier row of its call"
             )
+
+
+def _check_dated_back(revision: Revision, earlier: Sequence[Revision]) -> None:
+    """Only a call that was in a later month till then is before the first one."""
+    if not earlier or earlier[-1].period <= revision.period:
+        where = f"{TABLE_FILES['call']}, row {revision.id}"
+        raise BadRecord(where, "it is said to be before the first month, and is not")
 
 
 def _compare(

@@ -138,6 +138,11 @@ SHAPES = {
         "id:i stated_at:t stated_by:t reason:t customer:T withdrawn:i",
         month="",
     ),
+    "pull_scope": _shape(
+        "id:i pull_id:i period:t month:t calls:i billed_here:i first_at:T last_at:T "
+        "looked_back_to:t",
+        together=True,
+    ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
 # The tables of the first bundles. A bundle of then has no file of any other, and its

@@ -22,7 +22,7 @@ CREATE TABLE pull (id INTEGER PRIMARY KEY);
 CREATE TABLE call (
   id INTEGER PRIMARY KEY, account TEXT, call_id TEXT, revision INTEGER, period TEXT,
   status TEXT, started_at TEXT, duration_seconds INTEGER, customer TEXT,
-  extract_sha256 TEXT, pull_id INTEGER
+  not_billable TEXT, extract_sha256 TEXT, pull_id INTEGER
 );
 CREATE TABLE b2b_usage (
   id INTEGER PRIMARY KEY, type TEXT, account TEXT, customer TEXT, call_id TEXT,

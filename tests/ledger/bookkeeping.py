@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from billing.domain.call import Call
-from billing.domain.period import BillingPeriod, Window, hour_of
+from billing.domain.period import EARLIEST, BillingPeriod, Window, hour_of
 from billing.domain.posting import charge_call
 from billing.domain.rating import Price, PriceList, why_not_billable
 from billing.domain.staging import MeterDestination
@@ -96,13 +96,13 @@ def reading(
     )
 
 
-def record(ledger: Ledger, *readings: RatedCall, only_known: bool = False) -> int:
+def record(
+    ledger: Ledger, *readings: RatedCall, first_period: BillingPeriod = EARLIEST
+) -> int:
     """Record readings in a pull of their own; returns the new revisions."""
     with ledger.writing() as connection:
-        context = pull_context(connection)
-        return calls.record_readings(
-            connection, context, readings, only_known=only_known
-        )
+        context = pull_context(connection)._replace(first_period=first_period)
+        return calls.record_readings(connection, context, readings)
 
 
 def stage(ledger: Ledger, *, now: datetime = ACTOR.at, at_once: bool = False) -> int:

@@ -20,6 +20,7 @@ from billing.ledger.schema.tables import (
     error_report,
     law_check,
     meter_reading,
+    pull_scope,
 )
 from billing.ledger.sync.attempts import (
     Answered,
@@ -86,6 +87,7 @@ MOVING: dict[str, set[str]] = {
     "audit_event": set(),
     "audit_head": set(),
     "audit_anchor": set(),
+    "pull_scope": set(),
     "pull": {
         "finished_at",
         "state",
@@ -163,6 +165,10 @@ def add_settlement_rows(ledger: Ledger) -> None:
             opened = {"opened_at": at, "opened_run": number}
             connection.execute(insert(break_case).values(**case, **opened))
             connection.execute(insert(law_check).values(at=at, whole=1, **checked))
+            months = {"period": str(MARCH), "month": "2026-02"}
+            counts = {"calls": 1, "billed_here": 0, "looked_back_to": at}
+            scope = insert(pull_scope).values(pull_id=number, **months, **counts)
+            connection.execute(scope)
 
 
 def add_contacts(ledger: Ledger) -> None:
@@ -212,6 +218,7 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
             reason="no_id",
             detail="-",
             source_sha256="0" * 64,
+            period=MARCH,
         )
         for n in (1, 2)
     ]

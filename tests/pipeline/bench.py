@@ -83,6 +83,11 @@ class Bench:
         if self.sole_reporter:
             self.state_sole_reporter()
 
+    def bill_from(self, first: BillingPeriod) -> None:
+        """Let the settings name another first month."""
+        self.first_period = first
+        self.rules = self._register()
+
     def _register(self) -> AccountRules:
         account = Account("main", self.customers[0], "customer")
         with self.ledger.writing() as connection:
@@ -99,6 +104,7 @@ class Bench:
             customers=frozenset(self.customers),
             prices=PriceList([PRICE]),
             price_ids=numbers,
+            first_period=self.first_period,
         )
 
     def state_sole_reporter(self) -> None:

@@ -29,6 +29,7 @@ CASES: dict[Cause, Case] = {
     Cause.SOURCE_MINUTES_DIFFER: Case(
         arrange=mishaps.source_minutes_differ, minutes=-2
     ),
+    Cause.BEFORE_FIRST_PERIOD: Case(arrange=mishaps.before_first_period, minutes=0),
     Cause.BILLED_IN_LATER_MONTH: Case(arrange=mishaps.post_in_april, minutes=-2),
     Cause.CORRECTS_EARLIER_MONTH: Case(
         arrange=mishaps.corrects_earlier_month, minutes=2, month=APRIL

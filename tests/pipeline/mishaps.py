@@ -157,6 +157,13 @@ def month_edge(bench: Bench) -> None:
     bench.source.change("c", started_at=before.isoformat())
 
 
+def before_first_period(bench: Bench) -> None:
+    """Date a billed call before the first month that is billed, and send that."""
+    month_edge(bench)
+    bench.pull()
+    bench.sync()
+
+
 def post_in_april(bench: Bench) -> None:
     """Correct a call of March, which is billed in April."""
     take_and_sync(bench)

@@ -17,6 +17,7 @@ from billing.commands.options import (
 from billing.commands.results import (
     PULL_HEADINGS,
     pull_line,
+    pull_sentences,
     withheld_sentence,
 )
 from billing.documents import pull_document
@@ -49,6 +50,8 @@ def pull(
         show_json({"period": str(month), "pulls": pulls})
     else:
         show_table(PULL_HEADINGS, map(pull_line, results), title=f"Pull {month}")
+        for sentence in pull_sentences(results):
+            say(sentence)
         if withheld := withheld_sentence(results):
             say(withheld)
         for result in failed:

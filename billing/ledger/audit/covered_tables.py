@@ -18,6 +18,7 @@ from billing.ledger.schema.tables import (
     period_close,
     price,
     pull,
+    pull_scope,
     quarantine,
     reconciliation_break,
     reconciliation_reading,
@@ -111,5 +112,6 @@ TABLES: dict[str, Covered] = {
         _covered(period_close, key="period"),
         _covered(meter_contact),
         _covered(sole_reporter, _NO_MONTH),
+        _covered_together(pull_scope),
     )
 }

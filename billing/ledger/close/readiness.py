@@ -44,12 +44,17 @@ def read_month_end(
     period: BillingPeriod,
     accounts: Collection[str],
     now: datetime,
+    *,
+    first_period: BillingPeriod,
 ) -> MonthEnd:
-    """Return how a month stands at its end; `accounts` have to be pulled."""
+    """Return how a month stands at its end; `accounts` have to be pulled.
+
+    What was posted before the first month that is billed can never be closed.
+    """
     run = _last_run(connection, period)
     return MonthEnd(
         period=period,
-        earlier_open=_earlier_open(connection, period),
+        earlier_open=_earlier_open(connection, period, first_period),
         accounts=tuple(_readings(connection, period, accounts)),
         underway=_underway(connection, period, now),
         quarantined=_quarantined(connection, period),
@@ -62,10 +67,12 @@ def read_month_end(
     )
 
 
-def _earlier_open(connection: Connection, period: BillingPeriod) -> Share:
+def _earlier_open(
+    connection: Connection, period: BillingPeriod, first: BillingPeriod
+) -> Share:
     """Step down from month to month: usage is too much to be read for this."""
     closed = closed_periods(connection)
-    earlier = select(func.max(usage.period))
+    earlier = select(func.max(usage.period)).where(usage.period >= str(first))
     names: list[str] = []
     month: str | None = str(period)
     while month := connection.execute(earlier.where(usage.period < month)).scalar():

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
-from billing.domain.call import Call
+from billing.domain.call import Call, NotBillable
 from billing.domain.call_invariants import (
     CallHistory,
     RatedRevision,
@@ -78,7 +78,13 @@ def _revision(row: Row[Any]) -> RatedRevision:
         source_minutes=row.source_minutes,
         customer_key=None,
     )
-    return RatedRevision(row.revision, extract, row.customer, row.extract_sha256)
+    return RatedRevision(
+        number=row.revision,
+        call=extract,
+        customer=row.customer,
+        extract_sha256=row.extract_sha256,
+        before_first_period=row.not_billable == NotBillable.BEFORE_FIRST_PERIOD,
+    )
 
 
 def _rows(
@@ -153,6 +159,7 @@ def _shapes(connection: Connection, prices: list[Price]) -> Any:
         call.c.duration_seconds,
         started_at.is_(None),
         call.c.customer.is_(None),
+        call.c.not_billable == NotBillable.BEFORE_FIRST_PERIOD.value,
         _priced(started_at, prices),
         usage.type,
         usage.call_revision,

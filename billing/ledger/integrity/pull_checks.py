@@ -1,17 +1,17 @@
-"""Pulls checked in the ledger: nothing vanishes, and no time is left out."""
+"""Pulls checked in the ledger: nothing vanishes, no time and no month is left out."""
 
 import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, bindparam, func, select
 
 from billing.domain.call import READ_AGAIN
 from billing.domain.invariants import Invariant, Violation
-from billing.ledger.integrity.scope import Scope
+from billing.ledger.integrity.scope import Scope, chunks
 from billing.ledger.pull.pulls import RECENT
-from billing.ledger.schema.tables import pull
+from billing.ledger.schema.tables import call, pull, pull_scope
 
 
 def violations(scope: Scope) -> Iterator[Violation]:
@@ -30,6 +30,56 @@ def violations(scope: Scope) -> Iterator[Violation]:
         ):
             words = f"{name} leaves out what the one before it may not have seen"
             yield Violation(Invariant.OVERLAP, words)
+    yield from _passed_over(scope)
+
+
+def _passed_over(scope: Scope) -> Iterator[Violation]:
+    """Count, of each month beside the one asked for, what the ledger has of it.
+
+    Of the pulls of a month that met calls of another, the one that met the most stands
+    for all: so the calls are read once.
+    """
+    most: dict[tuple[str, str, str], Row[Any]] = {}
+    for row in scope.connection.execute(scope.pulls(_met())):
+        key = row.account, row.period, row.month
+        if key not in most or most[key].calls < row.calls:
+            most[key] = row
+    for part in chunks([row.id for row in most.values()]):
+        for row in scope.connection.execute(_held(), {"scopes": part}):
+            if row.held < row.calls:
+                words = f"pull {row.pull_id} met {row.calls} calls of {row.month}, "
+                words += f"of which the ledger has {row.held}"
+                yield Violation(Invariant.PASSED_OVER, words)
+
+
+@cache
+def _met() -> Select[Any]:
+    met = pull_scope.c
+    return (
+        select(met.id, met.period, met.month, met.calls, pull.c.account)
+        .join(pull, pull.c.id == met.pull_id)
+        .where(met.billed_here == 1, met.first_at.is_not(None))
+    )
+
+
+@cache
+def _held() -> Select[Any]:
+    """Ask what of a month the ledger has, between the first and the last call met."""
+    met = pull_scope.c
+    placed_at = func.coalesce(call.c.started_at, call.c.created_at)
+    of_month = (call.c.account == pull.c.account) & (call.c.period == met.month)
+    within = placed_at.between(met.first_at, met.last_at)
+    joined = pull_scope.join(pull, pull.c.id == met.pull_id).outerjoin(
+        call, of_month & within
+    )
+    held = func.count(func.distinct(call.c.call_id)).label("held")
+    return (
+        select(met.pull_id, met.month, met.calls, held)
+        .select_from(joined)
+        .where(met.id.in_(bindparam("scopes", expanding=True)))
+        .group_by(met.id, met.pull_id, met.month, met.calls)
+        .order_by(met.id)
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, bindparam, func, select
 
 from billing.domain.call import Call, NotBillable
 from billing.domain.call_metadata import NOTHING, CallMetadata
-from billing.domain.period import BillingPeriod
+from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import (
     Charge,
     Slot,
@@ -73,6 +73,11 @@ class RatedCall(NamedTuple):
     minutes_gap: int
     metadata: CallMetadata = NOTHING
 
+    @property
+    def before_first_period(self) -> bool:
+        """Whether its month is none that is billed here."""
+        return self.not_billable is NotBillable.BEFORE_FIRST_PERIOD
+
 
 class PullContext(NamedTuple):
     """What every row of one pull shares."""
@@ -82,10 +87,24 @@ class PullContext(NamedTuple):
     currency: str
     price_ids: Mapping[datetime, int]
     closed: frozenset[BillingPeriod] = frozenset()
+    first_period: BillingPeriod = EARLIEST
 
 
+class _Revision(NamedTuple):
+    """What the ledger last heard of a call; number 0: nothing."""
+
+    number: int
+    digest: str | None
+    period: str
+
+    def is_billed_from(self, first: BillingPeriod) -> bool:
+        """Say whether it is of a month that is billed here."""
+        return self.number > 0 and BillingPeriod.parse(self.period) >= first
+
+
+_UNKNOWN = _Revision(0, None, "")
 _REVISIONS = (
-    select(call.c.call_id, call.c.revision, call.c.extract_sha256)
+    select(call.c.call_id, call.c.revision, call.c.extract_sha256, call.c.period)
     .where(
         call.c.account == bindparam("account"),
         call.c.call_id.in_(bindparam("names", expanding=True)),
@@ -98,19 +117,17 @@ def record_readings(
     connection: Connection,
     context: PullContext,
     rated_calls: Sequence[RatedCall],
-    *,
-    only_known: bool = False,
 ) -> int:
     """Record what changed, with its postings; returns how many revisions were new.
 
-    With `only_known`, calls that the ledger never saw are passed over: they belong to
-    a month that nobody asked for.
+    A call of a month before the first that is billed is passed over, unless it was in
+    a later one till now, which loses it.
     """
     changed = 0
     context = context._replace(closed=closed_months(connection))
     for first in range(0, len(rated_calls), _BATCH):
         batch = rated_calls[first : first + _BATCH]
-        changed += _record_batch(connection, context, batch, only_known=only_known)
+        changed += _record_batch(connection, context, batch)
     return changed
 
 
@@ -118,16 +135,17 @@ def _record_batch(
     connection: Connection,
     context: PullContext,
     batch: Sequence[RatedCall],
-    *,
-    only_known: bool,
 ) -> int:
     newest = _newest_revisions(connection, batch)
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
     revised: list[tuple[RatedCall, int]] = []
     for rated in batch:
-        revision, digest = newest.get(rated.call.call_id, (0, None))
-        if digest == rated.extract_sha256 or (only_known and not revision):
+        known = newest.get(rated.call.call_id, _UNKNOWN)
+        revision = known.number
+        if known.digest == rated.extract_sha256:
+            continue
+        if rated.before_first_period and not known.is_billed_from(context.first_period):
             continue
         calls.append(_call_row(context, rated, revision + 1))
         if revision:
@@ -224,14 +242,17 @@ def _usage_row(
 
 def _newest_revisions(
     connection: Connection, batch: Sequence[RatedCall]
-) -> dict[str, tuple[int, str]]:
-    """Return the newest revision of each call, and the digest of what it said."""
+) -> dict[str, _Revision]:
+    """Return the newest revision of each call."""
     values = {
         "account": batch[0].call.account,
         "names": [rated.call.call_id for rated in batch],
     }
     rows = connection.execute(_REVISIONS, values)
-    return {call_id: (revision, digest) for call_id, revision, digest in rows}
+    return {
+        row.call_id: _Revision(row.revision, row.extract_sha256, row.period)
+        for row in rows
+    }
 
 
 def _posted(

@@ -4,18 +4,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from billing.domain.call import LOOK_BACK
 from billing.domain.period import BillingPeriod, Window
 from billing.ledger.audit import audit_log
-from billing.ledger.schema.tables import pull
+from billing.ledger.schema.tables import pull, pull_scope
 
 MONTH = "month"
 RECENT = "recent"
 
 _START = insert(pull).returning(pull.c.id)
-_END = update(pull).where(pull.c.id == bindparam("number")).returning(pull.c.account)
+_END = (
+    update(pull)
+    .where(pull.c.id == bindparam("number"))
+    .returning(pull.c.account, pull.c.period, pull.c.window_start)
+)
 _OF_MONTH = (
     pull.c.account == bindparam("of_account"),
     pull.c.period == bindparam("of_period"),
@@ -30,6 +36,23 @@ _COMPLETE_OF_SCOPE = _COMPLETE.where(pull.c.scope == bindparam("of_scope"))
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Calls of another month than was asked for; those that are billed are recorded."""
+
+    calls: int
+    billed_here: bool
+    first_at: datetime
+    last_at: datetime
+
+
+class LastSearch(NamedTuple):
+    """When a month's total was last searched for to the end, and what was missing."""
+
+    started_at: datetime
+    missing_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What one pull read, and where each call went: nothing vanishes."""
 
@@ -41,6 +64,14 @@ class Certificate:
     source_minutes: int | None = None
     ledger_minutes: int = 0
     withheld: Mapping[str, int] = field(default_factory=dict)  # of their metadata
+    passed_over: Mapping[str, PassedOver] = field(default_factory=dict)  # by month
+    looked_back_to: datetime | None = None  # None: no further than its window
+
+    @property
+    def of_period(self) -> int:
+        """How many of the calls that were understood are of the month asked for."""
+        others = sum(passed.calls for passed in self.passed_over.values())
+        return self.billed + sum(self.not_billable.values()) - others
 
     @property
     def fetched(self) -> int:
@@ -112,7 +143,23 @@ def complete_pull(
         "source_minutes": certificate.source_minutes,
         "ledger_minutes": certificate.ledger_minutes,
     }
-    _end(connection, values)
+    ended = _end(connection, values)
+    own = {ended.period: None} if certificate.looked_back_to else {}
+    scopes = [
+        {
+            "pull_id": number,
+            "period": ended.period,
+            "month": month,
+            "calls": passed.calls if passed else certificate.of_period,
+            "billed_here": int(passed.billed_here if passed else True),
+            "first_at": passed and passed.first_at,
+            "last_at": passed and passed.last_at,
+            "looked_back_to": certificate.looked_back_to or ended.window_start,
+        }
+        for month, passed in sorted({**own, **certificate.passed_over}.items())
+    ]
+    if scopes:
+        connection.execute(insert(pull_scope), scopes)
 
 
 def fail_pull(connection: Connection, number: int, error: str, now: datetime) -> None:
@@ -123,11 +170,12 @@ def fail_pull(connection: Connection, number: int, error: str, now: datetime) ->
     _end(connection, {"number": number, **values})
 
 
-def _end(connection: Connection, values: Mapping[str, object]) -> None:
-    account = connection.execute(_END, values).scalar()
+def _end(connection: Connection, values: Mapping[str, object]) -> Row[Any]:
+    ended = connection.execute(_END, values).one()
     number, action = int(str(values["number"])), f"pull.{values['state']}"
     audit_log.touch(connection, pull, [number])
-    audit_log.note(connection, action, str(account), {"pull": number})
+    audit_log.note(connection, action, str(ended.account), {"pull": number})
+    return ended
 
 
 def last_complete(
@@ -177,3 +225,47 @@ def last_sweep_difference(
     )
     difference = connection.execute(query).scalar()
     return None if difference is None else int(difference)
+
+
+def looked_back_to(
+    connection: Connection, account: str, period: BillingPeriod
+) -> datetime | None:
+    """Return how far back the last whole pull searched; None if it had no need to."""
+    newest = (
+        select(func.max(pull.c.id))
+        .where(
+            pull.c.account == account,
+            pull.c.period == str(period),
+            pull.c.state == "complete",
+            pull.c.scope == MONTH,
+        )
+        .scalar_subquery()
+    )
+    query = select(pull_scope.c.looked_back_to).where(
+        pull_scope.c.pull_id == newest, pull_scope.c.month == str(period)
+    )
+    return connection.execute(query).scalar()
+
+
+def last_search(
+    connection: Connection, account: str, period: BillingPeriod
+) -> LastSearch | None:
+    """Return the last search for a month's total that went back as far as any goes."""
+    query = (
+        select(
+            pull.c.started_at,
+            (pull.c.source_minutes - pull.c.ledger_minutes).label("missing_minutes"),
+        )
+        .join(pull_scope, pull_scope.c.pull_id == pull.c.id)
+        .where(
+            pull.c.account == account,
+            pull.c.period == str(period),
+            pull_scope.c.month == str(period),
+            pull_scope.c.looked_back_to <= period.start - LOOK_BACK,
+            pull.c.source_minutes.is_not(None),
+        )
+        .order_by(pull.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else LastSearch(**row._mapping)

@@ -1,6 +1,6 @@
 """Quarantine: records that could not be understood, kept in sight until they are."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
+from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import quarantine
 
 _OPEN_OF_ACCOUNT = select(quarantine.c.id, quarantine.c.call_id).where(
@@ -16,13 +17,18 @@ _OPEN_OF_ACCOUNT = select(quarantine.c.id, quarantine.c.call_id).where(
 
 
 class SetAside(NamedTuple):
-    """One record set aside: its reason, and the digest of what the source sent."""
+    """One record set aside: its reason, and the digest of what the source sent.
+
+    `period` is its month, as far as it says one, and `minutes` what it may come to.
+    """
 
     account: str
     call_id: str
     reason: str
     detail: str
     source_sha256: str
+    period: BillingPeriod
+    minutes: int | None = None
 
 
 class QuarantinedCall(NamedTuple):
@@ -38,13 +44,17 @@ class QuarantinedCall(NamedTuple):
 
 def set_aside(
     connection: Connection,
-    items: Iterable[SetAside],
+    items: Sequence[SetAside],
     *,
     period: BillingPeriod,
     pull_id: int,
     now: datetime,
 ) -> None:
-    """Add what is not in quarantine already."""
+    """Add what is not in quarantine already, to its month; `period` is being pulled.
+
+    Nobody looks at a closed month any more, so what is of one stands in this one.
+    """
+    closed = closed_months(connection) if items else frozenset()
     for item in items:
         same_item = select(quarantine.c.id).where(
             quarantine.c.account == item.account,
@@ -55,8 +65,12 @@ def set_aside(
         )
         if connection.execute(same_item).first() is None:
             row = {
-                **item._asdict(),
-                "period": str(period),
+                "account": item.account,
+                "call_id": item.call_id,
+                "reason": item.reason,
+                "detail": item.detail,
+                "source_sha256": item.source_sha256,
+                "period": str(period if item.period in closed else item.period),
                 "pull_id": pull_id,
                 "seen_at": now,
             }

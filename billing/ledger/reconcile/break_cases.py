@@ -15,6 +15,7 @@ from billing.domain.break_causes import (
     Book,
     Cause,
     Resolution,
+    known_amount,
 )
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
@@ -191,6 +192,11 @@ class Case:
     reason: str | None
     resolved_at: datetime | None
     resolved_by: str | None
+
+    @property
+    def known_amount_micro(self) -> int | None:
+        """The amount; None when nobody can price the minutes."""
+        return known_amount(self.cause, self.minutes, self.amount_micro)
 
     def state_at(self, now: datetime) -> str:
         """Say in a word where it stands."""

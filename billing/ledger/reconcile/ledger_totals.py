@@ -1,7 +1,7 @@
 """Ledger totals: what the ledger holds, summed the ways that readers ask for."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from billing.domain.breaks_source import CarriedCall, EdgeCall
 from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import Charge
-from billing.ledger.schema.tables import b2b_usage, call
+from billing.ledger.schema.tables import b2b_usage, call, quarantine
 from billing.ledger.schema.usage_joins import called_between
 
 usage = b2b_usage.c
@@ -160,13 +160,14 @@ def _underway() -> Select[Any]:
     query = select(call.c.call_id).where(
         call.c.account == bindparam("whose"),
         call.c.not_billable == "underway",
-        _is_newest(),
+        is_newest(),
     )
     return query.order_by(call.c.id)
 
 
 @cache
-def _is_newest() -> ColumnElement[bool]:
+def is_newest() -> ColumnElement[bool]:
+    """Return the condition that a revision of a call is its last."""
     newer = call.alias("newer")
     later = select(newer.c.id).where(
         newer.c.account == call.c.account,
@@ -186,7 +187,7 @@ def source_gaps(connection: Connection, period: BillingPeriod) -> list[SourceGap
 def _gaps() -> Select[Any]:
     columns = call.c.account, call.c.customer, call.c.call_id
     query = select(*columns, call.c.minutes_gap.label("minutes")).where(
-        call.c.period == _MONTH, call.c.minutes_gap != 0, _is_newest()
+        call.c.period == _MONTH, call.c.minutes_gap != 0, is_newest()
     )
     return query.order_by(call.c.id)
 
@@ -214,6 +215,38 @@ def posted_calls(
                 before.minutes + int(minutes), before.amount_micro + int(amount)
             )
     return posted
+
+
+def billed_calls(
+    connection: Connection, period: BillingPeriod, account: str
+) -> Iterator[tuple[str, int]]:
+    """Yield an account's calls of a month with their minutes, as they are read."""
+    values = {"month": str(period), "whose": account, **_edges(period)}
+    for call_id, minutes in connection.execute(_billed_calls(), values):
+        yield call_id, int(minutes)
+
+
+@cache
+def _billed_calls() -> Select[Any]:
+    minutes = func.sum(usage.billed_minutes)
+    of_month = (usage.period == _MONTH) & called_between(_START, _END)
+    query = select(usage.call_id, minutes).where(
+        of_month, usage.account == bindparam("whose")
+    )
+    return query.group_by(usage.call_id).having(minutes != 0)
+
+
+def known_calls(
+    connection: Connection, period: BillingPeriod, account: str
+) -> set[str]:
+    """Name an account's calls of a month that are posted or in quarantine."""
+    posted = posted_calls(connection, period, account)
+    held = select(quarantine.c.call_id).where(
+        quarantine.c.account == account,
+        quarantine.c.period == str(period),
+        quarantine.c.released_at.is_(None),
+    )
+    return {*connection.scalars(held)}.union(*posted.values())
 
 
 def months_of_calls(
@@ -244,7 +277,7 @@ def edge_calls(
     query = (
         select(usage.call_id, call.c.started_at, minutes)
         .select_from(b2b_usage.join(call, same))
-        .where(usage.account == account, usage.call_hour.in_(hours), _is_newest())
+        .where(usage.account == account, usage.call_hour.in_(hours), is_newest())
         .group_by(usage.call_id, call.c.started_at)
         .order_by(usage.call_id)
     )

@@ -19,6 +19,7 @@ from billing.ledger.reconcile import (
     runs,
     synced_totals,
 )
+from billing.ledger.reconcile.dated_back import DatedBack, dated_back
 from billing.ledger.reconcile.ledger_totals import CarriedRow, LedgerTotal, SourceGap
 from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
 from billing.ledger.sync.meter_bounds import most_by_hour
@@ -58,6 +59,7 @@ class MonthSnapshot:
     totals: Sequence[LedgerTotal]
     carried: Sequence[CarriedRow]
     gaps: Sequence[SourceGap]
+    dated_back: Sequence[DatedBack]
     synced: Mapping[MeterCustomer, SyncedTotal]
     unsynced: Sequence[tuple[MeterCustomer, Unsynced]]
     carrying: Sequence[tuple[str, CarryingEvent]]
@@ -84,6 +86,7 @@ def read_month(
         totals=ledger_totals.account_totals(connection, period),
         carried=ledger_totals.carried_calls(connection, period),
         gaps=ledger_totals.source_gaps(connection, period),
+        dated_back=dated_back(connection, period),
         synced=synced_totals.synced_totals(connection, period),
         unsynced=list(events_with_calls.unsynced(connection, period)),
         carrying=list(events_with_calls.carrying_events(connection, period)),

@@ -30,7 +30,9 @@ class AccountFinding:
     usage_minutes: int | None
     calls_minutes: int
     complete: bool
-    edge_calls: tuple[str, ...] = ()  # at the month's edges, and all the difference
+    edge_calls: tuple[str, ...] = ()  # at the month's edges, and all that is left
+    explained: tuple[Break, ...] = ()  # by calls that are not billed, or not yet
+    looked_back_to: datetime | None = None  # where the last search for more ended
 
     @property
     def difference_minutes(self) -> int:
@@ -42,13 +44,24 @@ class AccountFinding:
     @property
     def breaks(self) -> tuple[Break, ...]:
         """The difference with its cause; none when there is none."""
-        off, edge = self.difference_minutes, self.edge_calls
-        cause = Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS
-        return (
-            (Break(cause=cause, minutes=off, amount_micro=0, calls=edge),)
-            if off
-            else ()
+        edge = self.edge_calls
+        left = self.difference_minutes - sum(item.minutes for item in self.explained)
+        if not left:
+            return self.explained
+        remainder = Break(
+            cause=Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS,
+            minutes=left,
+            amount_micro=0,
+            calls=edge,
+            evidence=None if edge else self._searched,
         )
+        return *self.explained, remainder
+
+    @property
+    def _searched(self) -> str | None:
+        if self.looked_back_to is None:
+            return None
+        return f"the last whole pull looked back to {self.looked_back_to:%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from billing.domain.break_causes import Cause
+from billing.domain.break_causes import Cause, known_amount
 from billing.domain.period import BillingPeriod
 from billing.ledger.schema.tables import (
     reconciliation_break,
@@ -42,6 +42,11 @@ class KeptBreak(NamedTuple):
     amount_micro: int
     evidence: str | None
     case: int | None
+
+    @property
+    def known_amount_micro(self) -> int | None:
+        """The amount; None when nobody can price the minutes."""
+        return known_amount(self.cause, self.minutes, self.amount_micro)
 
 
 class KeptRun(NamedTuple):

@@ -93,6 +93,26 @@ call = table(
     CheckConstraint("revision >= 1", name="revision"),
     partial_index("ix_call_underway", "account", where="not_billable = 'underway'"),
     partial_index("ix_call_gap", "period", where="minutes_gap <> 0"),
+    partial_index(
+        "ix_call_before_first",
+        "account",
+        "call_id",
+        where="not_billable = 'before_first_period'",
+    ),
+)
+
+pull_scope = table(
+    "pull_scope",
+    key(),
+    number("pull_id", ForeignKey("pull.id")),
+    text_column("period"),  # that was asked for
+    text_column("month"),  # that the calls are of
+    number("calls"),
+    number("billed_here"),
+    time("first_at", null=True),
+    time("last_at", null=True),
+    time("looked_back_to"),
+    UniqueConstraint("pull_id", "month"),
 )
 
 call_metadata = table(

@@ -9,6 +9,7 @@ from billing.ledger.schema.evidence import (
     customer,
     price,
     pull,
+    pull_scope,
     quarantine,
 )
 from billing.ledger.schema.findings import (
@@ -50,6 +51,7 @@ __all__ = [
     "period_close",
     "price",
     "pull",
+    "pull_scope",
     "quarantine",
     "reconciliation_break",
     "reconciliation_reading",

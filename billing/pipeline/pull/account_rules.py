@@ -12,7 +12,7 @@ from billing.domain.call import (
     accept_call,
 )
 from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_phone
-from billing.domain.period import BillingPeriod
+from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import charge_call
 from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
 from billing.ledger.pull.calls import RatedCall
@@ -29,6 +29,7 @@ class AccountRules:
     prices: PriceList
     price_ids: Mapping[datetime, int]
     metadata: MetadataRule = NOTHING_KEPT
+    first_period: BillingPeriod = EARLIEST
 
     def rate(
         self, told: SourceCall, period: BillingPeriod, now: datetime
@@ -42,6 +43,11 @@ class AccountRules:
             now=now,
             customer_metadata_key=self.account.customer_metadata_key,
         )
+        if self._is_before_first(told.call):
+            # Whatever is wrong with it, nobody here has to mend it.
+            accepted = told.call if isinstance(call, Quarantined) else call
+            reason_not = NotBillable.BEFORE_FIRST_PERIOD
+            return self._rated(accepted, told.sha256, period, reason_not)
         if isinstance(call, Quarantined):
             return call
         digest, not_billable = told.sha256, why_not_billable(call)
@@ -62,6 +68,10 @@ class AccountRules:
         kept = self.metadata.read(told.metadata, call.started_at, now)
         return rated._replace(metadata=kept)
 
+    def _is_before_first(self, call: Call) -> bool:
+        placed_at = call.placed_at
+        return placed_at is not None and placed_at < self.first_period.start
+
     def _rated(
         self,
         call: Call,
@@ -70,8 +80,7 @@ class AccountRules:
         reason: NotBillable | None,
         customer: str = "",
     ) -> RatedCall:
-        placed_at = call.started_at or call.created_at
-        own_period = BillingPeriod.of(placed_at) if placed_at else period
+        own_period = BillingPeriod.of(call.placed_at) if call.placed_at else period
         due = None if reason else charge_call(call, customer, self.prices)
         gap, price_date = 0, None
         if due and call.started_at and call.duration_seconds is not None:

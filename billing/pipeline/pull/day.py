@@ -1,15 +1,22 @@
 """Days: the unit of a pull; each is read whole, then recorded in one commit."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.domain.call import NotBillable, Quarantined, QuarantineReason
+from billing.domain.call import (
+    LONGEST_CALL_SECONDS,
+    Call,
+    NotBillable,
+    Quarantined,
+    QuarantineReason,
+)
 from billing.domain.call_metadata import Withheld
-from billing.domain.period import BillingPeriod, Window
+from billing.domain.period import EARLIEST, BillingPeriod, Window
+from billing.domain.rating import billed_minutes
 from billing.ledger.pull.calls import RatedCall
-from billing.ledger.pull.pulls import Certificate
+from billing.ledger.pull.pulls import Certificate, PassedOver
 from billing.ledger.pull.quarantine import SetAside
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.paging import read_window
@@ -31,6 +38,15 @@ class PulledDay:
         else:
             self.readings.append(call)
 
+    @staticmethod
+    def joined(days: Iterable["PulledDay"]) -> dict[str, RatedCall | SetAside]:
+        """Return the calls of several days by their ids, each as it was read last."""
+        latest: dict[str, RatedCall | SetAside] = {}
+        for day in days:
+            latest |= {reading.call.call_id: reading for reading in day.readings}
+            latest |= {item.call_id: item for item in day.set_aside}
+        return latest
+
 
 def read_day(
     source: UsageSource,
@@ -48,7 +64,7 @@ def read_day(
     for rated in reading.anonymous:
         day.add(rated)
     for call_id, told in reading.duplicates.items():
-        day.add(_duplicate(source.account, call_id, told))
+        day.add(_duplicate(call_id, told, period, now))
     return day
 
 
@@ -76,17 +92,41 @@ def _rate(
             reason=rated.reason,
             detail=rated.detail,
             source_sha256=told.sha256,
+            period=_month_of(told, period, now),
+            minutes=_minutes_of(told),
         )
     return rated
 
 
-def _duplicate(account: str, call_id: str, told: SourceCall) -> SetAside:
+def _month_of(told: SourceCall, period: BillingPeriod, now: datetime) -> BillingPeriod:
+    """Return the month of a call that is set aside: its own, where it says one."""
+    placed_at = told.call.placed_at if isinstance(told.call, Call) else None
+    is_past = placed_at is not None and EARLIEST.start <= placed_at <= now
+    return BillingPeriod.of(placed_at) if placed_at and is_past else period
+
+
+def _minutes_of(told: SourceCall) -> int | None:
+    """Return what a call that is set aside may come to; None if nobody can tell."""
+    call = told.call
+    if isinstance(call, Quarantined) or call.started_at is None or not call.terminal:
+        return None
+    if call.source_minutes is not None:
+        return call.source_minutes
+    seconds = call.duration_seconds
+    is_length = seconds is not None and 0 <= seconds <= LONGEST_CALL_SECONDS
+    return billed_minutes(seconds) if seconds is not None and is_length else None
+
+
+def _duplicate(
+    call_id: str, told: SourceCall, period: BillingPeriod, now: datetime
+) -> SetAside:
     return SetAside(
-        account=account,
+        account=told.call.account,
         call_id=call_id,
         reason=QuarantineReason.DUPLICATE_ID,
         detail="the id stands on two records of one page that say different things",
         source_sha256=told.sha256,
+        period=_month_of(told, period, now),
     )
 
 
@@ -97,8 +137,10 @@ class PullCounts:
     period: BillingPeriod
     pages: int = 0
     outcomes: dict[str, str | None] = field(default_factory=dict)
-    quarantined: dict[str, str] = field(default_factory=dict)
+    passed_over: dict[str, RatedCall] = field(default_factory=dict)
+    quarantined: dict[str, SetAside] = field(default_factory=dict)
     withheld: Counter[Withheld] = field(default_factory=Counter)
+    gone_minutes: int = 0  # billed, and no longer at the source
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self.outcomes or call_id in self.quarantined
@@ -108,16 +150,48 @@ class PullCounts:
         self.pages += day.pages
         for reading in day.readings:
             outcome: str | None = reading.not_billable
+            self._forget(reading.call.call_id)
             if reading.period != self.period:
                 outcome = NotBillable.OTHER_MONTH
+                self.passed_over[reading.call.call_id] = reading
             self.outcomes[reading.call.call_id] = outcome
-            self.quarantined.pop(reading.call.call_id, None)
             self.withheld.update(reading.metadata.withheld)
         for item in day.set_aside:
-            self.outcomes.pop(item.call_id, None)
-            self.quarantined[item.call_id] = item.reason
+            self._forget(item.call_id)
+            self.quarantined[item.call_id] = item
 
-    def certificate(self, source: SourceTotals, ledger_minutes: int) -> Certificate:
+    def _forget(self, call_id: str) -> None:
+        """Count a call that is read again as it was read last."""
+        self.outcomes.pop(call_id, None)
+        self.passed_over.pop(call_id, None)
+        self.quarantined.pop(call_id, None)
+
+    @property
+    def quarantined_minutes(self) -> int:
+        """What the quarantined calls of the month come to, as far as is known."""
+        of_month = (i for i in self.quarantined.values() if i.period == self.period)
+        return sum(item.minutes or 0 for item in of_month)
+
+    def _other_months(self) -> dict[str, PassedOver]:
+        by_month: dict[BillingPeriod, list[RatedCall]] = defaultdict(list)
+        for reading in self.passed_over.values():
+            by_month[reading.period].append(reading)
+        return {
+            str(month): PassedOver(
+                calls=len(readings),
+                billed_here=not any(each.before_first_period for each in readings),
+                first_at=min(filter(None, (r.call.placed_at for r in readings))),
+                last_at=max(filter(None, (r.call.placed_at for r in readings))),
+            )
+            for month, readings in sorted(by_month.items())
+        }
+
+    def certificate(
+        self,
+        source: SourceTotals,
+        ledger_minutes: int,
+        looked_back_to: datetime | None = None,
+    ) -> Certificate:
         """Return the certificate: fetched = billed + not billable + quarantined."""
         outcomes = Counter(self.outcomes.values())
         billed = outcomes.pop(None, 0)
@@ -125,9 +199,11 @@ class PullCounts:
             pages=self.pages,
             billed=billed,
             not_billable={str(reason): n for reason, n in outcomes.items()},
-            quarantined=Counter(self.quarantined.values()),
+            quarantined=Counter(item.reason for item in self.quarantined.values()),
             source_call_count=source.call_count,
             source_minutes=source.billed_minutes,
             ledger_minutes=ledger_minutes,
             withheld={why.value: n for why, n in self.withheld.items()},
+            passed_over=self._other_months(),
+            looked_back_to=looked_back_to,
         )

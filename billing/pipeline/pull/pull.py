@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.call import READ_AGAIN
+from billing.domain.call import LOOK_BACK, READ_AGAIN
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import BillingError
 from billing.ledger.audit import audit_log
@@ -23,7 +23,10 @@ from billing.pipeline.concurrency import (
 )
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.day import PullCounts, PulledDay, rate_calls, read_day
-from billing.ports import Clock, UsageSource
+from billing.ports import Clock, SourceTotals, UsageSource
+
+# Of the calls that no list has, so many are asked for one by one in each look.
+MOST_ASKED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,13 @@ def pull_usage(
     *,
     options: PullOptions,
     since: datetime | None = None,
+    search: bool = True,
     progress: Progress = no_progress,
 ) -> Certificate:
-    """Read a month (or what was created `since`) and record it; raises SourceFault.
+    """Read a month (or what is new `since`) and record it; raises SourceFault.
 
-    Whatever was read is kept; a pull that fails leaves the month marked incomplete.
+    Whatever was read is kept; a pull that fails leaves the month marked incomplete. A
+    whole month whose total is more than its calls is searched for back from its start.
     """
     clock = options.clock
     now = clock.now()
@@ -65,9 +70,10 @@ def pull_usage(
         period=period,
         number=number,
         options=options,
+        progress=progress,
     )
     try:
-        certificate = pull.read(window, progress)
+        certificate = pull.read(window, search=search and scope == pulls.MONTH)
     except BillingError as fault:
         with ledger.writing() as connection:
             pulls.fail_pull(connection, number, str(fault), clock.now())
@@ -87,25 +93,64 @@ class _Pull:
     period: BillingPeriod
     number: int
     options: PullOptions
+    progress: Progress
 
-    def read(self, window: Window, progress: Progress) -> Certificate:
+    def read(self, window: Window, *, search: bool) -> Certificate:
         """Read every day of the window, then what was underway, then the totals."""
         counts = PullCounts(period=self.period)
+        self._read_window(window, counts)
+        underway = [name for name in self._underway() if name not in counts]
+        self._read_each(underway, counts)
+        totals = self.source.read_totals(self.period)
+        looked_back_to = None
+        if search:
+            self._ask_for_unmet(counts)
+        if search and self._missing(totals, counts):
+            looked_back_to = self._reconsider(window, totals, counts)
+            totals = self.source.read_totals(self.period)
+        return counts.certificate(totals, self._ledger_minutes(), looked_back_to)
+
+    def _reconsider(
+        self, window: Window, totals: SourceTotals, counts: PullCounts
+    ) -> datetime | None:
+        """Look for what the total has and the ledger has not.
+
+        Returns how far back it searched; None if there was no need to.
+        """
+        # A call may have begun or ended between its list and the total.
+        until = min(self.period.end + READ_AGAIN, self.options.clock.now())
+        self._read_window(Window(window.end, until), counts)
+        self._read_each(self._underway(), counts)
+        start, margin = window.start, self.period.start - window.start
+        while self._missing(totals, counts) > 0 and margin < LOOK_BACK:
+            margin = min(2 * margin, LOOK_BACK)
+            earlier = Window(self.period.start - margin, start)
+            self._read_window(earlier, counts)
+            start = earlier.start
+        return start if start < window.start else None
+
+    def _missing(self, totals: SourceTotals, counts: PullCounts) -> int:
+        """Return the minutes of the total that neither ledger nor quarantine has."""
+        if totals.billed_minutes is None:
+            return 0
+        known = self._ledger_minutes() + counts.quarantined_minutes
+        known -= counts.gone_minutes
+        return totals.billed_minutes - known
+
+    def _ledger_minutes(self) -> int:
+        """Return what the ledger has of the month, as the source states it."""
+        account = self.source.account
+        with self.ledger.reading() as connection:
+            minutes = ledger_totals.account_minutes(connection, self.period, account)
+            gaps = ledger_totals.source_gaps(connection, self.period)
+        return minutes + sum(gap.minutes for gap in gaps if gap.account == account)
+
+    def _read_window(self, window: Window, counts: PullCounts) -> None:
         windows = list(window.days())
         for done, day in enumerate(self._days(windows), start=1):
             self._record(day)
             counts.add(day)
-            progress(done, len(windows))
-        underway = self._read_underway(counts)
-        self._record(underway)
-        counts.add(underway)
-        totals = self.source.read_totals(self.period)
-        with self.ledger.reading() as connection:
-            account = self.source.account
-            minutes = ledger_totals.account_minutes(connection, self.period, account)
-            gaps = ledger_totals.source_gaps(connection, self.period)
-        stated = minutes + sum(gap.minutes for gap in gaps if gap.account == account)
-        return counts.certificate(totals, stated)
+            self.progress(done, len(windows))
 
     def _days(self, windows: list[Window]) -> Iterator[PulledDay]:
         """Read days side by side, a few ahead of the one that is recorded."""
@@ -126,15 +171,32 @@ class _Pull:
         now = self.options.clock.now()
         return read_day(self.source, self.rules, window, self.period, now)
 
-    def _read_underway(self, counts: PullCounts) -> PulledDay:
-        """Read again, one by one, the calls that were not over when last seen."""
+    def _underway(self) -> list[str]:
+        """Name the calls that were not over when last seen."""
         with self.ledger.reading() as connection:
-            underway = ledger_totals.calls_underway(connection, self.source.account)
-        answers = (
-            self.source.get_call(name) for name in underway if name not in counts
-        )
+            return ledger_totals.calls_underway(connection, self.source.account)
+
+    def _ask_for_unmet(self, counts: PullCounts) -> None:
+        """Ask for the month's calls that no list had: planned long before, or gone.
+
+        One that moved to another month may be on no list that is read, either.
+        """
+        account = self.source.account
+        with self.ledger.reading() as connection:
+            billed = ledger_totals.billed_calls(connection, self.period, account)
+            unmet = {name: minutes for name, minutes in billed if name not in counts}
+        names = sorted(unmet)[:MOST_ASKED]
+        self._read_each(names, counts)
+        counts.gone_minutes = sum(unmet[name] for name in names if name not in counts)
+
+    def _read_each(self, names: list[str], counts: PullCounts) -> None:
+        """Read calls one by one."""
+        answers = map(self.source.get_call, names)
         calls = [call for call in answers if call is not None]
-        return rate_calls(self.rules, calls, self.period, self.options.clock.now())
+        now = self.options.clock.now()
+        day = rate_calls(self.rules, calls, self.period, now)
+        self._record(day)
+        counts.add(day)
 
     def _record(self, day: PulledDay) -> None:
         """Record a day's calls, with all they change, in one commit."""
@@ -146,16 +208,12 @@ class _Pull:
             at=now,
             currency=rules.prices.currency,
             price_ids=rules.price_ids,
+            first_period=rules.first_period,
         )
-        own = [item for item in day.readings if item.period == self.period]
-        other = [item for item in day.readings if item.period != self.period]
         understood = {item.call.call_id for item in day.readings}
         with self.ledger.writing() as connection:
-            changed = calls.record_readings(connection, context, own)
-            changed += calls.record_readings(
-                connection, context, other, only_known=True
-            )
-            call_metadata.keep(connection, own, now)
+            changed = calls.record_readings(connection, context, day.readings)
+            call_metadata.keep(connection, day.readings, now)
             account = rules.account.name
             released = quarantine.release(connection, account, understood, now)
             quarantine.set_aside(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from billing.domain.break_causes import Cause
 from billing.domain.breaks import (
     NOTHING,
     Break,
@@ -159,6 +160,16 @@ class _MonthReader:
         """Take in what the ledger holds."""
         for total in month.totals:
             self.of(total.customer).ledger_minutes += total.minutes
+        for dated_back in month.dated_back:
+            self.of(dated_back.customer).source_breaks.append(
+                Break(
+                    cause=Cause.BEFORE_FIRST_PERIOD,
+                    minutes=0,
+                    amount_micro=0,
+                    calls=(dated_back.call_id,),
+                    evidence=dated_back.evidence,
+                )
+            )
         for row in month.carried:
             self.of(row.customer).carried.append(row.carried)
         for meter_customer, synced in month.synced.items():

@@ -87,6 +87,8 @@ _TREATMENTS = (
                 Cause.LATE_CALL,
                 Cause.CHANGED_CALL,
                 Cause.MONTH_EDGE,
+                Cause.QUARANTINED,
+                Cause.CALL_UNDERWAY,
                 Cause.SOURCE_TOTAL_DIFFERS,
             }
         ),

@@ -12,15 +12,15 @@ from billing.domain.period import BillingPeriod
 from billing.errors import MeterFault
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.pull import pulls, quarantine
-from billing.ledger.reconcile import runs
+from billing.ledger.pull import quarantine
+from billing.ledger.reconcile import ledger_totals, runs
 from billing.ledger.reconcile.month_snapshot import (
     NO_DETAIL,
     DetailRequest,
     MonthSnapshot,
     read_month,
 )
-from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
+from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.reconcile.synced_totals import MeterCustomer
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.pull.account_rules import AccountRules
@@ -34,6 +34,7 @@ from billing.pipeline.reconcile.meter_side import MeterView
 from billing.pipeline.reconcile.source_side import (
     FreshMonth,
     SourceSide,
+    account_findings,
     read_again,
     source_sides,
 )
@@ -136,7 +137,8 @@ class _Reconciling:
         fresh = self._read_again(view.sources)
         if fresh:
             view = self._read_ledger(totals, fresh)
-        accounts = tuple(self._account(*item) for item in view.sources.items())
+        asked = {source.account for source, _ in self.options.sources}
+        accounts = account_findings(self.ledger, view.sources, self.period, asked=asked)
         invoiced, fault = self._read_invoices(view)
         readings = self._read_meter(view, progress)
         finals = {
@@ -186,6 +188,12 @@ class _Reconciling:
 
         When the source's own total equals what was pulled, what was pulled holds.
         """
+        off = [name for name, side in sides.items() if side.is_off]
+        with self.ledger.reading() as connection:
+            known = {
+                name: ledger_totals.known_calls(connection, self.period, name)
+                for name in off
+            }
         return {
             source.account: read_again(
                 source,
@@ -193,24 +201,12 @@ class _Reconciling:
                 self.period,
                 self.now,
                 usage_minutes=sides[source.account].usage_minutes,
+                known=known[source.account],
                 concurrency=self.options.concurrency,
             )
             for source, rules in self.options.sources
-            if sides[source.account].is_off
+            if source.account in known
         }
-
-    def _account(self, name: str, source_side: SourceSide) -> AccountFinding:
-        asked = {source.account for source, _ in self.options.sources}
-        with self.ledger.reading() as connection:
-            last = pulls.state_of(connection, name, self.period)
-        complete = name in asked and last is not None and last.state == "complete"
-        return AccountFinding(
-            account=name,
-            usage_minutes=source_side.usage_minutes,
-            calls_minutes=source_side.calls_minutes,
-            complete=complete,
-            edge_calls=source_side.edge_calls,
-        )
 
     def _read_meter(self, view: _LedgerView, progress: Progress) -> _MeterReadings:
         """Read the meter's totals, and its hours where those differ."""

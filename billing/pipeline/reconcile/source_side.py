@@ -1,28 +1,38 @@
 """The source's side: what Pamela says of a month, by customer, down to the calls."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
 from billing.domain.breaks_source import (
     OtherPlace,
+    UnbilledCall,
+    explain_shortfall,
     find_edge_calls,
     find_source_breaks,
     moved_to,
+    quarantine_evidence,
 )
-from billing.domain.call import READ_AGAIN
+from billing.domain.call import LONGEST_CALL_SECONDS, READ_AGAIN, NotBillable
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
+from billing.ledger.database import Ledger
+from billing.ledger.pull import pulls
 from billing.ledger.pull.calls import RatedCall
+from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile.ledger_totals import SourceGap
 from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthSnapshot
+from billing.ledger.reconcile.runs import AccountFinding
 from billing.pipeline.concurrency import READERS, Concurrency
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.day import read_day
+from billing.pipeline.pull.day import PulledDay, rate_calls, read_day
+from billing.pipeline.pull.pull import MOST_ASKED
 from billing.ports import UsageSource
+
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -33,6 +43,7 @@ class SourceSide:
     minutes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     breaks: dict[str, list[Break]] = field(default_factory=lambda: defaultdict(list))
     edge_calls: tuple[str, ...] = ()
+    explained: tuple[Break, ...] = ()
 
     @property
     def calls_minutes(self) -> int:
@@ -66,12 +77,16 @@ class FreshMonth:
         default_factory=lambda: defaultdict(dict)
     )
     gaps: list[SourceGap] = field(default_factory=list)
+    quarantined: list[UnbilledCall] = field(default_factory=list)
+    underway: list[UnbilledCall] = field(default_factory=list)
     outside: dict[str, datetime] = field(default_factory=dict)  # started then
     started: dict[str, datetime] = field(default_factory=dict)
 
     def add(self, reading: RatedCall, period: BillingPeriod) -> None:
         """Take in one call, of this month or of one beside it."""
         call = reading.call
+        if reading.before_first_period and call.started_at is not None:
+            self.outside[call.call_id] = call.started_at
         if reading.due is None:
             return
         slot, charge = reading.due
@@ -92,6 +107,27 @@ class FreshMonth:
                 )
             )
 
+    def add_unbilled(
+        self, reading: RatedCall | SetAside, period: BillingPeriod, now: datetime
+    ) -> None:
+        """Take in a call of this month that is in quarantine, or not over."""
+        if reading.period != period:
+            return
+        if isinstance(reading, SetAside):
+            evidence = quarantine_evidence(reading.reason, reading.detail)
+            minutes = reading.minutes
+            self.quarantined.append(UnbilledCall(reading.call_id, minutes, evidence))
+        elif reading.not_billable is NotBillable.UNDERWAY:
+            call, talking = reading.call, timedelta()
+            if call.started_at is not None:
+                talking = max(now - call.started_at, talking)
+            is_alive = talking < timedelta(seconds=LONGEST_CALL_SECONDS)
+            most = -(-talking // MINUTE) if is_alive else 0
+            evidence = f"it is {call.status}"
+            self.underway.append(
+                UnbilledCall(call.call_id, call.source_minutes, evidence, most)
+            )
+
     @property
     def calls_minutes(self) -> int:
         """The minutes of all calls, as the source states them."""
@@ -107,11 +143,13 @@ def read_again(
     now: datetime,
     *,
     usage_minutes: int | None,
+    known: Collection[str],
     concurrency: Concurrency,
 ) -> FreshMonth:
     """Read every call of an account's month; raises SourceFault.
 
-    `usage_minutes` is the source's total from before.
+    `usage_minutes` is the source's total from before. Calls that the ledger has `known`
+    and that no list has are asked for by their names.
     """
     fresh = FreshMonth()
     window = Window(period.start - READ_AGAIN, min(period.end + READ_AGAIN, now))
@@ -119,11 +157,14 @@ def read_again(
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()
         )
-        latest = {
-            reading.call.call_id: reading for day in days for reading in day.readings
-        }
+        latest = PulledDay.joined(days)
+    unmet = sorted({*known} - latest.keys())[:MOST_ASKED]
+    answers = [call for call in map(source.get_call, unmet) if call is not None]
+    latest |= PulledDay.joined([rate_calls(rules, answers, period, now)])
     for reading in latest.values():
-        fresh.add(reading, period)
+        if isinstance(reading, RatedCall):
+            fresh.add(reading, period)
+        fresh.add_unbilled(reading, period, now)
     # The month may move while it is read: either total may be the matching one.
     after = source.read_totals(period).billed_minutes
     moved = fresh.calls_minutes == usage_minutes
@@ -149,6 +190,32 @@ def source_sides(
     return dict(sides)
 
 
+def account_findings(
+    ledger: Ledger,
+    sides: Mapping[str, SourceSide],
+    period: BillingPeriod,
+    *,
+    asked: Collection[str],
+) -> tuple[AccountFinding, ...]:
+    """Say what each account's side comes to; `asked` are those that were read."""
+    findings = []
+    for name, side in sides.items():
+        with ledger.reading() as connection:
+            last = pulls.state_of(connection, name, period)
+            looked_back_to = pulls.looked_back_to(connection, name, period)
+        finding = AccountFinding(
+            account=name,
+            usage_minutes=side.usage_minutes,
+            calls_minutes=side.calls_minutes,
+            complete=name in asked and last is not None and last.state == "complete",
+            edge_calls=side.edge_calls,
+            explained=side.explained,
+            looked_back_to=looked_back_to,
+        )
+        findings.append(finding)
+    return tuple(findings)
+
+
 def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
     """Give the minutes of the calls of the month, wherever they are billed."""
     for total in month.totals:
@@ -161,7 +228,7 @@ def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
 def _compare(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
 ) -> SourceSide:
-    source_side = SourceSide(fresh.usage_minutes)
+    source_side = SourceSide(usage_minutes=fresh.usage_minutes)
     for gap in fresh.gaps:
         source_side.add_gap(gap)
     other_places = _other_places(ours, fresh, period)
@@ -173,6 +240,9 @@ def _compare(
         source_side.breaks[customer] += find_source_breaks(posted, theirs, other_places)
     if source_side.is_off and source_side.usage_minutes is not None:
         off = source_side.calls_minutes - source_side.usage_minutes
+        explained = explain_shortfall(-off, fresh.quarantined, fresh.underway)
+        off -= sum(item.minutes for item in explained)
+        source_side.explained = tuple(explained)
         source_side.edge_calls = find_edge_calls(off, ours.at_edges, period)
     return source_side
 

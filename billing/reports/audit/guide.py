@@ -24,6 +24,7 @@ _TABLES = {
     "reconciliation_break": "each difference that it found, with its cause",
     "meter_contact": "what stood at the meter before the first minute was sent there",
     "sole_reporter": "who stated that nothing else reports to the meter, and why",
+    "pull_scope": "the calls of other months that a pull met, and how far it looked",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

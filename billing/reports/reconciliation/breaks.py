@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from billing.domain.break_causes import Cause
+from billing.domain.break_causes import UNPRICED, Cause
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
@@ -33,10 +33,6 @@ HEADINGS = [
     "state",
 ]
 _CALLS_IN_A_LINE = 3
-# Minutes between totals: of no call and no row, so they have no price.
-_UNPRICED = frozenset(
-    {Cause.SOURCE_TOTAL_DIFFERS, Cause.MONTH_EDGE, Cause.INVOICE_DIFFERS}
-)
 
 
 def read_breaks(
@@ -49,7 +45,7 @@ def read_breaks(
 
 def is_priced(cause: Cause, amount_micro: int) -> bool:
     """Say whether the amount of a break is known; else nobody can price it."""
-    return bool(amount_micro) or cause not in _UNPRICED
+    return bool(amount_micro) or cause not in UNPRICED
 
 
 def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[list[str]]:

@@ -4,9 +4,8 @@ from collections import Counter
 
 from billing.domain.break_causes import CARRIED, Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
-from billing.domain.money import format_micro
+from billing.domain.money import format_known
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.reports.reconciliation.breaks import is_priced
 from billing.reports.sheets.cells import UNKNOWN
 from billing.reports.sheets.formatting import Document, counted, format_time
 
@@ -224,9 +223,7 @@ def _break(item: Break, currency: str) -> Document:
     return {
         "cause": item.cause.value,
         "minutes": item.minutes,
-        "amount": format_micro(item.amount_micro, currency)
-        if is_priced(item.cause, item.amount_micro)
-        else None,
+        "amount": format_known(item.known_amount_micro, currency),
         "calls": list(item.calls),
         "hour": format_time(item.hour),
         "book": item.cause.book.value,

@@ -13,6 +13,7 @@
 | POST /_sandbox/tool_calls | `{"call_id", "tool_name", "arguments"}` | asks now |
 | GET /_sandbox/faults | | faults in force, and how often each kind has struck |
 | PUT /_sandbox/faults | list of faults | puts these in force and lifts all others |
+| GET, PUT /_sandbox/pamela/rules | `{"filtered_by": time}` | lists filter by it |
 | GET, PUT /_sandbox/stripe/rules | rules, as shown | changes those given; in seconds |
 | GET, POST, DELETE /_sandbox/stripe/rejections | an order | rejects events later on |
 | GET, POST /_sandbox/stripe/destinations | `{"url", "events"?}` | notifies a server |
@@ -46,6 +47,7 @@ from fastapi import APIRouter, Request, Response
 from billing.sandbox.control.calls import ControlError, needed_moment, take_calls
 from billing.sandbox.control.destinations import DESTINATIONS_TABLE
 from billing.sandbox.control.faults import fault_json, read_faults
+from billing.sandbox.control.pamela import PAMELA_TABLE
 from billing.sandbox.control.request import Act, ControlRequest
 from billing.sandbox.control.stripe import STRIPE_TABLE
 from billing.sandbox.control.webhooks import call_tool, show_deliveries
@@ -186,6 +188,7 @@ TABLE: tuple[tuple[str, str, Act], ...] = (
     ("GET", "/_sandbox/faults", _show_faults),
     ("PUT", "/_sandbox/faults", _set_faults),
     ("GET", "/_sandbox/truth", _show_truth),
+    *PAMELA_TABLE,
     *STRIPE_TABLE,
     *DESTINATIONS_TABLE,
 )

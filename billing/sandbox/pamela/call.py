@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -94,6 +95,13 @@ def billed_minutes(duration_seconds: int) -> int:
     return max(-(-duration_seconds // 60), 1)
 
 
+class FilteredBy(StrEnum):
+    """Which of a call's times `start_date` and `end_date` mean: nobody says."""
+
+    CREATED_AT = "created_at"
+    STARTED_AT = "started_at"
+
+
 class CallUsage(NamedTuple):
     """What one call adds to its account's monthly usage."""
 
@@ -114,6 +122,13 @@ class Call:
     created: int
     opens: int
     stages: tuple[tuple[int, bytes], ...]
+
+    def listed_at(self, body: bytes, filtered_by: FilteredBy) -> int:
+        """Return the time that a list filters it by; what has not begun was made."""
+        if filtered_by is FilteredBy.STARTED_AT:
+            started = read_moment(read_json(body).get("started_at"))
+            return self.created if started is None else micros(started)
+        return self.created
 
     def body_at(self, now: int) -> bytes | None:
         """Return the JSON that the API shows at a moment; None while there is none."""

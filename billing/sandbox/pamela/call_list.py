@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 
-from billing.sandbox.pamela.call import Call, CallUsage, billed_minutes, read_usage
+from billing.sandbox.pamela.call import (
+    Call,
+    CallUsage,
+    FilteredBy,
+    billed_minutes,
+    read_usage,
+)
 
-Key = tuple[int, str]  # (created, id): the total order of calls
+Key = tuple[int, str]  # (time, id): the total order of calls
 FEW = 64  # up to so many new keys are inserted one by one, more are sorted in
 ENDLESS = 1 << 62
 
@@ -25,7 +31,7 @@ class MonthUsage:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A part of the list: calls created in [start, end), of one status or of all."""
+    """A part of the list: calls of [start, end), of one status or of all."""
 
     offset: int = 0
     limit: int = 50
@@ -48,7 +54,8 @@ class CallList:
     Moving forwards costs only the calls that change; moving back starts anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, filtered_by: FilteredBy = FilteredBy.CREATED_AT) -> None:
+        self._filtered_by = filtered_by
         self._serial = count()
         self._calls: dict[str, Call] = {}
         self._now = -ENDLESS
@@ -68,6 +75,13 @@ class CallList:
             self._hide(call.id)
             self._calls[call.id] = call
         self._show(latest.values(), now)
+
+    def filter_by(self, filtered_by: FilteredBy, now: int) -> None:
+        """Let another time of a call be what the list is ordered and filtered by."""
+        self._filtered_by = filtered_by
+        self._clear()
+        self._now = now
+        self._show(self._calls.values(), now)
 
     def remove(self, call_id: str) -> bool:
         """Forget a call; False when there is none of this id."""
@@ -135,7 +149,7 @@ class CallList:
                 status, usage = read_usage(call, body)
                 self._shown[call.id] = body
                 self._count(usage, 1)
-                key = (call.created, call.id)
+                key = (call.listed_at(body, self._filtered_by), call.id)
                 added[None].append(key)
                 if status is not None:
                     added[status].append(key)
@@ -152,7 +166,7 @@ class CallList:
         call = self._calls[call_id]
         status, usage = read_usage(call, body)
         self._count(usage, -1)
-        key = (call.created, call_id)
+        key = (call.listed_at(body, self._filtered_by), call_id)
         for name in {None, status}:
             order = self._orders[name]
             del order[bisect_left(order, key)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.sandbox.pamela.accounts import Account, ApiKey, digest_of
-from billing.sandbox.pamela.call import Call, Document, micros, written
+from billing.sandbox.pamela.call import Call, Document, FilteredBy, micros, written
 from billing.sandbox.pamela.call_list import ListQuery, Page
 from billing.sandbox.pamela.errors import Code, Refusal, too_many_requests
 from billing.sandbox.pamela.webhooks.webhooks import Webhooks
@@ -35,6 +35,7 @@ class PamelaState:
         self.accounts: list[Account] = []
         self.webhooks = Webhooks(self.lock)
         self.changes = 0
+        self.filtered_by = FilteredBy.CREATED_AT
         self.issued = 0
         self._known_keys: dict[str, Account] = {}
         self._spent: dict[str, tuple[int, int]] = {}
@@ -112,6 +113,14 @@ class PamelaState:
             account.call_list.put(calls, micros(now))
             self.changes += 1
 
+    def filter_by(self, filtered_by: FilteredBy, now: datetime) -> None:
+        """Let all lists filter by another time of a call."""
+        with self.lock:
+            self.filtered_by = filtered_by
+            for account in self.accounts:
+                account.call_list.filter_by(filtered_by, micros(now))
+            self.changes += 1
+
     def remove_call(self, account: Account, call_id: str) -> bool:
         """Delete a call as if it had never been; False when there is none."""
         with self.lock:
@@ -168,6 +177,7 @@ class PamelaState:
                 "issued": self.issued,
                 "terminal_conflict": self.terminal_conflict,
                 "requests_per_second": self.requests_per_second,
+                "filtered_by": self.filtered_by.value,
                 "accounts": [account.to_state() for account in self.accounts],
                 "webhooks": self.webhooks.to_state(),
             }
@@ -183,5 +193,6 @@ class PamelaState:
         state.issued = saved["issued"]
         for account in saved["accounts"]:
             state.add_account(Account.from_state(account, micros(now)), now)
+        state.filter_by(FilteredBy(saved.get("filtered_by", "created_at")), now)
         state.webhooks.restore(saved.get("webhooks", {}), state.accounts)
         return state

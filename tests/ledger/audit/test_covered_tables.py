@@ -24,6 +24,7 @@ COLUMNS = {
     "period_close": "24502b466031",
     "meter_contact": "d62ed49aeb5a",
     "sole_reporter": "75998109552f",
+    "pull_scope": "e57a9d404c3a",
 }
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import insert, update
 from billing.domain.break_causes import Cause
 from billing.domain.close_obstacles import MOST_NAMES, BreakShare, MonthEnd, Share
 from billing.domain.meter_event import EventState, SendAnswer, SendVerdict
+from billing.domain.period import BillingPeriod
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import (
@@ -28,10 +29,15 @@ from tests.ledger.bookkeeping import (
 )
 from tests.ledger.filling import attempt_of
 
+FIRST = BillingPeriod(2026, 1)
+
 
 def month_end(ledger: Ledger) -> MonthEnd:
     with ledger.reading() as connection:
-        return read_month_end(connection, MARCH, ["main", "other"], APRIL.start)
+        accounts = ["main", "other"]
+        return read_month_end(
+            connection, MARCH, accounts, APRIL.start, first_period=FIRST
+        )
 
 
 def add_breaks(ledger: Ledger) -> None:
@@ -107,6 +113,7 @@ def test_accounts_that_were_never_pulled_are_named_too(ledger: Ledger) -> None:
 
 def test_earlier_months_with_usage_are_named_newest_first(ledger: Ledger) -> None:
     register(ledger)
-    months = (MARCH.previous, MARCH.previous.previous)
+    # The first one is before all that is billed.
+    months = (FIRST.previous, FIRST, MARCH.previous)
     record(ledger, *(reading(str(month), started_at=month.start) for month in months))
     assert month_end(ledger).earlier_open == Share(2, 0, ("2026-02", "2026-01"))

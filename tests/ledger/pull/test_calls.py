@@ -1,11 +1,12 @@
 """Calls and postings: revisions, the differences they make, and their sums."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing.domain.call import NotBillable
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
 from billing.ledger.pull.calls import RatedCall
@@ -129,11 +130,24 @@ def test_a_call_that_moves_to_another_customer_is_paid_by_that_one(
     assert minutes == {"acme": 0, "globex": 2}
 
 
-def test_calls_of_another_month_are_recorded_only_when_known(ledger: Ledger) -> None:
+def out_of_all_bills(call_id: str, at: datetime) -> RatedCall:
+    """Rate a call that began before the first month that is billed."""
+    rated = reading(call_id, started_at=at)
+    return rated._replace(not_billable=NotBillable.BEFORE_FIRST_PERIOD, due=None)
+
+
+def test_a_call_before_the_first_month_is_recorded_only_to_take_it_back(
+    ledger: Ledger,
+) -> None:
     record(ledger, reading("known"))
-    seen = [reading("known", seconds=600), reading("unknown")]
-    assert record(ledger, *seen, only_known=True) == 1
-    assert {row[1] for row in usage_rows(ledger)} == {"known"}
+    before = MARCH.start - timedelta(hours=1)
+    both = [out_of_all_bills("known", before), out_of_all_bills("unknown", before)]
+    assert record(ledger, *both, first_period=MARCH) == 1
+    assert [row[4:6] for row in usage_rows(ledger)] == [("2026-03", 2), ("2026-03", -2)]
+    again = out_of_all_bills("known", before - timedelta(hours=1))
+    assert record(ledger, again, first_period=MARCH) == 0
+    assert record(ledger, reading("known"), first_period=MARCH) == 1
+    assert [row[5] for row in usage_rows(ledger)] == [2, -2, 2]
 
 
 def test_two_accounts_may_use_the_same_call_id(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ NAIVE = SetAside(
     reason="naive_time",
     detail="started_at is '2026'",
     source_sha256="a" * 64,
+    period=MARCH,
 )
 LATER = ACTOR.at + timedelta(hours=1)
 

@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from billing.domain.break_causes import Cause
 from billing.domain.close_obstacles import ObstacleKind
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import freeze, period_digest
+from billing.ledger.reconcile import break_cases
 from billing.pipeline.close import CloseReport, check_close, close_period
 from billing.pipeline.concurrency import no_progress
 from tests.pipeline.bench import MARCH, NOON, Bench, call, of
@@ -35,7 +37,8 @@ def digest(bench: Bench) -> str:
 
 
 def look(bench: Bench) -> CloseReport:
-    return check_close(bench.ledger, MARCH, ["main"], bench.clock.now())
+    now, first = bench.clock.now(), bench.first_period
+    return check_close(bench.ledger, MARCH, ["main"], now, first_period=first)
 
 
 def kinds(report: CloseReport) -> set[ObstacleKind]:
@@ -198,12 +201,41 @@ def test_a_source_that_cannot_be_read_keeps_a_month_open(bench: Bench) -> None:
 
 
 def test_the_oldest_month_is_closed_first(bench: Bench) -> None:
+    bench.bill_from(MARCH.previous)
     february = call("0", NOON - timedelta(days=20))
     bench.source.calls.append(february)
     bench.pull(MARCH.previous)
     send_march(bench)
     [obstacle] = close(bench).obstacles
     assert (obstacle.kind, obstacle.names) == (ObstacleKind.EARLIER_OPEN, ("2026-02",))
+
+
+def test_what_was_posted_before_the_first_month_keeps_none_open(bench: Bench) -> None:
+    bench.bill_from(MARCH.previous)
+    bench.source.calls.append(call("0", NOON - timedelta(days=20)))
+    bench.pull(MARCH.previous)
+    send_march(bench)
+    bench.bill_from(MARCH)
+    assert close(bench).obstacles == ()
+
+
+def test_a_month_that_lost_a_call_to_one_before_all_can_be_closed(
+    bench: Bench,
+) -> None:
+    bench.source.calls.append(call("moved", MARCH.start + timedelta(hours=1)))
+    send_march(bench)
+    began = MARCH.start - timedelta(hours=1)
+    bench.source.change("moved", started_at=began.isoformat())
+    bench.pull()
+    bench.sync()
+    bench.clock.advance(hours=3)
+    bench.reconcile()
+    with bench.ledger.writing() as connection:
+        [case] = break_cases.list_cases(connection, MARCH)
+        assert case.cause is Cause.BEFORE_FIRST_PERIOD
+        actor = Actor("tests", bench.clock.now())
+        break_cases.acknowledge(connection, actor, case.number, "known")
+    assert close(bench).obstacles == ()
 
 
 def test_a_month_that_is_not_over_is_not_even_read(bench: Bench) -> None:

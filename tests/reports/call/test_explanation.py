@@ -48,6 +48,7 @@ def filled(database_url: str) -> Iterator[Ledger]:
         reason="no_duration",
         detail="it is None",
         source_sha256="0" * 64,
+        period=MARCH,
     )
     with ledger.writing() as connection:
         number = start_pull(connection)

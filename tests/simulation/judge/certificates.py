@@ -55,7 +55,7 @@ class Certificates:
         return tuple(
             (call, len(call.billed) - 1)
             for call in self._pamela.calls.values()
-            if low <= call.created < high
+            if low <= self._pamela.listed_at(call) < high
             and call.listed
             and not call.malformed
             and BillingPeriod.of(call.place) == period

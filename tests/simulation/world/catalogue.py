@@ -98,6 +98,10 @@ class Fault(Enum):
     TOTALS_SILENT = 76, 100, "the source gives no total"
     SEEN_LATE = 60, 150, "a call is listed a day after it was made"
     UNKNOWN_CUSTOMER = 69, 60, "a call of a customer that nobody knows"
+    PLANNED = 77, 80, "a call is created up to ninety days before it starts"
+    FILTERED_BY_START = 78, 500, "the list's dates are those of the calls' starts"
+    DATED_BACK = 79, 60, "a call is dated over any month's edge, up to forty days back"
+    FIRST_MONTH = 80, 500, "the first billed month begins inside the time"
 
     @property
     def number(self) -> int:
@@ -135,6 +139,8 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.PERSON_RETRIES, F.MUTE, F.LOST_ANSWER, F.REFUSED_AT_ONCE, F.SUMMARY_LAGS_LONG),
     (F.REMAPPED, F.DIES_AFTER_SEND, F.DIES_WAITING, F.LOST_ANSWER),
     (F.SUMMARY_REGRESSES, F.MUTE, F.OUTAGE, F.STAYS_DEAD, F.JOB_MISSED),
+    (F.PLANNED, F.FILTERED_BY_START, F.DATED_BACK, F.DELETED, F.FIRST_MONTH),
+    (F.PLANNED, F.MONTH_EDGE, F.DATED_BACK, F.FIRST_MONTH, F.PERSON_CLOSES),
     (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
     (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.SUMMARY_LAGS_LONG),
 )

@@ -63,7 +63,10 @@ def void(world: World, desk: Desk) -> None:
 
 def close(world: World, desk: Desk) -> None:
     """Close last month, or hear what stands in the way."""
-    month = periods_at(desk.machine.now(), world.first_period)[0]
+    months = periods_at(desk.machine.now(), world.first_period)
+    if not months:
+        return
+    month = months[0]
     report = close_period(desk.ledger, desk.meter, desk.terms, month, unwatched)
     if report.closed and not report.already:
         world.trace.sometimes("a month is closed")

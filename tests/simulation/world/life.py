@@ -65,6 +65,8 @@ class Life:
             longest = max(self._until - started, HOUR)
             length = min(timedelta(hours=chance.between(5, 23)), longest)
             seconds = int(length.total_seconds())
+        if weather.strikes(Fault.PLANNED):
+            created -= chance.span(timedelta(days=1), timedelta(days=89))
         customer = chance.pick(sorted(self._pamela.customers))
         if weather.strikes(Fault.UNKNOWN_CUSTOMER):
             customer = "ghost"
@@ -123,6 +125,7 @@ class Life:
             (Fault.REVISED_UP, self._revise_up),
             (Fault.REVISED_DOWN, self._revise_down),
             (Fault.MOVED_HOUR, self._move),
+            (Fault.DATED_BACK, self._date_back),
             (Fault.MOVED_CUSTOMER, self._give_away),
             (Fault.UNBILLED_LATER, self._unbill),
             (Fault.CONNECTED_LATER, self._connect),
@@ -168,6 +171,12 @@ class Life:
         if self._talked(call) is not None:
             step = self._chance.pick((-1, 1)) * self._chance.span(HOUR, 20 * HOUR)
             start = min(call.place + step, self._schedule.now - HOUR)
+            changes = {"started_at": spelled(start), "ended_at": None}
+            self._pamela.change(call, **changes)
+
+    def _date_back(self, call: SimCall) -> None:
+        if self._talked(call) is not None:
+            start = call.place - self._chance.span(HOUR, timedelta(days=40))
             changes = {"started_at": spelled(start), "ended_at": None}
             self._pamela.change(call, **changes)
 

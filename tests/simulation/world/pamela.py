@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from billing.domain.period import BillingPeriod, Window
+from billing.domain.period import EARLIEST, BillingPeriod, Window
 from billing.errors import (
     SourceFault,
     SourceRefused,
@@ -74,6 +74,8 @@ class SimPamela:
         self.calls: dict[str, SimCall] = {}
         self.gone: dict[str, SimCall] = {}
         self.off_by = 0
+        self.first_period = EARLIEST
+        self.filtered_by_start = False
         self.lapsed = False
         self._order: list[tuple[datetime, str]] = []
 
@@ -95,14 +97,28 @@ class SimPamela:
             self._order.remove((call.created, call.id))
 
     def due(self, call: SimCall) -> Bill | None:
-        """Return what is owed for a call, by customers that are known."""
+        """Return what is owed for a call, by known customers in billed months."""
         bill = call.bill()
-        return bill if bill and bill.customer in self.customers else None
+        if bill is None or bill.hour < self.first_period.start:
+            return None
+        return bill if bill.customer in self.customers else None
+
+    def listed_at(self, call: SimCall) -> datetime:
+        """Return the time by which the list's dates take a call."""
+        return call.place if self.filtered_by_start else call.created
 
     def page(
         self, window: Window, offset: int, limit: int
     ) -> tuple[list[SimCall], int]:
         """Return calls of the list, newest first, and how many there are."""
+        if self.filtered_by_start:
+            calls = [
+                call
+                for call in self.calls.values()
+                if call.listed and window.start <= self.listed_at(call) < window.end
+            ]
+            calls.sort(key=lambda call: (call.place, call.id), reverse=True)
+            return calls[offset : offset + limit], len(calls)
         low = bisect_left(self._order, (window.start, ""))
         high = bisect_left(self._order, (window.end, ""))
         found = [self.calls[name] for _, name in self._order[low:high]]

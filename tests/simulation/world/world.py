@@ -65,9 +65,13 @@ class World:
         self.view_connection: sqlite3.Connection = storage.renew(self.schedule)
         self.view = LedgerView(self.view_connection)
         self.first_period = BillingPeriod.of(start - timedelta(hours=90))
+        if at_edge and self.weather.strikes(Fault.FIRST_MONTH):
+            self.first_period = BillingPeriod.of(start).next
         customers = CUSTOMERS[: self.chance.between(1, 3)]
         self.stripe_customers = {name: f"cus_{name}" for name in customers}
         self.pamela = SimPamela(frozenset(customers))
+        self.pamela.first_period = self.first_period
+        self.pamela.filtered_by_start = self.weather.strikes(Fault.FILTERED_BY_START)
         self.stripe = SimStripe(self.schedule, self.weather)
         self.locks = LockTable()
         self.page_size = self.chance.pick((2, 3, 4, 7, 100))
@@ -103,6 +107,7 @@ class World:
             customers=frozenset(self.stripe_customers),
             prices=PriceList([PRICE]),
             price_ids=numbers,
+            first_period=self.first_period,
         )
 
     def state_sole_reporter(self) -> None:
