@@ -83,13 +83,13 @@ def test_what_is_known_of_a_month_decides(
 
 
 def test_a_first_send_waits_a_day_from_the_first_reading_that_still_holds() -> None:
-    contact = MonthContact([read(30, 4, 9), read(20, 7, 9), read(3, 7, 9)])
+    contact = MonthContact(readings=[read(30, 4, 9), read(20, 7, 9), read(3, 7, 9)])
     decision = decide_contact(contact, NOW)
     assert decision.until == NOW + timedelta(hours=4)
 
 
 def test_an_opening_is_what_cannot_be_ours() -> None:
-    decision = decide_contact(MonthContact([read(0, 12, 9)]), NOW)
+    decision = decide_contact(MonthContact(readings=[read(0, 12, 9)]), NOW)
     assert decision == ContactDecision(OPENING, minutes=3)
 
 
