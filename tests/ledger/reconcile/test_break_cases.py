@@ -209,3 +209,23 @@ def test_what_waits_is_overdue_after_a_day(
     find(ledger, item)
     (case,) = listed(ledger)
     assert case.state_at(ACTOR.at + timedelta(hours=hours)) == state
+
+
+STRANGER = Break(cause=Cause.ABOVE_LEDGER, minutes=3, amount_micro=0, hour=NOON)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "acknowledged"), [(3, True), (4, False), (2, False)]
+)
+def test_minutes_of_somebody_else_stay_acknowledged_under_another_name(
+    ledger: Ledger, minutes: int, acknowledged: bool
+) -> None:
+    find(ledger, STRANGER)
+    acknowledge(ledger, 1)
+    named = replace(STRANGER, cause=Cause.FOREIGN_EVENT, minutes=minutes, event="x")
+    find(ledger, named, hours=3)
+    first, second = listed(ledger)
+    assert first.resolved_at is not None
+    assert second.cause is Cause.FOREIGN_EVENT
+    assert (second.reason == "we know") is acknowledged
+    assert (second.acknowledged_by == "tests") is acknowledged

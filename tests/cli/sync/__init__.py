@@ -1,0 +1,1 @@
+"""Sync as people type it."""
