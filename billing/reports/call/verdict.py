@@ -13,6 +13,7 @@ _COUNTED_BY_STRIPE = "counted by Stripe"
 _WHY_NOT = {
     "underway": "not billed yet: it is not over",
     "never_connected": "not billed: it never connected, so it has no started_at",
+    "before_first_period": "not billed: it began before first_period of the settings",
 }
 # What becomes of an event that failed, in words.
 _FAILED = {

@@ -16,7 +16,7 @@ from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import attempts, operator_actions, staging
 from billing.ledger.sync import error_reports as reports
 from billing.pipeline import close
-from billing.pipeline.pull import pull
+from billing.pipeline.pull import account_rules, pull
 from billing.pipeline.reconcile import comparison
 from billing.pipeline.sync import cancel, customer, error_reports, send
 from tests.simulation.planted import parts
@@ -253,13 +253,30 @@ PLANTED: tuple[Planted, ...] = (
         (pull._Pull, "_record", parts.store_one_behind),
     ),
     bug(
+        "calls of a month that nobody asked for are passed over",
+        (pull._Pull, "_record", parts.record_own_month),
+    ),
+    bug(
+        "a total that is more than its calls is not searched for",
+        (pull._Pull, "_reconsider", always(None)),
+    ),
+    bug(
+        "a call that no list has any more is not asked for",
+        (pull._Pull, "_ask_for_unmet", always(None)),
+    ),
+    bug(
+        "a call is billed in a month before the first one",
+        (account_rules.AccountRules, "_is_before_first", always(False)),
+    ),
+    bug(
         "each reading of a call is a new revision",
         (
             calls,
-            "_heads",
+            "_newest_revisions",
             lambda real: (
                 lambda *a: {
-                    name: (number, "") for name, (number, _) in real(*a).items()
+                    name: revision._replace(digest="")
+                    for name, revision in real(*a).items()
                 }
             ),
         ),

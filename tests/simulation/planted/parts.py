@@ -129,6 +129,16 @@ class HeedlessWalk(PageWalk):
         return super().take(page)
 
 
+def record_own_month(real: Part) -> Part:
+    """Record of a day only the calls of the month that was asked for."""
+
+    def record(self: Any, day: Any) -> None:
+        own = [item for item in day.readings if item.period == self.period]
+        real(self, replace(day, readings=own))
+
+    return record
+
+
 def store_one_behind(real: Part) -> Part:
     """Store a day only when the next one is read."""
     kept: dict[int, Any] = {}
