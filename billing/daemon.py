@@ -16,7 +16,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from billing.app import App, opened_app
 from billing.documents import step_line
-from billing.domain.cycle_schedule import Moment, plan_cycle, until_next_look
+from billing.domain.cycle_schedule import Moment, Trigger, plan_cycle, until_next_look
 from billing.errors import BillingError
 from billing.output import limit_patience, new_losses
 from billing.pipeline.concurrency import Progress, no_progress
@@ -78,6 +78,7 @@ class _Cycles:
         self._last_look: Moment | None = None
         self._last_cycle: Moment | None = None
         self._trouble: str | None = None
+        self._untold: list[str] = []
         self.lost = False
 
     def run_until_stopped(self) -> None:
@@ -151,7 +152,7 @@ class _Cycles:
         report = run_round(
             app.ledger,
             app.meter,
-            app.cycle_options(),
+            app.cycle_options(Trigger.DAEMON, untold=self._untold),
             app.trail,
             periods_at(now, app.settings.first_period),
             watch=_no_progress,
@@ -160,7 +161,7 @@ class _Cycles:
         seconds = round(time.monotonic() - started, 3)
         log = self._log.error if report.failed else self._log.info
         log("cycle", now=spell(now), failed=report.failed, seconds=seconds)
-        self.new_losses()
+        self._untold = self.new_losses()
 
     def _on_step(self, step: Step) -> None:
         name, fields = step_line(step)

@@ -46,6 +46,7 @@ Sync
     unanswered              no answer after all retries; the next run tries again
     expired                 older than Stripe takes
     cancelling              being taken back, without an answer yet
+    send_hold               a stop of all sending, or of one customer's, by a person
     circuit breaker         stops sending to a Stripe that does not answer
 
 Reconcile
@@ -64,6 +65,10 @@ Close
     obstacle                what stands in the way of closing a month
     statement               what one customer is billed for a month
     journal                 entries of a month for the books of account
+
+Operation
+    cycle_run               one cycle of pull, sync and reconcile: its start or its end
+    jump                    a wall clock that was set, seen by one that nobody sets
 
 Proof
     invariant               what always holds; while one does not, nothing is sent

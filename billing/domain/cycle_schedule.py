@@ -1,6 +1,7 @@
-"""Cycle schedule: when the daemon's next cycle is due, by two clocks at once."""
+"""Cycle schedule: what starts a cycle, when it is due by two clocks, how it ends."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 from billing.domain.period import hour_of
@@ -11,6 +12,24 @@ TICK = timedelta(seconds=20)
 # Clocks that part by more between two looks were not slewed: one of them was set.
 SLACK = timedelta(seconds=5)
 NO_JUMP = timedelta()
+
+
+class Trigger(StrEnum):
+    """What started a cycle."""
+
+    RUN = "run"
+    DAEMON = "daemon"
+    MANUAL = "manual"
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    CLEAN = "clean"
+    BREAKS = "breaks"  # all was done, and something waits for a person
+    FAILED = "failed"
+    REFUSED = "refused"  # an invariant was violated, so nothing was sent
+    STOPPED = "stopped"  # the process was to stop
 
 
 class Moment(NamedTuple):

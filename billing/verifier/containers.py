@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from billing.verifier.findings import BadRecord, Unreadable
-from billing.verifier.shapes import EVENTS, HEADS, TABLE_FILES
+from billing.verifier.shapes import EVENTS, HEADS, LATER_FILES, TABLE_FILES
 
 MANIFEST, SEAL, GUIDE, PROGRAM = (
     "manifest.json",
@@ -83,7 +83,7 @@ def check_names(names: list[str]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise BadRecord(name, "it is there twice")
-    if missing := sorted(NAMES - set(names)):
+    if missing := sorted(NAMES - LATER_FILES - set(names)):
         raise BadRecord(missing[0], "it is missing")
 
 
@@ -193,7 +193,12 @@ class BundleLines:
         self._container = container
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """Yield the lines of a file, without their ends; each must have one."""
+        """Yield the lines of a file, without their ends; each must have one.
+
+        A file that older bundles do not have gives none.
+        """
+        if name not in self._container.sizes:
+            return
         rest = b""
         for chunk in read_chunks(self._container, name):
             first, *more = chunk.split(b"\n")

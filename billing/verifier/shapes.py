@@ -130,8 +130,42 @@ SHAPES = {
         "opened_run:i acknowledged_at:T acknowledged_by:T reason:T resolved_at:T "
         "resolved_by:T",
     ),
+    "cycle_run": _shape(
+        "id:i start_id:I period:t trigger:t owner:t started_at:t finished_at:T "
+        "outcome:T errors:T seconds:I",
+    ),
+    "send_hold": _shape(
+        "id:i customer:T held:i at:t actor:t reason:T",
+        month="",
+    ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
+# The tables of the first bundles. A bundle of then has no file of any other, and its
+# trail covers no row of one.
+_FIRST = frozenset(
+    {
+        "account",
+        "customer",
+        "price",
+        "period_close",
+        "pull",
+        "quarantine",
+        "call",
+        "b2b_usage",
+        "meter_event",
+        "meter_attempt",
+        "meter_reading",
+        "error_report",
+        "reconciliation_run",
+        "reconciliation_reading",
+        "reconciliation_break",
+        "break_case",
+        BINDING,
+    }
+)
+LATER_FILES = frozenset(
+    file for name, file in TABLE_FILES.items() if name not in _FIRST
+)
 BINDING_COLUMNS = ["event_id", "usage_ids"]
 
 
@@ -176,7 +210,10 @@ def read_rows(source: LineSource, name: str) -> Iterator[tuple[str, bytes, list[
     """Yield (where, line, row) of a table, each row of the table's own kinds."""
     file, shape = TABLE_FILES[name], SHAPES[name]
     lines = source.lines(file)
-    check_header(file, next(lines, b""), list(shape.columns))
+    header = next(lines, None)
+    if header is None and file in LATER_FILES:
+        return
+    check_header(file, header or b"", list(shape.columns))
     seen: set[tuple[type, ...]] = set()
     for number, line in enumerate(lines, start=2):
         try:

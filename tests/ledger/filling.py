@@ -4,10 +4,13 @@ from sqlalchemy import Connection, insert, inspect
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
+from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.meter_event import SendAnswer, SendVerdict
+from billing.ledger import cycle_runs
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.signed_heads import SignedHead
+from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.quarantine import SetAside
@@ -20,6 +23,7 @@ from billing.ledger.schema.tables import (
     law_check,
     meter_reading,
 )
+from billing.ledger.sync import send_holds
 from billing.ledger.sync.attempts import (
     Answered,
     Attempt,
@@ -79,6 +83,8 @@ MOVING: dict[str, set[str]] = {
     },
     "law_check": set(),
     "audit_event": set(),
+    "cycle_run": set(),
+    "send_hold": set(),
     "audit_head": set(),
     "audit_anchor": set(),
     "pull": {
@@ -157,6 +163,10 @@ def add_settlement_rows(ledger: Ledger) -> None:
             opened = {"opened_at": at, "opened_run": number}
             connection.execute(insert(break_case).values(**case, **opened))
             connection.execute(insert(law_check).values(at=at, whole=1, **checked))
+            cycle = cycle_runs.record_start(connection, ACTOR, Trigger.RUN)
+            end = CycleEnd(CycleOutcome.CLEAN, (), HOUR)
+            cycle_runs.record_end(connection, ACTOR, cycle, end)
+            send_holds.record_hold(connection, ACTOR, None, "why", held=bool(number))
 
 
 def attempt_of(connection: Connection, event: OpenEvent) -> None:

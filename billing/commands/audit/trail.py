@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from billing.app import opened_app
-from billing.commands.display import complain, say, show_table
+from billing.commands.display import complain, mark, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
@@ -13,7 +13,7 @@ from billing.commands.options import (
     common_options,
     show_json,
 )
-from billing.installation.trail_key import accept_restored, rotate
+from billing.installation.trail_key import accept_restored, restored_ledger, rotate
 from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import spell
@@ -56,15 +56,19 @@ def heads(settings_file: Path, as_json: bool) -> int:
     """Show the newest signed head, the key in force, and how the anchors stand."""
     with opened_ledger(settings_file) as books:
         found = read_heads(books.ledger)
+        restored = restored_ledger(books.settings, settings_file.parent, books.ledger)
+    code = FAILED if found.failing or restored else CLEAN
     if as_json:
-        show_json(found.document())
-        return FAILED if found.failing else CLEAN
+        show_json({**found.document(), "restored": restored})
+        return code
+    if restored:
+        say(f"{mark(False)} {restored}.")
     for sentence in found.sentences():
         say(sentence)
     if found.anchors:
         headings = ["anchor", "last head", "at", "what failed"]
         show_table(headings, found.lines(), title="Anchors")
-    return FAILED if found.failing else CLEAN
+    return code
 
 
 @audit.command()

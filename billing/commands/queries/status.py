@@ -15,8 +15,10 @@ from billing.reports.status.attention import (
     month_lines,
     month_sentence,
     old_pulls,
+    read_holds,
     waiting_for_a_person,
 )
+from billing.reports.status.cycles import read_cycles
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
 from billing.reports.status.integrity import (
@@ -36,20 +38,27 @@ def status(settings_file: Path, as_json: bool) -> int:
         months = read_status(ledger, reversed(periods_at(now, settings.first_period)))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
         integrity = read_integrity(ledger)
+        cycles = read_cycles(ledger, now)
+        holds = read_holds(ledger)
+        restored = restored_ledger(settings, settings_file.parent, ledger)
         if as_json:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
+            document["cycles"] = cycles.document()
+            document["restored"] = restored
+            document["holds"] = [hold.sentence() for hold in holds]
             show_json(document)
             return CLEAN
-        restored = restored_ledger(settings, settings_file.parent, ledger)
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
         accounts = [account.name for account in settings.accounts]
         blocking = [
             *([restored] if restored else []),
+            *(hold.sentence() for hold in holds),
             *([integrity_sentence(integrity)] if violated else []),
             *old_pulls(ledger, still_open, accounts, now),
+            *filter(None, [cycles.overdue()]),
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)
@@ -60,6 +69,7 @@ def status(settings_file: Path, as_json: bool) -> int:
     say("")
     for month in months:
         say(month_sentence(month))
+    say(cycles.sentence())
     if not violated:
         say(integrity_sentence(integrity))
     return CLEAN

@@ -10,6 +10,7 @@ from billing.ledger.schema.tables import (
     break_case,
     call,
     customer,
+    cycle_run,
     error_report,
     meter_attempt,
     meter_event,
@@ -21,6 +22,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    send_hold,
 )
 
 BINDING = "b2b_usage.meter_event_id"
@@ -107,5 +109,7 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_break, period="r.period", joined=_OF_RUN),
         _covered(break_case),
         _covered(period_close, key="period"),
+        _covered(cycle_run),
+        _covered(send_hold, _NO_MONTH),
     )
 }

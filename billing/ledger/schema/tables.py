@@ -21,6 +21,7 @@ from billing.ledger.schema.findings import (
     reconciliation_reading,
     reconciliation_run,
 )
+from billing.ledger.schema.operations import cycle_run, send_hold
 from billing.ledger.schema.usage import (
     b2b_usage,
     error_report,
@@ -39,6 +40,7 @@ __all__ = [
     "call",
     "call_metadata",
     "customer",
+    "cycle_run",
     "error_report",
     "law_check",
     "metadata",
@@ -52,4 +54,5 @@ __all__ = [
     "reconciliation_break",
     "reconciliation_reading",
     "reconciliation_run",
+    "send_hold",
 ]

@@ -19,6 +19,7 @@ from billing.pipeline.sync.cancel import cancel_what_is_too_much
 from billing.pipeline.sync.context import Negative, Policy, SyncContext
 from billing.pipeline.sync.error_reports import reject_what_is_reported
 from billing.pipeline.sync.send import Outcome, PendingAnswers, Sender
+from billing.pipeline.sync.sending_stops import SendingStops, StoppableHold
 from billing.pipeline.sync.settle import settle_uncertain
 
 
@@ -65,6 +66,7 @@ class CustomerSync:
     sender: Sender
     policy: Policy
     sent: ProgressCounter
+    stops: SendingStops
     to: MeterDestination | None  # None: the customer is not in the settings
     customer: str
     at_once: bool
@@ -85,7 +87,7 @@ class CustomerSync:
                     sender=self.sender,
                     policy=self.policy,
                     to=self.to,
-                    hold=hold,
+                    hold=StoppableHold(hold, self.stops, self.customer),
                 )
                 self._sync(context, report)
         return report
@@ -100,7 +102,7 @@ class CustomerSync:
             )
         events = self._requeue(context)
         report.settled = settle_uncertain(context, events)
-        if self.settle_only:
+        if self.settle_only or self.stops.holds(self.customer):
             return
         waiting = cancel_what_is_too_much(context, events)
         plan = write(

@@ -18,6 +18,7 @@ from billing.pipeline.sync.error_reports import note_error_reports, settle_repor
 from billing.pipeline.sync.monotonic_time import MonotonicClock
 from billing.pipeline.sync.preflight import require_usable_meter
 from billing.pipeline.sync.send import Outcome, Retries, Sender
+from billing.pipeline.sync.sending_stops import SendingStops
 from billing.ports import Clock, Meter
 
 SENDERS = 16
@@ -104,6 +105,7 @@ def sync_meter(
     if reported and not customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
     breaker = CircuitBreaker(options.stopping)
+    stops = SendingStops(ledger, time)
     with (
         options.concurrency.writer(ledger) as writer,
         options.concurrency.pool(SENDERS, "sync") as pool,
@@ -117,11 +119,17 @@ def sync_meter(
             owner=options.actor,
         )
         syncs = _customer_syncs(
-            ledger, sender, options, customers | reported, ProgressCounter(progress)
+            ledger,
+            sender,
+            options,
+            customers | reported,
+            ProgressCounter(progress),
+            stops=stops,
         )
         for customer in _run_all(syncs, pool, breaker, time):
             report.add(customer)
     settle_reports(ledger, time)
+    report.held += [hold.sentence() for hold in stops.in_force()]
     report.stopped_because = breaker.reason
     return report
 
@@ -132,6 +140,8 @@ def _customer_syncs(
     options: SyncOptions,
     customers: Iterable[str],
     sent: ProgressCounter,
+    *,
+    stops: SendingStops,
 ) -> list[CustomerSync]:
     return [
         CustomerSync(
@@ -139,6 +149,7 @@ def _customer_syncs(
             sender=sender,
             policy=options.policy,
             sent=sent,
+            stops=stops,
             to=options.destination(name, sender.meter),
             customer=name,
             at_once=options.at_once,

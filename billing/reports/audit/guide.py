@@ -22,6 +22,8 @@ _TABLES = {
     "reconciliation_run": "each comparison of Pamela, this ledger and Stripe",
     "reconciliation_reading": "the three books in it, customer by customer",
     "reconciliation_break": "each difference that it found, with its cause",
+    "cycle_run": "each cycle of pull, sync and reconcile: its start, and how it ended",
+    "send_hold": "who stopped the sending to Stripe, for whom and why, or lifted it",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

@@ -22,6 +22,8 @@ COLUMNS = {
     "reconciliation_break": "81303456cf56",
     "break_case": "abfaf9604c54",
     "period_close": "24502b466031",
+    "cycle_run": "d766daa1951c",
+    "send_hold": "9f1d459f5919",
 }
 
 
