@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from billing.atomic_file import move_file
+from billing.atomic_file import OWNER_ONLY, move_file, new_file
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
 from billing.errors import BadInput, SettingsFault, SigningFault
@@ -18,6 +18,7 @@ from billing.ledger import migration
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.rewound import refuse_rewound_trail
+from billing.ledger.backup import LastEvent, copy_ledger, refuse_backup_elsewhere
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.known_months import holds_month
 from billing.ledger.locks import exclusive_process
@@ -116,6 +117,17 @@ def _record_upgrade(ledger: Ledger, settings: Settings) -> None:
         schema_history.record_upgrade(
             connection, Actor(UPGRADER, now), migration.head()
         )
+
+
+def backup_ledger(settings_file: Path, target: Path) -> LastEvent:
+    """Save the ledger in a new file; returns the newest audit event in it.
+
+    Raises BadInput, UnfitTarget, FileFault or LedgerFault, and then leaves no file.
+    """
+    with opened_ledger(settings_file) as opened:
+        refuse_backup_elsewhere(opened.ledger, target)
+        with new_file(target, mode=OWNER_ONLY) as part:
+            return copy_ledger(opened.ledger, part)
 
 
 def ensure_key(settings_file: Path) -> str:
