@@ -128,6 +128,11 @@ def test_a_daemon_goes_on_without_the_reader_of_its_log(
             assert b"billing goes on" in daemon.stderr.readline()
             desk.sandbox.clock.advance(10 * HOUR)
             assert b"billing goes on" in daemon.stderr.readline()
+            [(errors,)] = desk.query(
+                "SELECT errors FROM cycle_run WHERE finished_at IS NOT NULL "
+                "ORDER BY id DESC LIMIT 1"
+            )
+            assert "standard output: " in errors
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(PATIENCE_SECONDS) == 1
         finally:
