@@ -1,7 +1,7 @@
 """The composition root: settings in, a working service out."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from billing.adapters import make_meter, make_source, make_trail
 from billing.domain.call_metadata import MetadataRule
+from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.rating import PriceList
 from billing.errors import BadInput, SettingsFault, UnknownName
@@ -21,7 +22,7 @@ from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
-from billing.offline import ledger_url, make_clock, why_not_billed
+from billing.offline import guard_rewound, ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.metadata_retention import expire_metadata
@@ -73,8 +74,10 @@ class App:
             never_negative=self.settings.stripe.negative == "hold",
         )
 
-    def cycle_options(self) -> CycleOptions:
-        """Return what a whole cycle is handed."""
+    def cycle_options(
+        self, trigger: Trigger = Trigger.MANUAL, *, untold: Sequence[str] = ()
+    ) -> CycleOptions:
+        """Return what a whole cycle is handed; `untold` is what output lost before."""
         return CycleOptions(
             sources=self.sources,
             sync=self.sync_options(),
@@ -83,6 +86,8 @@ class App:
             first_period=self.settings.first_period,
             actor=self.actor,
             stopping=self.clock.stop.is_set,
+            trigger=trigger,
+            untold=untold,
         )
 
     def source(self, account: str) -> tuple[PamelaUsage, AccountRules]:
@@ -156,6 +161,7 @@ def composed(
         closing(open_ledger(ledger_url(settings, folder))) as ledger,
     ):
         migration.refuse_other_schema(ledger)
+        guard_rewound(ledger, settings, folder)
         clock = StoppableClock(time, stop or threading.Event())
         ledger.audit_session = AuditSession(actor, clock.now)
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:

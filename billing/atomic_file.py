@@ -53,6 +53,28 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def new_file(target: Path, *, mode: int) -> Iterator[Path]:
+    """Give a file to write to, beside the target; then let it have the target's name.
+
+    Raises UnfitTarget where nothing can be written, or where a file of the name is
+    there, and FileFault when writing failed; the target then is not there.
+    """
+    if target.exists():
+        raise UnfitTarget(target, "it is there already, and is never overwritten")
+    try:
+        with _part_beside(target, mode) as part:
+            yield part
+            _flush(part)
+            # Unlike a rename, a link refuses a name that is taken.
+            target.hardlink_to(part)
+            _flush(target.parent)
+    except FileExistsError as fault:
+        raise UnfitTarget(target, "it is there by now") from fault
+    except OSError as fault:
+        raise _file_fault(target, fault) from fault
+
+
+@contextmanager
 def folder(target: Path) -> Iterator[Path]:
     """Give a folder that files may be put into, made where there is none.
 

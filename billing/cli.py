@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from billing.errors import BillingError
+from billing.output import new_losses, unfailing_output
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 # Where each command is, and what it does; it is imported when it is called.
@@ -103,17 +104,20 @@ class Program(click.Group):
     ) -> Any:
         """Run a command and leave with its exit code; every failure is one sentence."""
         words = list(sys.argv[1:] if args is None else args)
-        try:
-            code = super().main(
-                words, prog_name, complete_var, standalone_mode=False, **extra
-            )
-        except BrokenPipeError:
-            # Whoever read our output has had enough of it.
-            sys.stderr.close()
-            code = FAILED
-        except (click.ClickException, click.Abort, BillingError, OSError) as fault:
-            code = _refuse(fault, as_json="--json" in words)
-        sys.exit(code if isinstance(code, int) else 0)
+        with unfailing_output():
+            try:
+                code = super().main(
+                    words, prog_name, complete_var, standalone_mode=False, **extra
+                )
+            except (click.ClickException, click.Abort, BillingError, OSError) as fault:
+                code = _refuse(fault, as_json="--json" in words)
+            code = code if isinstance(code, int) else 0
+            for loss in new_losses():
+                click.echo(
+                    f"pamela-billing: {loss}; what was done stays done", err=True
+                )
+                code = code or FAILED
+        sys.exit(code)
 
 
 def _refuse_repeated(
@@ -142,6 +146,8 @@ def _refuse(fault: Exception, *, as_json: bool) -> int:
     kind, message, code = _explained(fault)
     if as_json:
         click.echo(json.dumps({"error": {"kind": kind, "message": message}}))
+        for loss in new_losses():
+            click.echo(f"pamela-billing: {message} ({loss})", err=True)
     elif isinstance(fault, click.ClickException):
         fault.show()
     else:

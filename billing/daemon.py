@@ -8,20 +8,17 @@ import sys
 import threading
 import time
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from billing.app import App, opened_app
 from billing.documents import step_line
-from billing.domain.period import hour_of
+from billing.domain.cycle_schedule import Moment, Trigger, plan_cycle, until_next_look
 from billing.errors import BillingError
+from billing.output import limit_patience, new_losses
 from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import Step, periods_at
 from billing.pipeline.run import run_round
@@ -31,58 +28,46 @@ ACTOR = "pamela-billing daemon"
 STOPPERS = {signal.SIGTERM, signal.SIGINT}
 # How long a cycle may go on after the wish to stop; a kill would be safe as well.
 GRACE_SECONDS = 5
-LOOK_AT_SANDBOX_EVERY_SECONDS = 1
-MISFIRE_GRACE_SECONDS = 3_600
+LOOK_AT_SANDBOX_EVERY = timedelta(seconds=1)
+# How long a line of the log waits for a reader who has stopped to read.
+PATIENCE_SECONDS = 1
+SECOND = timedelta(seconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def run_daemon(settings_file: Path, *, in_json: bool = False) -> None:
-    """Run cycles until SIGTERM or SIGINT; raises BillingError when it cannot start."""
+def run_daemon(settings_file: Path, *, in_json: bool = False) -> bool:
+    """Run cycles until SIGTERM or SIGINT; raises BillingError when it cannot start.
+
+    Says whether all that it had to tell could be told.
+    """
     stop = threading.Event()
     # Of several daemons on one ledger, it tells who wrote what.
     actor = f"{ACTOR} {socket.gethostname()}:{os.getpid()}"
     with opened_app(settings_file, actor=actor, stop=stop) as app, app.exclusive():
         # Threads inherit the mask, so the signals wait for `sigwait` and no one else.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
+        limit_patience(PATIENCE_SECONDS)
         log = _log(in_json=in_json or app.settings.log == "json")
         cycles = _Cycles(app, log, stop)
         now = format_time(app.clock.now())
-        log.info("start", now=now, first_period=_first(app), actor=actor)
-        scheduler = _scheduled(cycles)
+        first = str(app.settings.first_period)
+        log.info("start", now=now, first_period=first, actor=actor)
+        worker = threading.Thread(target=cycles.run_until_stopped, daemon=True)
+        worker.start()
         number = signal.sigwait(STOPPERS)
         stop.set()
-        scheduler.shutdown(wait=False)
-        in_time = cycles.idle.wait(GRACE_SECONDS)
+        worker.join(GRACE_SECONDS)
+        in_time = not worker.is_alive()
         log.info("stop", signal=signal.Signals(number).name, cycle_ended=in_time)
+        told = not cycles.new_losses() and not cycles.lost
         if not in_time:
             # A request hangs. All that must survive is committed already.
-            sys.stdout.flush()
-            os._exit(0)
-
-
-def _scheduled(cycles: "_Cycles") -> BackgroundScheduler:
-    # What matters is in our own log; a late tick while a cycle runs does not.
-    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-    scheduler = BackgroundScheduler(timezone=UTC)
-    trigger: BaseTrigger = CronTrigger(minute=0, timezone=UTC)
-    job = cycles.run
-    if cycles.follows_sandbox:
-        trigger = IntervalTrigger(seconds=LOOK_AT_SANDBOX_EVERY_SECONDS, timezone=UTC)
-        job = cycles.run_in_a_new_hour
-    scheduler.add_job(
-        job,
-        trigger,
-        # A cycle covers all that is due, so the first catches missed hours up.
-        next_run_time=datetime.now(UTC),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=MISFIRE_GRACE_SECONDS,
-    )
-    scheduler.start()
-    return scheduler
+            os._exit(0 if told else 1)
+    return told
 
 
 class _Cycles:
-    """The job: whole cycles, one after another, each step of them logged."""
+    """Whole cycles, one after another, each step of them logged."""
 
     def __init__(
         self, app: App, log: FilteringBoundLogger, stop: threading.Event
@@ -90,47 +75,77 @@ class _Cycles:
         self._app = app
         self._log = log
         self._stop = stop
-        self._hour: datetime | None = None
+        self._last_look: Moment | None = None
+        self._last_cycle: Moment | None = None
         self._trouble: str | None = None
-        self.idle = threading.Event()
-        self.idle.set()
+        self._untold: list[str] = []
+        self.lost = False
+
+    def run_until_stopped(self) -> None:
+        """Look at the clocks at every tick, and run the cycles that are due."""
+        while not self._stop.is_set():
+            try:
+                wait = self._look()
+            except Exception as fault:  # noqa: BLE001 # the boundary: the daemon stays up
+                # The words of a fault that nobody thought of might hold a secret.
+                place = traceback.extract_tb(fault.__traceback__)[-1]
+                where = f"{Path(place.filename).name}:{place.lineno}"
+                kind, words = type(fault).__name__, where
+                if isinstance(fault, BillingError):
+                    kind, words = fault.kind, str(fault)
+                self._log.error("cycle", failed=True, error=kind, at=words)
+                wait = LOOK_AT_SANDBOX_EVERY
+            self._stop.wait(wait.total_seconds())
+
+    def new_losses(self) -> list[str]:
+        """Return what could not be told since this was asked last, and tell it."""
+        losses = new_losses()
+        for loss in losses:
+            self.lost = True
+            self._log.error("output", error=loss)
+        return losses
+
+    def _look(self) -> timedelta:
+        """Run a cycle when one is due; returns how long to wait for the next look."""
+        now = self._read_clocks()
+        if now is None:
+            return LOOK_AT_SANDBOX_EVERY
+        plan = plan_cycle(self._last_look, self._last_cycle, now)
+        self._last_look = now
+        if plan.jump:
+            self._log.warning(
+                "clock",
+                now=format_time(now.wall),
+                was_set_by_seconds=plan.jump // SECOND,
+            )
+        if plan.is_due:
+            self._last_cycle = now
+            self._run_cycle()
+            now = self._read_clocks() or now
+        if self._follows_sandbox:
+            return LOOK_AT_SANDBOX_EVERY
+        return until_next_look(now.wall)
 
     @property
-    def follows_sandbox(self) -> bool:
+    def _follows_sandbox(self) -> bool:
         """Whether the time comes from a sandbox, whose hours may pass in no time."""
         return self._app.settings.sandbox.clock_url is not None
 
-    def run(self) -> None:
-        """Run a cycle; whatever fails is logged, and the next hour tries again."""
-        if self._stop.is_set():
-            return
-        self.idle.clear()
+    def _read_clocks(self) -> Moment | None:
+        """Read both clocks; None while a sandbox gives no time."""
         try:
-            self._run_cycle()
-        except Exception as fault:  # noqa: BLE001 # the boundary: the daemon stays up
-            # The words of a fault that nobody thought of might hold a secret.
-            place = traceback.extract_tb(fault.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            kind, words = type(fault).__name__, where
-            if isinstance(fault, BillingError):
-                kind, words = fault.kind, str(fault)
-            self._log.error("cycle", failed=True, error=kind, at=words)
-        finally:
-            self.idle.set()
-
-    def run_in_a_new_hour(self) -> None:
-        """Run a cycle when an hour of the sandbox's clock has begun since the last."""
-        try:
-            hour = hour_of(self._app.clock.now())
+            wall = self._app.clock.now()
+            # A sandbox has one clock: two looks at it could part when it is moved.
+            counter = (
+                wall - EPOCH if self._follows_sandbox else self._app.clock.elapsed()
+            )
         except BillingError as fault:
             if self._trouble != str(fault):
                 self._trouble = str(fault)
                 self._log.error("clock", error=self._trouble)
-            return
+            return None
         self._trouble = None
-        if hour != self._hour:
-            self._hour = hour
-            self.run()
+        return Moment(wall, counter)
 
     def _run_cycle(self) -> None:
         app, started = self._app, time.monotonic()
@@ -139,7 +154,7 @@ class _Cycles:
         report = run_round(
             app.ledger,
             app.meter,
-            app.cycle_options(),
+            app.cycle_options(Trigger.DAEMON, untold=self._untold),
             app.trail,
             periods_at(now, app.settings.first_period),
             watch=_no_progress,
@@ -148,15 +163,12 @@ class _Cycles:
         seconds = round(time.monotonic() - started, 3)
         log = self._log.error if report.failed else self._log.info
         log("cycle", now=format_time(now), failed=report.failed, seconds=seconds)
+        self._untold = self.new_losses()
 
     def _on_step(self, step: Step) -> None:
         name, fields = step_line(step)
         failed = isinstance(step, BillingError) or "error" in fields
         (self._log.error if failed else self._log.info)(name, **fields)
-
-
-def _first(app: App) -> str:
-    return str(app.settings.first_period)
 
 
 def _no_progress(_name: str) -> Progress:

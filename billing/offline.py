@@ -7,15 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from billing.atomic_file import move_file
+from billing.atomic_file import OWNER_ONLY, move_file, new_file
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
 from billing.errors import BadInput, SettingsFault, SigningFault
 from billing.gateways.clocks import RemoteClock, SystemClock
+from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import FileSigner, make_key, read_key
 from billing.ledger import migration
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.rewound import refuse_rewound_trail
+from billing.ledger.backup import LastEvent, copy_ledger, refuse_backup_elsewhere
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.known_months import holds_month
 from billing.ledger.locks import exclusive_process
@@ -62,15 +65,30 @@ def why_not_billed(
 
 
 @contextmanager
-def opened_ledger(settings_file: Path) -> Iterator[OfflineLedger]:
-    """Read the settings and open the ledger; raises BillingError."""
+def opened_ledger(
+    settings_file: Path, *, even_rewound: bool = False
+) -> Iterator[OfflineLedger]:
+    """Read the settings and open the ledger; raises BillingError.
+
+    One that was rewound can be read, and refuses every write unless `even_rewound`.
+    """
     settings = read_settings(settings_file)
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
+        if not even_rewound:
+            guard_rewound(ledger, settings, settings_file.parent)
         yield OfflineLedger(settings, ledger, _time_of(settings, ledger))
     finally:
         ledger.close()
+
+
+def guard_rewound(ledger: Ledger, settings: Settings, folder: Path) -> None:
+    """Let a ledger refuse every write if it is not the one that was seen last."""
+    memory = FileMemory(folder / settings.audit.memory)
+    ledger.door = lambda connection: refuse_rewound_trail(
+        connection, memory.last_seen()
+    )
 
 
 def upgrade_ledger(settings_file: Path) -> str:
@@ -110,6 +128,17 @@ def state_sole(settings_file: Path, who: str, reason: str) -> None:
         opened.ledger.writing() as connection,
     ):
         state_sole_reporter(connection, Actor(who, opened.now), reason)
+
+
+def backup_ledger(settings_file: Path, target: Path) -> LastEvent:
+    """Save the ledger in a new file; returns the newest audit event in it.
+
+    Raises BadInput, UnfitTarget, FileFault or LedgerFault, and then leaves no file.
+    """
+    with opened_ledger(settings_file) as opened:
+        refuse_backup_elsewhere(opened.ledger, target)
+        with new_file(target, mode=OWNER_ONLY) as part:
+            return copy_ledger(opened.ledger, part)
 
 
 def ensure_key(settings_file: Path) -> str:

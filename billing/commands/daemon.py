@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from billing.commands.options import CLEAN, settings_option
+from billing.commands.options import CLEAN, FAILED, settings_option
 from billing.daemon import run_daemon
 
 
@@ -21,8 +21,8 @@ def daemon(settings_file: Path, as_json: bool) -> int:
 
     Each step is one line on standard output, at level error when it failed. SIGTERM and
     Ctrl-C stop it within ten seconds, with exit code 0; hours that were missed are
-    caught up at the next start. With [sandbox] clock_url in the settings, a cycle runs
-    whenever an hour of the sandbox's clock begins.
+    caught up at the next start. A log that cannot be written stops nothing: the exit
+    code is then 1. With [sandbox] clock_url in the settings, a cycle runs whenever an
+    hour of the sandbox's clock begins.
     """
-    run_daemon(settings_file, in_json=as_json)
-    return CLEAN
+    return CLEAN if run_daemon(settings_file, in_json=as_json) else FAILED

@@ -29,6 +29,7 @@ from billing.commands.results import (
     withheld_sentence,
 )
 from billing.documents import cycle_document
+from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import Month
 from billing.pipeline.cycle import CycleReport, periods_at
 from billing.pipeline.run import run_round
@@ -57,7 +58,7 @@ def run(settings_file: Path, as_json: bool, periods: tuple[Month, ...]) -> int:
             report = run_round(
                 app.ledger,
                 app.meter,
-                app.cycle_options(),
+                app.cycle_options(Trigger.RUN),
                 app.trail,
                 months,
                 watch=watch,

@@ -6,6 +6,7 @@ import click
 
 from billing.app import App, opened_app
 from billing.commands.display import complain, progress_bars, say
+from billing.commands.hold import HoldOrder, carry_out, hold_options
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.results import sync_complaints, sync_sentence
 from billing.documents import sync_document
@@ -41,7 +42,12 @@ ACTOR = "pamela-billing sync"
     metavar="EVENT",
     help="Give up this failed event for good; `breaks` and `explain` name it.",
 )
-@click.option("--reason", default="", help="Why, with --void; kept in the audit trail.")
+@hold_options
+@click.option(
+    "--reason",
+    default="",
+    help="Why, with --void, --hold or --release; kept in the audit trail.",
+)
 @common_options
 def sync(
     *,
@@ -51,6 +57,7 @@ def sync(
     retry: bool,
     settle: bool,
     void: str | None,
+    hold: HoldOrder | None,
     reason: str,
 ) -> int:
     """Report to the Stripe meter what the ledger holds and the meter does not.
@@ -58,10 +65,13 @@ def sync(
     Hours that are over are reported, each customer's as one event. Ends with 0 when all
     of it was counted, and with 1 when something was not; the next sync goes on.
     """
-    if sum((retry, settle, void is not None)) > 1:
-        raise BadInput("give one of --retry, --settle and --void")
-    if reason and void is None:
-        raise BadInput("--reason belongs to --void")
+    if sum((retry, settle, void is not None, hold is not None)) > 1:
+        raise BadInput("give one of --retry, --settle, --void, --hold and --release")
+    if reason and void is None and hold is None:
+        raise BadInput("--reason belongs to --void, --hold or --release")
+    if hold is not None:
+        document, sentence = carry_out(settings_file, hold, reason)
+        return _show(document, sentence, as_json=as_json)
     with opened_app(settings_file, actor=ACTOR) as app, app.exclusive():
         if void is not None:
             void_event(app.ledger, ACTOR, app.clock.now(), void, reason)

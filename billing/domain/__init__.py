@@ -51,6 +51,7 @@ Sync
     meter_contact           what such a reading showed, and how much of it can be ours
     opening                 minutes that stood there at the first contact, not ours
     sole_reporter           who stated that nothing else reports to this meter, and why
+    send_hold               a stop of all sending, or of one customer's, by a person
     circuit breaker         stops sending to a Stripe that does not answer
 
 Reconcile
@@ -69,6 +70,10 @@ Close
     obstacle                what stands in the way of closing a month
     statement               what one customer is billed for a month
     journal                 entries of a month for the books of account
+
+Operation
+    cycle_run               one cycle of pull, sync and reconcile: its start or its end
+    jump                    a wall clock that was set, seen by one that nobody sets
 
 Proof
     invariant               what always holds; while one does not, nothing is sent

@@ -98,7 +98,7 @@ class BucketAnchor:
                 Body=published_text(head, signature).encode("ascii"),
                 ContentType="application/json",
             )
-        except (BotoCoreError, ClientError, ValueError) as fault:
+        except (BotoCoreError, ClientError, OSError, ValueError) as fault:
             raise AnchorFault(self.name, str(fault)) from fault
 
 
@@ -120,8 +120,11 @@ class NotificationAnchor:
             ) from None
         messenger = apprise.Apprise()
         title = f"pamela-billing: head {head.number} of the audit trail"
-        sent = messenger.add(self._address) and messenger.notify(
-            title=title, body=published_text(head, signature)
-        )
+        try:
+            sent = messenger.add(self._address) and messenger.notify(
+                title=title, body=published_text(head, signature)
+            )
+        except (OSError, ValueError) as fault:
+            raise AnchorFault(self.name, str(fault)) from fault
         if not sent:
             raise AnchorFault(self.name, "the message was not taken")

@@ -13,6 +13,7 @@ from billing.errors import BillingError, LedgerUnready, SettingsFault
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
+from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.doctor.checks import (
     Check,
@@ -68,6 +69,14 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
         yield Check("ledger", True, f"at schema {migration.head()}")
         yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
+        yield from _holds(ledger)
+
+
+def _holds(ledger: Ledger) -> Iterator[Check]:
+    with ledger.reading() as connection:
+        holds = holds_in_force(connection)
+    for hold in holds:
+        yield Check("sending", False, hold.sentence(), "release it when it is safe")
 
 
 def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:

@@ -44,7 +44,8 @@ def restored_ledger(settings: Settings, folder: Path, ledger: Ledger) -> str | N
 
 def accept_restored(settings_file: Path, who: str, reason: str) -> datetime:
     """Accept a ledger that was restored; returns the moment that it stands at."""
-    with opened_ledger(settings_file) as opened, exclusive_process(opened.ledger):
+    opening = opened_ledger(settings_file, even_rewound=True)
+    with opening as opened, exclusive_process(opened.ledger):
         trail = make_trail(opened.settings, settings_file.parent)
         actor = Actor(who, opened.now)
         return accept_restore(opened.ledger, trail.memory, actor, reason)

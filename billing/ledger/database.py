@@ -1,7 +1,7 @@
 """The database: how it is opened, and what holds for every connection."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,6 +63,8 @@ class Ledger:
         self.engine = engine
         self.locks = locks
         self.audit_session: AuditSession | None = None
+        # Asked before the first transaction that writes; it raises to refuse them all.
+        self.door: Callable[[Connection], None] | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -79,8 +81,9 @@ class Ledger:
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that may write, and commit it. Raises LedgerFault.
 
-        It ends with the audit events of what it changed.
+        It ends with the audit events of what it changed. Raises what the door raises.
         """
+        self._pass_door()
         changes = Pending(self._actor())
         with as_ledger_faults(self.engine), self.engine.connect() as plain:
             options = {_WRITES: True, pending.OPTION: changes}
@@ -90,6 +93,14 @@ class Ledger:
                     connection.exec_driver_sql(_TAKE_TURNS)
                 yield connection
                 append_events(connection, changes)
+
+    def _pass_door(self) -> None:
+        """Ask whether this ledger may be written to, until it was once allowed."""
+        door = self.door
+        if door is not None:
+            with self.reading() as connection:
+                door(connection)
+            self.door = None
 
     def _actor(self) -> Actor | None:
         """Say who is at work, and when; asked before a transaction, never in one."""

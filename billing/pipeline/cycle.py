@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from billing.domain.call import READ_AGAIN
+from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
-from billing.errors import BillingError
+from billing.errors import BillingError, InvariantViolated
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.pull import pulls
@@ -57,6 +58,7 @@ class CycleReport:
     sync: SyncReport | None = None
     reconciliations: list[Reconciliation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    refused: bool = False
     on_step: Callable[[Step], None] = field(default=on_step_ignored, repr=False)
 
     def add(self, step: Step) -> None:
@@ -70,6 +72,7 @@ class CycleReport:
                 error = step.stopped_because and f"Stripe: {step.stopped_because}"
             case BillingError():
                 error = str(step)
+                self.refused |= isinstance(step, InvariantViolated)
             case _:
                 self.reconciliations.append(step)
                 error = None
@@ -99,6 +102,8 @@ class CycleOptions:
     actor: str
     stopping: Callable[[], bool] = never
     concurrency: Concurrency = THREADS
+    trigger: Trigger = Trigger.MANUAL
+    untold: Sequence[str] = ()  # what could not be told since the last cycle
 
 
 def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:

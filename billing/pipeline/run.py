@@ -13,6 +13,7 @@ from billing.pipeline.cycle import (
     on_step_ignored,
     run_cycle,
 )
+from billing.pipeline.cycle_record import CycleRecord
 from billing.pipeline.signing import (
     TrailOptions,
     refuse_rewound,
@@ -39,11 +40,15 @@ def run_round(
     """
     try:
         refuse_rewound(ledger, trail.memory)
-    except BillingError as fault:
-        rewound = CycleReport(on_step=on_step)
-        rewound.add(fault)
-        return rewound
+    except BillingError as rewound:
+        refusal = CycleReport(on_step=on_step)
+        refusal.add(rewound)
+        return refusal
+    record = CycleRecord(ledger, options)
+    unrecorded = record.start()
     report = run_cycle(ledger, meter, options, periods, watch, on_step=on_step)
+    for fault in filter(None, (unrecorded, record.end(report))):
+        report.add(fault)
     try:
         for unpublished in sign_news(ledger, trail, options.actor, options.clock):
             report.add(unpublished)

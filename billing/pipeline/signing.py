@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.signed_head import endorsement, fingerprint
-from billing.errors import AnchorFault, SigningFault, TrailRewound
+from billing.errors import AnchorFault, SigningFault
 from billing.ledger.audit import audit_log, signed_heads
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.audit.events import chain_tip, line_of
+from billing.ledger.audit.events import chain_tip
+from billing.ledger.audit.rewound import refuse_rewound_trail
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.database import Ledger
 from billing.ledger.sync import after_restore
@@ -128,15 +129,8 @@ def _published(anchor: Anchor, signed: SignedHead) -> AnchorFault | None:
 def refuse_rewound(ledger: Ledger, memory: Memory) -> None:
     """Refuse a database that lacks what was seen of it; raises TrailRewound."""
     seen = memory.last_seen()
-    if seen is None:
-        return
-    sequence, hashed = seen
     with ledger.reading() as connection:
-        event, last = line_of(connection, sequence), chain_tip(connection)
-    if event is None:
-        raise TrailRewound(sequence, f"now it ends with event {last.sequence}")
-    if event[0] != hashed:
-        raise TrailRewound(sequence, "now that is another event")
+        refuse_rewound_trail(connection, seen)
 
 
 def remember_end(ledger: Ledger, memory: Memory) -> None:

@@ -143,6 +143,14 @@ SHAPES = {
         "looked_back_to:t",
         together=True,
     ),
+    "cycle_run": _shape(
+        "id:i start_id:I period:t trigger:t owner:t started_at:t finished_at:T "
+        "outcome:T errors:T seconds:I",
+    ),
+    "send_hold": _shape(
+        "id:i customer:T held:i at:t actor:t reason:T",
+        month="",
+    ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
 # The tables of the first bundles. A bundle of then has no file of any other, and its

@@ -4,11 +4,14 @@ from sqlalchemy import Connection, insert, inspect
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
+from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.meter_contact import ContactReading, MeterMonth
 from billing.domain.meter_event import SendAnswer, SendVerdict
+from billing.ledger import cycle_runs
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.signed_heads import SignedHead
+from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.quarantine import SetAside
@@ -22,6 +25,7 @@ from billing.ledger.schema.tables import (
     meter_reading,
     pull_scope,
 )
+from billing.ledger.sync import send_holds
 from billing.ledger.sync.attempts import (
     Answered,
     Attempt,
@@ -85,6 +89,8 @@ MOVING: dict[str, set[str]] = {
     "sole_reporter": set(),
     "law_check": set(),
     "audit_event": set(),
+    "cycle_run": set(),
+    "send_hold": set(),
     "audit_head": set(),
     "audit_anchor": set(),
     "pull_scope": set(),
@@ -169,6 +175,10 @@ def add_settlement_rows(ledger: Ledger) -> None:
             counts = {"calls": 1, "billed_here": 0, "looked_back_to": at}
             scope = insert(pull_scope).values(pull_id=number, **months, **counts)
             connection.execute(scope)
+            cycle = cycle_runs.record_start(connection, ACTOR, Trigger.RUN)
+            end = CycleEnd(CycleOutcome.CLEAN, (), HOUR)
+            cycle_runs.record_end(connection, ACTOR, cycle, end)
+            send_holds.record_hold(connection, ACTOR, None, "why", held=bool(number))
 
 
 def add_contacts(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from billing.app import opened_app
-from billing.commands.display import complain, say, show_table
+from billing.commands.display import complain, mark, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
@@ -13,7 +13,7 @@ from billing.commands.options import (
     common_options,
     show_json,
 )
-from billing.installation.trail_key import accept_restored, rotate
+from billing.installation.trail_key import accept_restored, restored_ledger, rotate
 from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import format_time
@@ -55,16 +55,21 @@ def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> 
 def heads(settings_file: Path, as_json: bool) -> int:
     """Show the newest signed head, the key in force, and how the anchors stand."""
     with opened_ledger(settings_file) as opened:
-        heads_status = read_heads(opened.ledger)
+        status = read_heads(opened.ledger)
+        folder = settings_file.parent
+        restored = restored_ledger(opened.settings, folder, opened.ledger)
+    code = FAILED if status.failing or restored else CLEAN
     if as_json:
-        show_json(heads_status.document())
-        return FAILED if heads_status.failing else CLEAN
-    for sentence in heads_status.sentences():
+        show_json({**status.document(), "restored": restored})
+        return code
+    if restored:
+        say(f"{mark(False)} {restored}.")
+    for sentence in status.sentences():
         say(sentence)
-    if heads_status.anchors:
+    if status.anchors:
         headings = ["anchor", "last signed head", "at", "what failed"]
-        show_table(headings, heads_status.lines(), title="Anchors")
-    return FAILED if heads_status.failing else CLEAN
+        show_table(headings, status.lines(), title="Anchors")
+    return code
 
 
 @audit.command()

@@ -1,10 +1,11 @@
-"""`db`: upgrade the ledger's schema, check and verify it, or erase metadata."""
+"""`db`: upgrade the ledger's schema, check, verify and save it, or erase metadata."""
 
 from pathlib import Path
 
 import click
 
 from billing.commands.display import mark, say, show_table
+from billing.commands.integrity.db_backup import backup
 from billing.commands.integrity.db_verify import verify
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.pull.erase import erase
@@ -18,6 +19,7 @@ def db() -> None:
     """Look after the ledger's database."""
 
 
+db.add_command(backup)
 db.add_command(erase)
 db.add_command(verify)
 

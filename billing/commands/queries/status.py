@@ -15,8 +15,10 @@ from billing.reports.status.attention import (
     month_lines,
     month_sentence,
     old_pulls,
+    read_holds,
     waiting_for_a_person,
 )
+from billing.reports.status.cycles import read_cycles
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
 from billing.reports.status.first_contact import (
@@ -43,21 +45,28 @@ def status(settings_file: Path, as_json: bool) -> int:
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
         integrity = read_integrity(ledger)
         contacts = read_contacts(ledger, periods_at(now, settings.first_period), now)
+        cycles = read_cycles(ledger, now)
+        holds = read_holds(ledger)
+        restored = restored_ledger(settings, settings_file.parent, ledger)
         if as_json:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
+            document["cycles"] = cycles.document()
+            document["restored"] = restored
+            document["holds"] = [hold.sentence() for hold in holds]
             show_json(document | contact_document(contacts))
             return CLEAN
-        restored = restored_ledger(settings, settings_file.parent, ledger)
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
         accounts = [account.name for account in settings.accounts]
         blocking = [
             *([restored] if restored else []),
+            *(hold.sentence() for hold in holds),
             *([integrity_sentence(integrity)] if violated else []),
             *old_pulls(ledger, still_open, accounts, now),
             *(f"Not sent: {each}." for each in contact_complaints(contacts)),
+            *filter(None, [cycles.overdue()]),
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)
@@ -70,6 +79,7 @@ def status(settings_file: Path, as_json: bool) -> int:
     say("")
     for month in months:
         say(month_sentence(month))
+    say(cycles.sentence())
     if not violated:
         say(integrity_sentence(integrity))
     return CLEAN

@@ -10,6 +10,7 @@ from billing.ledger.schema.tables import (
     break_case,
     call,
     customer,
+    cycle_run,
     error_report,
     meter_attempt,
     meter_contact,
@@ -23,6 +24,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    send_hold,
     sole_reporter,
 )
 
@@ -113,5 +115,7 @@ TABLES: dict[str, Covered] = {
         _covered(meter_contact),
         _covered(sole_reporter, _NO_MONTH),
         _covered_together(pull_scope),
+        _covered(cycle_run),
+        _covered(send_hold, _NO_MONTH),
     )
 }

@@ -23,6 +23,7 @@ from billing.ledger.schema.findings import (
     reconciliation_reading,
     reconciliation_run,
 )
+from billing.ledger.schema.operations import cycle_run, send_hold
 from billing.ledger.schema.usage import (
     b2b_usage,
     error_report,
@@ -41,6 +42,7 @@ __all__ = [
     "call",
     "call_metadata",
     "customer",
+    "cycle_run",
     "error_report",
     "law_check",
     "metadata",
@@ -56,5 +58,6 @@ __all__ = [
     "reconciliation_break",
     "reconciliation_reading",
     "reconciliation_run",
+    "send_hold",
     "sole_reporter",
 ]

@@ -22,6 +22,7 @@ from billing.pipeline.sync.context import Negative, Policy, SyncContext
 from billing.pipeline.sync.error_reports import reject_what_is_reported
 from billing.pipeline.sync.first_contact import admit_events
 from billing.pipeline.sync.send import Outcome, PendingAnswers, Sender
+from billing.pipeline.sync.sending_stops import SendingStops, StoppableHold
 from billing.pipeline.sync.settle import settle_uncertain
 
 
@@ -69,6 +70,7 @@ class CustomerSync:
     sender: Sender
     policy: Policy
     sent: ProgressCounter
+    stops: SendingStops
     to: MeterDestination | None  # None: the customer is not in the settings
     customer: str
     contacts: ContactContext
@@ -90,7 +92,7 @@ class CustomerSync:
                     sender=self.sender,
                     policy=self.policy,
                     to=self.to,
-                    hold=hold,
+                    hold=StoppableHold(hold, self.stops, self.customer),
                 )
                 self._sync(context, report)
         return report
@@ -105,7 +107,7 @@ class CustomerSync:
             )
         events = self._requeue(context)
         report.settled = settle_uncertain(context, events)
-        if self.settle_only:
+        if self.settle_only or self.stops.holds(self.customer):
             return
         waiting = cancel_what_is_too_much(context, events)
         plan = write(

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from billing.errors import AnotherProcess, BadInput
+from billing.errors import AnotherProcess, BadInput, UnknownName
+from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.reconcile import break_cases
 from billing.ledger.reconcile.break_cases import Case
-from billing.ledger.sync import operator_actions
+from billing.ledger.sync import operator_actions, send_holds
 
 
 def void_event(
@@ -44,6 +45,34 @@ def retry_rejected(ledger: Ledger, who: str, now: datetime) -> int:
                         connection, actor, customer
                     )
     return freed
+
+
+def hold_sending(
+    ledger: Ledger, who: str, now: datetime, customer: str | None, reason: str
+) -> None:
+    """Stop the sending of a customer, or of all; raises BadInput or UnknownName."""
+    if not reason.strip():
+        raise BadInput("say why nothing is to be sent: --reason TEXT")
+    with ledger.writing() as connection:
+        if customer is not None:
+            names = registry.known_customers(connection)
+            if customer not in names:
+                raise UnknownName("customer", customer, names, "the ledger knows")
+        actor = Actor(who, now)
+        send_holds.record_hold(connection, actor, customer, reason.strip(), held=True)
+
+
+def release_sending(
+    ledger: Ledger, who: str, now: datetime, customer: str | None, reason: str
+) -> None:
+    """Let what is held be sent again; raises BadInput where nothing is held."""
+    with ledger.writing() as connection:
+        holds = send_holds.holds_in_force(connection)
+        if customer not in {hold.customer for hold in holds}:
+            of = f"of {customer}" if customer else "of all customers"
+            raise BadInput(f"the sending {of} is not held; `status` lists what is")
+        actor, why = Actor(who, now), reason.strip() or None
+        send_holds.record_hold(connection, actor, customer, why, held=False)
 
 
 def acknowledge_break(

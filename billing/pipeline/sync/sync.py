@@ -20,6 +20,7 @@ from billing.pipeline.sync.error_reports import note_error_reports, settle_repor
 from billing.pipeline.sync.monotonic_time import MonotonicClock
 from billing.pipeline.sync.preflight import require_usable_meter
 from billing.pipeline.sync.send import Outcome, Retries, Sender
+from billing.pipeline.sync.sending_stops import SendingStops
 from billing.ports import Clock, Meter
 
 SENDERS = 16
@@ -110,6 +111,7 @@ def sync_meter(
     if reported and not customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
     breaker = CircuitBreaker(options.stopping)
+    stops = SendingStops(ledger, time)
     with (
         options.concurrency.writer(ledger) as writer,
         options.concurrency.pool(SENDERS, "sync") as pool,
@@ -129,10 +131,12 @@ def sync_meter(
             customers | reported,
             contacts=contacts,
             sent=ProgressCounter(progress),
+            stops=stops,
         )
         for customer in _run_all(syncs, pool, breaker, time):
             report.add(customer)
     settle_reports(ledger, time)
+    report.held += [hold.sentence() for hold in stops.in_force()]
     report.stopped_because = breaker.reason
     return report
 
@@ -145,6 +149,7 @@ def _customer_syncs(
     *,
     contacts: ContactContext,
     sent: ProgressCounter,
+    stops: SendingStops,
 ) -> list[CustomerSync]:
     return [
         CustomerSync(
@@ -152,6 +157,7 @@ def _customer_syncs(
             sender=sender,
             policy=options.policy,
             sent=sent,
+            stops=stops,
             to=options.destination(name, sender.meter),
             customer=name,
             contacts=contacts,

@@ -25,6 +25,8 @@ _TABLES = {
     "meter_contact": "what stood at the meter before the first minute was sent there",
     "sole_reporter": "who stated that nothing else reports to the meter, and why",
     "pull_scope": "the calls of other months that a pull met, and how far it looked",
+    "cycle_run": "each cycle of pull, sync and reconcile: its start, and how it ended",
+    "send_hold": "who stopped the sending to Stripe, for whom and why, or lifted it",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

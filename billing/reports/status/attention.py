@@ -9,6 +9,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
 from billing.ledger.queries.usage_totals import UsageTotal, currency_of, totals_by
 from billing.ledger.reconcile.break_cases import list_cases
+from billing.ledger.sync.send_holds import SendHold, holds_in_force
 from billing.reports.sheets.cells import format_amount
 from billing.reports.sheets.formatting import counted, format_span, format_time
 from billing.reports.status.deadlines import DeadlineReport
@@ -36,6 +37,12 @@ _REMEDIES = {
     "expired": "bill them outside the meter, then `pamela-billing sync --void EVENT "
     "--reason TEXT`",
 }
+
+
+def read_holds(ledger: Ledger) -> list[SendHold]:
+    """Return what a person has stopped the sending of."""
+    with ledger.reading() as connection:
+        return holds_in_force(connection)
 
 
 def old_pulls(

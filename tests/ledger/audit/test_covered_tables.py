@@ -25,6 +25,8 @@ COLUMNS = {
     "meter_contact": "d62ed49aeb5a",
     "sole_reporter": "75998109552f",
     "pull_scope": "e57a9d404c3a",
+    "cycle_run": "d766daa1951c",
+    "send_hold": "9f1d459f5919",
 }
 
 

@@ -1,15 +1,20 @@
 """Holding: what may not be sent is kept, said, and sent once it may be."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from billing.domain.meter_event import SendAnswer
 from billing.errors import SourceUnavailable
 from billing.gateways.retries import LONGEST_RETRY_AFTER_SECONDS, read_with_retries
+from billing.pipeline.sync.operator_actions import hold_sending, release_sending
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import sync_meter
-from tests.pipeline.bench import Bench, call, of
-from tests.pipeline.fakes import lose_request
+from tests.pipeline.bench import NOON, Bench, call, of
+from tests.pipeline.fakes import Request, StrictMeter, count, lose_request
+
+HOUR = timedelta(hours=1)
 
 
 def test_usage_of_a_customer_that_left_the_settings_is_said(bench: Bench) -> None:
@@ -21,6 +26,27 @@ def test_usage_of_a_customer_that_left_the_settings_is_said(bench: Bench) -> Non
     bench.stripe_customers["globex"] = kept
     assert bench.sync().clean
     assert bench.counted() == {"globex": 1}
+
+
+def test_a_hold_stops_a_sync_that_is_at_work(either_bench: Bench) -> None:
+    bench = either_bench
+    bench.take(*(call(f"call_{n}", NOON - n * HOUR) for n in range(3)))
+
+    def hold(meter: StrictMeter, request: Request) -> SendAnswer:
+        """Hold all while the first event is under way; a second later it is seen."""
+        hold_sending(bench.ledger, "me", bench.clock.now(), None, "a wrong price")
+        bench.clock.sleep(1)
+        return count(meter, request)
+
+    bench.meter.script.append(hold)
+    report = bench.sync()
+    assert report.outcomes == {Outcome.SYNCED: 1, Outcome.WAITING: 2}
+    assert len(bench.meter.requests) == 1
+    assert "nothing is sent for any customer" in report.held[0]
+    assert bench.sync().outcomes == {}
+    release_sending(bench.ledger, "me", bench.clock.now(), None, "")
+    assert bench.sync().clean
+    assert bench.counted() == {"acme": 3}
 
 
 def test_events_of_test_mode_never_reach_the_live_meter(bench: Bench) -> None:

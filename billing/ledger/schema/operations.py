@@ -1,0 +1,39 @@
+"""Operations: which cycles ran and how they ended, and who stopped the sending."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+
+from billing.ledger.schema.base import key, number, table, text_column, time
+
+# A cycle's start is one row, and its end another that names it: rows are only added.
+cycle_run = table(
+    "cycle_run",
+    key(),
+    number("start_id", ForeignKey("cycle_run.id"), null=True),
+    text_column("period"),
+    text_column("trigger"),
+    text_column("owner"),
+    time("started_at"),
+    time("finished_at", null=True),
+    text_column("outcome", null=True),
+    text_column("errors", null=True),
+    number("seconds", null=True),
+    Index(None, "start_id"),
+    CheckConstraint("trigger IN ('run', 'daemon', 'manual')", name="trigger"),
+    CheckConstraint(
+        "outcome IN ('clean', 'breaks', 'failed', 'refused', 'stopped')", name="outcome"
+    ),
+    CheckConstraint("(start_id IS NULL) = (finished_at IS NULL)", name="finished"),
+    CheckConstraint("(start_id IS NULL) = (outcome IS NULL)", name="ended"),
+)
+
+# The newest row of a customer, or of all where none is named, is in force.
+send_hold = table(
+    "send_hold",
+    key(),
+    text_column("customer", null=True),
+    number("held"),
+    time("at"),
+    text_column("actor"),
+    text_column("reason", null=True),
+    CheckConstraint("held IN (0, 1)", name="held"),
+)

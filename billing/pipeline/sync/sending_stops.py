@@ -1,0 +1,46 @@
+"""Sending stops: what a person holds is not sent, also by a sync that is at work."""
+
+import threading
+from datetime import datetime, timedelta
+
+from billing.ledger.database import Hold, Ledger
+from billing.ledger.sync.send_holds import SendHold, holds_in_force
+from billing.pipeline.sync.monotonic_time import MonotonicClock
+
+# How soon a sync that is at work stops; each look costs a read.
+LOOK_EVERY = timedelta(seconds=1)
+
+
+class SendingStops:
+    """The holds in force, read anew every second; the threads of a sync share them."""
+
+    def __init__(self, ledger: Ledger, time: MonotonicClock) -> None:
+        self._ledger, self._time = ledger, time
+        self._lock = threading.Lock()
+        self._read_at: datetime | None = None
+        self._holds: list[SendHold] = []
+
+    def in_force(self) -> list[SendHold]:
+        """Return every hold; raises LedgerFault."""
+        now = self._time.now()
+        with self._lock:
+            if self._read_at is None or now - self._read_at >= LOOK_EVERY:
+                with self._ledger.reading() as connection:
+                    self._holds = holds_in_force(connection)
+                self._read_at = now
+            return self._holds
+
+    def holds(self, customer: str) -> bool:
+        """Say whether nothing may be sent for a customer."""
+        return any(hold.customer in {None, customer} for hold in self.in_force())
+
+
+class StoppableHold:
+    """A customer's lock that counts as lost while its sending is stopped."""
+
+    def __init__(self, hold: Hold, stops: SendingStops, customer: str) -> None:
+        self._hold, self._stops, self._customer = hold, stops, customer
+
+    def still_held(self) -> bool:
+        """Ask whether the lock is ours and its customer may be sent, at this moment."""
+        return not self._stops.holds(self._customer) and self._hold.still_held()

@@ -1,0 +1,1 @@
+"""Operation: output that fails, holds, cycles, doors and backups."""

@@ -1,0 +1,106 @@
+"""`db backup`: a whole file, also while others write; and a restore is drilled."""
+
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from billing.errors import BadInput
+from billing.ledger.backup import refuse_backup_elsewhere
+from billing.ledger.database import open_ledger
+from tests.cli.audit.test_trail import minutes_at_stripe, restore, sends
+from tests.cli.desk import HOUR, LAST, Desk
+
+WHY = ("--reason", "the disk died")
+
+
+def test_a_backup_is_whole_private_and_never_overwrites(desk: Desk) -> None:
+    desk.done("run")
+    target = desk.folder / "saved.db"
+    saved = desk.json("db", "backup", str(target))
+    [(number, digest)] = desk.query(
+        "SELECT id, hash FROM audit_event ORDER BY id DESC LIMIT 1"
+    )
+    assert (saved["event"], saved["hash"]) == (number, digest)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(target)) as copy:
+        assert copy.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    before = target.read_bytes()
+    result = desk("db", "backup", str(target))
+    assert result.exit_code == 2
+    assert "never overwritten" in result.stderr
+    assert target.read_bytes() == before
+    result = desk("db", "backup", str(desk.folder / "no" / "saved.db"))
+    assert result.exit_code == 2
+    assert sorted(path.name for path in desk.folder.glob("*.part")) == []
+
+
+def test_backups_while_the_ledger_is_written_to_are_each_one_moment(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.done("run")
+    stop = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(desk.folder / "billing.db")) as connection:
+            connection.execute("CREATE TABLE one (n INTEGER)")
+            connection.execute("CREATE TABLE other (n INTEGER)")
+            number = 0
+            while not stop.is_set():
+                number += 1
+                connection.execute("INSERT INTO one VALUES (?)", (number,))
+                connection.execute("INSERT INTO other VALUES (?)", (number,))
+                connection.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            target = tmp_path / f"saved-{number}.db"
+            desk.done("db", "backup", str(target))
+            with closing(sqlite3.connect(target)) as copy:
+                sums = "SELECT (SELECT sum(n) FROM one), (SELECT sum(n) FROM other)"
+                [(one, other)] = copy.execute(sums).fetchall()
+                assert one == other
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_on_postgresql_it_names_the_line_to_type() -> None:
+    ledger = open_ledger("postgresql+psycopg://me:secret@db.example/billing")
+    with pytest.raises(BadInput) as refusal:
+        refuse_backup_elsewhere(ledger, Path("saved.dump"))
+    line = (
+        "pg_dump --format=custom --file=saved.dump postgresql://me@db.example/billing"
+    )
+    assert line in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_restore_is_refused_accepted_and_goes_on_without_a_double(
+    desk: Desk,
+) -> None:
+    desk.done("pull", LAST)
+    desk.done("db", "backup", str(desk.folder / "saved.db"))
+    desk.done("run")
+    desk.settle()
+    sent, minutes = sends(desk), minutes_at_stripe(desk)
+    restore(desk, (desk.folder / "saved.db").read_bytes())
+
+    result = desk("run")
+    assert result.exit_code == 1
+    assert "is not the one that was seen last" in result.stderr
+    assert sends(desk) == sent
+
+    desk.done("audit", "accept-restore", *WHY)
+    for _ in range(4):
+        desk("run")
+        desk.sandbox.clock.advance(HOUR)
+    assert minutes_at_stripe(desk) == minutes
+    assert desk.json("reconcile", LAST)["clean"]
+    desk.done("db", "verify")
