@@ -224,3 +224,22 @@ def test_calls_need_the_key_of_their_account(world: World) -> None:
         response = world.control("POST", "/calls", json=[], headers=headers)
         assert response.status_code == 401
         assert response.json()["error"]
+
+
+def test_a_list_filters_by_either_time_of_a_call(world: World) -> None:
+    began = written(HOUR_AGO)
+    planned = connected("c1", HOUR_AGO, 61) | {
+        "created_at": written(NOW - timedelta(days=60)),
+        "started_at": began,
+    }
+    world.control("POST", "/calls", json=[planned])
+    dates = {"start_date": written(HOUR_AGO - timedelta(hours=1))}
+    rules = "/pamela/rules"
+    assert world.control("GET", rules).json() == {"filtered_by": "created_at"}
+    assert world.api("GET", "/calls", params=dates).json()["total"] == 0
+    by_start = {"filtered_by": "started_at"}
+    assert world.control("PUT", rules, json=by_start).json() == by_start
+    assert world.api("GET", "/calls", params=dates).json()["total"] == 1
+    refused = world.control("PUT", rules, json={"filtered_by": "ended_at"})
+    assert refused.status_code == 400
+    assert world.control("GET", rules).json() == by_start
