@@ -102,14 +102,9 @@ def sync_meter(
     customer.
     """
     report, time = SyncReport(), MonotonicClock(options.clock)
+    customers = _customers_with_work(ledger, meter, options, time)
     with ledger.reading() as connection:
-        customers = staging.customers_with_work(connection, options.stripe_customers)
         contacts = read_context(connection, time.now())
-    if customers:
-        require_usable_meter(meter, livemode=options.livemode, now=time.now())
-    reported = note_error_reports(ledger, meter, time)
-    if reported and not customers:
-        require_usable_meter(meter, livemode=options.livemode, now=time.now())
     breaker = CircuitBreaker(options.stopping)
     stops = SendingStops(ledger, time)
     with (
@@ -128,7 +123,7 @@ def sync_meter(
             ledger,
             sender,
             options,
-            customers | reported,
+            customers,
             contacts=contacts,
             sent=ProgressCounter(progress),
             stops=stops,
@@ -139,6 +134,20 @@ def sync_meter(
     report.held += [hold.sentence() for hold in stops.in_force()]
     report.stopped_because = breaker.reason
     return report
+
+
+def _customers_with_work(
+    ledger: Ledger, meter: Meter, options: SyncOptions, time: MonotonicClock
+) -> set[str]:
+    """Return whoever has something due or reported; raises MeterUnfit."""
+    with ledger.reading() as connection:
+        customers = staging.customers_with_work(connection, options.stripe_customers)
+    if customers:
+        require_usable_meter(meter, livemode=options.livemode, now=time.now())
+    reported = note_error_reports(ledger, meter, time)
+    if reported and not customers:
+        require_usable_meter(meter, livemode=options.livemode, now=time.now())
+    return customers | reported
 
 
 def _customer_syncs(

@@ -38,7 +38,8 @@ class CycleStatus:
         good = self.cycles.good
         if good is None or good.finished_at is None:
             return "No cycle has ended well on this ledger yet."
-        return f"The last good cycle ended {format_time(good.finished_at)}, by {good.owner}."
+        ended = format_time(good.finished_at)
+        return f"The last good cycle ended {ended}, by {good.owner}."
 
     def overdue(self) -> str | None:
         """Say that no cycle ended well for too long, and why; None when one did."""

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 
 from tests.simulation.campaign import run_alone
-from tests.simulation.planted.bugs import PLANTED
 
+PLANTED = SYNC_BUGS + PULL_BUGS
 MOST_SEEDS = 500
 # What a bug breaks has to be an invariant, not the simulation.
 NO_CATCH = {"no traceback", "determinism"}

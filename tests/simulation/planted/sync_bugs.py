@@ -1,75 +1,21 @@
-"""Planted bugs: mistakes that real products made, one for each way to lose a minute."""
-
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+"""Planted bugs of sync: what is sent twice, never, or otherwise than it was staged."""
 
 from sqlalchemy import or_, update
 
 from billing.domain import settlement
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
-from billing.gateways import pamela
-from billing.ledger.pull import calls, pulls
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import attempts, operator_actions, staging
 from billing.ledger.sync import error_reports as reports
-from billing.pipeline import close
-from billing.pipeline.pull import account_rules, pull
 from billing.pipeline.reconcile import comparison
 from billing.pipeline.sync import cancel, customer, error_reports, send
 from tests.simulation.planted import parts
+from tests.simulation.planted.bug import Planted, always, bug, taken_as
 from tests.simulation.world import meter
 
-Make = Callable[[Any], Any]
-Swap = tuple[Any, str, Make]
 event = meter_event.c
-
-
-@dataclass(frozen=True, slots=True)
-class Planted:
-    """One bug: what it is, and which parts of the product it takes the place of."""
-
-    says: str
-    swaps: tuple[Swap, ...]
-
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Let the product have the bug."""
-        with ExitStack() as stack:
-            for owner, name, make in self.swaps:
-                real = owner.__dict__[name]
-                stack.callback(setattr, owner, name, real)
-                setattr(owner, name, make(real))
-            yield
-
-
-def bug(says: str, *swaps: Swap) -> Planted:
-    """Name a bug."""
-    return Planted(says, swaps)
-
-
-def always(value: object) -> Make:
-    """Make a function that says the same to all."""
-    return lambda _real: lambda *_args, **_more: value
-
-
-def taken_as(verdict: SendVerdict, other: SendVerdict) -> Make:
-    """Make a reader of answers that mistakes one verdict for another."""
-
-    def make(real: Callable[..., SendAnswer]) -> Callable[..., SendAnswer]:
-        def read(*args: Any) -> SendAnswer:
-            answer = real(*args)
-            mistaken = answer.verdict is verdict
-            return replace(answer, verdict=other) if mistaken else answer
-
-        return read
-
-    return make
-
-
-PLANTED: tuple[Planted, ...] = (
+SYNC_BUGS: tuple[Planted, ...] = (
     # The outbox
     bug(
         "each retry has a new identifier",
@@ -230,79 +176,5 @@ PLANTED: tuple[Planted, ...] = (
         "a cancellation leaves without asking whether it may",
         (cancel, "_may_send", always(True)),
         (cancel, "_in_time", always(True)),
-    ),
-    # Calls and months
-    bug(
-        "pages of a list need not overlap",
-        (pamela, "PageWalk", lambda _: parts.HeedlessWalk),
-    ),
-    bug(
-        "a pull that failed calls itself complete",
-        (
-            pulls,
-            "fail_pull",
-            lambda _: (
-                lambda ledger, number, _error, now: pulls.complete_pull(
-                    ledger, number, pulls.Certificate(), now
-                )
-            ),
-        ),
-    ),
-    bug(
-        "a pull is complete before its last day is stored",
-        (pull._Pull, "_record", parts.store_one_behind),
-    ),
-    bug(
-        "calls of a month that nobody asked for are passed over",
-        (pull._Pull, "_record", parts.record_own_month),
-    ),
-    bug(
-        "a total that is more than its calls is not searched for",
-        (pull._Pull, "_reconsider", always(None)),
-    ),
-    bug(
-        "a call that no list has any more is not asked for",
-        (pull._Pull, "_ask_for_unmet", always(None)),
-    ),
-    bug(
-        "a call is billed in a month before the first one",
-        (account_rules.AccountRules, "_is_before_first", always(False)),
-    ),
-    bug(
-        "each reading of a call is a new revision",
-        (
-            calls,
-            "_newest_revisions",
-            lambda real: (
-                lambda *a: {
-                    name: revision._replace(digest="")
-                    for name, revision in real(*a).items()
-                }
-            ),
-        ),
-    ),
-    bug(
-        "a call that moved is billed at both places",
-        (calls, "plan_postings", parts.bill_twice),
-    ),
-    bug(
-        "a changed call is billed anew in whole",
-        (calls, "plan_postings", lambda real: lambda due, _posted: real(due, {})),
-    ),
-    bug(
-        "late usage of a closed month is dropped",
-        (calls, "load_rows", parts.drop_late_rows),
-    ),
-    bug(
-        "a month is closed whatever is open in it",
-        (close, "find_obstacles", always(())),
-    ),
-    bug(
-        "started minutes are not counted",
-        (
-            parts.posting,
-            "billed_minutes",
-            lambda _: lambda seconds: max(seconds // 60, 1),
-        ),
     ),
 )
