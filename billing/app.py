@@ -21,6 +21,7 @@ from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
+from billing.ledger.rights import refuse_reader
 from billing.offline import ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
@@ -156,6 +157,7 @@ def composed(
         closing(open_ledger(ledger_url(settings, folder))) as ledger,
     ):
         migration.refuse_other_schema(ledger)
+        refuse_reader(ledger)
         clock = StoppableClock(time, stop or threading.Event())
         ledger.audit_session = AuditSession(actor, clock.now)
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:

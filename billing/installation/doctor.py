@@ -9,10 +9,11 @@ from billing.adapters import make_meter, make_source, make_trail
 from billing.domain.invariants import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
-from billing.errors import BillingError, SettingsFault
+from billing.errors import BillingError, SettingsFault, UnfitSession
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
+from billing.ledger.rights import refuse_reader
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.doctor.checks import (
     Check,
@@ -61,12 +62,30 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
     with closing(ledger):
         try:
             migration.refuse_other_schema(ledger)
+        except UnfitSession as fault:
+            yield failed("sessions", fault, "see *Poolers* in the README")
+            return
         except BillingError as fault:
             yield failed("ledger", fault, remedy)
             return
         yield Check("ledger", True, f"at schema {migration.head()}")
+        yield from _sessions(ledger)
         yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
+
+
+def _sessions(ledger: Ledger) -> Iterator[Check]:
+    """Say what was asked of PostgreSQL's sessions, and what the role may do."""
+    if ledger.on_sqlite:
+        return
+    kept = "each is ours alone, its locks hold; UTC, synchronous_commit = on"
+    yield Check("sessions", True, kept)
+    try:
+        refuse_reader(ledger)
+    except BillingError as fault:
+        yield failed("rights", fault, "see *Who may read* in the README")
+        return
+    yield Check("rights", True, "the role may do what the service does")
 
 
 def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:

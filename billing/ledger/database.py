@@ -15,6 +15,7 @@ from billing.errors import LedgerFault, SettingsFault
 from billing.ledger.audit import pending
 from billing.ledger.audit.pending import Actor, AuditSession, Pending
 from billing.ledger.audit.sealing import append_events
+from billing.ledger.postgres_sessions import set_up_sessions
 
 LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"
@@ -28,14 +29,6 @@ _PRAGMAS = (
     "PRAGMA recursive_triggers = ON",
     # What is erased is overwritten, and not only taken out of sight.
     "PRAGMA secure_delete = ON",
-)
-# A time zone of the server's never colours what is read; and what a machine held that
-# vanished, or was stopped in a transaction that all others wait for, is free within
-# about a minute.
-_SESSION = (
-    "-c timezone=UTC -c idle_in_transaction_session_timeout=60s "
-    "-c tcp_keepalives_idle=30 "
-    "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
 
 
@@ -128,12 +121,13 @@ def open_ledger(url: str, *, connections: int = 20) -> Ledger:
     if target.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": LOCK_PATIENCE_SECONDS}
     else:
-        options["connect_args"] = {"options": _SESSION}
         options["pool_pre_ping"] = True
     engine = create_engine(target, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        set_up_sessions(engine)
     event.listen(engine, "before_cursor_execute", pending.watch)
     return Ledger(engine)
 
@@ -200,6 +194,8 @@ def _sentence(engine: Engine, words: str) -> str:
         ("malformed", "restore it from a backup; nothing is sent meanwhile"),
         ("unable to open", "check that the folder exists and may be written"),
         ("readonly", "check that the file and its folder may be written"),
+        ("permission denied", "grant the role its rights: README, *Who may read*"),
+        ("read-only transaction", "this role, or this server, can only be read"),
         ("no such table", "run `pamela-billing db upgrade`"),
         ("does not exist", "run `pamela-billing db upgrade`"),
         ("connection", "check that the server runs and the URL is right"),

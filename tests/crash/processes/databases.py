@@ -7,9 +7,11 @@ from itertools import count
 from pathlib import Path
 
 from billing.ledger.migration import upgrade
+from tests.pooler import pooler, through
 from tests.postgres import PostgresServer
 
 SQLITE, POSTGRESQL = "SQLite (WAL)", "PostgreSQL"
+POOLED = "PostgreSQL behind a pooler in session mode"
 KINDS = (SQLITE, POSTGRESQL)
 TEMPLATE = "victims"
 
@@ -38,6 +40,12 @@ class Databases:
         name = f"victim_{next(self._numbers)}"
         if kind == POSTGRESQL:
             yield self.server.create_database(name, TEMPLATE)
+            self.server.drop_database(name)
+            return
+        if kind == POOLED:
+            url = self.server.create_database(name, TEMPLATE)
+            with pooler(self.server, "session", 60) as folder:
+                yield through(folder, url)
             self.server.drop_database(name)
             return
         if not self._file.exists():
