@@ -1,6 +1,7 @@
 """The rollback marker: how far the trail came, in a file that no restore rewinds."""
 
 import json
+import os
 from pathlib import Path
 
 from billing.atomic_file import replace_file
@@ -12,6 +13,12 @@ class FileMemory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def is_hidden(self) -> bool:
+        """Say whether it is there, and may not be read by whoever asks."""
+        by_effect = os.access in os.supports_effective_ids
+        readable = os.access(self._path, os.R_OK, effective_ids=by_effect)
+        return self._path.exists() and not readable
 
     def last_seen(self) -> tuple[int, str] | None:
         """Return the newest event that was seen; raises SettingsFault."""
