@@ -211,7 +211,8 @@ def _compose(
     refuse_rewound(ledger, trail.memory)
     meter, livemode = make_meter(settings, folder, clock.sleep)
     sources = [
-        make_source(account, folder, clock.sleep) for account in settings.accounts
+        make_source(settings, account, folder, clock.sleep)
+        for account in settings.accounts
     ]
     rules = _register(settings, ledger, Actor(actor, clock.now()))
     return App(

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from billing.atomic_file import replace_file
+from billing.atomic_file import is_private, replace_private_file
 from billing.errors import SettingsFault
 
 
@@ -22,6 +22,12 @@ class FileMemory:
 
     def last_seen(self) -> tuple[int, str] | None:
         """Return the newest event that was seen; raises SettingsFault."""
+        if self._path.is_file() and not is_private(self._path):
+            raise SettingsFault(
+                str(self._path),
+                "others may read or write it, and it says whether the ledger was "
+                f"restored; `chmod 600 {self._path}` once you know that it is right",
+            )
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))
             return int(document["event"]), str(document["hash"])
@@ -38,7 +44,7 @@ class FileMemory:
         """Keep the newest event, whole or not at all; raises SettingsFault."""
         text = json.dumps({"event": sequence, "hash": hashed}) + "\n"
         try:
-            replace_file(self._path, text.encode())
+            replace_private_file(self._path, text.encode())
         except OSError as fault:
             raise SettingsFault(
                 str(self._path), f"cannot be written: {fault.strerror}"

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from billing.adapters import make_meter, make_source, make_trail
+from billing.atomic_file import is_private
 from billing.domain.invariants import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
@@ -48,7 +49,7 @@ def doctor_checks(settings_file: Path) -> list[Check]:
             remedy = "start the sandbox, or take [sandbox] clock_url out of the file"
             return [*checks, failed("clock", fault, remedy)]
         for account in settings.accounts:
-            checks += _account(account, folder, clock)
+            checks += _account(settings, account, folder, clock)
         return [*checks, *_stripe(settings, folder, clock)]
 
 
@@ -72,6 +73,7 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
         yield from _sessions(ledger)
         yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
+        yield _modes(settings, folder, ledger)
 
 
 def _sessions(ledger: Ledger) -> Iterator[Check]:
@@ -106,6 +108,20 @@ def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:
     return Check(name, True, f"signed by the key {key}, {where}")
 
 
+def _modes(settings: Settings, folder: Path, ledger: Ledger) -> Check:
+    """Look for files that others may read or write; key and marker are refused."""
+    secrets = [settings.stripe.api_key, *(a.api_key for a in settings.accounts)]
+    files = [folder / s.removeprefix("file:") for s in secrets if s.startswith("file:")]
+    if ledger.file is not None:
+        files += [Path(f"{ledger.file}{end}") for end in ("", "-wal", "-shm", ".lock")]
+    shared = [str(f) for f in files if f.exists() and not is_private(f)]
+    if not shared:
+        return Check("files", True, "the ledger's and the secrets' are private")
+    more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+    found = f"others may read or write {', '.join(shared[:3])}{more}"
+    return Check("files", True, found, f"run `chmod 600 {' '.join(shared[:3])}`")
+
+
 def _invariants(ledger: Ledger) -> Iterator[Check]:
     remedy = "fix the rows it names, or restore a backup; nothing is sent until then"
     try:
@@ -120,10 +136,12 @@ def _invariants(ledger: Ledger) -> Iterator[Check]:
         yield Check(name, not words, sentence, remedy if words else "")
 
 
-def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[Check]:
+def _account(
+    settings: Settings, account: AccountSettings, folder: Path, clock: Clock
+) -> Iterator[Check]:
     name = account.name
     try:
-        source = make_source(account, folder, clock.sleep)
+        source = make_source(settings, account, folder, clock.sleep)
     except SettingsFault as fault:
         yield failed(f"account {name}", fault, f"give the account {name} its key")
         return

@@ -143,7 +143,7 @@ def _checked(url: str) -> URL:
     try:
         target = make_url(url)
         backend = target.get_backend_name()
-    except (ArgumentError, SQLAlchemyError) as fault:
+    except (ArgumentError, SQLAlchemyError, ValueError) as fault:
         raise SettingsFault("ledger url", f"not a database URL ({fault})") from None
     if backend == "postgresql":
         return target.set(drivername="postgresql+psycopg")

@@ -1,6 +1,7 @@
 """Who works on what: locks that die with their holder."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing.errors import AnotherProcess, LedgerFault
 from billing.ledger.database import Hold, Ledger, Locks, as_ledger_faults
+from billing.ledger.sqlite_files import OWNER_ONLY
 
 
 @contextmanager
@@ -23,12 +25,16 @@ def exclusive_process(ledger: Ledger) -> Iterator[None]:
         yield
         return
     path = Path(f"{ledger.file}.lock")
-    with path.open("a") as handle:
+    with open(path, "a", opener=_private) as handle:  # Path.open has none
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AnotherProcess(str(path)) from None
         yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, OWNER_ONLY)
 
 
 @contextmanager

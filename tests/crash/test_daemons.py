@@ -8,7 +8,7 @@ from tests.crash.daemons import kill_one_of_two, refuse_a_second
 from tests.crash.matrix import Ground
 from tests.crash.processes.databases import POOLED, POSTGRESQL, SQLITE
 from tests.crash.processes.scene import CLEAN
-from tests.pooler import needs_pooler
+from tests.surroundings.pooler import needs_pooler
 
 AT_ONCE = timedelta(seconds=20)
 

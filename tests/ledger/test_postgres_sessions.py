@@ -16,8 +16,8 @@ from billing.ledger.locks import try_lock
 from billing.ledger.postgres_sessions import split_options
 from tests.ledger.another_process import another_process
 from tests.ledger.bookkeeping import register, rows
-from tests.pooler import needs_pooler, pooler, through
 from tests.postgres import PostgresServer
+from tests.surroundings.pooler import needs_pooler, pooler, through
 
 LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
 

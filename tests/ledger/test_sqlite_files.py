@@ -13,7 +13,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import refuse_other_schema
 from tests.ledger.bookkeeping import ACTOR, register, rows
-from tests.reading import as_reader, let_read, open_folder
+from tests.surroundings.reading import as_reader, let_read, open_folder
 
 COUNT = "SELECT count(*) FROM customer"
 LOGS = ("ledger.db-wal", "ledger.db-shm")

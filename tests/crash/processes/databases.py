@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 
 from billing.ledger.migration import upgrade
-from tests.pooler import pooler, through
 from tests.postgres import PostgresServer
+from tests.surroundings.pooler import pooler, through
 
 SQLITE, POSTGRESQL = "SQLite (WAL)", "PostgreSQL"
 POOLED = "PostgreSQL behind a pooler in session mode"

@@ -9,7 +9,7 @@ import pytest
 from billing.ledger.database import open_ledger
 from billing.sandbox.server import running
 from tests.cli.desk import LAST, Desk, small_sandbox
-from tests.reading import as_reader, let_read, open_folder
+from tests.surroundings.reading import as_reader, let_read, open_folder
 
 READS = (
     ("status",),

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.desk import LAST, Desk
-from tests.pooler import needs_pooler, pooler, through
 from tests.postgres import PostgresServer
-from tests.roles import GRANTS, Roles, grant, roles
+from tests.surroundings.pooler import needs_pooler, pooler, through
+from tests.surroundings.roles import GRANTS, Roles, grant, roles
 
 URL = "PAMELA_BILLING_LEDGER__URL"
 READS = (

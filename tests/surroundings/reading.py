@@ -38,7 +38,8 @@ def as_reader() -> Iterator[None]:
 
 
 def let_read(folder: Path) -> None:
-    """Let everybody read a folder, and nobody write in it."""
+    """Let everybody read a folder, and nobody write in it; private files stay so."""
     for path in folder.rglob("*"):
-        path.chmod(0o555 if path.is_dir() else 0o444)
+        private = path.suffix in {".key", ".trail"}
+        path.chmod(0o555 if path.is_dir() else 0o600 if private else 0o444)
     folder.chmod(0o555)
