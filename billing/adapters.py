@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from billing.credentials import is_live, read_secret
+from billing.domain.web_address import check_proxy, is_loopback
+from billing.errors import SettingsFault
 from billing.gateways.anchors import NOTIFY, make_anchor
 from billing.gateways.pamela import PamelaUsage, connect_usage
 from billing.gateways.rollback_marker import FileMemory
@@ -53,16 +55,42 @@ def make_meter(
         events_per_second=stripe.events_per_second or events,
         reads_per_second=stripe.reads_per_second or reads,
         sleep=sleep,
+        proxy=proxy_for(settings, folder, stripe.base_url),
     )
     return meter, livemode
 
 
 def make_source(
-    account: AccountSettings, folder: Path, sleep: Callable[[float], None]
+    settings: Settings,
+    account: AccountSettings,
+    folder: Path,
+    sleep: Callable[[float], None],
 ) -> PamelaUsage:
     """Return an account's source; raises SettingsFault."""
     where = f"accounts.{account.name}"
     key = read_secret(account.api_key, where=f"{where}.api_key", folder=folder)
     return connect_usage(
-        account.name, key.get_secret_value(), account.base_url, sleep=sleep
+        account.name,
+        key.get_secret_value(),
+        account.base_url,
+        sleep=sleep,
+        proxy=proxy_for(settings, folder, account.base_url),
     )
+
+
+def proxy_for(settings: Settings, folder: Path, address: str | None) -> str | None:
+    """Return the proxy to an API, none on this very machine; raises SettingsFault."""
+    reference, where = settings.network.proxy, "network.proxy"
+    if reference is None or (address is not None and is_loopback(address)):
+        return None
+    named = reference.startswith("env:")
+    if named:
+        secret = read_secret(reference, where=where, folder=folder)
+        reference = secret.get_secret_value()
+    try:
+        check_proxy(reference)
+    except ValueError as fault:
+        raise SettingsFault(where, str(fault)) from None
+    if "@" in reference and not named:
+        raise SettingsFault(where, "name it as env:NAME, since it holds a password")
+    return reference

@@ -22,6 +22,7 @@ from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
+from billing.ledger.rights import refuse_reader
 from billing.offline import guard_rewound, ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
@@ -161,6 +162,7 @@ def composed(
         closing(open_ledger(ledger_url(settings, folder))) as ledger,
     ):
         migration.refuse_other_schema(ledger)
+        refuse_reader(ledger)
         guard_rewound(ledger, settings, folder)
         clock = StoppableClock(time, stop or threading.Event())
         ledger.audit_session = AuditSession(actor, clock.now)
@@ -216,7 +218,8 @@ def _compose(
     refuse_rewound(ledger, trail.memory)
     meter, livemode = make_meter(settings, folder, clock.sleep)
     sources = [
-        make_source(account, folder, clock.sleep) for account in settings.accounts
+        make_source(settings, account, folder, clock.sleep)
+        for account in settings.accounts
     ]
     rules = _register(settings, ledger, Actor(actor, clock.now()))
     return App(

@@ -10,6 +10,8 @@ from secrets import token_hex
 from billing.errors import FileFault, UnfitTarget
 
 OWNER_ONLY = 0o600
+_GROUP_READS = 0o040
+_NOT_PRIVATE = 0o037
 _UNFIT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -18,6 +20,34 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Put a new content in a file's place; raises OSError, and then changes nothing."""
     with _written(path, content, mode) as part:
         move_file(part, path)
+
+
+def replace_private_file(path: Path, content: bytes) -> None:
+    """Put a new content in a private file's place, or change nothing; raises OSError.
+
+    A group that its owner lets read it may go on reading.
+    """
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        before = None
+    with _written(path, content, OWNER_ONLY) as part:
+        if before is not None and before.st_mode & _GROUP_READS:
+            with suppress(PermissionError):  # that group is none of ours any more
+                os.chown(part, -1, before.st_gid)
+                part.chmod(OWNER_ONLY | _GROUP_READS)
+        move_file(part, path)
+
+
+def is_private(path: Path) -> bool:
+    """Say whether only its owner may write a file, and at most a group read it."""
+    return not path.stat().st_mode & _NOT_PRIVATE
+
+
+def make_private(path: Path) -> None:
+    """Take the rights of others from a file, unless it is somebody else's."""
+    with suppress(FileNotFoundError, PermissionError):
+        path.chmod(path.stat().st_mode & ~_NOT_PRIVATE & 0o777)
 
 
 def create_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:

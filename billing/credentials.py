@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from billing.errors import SettingsFault
+from billing.settings_sources import read_text
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
 TEST_KEYS = ("sk_test_", "rk_test_")
@@ -17,20 +18,24 @@ def read_secret(reference: str, *, where: str, folder: Path) -> SecretStr:
     if kind == "env" and name:
         value = os.environ.get(name, "")
         if not value.strip():
-            raise SettingsFault(where, f"the environment variable {name} is not set")
+            how = "empty" if name in os.environ else "not set"
+            raise SettingsFault(where, f"the environment variable {name} is {how}")
     elif kind == "file" and name:
         path = folder / name
         try:
-            value = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as fault:
-            raise SettingsFault(where, f"cannot read {path}: {fault}") from None
+            value = read_text(path)
+        except SettingsFault as fault:
+            raise SettingsFault(where, f"cannot read {fault}") from None
         if not value.strip():
             raise SettingsFault(where, f"{path} is empty")
     else:
         raise SettingsFault(
             where, "name the secret as env:NAME or file:PATH; it never stands here"
         )
-    return SecretStr(value.strip())
+    secret = value.strip()
+    if not (secret.isascii() and secret.isprintable()):
+        raise SettingsFault(where, f"{reference} is not one line of printable ASCII")
+    return SecretStr(secret)
 
 
 def is_live(key: SecretStr) -> bool:

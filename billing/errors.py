@@ -4,6 +4,7 @@ BillingError                what failed, where, and what to do; exit code 1
 ├── BadInput                the user can fix it; exit code 2
 │   ├── SettingsFault       the settings file or the environment
 │   ├── LedgerUnready       no database, or one not migrated (or newer than the code)
+│   ├── UnfitSession        sessions of the database that are not ours alone
 │   ├── AnotherProcess      the ledger is in use by another run
 │   ├── UnknownName         no customer, account or role of that name
 │   ├── NoOpenBreak         a break that nobody can acknowledge
@@ -58,6 +59,13 @@ class SettingsFault(BadInput):
 
 class LedgerUnready(BadInput):
     """The database is not there, or its schema is not the one of this code."""
+
+
+class UnfitSession(BadInput):
+    """The database does not give what is assumed of a session, or of its role."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the ledger's PostgreSQL: {what}")
 
 
 class AnotherProcess(BadInput):

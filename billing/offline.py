@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from billing.atomic_file import OWNER_ONLY, move_file, new_file
+from billing.atomic_file import OWNER_ONLY, make_private, move_file, new_file
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
 from billing.errors import BadInput, SettingsFault, SigningFault
@@ -100,6 +100,8 @@ def upgrade_ledger(settings_file: Path) -> str:
     url = ledger_url(settings, settings_file.parent)
     ledger = open_ledger(url)
     try:
+        # Earlier versions let others read the rollback marker.
+        make_private(settings_file.parent / settings.audit.memory)
         with exclusive_process(ledger):
             migration.upgrade(url)
             _record_upgrade(ledger, settings)

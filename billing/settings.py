@@ -5,7 +5,9 @@ Any value can also be given as `PAMELA_BILLING_<SECTION>__<NAME>`, such as
 down here: they are named, as `env:NAME` or `file:PATH` (beside the settings file).
 """
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -25,16 +27,27 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
 from billing.domain.suggestion import did_you_mean
+from billing.domain.web_address import check_web_address
 from billing.errors import SettingsFault
+from billing.settings_sources import (
+    NESTED,
+    PREFIX,
+    read_text,
+    refuse_empty_variables,
+    variable_of,
+)
 
 DEFAULT_FILE = Path("billing.toml")
 # Stripe's limits, less a margin: events a second, and reads a second an endpoint.
 RATES = {True: (900, 20), False: (20, 20)}
+
+_PORT = re.compile(r"[\w+]+://(?:[^@]*@)?(?:\[[^/]*\]|[^/:]*):([^/?]+)")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 StripeCustomer = Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9_]{1,60}$")]
@@ -47,6 +60,16 @@ def _period(text: str) -> str:
     return text
 
 
+def _database_url(text: str) -> str:
+    port = _PORT.match(text)
+    if port and not port[1].isdecimal():
+        raise ValueError(f"the port {port[1]} is no number")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(check_web_address)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +77,7 @@ class _Section(BaseModel):
 class LedgerSettings(_Section):
     """Where the ledger is."""
 
-    url: str = "sqlite:///billing.db"
+    url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///billing.db"
 
 
 class StripeSettings(_Section):
@@ -62,7 +85,7 @@ class StripeSettings(_Section):
 
     api_key: str
     meter: MeterName = "stripe_minutes"
-    base_url: str | None = None
+    base_url: WebAddress | None = None
     events_per_second: PositiveInt | None = None
     reads_per_second: PositiveInt | None = None
     # What becomes of a difference below zero that no cancellation can report.
@@ -88,7 +111,7 @@ class AccountSettings(_Section):
 
     name: Name
     api_key: str
-    base_url: str | None = None
+    base_url: WebAddress | None = None
     customer: Name | None = None
     customer_metadata_key: str | None = None
 
@@ -129,10 +152,16 @@ class AuditSettings(_Section):
     s3_endpoint: str | None = None
 
 
+class NetworkSettings(_Section):
+    """The way out: a proxy, as a URL or env:NAME; without it there is none."""
+
+    proxy: str | None = None
+
+
 class SandboxSettings(_Section):
     """Where the time comes from when a sandbox stands in for the world."""
 
-    clock_url: str | None = None
+    clock_url: WebAddress | None = None
 
 
 class Settings(BaseSettings):
@@ -141,8 +170,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="PAMELA_BILLING_",
-        env_nested_delimiter="__",
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
     )
 
     ledger: LedgerSettings = LedgerSettings()
@@ -154,6 +183,7 @@ class Settings(BaseSettings):
         PriceSettings(from_date=date(2020, 1, 1), per_minute=Decimal("0.10")),
     )
     audit: AuditSettings = AuditSettings()
+    network: NetworkSettings = NetworkSettings()
     sandbox: SandboxSettings = SandboxSettings()
     report_metadata: tuple[MetadataKey, ...] = ()
     metadata_retention_days: Annotated[int, Field(ge=1, le=9_999)] | None = None
@@ -179,18 +209,24 @@ class Settings(BaseSettings):
 
 def read_settings(file: Path) -> Settings:
     """Read and check the settings; raises SettingsFault."""
-    try:
-        with file.open("rb") as handle:
-            document = tomllib.load(handle)
-    except FileNotFoundError:
+    if not file.exists():
         raise SettingsFault(
             str(file), "there is no such file; `pamela-billing init` writes one"
-        ) from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        )
+    try:
+        document = tomllib.loads(read_text(file))
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
         raise SettingsFault(str(file), f"cannot be read: {fault}") from None
+    refuse_empty_variables(Settings.model_fields)
     try:
         settings = Settings(**document)
+    except SettingsError as fault:  # a whole section that a variable gives as JSON
+        what = "the environment (PAMELA_BILLING_…)"
+        raise SettingsFault(what, f"{fault}; give JSON there") from None
     except ValidationError as fault:
+        for error in fault.errors(include_input=False, include_url=False):
+            if (variable := variable_of(error["loc"])) is not None:
+                raise SettingsFault(variable, error["msg"]) from None
         raise SettingsFault(str(file), _sentence(fault)) from None
     _check_names(file, settings)
     return settings
@@ -231,16 +267,17 @@ def _check_names(file: Path, settings: Settings) -> None:
         ("stripe_customer", stripe),
         ("account", accounts),
     ):
-        twice = {name for name in names if names.count(name) > 1}
+        twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             raise SettingsFault(str(file), f"{what} {min(twice)} stands there twice")
+    listed = frozenset(customers)
     for account in settings.accounts:
         where = f"accounts.{account.name}"
         if account.customer is None and account.customer_metadata_key is None:
             raise SettingsFault(
                 str(file), f"{where}: name a customer, or a customer_metadata_key"
             )
-        if account.customer is not None and account.customer not in customers:
+        if account.customer is not None and account.customer not in listed:
             hint = did_you_mean(account.customer, customers)
             raise SettingsFault(
                 str(file), f"{where}: customer {account.customer} is not listed{hint}"

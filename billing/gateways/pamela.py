@@ -213,11 +213,16 @@ class PamelaUsage:
 
 
 def connect_usage(
-    account: str, api_key: str, base_url: str | None, *, sleep: Sleep
+    account: str,
+    api_key: str,
+    base_url: str | None,
+    *,
+    sleep: Sleep,
+    proxy: str | None = None,
 ) -> PamelaUsage:
     """Return an account's source; raises SettingsFault for a key or URL of no use."""
     try:
-        client = PamelaClient(api_key, base_url, retries=None)
+        client = PamelaClient(api_key, base_url, retries=None, proxy=proxy)
     except PamelaError as fault:
         raise SettingsFault(f"accounts.{account}", fault.message) from None
     return PamelaUsage(account, client, sleep=sleep)

@@ -1,4 +1,4 @@
-"""The signing key: an Ed25519 key in a file that nobody else may read."""
+"""The signing key: an Ed25519 key in a file that others may not read."""
 
 from pathlib import Path
 
@@ -12,10 +12,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from billing.atomic_file import OWNER_ONLY, create_file
+from billing.atomic_file import OWNER_ONLY, create_file, is_private
 from billing.errors import SigningFault
-
-_OTHERS = 0o077
 
 
 class FileSigner:
@@ -48,10 +46,10 @@ def make_key(path: Path) -> FileSigner:
 def read_key(path: Path) -> FileSigner:
     """Read the key of a file; raises SigningFault."""
     try:
-        if path.stat().st_mode & _OTHERS:
+        if not is_private(path):
             raise SigningFault(
-                f"{path} may be read by others; `chmod 600 {path}`, and rotate the key "
-                "if somebody may have read it"
+                f"{path} may be read or written by others; `chmod 600 {path}`, and "
+                "rotate the key if somebody may have read it"
             )
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as fault:

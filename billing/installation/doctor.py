@@ -6,13 +6,15 @@ from datetime import datetime
 from pathlib import Path
 
 from billing.adapters import make_meter, make_source, make_trail
+from billing.atomic_file import is_private
 from billing.domain.invariants import SENTENCES
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
-from billing.errors import BillingError, LedgerUnready, SettingsFault
+from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSession
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
+from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.doctor.checks import (
@@ -49,7 +51,7 @@ def doctor_checks(settings_file: Path) -> list[Check]:
             remedy = "start the sandbox, or take [sandbox] clock_url out of the file"
             return [*checks, failed("clock", fault, remedy)]
         for account in settings.accounts:
-            checks += _account(account, folder, clock)
+            checks += _account(settings, account, folder, clock)
         return [*checks, *_stripe(settings, folder, clock)]
 
 
@@ -63,12 +65,17 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
     with closing(ledger):
         try:
             migration.refuse_other_schema(ledger)
+        except UnfitSession as fault:
+            yield failed("sessions", fault, "see *Poolers* in the README")
+            return
         except BillingError as fault:
             yield failed("ledger", fault, remedy)
             return
         yield Check("ledger", True, f"at schema {migration.head()}")
+        yield from _sessions(ledger)
         yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
+        yield _modes(settings, folder, ledger)
         yield from _holds(ledger)
 
 
@@ -77,6 +84,20 @@ def _holds(ledger: Ledger) -> Iterator[Check]:
         holds = holds_in_force(connection)
     for hold in holds:
         yield Check("sending", False, hold.sentence(), "release it when it is safe")
+
+
+def _sessions(ledger: Ledger) -> Iterator[Check]:
+    """Say what was asked of PostgreSQL's sessions, and what the role may do."""
+    if ledger.on_sqlite:
+        return
+    kept = "each is ours alone, its locks hold; UTC, synchronous_commit = on"
+    yield Check("sessions", True, kept)
+    try:
+        refuse_reader(ledger)
+    except BillingError as fault:
+        yield failed("rights", fault, "see *Who may read* in the README")
+        return
+    yield Check("rights", True, "the role may do what the service does")
 
 
 def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:
@@ -97,6 +118,20 @@ def _trail(settings: Settings, folder: Path, ledger: Ledger) -> Check:
     return Check(name, True, f"signed by the key {key}, {where}")
 
 
+def _modes(settings: Settings, folder: Path, ledger: Ledger) -> Check:
+    """Look for files that others may read or write; key and marker are refused."""
+    secrets = [settings.stripe.api_key, *(a.api_key for a in settings.accounts)]
+    files = [folder / s.removeprefix("file:") for s in secrets if s.startswith("file:")]
+    if ledger.file is not None:
+        files += [Path(f"{ledger.file}{end}") for end in ("", "-wal", "-shm", ".lock")]
+    shared = [str(f) for f in files if f.exists() and not is_private(f)]
+    if not shared:
+        return Check("files", True, "the ledger's and the secrets' are private")
+    more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+    found = f"others may read or write {', '.join(shared[:3])}{more}"
+    return Check("files", True, found, f"run `chmod 600 {' '.join(shared[:3])}`")
+
+
 def _invariants(ledger: Ledger) -> Iterator[Check]:
     remedy = "fix the rows it names, or restore a backup; nothing is sent until then"
     try:
@@ -111,10 +146,12 @@ def _invariants(ledger: Ledger) -> Iterator[Check]:
         yield Check(name, not words, sentence, remedy if words else "")
 
 
-def _account(account: AccountSettings, folder: Path, clock: Clock) -> Iterator[Check]:
+def _account(
+    settings: Settings, account: AccountSettings, folder: Path, clock: Clock
+) -> Iterator[Check]:
     name = account.name
     try:
-        source = make_source(account, folder, clock.sleep)
+        source = make_source(settings, account, folder, clock.sleep)
     except SettingsFault as fault:
         yield failed(f"account {name}", fault, f"give the account {name} its key")
         return

@@ -34,9 +34,15 @@ def rotate(settings_file: Path, who: str, reason: str) -> str:
 
 
 def restored_ledger(settings: Settings, folder: Path, ledger: Ledger) -> str | None:
-    """Say why a ledger is not the one that was seen last; None when it is."""
+    """Say why a ledger is not the one that was seen last; None when it is.
+
+    Who may read the ledger, and not its marker, is not told.
+    """
+    memory = make_memory(settings, folder)
+    if memory.is_hidden():
+        return None
     try:
-        refuse_rewound(ledger, make_memory(settings, folder))
+        refuse_rewound(ledger, memory)
     except BillingError as fault:
         return str(fault)
     return None

@@ -1,6 +1,5 @@
 """The database: how it is opened, and what holds for every connection."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,28 +14,17 @@ from billing.errors import LedgerFault, SettingsFault
 from billing.ledger.audit import pending
 from billing.ledger.audit.pending import Actor, AuditSession, Pending
 from billing.ledger.audit.sealing import append_events
+from billing.ledger.postgres_sessions import set_up_sessions
+from billing.ledger.sqlite_files import refuse_changed, set_up_files
 
 LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"
+_CANNOT_OPEN = (
+    "check that the folder exists, and that you may read the file and write beside it; "
+    "a reader needs its log (-wal) and the log's index (-shm), or neither"
+)
 # All transactions that write, of all processes, take turns: the trail is one chain.
 _TAKE_TURNS = "SELECT pg_advisory_xact_lock(7291462038551602)"
-# SQLite rows are immutable under REPLACE only when deletes by REPLACE fire triggers.
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA recursive_triggers = ON",
-    # What is erased is overwritten, and not only taken out of sight.
-    "PRAGMA secure_delete = ON",
-)
-# A time zone of the server's never colours what is read; and what a machine held that
-# vanished, or was stopped in a transaction that all others wait for, is free within
-# about a minute.
-_SESSION = (
-    "-c timezone=UTC -c idle_in_transaction_session_timeout=60s "
-    "-c tcp_keepalives_idle=30 "
-    "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-)
 
 
 class Hold(Protocol):
@@ -117,6 +105,7 @@ class Ledger:
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
             yield connection
+            refuse_changed(connection)
 
     def empty_log(self) -> None:
         """Write SQLite's log into its file and cut it off, with what it still shows."""
@@ -139,12 +128,13 @@ def open_ledger(url: str, *, connections: int = 20) -> Ledger:
     if target.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": LOCK_PATIENCE_SECONDS}
     else:
-        options["connect_args"] = {"options": _SESSION}
         options["pool_pre_ping"] = True
     engine = create_engine(target, **options)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
+        set_up_files(engine)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        set_up_sessions(engine)
     event.listen(engine, "before_cursor_execute", pending.watch)
     return Ledger(engine)
 
@@ -164,7 +154,7 @@ def _checked(url: str) -> URL:
     try:
         target = make_url(url)
         backend = target.get_backend_name()
-    except (ArgumentError, SQLAlchemyError) as fault:
+    except (ArgumentError, SQLAlchemyError, ValueError) as fault:
         raise SettingsFault("ledger url", f"not a database URL ({fault})") from None
     if backend == "postgresql":
         return target.set(drivername="postgresql+psycopg")
@@ -173,13 +163,6 @@ def _checked(url: str) -> URL:
             "ledger url", "give sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
         )
     return target
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # SQLAlchemy's hooks decide when a transaction begins, not the driver.
-    connection.isolation_level = None
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -209,8 +192,10 @@ def _sentence(engine: Engine, words: str) -> str:
         ("disk I/O error", "check the disk, then `pamela-billing db check`"),
         ("not a database", "check the path, or restore it from a backup"),
         ("malformed", "restore it from a backup; nothing is sent meanwhile"),
-        ("unable to open", "check that the folder exists and may be written"),
+        ("unable to open", _CANNOT_OPEN),
         ("readonly", "check that the file and its folder may be written"),
+        ("permission denied", "grant the role its rights: README, *Who may read*"),
+        ("read-only transaction", "this role, or this server, can only be read"),
         ("no such table", "run `pamela-billing db upgrade`"),
         ("does not exist", "run `pamela-billing db upgrade`"),
         ("connection", "check that the server runs and the URL is right"),

@@ -1,6 +1,7 @@
 """Who works on what: locks that die with their holder."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -9,8 +10,9 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from billing.errors import AnotherProcess
+from billing.errors import AnotherProcess, LedgerFault
 from billing.ledger.database import Hold, Ledger, Locks, as_ledger_faults
+from billing.ledger.sqlite_files import OWNER_ONLY
 
 
 @contextmanager
@@ -23,12 +25,16 @@ def exclusive_process(ledger: Ledger) -> Iterator[None]:
         yield
         return
     path = Path(f"{ledger.file}.lock")
-    with path.open("a") as handle:
+    with open(path, "a", opener=_private) as handle:  # Path.open has none
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AnotherProcess(str(path)) from None
         yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, OWNER_ONLY)
 
 
 @contextmanager
@@ -71,29 +77,51 @@ class _Advisory:
         engine = self._ledger.engine
         with as_ledger_faults(engine), engine.connect() as plain:
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-            query = text("SELECT pg_try_advisory_lock(:n)")
-            if not connection.execute(query, {"n": name}).scalar_one():
+            query = text("SELECT pg_try_advisory_lock(:n), pg_backend_pid()")
+            ours, back_end = connection.execute(query, {"n": name}).one()
+            if not ours:
                 yield None
                 return
-            hold = _SessionHold(connection)
+            hold = _SessionHold(connection, back_end)
             try:
                 yield hold
             finally:
-                if hold.still_held():
-                    unlock = text("SELECT pg_advisory_unlock(:n)")
-                    connection.execute(unlock, {"n": name})
+                freed = hold.release(name)
+            if not freed:
+                raise LedgerFault(
+                    f"the lock on {subject} was not held to its end: its session met "
+                    "another back end of the server; connect to the server itself, or "
+                    "set the pooler to session mode"
+                )
 
 
 class _SessionHold:
     """A lock of a session: it is held while the session lives."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, back_end: int) -> None:
         self._connection = connection
+        self._back_end = back_end
+        self._ended = False
 
     def still_held(self) -> bool:
-        """Ask the server, on the session that took the lock."""
+        """Ask the session that took the lock whether it is still the same."""
+        return self._asked() == self._back_end
+
+    def release(self, name: int) -> bool:
+        """Free the lock; False when it is not there, though its session lives."""
+        if self._asked() is None:
+            return True  # the server freed it when the session ended
+        unlock = text("SELECT pg_advisory_unlock(:n)")
+        return bool(self._connection.execute(unlock, {"n": name}).scalar_one())
+
+    def _asked(self) -> int | None:
+        # SQLAlchemy would go on with a new session, which holds nothing.
+        if self._ended:
+            return None
         try:
-            self._connection.exec_driver_sql("SELECT 1")
+            query = "SELECT pg_backend_pid()"
+            number: int = self._connection.exec_driver_sql(query).scalar_one()
         except DBAPIError:
-            return False
-        return True
+            self._ended = True
+            return None
+        return number

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
@@ -41,15 +41,24 @@ def register(
     prices: Iterable[Price],
 ) -> None:
     """Record what is new or changed; raises SettingsFault for a changed price."""
-    for new_customer in customers:
-        values = {"stripe_customer": new_customer.stripe_customer}
-        _keep(connection, actor, customer, new_customer.name, values)
-    for new_account in accounts:
-        values_of_account = {
-            "customer": new_account.customer,
-            "customer_metadata_key": new_account.customer_metadata_key,
-        }
-        _keep(connection, actor, account, new_account.name, values_of_account)
+    _keep(
+        connection,
+        actor,
+        customer,
+        {each.name: {"stripe_customer": each.stripe_customer} for each in customers},
+    )
+    _keep(
+        connection,
+        actor,
+        account,
+        {
+            each.name: {
+                "customer": each.customer,
+                "customer_metadata_key": each.customer_metadata_key,
+            }
+            for each in accounts
+        },
+    )
     for new_price in prices:
         _keep_price(connection, actor, new_price)
 
@@ -77,21 +86,34 @@ def _keep(
     connection: Connection,
     actor: Actor,
     table: Table,
-    name: str,
-    values: Mapping[str, str | None],
+    settings: Mapping[str, Mapping[str, str | None]],
 ) -> None:
-    columns = [table.c[column] for column in values]
-    row = connection.execute(select(*columns).where(table.c.name == name)).first()
-    if row is None:
-        new_row = {"name": name, "registered_at": actor.at, **values}
-        connection.execute(insert(table).values(new_row))
-    elif tuple(row) != tuple(values.values()):
-        connection.execute(update(table).where(table.c.name == name).values(values))
-    else:
+    """Keep what is new or changed, in few statements however many names there are."""
+    if not settings:
         return
-    was = None if row is None else dict(zip(values, row, strict=True))
-    detail = {"was": was, "is": dict(values)}
-    audit_log.record(connection, actor, f"{table.name}.registered", name, detail)
+    fields = list(next(iter(settings.values())))
+    columns = [table.c[field] for field in fields]
+    rows = connection.execute(select(table.c.name, *columns)).mappings()
+    known = {row["name"]: {field: row[field] for field in fields} for row in rows}
+    news = {
+        name: values for name, values in settings.items() if known.get(name) != values
+    }
+    added = [
+        {"name": name, "registered_at": actor.at, **values}
+        for name, values in news.items()
+        if name not in known
+    ]
+    changed = [
+        {"of_name": name, **values} for name, values in news.items() if name in known
+    ]
+    if added:
+        connection.execute(insert(table), added)
+    if changed:
+        query = update(table).where(table.c.name == bindparam("of_name"))
+        connection.execute(query, changed)
+    for name, values in news.items():
+        detail = {"was": known.get(name), "is": dict(values)}
+        audit_log.record(connection, actor, f"{table.name}.registered", name, detail)
 
 
 def _keep_price(connection: Connection, actor: Actor, new_price: Price) -> None:

@@ -30,6 +30,7 @@ class AsyncTransport(Wire):
         policy: RetryPolicy | None,
         *,
         transport: httpx2.AsyncBaseTransport | None,
+        proxy: str | None,
     ) -> None:
         super().__init__(base_url, api_key, limits, policy)
         self._transport = transport or httpx2.AsyncHTTPTransport(
@@ -38,6 +39,7 @@ class AsyncTransport(Wire):
             if base_url.startswith("https:")
             else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             trust_env=False,
+            proxy=proxy,
             limits=httpx2.Limits(
                 max_connections=limits.max_connections,
                 max_keepalive_connections=limits.max_connections,

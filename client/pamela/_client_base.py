@@ -44,10 +44,12 @@ class ClientBase(Generic[H]):
         max_connections: int = 16,
         retries: RetryPolicy | None = DEFAULT_RETRIES,
         transport: H | None = None,
+        proxy: str | None = None,
     ) -> None:
         """Bind a key to a server; time-outs are seconds, a step's and an attempt's.
 
         `user_token` opens the partner API; `retries=None` sends everything once.
+        `proxy` is a URL, perhaps with a login; the environment's is never used.
         """
         # Imported here because httpx2 is slow to load, and needed only now.
         from pamela._exchange import Limits, check_base_url  # noqa: PLC0415
@@ -70,9 +72,9 @@ class ClientBase(Generic[H]):
         self.base_api_url = self.base_url + API_PREFIX
         self.retries = retries
         self._user_token = user_token
-        self._open(limits, transport)
+        self._open(limits, transport, proxy)
 
-    def _open(self, limits: "Limits", transport: H | None) -> None:
+    def _open(self, limits: "Limits", transport: H | None, proxy: str | None) -> None:
         raise NotImplementedError
 
     def _authorized(self, request: Request[T]) -> Request[T]:

@@ -91,13 +91,17 @@ class DeadlineBackend(httpcore2.SyncBackend):
 
 
 class DeadlineTransport(httpx2.BaseTransport):
-    """HTTP/1.1 over pooled sockets: no proxies, no environment, TLS verified."""
+    """HTTP/1.1 over pooled sockets: no environment, TLS verified."""
 
     def __init__(
-        self, max_connections: int, ssl_context: ssl.SSLContext | None
+        self,
+        max_connections: int,
+        ssl_context: ssl.SSLContext | None,
+        proxy: str | None = None,
     ) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
+            proxy=_proxy(proxy) if proxy else None,
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=KEEPALIVE_SECONDS,
@@ -128,6 +132,13 @@ class DeadlineTransport(httpx2.BaseTransport):
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
+
+
+def _proxy(address: str) -> httpcore2.Proxy:
+    url = httpx2.URL(address)
+    login = (url.username, url.password) if url.username else None
+    plain = str(url.copy_with(username=None, password=None))
+    return httpcore2.Proxy(plain, auth=login)
 
 
 class _Stream(httpx2.SyncByteStream):

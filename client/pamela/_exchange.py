@@ -24,6 +24,8 @@ from pamela.retries import RetryPolicy
 
 MAX_PORT = 65_535
 UNSENT = (
+    httpx2.ProxyError,
+    httpcore2.ProxyError,
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
     httpx2.PoolTimeout,
@@ -38,6 +40,7 @@ FAILURES = (
     httpx2.StreamError,
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
+    httpcore2.ProxyError,
     OSError,
 )
 

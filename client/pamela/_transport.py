@@ -28,6 +28,7 @@ class Transport(Wire):
         policy: RetryPolicy | None,
         *,
         transport: httpx2.BaseTransport | None,
+        proxy: str | None,
     ) -> None:
         super().__init__(base_url, api_key, limits, policy)
         self._transport = transport or DeadlineTransport(
@@ -36,6 +37,7 @@ class Transport(Wire):
             httpx2.create_ssl_context(trust_env=False)
             if base_url.startswith("https:")
             else None,
+            proxy,
         )
 
     def send(self, request: Request[T]) -> T:

@@ -40,12 +40,20 @@ class AsyncPamelaClient(ClientBase["httpx2.AsyncBaseTransport"]):
         await self._transport.close()
 
     def _open(
-        self, limits: "Limits", transport: "httpx2.AsyncBaseTransport | None"
+        self,
+        limits: "Limits",
+        transport: "httpx2.AsyncBaseTransport | None",
+        proxy: str | None,
     ) -> None:
         from pamela._async_transport import AsyncTransport  # noqa: PLC0415 - it loads httpx2
 
         self._transport = AsyncTransport(
-            self.base_url, self.api_key, limits, self.retries, transport=transport
+            self.base_url,
+            self.api_key,
+            limits,
+            self.retries,
+            transport=transport,
+            proxy=proxy,
         )
         self.usage = AsyncUsageClient(self)
         self.partner = AsyncPartnerClient(self)

@@ -40,11 +40,21 @@ class PamelaClient(ClientBase["httpx2.BaseTransport"]):
         """Close all connections; later requests are refused."""
         self._transport.close()
 
-    def _open(self, limits: "Limits", transport: "httpx2.BaseTransport | None") -> None:
+    def _open(
+        self,
+        limits: "Limits",
+        transport: "httpx2.BaseTransport | None",
+        proxy: str | None,
+    ) -> None:
         from pamela._transport import Transport  # noqa: PLC0415 - it loads httpx2
 
         self._transport = Transport(
-            self.base_url, self.api_key, limits, self.retries, transport=transport
+            self.base_url,
+            self.api_key,
+            limits,
+            self.retries,
+            transport=transport,
+            proxy=proxy,
         )
         self.usage = UsageClient(self)
         self.partner = PartnerClient(self)

@@ -19,6 +19,18 @@ def test_a_fault_stands_last_with_what_to_do(desk: Desk) -> None:
     assert remedy.startswith("  To do: check [stripe] api_key")
 
 
+def test_files_that_others_may_read_are_worth_a_word(desk: Desk) -> None:
+    assert "! files" not in desk.done("doctor")
+    for name, mode in (("billing.db", 0o644), ("secrets/stripe", 0o602)):
+        (desk.folder / name).chmod(mode)
+    text = desk.done("doctor")
+    assert "! files: others may read or write " in text
+    assert f"chmod 600 {desk.folder / 'secrets/stripe'} {desk.folder}" in text
+    (desk.folder / "secrets/stripe").chmod(0o600)
+    (desk.folder / "billing.db").chmod(0o640)
+    assert "! files" not in desk.done("doctor")
+
+
 def test_settings_that_are_not_there_are_a_mistake_of_whoever_asked(
     desk: Desk,
 ) -> None:

@@ -87,9 +87,9 @@ class Duo:
         return taken_over_after
 
 
-def kill_one_of_two(place: Ground) -> Duo:
+def kill_one_of_two(place: Ground, database: str = POSTGRESQL) -> Duo:
     """Kill a daemon in mid-sync, beside another; return once that one's cycle ends."""
-    with scene(place, POSTGRESQL, hours=0, talkers=CUSTOMERS) as here:
+    with scene(place, database, hours=0, talkers=CUSTOMERS) as here:
         for ago in range(HOURS, 0, -1):
             for _ in range(CALLS_AN_HOUR):
                 here.world.add_calls(NOW - ago * HOUR)

@@ -2,18 +2,24 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.crash.daemons import kill_one_of_two, refuse_a_second
 from tests.crash.matrix import Ground
-from tests.crash.processes.databases import SQLITE
+from tests.crash.processes.databases import POOLED, POSTGRESQL, SQLITE
 from tests.crash.processes.scene import CLEAN
+from tests.surroundings.pooler import needs_pooler
 
 AT_ONCE = timedelta(seconds=20)
 
 
+@pytest.mark.parametrize(
+    "database", [POSTGRESQL, pytest.param(POOLED, marks=needs_pooler)]
+)
 def test_when_one_of_two_daemons_is_killed_the_other_goes_on_at_once(
-    place: Ground,
+    place: Ground, database: str
 ) -> None:
-    duo = kill_one_of_two(place)
+    duo = kill_one_of_two(place, database)
     assert duo.balance == CLEAN
     assert len(set(duo.minutes.values())) == 1
     assert duo.unanswered, "the kill met no request under way"

@@ -1,6 +1,7 @@
 """The rollback marker: kept whole or not at all, and never guessed."""
 
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 
@@ -52,8 +53,31 @@ def test_what_cannot_be_written_whole_leaves_what_was_there(path: Path) -> None:
 )
 def test_a_marker_that_makes_no_sense_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
+    path.chmod(0o600)
     with pytest.raises(SettingsFault, match="put it back, or delete it"):
         FileMemory(path).last_seen()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o602, 0o660, 0o666])
+def test_a_marker_that_others_may_read_or_write_is_refused(
+    path: Path, mode: int
+) -> None:
+    FileMemory(path).remember(7, HASH)
+    path.chmod(mode)
+    with pytest.raises(SettingsFault, match="others may read or write it"):
+        FileMemory(path).last_seen()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_a_new_marker_is_private_and_a_group_that_may_read_stays(
+    path: Path, mode: int
+) -> None:
+    FileMemory(path).remember(7, HASH)
+    assert S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(mode)
+    FileMemory(path).remember(8, HASH)
+    assert S_IMODE(path.stat().st_mode) == mode
+    assert FileMemory(path).last_seen() == (8, HASH)
 
 
 def test_a_marker_that_cannot_be_read_is_refused(path: Path) -> None:

@@ -60,12 +60,20 @@ def test_a_signature_is_verified_by_others_code_and_by_the_verifiers(
     assert not is_signed(key.public_key, b"head 2", signature)
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o660, 0o644, 0o610])
 def test_a_key_that_others_may_read_is_refused(path: Path, mode: int) -> None:
     make_key(path)
     path.chmod(mode)
-    with pytest.raises(SigningFault, match="may be read by others; `chmod 600"):
+    with pytest.raises(
+        SigningFault, match="may be read or written by others; `chmod 600"
+    ):
         read_key(path)
+
+
+def test_a_key_that_its_owner_lets_a_group_read_is_taken(path: Path) -> None:
+    made = make_key(path)
+    path.chmod(0o640)
+    assert read_key(path).public_key == made.public_key
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 
@@ -21,6 +22,12 @@ def test_a_second_process_is_refused_the_file(
         exclusive_process(sqlite_ledger),
     ):
         raise AssertionError("two processes hold one file")
+
+
+def test_the_lock_s_file_is_its_owner_s_alone(sqlite_ledger: Ledger) -> None:
+    with exclusive_process(sqlite_ledger):
+        mode = Path(f"{sqlite_ledger.file}.lock").stat().st_mode
+    assert S_IMODE(mode) == 0o600
 
 
 def test_a_killed_process_holds_no_file(sqlite_url: str, sqlite_ledger: Ledger) -> None:

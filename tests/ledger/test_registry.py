@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from billing.domain.rating import Price
 from billing.errors import LedgerFault, SettingsFault
@@ -141,3 +142,24 @@ def test_a_price_for_a_time_before_the_first_one_is_taken(ledger: Ledger) -> Non
     earlier = Price(PRICE.effective_from.replace(year=2025), Decimal("0.20"))
     register_only(ledger, prices=[earlier])
     assert len(rows(ledger, "SELECT id FROM price")) == 2
+
+
+def test_many_customers_are_registered_in_few_statements(ledger: Ledger) -> None:
+    def customers(sign: str) -> list[Customer]:
+        return [Customer(f"c{i:04}", f"cus_{sign}{i}") for i in range(2_000)]
+
+    statements: list[str] = []
+    event.listen(
+        ledger.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: statements.append(statement),
+    )
+    counts = []
+    for sign in ("a", "a", "b"):
+        statements.clear()
+        register_only(ledger, customers=customers(sign))
+        counts.append(len(statements))
+    # Added, known, and changed; the trail reads changed rows back by the thousand.
+    assert max(counts) < 20, counts
+    query = "SELECT name, stripe_customer FROM customer ORDER BY name"
+    assert rows(ledger, query) == [(c.name, c.stripe_customer) for c in customers("b")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import stripe
 import urllib3
-from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
+from requests.utils import get_auth_from_url
 
 from billing.gateways.stripe.send_guard import GUARDED_POOLS, HeldBack
 
@@ -24,11 +24,13 @@ class PooledClient(stripe.HTTPClient):
 
     name = "urllib3"
 
-    def __init__(self, url: str, *, timeout_seconds: int) -> None:
-        """Make the pool for a base URL; the environment's proxies are read once."""
+    def __init__(
+        self, url: str, *, timeout_seconds: int, proxy: str | None = None
+    ) -> None:
+        """Make the pool for a base URL; the environment's proxies are never used."""
         super().__init__()
         self._address = url
-        self._pool = _pool_for(url, timeout_seconds)
+        self._pool = _pool_for(proxy, timeout_seconds)
         # Without a proxy the one host's pool is found once, not at each request.
         proxied = isinstance(self._pool, urllib3.ProxyManager)
         self._host = None if proxied else self._pool.connection_from_url(url)
@@ -60,7 +62,7 @@ class PooledClient(stripe.HTTPClient):
         self._pool.clear()
 
 
-def _pool_for(url: str, timeout_seconds: int) -> urllib3.PoolManager:
+def _pool_for(proxy: str | None, timeout_seconds: int) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         "maxsize": MOST_CONNECTIONS,
         "retries": False,
@@ -68,7 +70,6 @@ def _pool_for(url: str, timeout_seconds: int) -> urllib3.PoolManager:
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": stripe.ca_bundle_path,
     }
-    proxy = select_proxy(url, get_environ_proxies(url))
     if proxy is None:
         pool = urllib3.PoolManager(**options)
     else:

@@ -38,12 +38,13 @@ class StripeMeter:
         events_per_second: int,
         reads_per_second: int,
         sleep: Sleep,
+        proxy: str | None = None,
     ) -> None:
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
         address = base_url or stripe.DEFAULT_API_BASE
-        self._http = PooledClient(address, timeout_seconds=TIMEOUT_SECONDS)
+        self._http = PooledClient(address, timeout_seconds=TIMEOUT_SECONDS, proxy=proxy)
         self._client = stripe.StripeClient(
             api_key,
             max_network_retries=0,

@@ -13,8 +13,10 @@ from billing.ledger.database import open_ledger
 from billing.ledger.migration import upgrade
 from billing.ledger.sync.contact_context import state_sole_reporter
 from tests.postgres import PostgresServer
+from tests.surroundings.pooler import pooler, through
 
 SQLITE, POSTGRESQL = "SQLite (WAL)", "PostgreSQL"
+POOLED = "PostgreSQL behind a pooler in session mode"
 KINDS = (SQLITE, POSTGRESQL)
 TEMPLATE = "victims"
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,6 +46,12 @@ class Databases:
         name = f"victim_{next(self._numbers)}"
         if kind == POSTGRESQL:
             yield self.server.create_database(name, TEMPLATE)
+            self.server.drop_database(name)
+            return
+        if kind == POOLED:
+            url = self.server.create_database(name, TEMPLATE)
+            with pooler(self.server, "session", 60) as folder:
+                yield through(folder, url)
             self.server.drop_database(name)
             return
         if not self._file.exists():

@@ -1,4 +1,4 @@
-"""The connections to Stripe: by way of the environment's proxy, and past a .netrc."""
+"""The connections to Stripe: by a proxy that is named, past a .netrc."""
 
 import base64
 import threading
@@ -41,8 +41,8 @@ def listening() -> Iterator[tuple[int, list[tuple[str, dict[str, str]]]]]:
         server.shutdown()
 
 
-def ask(url: str) -> tuple[bytes, int]:
-    client = PooledClient(url, timeout_seconds=5)
+def ask(url: str, proxy: str | None = None) -> tuple[bytes, int]:
+    client = PooledClient(url, timeout_seconds=5, proxy=proxy)
     body, status, _ = client.request("get", f"{url}/v1/meters?limit=1", HEADERS)
     client.close()
     return body, status
@@ -60,15 +60,16 @@ def test_a_request_goes_straight_to_its_host(
     assert headers["Authorization"] == HEADERS["Authorization"]
 
 
-def test_a_proxy_of_the_environment_is_used_with_its_login(
+def test_a_proxy_that_is_named_is_used_with_its_login(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with listening() as (port, heard):
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-        assert ask("http://stripe.test") == (b"{}", 200)
-        monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{port}")
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        proxy = f"http://127.0.0.1:{port}"
+        assert ask("http://stripe.test", proxy) == (b"{}", 200)
         with pytest.raises(stripe.APIConnectionError, match="403"):
-            ask("https://stripe.test")
+            ask("https://stripe.test", f"http://me:secret@127.0.0.1:{port}")
     (line, headers), (tunnel, tunnel_headers) = heard
     assert line == "GET http://stripe.test/v1/meters?limit=1 HTTP/1.1"
     assert headers["Authorization"] == HEADERS["Authorization"]
@@ -76,6 +77,16 @@ def test_a_proxy_of_the_environment_is_used_with_its_login(
     login = base64.b64encode(b"me:secret").decode()
     assert tunnel_headers["proxy-authorization"] == f"Basic {login}"
     assert "Authorization" not in tunnel_headers
+
+
+def test_the_environment_s_proxies_are_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listening() as (port, heard):
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(stripe.APIConnectionError):
+            ask("https://stripe.invalid")
+    assert not heard
 
 
 def test_no_answer_is_a_connection_error_that_is_not_tried_again() -> None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 
 from tests.simulation.campaign import run_alone
+from tests.simulation.planted.pull_bugs import PULL_BUGS
+from tests.simulation.planted.sync_bugs import SYNC_BUGS
 
 PLANTED = SYNC_BUGS + PULL_BUGS
 MOST_SEEDS = 500

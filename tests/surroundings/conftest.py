@@ -1,0 +1,5 @@
+"""The desk of the command line's tests serves here too."""
+
+from tests.cli.conftest import bare_desk, desk
+
+__all__ = ["bare_desk", "desk"]
