@@ -1,25 +1,8 @@
 """Causes: why two totals differ, what it means and what to do; the list is closed."""
 
 from enum import StrEnum
-from typing import NamedTuple
 
-
-class Book(StrEnum):
-    """Which two totals a cause lies between, along the way of a minute."""
-
-    SOURCE = "source"  # what Pamela says, and the calls that are posted
-    MONTHS = "months"  # the month of a call, and the month it is billed in
-    SENDING = "sending"  # what is billed, and what is known as counted
-    METER = "meter"  # what is known as counted, and what Stripe shows
-    INVOICE = "invoice"  # what Stripe shows, and what it has invoiced
-
-
-class Resolution(StrEnum):
-    """What becomes of a break when nobody does anything."""
-
-    WAITS = "waits"  # the next hours resolve it
-    STAYS = "stays"  # a person decides
-    CARRIED = "carried"  # the same minutes stand in another month, for good
+from billing.domain.break_kinds import Book, Explanation, Resolution
 
 
 class Cause(StrEnum):
@@ -76,15 +59,6 @@ class Cause(StrEnum):
     def remedy(self) -> str:
         """What to do, in one line."""
         return CAUSES[self].remedy
-
-
-class Explanation(NamedTuple):
-    """What there is to say of a cause."""
-
-    book: Book
-    resolution: Resolution
-    meaning: str
-    remedy: str
 
 
 _WAITS, _STAYS, _CARRIED = Resolution

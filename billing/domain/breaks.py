@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.break_causes import CARRIED, WAITING, Book, Cause, known_amount
+from billing.domain.break_causes import CARRIED, WAITING, Cause, known_amount
+from billing.domain.break_kinds import Book
 from billing.domain.posting import Charge
 
 # Stripe gives no bound on how late a summary may be; these are this project's.

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.break_causes import Book
+from billing.domain.break_kinds import Book
 from billing.domain.breaks_invoice import ArrivedEvent, InvoicedMonth, with_invoice
 from billing.domain.meter_event import EventState
 from billing.domain.posting import Charge

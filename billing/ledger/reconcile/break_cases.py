@@ -9,14 +9,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from billing.domain.break_causes import (
-    CARRIED,
-    SOMEBODY_ELSE,
-    Book,
-    Cause,
-    Resolution,
-    known_amount,
-)
+from billing.domain.break_causes import CARRIED, SOMEBODY_ELSE, Cause, known_amount
+from billing.domain.break_kinds import Book, Resolution
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
 from billing.errors import NoOpenBreak
