@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from billing.verifier.containers import (
     MANIFEST,
-    NAMES,
     SEAL,
     Container,
     read_chunks,
@@ -18,7 +17,6 @@ from billing.verifier.shapes import HEX64, MONTH, read_json
 
 FORMAT = "pamela-billing audit bundle 1"
 _LARGEST_MANIFEST, _LARGEST_SEAL = 64 * 2**20, 1_000
-_SEALED = NAMES - {MANIFEST, SEAL}
 _PARTS_OF_MANIFEST: dict[str, type | tuple[type, ...]] = {
     "format": str,
     "period": str,
@@ -100,17 +98,18 @@ def _signature(seal: bytes) -> bytes:
 
 def check_files(container: Container, manifest: Manifest) -> None:
     """Compare every file with the size, the lines and the SHA-256 in the manifest."""
-    if manifest.files.keys() != _SEALED:
-        odd = min(manifest.files.keys() ^ _SEALED)
+    sealed = container.sizes.keys() - {MANIFEST, SEAL}
+    if manifest.files.keys() != sealed:
+        odd = min(manifest.files.keys() ^ sealed)
         raise BadRecord(MANIFEST, f"it names the wrong files, as for {odd[:80]!r}")
-    for name in sorted(_SEALED):
+    for name in sorted(sealed):
         named = manifest.files[name]
         if type(named) is not dict or named.keys() != {"bytes", "lines", "sha256"}:
             raise BadRecord(MANIFEST, f"it says too little of {name}")
         if container.sizes[name] != named["bytes"]:
             sizes = f"{container.sizes[name]:,} bytes, not {named['bytes']!r:.20}"
             raise BadRecord(name, f"it has {sizes} as the manifest says")
-    for name in sorted(_SEALED):
+    for name in sorted(sealed):
         _check_content(container, name, manifest.files[name])
 
 

@@ -130,7 +130,20 @@ SHAPES = {
         "opened_run:i acknowledged_at:T acknowledged_by:T reason:T resolved_at:T "
         "resolved_by:T",
     ),
+    "account_identity": _shape(
+        "id:i account:t partner_id:T project_id:T key_digest:t first_seen_at:t "
+        "source:t",
+        month="",
+    ),
+    "account_rename": _shape(
+        "id:i was:t now:t at:t actor:t",
+        month="",
+    ),
 }
+# The tables that every bundle has; the others came later.
+FIRST_TABLES = frozenset(
+    name for name in SHAPES if name not in {"account_identity", "account_rename"}
+)
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
 BINDING_COLUMNS = ["event_id", "usage_ids"]
 

@@ -6,6 +6,8 @@ from sqlalchemy import Table
 
 from billing.ledger.schema.tables import (
     account,
+    account_identity,
+    account_rename,
     b2b_usage,
     break_case,
     call,
@@ -107,5 +109,7 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_break, period="r.period", joined=_OF_RUN),
         _covered(break_case),
         _covered(period_close, key="period"),
+        _covered(account_identity, _NO_MONTH),
+        _covered(account_rename, _NO_MONTH),
     )
 }

@@ -35,6 +35,7 @@ _PULLS = (
 # What differs from `t.period = :month`.
 _CONDITIONS = {
     **dict.fromkeys(("account", "customer", "price", "error_report"), _WHOLE),
+    **dict.fromkeys(("account_identity", "account_rename"), _WHOLE),
     **dict.fromkeys(("meter_attempt", "meter_reading"), _OF_EVENT),
     "meter_event": "t.period = :month OR t.carries = :month",
     "pull": _PULLS,

@@ -22,6 +22,8 @@ COLUMNS = {
     "reconciliation_break": "81303456cf56",
     "break_case": "abfaf9604c54",
     "period_close": "24502b466031",
+    "account_identity": "9c7402a8ca54",
+    "account_rename": "01f3a444b6af",
 }
 
 
