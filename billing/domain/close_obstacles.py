@@ -146,18 +146,21 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
     pull = f"run `pamela-billing pull {month.period}`"
     for account in month.accounts:
         name = (account.account,)
-        remedy = pull if account.in_settings else _PUT_BACK
-        if account.whole_at is None or account.whole_at < month.period.end:
-            found = f"{account.account} was not pulled whole since the month ended"
-            found += "" if account.in_settings else ", and left the settings"
+        if not account.in_settings:
+            found = f"{account.account} left the settings, so nothing of it can be read"
             yield Obstacle(
-                kind=ObstacleKind.NOT_PULLED, found=found, remedy=remedy, names=name
+                kind=ObstacleKind.NOT_PULLED, found=found, remedy=_PUT_BACK, names=name
+            )
+        elif account.whole_at is None or account.whole_at < month.period.end:
+            found = f"{account.account} was not pulled whole since the month ended"
+            yield Obstacle(
+                kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )
         elif account.state != "complete":
             found = f"the last pull of {account.account} is {account.state}"
             found += f": {account.error}" if account.error else ""
             yield Obstacle(
-                kind=ObstacleKind.NOT_PULLED, found=found, remedy=remedy, names=name
+                kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name
             )
     if month.underway.count:
         found = "calls that began in the month are not over, as far as is known"

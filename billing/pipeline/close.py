@@ -59,6 +59,7 @@ def close_period(
     identities = identified(ledger, options)
     options = identities.options
     accounts = [source.account for source, _ in options.sources]
+    accounts += identities.faults
     unreadable = (
         *(_refused(*item) for item in identities.faults.items()),
         *_read_anew(ledger, meter, options, period, watch),

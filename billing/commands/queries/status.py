@@ -6,6 +6,7 @@ import click
 
 from billing.commands.display import say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
+from billing.ledger.pull.accounts import PUT_BACK
 from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
 from billing.reports.sheets.formatting import spell
@@ -19,6 +20,8 @@ from billing.reports.status.integrity import (
 from billing.reports.status.periods import (
     STATES,
     PeriodStatus,
+    absent_document,
+    read_absent,
     read_status,
     status_document,
 )
@@ -34,12 +37,17 @@ def status(settings_file: Path, as_json: bool) -> int:
         grace = books.settings.stripe.grace
         deadlines = read_deadlines(books.ledger, books.now, grace)
         laws = read_integrity(books.ledger)
+        labels = [account.name for account in books.settings.accounts]
+        absent = read_absent(books.ledger, labels)
     if as_json:
         document = status_document(found, books.now)
         more = {"deadlines": deadlines.document(), "laws": integrity_document(laws)}
+        more["absent_accounts"] = absent_document(absent)
         show_json(document | more)
         return CLEAN
     say(f"As of {spell(books.now)}")
+    for account in absent:
+        say(f"{str(account).capitalize()}: {PUT_BACK}.")
     _show_rows(found)
     _show_deadlines(deadlines)
     for month in found:
