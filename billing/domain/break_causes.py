@@ -30,6 +30,7 @@ class Cause(StrEnum):
     MISSING_AT_SOURCE = "missing_at_source"
     MONTH_EDGE = "month_edge"
     SOURCE_MINUTES_DIFFER = "source_minutes_differ"
+    CALL_IN_TWO_ACCOUNTS = "call_in_two_accounts"
     SOURCE_TOTAL_DIFFERS = "source_total_differs"
     BILLED_IN_LATER_MONTH = "billed_in_later_month"
     CORRECTS_EARLIER_MONTH = "corrects_earlier_month"
@@ -114,6 +115,12 @@ CAUSES: dict[Cause, Explanation] = {
         _STAYS,
         "Pamela's minutes of the call are not by the rule",
         "ask Pamela; the rule is what is billed",
+    ),
+    Cause.CALL_IN_TWO_ACCOUNTS: Explanation(
+        Book.SOURCE,
+        _STAYS,
+        "another account lists the call too: billed there alone",
+        "ask Pamela whose the call is, or take one account out of the settings",
     ),
     Cause.SOURCE_TOTAL_DIFFERS: Explanation(
         Book.SOURCE,

@@ -1,11 +1,14 @@
 """Account identity on the command line: what was seen to bill twice ends well."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from billing.sandbox.control.calls import take_calls
 from billing.sandbox.pamela.accounts import Account, digest_of
-from tests.cli.desk import LAST, PRESENT, Desk
+from billing.sandbox.pamela.truth import pamela_truth
+from tests.cli.desk import HOUR, LAST, PRESENT, Desk
 
 
 def account(desk: Desk, name: str) -> Account:
@@ -19,10 +22,11 @@ def billed(desk: Desk) -> int:
 
 def owed(desk: Desk) -> int:
     """Return the minutes of both months, by the sandbox's own books."""
-    pamela = desk.sandbox.truth()["pamela"].values()
+    now = desk.sandbox.clock.now()
+    books: dict[str, Any] = dict(pamela_truth(desk.sandbox.pamela, now))
     return sum(
-        month["billed_minutes"]
-        for account in pamela
+        int(month["billed_minutes"])
+        for account in books.values()
         for name, month in account["months"].items()
         if name in {LAST, PRESENT}
     )
@@ -160,3 +164,58 @@ def test_doctor_says_who_the_accounts_are(desk: Desk) -> None:
     desk.write_secret("pamela-lakeview", account(desk, "riverside").api_key)
     checks = {item["name"]: item for item in desk.json("doctor", code=1)["checks"]}
     assert "the same API key as riverside" in checks["identity of lakeview"]["found"]
+
+
+def test_an_id_used_again_a_week_later_takes_nothing_back(billed_desk: Desk) -> None:
+    desk = billed_desk
+    [(call_id, minutes)] = desk.query(
+        "SELECT call_id, billed_minutes FROM b2b_usage WHERE account = 'summit' LIMIT 1"
+    )
+    desk.sandbox.clock.advance(7 * 24 * HOUR)
+    summit, now = account(desk, "summit"), desk.sandbox.clock.now()
+    again = {
+        "id": call_id,
+        "created_at": (now - timedelta(hours=3)).isoformat(),
+        "started_at": (now - timedelta(hours=3)).isoformat(),
+        "duration_seconds": 660,
+        "status": "completed",
+    }
+    take_calls(desk.sandbox.pamela, summit, [again], now)
+    result = desk("run")
+    assert result.exit_code == 1
+    held = "SELECT call_id, reason FROM quarantine WHERE released_at IS NULL"
+    assert (call_id, "id_reused") in desk.query(held)
+    kept = desk.query(
+        "SELECT sum(billed_minutes) FROM b2b_usage WHERE call_id = ?", call_id
+    )
+    assert kept == [(minutes,)]
+    assert "the id stands for another call" in desk.done("status")
+
+
+def test_a_call_in_two_accounts_is_billed_once(billed_desk: Desk) -> None:
+    desk = billed_desk
+    [(call_id, created_at, minutes)] = desk.query(
+        "SELECT u.call_id, c.created_at, u.billed_minutes FROM b2b_usage u "
+        "JOIN call c USING (account, call_id) WHERE u.account = 'summit' "
+        "AND u.period = ? LIMIT 1",
+        PRESENT,
+    )
+    before, now = billed(desk), desk.sandbox.clock.now()
+    copy = {
+        "id": call_id,
+        "created_at": created_at,
+        "started_at": created_at,
+        "duration_seconds": 60 * minutes,
+        "metadata": {"customer": "alder-dental"},
+    }
+    take_calls(desk.sandbox.pamela, account(desk, "riverside"), [copy], now)
+    report = desk.json("run", code=1)
+    assert billed(desk) == before
+    accounts = {
+        (each["account"], item["cause"])
+        for run in report["reconciliations"]
+        for each in run["accounts"]
+        for item in each["breaks"]
+    }
+    assert accounts == {("riverside", "call_in_two_accounts")}
+    assert "the account summit lists it too" in desk.done("status")

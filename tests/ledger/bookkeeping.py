@@ -100,9 +100,10 @@ def record(ledger: Ledger, *readings: RatedCall, only_known: bool = False) -> in
     """Record readings in a pull of their own; returns the new revisions."""
     with ledger.writing() as connection:
         context = pull_context(connection)
-        return calls.record_readings(
+        recorded = calls.record_readings(
             connection, context, readings, only_known=only_known
         )
+    return recorded.changed
 
 
 def stage(ledger: Ledger, *, now: datetime = ACTOR.at, at_once: bool = False) -> int:

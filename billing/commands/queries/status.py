@@ -9,7 +9,7 @@ from billing.commands.options import CLEAN, common_options, show_json
 from billing.ledger.pull.accounts import PUT_BACK
 from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
-from billing.reports.sheets.formatting import spell
+from billing.reports.sheets.formatting import Document, spell
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
 from billing.reports.status.integrity import (
@@ -41,7 +41,10 @@ def status(settings_file: Path, as_json: bool) -> int:
         absent = read_absent(books.ledger, labels)
     if as_json:
         document = status_document(found, books.now)
-        more = {"deadlines": deadlines.document(), "laws": integrity_document(laws)}
+        more: Document = {
+            "deadlines": deadlines.document(),
+            "laws": integrity_document(laws),
+        }
         more["absent_accounts"] = absent_document(absent)
         show_json(document | more)
         return CLEAN

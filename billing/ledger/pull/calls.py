@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy import Connection, Table, func, select
 
-from billing.domain.call import Call, NotBillable
-from billing.domain.call_metadata import NOTHING, CallMetadata
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import (
     Charge,
@@ -18,10 +16,24 @@ from billing.domain.posting import (
     posting_hour,
 )
 from billing.ledger.audit import audit_log
+from billing.ledger.pull.call_identity import (
+    UNKNOWN,
+    HeldCall,
+    find_held,
+    known_calls,
+)
+from billing.ledger.pull.rated_call import RatedCall
 from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, call
 
+__all__ = [
+    "HeldCall",
+    "PullContext",
+    "RatedCall",
+    "Recorded",
+    "record_readings",
+]
 _BATCH = 5_000
 _CALL_COLUMNS = (
     "account",
@@ -60,20 +72,6 @@ _USAGE_COLUMNS = (
 )
 
 
-class RatedCall(NamedTuple):
-    """A call as it was read and rated, ready to be recorded."""
-
-    call: Call
-    period: BillingPeriod
-    extract_sha256: str
-    source_sha256: str
-    not_billable: NotBillable | None
-    due: tuple[Slot, Charge] | None
-    price_date: datetime | None
-    minutes_gap: int
-    metadata: CallMetadata = NOTHING
-
-
 class PullContext(NamedTuple):
     """What every row of one pull shares."""
 
@@ -84,14 +82,15 @@ class PullContext(NamedTuple):
     closed: frozenset[BillingPeriod] = frozenset()
 
 
-_REVISIONS = (
-    select(call.c.call_id, call.c.revision, call.c.extract_sha256)
-    .where(
-        call.c.account == bindparam("account"),
-        call.c.call_id.in_(bindparam("names", expanding=True)),
-    )
-    .order_by(call.c.revision)
-)
+class Recorded(NamedTuple):
+    """What became of calls that were read: new revisions, and those that are held."""
+
+    changed: int = 0
+    held: tuple[HeldCall, ...] = ()
+
+    def with_more(self, other: "Recorded") -> "Recorded":
+        """Add what became of others."""
+        return Recorded(self.changed + other.changed, self.held + other.held)
 
 
 def record_readings(
@@ -100,18 +99,19 @@ def record_readings(
     rated_calls: Sequence[RatedCall],
     *,
     only_known: bool = False,
-) -> int:
-    """Record what changed, with its postings; returns how many revisions were new.
+) -> Recorded:
+    """Record what changed, with its postings, and hold what is another call.
 
     With `only_known`, calls that the ledger never saw are passed over: they belong to
     a month that nobody asked for.
     """
-    changed = 0
+    recorded = Recorded()
     context = context._replace(closed=closed_months(connection))
     for first in range(0, len(rated_calls), _BATCH):
         batch = rated_calls[first : first + _BATCH]
-        changed += _record_batch(connection, context, batch, only_known=only_known)
-    return changed
+        more = _record_batch(connection, context, batch, only_known=only_known)
+        recorded = recorded.with_more(more)
+    return recorded
 
 
 def _record_batch(
@@ -120,14 +120,20 @@ def _record_batch(
     batch: Sequence[RatedCall],
     *,
     only_known: bool,
-) -> int:
-    newest = _newest_revisions(connection, batch)
+) -> Recorded:
+    known = known_calls(connection, batch)
+    held = find_held(connection, batch, known)
+    held_ids = {each.rated.call.call_id for each in held}
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
     revised: list[tuple[RatedCall, int]] = []
     for rated in batch:
-        revision, digest = newest.get(rated.call.call_id, (0, None))
-        if digest == rated.extract_sha256 or (only_known and not revision):
+        call_id = rated.call.call_id
+        newest = known.get(call_id, UNKNOWN)
+        revision = newest.revision
+        if newest.digest == rated.extract_sha256 or call_id in held_ids:
+            continue
+        if only_known and not revision:
             continue
         calls.append(_call_row(context, rated, revision + 1))
         if revision:
@@ -139,7 +145,7 @@ def _record_batch(
         usage.extend(_corrections(connection, context, revised))
     _load(connection, call, _CALL_COLUMNS, calls)
     _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
-    return len(calls)
+    return Recorded(len(calls), tuple(held))
 
 
 def _load(
@@ -220,18 +226,6 @@ def _usage_row(
         context.pull_id,
         context.at,
     )
-
-
-def _newest_revisions(
-    connection: Connection, batch: Sequence[RatedCall]
-) -> dict[str, tuple[int, str]]:
-    """Return the newest revision of each call, and the digest of what it said."""
-    values = {
-        "account": batch[0].call.account,
-        "names": [rated.call.call_id for rated in batch],
-    }
-    rows = connection.execute(_REVISIONS, values)
-    return {call_id: (revision, digest) for call_id, revision, digest in rows}
 
 
 def _posted(

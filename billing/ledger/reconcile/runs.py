@@ -31,6 +31,8 @@ class AccountFinding:
     calls_minutes: int
     complete: bool
     edge_calls: tuple[str, ...] = ()  # at the month's edges, and all the difference
+    shared_calls: tuple[str, ...] = ()  # billed under another account that has them too
+    shared_minutes: int = 0
 
     @property
     def difference_minutes(self) -> int:
@@ -42,13 +44,19 @@ class AccountFinding:
     @property
     def breaks(self) -> tuple[Break, ...]:
         """The difference with its cause; none when there is none."""
-        off, edge = self.difference_minutes, self.edge_calls
+        edge, shared = self.edge_calls, self.shared_calls
+        off = self.difference_minutes + self.shared_minutes
         cause = Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS
-        return (
-            (Break(cause=cause, minutes=off, amount_micro=0, calls=edge),)
-            if off
-            else ()
+        breaks = (
+            Break(
+                cause=Cause.CALL_IN_TWO_ACCOUNTS,
+                minutes=-self.shared_minutes,
+                amount_micro=0,
+                calls=shared,
+            ),
+            Break(cause=cause, minutes=off, amount_micro=0, calls=edge),
         )
+        return tuple(item for item in breaks if item.minutes)
 
 
 @dataclass(frozen=True, slots=True)

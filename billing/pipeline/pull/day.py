@@ -8,7 +8,7 @@ from datetime import datetime
 from billing.domain.call import NotBillable, Quarantined, QuarantineReason
 from billing.domain.call_metadata import Withheld
 from billing.domain.period import BillingPeriod, Window
-from billing.ledger.pull.calls import RatedCall
+from billing.ledger.pull.calls import HeldCall, RatedCall
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.pull.quarantine import SetAside
 from billing.pipeline.pull.account_rules import AccountRules
@@ -116,6 +116,13 @@ class PullCounts:
         for item in day.set_aside:
             self.outcomes.pop(item.call_id, None)
             self.quarantined[item.call_id] = item.reason
+
+    def hold(self, held: Iterable[HeldCall]) -> None:
+        """Count calls as held that were counted as understood."""
+        for each in held:
+            call_id = each.rated.call.call_id
+            self.outcomes.pop(call_id, None)
+            self.quarantined[call_id] = each.hold.reason
 
     def certificate(self, source: SourceTotals, ledger_minutes: int) -> Certificate:
         """Return the certificate: fetched = billed + not billable + quarantined."""

@@ -1,6 +1,6 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import call_metadata, calls, pulls, quarantine
+from billing.ledger.pull.call_identity import HeldCall, set_held_aside
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
 from billing.pipeline.concurrency import (
@@ -93,12 +94,14 @@ class _Pull:
         counts = PullCounts(period=self.period)
         windows = list(window.days())
         for done, day in enumerate(self._days(windows), start=1):
-            self._record(day)
+            held = self._record(day)
             counts.add(day)
+            counts.hold(held)
             progress(done, len(windows))
         underway = self._read_underway(counts)
-        self._record(underway)
+        held = self._record(underway)
         counts.add(underway)
+        counts.hold(held)
         totals = self.source.read_totals(self.period)
         with self.ledger.reading() as connection:
             account = self.source.account
@@ -136,10 +139,13 @@ class _Pull:
         calls = [call for call in answers if call is not None]
         return rate_calls(self.rules, calls, self.period, self.options.clock.now())
 
-    def _record(self, day: PulledDay) -> None:
-        """Record a day's calls, with all they change, in one commit."""
+    def _record(self, day: PulledDay) -> Sequence[HeldCall]:
+        """Record a day's calls, with all they change, in one commit.
+
+        Returns the calls that are held: each is another one than its id says.
+        """
         if not day.readings and not day.set_aside:
-            return
+            return ()
         now, rules = self.options.clock.now(), self.rules
         context = calls.PullContext(
             pull_id=self.number,
@@ -151,13 +157,15 @@ class _Pull:
         other = [item for item in day.readings if item.period != self.period]
         understood = {item.call.call_id for item in day.readings}
         with self.ledger.writing() as connection:
-            changed = calls.record_readings(connection, context, own)
-            changed += calls.record_readings(
-                connection, context, other, only_known=True
+            recorded = calls.record_readings(connection, context, own)
+            recorded = recorded.with_more(
+                calls.record_readings(connection, context, other, only_known=True)
             )
-            call_metadata.keep(connection, own, now)
+            held = {each.rated.call.call_id for each in recorded.held}
+            kept = [item for item in own if item.call.call_id not in held]
+            call_metadata.keep(connection, kept, now)
             account = rules.account.name
-            released = quarantine.release(connection, account, understood, now)
+            released = quarantine.release(connection, account, understood - held, now)
             quarantine.set_aside(
                 connection,
                 day.set_aside,
@@ -165,12 +173,22 @@ class _Pull:
                 pull_id=self.number,
                 now=now,
             )
-            if changed or released or day.set_aside:
+            if recorded.held:
+                set_held_aside(
+                    connection,
+                    recorded.held,
+                    period=self.period,
+                    pull_id=self.number,
+                    now=now,
+                )
+            set_aside = len(day.set_aside) + len(held)
+            changed = recorded.changed
+            if changed or released or set_aside:
                 detail = {
                     "pull": self.number,
                     "calls_changed": changed,
                     "released": released,
-                    "set_aside": len(day.set_aside),
+                    "set_aside": set_aside,
                     "metadata_withheld": sum(
                         len(item.metadata.withheld) for item in day.readings
                     ),
@@ -179,3 +197,4 @@ class _Pull:
                 audit_log.record(
                     connection, actor, "calls.recorded", str(self.period), detail
                 )
+        return recorded.held

@@ -188,6 +188,7 @@ class _Reconciling:
         """
         return {
             source.account: read_again(
+                self.ledger,
                 source,
                 rules,
                 self.period,
@@ -210,6 +211,8 @@ class _Reconciling:
             calls_minutes=source_side.calls_minutes,
             complete=complete,
             edge_calls=source_side.edge_calls,
+            shared_calls=tuple(sorted(source_side.shared)),
+            shared_minutes=sum(source_side.shared.values()),
         )
 
     def _read_meter(self, view: _LedgerView, progress: Progress) -> _MeterReadings:

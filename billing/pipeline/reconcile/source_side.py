@@ -13,9 +13,11 @@ from billing.domain.breaks_source import (
     find_source_breaks,
     moved_to,
 )
-from billing.domain.call import READ_AGAIN
+from billing.domain.call import READ_AGAIN, QuarantineReason
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
+from billing.ledger.database import Ledger
+from billing.ledger.pull.call_identity import HeldCall, held_calls
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.reconcile.ledger_totals import SourceGap
 from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthSnapshot
@@ -33,6 +35,7 @@ class SourceSide:
     minutes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     breaks: dict[str, list[Break]] = field(default_factory=lambda: defaultdict(list))
     edge_calls: tuple[str, ...] = ()
+    shared: dict[str, int] = field(default_factory=dict)  # billed under another account
 
     @property
     def calls_minutes(self) -> int:
@@ -68,6 +71,8 @@ class FreshMonth:
     gaps: list[SourceGap] = field(default_factory=list)
     outside: dict[str, datetime] = field(default_factory=dict)  # started then
     started: dict[str, datetime] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+    reused: dict[str, str] = field(default_factory=dict)  # why the id is another call's
 
     def add(self, reading: RatedCall, period: BillingPeriod) -> None:
         """Take in one call, of this month or of one beside it."""
@@ -92,6 +97,15 @@ class FreshMonth:
                 )
             )
 
+    def hold(self, held: HeldCall, period: BillingPeriod) -> None:
+        """Take in a call that is not what its id says."""
+        rated = held.rated
+        if held.hold.reason is QuarantineReason.ID_REUSED:
+            self.reused[rated.call.call_id] = held.hold.detail
+        elif rated.due is not None and rated.period == period:
+            _, charge = rated.due
+            self.shared[rated.call.call_id] = charge.minutes + rated.minutes_gap
+
     @property
     def calls_minutes(self) -> int:
         """The minutes of all calls, as the source states them."""
@@ -101,6 +115,7 @@ class FreshMonth:
 
 
 def read_again(
+    ledger: Ledger,
     source: UsageSource,
     rules: AccountRules,
     period: BillingPeriod,
@@ -122,6 +137,11 @@ def read_again(
         latest = {
             reading.call.call_id: reading for day in days for reading in day.readings
         }
+    with ledger.reading() as connection:
+        held = held_calls(connection, list(latest.values()))
+    for each in held:
+        fresh.hold(each, period)
+        del latest[each.rated.call.call_id]
     for reading in latest.values():
         fresh.add(reading, period)
     # The month may move while it is read: either total may be the matching one.
@@ -161,7 +181,7 @@ def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
 def _compare(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
 ) -> SourceSide:
-    source_side = SourceSide(fresh.usage_minutes)
+    source_side = SourceSide(fresh.usage_minutes, shared=fresh.shared)
     for gap in fresh.gaps:
         source_side.add_gap(gap)
     other_places = _other_places(ours, fresh, period)
@@ -172,7 +192,8 @@ def _compare(
         )
         source_side.breaks[customer] += find_source_breaks(posted, theirs, other_places)
     if source_side.is_off and source_side.usage_minutes is not None:
-        off = source_side.calls_minutes - source_side.usage_minutes
+        shared = sum(fresh.shared.values())
+        off = source_side.calls_minutes + shared - source_side.usage_minutes
         source_side.edge_calls = find_edge_calls(off, ours.at_edges, period)
     return source_side
 
@@ -190,6 +211,9 @@ def _other_places(
         for call_id in billed_to.keys() & belongs_to.keys()
         if billed_to[call_id] != belongs_to[call_id]
     }
+    for call_id in fresh.reused.keys() & billed_to.keys():
+        reason = fresh.reused[call_id]
+        places[call_id] = OtherPlace(Cause.MISSING_AT_SOURCE, reason)
     for call_id in fresh.outside.keys() & billed_to.keys():
         places[call_id] = moved_to(fresh.outside[call_id], period)
     for call_id in ours.months.keys() & belongs_to.keys():
