@@ -6,10 +6,9 @@ import click
 
 from billing.commands.display import say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
-from billing.ledger.pull.accounts import PUT_BACK
 from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.sheets.formatting import spell
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
 from billing.reports.status.integrity import (
@@ -21,6 +20,7 @@ from billing.reports.status.periods import (
     STATES,
     PeriodStatus,
     absent_document,
+    absent_sentence,
     read_absent,
     read_status,
     status_document,
@@ -41,16 +41,14 @@ def status(settings_file: Path, as_json: bool) -> int:
         absent = read_absent(books.ledger, labels)
     if as_json:
         document = status_document(found, books.now)
-        more: Document = {
-            "deadlines": deadlines.document(),
-            "laws": integrity_document(laws),
-        }
-        more["absent_accounts"] = absent_document(absent)
-        show_json(document | more)
+        document |= {"deadlines": deadlines.document()}
+        document |= {"laws": integrity_document(laws)}
+        document |= {"absent_accounts": absent_document(absent)}
+        show_json(document)
         return CLEAN
     say(f"As of {spell(books.now)}")
     for account in absent:
-        say(f"{str(account).capitalize()}: {PUT_BACK}.")
+        say(absent_sentence(account))
     _show_rows(found)
     _show_deadlines(deadlines)
     for month in found:

@@ -41,7 +41,7 @@ class KnownCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class CallHold:
     """Why a call that is understood is not taken for what its id says."""
 
     reason: QuarantineReason
@@ -57,7 +57,7 @@ class HeldCall(NamedTuple):
     """A call that is held, not recorded, and why."""
 
     rated: RatedCall
-    hold: Hold
+    hold: CallHold
 
     @property
     def item(self) -> SetAside:
@@ -116,24 +116,30 @@ def held_calls(
     return held
 
 
-def set_held_aside(
+class Place(NamedTuple):
+    """Where and when a pull puts records aside."""
+
+    period: BillingPeriod
+    pull_id: int
+    now: datetime
+
+
+def set_all_aside(
     connection: Connection,
-    held: Iterable[HeldCall],
-    *,
-    period: BillingPeriod,
-    pull_id: int,
-    now: datetime,
+    items: Iterable[SetAside],
+    held: Sequence[HeldCall],
+    place: Place,
 ) -> None:
-    """Put held calls into quarantine: of their own month, while that is open."""
-    closed = closed_months(connection)
+    """Put records into quarantine; held calls in their own month, while it is open."""
+    by_period = {place.period: list(items)}
+    closed = closed_months(connection) if held else frozenset()
     for each in held:
         month = each.rated.period
+        period = place.period if month in closed else month
+        by_period.setdefault(period, []).append(each.item)
+    for period, of_month in by_period.items():
         quarantine.set_aside(
-            connection,
-            [each.item],
-            period=period if month in closed else month,
-            pull_id=pull_id,
-            now=now,
+            connection, of_month, period=period, pull_id=place.pull_id, now=place.now
         )
 
 
@@ -153,11 +159,11 @@ def _listed_by_others(
     return listings
 
 
-def why_held(call: Call, known: KnownCall, others: Listings) -> Hold | None:
+def why_held(call: Call, known: KnownCall, others: Listings) -> CallHold | None:
     """Say why a call is held: its id was used again, or another account has it."""
     created_at = call.created_at
     if known.created_at and created_at and created_at != known.created_at:
-        return Hold(
+        return CallHold(
             QuarantineReason.ID_REUSED,
             f"created_at was {known.created_at.isoformat()}, and now it is "
             f"{created_at.isoformat()}: the id stands for another call",
@@ -166,7 +172,7 @@ def why_held(call: Call, known: KnownCall, others: Listings) -> Hold | None:
         return None
     for label, created_there in sorted(others.items()):
         if created_there == created_at:
-            return Hold(
+            return CallHold(
                 QuarantineReason.CALL_IN_TWO_ACCOUNTS,
                 f"the account {label} lists it too, created at the same moment",
             )

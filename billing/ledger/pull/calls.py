@@ -31,7 +31,7 @@ __all__ = [
     "HeldCall",
     "PullContext",
     "RatedCall",
-    "Recorded",
+    "RecordedCalls",
     "record_readings",
 ]
 _BATCH = 5_000
@@ -82,15 +82,15 @@ class PullContext(NamedTuple):
     closed: frozenset[BillingPeriod] = frozenset()
 
 
-class Recorded(NamedTuple):
+class RecordedCalls(NamedTuple):
     """What became of calls that were read: new revisions, and those that are held."""
 
     changed: int = 0
     held: tuple[HeldCall, ...] = ()
 
-    def with_more(self, other: "Recorded") -> "Recorded":
+    def with_more(self, other: "RecordedCalls") -> "RecordedCalls":
         """Add what became of others."""
-        return Recorded(self.changed + other.changed, self.held + other.held)
+        return RecordedCalls(self.changed + other.changed, self.held + other.held)
 
 
 def record_readings(
@@ -99,13 +99,13 @@ def record_readings(
     rated_calls: Sequence[RatedCall],
     *,
     only_known: bool = False,
-) -> Recorded:
+) -> RecordedCalls:
     """Record what changed, with its postings, and hold what is another call.
 
     With `only_known`, calls that the ledger never saw are passed over: they belong to
     a month that nobody asked for.
     """
-    recorded = Recorded()
+    recorded = RecordedCalls()
     context = context._replace(closed=closed_months(connection))
     for first in range(0, len(rated_calls), _BATCH):
         batch = rated_calls[first : first + _BATCH]
@@ -120,7 +120,7 @@ def _record_batch(
     batch: Sequence[RatedCall],
     *,
     only_known: bool,
-) -> Recorded:
+) -> RecordedCalls:
     known = known_calls(connection, batch)
     held = find_held(connection, batch, known)
     held_ids = {each.rated.call.call_id for each in held}
@@ -145,7 +145,7 @@ def _record_batch(
         usage.extend(_corrections(connection, context, revised))
     _load(connection, call, _CALL_COLUMNS, calls)
     _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
-    return Recorded(len(calls), tuple(held))
+    return RecordedCalls(len(calls), tuple(held))
 
 
 def _load(

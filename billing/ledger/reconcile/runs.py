@@ -1,7 +1,8 @@
 """Runs: every reconciliation is stored with its breaks, also when clean."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Table, insert, select
@@ -31,8 +32,8 @@ class AccountFinding:
     calls_minutes: int
     complete: bool
     edge_calls: tuple[str, ...] = ()  # at the month's edges, and all the difference
-    shared_calls: tuple[str, ...] = ()  # billed under another account that has them too
-    shared_minutes: int = 0
+    # Calls that are billed under another account, with the source's minutes of them.
+    shared: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def difference_minutes(self) -> int:
@@ -44,15 +45,17 @@ class AccountFinding:
     @property
     def breaks(self) -> tuple[Break, ...]:
         """The difference with its cause; none when there is none."""
-        edge, shared = self.edge_calls, self.shared_calls
-        off = self.difference_minutes + self.shared_minutes
+        if self.usage_minutes is None:
+            return ()
+        edge, shared = self.edge_calls, sum(self.shared.values())
+        off = self.difference_minutes + shared
         cause = Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS
         breaks = (
             Break(
                 cause=Cause.CALL_IN_TWO_ACCOUNTS,
-                minutes=-self.shared_minutes,
+                minutes=-shared,
                 amount_micro=0,
-                calls=shared,
+                calls=tuple(sorted(self.shared)),
             ),
             Break(cause=cause, minutes=off, amount_micro=0, calls=edge),
         )

@@ -12,7 +12,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import call_metadata, calls, pulls, quarantine
-from billing.ledger.pull.call_identity import HeldCall, set_held_aside
+from billing.ledger.pull.call_identity import HeldCall, Place, set_all_aside
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
 from billing.pipeline.concurrency import (
@@ -166,27 +166,13 @@ class _Pull:
             call_metadata.keep(connection, kept, now)
             account = rules.account.name
             released = quarantine.release(connection, account, understood - held, now)
-            quarantine.set_aside(
-                connection,
-                day.set_aside,
-                period=self.period,
-                pull_id=self.number,
-                now=now,
-            )
-            if recorded.held:
-                set_held_aside(
-                    connection,
-                    recorded.held,
-                    period=self.period,
-                    pull_id=self.number,
-                    now=now,
-                )
+            place = Place(self.period, self.number, now)
+            set_all_aside(connection, day.set_aside, recorded.held, place)
             set_aside = len(day.set_aside) + len(held)
-            changed = recorded.changed
-            if changed or released or set_aside:
+            if recorded.changed or released or set_aside:
                 detail = {
                     "pull": self.number,
-                    "calls_changed": changed,
+                    "calls_changed": recorded.changed,
                     "released": released,
                     "set_aside": set_aside,
                     "metadata_withheld": sum(

@@ -23,7 +23,7 @@ from billing.ledger.reconcile.month_snapshot import (
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
 from billing.ledger.reconcile.synced_totals import MeterCustomer
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
-from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.identity import Sources
 from billing.pipeline.reconcile.comparison import (
     Comparison,
     CustomerComparison,
@@ -37,14 +37,14 @@ from billing.pipeline.reconcile.source_side import (
     read_again,
     source_sides,
 )
-from billing.ports import Clock, Meter, UsageSource
+from billing.ports import Clock, Meter
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileOptions:
     """What a reconciliation is handed: the sources with their rules, and who is who."""
 
-    sources: Sequence[tuple[UsageSource, AccountRules]]
+    sources: Sources
     stripe_customers: Mapping[str, str]
     clock: Clock
     actor: str
@@ -204,15 +204,13 @@ class _Reconciling:
         asked = {source.account for source, _ in self.options.sources}
         with self.ledger.reading() as connection:
             last = pulls.state_of(connection, name, self.period)
-        complete = name in asked and last is not None and last.state == "complete"
         return AccountFinding(
             account=name,
             usage_minutes=source_side.usage_minutes,
             calls_minutes=source_side.calls_minutes,
-            complete=complete,
+            complete=name in asked and last is not None and last.state == "complete",
             edge_calls=source_side.edge_calls,
-            shared_calls=tuple(sorted(source_side.shared)),
-            shared_minutes=sum(source_side.shared.values()),
+            shared=source_side.shared,
         )
 
     def _read_meter(self, view: _LedgerView, progress: Progress) -> _MeterReadings:

@@ -181,7 +181,7 @@ def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
 def _compare(
     ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
 ) -> SourceSide:
-    source_side = SourceSide(fresh.usage_minutes, shared=fresh.shared)
+    source_side = SourceSide(usage_minutes=fresh.usage_minutes, shared=fresh.shared)
     for gap in fresh.gaps:
         source_side.add_gap(gap)
     other_places = _other_places(ours, fresh, period)

@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
-from billing.ledger.pull.accounts import AbsentAccount, absent_accounts
+from billing.ledger.pull.accounts import PUT_BACK, AbsentAccount, absent_accounts
 from billing.ledger.queries.period_status import (
     AccountPulls,
     LastReconciliation,
@@ -20,6 +20,7 @@ __all__ = [
     "STATES",
     "PeriodStatus",
     "absent_document",
+    "absent_sentence",
     "by_state",
     "read_absent",
     "read_status",
@@ -39,6 +40,11 @@ def read_absent(ledger: Ledger, labels: Collection[str]) -> list[AbsentAccount]:
     """Return the accounts that left the settings while months of them are open."""
     with ledger.reading() as connection:
         return absent_accounts(connection, labels)
+
+
+def absent_sentence(account: AbsentAccount) -> str:
+    """Say which account left, which months are open, and what to do."""
+    return f"T{str(account)[1:]}: {PUT_BACK}."
 
 
 def absent_document(accounts: list[AbsentAccount]) -> list[Document]:
