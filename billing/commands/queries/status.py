@@ -30,7 +30,13 @@ from billing.reports.status.integrity import (
     integrity_sentence,
     read_integrity,
 )
-from billing.reports.status.periods import read_status, status_document
+from billing.reports.status.periods import (
+    absent_document,
+    absent_sentence,
+    read_absent,
+    read_status,
+    status_document,
+)
 
 
 @click.command()
@@ -42,22 +48,25 @@ def status(settings_file: Path, as_json: bool) -> int:
         months = read_status(ledger, reversed(periods_at(now, settings.first_period)))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
         integrity = read_integrity(ledger)
+        labels = [account.name for account in settings.accounts]
+        absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods_at(now, settings.first_period), now)
         if as_json:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
+            document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
             return CLEAN
         restored = restored_ledger(settings, settings_file.parent, ledger)
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
-        accounts = [account.name for account in settings.accounts]
         blocking = [
             *([restored] if restored else []),
             *([integrity_sentence(integrity)] if violated else []),
-            *old_pulls(ledger, still_open, accounts, now),
-            *(f"Not sent: {each}." for each in contact_complaints(contacts)),
+            *map(absent_sentence, absent),
+            *old_pulls(ledger, still_open, labels, now),
+            *(f"Not sent: {each}" for each in contact_complaints(contacts)),
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)

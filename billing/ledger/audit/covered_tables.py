@@ -6,6 +6,8 @@ from sqlalchemy import Table
 
 from billing.ledger.schema.tables import (
     account,
+    account_identity,
+    account_rename,
     b2b_usage,
     break_case,
     call,
@@ -113,5 +115,7 @@ TABLES: dict[str, Covered] = {
         _covered(meter_contact),
         _covered(sole_reporter, _NO_MONTH),
         _covered_together(pull_scope),
+        _covered(account_identity, _NO_MONTH),
+        _covered(account_rename, _NO_MONTH),
     )
 }

@@ -25,6 +25,8 @@ COLUMNS = {
     "meter_contact": "d62ed49aeb5a",
     "sole_reporter": "75998109552f",
     "pull_scope": "e57a9d404c3a",
+    "account_identity": "9c7402a8ca54",
+    "account_rename": "01f3a444b6af",
 }
 
 
