@@ -13,6 +13,7 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── SourceUnavailable   no answer, a time-out, a server error, a rate limit
 │   ├── SourceRefused       the key is refused, or the subscription lapsed
 │   └── SourceUnreadable    an answer that makes no sense
+├── AccountRefused          a name of the settings that is not the account it was
 ├── MeterFault              Stripe cannot be used
 │   ├── MeterUnavailable    no answer, a time-out, a server error, a rate limit
 │   ├── MeterRefused        the key is refused
@@ -141,6 +142,14 @@ class SourceRefused(SourceFault):
 
 class SourceUnreadable(SourceFault):
     """Pamela's answer makes no sense."""
+
+
+class AccountRefused(BillingError):
+    """An account is not pulled: it is not the one that its name stood for."""
+
+    def __init__(self, account: str, why: str) -> None:
+        super().__init__(f"account {account} is not pulled: {why}")
+        self.account = account
 
 
 class MeterFault(BillingError):

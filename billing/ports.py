@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import Call, Quarantined
 from billing.domain.error_report import RejectionReport
 from billing.domain.meter_event import MeterEvent, SendAnswer
@@ -54,7 +55,24 @@ class UsageSource(Protocol):
 
     @property
     def account(self) -> str:
+        """The account's name in the ledger, which is the first one it had."""
+        ...
+
+    @property
+    def label(self) -> str:
         """The account's name in the settings."""
+        ...
+
+    def named(self, account: str) -> Self:
+        """Return the same source under the account's name in the ledger."""
+        ...
+
+    def key_digest(self, salt: str) -> str:
+        """Return a digest of the key, which shows nothing of it."""
+        ...
+
+    def read_identity(self) -> SourceIdentity:
+        """Read which partner's, and which project's, the source says it is."""
         ...
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:

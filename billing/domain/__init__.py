@@ -4,6 +4,8 @@ Glossary. The words of the code, the commands, the tables and the screen are the
 
 Who and when
     account                 one Pamela API key: a partner, or a project of one
+    account_identity        the partner and project that an account's source says it is
+    account_rename          the same account under another name of the settings
     customer                who is billed: a Stripe customer, under a name of ours
     period                  a calendar month in UTC, its start in and its end out
     meter                   what counts minutes at Stripe, here `stripe_minutes`

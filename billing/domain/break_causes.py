@@ -15,6 +15,7 @@ class Cause(StrEnum):
     SOURCE_MINUTES_DIFFER = "source_minutes_differ"
     QUARANTINED = "quarantined"
     CALL_UNDERWAY = "call_underway"
+    CALL_IN_TWO_ACCOUNTS = "call_in_two_accounts"
     SOURCE_TOTAL_DIFFERS = "source_total_differs"
     BEFORE_FIRST_PERIOD = "before_first_period"
     BILLED_IN_LATER_MONTH = "billed_in_later_month"
@@ -104,6 +105,12 @@ CAUSES: dict[Cause, Explanation] = {
         _WAITS,
         "not over yet, and counted by Pamela already",
         "the pull after its end bills it",
+    ),
+    Cause.CALL_IN_TWO_ACCOUNTS: Explanation(
+        Book.SOURCE,
+        _STAYS,
+        "another account lists the call too: billed there alone",
+        "ask Pamela whose the call is, or take one account out of the settings",
     ),
     Cause.SOURCE_TOTAL_DIFFERS: Explanation(
         Book.SOURCE,
@@ -260,6 +267,7 @@ UNPRICED = frozenset(
         Cause.MONTH_EDGE,
         Cause.QUARANTINED,
         Cause.CALL_UNDERWAY,
+        Cause.CALL_IN_TWO_ACCOUNTS,
         Cause.FOREIGN_EVENT,
         Cause.INVOICE_DIFFERS,
     }

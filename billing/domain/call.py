@@ -25,7 +25,7 @@ LARGEST_NUMBER = 2**63 - 1
 
 
 class QuarantineReason(StrEnum):
-    """Why a record cannot be understood."""
+    """Why a record cannot be understood, or may not be billed as it is."""
 
     NOT_AN_OBJECT = "not_an_object"
     NO_ID = "no_id"
@@ -41,6 +41,8 @@ class QuarantineReason(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     UNKNOWN_CUSTOMER = "unknown_customer"
     NO_PRICE = "no_price"
+    ID_REUSED = "id_reused"
+    CALL_IN_TWO_ACCOUNTS = "call_in_two_accounts"
 
 
 class NotBillable(StrEnum):

@@ -15,6 +15,7 @@ FINAL_REASONS = frozenset({FailReason.REPLACED, FailReason.VOIDED})
 # So many names say what is meant; their count is given in full.
 MOST_NAMES = 20
 _SYNC = "run `pamela-billing sync`"
+_PUT_BACK = "put the account back into the settings until the month is closed"
 _VOID = "`sync --void EVENT --reason TEXT`"
 _ACKNOWLEDGE = "acknowledge it: `breaks --acknowledge N --reason TEXT`"
 _REMEDIES: dict[FailReason | None, str] = {
@@ -71,6 +72,7 @@ class AccountReading(NamedTuple):
     state: str | None
     error: str | None
     whole_at: datetime | None
+    in_settings: bool = True
 
 
 class EventShare(NamedTuple):
@@ -144,7 +146,12 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
     pull = f"run `pamela-billing pull {month.period}`"
     for account in month.accounts:
         name = (account.account,)
-        if account.whole_at is None or account.whole_at < month.period.end:
+        if not account.in_settings:
+            found = f"{account.account} left the settings, so nothing of it can be read"
+            yield Obstacle(
+                kind=ObstacleKind.NOT_PULLED, found=found, remedy=_PUT_BACK, names=name
+            )
+        elif account.whole_at is None or account.whole_at < month.period.end:
             found = f"{account.account} was not pulled whole since the month ended"
             yield Obstacle(
                 kind=ObstacleKind.NOT_PULLED, found=found, remedy=pull, names=name

@@ -1,10 +1,13 @@
 """The Pamela API as a usage source: one account, read only."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import Call, Quarantined
 from billing.domain.call_fields import read_count, read_status, read_time
 from billing.domain.period import BillingPeriod, Window
@@ -38,6 +41,8 @@ T = TypeVar("T")
 NOT_FOUND = 404
 SERVER_ERROR = 500
 PAGE_SIZE = 100
+# What may stand in a sentence, a log and a database.
+_NAME = re.compile(r"[!-~]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +109,46 @@ def walk_calls(
 class PamelaUsage:
     """Reads the calls and totals of one account; every failure is a SourceFault."""
 
-    def __init__(self, account: str, client: PamelaClient, *, sleep: Sleep) -> None:
-        self._account = account
+    def __init__(
+        self,
+        label: str,
+        client: PamelaClient,
+        *,
+        sleep: Sleep,
+        account: str | None = None,
+    ) -> None:
+        self._label = label
+        self._account = account or label
         self._client = client
         self._sleep = sleep
 
     @property
     def account(self) -> str:
-        """The account's name in the settings."""
+        """The account's name in the ledger, which is the first one it had."""
         return self._account
+
+    @property
+    def label(self) -> str:
+        """The account's name in the settings."""
+        return self._label
+
+    def named(self, account: str) -> "PamelaUsage":
+        """Return the same source under the account's name in the ledger."""
+        return PamelaUsage(
+            self._label, self._client, sleep=self._sleep, account=account
+        )
+
+    def key_digest(self, salt: str) -> str:
+        """Return a digest of the key, which shows nothing of it."""
+        return sha256(f"{salt}\n{self._client.api_key}".encode()).hexdigest()
+
+    def read_identity(self) -> SourceIdentity:
+        """Read which partner's, and which project's, the source says it is."""
+        answer = self._ask(self._client.usage.get)
+        return SourceIdentity(
+            self._name(answer.get("partner_id"), "partner_id"),
+            self._name(answer.get("project_id"), "project_id"),
+        )
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first."""
@@ -138,7 +174,7 @@ class PamelaUsage:
             or not isinstance(more, bool)
         ):
             raise SourceUnreadable(
-                self._account, "a page of calls lacks items, total or has_more"
+                self._label, "a page of calls lacks items, total or has_more"
             )
         return CallPage(items, total, more)
 
@@ -170,8 +206,15 @@ class PamelaUsage:
         if value is None or type(value) is int:
             return value
         raise SourceUnreadable(
-            self._account, f"the usage's {name} is not a whole number: {value!r}"
+            self._label, f"the usage's {name} is not a whole number: {value!r}"
         )
+
+    def _name(self, value: object, name: str) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, str) and _NAME.fullmatch(value):
+            return value
+        raise SourceUnreadable(self._label, f"the usage's {name} is no name")
 
     def _ask(self, read: Callable[[], T]) -> T:
         return read_with_retries(lambda: self._once(read), sleep=self._sleep)
@@ -184,7 +227,7 @@ class PamelaUsage:
 
     def _unavailable(self, words: str, fault: PamelaError) -> SourceUnavailable:
         return SourceUnavailable(
-            self._account,
+            self._label,
             f"no usable answer: {words}",
             retry_after=fault.retry_after or 0,
         )
@@ -193,23 +236,23 @@ class PamelaUsage:
         words = f"{fault.message[:200]} (HTTP {fault.status_code or 'no answer'})"
         if isinstance(fault, AuthenticationError):
             return SourceRefused(
-                self._account, f"the API key is refused: {words}; check the settings"
+                self._label, f"the API key is refused: {words}; check the settings"
             )
         if isinstance(fault, SubscriptionError):
             return SourceRefused(
-                self._account,
+                self._label,
                 f"the subscription does not allow reading: {words}; its calls are "
                 "still charged, so the month stays incomplete until it is renewed",
             )
         if isinstance(fault, CallError) and fault.status_code == NOT_FOUND:
-            return _NotFound(self._account, words)
+            return _NotFound(self._label, words)
         if isinstance(fault, PamelaConnectionError | RateLimitError):
             return self._unavailable(words, fault)
         if fault.status_code is not None and fault.status_code >= SERVER_ERROR:
             return self._unavailable(words, fault)
         if isinstance(fault, InvalidResponse):
-            return SourceUnreadable(self._account, f"an unreadable answer: {words}")
-        return SourceFault(self._account, words)
+            return SourceUnreadable(self._label, f"an unreadable answer: {words}")
+        return SourceFault(self._label, words)
 
 
 def connect_usage(

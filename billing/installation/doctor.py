@@ -1,7 +1,7 @@
 """The whole check: settings, keys, both APIs, every customer, ledger, clock."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from billing.ledger.integrity.find_faults import find_faults
 from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
+from billing.pipeline.concurrency import THREADS
+from billing.pipeline.doctor.accounts import check_accounts
 from billing.pipeline.doctor.checks import (
     Check,
     check_customers,
@@ -52,6 +54,7 @@ def doctor_checks(settings_file: Path) -> list[Check]:
             return [*checks, failed("clock", fault, remedy)]
         for account in settings.accounts:
             checks += _account(settings, account, folder, clock)
+        checks += _identities(settings, folder, clock)
         return [*checks, *_stripe(settings, folder, clock)]
 
 
@@ -157,6 +160,21 @@ def _account(
         return
     with closing(source):
         yield from check_source(name, source.server_time, clock)
+
+
+def _identities(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
+    """Ask every account who it is, where its key and the ledger can be had."""
+    with ExitStack() as stack:
+        try:
+            ledger = open_ledger(ledger_url(settings, folder))
+            stack.callback(ledger.close)
+            migration.refuse_other_schema(ledger)
+            sources = [make_source(settings, a, folder, clock.sleep) for a in settings.accounts]
+            for source in sources:
+                stack.callback(source.close)
+            yield from check_accounts(ledger, sources, THREADS)
+        except BillingError:
+            return  # the checks of the ledger and the keys say so
 
 
 def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
-from billing.pipeline.cycle import CycleOptions, Watcher, pull_month
+from billing.pipeline.cycle import CycleOptions, Watcher, identified, pull_month
 from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.ports import Meter
 
@@ -58,13 +58,20 @@ def close_period(
 
     A month that is closed already stays as it is. Raises LedgerFault.
     """
-    accounts = [source.account for source, _ in options.sources]
     now = options.clock.now()
     first = options.first_period
-    report = check_close(ledger, period, accounts, now, first_period=first)
+    labels = [source.label for source, _ in options.sources]
+    report = check_close(ledger, period, labels, now, first_period=first)
     if report.already or now < period.end:
         return report
-    unreadable = tuple(_read_anew(ledger, meter, options, period, watch))
+    identities = identified(ledger, options)
+    options = identities.options
+    accounts = [source.account for source, _ in options.sources]
+    accounts += identities.faults
+    unreadable = (
+        *(_refused(*item) for item in identities.faults.items()),
+        *_read_anew(ledger, meter, options, period, watch),
+    )
     with ledger.writing() as connection:
         closed = closed_month(connection, period)
         if closed is not None:
@@ -78,6 +85,13 @@ def close_period(
         run = month.last_run.number
         closed = freeze(connection, period, who, run=run, reason=reason)
     return CloseReport(period, closed)
+
+
+def _refused(label: str, fault: BillingError) -> Obstacle:
+    remedy = "see to that, then close again"
+    return Obstacle(
+        kind=ObstacleKind.UNREADABLE, found=str(fault), remedy=remedy, names=(label,)
+    )
 
 
 def _read_anew(

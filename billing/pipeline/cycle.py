@@ -1,7 +1,7 @@
 """One whole cycle: pull what is new, sync, reconcile; what cron and daemon run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from billing.domain.call import READ_AGAIN
@@ -18,6 +18,7 @@ from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.identity import Sources, identify_sources
 from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.reconcile import (
     Depth,
@@ -94,7 +95,7 @@ class CycleReport:
 class CycleOptions:
     """What a cycle is handed."""
 
-    sources: Sequence[tuple[UsageSource, AccountRules]]
+    sources: Sources
     sync: SyncOptions
     reconcile: ReconcileOptions
     clock: Clock
@@ -104,6 +105,28 @@ class CycleOptions:
     concurrency: Concurrency = THREADS
     trigger: Trigger = Trigger.MANUAL
     untold: Sequence[str] = ()  # what could not be told since the last cycle
+
+    def only(self, sources: Sources) -> "CycleOptions":
+        """Return the same with these sources alone."""
+        return replace(
+            self, sources=sources, reconcile=replace(self.reconcile, sources=sources)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedOptions:
+    """The options with the accounts that may be pulled, and why others may not."""
+
+    options: CycleOptions
+    faults: Mapping[str, BillingError]  # by the account's name in the settings
+
+
+def identified(ledger: Ledger, options: CycleOptions) -> IdentifiedOptions:
+    """Ask every account who it is, and leave those out that must not be pulled."""
+    identities = identify_sources(
+        ledger, options.sources, options.clock, options.actor, options.concurrency
+    )
+    return IdentifiedOptions(options.only(identities.sources), identities.faults)
 
 
 def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
@@ -126,6 +149,13 @@ def run_cycle(
     `on_step` hears of each step as soon as it is done.
     """
     report = CycleReport(on_step=on_step)
+    try:
+        accounts = identified(ledger, options)
+    except BillingError as fault:
+        accounts = IdentifiedOptions(options.only([]), {"": fault})
+    options = accounts.options
+    for refused in accounts.faults.values():
+        report.add(refused)
     for period in periods:
         for source, rules in options.sources:
             if options.stopping():
@@ -185,6 +215,7 @@ def _pull(
     whole: bool = False,
 ) -> PullResult:
     account, asked_at = source.account, options.clock.now()
+    label = source.label
     try:
         for tries in range(1, MOST_TRIES + 1):
             with try_lock(ledger, f"pull:{account}") as hold:
@@ -201,14 +232,14 @@ def _pull(
                         progress=progress,
                         whole=whole,
                     )
-                    return PullResult(account, period, certificate)
+                    return PullResult(label, period, certificate)
             if tries == MOST_TRIES or options.stopping():
                 break
             # Whoever is at it may die: then the month is still to be read.
             options.clock.sleep(delay_before_retry(tries).total_seconds())
     except BillingError as fault:
-        return PullResult(account, period, error=str(fault))
-    return PullResult(account, period)
+        return PullResult(label, period, error=str(fault))
+    return PullResult(label, period)
 
 
 def _pulled_since(

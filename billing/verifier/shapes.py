@@ -151,6 +151,15 @@ SHAPES = {
         "id:i customer:T held:i at:t actor:t reason:T",
         month="",
     ),
+    "account_identity": _shape(
+        "id:i account:t partner_id:T project_id:T key_digest:t first_seen_at:t "
+        "source:t",
+        month="",
+    ),
+    "account_rename": _shape(
+        "id:i was:t now:t at:t actor:t",
+        month="",
+    ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
 # The tables of the first bundles. A bundle of then has no file of any other, and its

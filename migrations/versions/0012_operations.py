@@ -7,7 +7,7 @@ from billing.ledger.schema import triggers
 from billing.ledger.schema.columns import ExactInteger, UtcTime
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

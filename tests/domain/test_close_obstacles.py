@@ -26,7 +26,7 @@ NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
 CHANGED = NOW - timedelta(hours=3)
 NONE = Share()
 SOME = Share(3, 7, ("a", "b", "c"))
-READ = AccountReading("main", "complete", None, MARCH.end)
+READ = AccountReading(account="main", state="complete", error=None, whole_at=MARCH.end)
 RUN = LastRun(9, CHANGED, settled=True, unsettled=())
 DONE = MonthEnd(
     period=MARCH,

@@ -26,7 +26,13 @@ RECORD: dict[str, Any] = {
 }
 Q = QuarantineReason
 # These are found by whoever compares calls with each other, or with the settings.
-FOUND_LATER = {Q.DUPLICATE_ID, Q.UNKNOWN_CUSTOMER, Q.NO_PRICE}
+FOUND_LATER = {
+    Q.DUPLICATE_ID,
+    Q.UNKNOWN_CUSTOMER,
+    Q.NO_PRICE,
+    Q.ID_REUSED,
+    Q.CALL_IN_TWO_ACCOUNTS,
+}
 
 
 def read(

@@ -102,7 +102,8 @@ def record(
     """Record readings in a pull of their own; returns the new revisions."""
     with ledger.writing() as connection:
         context = pull_context(connection)._replace(first_period=first_period)
-        return calls.record_readings(connection, context, readings)
+        recorded = calls.record_readings(connection, context, readings)
+    return recorded.changed
 
 
 def stage(ledger: Ledger, *, now: datetime = ACTOR.at, at_once: bool = False) -> int:

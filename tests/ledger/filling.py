@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, insert, inspect
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
 from billing.domain.cycle_schedule import CycleOutcome, Trigger
@@ -14,6 +15,7 @@ from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
+from billing.ledger.pull.accounts import AccountNews, record_news
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
@@ -53,6 +55,8 @@ from tests.ledger.bookkeeping import (
 # What moves in rows that are otherwise kept as they are: states, answers, ends.
 MOVING: dict[str, set[str]] = {
     "price": set(),
+    "account_identity": set(),
+    "account_rename": set(),
     "call": set(),
     "b2b_usage": {"meter_event_id"},
     "meter_event": {
@@ -133,6 +137,7 @@ def fill(ledger: Ledger) -> None:
     add_settlement_rows(ledger)
     add_contacts(ledger)
     add_heads(ledger)
+    add_identities(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
         close_period(ledger, period)
 
@@ -152,6 +157,15 @@ def add_heads(ledger: Ledger) -> None:
                 ),
             )
             signed_heads.record_anchor(connection, number, "folder", ACTOR.at, None)
+
+
+def add_identities(ledger: Ledger) -> None:
+    """Let an account have two keys and two names."""
+    with ledger.writing() as connection:
+        for number in (1, 2):
+            who = SourceIdentity("partner_1", None)
+            news = AccountNews("main", who, f"digest {number}", f"label_{number}")
+            record_news(connection, ACTOR, [news])
 
 
 def add_settlement_rows(ledger: Ledger) -> None:

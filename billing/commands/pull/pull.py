@@ -22,7 +22,7 @@ from billing.commands.results import (
 )
 from billing.documents import pull_document
 from billing.domain.period import BillingPeriod, Month
-from billing.pipeline.cycle import PullResult, Watcher, pull_month
+from billing.pipeline.cycle import PullResult, Watcher, identified, pull_month
 
 
 @click.command()
@@ -62,9 +62,16 @@ def pull(
 def _pull_all(
     app: App, month: BillingPeriod, account: str | None, watch: Watcher
 ) -> list[PullResult]:
-    sources = [app.source(account)] if account else app.sources
-    terms = app.cycle_options()
-    return [
-        pull_month(app.ledger, source, rules, terms, month, watch=watch)
-        for source, rules in sources
+    if account:
+        app.source(account)
+    accounts = identified(app.ledger, app.cycle_options())
+    results = [
+        pull_month(app.ledger, source, rules, accounts.options, month, watch=watch)
+        for source, rules in accounts.options.sources
+        if account in {None, source.label}
+    ]
+    return results + [
+        PullResult(name, month, error=str(fault))
+        for name, fault in accounts.faults.items()
+        if account in {None, name}
     ]

@@ -32,7 +32,13 @@ from billing.reports.status.integrity import (
     integrity_sentence,
     read_integrity,
 )
-from billing.reports.status.periods import read_status, status_document
+from billing.reports.status.periods import (
+    absent_document,
+    absent_sentence,
+    read_absent,
+    read_status,
+    status_document,
+)
 
 
 @click.command()
@@ -44,6 +50,8 @@ def status(settings_file: Path, as_json: bool) -> int:
         months = read_status(ledger, reversed(periods_at(now, settings.first_period)))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
         integrity = read_integrity(ledger)
+        labels = [account.name for account in settings.accounts]
+        absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods_at(now, settings.first_period), now)
         cycles = read_cycles(ledger, now)
         holds = read_holds(ledger)
@@ -55,16 +63,17 @@ def status(settings_file: Path, as_json: bool) -> int:
             document["cycles"] = cycles.document()
             document["restored"] = restored
             document["holds"] = [hold.sentence() for hold in holds]
+            document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
             return CLEAN
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
-        accounts = [account.name for account in settings.accounts]
         blocking = [
             *([restored] if restored else []),
             *(hold.sentence() for hold in holds),
             *([integrity_sentence(integrity)] if violated else []),
-            *old_pulls(ledger, still_open, accounts, now),
+            *map(absent_sentence, absent),
+            *old_pulls(ledger, still_open, labels, now),
             *(f"Not sent: {each}." for each in contact_complaints(contacts)),
             *filter(None, [cycles.overdue()]),
         ]

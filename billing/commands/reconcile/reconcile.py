@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from billing.app import App, opened_app
-from billing.commands.display import progress_bars, say, show_findings, show_table
+from billing.commands.display import (
+    complain,
+    progress_bars,
+    say,
+    show_findings,
+    show_table,
+)
 from billing.commands.options import (
     CLEAN,
     FAILED,
@@ -16,6 +22,7 @@ from billing.commands.options import (
     show_json,
 )
 from billing.domain.period import BillingPeriod, Month
+from billing.pipeline.cycle import CycleOptions, identified
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from billing.pipeline.reconcile.reconcile import CLOSELY, Depth, reconcile_period
 from billing.reports.reconciliation.live import (
@@ -55,38 +62,47 @@ def reconcile(
     depth = CLOSELY if thorough else Depth(invoices=True)
     with opened_app(settings_file, actor=acting("reconcile")) as app, app.exclusive():
         month = app.billed_period(period)
-        healed = _heal(app, month, depth) if heal else None
-        report = healed.after if healed else _reconcile(app, month, depth)
+        accounts = identified(app.ledger, app.cycle_options())
+        options = accounts.options
+        healed = _heal(app, options, month, depth) if heal else None
+        report = healed.after if healed else _reconcile(app, options, month, depth)
         currency = app.currency
+    faults = [str(fault) for fault in accounts.faults.values()]
     if as_json:
-        document = reconciliation_document(report, currency)
+        document = reconciliation_document(report, currency) | {"errors": faults}
         show_json(document | (_document(healed) if healed else {}))
     else:
         if healed:
             _show(healed)
         show_findings(report)
+        for fault in faults:
+            complain(f"pamela-billing: {fault}")
+    if faults:
+        return FAILED
     if report.clean:
         return CLEAN
     return NOT_SETTLED if is_only_unsettled(report) else FAILED
 
 
-def _reconcile(app: App, month: BillingPeriod, depth: Depth) -> Reconciliation:
+def _reconcile(
+    app: App, options: CycleOptions, month: BillingPeriod, depth: Depth
+) -> Reconciliation:
     with progress_bars() as watch:
         return reconcile_period(
             app.ledger,
             app.meter,
-            app.reconcile_options(),
+            options.reconcile,
             month,
             depth=depth,
             progress=watch(f"reconcile {month}"),
         )
 
 
-def _heal(app: App, month: BillingPeriod, depth: Depth) -> HealReport:
+def _heal(
+    app: App, options: CycleOptions, month: BillingPeriod, depth: Depth
+) -> HealReport:
     with progress_bars() as watch:
-        return heal_period(
-            app.ledger, app.meter, app.cycle_options(), month, watch, depth=depth
-        )
+        return heal_period(app.ledger, app.meter, options, month, watch, depth=depth)
 
 
 def _document(report: HealReport) -> dict[str, object]:

@@ -6,6 +6,8 @@ from sqlalchemy import Table
 
 from billing.ledger.schema.tables import (
     account,
+    account_identity,
+    account_rename,
     b2b_usage,
     break_case,
     call,
@@ -117,5 +119,7 @@ TABLES: dict[str, Covered] = {
         _covered_together(pull_scope),
         _covered(cycle_run),
         _covered(send_hold, _NO_MONTH),
+        _covered(account_identity, _NO_MONTH),
+        _covered(account_rename, _NO_MONTH),
     )
 }

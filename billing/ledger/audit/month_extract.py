@@ -38,6 +38,7 @@ _CONDITIONS = {
         ("account", "customer", "price", "error_report", "sole_reporter"), _WHOLE
     ),
     "send_hold": _WHOLE,
+    **dict.fromkeys(("account_identity", "account_rename"), _WHOLE),
     **dict.fromkeys(("meter_attempt", "meter_reading"), _OF_EVENT),
     "meter_event": "t.period = :month OR t.carries = :month",
     "pull": _PULLS,

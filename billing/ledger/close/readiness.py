@@ -22,6 +22,7 @@ from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.ledger.close.period_close import closed_periods
 from billing.ledger.pull import pulls
+from billing.ledger.pull.accounts import present_labels
 from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
@@ -85,11 +86,20 @@ def _readings(
     connection: Connection, period: BillingPeriod, accounts: Collection[str]
 ) -> Iterator[AccountReading]:
     pulled = select(pull.c.account).where(pull.c.period == str(period)).distinct()
-    for name in sorted({*accounts, *connection.scalars(pulled)}):
+    labels = present_labels(connection)
+    names = {label: name for name, label in labels.items()}
+    asked = {names.get(label, label) for label in accounts}
+    for name in sorted({*asked, *connection.scalars(pulled)}):
         last = pulls.state_of(connection, name, period)
         whole_at = pulls.last_complete(connection, name, period, pulls.MONTH)
         state, error = (last.state, last.error) if last else (None, None)
-        yield AccountReading(name, state, error, whole_at)
+        yield AccountReading(
+            account=labels.get(name, name),
+            state=state,
+            error=error,
+            whole_at=whole_at,
+            in_settings=name in asked,
+        )
 
 
 def _underway(connection: Connection, period: BillingPeriod, now: datetime) -> Share:

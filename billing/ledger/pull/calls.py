@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy import Connection, Table, func, select
 
-from billing.domain.call import Call, NotBillable
-from billing.domain.call_metadata import NOTHING, CallMetadata
 from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import (
     Charge,
@@ -18,10 +16,24 @@ from billing.domain.posting import (
     posting_hour,
 )
 from billing.ledger.audit import audit_log
+from billing.ledger.pull.call_identity import (
+    UNKNOWN,
+    HeldCall,
+    find_held,
+    known_calls,
+)
+from billing.ledger.pull.rated_call import RatedCall
 from billing.ledger.schema.bulk_load import load_rows
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, call
 
+__all__ = [
+    "HeldCall",
+    "PullContext",
+    "RatedCall",
+    "RecordedCalls",
+    "record_readings",
+]
 _BATCH = 5_000
 _CALL_COLUMNS = (
     "account",
@@ -60,25 +72,6 @@ _USAGE_COLUMNS = (
 )
 
 
-class RatedCall(NamedTuple):
-    """A call as it was read and rated, ready to be recorded."""
-
-    call: Call
-    period: BillingPeriod
-    extract_sha256: str
-    source_sha256: str
-    not_billable: NotBillable | None
-    due: tuple[Slot, Charge] | None
-    price_date: datetime | None
-    minutes_gap: int
-    metadata: CallMetadata = NOTHING
-
-    @property
-    def before_first_period(self) -> bool:
-        """Whether its month is none that is billed here."""
-        return self.not_billable is NotBillable.BEFORE_FIRST_PERIOD
-
-
 class PullContext(NamedTuple):
     """What every row of one pull shares."""
 
@@ -90,62 +83,57 @@ class PullContext(NamedTuple):
     first_period: BillingPeriod = EARLIEST
 
 
-class _Revision(NamedTuple):
-    """What the ledger last heard of a call; number 0: nothing."""
+class RecordedCalls(NamedTuple):
+    """What became of calls that were read: new revisions, and those that are held."""
 
-    number: int
-    digest: str | None
-    period: str
+    changed: int = 0
+    held: tuple[HeldCall, ...] = ()
 
-    def is_billed_from(self, first: BillingPeriod) -> bool:
-        """Say whether it is of a month that is billed here."""
-        return self.number > 0 and BillingPeriod.parse(self.period) >= first
-
-
-_UNKNOWN = _Revision(0, None, "")
-_REVISIONS = (
-    select(call.c.call_id, call.c.revision, call.c.extract_sha256, call.c.period)
-    .where(
-        call.c.account == bindparam("account"),
-        call.c.call_id.in_(bindparam("names", expanding=True)),
-    )
-    .order_by(call.c.revision)
-)
+    def with_more(self, other: "RecordedCalls") -> "RecordedCalls":
+        """Add what became of others."""
+        return RecordedCalls(self.changed + other.changed, self.held + other.held)
 
 
 def record_readings(
     connection: Connection,
     context: PullContext,
     rated_calls: Sequence[RatedCall],
-) -> int:
-    """Record what changed, with its postings; returns how many revisions were new.
+) -> RecordedCalls:
+    """Record what changed, with its postings, and hold what is another call.
 
     A call of a month before the first that is billed is passed over, unless it was in
     a later one till now, which loses it.
     """
-    changed = 0
+    recorded = RecordedCalls()
     context = context._replace(closed=closed_months(connection))
     for first in range(0, len(rated_calls), _BATCH):
         batch = rated_calls[first : first + _BATCH]
-        changed += _record_batch(connection, context, batch)
-    return changed
+        recorded = recorded.with_more(_record_batch(connection, context, batch))
+    return recorded
 
 
 def _record_batch(
     connection: Connection,
     context: PullContext,
     batch: Sequence[RatedCall],
-) -> int:
-    newest = _newest_revisions(connection, batch)
+) -> RecordedCalls:
+    known = known_calls(connection, batch)
+    billed_here = [
+        rated
+        for rated in batch
+        if not rated.before_first_period
+        or known.get(rated.call.call_id, UNKNOWN).is_billed_from(context.first_period)
+    ]
+    held = find_held(connection, billed_here, known)
+    held_ids = {each.rated.call.call_id for each in held}
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
     revised: list[tuple[RatedCall, int]] = []
-    for rated in batch:
-        known = newest.get(rated.call.call_id, _UNKNOWN)
-        revision = known.number
-        if known.digest == rated.extract_sha256:
-            continue
-        if rated.before_first_period and not known.is_billed_from(context.first_period):
+    for rated in billed_here:
+        call_id = rated.call.call_id
+        newest = known.get(call_id, UNKNOWN)
+        revision = newest.revision
+        if newest.digest == rated.extract_sha256 or call_id in held_ids:
             continue
         calls.append(_call_row(context, rated, revision + 1))
         if revision:
@@ -157,7 +145,7 @@ def _record_batch(
         usage.extend(_corrections(connection, context, revised))
     _load(connection, call, _CALL_COLUMNS, calls)
     _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
-    return len(calls)
+    return RecordedCalls(len(calls), tuple(held))
 
 
 def _load(
@@ -238,21 +226,6 @@ def _usage_row(
         context.pull_id,
         context.at,
     )
-
-
-def _newest_revisions(
-    connection: Connection, batch: Sequence[RatedCall]
-) -> dict[str, _Revision]:
-    """Return the newest revision of each call."""
-    values = {
-        "account": batch[0].call.account,
-        "names": [rated.call.call_id for rated in batch],
-    }
-    rows = connection.execute(_REVISIONS, values)
-    return {
-        row.call_id: _Revision(row.revision, row.extract_sha256, row.period)
-        for row in rows
-    }
 
 
 def _posted(

@@ -1,12 +1,19 @@
 """Hourly charges: a month by customer, account and hour, corrections apart."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.ledger.schema.tables import b2b_usage, reconciliation_reading
+from billing.ledger.registry import known_customers
+from billing.ledger.schema.tables import (
+    b2b_usage,
+    meter_event,
+    reconciliation_reading,
+)
 from billing.ledger.schema.usage_joins import called_between
 
 usage = b2b_usage.c
@@ -55,6 +62,31 @@ def hourly_charges(connection: Connection, period: BillingPeriod) -> list[Hourly
     ]
     # By their code points, as databases of different languages would not.
     return sorted(charges)
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedBy:
+    """Which of Stripe's customers carries a month's hours, as its events say."""
+
+    by_hour: Mapping[tuple[str, datetime], str]
+    by_customer: Mapping[str, str]  # the newest; before the first event, the registered
+
+    def of(self, charge: HourlyCharge) -> str:
+        """Return the Stripe customer that carries a charge, or will."""
+        newest = self.by_customer[charge.customer]
+        return self.by_hour.get((charge.customer, charge.hour), newest)
+
+
+def carried_by(connection: Connection, period: BillingPeriod) -> CarriedBy:
+    """Return who carries a month's hours, whoever the settings name today."""
+    event = meter_event.c
+    query = select(event.customer, event.hour, event.stripe_customer)
+    query = query.where(event.period == str(period)).order_by(event.id)
+    by_customer, by_hour = known_customers(connection), {}
+    for row in connection.execute(query):
+        by_hour[row.customer, row.hour] = row.stripe_customer
+        by_customer[row.customer] = row.stripe_customer
+    return CarriedBy(by_hour, by_customer)
 
 
 def invoice_readings(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.ledger.close.period_close import ClosedMonth, closed_month
 from billing.ledger.pull import pulls, quarantine
+from billing.ledger.pull.accounts import present_labels
 from billing.ledger.pull.pulls import PullState
 from billing.ledger.pull.quarantine import QuarantinedCall
 from billing.ledger.schema.tables import (
@@ -147,9 +148,13 @@ def _unstaged(period: BillingPeriod, customer: str | None) -> ColumnElement[bool
 
 def _pulls(connection: Connection, period: BillingPeriod) -> list[AccountPulls]:
     names = connection.scalars(select(account.c.name).order_by(account.c.name)).all()
+    labels = present_labels(connection)
     states = [(name, pulls.state_of(connection, name, period)) for name in names]
     return [
-        AccountPulls(state, pulls.last_complete(connection, name, period, None))
+        AccountPulls(
+            replace(state, account=labels.get(name, name)),
+            pulls.last_complete(connection, name, period, None),
+        )
         for name, state in states
         if state is not None
     ]

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
 
+from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.errors import UnknownName
 from billing.ledger.close.period_close import ClosedMonth, closed_month
@@ -15,7 +16,13 @@ from billing.ledger.known_months import refuse_unknown_month
 from billing.ledger.queries.period_status import SyncStatus, sync_status
 from billing.ledger.queries.usage_totals import currency_of
 from billing.ledger.registry import known_customers
-from billing.ledger.schema.tables import b2b_usage, call, price, reconciliation_reading
+from billing.ledger.schema.tables import (
+    b2b_usage,
+    call,
+    meter_event,
+    price,
+    reconciliation_reading,
+)
 from billing.ledger.schema.usage_joins import RATED_FROM
 
 usage = b2b_usage.c
@@ -68,13 +75,20 @@ class InvoiceTie(NamedTuple):
     invoice: str | None
 
 
+class StripeShare(NamedTuple):
+    """The minutes of a customer's month that one of Stripe's customers carries."""
+
+    stripe_customer: str
+    minutes: int
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerMonth:
     """All that a statement tells of."""
 
     period: BillingPeriod
     customer: str
-    stripe_customer: str
+    stripe_customers: Sequence[StripeShare]
     currency: str | None
     days: Sequence[DayLine]
     corrections: Sequence[Correction]
@@ -82,6 +96,11 @@ class CustomerMonth:
     sync: SyncStatus
     invoice: InvoiceTie | None
     closed: ClosedMonth | None
+
+    @property
+    def stripe_customer(self) -> str:
+        """Stripe's name of the customer; all of them where its events carry several."""
+        return ", ".join(share.stripe_customer for share in self.stripe_customers)
 
 
 def customer_month(
@@ -95,7 +114,8 @@ def customer_month(
     return CustomerMonth(
         period=period,
         customer=customer,
-        stripe_customer=stripe_customers[customer],
+        stripe_customers=stripe_shares(connection, period, customer)
+        or [StripeShare(stripe_customers[customer], 0)],
         currency=currency_of(connection, period),
         days=day_lines(connection, period, customer),
         corrections=corrections(connection, period, customer),
@@ -104,6 +124,24 @@ def customer_month(
         invoice=invoice_tie(connection, period, customer),
         closed=closed_month(connection, period),
     )
+
+
+def stripe_shares(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> list[StripeShare]:
+    """Return the Stripe customers that a month's events carry, whoever is named now."""
+    event = meter_event.c
+    counted = case((event.state == EventState.SYNCED.value, event.minutes), else_=0)
+    query = (
+        select(event.stripe_customer, func.sum(counted).label("minutes"))
+        .where(event.period == str(period), event.customer == customer)
+        .group_by(event.stripe_customer)
+        .order_by(event.stripe_customer)
+    )
+    return [
+        StripeShare(row.stripe_customer, int(row.minutes))
+        for row in connection.execute(query)
+    ]
 
 
 def billed_customers(connection: Connection, period: BillingPeriod) -> list[str]:

@@ -44,10 +44,10 @@ class AccountFinding:
     @property
     def breaks(self) -> tuple[Break, ...]:
         """The difference with its cause; none when there is none."""
-        edge = self.edge_calls
         left = self.difference_minutes - sum(item.minutes for item in self.explained)
         if not left:
             return self.explained
+        edge = self.edge_calls
         remainder = Break(
             cause=Cause.MONTH_EDGE if edge else Cause.SOURCE_TOTAL_DIFFERS,
             minutes=left,

@@ -23,6 +23,7 @@ from billing.ledger.schema.findings import (
     reconciliation_reading,
     reconciliation_run,
 )
+from billing.ledger.schema.identity import account_identity, account_rename
 from billing.ledger.schema.operations import cycle_run, send_hold
 from billing.ledger.schema.usage import (
     b2b_usage,
@@ -34,6 +35,8 @@ from billing.ledger.schema.usage import (
 
 __all__ = [
     "account",
+    "account_identity",
+    "account_rename",
     "audit_anchor",
     "audit_event",
     "audit_head",

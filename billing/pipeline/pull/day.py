@@ -15,7 +15,7 @@ from billing.domain.call import (
 from billing.domain.call_metadata import Withheld
 from billing.domain.period import EARLIEST, BillingPeriod, Window
 from billing.domain.rating import billed_minutes
-from billing.ledger.pull.calls import RatedCall
+from billing.ledger.pull.calls import HeldCall, RatedCall
 from billing.ledger.pull.pulls import Certificate, PassedOver
 from billing.ledger.pull.quarantine import SetAside
 from billing.pipeline.pull.account_rules import AccountRules
@@ -157,6 +157,13 @@ class PullCounts:
             self.outcomes[reading.call.call_id] = outcome
             self.withheld.update(reading.metadata.withheld)
         for item in day.set_aside:
+            self._forget(item.call_id)
+            self.quarantined[item.call_id] = item
+
+    def hold(self, held: Iterable[HeldCall]) -> None:
+        """Count calls as held that were counted as understood."""
+        for each in held:
+            item = each.item
             self._forget(item.call_id)
             self.quarantined[item.call_id] = item
 

@@ -1,6 +1,6 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import call_metadata, calls, pulls, quarantine
+from billing.ledger.pull.call_identity import HeldCall
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
 from billing.pipeline.concurrency import (
@@ -148,8 +149,7 @@ class _Pull:
     def _read_window(self, window: Window, counts: PullCounts) -> None:
         windows = list(window.days())
         for done, day in enumerate(self._days(windows), start=1):
-            self._record(day)
-            counts.add(day)
+            self._take_in(day, counts)
             self.progress(done, len(windows))
 
     def _days(self, windows: list[Window]) -> Iterator[PulledDay]:
@@ -195,13 +195,21 @@ class _Pull:
         calls = [call for call in answers if call is not None]
         now = self.options.clock.now()
         day = rate_calls(self.rules, calls, self.period, now)
-        self._record(day)
-        counts.add(day)
+        self._take_in(day, counts)
 
-    def _record(self, day: PulledDay) -> None:
-        """Record a day's calls, with all they change, in one commit."""
+    def _take_in(self, day: PulledDay, counts: PullCounts) -> None:
+        """Record a day's calls, and count them."""
+        held = self._record(day)
+        counts.add(day)
+        counts.hold(held)
+
+    def _record(self, day: PulledDay) -> Sequence[HeldCall]:
+        """Record a day's calls, with all they change, in one commit.
+
+        Returns the calls that are held: each is another one than its id says.
+        """
         if not day.readings and not day.set_aside:
-            return
+            return ()
         now, rules = self.options.clock.now(), self.rules
         context = calls.PullContext(
             pull_id=self.number,
@@ -212,23 +220,26 @@ class _Pull:
         )
         understood = {item.call.call_id for item in day.readings}
         with self.ledger.writing() as connection:
-            changed = calls.record_readings(connection, context, day.readings)
-            call_metadata.keep(connection, day.readings, now)
+            recorded = calls.record_readings(connection, context, day.readings)
+            held = {each.rated.call.call_id for each in recorded.held}
+            kept = [item for item in day.readings if item.call.call_id not in held]
+            call_metadata.keep(connection, kept, now)
             account = rules.account.name
-            released = quarantine.release(connection, account, understood, now)
+            released = quarantine.release(connection, account, understood - held, now)
+            set_aside = [*day.set_aside, *(each.item for each in recorded.held)]
             quarantine.set_aside(
                 connection,
-                day.set_aside,
+                set_aside,
                 period=self.period,
                 pull_id=self.number,
                 now=now,
             )
-            if changed or released or day.set_aside:
+            if recorded.changed or released or set_aside:
                 detail = {
                     "pull": self.number,
-                    "calls_changed": changed,
+                    "calls_changed": recorded.changed,
                     "released": released,
-                    "set_aside": len(day.set_aside),
+                    "set_aside": len(set_aside),
                     "metadata_withheld": sum(
                         len(item.metadata.withheld) for item in day.readings
                     ),
@@ -237,3 +248,4 @@ class _Pull:
                 audit_log.record(
                     connection, actor, "calls.recorded", str(self.period), detail
                 )
+        return recorded.held

@@ -50,6 +50,11 @@ class CustomerComparison:
         return sum(total.charge.minutes for total in self.synced.values())
 
     @property
+    def stripe_customers(self) -> list[str]:
+        """The Stripe customers that its events carry; without any, the settings'."""
+        return sorted(each.stripe_customer for each in self.synced)
+
+    @property
     def last_sent_at(self) -> datetime | None:
         """When anything of it was sent last."""
         sent = (total.last_sent_at for total in self.synced.values())
@@ -133,9 +138,11 @@ def customer_comparisons(
         reader.take_claims(source)
     reader.take_ledger(month)
     for name, customer in reader.customers.items():
-        stripe_customer = names.get(name) or month.stripe_customers[name]
-        meter_customer = MeterCustomer(name, stripe_customer)
-        customer.synced.setdefault(meter_customer, SyncedTotal(NOTHING, None))
+        # What its events carry stays as it was, whoever the settings name today.
+        if not customer.synced:
+            stripe_customer = names.get(name) or month.stripe_customers[name]
+            meter_customer = MeterCustomer(name, stripe_customer)
+            customer.synced[meter_customer] = SyncedTotal(NOTHING, None)
     return dict(sorted(reader.customers.items()))
 
 

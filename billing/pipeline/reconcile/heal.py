@@ -57,7 +57,7 @@ def _pull(context: HealContext) -> str:
             context.period,
             watch=context.watch,
         )
-        (failed if result.error else pulled).append(source.account)
+        (failed if result.error else pulled).append(source.label)
     sentences = [f"pulled {context.period} of {name} again" for name in pulled]
     sentences += [f"{name} could not be pulled" for name in failed]
     return "; ".join(sentences)

@@ -17,20 +17,19 @@ from billing.ledger.reconcile import ledger_totals, runs
 from billing.ledger.reconcile.month_snapshot import (
     NO_DETAIL,
     DetailRequest,
-    MonthSnapshot,
     read_month,
 )
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.ledger.reconcile.synced_totals import MeterCustomer
+from billing.ledger.reconcile.synced_totals import MeterCustomer, synced_hours
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
-from billing.pipeline.pull.account_rules import AccountRules
+from billing.pipeline.pull.identity import Sources
 from billing.pipeline.reconcile.comparison import (
     Comparison,
-    CustomerComparison,
     MeterReading,
     customer_comparisons,
 )
 from billing.pipeline.reconcile.meter_side import MeterView
+from billing.pipeline.reconcile.shared_customers import SharedCustomers
 from billing.pipeline.reconcile.source_side import (
     FreshMonth,
     SourceSide,
@@ -38,14 +37,15 @@ from billing.pipeline.reconcile.source_side import (
     read_again,
     source_sides,
 )
-from billing.ports import Clock, Meter, UsageSource
+from billing.pipeline.reconcile.views import LedgerView, MeterReadings
+from billing.ports import Clock, Meter
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileOptions:
     """What a reconciliation is handed: the sources with their rules, and who is who."""
 
-    sources: Sequence[tuple[UsageSource, AccountRules]]
+    sources: Sources
     stripe_customers: Mapping[str, str]
     clock: Clock
     actor: str
@@ -91,29 +91,6 @@ def reconcile_period(
         actor = Actor(options.actor, options.clock.now())
         runs.save(connection, reconciliation, actor)
     return reconciliation
-
-
-@dataclass(frozen=True, slots=True)
-class _LedgerView:
-    """The ledger at one moment, with the sources' sides and every customer's."""
-
-    month: MonthSnapshot
-    sources: Mapping[str, SourceSide]
-    customers: Mapping[str, CustomerComparison]
-
-    @property
-    def meter_customers(self) -> list[MeterCustomer]:
-        """Every customer by the names that Stripe has of it."""
-        return [name for each in self.customers.values() for name in each.synced]
-
-
-@dataclass(frozen=True, slots=True)
-class _MeterReadings:
-    """What the meter shows of all customers, and of whom its hours were read."""
-
-    differing: frozenset[str]
-    totals: Mapping[MeterCustomer, int | None]
-    hours: Mapping[MeterCustomer, Mapping[datetime, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +148,7 @@ class _Reconciling:
         totals: Mapping[str, int | None],
         fresh: Mapping[str, FreshMonth],
         details: DetailRequest = NO_DETAIL,
-    ) -> _LedgerView:
+    ) -> LedgerView:
         """Read the ledger's month, all of it in one consistent state."""
         calls = {
             account: {call for posted in month.charges.values() for call in posted}
@@ -181,7 +158,7 @@ class _Reconciling:
             month = read_month(connection, self.period, replace(details, calls=calls))
         sources = source_sides(month, totals, fresh)
         customers = customer_comparisons(month, sources, self.options.stripe_customers)
-        return _LedgerView(month, sources, customers)
+        return LedgerView(month, sources, customers)
 
     def _read_again(self, sides: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.
@@ -196,6 +173,7 @@ class _Reconciling:
             }
         return {
             source.account: read_again(
+                self.ledger,
                 source,
                 rules,
                 self.period,
@@ -208,12 +186,14 @@ class _Reconciling:
             if source.account in known
         }
 
-    def _read_meter(self, view: _LedgerView, progress: Progress) -> _MeterReadings:
+    def _read_meter(self, view: LedgerView, progress: Progress) -> MeterReadings:
         """Read the meter's totals, and its hours where those differ."""
         meter_customers = view.meter_customers
+        shared = SharedCustomers.of(view.customers, self.options.stripe_customers)
         totals: dict[MeterCustomer, int | None] = {}
         if not self.depth.hours:
             totals |= self.meter_view.totals(meter_customers, progress)
+            totals |= shared.own_totals(totals)
         differing = frozenset(
             name
             for name, customer in view.customers.items()
@@ -222,13 +202,17 @@ class _Reconciling:
         hours = self.meter_view.hours(
             [each for each in meter_customers if each.customer in differing]
         )
+        if shared.customers:
+            with self.ledger.reading() as connection:
+                synced = synced_hours(connection, self.period, shared.customers)
+            hours |= shared.own_hours(hours, synced)
         totals |= {each: _total(shown) for each, shown in hours.items()}
-        return _MeterReadings(
+        return MeterReadings(
             differing, totals, {each: shown or {} for each, shown in hours.items()}
         )
 
     def _compare(
-        self, first: _LedgerView, newest: _LedgerView, readings: _MeterReadings
+        self, first: LedgerView, newest: LedgerView, readings: MeterReadings
     ) -> list[Comparison]:
         """Put each customer's sides together, of the view of the ledger that holds."""
         comparisons = []
@@ -264,16 +248,14 @@ class _Reconciling:
     def _finding(
         self, comparison: Comparison, events: Mapping[str, SentEvent]
     ) -> CustomerFinding:
-        name = comparison.customer.name
-        in_settings = self.options.stripe_customers.get(name)
         return comparison.finding(
-            in_settings or comparison.month.stripe_customers[name],
+            ", ".join(comparison.customer.stripe_customers),
             events,
             never_negative=self.options.never_negative,
         )
 
     def _read_invoices(
-        self, view: _LedgerView
+        self, view: LedgerView
     ) -> tuple[dict[str, InvoicedMonth] | None, str | None]:
         """Read, by customer, what was invoiced; None, and perhaps why, if it was not.
 
@@ -286,7 +268,8 @@ class _Reconciling:
             months = self.meter_view.invoices(view.meter_customers)
         except MeterFault as fault:
             return None, str(fault)
-        for meter_customer, month in months.items():
+        shared = SharedCustomers.of(view.customers, self.options.stripe_customers)
+        for meter_customer, month in shared.own_invoices(months).items():
             if month is not None:
                 by_customer[meter_customer.customer].append(month)
         return {n: InvoicedMonth.of(months) for n, months in by_customer.items()}, None

@@ -16,11 +16,17 @@ from billing.domain.breaks_source import (
     moved_to,
     quarantine_evidence,
 )
-from billing.domain.call import LONGEST_CALL_SECONDS, READ_AGAIN, NotBillable
+from billing.domain.call import (
+    LONGEST_CALL_SECONDS,
+    READ_AGAIN,
+    NotBillable,
+    QuarantineReason,
+)
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
+from billing.ledger.pull.call_identity import HeldCall, held_calls
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile.ledger_totals import SourceGap
@@ -81,6 +87,8 @@ class FreshMonth:
     underway: list[UnbilledCall] = field(default_factory=list)
     outside: dict[str, datetime] = field(default_factory=dict)  # started then
     started: dict[str, datetime] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+    reused: dict[str, str] = field(default_factory=dict)  # why the id is another call's
 
     def add(self, reading: RatedCall, period: BillingPeriod) -> None:
         """Take in one call, of this month or of one beside it."""
@@ -128,6 +136,30 @@ class FreshMonth:
                 UnbilledCall(call.call_id, call.source_minutes, evidence, most)
             )
 
+    def hold(self, held: HeldCall, period: BillingPeriod) -> None:
+        """Take in a call that is not what its id says."""
+        reason, detail = held.hold.reason, held.hold.detail
+        call_id, minutes = held.rated.call.call_id, held.item.minutes
+        if reason is QuarantineReason.ID_REUSED:
+            self.reused[call_id] = detail
+        if minutes is None or held.rated.period != period:
+            return
+        if reason is QuarantineReason.ID_REUSED:
+            evidence = quarantine_evidence(reason, detail)
+            self.quarantined.append(UnbilledCall(call_id, minutes, evidence))
+        else:
+            self.shared[call_id] = minutes
+
+    @property
+    def shared_break(self) -> Break:
+        """What the source's total has that is billed under another account."""
+        return Break(
+            cause=Cause.CALL_IN_TWO_ACCOUNTS,
+            minutes=-sum(self.shared.values()),
+            amount_micro=0,
+            calls=tuple(sorted(self.shared)),
+        )
+
     @property
     def calls_minutes(self) -> int:
         """The minutes of all calls, as the source states them."""
@@ -137,6 +169,7 @@ class FreshMonth:
 
 
 def read_again(
+    ledger: Ledger,
     source: UsageSource,
     rules: AccountRules,
     period: BillingPeriod,
@@ -161,6 +194,12 @@ def read_again(
     unmet = sorted({*known} - latest.keys())[:MOST_ASKED]
     answers = [call for call in map(source.get_call, unmet) if call is not None]
     latest |= PulledDay.joined([rate_calls(rules, answers, period, now)])
+    rated_calls = [each for each in latest.values() if isinstance(each, RatedCall)]
+    with ledger.reading() as connection:
+        held = held_calls(connection, rated_calls)
+    for each in held:
+        fresh.hold(each, period)
+        del latest[each.rated.call.call_id]
     for reading in latest.values():
         if isinstance(reading, RatedCall):
             fresh.add(reading, period)
@@ -239,10 +278,12 @@ def _compare(
         )
         source_side.breaks[customer] += find_source_breaks(posted, theirs, other_places)
     if source_side.is_off and source_side.usage_minutes is not None:
-        off = source_side.calls_minutes - source_side.usage_minutes
+        shared = fresh.shared_break
+        source_side.explained = (shared,) if shared.minutes else ()
+        off = source_side.calls_minutes - source_side.usage_minutes - shared.minutes
         explained = explain_shortfall(-off, fresh.quarantined, fresh.underway)
         off -= sum(item.minutes for item in explained)
-        source_side.explained = tuple(explained)
+        source_side.explained += tuple(explained)
         source_side.edge_calls = find_edge_calls(off, ours.at_edges, period)
     return source_side
 
@@ -260,6 +301,9 @@ def _other_places(
         for call_id in billed_to.keys() & belongs_to.keys()
         if billed_to[call_id] != belongs_to[call_id]
     }
+    for call_id in fresh.reused.keys() & billed_to.keys():
+        reason = fresh.reused[call_id]
+        places[call_id] = OtherPlace(Cause.MISSING_AT_SOURCE, reason)
     for call_id in fresh.outside.keys() & billed_to.keys():
         places[call_id] = moved_to(fresh.outside[call_id], period)
     for call_id in ours.months.keys() & belongs_to.keys():

@@ -7,6 +7,8 @@ from billing.verifier.shapes import BINDING, BINDING_COLUMNS, SHAPES, TABLE_FILE
 
 _TABLES = {
     "account": "who calls: an account at Pamela, and the customer who pays for it",
+    "account_identity": "the partner and project that an account's source said it is",
+    "account_rename": "the names under which an account went on",
     "customer": "who pays, and under which name Stripe knows them",
     "price": "prices per minute, each with the moment from which it holds",
     "period_close": "months that are frozen, each with the digest of its rows",

@@ -71,6 +71,7 @@ class Statement:
             "period": str(month.period),
             "customer": month.customer,
             "stripe_customer": month.stripe_customer,
+            "stripe_customers": [share._asdict() for share in month.stripe_customers],
             "currency": self.currency,
             "provisional": self.provisional,
             "closed_at": format_time(month.closed.closed_at) if month.closed else None,
@@ -152,6 +153,10 @@ def tie_lines(statement: Statement) -> Iterator[tuple[str, int, str]]:
     ):
         if state == "synced" or states.get(state):
             yield state, states.get(state, 0), words
+    shares = statement.month.stripe_customers
+    if len(shares) > 1:
+        for share in shares:
+            yield share.stripe_customer, share.minutes, "counted for this customer"
     tie = statement.month.invoice
     if tie is None:
         return

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
+from billing.ledger.pull.accounts import present_labels
 from billing.ledger.queries.usage_totals import UsageTotal, currency_of, totals_by
 from billing.ledger.reconcile.break_cases import list_cases
 from billing.ledger.sync.send_holds import SendHold, holds_in_force
@@ -48,17 +49,20 @@ def read_holds(ledger: Ledger) -> list[SendHold]:
 def old_pulls(
     ledger: Ledger,
     periods: Iterable[BillingPeriod],
-    accounts: Sequence[str],
+    labels: Sequence[str],
     now: datetime,
 ) -> list[str]:
     """Say which accounts' months were not pulled whole for more than a day."""
     with ledger.reading() as connection:
+        names = {label: name for name, label in present_labels(connection).items()}
         return [
-            f"{_how_old(account, period, whole_at, now)}; run `pamela-billing run`"
+            f"{_how_old(label, period, whole_at, now)}; run `pamela-billing run`"
             for period in periods
-            for account in accounts
+            for label in labels
             for whole_at in [
-                pulls.last_complete(connection, account, period, pulls.MONTH)
+                pulls.last_complete(
+                    connection, names.get(label, label), period, pulls.MONTH
+                )
             ]
             if now - (whole_at or period.start) > WHOLE_PULL_EVERY
         ]

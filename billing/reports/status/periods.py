@@ -1,12 +1,13 @@
 """The status of the newest months: what is pending, synced and failed."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
+from billing.ledger.pull.accounts import PUT_BACK, AbsentAccount, absent_accounts
 from billing.ledger.queries.period_status import (
     AccountPulls,
     LastReconciliation,
@@ -18,7 +19,10 @@ from billing.reports.sheets.formatting import Document, format_time
 __all__ = [
     "STATES",
     "PeriodStatus",
+    "absent_document",
+    "absent_sentence",
     "by_state",
+    "read_absent",
     "read_status",
     "status_document",
 ]
@@ -30,6 +34,25 @@ def read_status(ledger: Ledger, periods: Iterable[BillingPeriod]) -> list[Period
     """Return how far each month has come. Raises LedgerFault."""
     with ledger.reading() as connection:
         return [period_status(connection, period) for period in periods]
+
+
+def read_absent(ledger: Ledger, labels: Collection[str]) -> list[AbsentAccount]:
+    """Return the accounts that left the settings while months of them are open."""
+    with ledger.reading() as connection:
+        return absent_accounts(connection, labels)
+
+
+def absent_sentence(account: AbsentAccount) -> str:
+    """Say which account left, which months are open, and what to do."""
+    return f"T{str(account)[1:]}: {PUT_BACK}"
+
+
+def absent_document(accounts: list[AbsentAccount]) -> list[Document]:
+    """Return them with stable names."""
+    return [
+        {"account": account.label, "open_months": list(account.open_months)}
+        for account in accounts
+    ]
 
 
 def status_document(months: list[PeriodStatus], as_of: datetime) -> Document:

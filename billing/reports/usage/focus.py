@@ -17,10 +17,11 @@ from billing.ledger.database import Ledger
 from billing.ledger.queries.hourly_charges import (
     HourlyCharge,
     InvoiceReading,
+    carried_by,
     hourly_charges,
     invoice_readings,
 )
-from billing.ledger.registry import known_customers, known_prices
+from billing.ledger.registry import known_prices
 from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.formatting import Document
 from billing.reports.sheets.sheet import (
@@ -129,7 +130,7 @@ def read_focus(ledger: Ledger, period: BillingPeriod, provider: str = MAKER) -> 
     with ledger.reading() as connection:
         charges = hourly_charges(connection, period)
         readings = invoice_readings(connection, period)
-        stripe = known_customers(connection)
+        carriers = carried_by(connection, period)
         listed = PriceList(known_prices(connection))
         provisional = closed_month(connection, period) is None
     invoices = _covering(charges, readings)
@@ -138,7 +139,7 @@ def read_focus(ledger: Ledger, period: BillingPeriod, provider: str = MAKER) -> 
         row = _Charge(
             charge=charge,
             period=period,
-            stripe_customer=stripe[charge.customer],
+            stripe_customer=carriers.of(charge),
             price=listed.at(charge.hour).per_minute,
             invoice=invoices.get(charge.customer),
             provider=provider,

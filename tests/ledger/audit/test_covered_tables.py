@@ -27,6 +27,8 @@ COLUMNS = {
     "pull_scope": "e57a9d404c3a",
     "cycle_run": "d766daa1951c",
     "send_hold": "9f1d459f5919",
+    "account_identity": "9c7402a8ca54",
+    "account_rename": "01f3a444b6af",
 }
 
 

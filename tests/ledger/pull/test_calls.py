@@ -1,6 +1,7 @@
 """Calls and postings: revisions, the differences they make, and their sums."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from billing.domain.call import NotBillable
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
+from billing.ledger.pull import calls
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.reconcile import ledger_totals
 from tests.ledger.bookkeeping import (
@@ -16,6 +18,7 @@ from tests.ledger.bookkeeping import (
     HOUR,
     MARCH,
     NOON,
+    pull_context,
     reading,
     record,
     register,
@@ -150,9 +153,60 @@ def test_a_call_before_the_first_month_is_recorded_only_to_take_it_back(
     assert [row[5] for row in usage_rows(ledger)] == [2, -2, 2]
 
 
+def created(at: datetime | None, **more: Any) -> RatedCall:
+    """Return a reading of a call that was created at a moment."""
+    rated = reading(**more)
+    call = rated.call._replace(created_at=at)
+    return rated._replace(call=call, extract_sha256=call.digest())
+
+
+def holds(ledger: Ledger, *readings: RatedCall) -> list[tuple[str, str]]:
+    """Record readings; return the calls that are held, and why."""
+    with ledger.writing() as connection:
+        context = pull_context(connection)
+        recorded = calls.record_readings(connection, context, readings)
+    return [(each.item.call_id, each.item.reason) for each in recorded.held]
+
+
+def test_a_call_that_another_account_has_is_held(ledger: Ledger) -> None:
+    record(ledger, reading())
+    twice = reading(account="other", customer="globex")
+    assert holds(ledger, twice) == [("call_1", "call_in_two_accounts")]
+    assert holds(ledger, reading(seconds=200)) == []
+    with ledger.reading() as connection:
+        assert ledger_totals.account_minutes(connection, MARCH, "other") == 0
+
+
+def test_calls_of_one_id_that_say_no_creation_are_taken_for_one(
+    ledger: Ledger,
+) -> None:
+    record(ledger, created(None))
+    twice = created(None, account="other", customer="globex")
+    assert holds(ledger, twice) == [("call_1", "call_in_two_accounts")]
+
+
+def test_an_id_that_is_used_again_leaves_the_old_call_alone(ledger: Ledger) -> None:
+    record(ledger, reading())
+    week = timedelta(days=7)
+    again = created(NOON + week, started_at=NOON + week, seconds=600)
+    assert holds(ledger, again) == [("call_1", "id_reused")]
+    assert [row[1] for row in usage_rows(ledger)] == ["call_1"]
+    assert holds(ledger, created(NOON - HOUR, seconds=200)) == []
+
+
+def test_a_creation_that_is_told_later_or_no_more_is_no_other_call(
+    ledger: Ledger,
+) -> None:
+    record(ledger, created(None))
+    assert holds(ledger, created(NOON, seconds=200)) == []
+    assert holds(ledger, created(None, seconds=300)) == []
+    assert holds(ledger, created(NOON + HOUR)) == [("call_1", "id_reused")]
+
+
 def test_two_accounts_may_use_the_same_call_id(ledger: Ledger) -> None:
     record(ledger, reading())
-    assert record(ledger, reading(account="other", customer="globex")) == 1
+    other = created(NOON, account="other", customer="globex")
+    assert record(ledger, other) == 1
     with ledger.reading() as connection:
         assert ledger_totals.account_minutes(connection, MARCH, "main") == 2
         assert ledger_totals.account_minutes(connection, MARCH, "other") == 2

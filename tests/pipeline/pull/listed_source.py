@@ -2,9 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
+from typing import Self
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.period import BillingPeriod, Window
 from billing.gateways.pamela import PAGE_SIZE, CallPage, as_source_call, walk_calls
 from billing.ports import SourceCall, SourceTotals
@@ -17,6 +21,9 @@ class ListedSource:
 
     def __init__(self, account: str = "main") -> None:
         self._account = account
+        self._label = account
+        self.key = f"key of {account}"
+        self.identity = SourceIdentity(f"partner of {account}", None)
         self.calls: list[Record] = []
         self.between_pages: Callable[[], None] = lambda: None
         self.minutes: int | None = None
@@ -28,8 +35,35 @@ class ListedSource:
 
     @property
     def account(self) -> str:
-        """The account's name in the settings."""
+        """The account's name in the ledger."""
         return self._account
+
+    @property
+    def label(self) -> str:
+        """The account's name in the settings."""
+        return self._label
+
+    def relabelled(self, label: str) -> "ListedSource":
+        """Return the same source under another name in the settings."""
+        other = copy(self)
+        other._account = other._label = label
+        return other
+
+    def named(self, account: str) -> Self:
+        """Return the same source under the account's name in the ledger."""
+        if account == self._account:
+            return self
+        other = copy(self)
+        other._account = account
+        return other
+
+    def key_digest(self, salt: str) -> str:
+        """Return a digest of the key."""
+        return sha256(f"{salt} {self.key}".encode()).hexdigest()
+
+    def read_identity(self) -> SourceIdentity:
+        """Say whose the source is."""
+        return self.identity
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls of a window as Pamela's are read."""

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import Call, QuarantineReason, Unreadable
 from billing.domain.period import BillingPeriod, Window
 from billing.gateways.source_calls import Record, digest_of, understand
@@ -26,8 +28,25 @@ class OtherSource:
 
     @property
     def account(self) -> str:
+        """The account's name in the ledger."""
+        return "main"
+
+    @property
+    def label(self) -> str:
         """The account's name in the settings."""
         return "main"
+
+    def named(self, account: str) -> "OtherSource":
+        """Return the same source: it has one name."""
+        return self
+
+    def key_digest(self, salt: str) -> str:
+        """Return a digest of the key."""
+        return sha256(f"{salt} key".encode()).hexdigest()
+
+    def read_identity(self) -> SourceIdentity:
+        """Say nothing: this provider knows no partners."""
+        return SourceIdentity(None, None)
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window; a cursor never moves."""

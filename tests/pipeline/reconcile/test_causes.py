@@ -25,6 +25,7 @@ OF_ACCOUNTS = {
     Cause.SOURCE_TOTAL_DIFFERS,
     Cause.QUARANTINED,
     Cause.CALL_UNDERWAY,
+    Cause.CALL_IN_TWO_ACCOUNTS,
 }
 
 

@@ -4,8 +4,10 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import NamedTuple
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.period import EARLIEST, BillingPeriod, Window
 from billing.errors import (
     SourceFault,
@@ -22,6 +24,7 @@ from tests.simulation.world.machine import Machine
 
 Record = dict[str, object]
 ACCOUNT = "main"
+IDENTITY = SourceIdentity("partner_main", None)
 OVER = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -153,8 +156,25 @@ class SimSource:
 
     @property
     def account(self) -> str:
+        """The account's name in the ledger."""
+        return ACCOUNT
+
+    @property
+    def label(self) -> str:
         """The account's name in the settings."""
         return ACCOUNT
+
+    def named(self, account: str) -> "SimSource":
+        """Return the same source under the account's name in the ledger."""
+        return self
+
+    def key_digest(self, salt: str) -> str:
+        """Return a digest of the key."""
+        return sha256(f"{salt} key".encode()).hexdigest()
+
+    def read_identity(self) -> SourceIdentity:
+        """Read whose the source is."""
+        return self._ask("reads the identity", lambda: IDENTITY)
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls of a window as Pamela's are read."""

@@ -1,0 +1,167 @@
+"""Call identity: an id is one call of one account, and its creation never changes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from billing.domain.call import Call, QuarantineReason
+from billing.domain.period import BillingPeriod
+from billing.ledger.pull.accounts import accounts_with_calls, present_labels
+from billing.ledger.pull.quarantine import SetAside
+from billing.ledger.pull.rated_call import RatedCall
+from billing.ledger.schema.tables import call
+
+_BATCH = 5_000
+_REVISIONS = (
+    select(
+        call.c.call_id,
+        call.c.revision,
+        call.c.extract_sha256,
+        call.c.created_at,
+        call.c.period,
+    )
+    .where(
+        call.c.account == bindparam("account"),
+        call.c.call_id.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(call.c.revision)
+)
+_OTHERS = select(call.c.account, call.c.call_id, call.c.created_at).where(
+    call.c.account.in_(bindparam("accounts", expanding=True)),
+    call.c.call_id.in_(bindparam("names", expanding=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """A call as the ledger has it: its newest revision, and when it was created."""
+
+    revision: int
+    digest: str | None
+    created_at: datetime | None
+    period: str
+
+    def is_billed_from(self, first: BillingPeriod) -> bool:
+        """Say whether it is of a month that is billed here."""
+        return self.revision > 0 and BillingPeriod.parse(self.period) >= first
+
+
+@dataclass(frozen=True, slots=True)
+class CallHold:
+    """Why a call that is understood is not taken for what its id says."""
+
+    reason: QuarantineReason
+    detail: str
+
+
+UNKNOWN = KnownCall(0, None, None, "")
+# The accounts that list a call too, each with the moment of its creation.
+Listings = Mapping[str, datetime | None]
+
+
+class HeldCall(NamedTuple):
+    """A call that is held, not recorded, and why."""
+
+    rated: RatedCall
+    hold: CallHold
+
+    @property
+    def item(self) -> SetAside:
+        """What goes into quarantine."""
+        call, due = self.rated.call, self.rated.due
+        return SetAside(
+            account=call.account,
+            call_id=call.call_id,
+            reason=self.hold.reason,
+            detail=self.hold.detail,
+            source_sha256=self.rated.source_sha256,
+            period=self.rated.period,
+            minutes=due[1].minutes + self.rated.minutes_gap if due else None,
+        )
+
+
+def known_calls(
+    connection: Connection, rated_calls: Sequence[RatedCall]
+) -> dict[str, KnownCall]:
+    """Return what the ledger has of an account's calls, by their ids."""
+    values = {
+        "account": rated_calls[0].call.account,
+        "names": [rated.call.call_id for rated in rated_calls],
+    }
+    known: dict[str, KnownCall] = {}
+    for row in connection.execute(_REVISIONS, values):
+        earlier = known.get(row.call_id, UNKNOWN)
+        created_at = row.created_at or earlier.created_at
+        known[row.call_id] = KnownCall(
+            row.revision, row.extract_sha256, created_at, row.period
+        )
+    return known
+
+
+def find_held(
+    connection: Connection,
+    rated_calls: Sequence[RatedCall],
+    known: Mapping[str, KnownCall],
+) -> list[HeldCall]:
+    """Return those of an account's calls that are not what their ids say."""
+    if not rated_calls:
+        return []
+    names = [rated.call.call_id for rated in rated_calls]
+    new = [name for name in names if name not in known]
+    others = _listed_by_others(connection, rated_calls[0].call.account, new)
+    held = []
+    for name, rated in zip(names, rated_calls, strict=True):
+        hold = why_held(rated.call, known.get(name, UNKNOWN), others.get(name, {}))
+        if hold is not None:
+            held.append(HeldCall(rated, hold))
+    return held
+
+
+def held_calls(
+    connection: Connection, rated_calls: Sequence[RatedCall]
+) -> list[HeldCall]:
+    """Return the calls that a pull would hold; nothing is recorded."""
+    held = []
+    for first in range(0, len(rated_calls), _BATCH):
+        batch = rated_calls[first : first + _BATCH]
+        held += find_held(connection, batch, known_calls(connection, batch))
+    return held
+
+
+def _listed_by_others(
+    connection: Connection, account: str, names: Collection[str]
+) -> Mapping[str, Listings]:
+    """Return which other accounts have calls of these ids, by the id."""
+    others = accounts_with_calls(connection) - {account}
+    if not others or not names:
+        return {}
+    labels = present_labels(connection)
+    listings: dict[str, dict[str, datetime | None]] = {}
+    values = {"accounts": sorted(others), "names": names}
+    for row in connection.execute(_OTHERS, values):
+        label = labels.get(row.account, row.account)
+        listings.setdefault(row.call_id, {})[label] = row.created_at
+    return listings
+
+
+def why_held(call: Call, known: KnownCall, others: Listings) -> CallHold | None:
+    """Say why a call is held: its id was used again, or another account has it."""
+    created_at = call.created_at
+    if known.created_at and created_at and created_at != known.created_at:
+        return CallHold(
+            QuarantineReason.ID_REUSED,
+            f"created_at was {known.created_at.isoformat()}, and now it is "
+            f"{created_at.isoformat()}: the id stands for another call",
+        )
+    if known.revision:
+        return None
+    for label, created_there in sorted(others.items()):
+        if created_there == created_at:
+            return CallHold(
+                QuarantineReason.CALL_IN_TWO_ACCOUNTS,
+                f"the account {label} lists it too, created at the same moment",
+            )
+    return None

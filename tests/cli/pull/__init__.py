@@ -1,0 +1,1 @@
+"""Pulls, as a person at a terminal meets them."""
