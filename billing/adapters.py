@@ -30,7 +30,12 @@ def make_trail(settings: Settings, folder: Path) -> TrailOptions:
             )
         )
     signer = read_key(key) if key.exists() else None
-    return TrailOptions(signer, anchors, FileMemory(folder / audit.memory))
+    return TrailOptions(signer, anchors, make_memory(settings, folder))
+
+
+def make_memory(settings: Settings, folder: Path) -> FileMemory:
+    """Return what remembers how far the trail has come."""
+    return FileMemory(folder / settings.audit.memory)
 
 
 def make_meter(

@@ -46,7 +46,7 @@ class App:
     actor: str
     trail: TrailOptions
 
-    def sync_terms(
+    def sync_options(
         self, *, at_once: bool = False, settle_only: bool = False
     ) -> SyncOptions:
         """Return what a sync is handed."""
@@ -63,7 +63,7 @@ class App:
             settle_only=settle_only,
         )
 
-    def reconcile_terms(self) -> ReconcileOptions:
+    def reconcile_options(self) -> ReconcileOptions:
         """Return what a reconciliation is handed."""
         return ReconcileOptions(
             sources=self.sources,
@@ -73,12 +73,12 @@ class App:
             never_negative=self.settings.stripe.negative == "hold",
         )
 
-    def cycle_terms(self) -> CycleOptions:
+    def cycle_options(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
         return CycleOptions(
             sources=self.sources,
-            sync=self.sync_terms(),
-            reconcile=self.reconcile_terms(),
+            sync=self.sync_options(),
+            reconcile=self.reconcile_options(),
             clock=self.clock,
             first_period=self.settings.first_period,
             actor=self.actor,

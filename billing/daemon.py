@@ -139,7 +139,7 @@ class _Cycles:
         report = run_round(
             app.ledger,
             app.meter,
-            app.cycle_terms(),
+            app.cycle_options(),
             app.trail,
             periods_at(now, app.settings.first_period),
             watch=_no_progress,

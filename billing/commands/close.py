@@ -73,7 +73,7 @@ def _close(settings_file: Path, period: Month, reason: str) -> CloseReport:
         month = app.billed_period(period)
         with progress_bars() as watch:
             report = close_period(
-                app.ledger, app.meter, app.cycle_terms(), month, watch, reason=reason
+                app.ledger, app.meter, app.cycle_options(), month, watch, reason=reason
             )
         for fault in sign_news(app.ledger, app.trail, actor, app.clock):
             complain(f"pamela-billing: {fault}")

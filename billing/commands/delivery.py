@@ -13,10 +13,10 @@ from billing.atomic_file import folder
 from billing.commands.display import say, show_table
 from billing.commands.options import Choice, common_options, show_json
 from billing.errors import BadInput
-from billing.reports.sheets.cells import text_rows
+from billing.reports.sheets.cells import screen_rows
 from billing.reports.sheets.csv_file import write_csv
 from billing.reports.sheets.formats import FORMS, write_report
-from billing.reports.sheets.sheet import Report, Sheet
+from billing.reports.sheets.sheet import PROVISIONAL, Report, Sheet
 
 _ON_SCREEN = ("csv", "json")
 # Only a statement has pages.
@@ -97,8 +97,7 @@ def deliver(report: Report, wanted: Wanted) -> None:
     elif wanted.form == "csv":
         write_csv(report.flat, sys.stdout)
     else:
-        for sheet in report.shown or report.sheets:
-            show_sheet(sheet)
+        show_sheets(report.shown or report.sheets)
 
 
 def made_folder(wanted: Wanted) -> Path:
@@ -109,12 +108,27 @@ def made_folder(wanted: Wanted) -> Path:
         return place
 
 
-def show_sheet(sheet: Sheet) -> None:
-    """Print a sheet as a table, and its notes below it."""
+def show_sheets(sheets: Sequence[Sheet]) -> None:
+    """Print the sheets that have rows, and once that they are provisional."""
+    if any(sheet.provisional or PROVISIONAL in sheet.notes for sheet in sheets):
+        say(f"{PROVISIONAL}\n")
+    shown = 0
+    for sheet in sheets:
+        if rows := screen_rows(sheet):
+            if shown:
+                say("")
+            _show_sheet(sheet, rows)
+            shown += 1
+    if not shown:
+        say(f"{sheets[0].title}: nothing.")
+
+
+def _show_sheet(sheet: Sheet, rows: list[list[str]]) -> None:
     headings = [column.heading for column in sheet.columns]
-    show_table(headings, text_rows(sheet), title=sheet.title, has_total=sheet.total)
-    for note in sheet.caveats:
-        say(note)
+    show_table(headings, rows, title=sheet.title, has_total=sheet.total)
+    for note in sheet.notes:
+        if note != PROVISIONAL:
+            say(note)
 
 
 def _form_of(output: Path | None) -> str | None:

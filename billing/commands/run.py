@@ -57,7 +57,7 @@ def run(settings_file: Path, as_json: bool, periods: tuple[Month, ...]) -> int:
             report = run_round(
                 app.ledger,
                 app.meter,
-                app.cycle_terms(),
+                app.cycle_options(),
                 app.trail,
                 months,
                 watch=watch,

@@ -1,6 +1,7 @@
 """`sandbox`: a Pamela API and a Stripe on this machine."""
 
 import json
+import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 
 from billing.commands.hints import advance_clock, program
 from billing.commands.options import CLEAN
-from billing.errors import BadInput
+from billing.errors import BadInput, UnfitTarget
 from billing.sandbox.clock import early_in_month
 from billing.sandbox.seeds.worlds import empty, realistic
 from billing.sandbox.server import listen, serve, url_of
@@ -56,6 +57,9 @@ def sandbox(
     They share one clock, which can be moved, and misbehave on request: README.md lists
     how. Ends with 0 when it is interrupted, and with 2 when the port is in use.
     """
+    # It is written at the end, when it would be too late to find out.
+    if state_file is not None and not os.access(state_file.parent, os.W_OK):
+        raise UnfitTarget(state_file, "its folder is not there, or not writable")
     try:
         listener = listen(port)
     except OSError as fault:

@@ -82,7 +82,7 @@ def sync(
 
 
 def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:
-    terms = app.sync_terms(at_once=at_once, settle_only=settle_only)
+    terms = app.sync_options(at_once=at_once, settle_only=settle_only)
     with progress_bars() as watch:
         return sync_meter(app.ledger, app.meter, terms, progress=watch("sync"))
 

@@ -94,7 +94,7 @@ class _Story:
                         app.ledger,
                         source,
                         rules,
-                        app.cycle_terms(),
+                        app.cycle_options(),
                         month,
                         watch=watch,
                     )
@@ -117,7 +117,7 @@ class _Story:
         )
         with self.stage.bars() as watch:
             progress = self._with_an_outage(watch("sync"))
-            terms = app.sync_terms()
+            terms = app.sync_options()
             report = sync_meter(app.ledger, app.meter, terms, progress=progress)
         self.world.trouble([])
         attempts = count_attempts(app.ledger)
@@ -187,7 +187,7 @@ class _Story:
             report = run_round(
                 app.ledger,
                 app.meter,
-                app.cycle_terms(),
+                app.cycle_options(),
                 app.trail,
                 self._months(),
                 watch=watch,
@@ -197,7 +197,7 @@ class _Story:
         return report
 
     def _reconcile(self) -> list[Reconciliation]:
-        app, terms = self.app, self.app.reconcile_terms()
+        app, terms = self.app, self.app.reconcile_options()
         with self.stage.bars() as watch:
             return [
                 reconcile_period(

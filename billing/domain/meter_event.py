@@ -38,17 +38,6 @@ class FailReason(StrEnum):
     VOIDED = "voided"  # a person decided that it is never sent
 
 
-LEGAL_MOVES = frozenset(
-    {
-        (EventState.PENDING, EventState.SYNCED),
-        (EventState.PENDING, EventState.FAILED),
-        (EventState.FAILED, EventState.PENDING),
-        (EventState.FAILED, EventState.SYNCED),
-        (EventState.SYNCED, EventState.FAILED),
-    }
-)
-
-
 class SendVerdict(StrEnum):
     """What an answer of the meter, or the lack of one, says of an event."""
 

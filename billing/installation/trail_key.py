@@ -3,13 +3,15 @@
 from datetime import datetime
 from pathlib import Path
 
-from billing.adapters import make_trail
-from billing.errors import SigningFault
+from billing.adapters import make_memory, make_trail
+from billing.errors import BillingError, SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Ledger
 from billing.ledger.locks import exclusive_process
 from billing.offline import make_key_beside, opened_ledger, put_key_in_place
-from billing.pipeline.signing import accept_restore, rotate_key
+from billing.pipeline.signing import accept_restore, refuse_rewound, rotate_key
+from billing.settings import Settings
 
 
 def rotate(settings_file: Path, who: str, reason: str) -> str:
@@ -29,6 +31,15 @@ def rotate(settings_file: Path, who: str, reason: str) -> str:
             rotate_key(opened.ledger, trail.signer, new.signer, actor, reason)
         put_key_in_place(settings_file)
         return new.name
+
+
+def restored_ledger(settings: Settings, folder: Path, ledger: Ledger) -> str | None:
+    """Say why a ledger is not the one that was seen last; None when it is."""
+    try:
+        refuse_rewound(ledger, make_memory(settings, folder))
+    except BillingError as fault:
+        return str(fault)
+    return None
 
 
 def accept_restored(settings_file: Path, who: str, reason: str) -> datetime:

@@ -48,12 +48,6 @@ class RequestLog:
         with self._lock:
             return list(self._records)
 
-    def clear(self) -> None:
-        """Forget every request and count from nothing."""
-        with self._lock:
-            self._records.clear()
-            self._seen = 0
-
     def to_json(self) -> list[dict[str, object]]:
         """Render what is kept as plain JSON values."""
         return [

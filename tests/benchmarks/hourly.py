@@ -64,7 +64,7 @@ class HourlyLedger:
         report = run_cycle(
             app.ledger,
             app.meter,
-            app.cycle_terms(),
+            app.cycle_options(),
             [MONTH],
             lambda _stage: no_progress,
         )

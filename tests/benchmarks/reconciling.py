@@ -98,7 +98,7 @@ class Bench:
         """Reconcile, and count what it takes."""
         ledger = TimedLedger(self.app.ledger.engine)
         seen = len(self.world.stripe_log())
-        terms = self.app.reconcile_terms()
+        terms = self.app.reconcile_options()
         result = reconcile_period(ledger, self.app.meter, terms, MONTH)
         requests = self.world.stripe_log()[seen:]
         names = (parse_qs(r["query"]).get("customer", [""])[0] for r in requests)

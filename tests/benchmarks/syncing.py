@@ -56,7 +56,7 @@ def measure(places: Places, calls: int) -> Iterator[Result]:
 
 def sync_all(app: App) -> None:
     """Send all that waits, and see that all of it is taken."""
-    report = sync_meter(app.ledger, app.meter, app.sync_terms())
+    report = sync_meter(app.ledger, app.meter, app.sync_options())
     if not report.clean or report.outcomes[Outcome.SYNCED] != report.staged:
         raise RuntimeError(f"the sync is not clean: {report}")
 

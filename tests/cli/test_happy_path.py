@@ -73,9 +73,9 @@ def test_init_for_real_keys_writes_comments_and_examples(bare_desk: Desk) -> Non
 
 
 def test_doctor_finds_nothing_wrong_with_a_sandbox(desk: Desk) -> None:
-    found = desk.json("doctor")
-    assert found["healthy"]
-    names = [check["name"] for check in found["checks"]]
+    report = desk.json("doctor")
+    assert report["healthy"]
+    names = [check["name"] for check in report["checks"]]
     assert names[:2] == ["settings", "ledger"]
     assert {"account riverside", "clock, against riverside"} <= set(names)
     assert {"Stripe", "meter stripe_minutes", "customer elm-couriers"} <= set(names)
@@ -106,13 +106,13 @@ def test_a_month_goes_from_pull_to_a_difference_of_zero(desk: Desk) -> None:
     early = desk.json("reconcile", LAST, code=3)
     assert set(early) >= RECONCILED
     assert not early["settled"]
-    assert early["difference_minutes"] < 0
+    assert early["difference_minutes"] is None
     assert set(early["customers"][0]) == CUSTOMER
     breaks = [item for one in early["customers"] for item in one["breaks"]]
     assert {item["cause"] for item in breaks} == {"not_settled"}
     assert set(breaks[0]) == BREAK
     amount = sum(Decimal(item["amount"]) for item in breaks)
-    assert amount == early["difference_minutes"] * Decimal("0.10")
+    assert amount == sum(item["minutes"] for item in breaks) * Decimal("0.10") < 0
     assert "Not settled yet" in desk.done("reconcile", LAST, code=3)
 
     desk.settle()
@@ -192,7 +192,7 @@ def test_what_cannot_be_understood_is_shown_and_fails_the_run(desk: Desk) -> Non
         assert other.json("run", code=1)["failed"]
         held = other.json("status")["periods"][1]["quarantined"]
         assert {"account", "call", "reason", "detail", "seen_at"} == set(held[0])
-        assert "quarantined" in other.done("status")
+        assert "is in quarantine, " in other.done("status")
         assert "in quarantine" in other.done("reconcile", LAST, code=1)
 
 
@@ -217,13 +217,13 @@ def test_a_statement_is_the_customers_line_of_the_usage_report(desk: Desk) -> No
     desk.sandbox.clock.advance(10 * HOUR)
     desk.done("run")
     for row in desk.json("report", "usage")["rows"]:
-        found = desk.json("report", "statement", PRESENT, row["customer"])
-        assert found["total"]["minutes"] == row["billed_minutes"]
-        assert found["total"]["amount"] == row["billed_amount"]
-        assert sum(day["minutes"] for day in found["days"]) == row["minutes"]
-        corrected = sum(item["minutes"] for item in found["adjustments"])
+        statement = desk.json("report", "statement", PRESENT, row["customer"])
+        assert statement["total"]["minutes"] == row["billed_minutes"]
+        assert statement["total"]["amount"] == row["billed_amount"]
+        assert sum(day["minutes"] for day in statement["days"]) == row["minutes"]
+        corrected = sum(item["minutes"] for item in statement["adjustments"])
         assert corrected == row["adjusted_minutes"]
-        assert found["sync"]["minutes"]["synced"] == row["billed_minutes"]
+        assert statement["sync"]["minutes"]["synced"] == row["billed_minutes"]
     text = desk.done("report", "statement", PRESENT, "hazel-travel")
     assert "adjustment" in text
 
@@ -245,9 +245,9 @@ def test_csv_has_the_same_lines_as_the_table(desk: Desk) -> None:
 
 def test_the_ledger_is_sound_after_a_run(desk: Desk) -> None:
     desk.done("run")
-    found = desk.json("db", "check")
-    assert found["sound"]
-    assert [check["check"] for check in found["checks"]] == list(Invariant)
+    report = desk.json("db", "check")
+    assert report["sound"]
+    assert [check["check"] for check in report["checks"]] == list(Invariant)
     assert desk.json("status")["laws"]["broken"] == {}
     doctor = desk.json("doctor", code=0)["checks"]
     assert {f"law of {law}" for law in Invariant} <= {check["name"] for check in doctor}

@@ -28,8 +28,8 @@ def kept(desk: Desk) -> dict[str, int]:
 def test_values_that_could_be_phone_numbers_are_withheld_and_counted(
     stamped: Desk,
 ) -> None:
-    said = stamped.done("run")
-    assert "Metadata not stored: 3 values that could be phone numbers, 0" in said
+    output = stamped.done("run")
+    assert "Metadata not stored: 3 values that could be phone numbers, 0" in output
     again = stamped.json("pull", LAST)["pulls"]
     assert sum(one["metadata_withheld"].get("could_be_phone", 0) for one in again) == 3
     assert kept(stamped)["campaign"] > 20
@@ -47,11 +47,11 @@ def test_erase_forgets_a_key_for_good(stamped: Desk) -> None:
     assert kept(stamped) == {"campaign": 0}
     database = stamped.folder / "billing.db"
     assert b"canary-campaign" not in database.read_bytes()
-    [[told]] = stamped.query(
+    [[erased]] = stamped.query(
         "SELECT count(*) FROM audit_event WHERE action = 'metadata.erased' "
         "AND reason = 'she asked for it'"
     )
-    assert told == 2
+    assert erased == 2
 
 
 @pytest.mark.parametrize(
@@ -122,28 +122,28 @@ def reports_of(desk: Desk, customer: str, folder: Path) -> list[tuple[str, ...]]
 def test_no_output_holds_a_number_a_task_a_transcript_or_a_key(stamped: Desk) -> None:
     out = stamped.folder / "out"
     out.mkdir()
-    said = stamped.done("run")
+    output = stamped.done("run")
     stamped.settle()
-    said += stamped.done("run", "--json")
+    output += stamped.done("run", "--json")
     [[call, customer]] = stamped.query(
         "SELECT call_id, customer FROM b2b_usage LIMIT 1"
     )
     for line in reports_of(stamped, customer, out):
-        said += stamped(*line).output
+        output += stamped(*line).output
     for form in ([], ["--json"]):
-        said += stamped("explain", call, *form).output
+        output += stamped("explain", call, *form).output
     assert len(list(out.iterdir())) > 20
     assert (out / f"audit-{LAST}.zip").exists()
-    assert canaries.found_in(said.encode(), stamped.secrets) == []
+    assert canaries.found_in(output.encode(), stamped.secrets) == []
     for file, content in canaries.everything_under(stamped.folder):
         assert canaries.found_in(content, stamped.secrets) == [], file
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 inside = b"".join(map(archive.read, archive.namelist()))
             assert canaries.found_in(inside, stamped.secrets) == [], file
-    told = canaries.dump(stamped.folder / "billing.db")
-    assert canaries.found_in(told, stamped.secrets) == []
-    assert b"canary-campaign" in told
+    dumped = canaries.dump(stamped.folder / "billing.db")
+    assert canaries.found_in(dumped, stamped.secrets) == []
+    assert b"canary-campaign" in dumped
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,9 @@ def test_no_complaint_quotes_a_number_that_stands_where_it_should_not(
     desk: Desk, odd: dict[str, object]
 ) -> None:
     canaries.stamp(desk, odd)
-    said = desk("run").output + desk("status").output + desk("status", "--json").output
-    assert canaries.found_in(said.encode(), desk.secrets) == []
-    told = canaries.dump(desk.folder / "billing.db")
-    assert canaries.found_in(told, desk.secrets) == []
+    output = (
+        desk("run").output + desk("status").output + desk("status", "--json").output
+    )
+    assert canaries.found_in(output.encode(), desk.secrets) == []
+    dumped = canaries.dump(desk.folder / "billing.db")
+    assert canaries.found_in(dumped, desk.secrets) == []

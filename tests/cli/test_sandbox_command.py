@@ -27,8 +27,8 @@ class SandboxProcess:
             text=True,
         )
         assert self.process.stdout
-        self.told: dict[str, Any] = json.loads(self.process.stdout.readline())
-        self.url = self.told["url"]
+        self.facts: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.url = self.facts["url"]
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; return its exit code."""
@@ -47,14 +47,14 @@ def test_it_keeps_its_state_however_it_is_stopped(
         client.post(f"{first.url}/_sandbox/customers", json={"name": "acme"})
         assert first.stop(sign) == 0
         second = SandboxProcess(tmp_path, "--state", "world.json")
-        told = client.get(f"{second.url}/_sandbox").json()
-    assert [customer["name"] for customer in told["customers"]] == ["acme"]
+        facts = client.get(f"{second.url}/_sandbox").json()
+    assert [customer["name"] for customer in facts["customers"]] == ["acme"]
     assert second.stop() == 0
 
 
 def test_init_and_run_work_against_it(tmp_path: Path) -> None:
     sandbox = SandboxProcess(tmp_path, "--empty")
-    account = sandbox.told["accounts"][0]["api_key"]
+    account = sandbox.facts["accounts"][0]["api_key"]
     with httpx2.Client(trust_env=False) as client:
         refused = type_in(tmp_path, "init", "--sandbox", sandbox.url)
         assert refused.exit_code == 2
@@ -123,10 +123,17 @@ def type_line(folder: Path, words: list[str]) -> int:
     return type_in(folder, *words[words.index("pamela-billing") + 1 :]).exit_code
 
 
+def test_a_place_that_cannot_take_the_state_is_refused_at_once(tmp_path: Path) -> None:
+    line = ("sandbox", "--port", "0", "--state", "nowhere/world.json")
+    refused = run_alone(*line, folder=tmp_path)
+    assert refused.returncode == 2
+    assert "nowhere/world.json cannot be written" in refused.stderr
+
+
 def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "world.json").write_text("[]")
     line = ("sandbox", "--port", "0", "--state", "world.json")
-    found = run_alone(*line, folder=tmp_path)
-    assert found.returncode == 2
-    assert "world.json" in found.stderr
-    assert "Traceback" not in found.stderr
+    refused = run_alone(*line, folder=tmp_path)
+    assert refused.returncode == 2
+    assert "world.json" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -15,8 +15,8 @@ def refused(desk: Desk) -> list[str]:
     desk.sandbox.stripe.test.reject(order)
     desk.json("sync")
     desk.sandbox.clock.advance(HOUR)
-    found = desk.json("sync", code=1)
-    assert found["rejected"] == 2
+    report = desk.json("sync", code=1)
+    assert report["rejected"] == 2
     names: list[str] = [name for (name,) in desk.query(EVENTS, "rejected")]
     return names
 
@@ -43,7 +43,7 @@ def test_an_event_is_given_up_with_a_reason_and_never_again(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("options", "sentence"),
     [
         (("--void", "no-such", "--reason", "x"), "there is no event no-such"),
         (("--void", "no-such"), "say why the event is given up"),
@@ -52,10 +52,10 @@ def test_an_event_is_given_up_with_a_reason_and_never_again(desk: Desk) -> None:
     ],
 )
 def test_a_decision_that_cannot_be_taken_is_refused(
-    desk: Desk, words: tuple[str, ...], said: str
+    desk: Desk, options: tuple[str, ...], sentence: str
 ) -> None:
-    result = desk("sync", *words)
-    assert (result.exit_code, said in result.output) == (2, True)
+    result = desk("sync", *options)
+    assert (result.exit_code, sentence in result.output) == (2, True)
 
 
 def test_settling_sends_nothing(desk: Desk) -> None:

@@ -1,15 +1,13 @@
 """Meter events: names, minutes of their own, and until when they may be sent."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise, product
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.meter_event import (
-    LEGAL_MOVES,
-    EventState,
     MeterEvent,
     SendAnswer,
     SendVerdict,
@@ -198,12 +196,6 @@ def test_silence_is_trouble_and_a_word_of_the_meter_is_none(
     verdict: SendVerdict, status: int | None, troubled: bool
 ) -> None:
     assert SendAnswer(verdict, status).troubled is troubled
-
-
-def test_what_is_synced_never_waits_again() -> None:
-    stay = {(state, state) for state in EventState}
-    forbidden = {*product(EventState, EventState)} - LEGAL_MOVES - stay
-    assert forbidden == {(EventState.SYNCED, EventState.PENDING)}
 
 
 def test_events_of_the_year_9998_have_names_too() -> None:

@@ -8,7 +8,7 @@ The seeds of the sandbox are `empty` (the month is put into it call by call),
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.golden.desk import Desk
 from tests.golden.month import CUSTOMERS, tell_month
@@ -79,25 +79,32 @@ def month(desk: Desk) -> None:
         ask_all(desk, Subject([LAST, PRESENT], names, calls), shown=True)
 
 
-def worlds(postgres: Callable[[str], str]) -> dict[str, tuple[Tell, str, str]]:
-    """Return each world's story, the moment it starts at, and its database."""
+class World(NamedTuple):
+    """A story, the moment it starts at, and its database; none is SQLite."""
+
+    tell: Tell
+    now: str
+    database: str = ""
+
+
+def worlds(postgres: Callable[[str], str]) -> dict[str, World]:
+    """Return each world by its name."""
     return {
-        "month-sqlite": (month, FIRST, ""),
-        "month-postgresql": (month, FIRST, postgres("month")),
-        "demo-month-end": (month_end, EARLY, ""),
-        "demo-first-day": (first_day, EARLY, ""),
-        "realistic-sqlite": (anybodys, EARLY, ""),
-        "realistic-postgresql": (anybodys, EARLY, postgres("realistic")),
+        "month-sqlite": World(month, FIRST),
+        "month-postgresql": World(month, FIRST, postgres("month")),
+        "demo-month-end": World(month_end, EARLY),
+        "demo-first-day": World(first_day, EARLY),
+        "realistic-sqlite": World(anybodys, EARLY),
+        "realistic-postgresql": World(anybodys, EARLY, postgres("realistic")),
     }
 
 
-def live(name: str, world: tuple[Tell, str, str], places: dict[str, Path]) -> Any:
+def live(name: str, world: World, places: dict[str, Path]) -> Any:
     """Live through a world at a desk of its own."""
-    tell, now, database = world
     folders = (places["room"] / name, places["kept"] / name)
     # Tables are the same on both databases; one of them is looked at.
-    desk = Desk(places["checkout"], *folders, now, has_screen=not database)
-    if database:
-        desk.environment["PAMELA_BILLING_LEDGER__URL"] = database
-        desk.private[database] = "DATABASE"
-    tell(desk)
+    desk = Desk(places["checkout"], *folders, world.now, has_screen=not world.database)
+    if world.database:
+        desk.environment["PAMELA_BILLING_LEDGER__URL"] = world.database
+        desk.private[world.database] = "DATABASE"
+    world.tell(desk)

@@ -72,15 +72,15 @@ def reading(
     """Read and rate a call as a pull does."""
     ended = started_at and started_at + timedelta(seconds=seconds or 0)
     call = Call(
-        account,
-        call_id,
-        status,
-        NOON - HOUR,
-        started_at,
-        ended,
-        seconds,
-        source_minutes,
-        customer,
+        account=account,
+        call_id=call_id,
+        status=status,
+        created_at=NOON - HOUR,
+        started_at=started_at,
+        ended_at=ended,
+        duration_seconds=seconds,
+        source_minutes=source_minutes,
+        customer_key=customer,
     )
     due = charge_call(call, customer, PRICES)
     gap = source_minutes - due[1].minutes if due and source_minutes is not None else 0

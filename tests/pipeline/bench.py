@@ -97,7 +97,7 @@ class Bench:
             price_ids=numbers,
         )
 
-    def sync_terms(self) -> SyncOptions:
+    def sync_options(self) -> SyncOptions:
         """Return what a sync is handed."""
         return SyncOptions(
             livemode=False,
@@ -111,7 +111,7 @@ class Bench:
             settle_only=self.settle_only,
         )
 
-    def reconcile_terms(self) -> ReconcileOptions:
+    def reconcile_options(self) -> ReconcileOptions:
         """Return what a reconciliation is handed."""
         pair = (self.source, self.rules)
         return ReconcileOptions(
@@ -144,7 +144,7 @@ class Bench:
 
     def sync(self) -> SyncReport:
         """Bring the meter level with the ledger."""
-        return sync_meter(self.ledger, self.meter, self.sync_terms())
+        return sync_meter(self.ledger, self.meter, self.sync_options())
 
     def retry(self) -> int:
         """Let a person send anew what the meter refused."""
@@ -154,15 +154,15 @@ class Bench:
         self, period: BillingPeriod = MARCH, depth: Depth = BY_TOTALS
     ) -> Reconciliation:
         """Compare the three books."""
-        terms = self.reconcile_terms()
+        terms = self.reconcile_options()
         return reconcile_period(self.ledger, self.meter, terms, period, depth=depth)
 
-    def cycle_terms(self) -> CycleOptions:
+    def cycle_options(self) -> CycleOptions:
         """Return what a whole cycle is handed."""
         return CycleOptions(
             sources=[(self.source, self.rules)],
-            sync=self.sync_terms(),
-            reconcile=self.reconcile_terms(),
+            sync=self.sync_options(),
+            reconcile=self.reconcile_options(),
             clock=self.clock,
             first_period=self.first_period,
             actor="tests",
@@ -171,7 +171,7 @@ class Bench:
     def cycle(self) -> CycleReport:
         """Run a whole cycle."""
         periods = periods_at(self.clock.now(), self.first_period)
-        terms = self.cycle_terms()
+        terms = self.cycle_options()
         return run_cycle(self.ledger, self.meter, terms, periods, lambda _: no_progress)
 
     def take(self, *records: Record) -> None:

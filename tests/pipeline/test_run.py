@@ -25,7 +25,7 @@ def run(
     return run_round(
         bench.ledger,
         bench.meter,
-        bench.cycle_terms(),
+        bench.cycle_options(),
         TrailOptions(key, anchors, memory),
         periods_at(bench.clock.now(), bench.first_period),
         watch=lambda _: no_progress,

@@ -9,7 +9,7 @@ from billing.errors import AnchorFault, SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.signing import TrailOptions, rotate_key, sign_head, sign_news
-from billing.reports.audit.live import verify_ledger
+from billing.reports.audit.live_ledger import verify_ledger
 from billing.reports.status.audit_trail import read_heads
 from billing.verifier.ed25519 import is_signed
 from tests.pipeline.bench import Bench, call

@@ -26,13 +26,6 @@ def test_old_requests_are_only_counted() -> None:
     assert log.seen == 3
 
 
-def test_a_cleared_log_is_empty() -> None:
-    log = RequestLog()
-    log.add(record(1))
-    log.clear()
-    assert (log.records(), log.seen) == ([], 0)
-
-
 def test_a_record_is_plain_json() -> None:
     log = RequestLog()
     log.add(record(1))

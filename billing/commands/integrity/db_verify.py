@@ -8,7 +8,7 @@ from billing.commands.display import say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.errors import LedgerFault
 from billing.offline import opened_ledger
-from billing.reports.audit.live import verify_ledger
+from billing.reports.audit.live_ledger import verify_ledger
 from billing.verifier.findings import BadRecord, Unreadable
 
 

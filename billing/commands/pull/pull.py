@@ -61,7 +61,7 @@ def _pull_all(
 ) -> list[PullResult]:
     if account:
         app.source(account)
-    accounts = identified(app.ledger, app.cycle_terms())
+    accounts = identified(app.ledger, app.cycle_options())
     results = [
         pull_month(app.ledger, source, rules, accounts.options, month, watch=watch)
         for source, rules in accounts.options.sources

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from billing.commands.delivery import show_sheet
+from billing.commands.delivery import show_sheets
 from billing.commands.display import say
 from billing.commands.options import (
     CLEAN,
@@ -125,7 +125,7 @@ def _deliver(entries: Journal, form: str | None, output: Path | None) -> None:
     elif form == "json":
         show_json(report.document)
     else:
-        show_sheet(report.flat)
+        show_sheets([report.flat])
 
 
 def _deliver_text(text: str, entries: Journal, form: str, output: Path | None) -> None:

@@ -62,7 +62,7 @@ def reconcile(
     depth = CLOSELY if thorough else Depth(invoices=True)
     with opened_app(settings_file, actor=acting("reconcile")) as app, app.exclusive():
         month = app.billed_period(period)
-        accounts = identified(app.ledger, app.cycle_terms())
+        accounts = identified(app.ledger, app.cycle_options())
         options = accounts.options
         report = _heal(app, options, month, depth) if heal else None
         found = report.after if report else _reconcile(app, options, month, depth)

@@ -53,7 +53,7 @@ class Desk:
             report = run_round(
                 app.ledger,
                 app.meter,
-                app.cycle_terms(),
+                app.cycle_options(),
                 app.trail,
                 self.months(),
                 watch=watch,
@@ -64,7 +64,7 @@ class Desk:
 
     def pull(self) -> None:
         """Read what is new of every account; raises DemoFailed."""
-        app, terms = self.app, self.app.cycle_terms()
+        app, terms = self.app, self.app.cycle_options()
         with self.stage.bars() as watch:
             for month in self.months():
                 for source, rules in app.sources:
@@ -84,7 +84,7 @@ class Desk:
     def reconcile(self) -> list[Reconciliation]:
         """Wait for Stripe's summaries, and compare all books of every month."""
         self.move_to(self.app.clock.now() + UNTIL_SUMMARIES_KNOW)
-        app, terms = self.app, self.app.reconcile_terms()
+        app, terms = self.app, self.app.reconcile_options()
         with self.stage.bars() as watch:
             return [
                 reconcile_period(
@@ -103,7 +103,7 @@ class Desk:
         self.move_to(at)
         app = self.app
         with self.stage.bars() as watch:
-            terms = app.cycle_terms()
+            terms = app.cycle_options()
             return close_period(app.ledger, app.meter, terms, self.cast.month, watch)
 
     def months(self) -> list[BillingPeriod]:

@@ -122,7 +122,9 @@ def _morning(desk: Desk, customer: str) -> list[Document]:
 def _sync_at_once(desk: Desk, progress: Progress) -> SyncReport:
     """Sync one customer after another, and wait by moving the clock."""
     app = desk.app
-    terms = replace(app.sync_terms(), clock=MovedClock(desk.world), concurrency=SERIAL)
+    terms = replace(
+        app.sync_options(), clock=MovedClock(desk.world), concurrency=SERIAL
+    )
     return sync_meter(app.ledger, app.meter, terms, progress=progress)
 
 

@@ -74,10 +74,10 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
         )
     code_of_verdict, _, verdict = report_verification(bundle)
     return Papers(
-        statements,
-        journals,
-        reconciliation,
-        bundle,
+        statements=statements,
+        journals=journals,
+        reconciliation=reconciliation,
+        bundle=bundle,
         verified=not code_of_verdict,
         verdict=list(verdict),
     )

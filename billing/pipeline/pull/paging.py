@@ -47,7 +47,7 @@ def read_window(
 
     Only what `understand` makes of a call is kept: a page's own text is long.
     """
-    reading = WindowReading(understand)
+    reading = WindowReading(understand=understand)
     for page in source.list_calls(window):
         if reading.pages >= _MOST_PAGES:
             day = f"{window.start:%Y-%m-%d}"

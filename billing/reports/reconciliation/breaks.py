@@ -3,13 +3,22 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from billing.domain.break_causes import Cause
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.break_cases import Case, list_cases
+from billing.reports.sheets.cells import UNKNOWN, format_amount
 from billing.reports.sheets.formatting import Document, format_span, spell
 
-__all__ = ["HEADINGS", "Case", "break_document", "break_lines", "read_breaks"]
+__all__ = [
+    "HEADINGS",
+    "Case",
+    "break_document",
+    "break_lines",
+    "is_priced",
+    "read_breaks",
+]
 
 HEADINGS = [
     "break",
@@ -24,6 +33,10 @@ HEADINGS = [
     "state",
 ]
 _CALLS_IN_A_LINE = 3
+# Minutes between totals: of no call and no row, so they have no price.
+_UNPRICED = frozenset(
+    {Cause.SOURCE_TOTAL_DIFFERS, Cause.MONTH_EDGE, Cause.INVOICE_DIFFERS}
+)
 
 
 def read_breaks(
@@ -34,6 +47,11 @@ def read_breaks(
         return list_cases(connection, period, resolved=resolved)
 
 
+def is_priced(cause: Cause, amount_micro: int) -> bool:
+    """Say whether the amount of a break is known; else nobody can price it."""
+    return bool(amount_micro) or cause not in _UNPRICED
+
+
 def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[list[str]]:
     """Return each break as a line under HEADINGS."""
     return [
@@ -42,8 +60,10 @@ def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[lis
             f"{case.period}",
             case.customer or f"account {case.account}",
             case.cause.value,
-            f"{case.minutes:+d}",
-            format_micro(case.amount_micro, currency),
+            f"{case.minutes:+,d}",
+            format_amount(case.amount_micro, currency)
+            if is_priced(case.cause, case.amount_micro)
+            else UNKNOWN,
             spell(case.hour) or case.event or "",
             _names(case.calls),
             format_span(case.age_at(now)),
@@ -65,7 +85,9 @@ def break_document(case: Case, currency: str, now: datetime) -> Document:
         "meaning": case.cause.meaning,
         "remedy": case.cause.remedy,
         "minutes": case.minutes,
-        "amount": format_micro(case.amount_micro, currency),
+        "amount": format_micro(case.amount_micro, currency)
+        if is_priced(case.cause, case.amount_micro)
+        else None,
         "hour": spell(case.hour),
         "event": case.event,
         "evidence": case.evidence,
@@ -90,5 +112,6 @@ def _state(case: Case, now: datetime) -> str:
     state = case.state_at(now)
     if state == "resolved":
         return f"resolved by {case.resolved_by}"
-    known = f"{case.acknowledged_by}: {case.reason}"
-    return f"acknowledged by {known}" if state == "acknowledged" else state
+    if state == "acknowledged":
+        return f"acknowledged by {case.acknowledged_by}: {case.reason}"
+    return state

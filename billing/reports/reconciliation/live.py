@@ -6,13 +6,16 @@ from billing.domain.break_causes import CARRIED, Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
 from billing.domain.money import format_micro
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.reports.sheets.formatting import Document, spell
+from billing.reports.reconciliation.breaks import is_priced
+from billing.reports.sheets.cells import UNKNOWN
+from billing.reports.sheets.formatting import Document, counted, spell
 
 __all__ = [
     "CAUSE_HEADINGS",
     "HEALING_HEADINGS",
     "Reconciliation",
     "cause_lines",
+    "difference_of",
     "is_only_unsettled",
     "reconciliation_document",
     "reconciliation_headings",
@@ -29,22 +32,25 @@ HEADINGS = [
     "difference",
     "settled",
 ]
-HEALING_HEADINGS = ["cause", "what was done", "minutes mended"]
+HEALING_HEADINGS = ["cause", "what was done", "minutes fixed"]
 CAUSE_HEADINGS = ["cause", "minutes", "what it means", "what to do"]
 
 
-def reconciliation_document(found: Reconciliation, currency: str) -> Document:
-    """Return a reconciliation with stable names; amounts are decimal strings."""
+def reconciliation_document(report: Reconciliation, currency: str) -> Document:
+    """Return a reconciliation with stable names; amounts are decimal strings.
+
+    A difference that is not settled is None.
+    """
     return {
-        "period": str(found.period),
-        "settled": found.settled,
-        "complete": found.complete,
-        "clean": found.clean,
-        "difference_minutes": found.difference_minutes,
-        "quarantined": found.quarantined,
-        "invoices_read": found.invoices_read,
-        "invoices_fault": found.invoices_fault,
-        "customers": [_customer(one, currency) for one in found.customers],
+        "period": str(report.period),
+        "settled": report.settled,
+        "complete": report.complete,
+        "clean": report.clean,
+        "difference_minutes": difference_of(report),
+        "quarantined": report.quarantined,
+        "invoices_read": report.invoices_read,
+        "invoices_fault": report.invoices_fault,
+        "customers": [_customer(each, currency) for each in report.customers],
         "accounts": [
             {
                 "account": account.account,
@@ -54,145 +60,163 @@ def reconciliation_document(found: Reconciliation, currency: str) -> Document:
                 "difference_minutes": account.difference_minutes,
                 "breaks": [_break(item, currency) for item in account.breaks],
             }
-            for account in found.accounts
+            for account in report.accounts
         ],
     }
 
 
-def reconciliation_headings(found: Reconciliation) -> list[str]:
+def reconciliation_headings(report: Reconciliation) -> list[str]:
     """Return the headings of the lines; what was invoiced only where it was read."""
-    return [*HEADINGS, *["invoiced"] * found.invoices_read, "breaks"]
+    return [*HEADINGS, *["invoiced"] * report.invoices_read, "breaks"]
 
 
-def reconciliation_lines(found: Reconciliation) -> list[list[str]]:
+def reconciliation_lines(report: Reconciliation) -> list[list[str]]:
     """Return a line for each customer, and the total last, as texts."""
-    customers = found.customers
-    lines: list[list[object]] = [
+    customers = report.customers
+    lines: list[list[str | int | None]] = [
         [
-            one.customer,
-            one.stripe_customer,
-            one.pamela_minutes,
-            one.ledger_minutes,
-            one.stripe_minutes,
-            _difference(one.difference_minutes, known=_is_known(one)),
-            "yes" if one.settled else "not yet",
-            *["" if one.invoiced_minutes is None else one.invoiced_minutes]
-            * found.invoices_read,
-            _causes(one),
+            each.customer,
+            each.stripe_customer,
+            each.pamela_minutes,
+            each.ledger_minutes,
+            each.stripe_minutes,
+            _difference(each),
+            "yes" if each.settled else "not yet",
+            *[each.invoiced_minutes] * report.invoices_read,
+            _causes(each),
         ]
-        for one in customers
+        for each in customers
     ]
-    invoiced = [one.invoiced_minutes for one in customers]
-    known = found.settled and all(_is_known(one) for one in customers)
-    total: list[object] = [
-        "total",
-        "",
-        sum(one.pamela_minutes for one in customers),
-        sum(one.ledger_minutes for one in customers),
-        sum(one.stripe_minutes for one in customers),
-        _difference(found.difference_minutes, known=known),
-        "yes" if found.settled else "not yet",
-        *[sum(minutes or 0 for minutes in invoiced)] * found.invoices_read,
-        sum(len(one.breaks) for one in customers) or "",
-    ]
-    return [[str(value) for value in line] for line in [*lines, total]]
+    invoiced = [each.invoiced_minutes for each in customers]
+    read = [minutes for minutes in invoiced if minutes is not None]
+    lines.append(
+        [
+            "total",
+            "",
+            sum(each.pamela_minutes for each in customers),
+            sum(each.ledger_minutes for each in customers),
+            sum(each.stripe_minutes for each in customers),
+            difference_of(report),
+            "yes" if report.settled else "not yet",
+            *[sum(read) if len(read) == len(invoiced) else None] * report.invoices_read,
+            sum(len(each.breaks) for each in customers) or "",
+        ]
+    )
+    return [[_cell(value) for value in line] for line in lines]
 
 
-def cause_lines(found: Reconciliation) -> list[list[str]]:
+def cause_lines(report: Reconciliation) -> list[list[str]]:
     """Return each cause that was found: its minutes, its meaning and its remedy."""
     minutes: Counter[Cause] = Counter()
-    for _, _, item in found.breaks:
+    for _, _, item in report.breaks:
         minutes[item.cause] += item.minutes
     return [
-        [cause.value, f"{minutes[cause]:+d}", cause.meaning, cause.remedy]
+        [cause.value, f"{minutes[cause]:+,d}", cause.meaning, cause.remedy]
         for cause in Cause
         if cause in minutes
     ]
 
 
-def _is_known(one: CustomerFinding) -> bool:
-    return one.verdict is not MeterVerdict.WAITING
+def difference_of(report: Reconciliation) -> int | None:
+    """Return Stripe's minutes less Pamela's; None while a part is not settled."""
+    is_known = report.settled and all(
+        _difference(each) is not None for each in report.customers
+    )
+    return report.difference_minutes if is_known else None
 
 
-def _difference(minutes: int, *, known: bool) -> str:
-    """Spell a difference; what is not known yet is never shown as zero."""
-    if known:
-        return str(minutes)
-    return f"{minutes}?" if minutes else "?"
+def _difference(finding: CustomerFinding) -> int | None:
+    waits = finding.verdict is MeterVerdict.WAITING
+    return None if waits else finding.difference_minutes
 
 
-def reconciliation_sentences(found: Reconciliation) -> list[str]:
+def _cell(value: str | int | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def reconciliation_sentences(report: Reconciliation) -> list[str]:
     """Say what a reconciliation comes to, the verdict last."""
-    said = [
-        f"Account {account.account} was not read whole: pull {found.period} again."
-        for account in found.accounts
+    sentences = [
+        f"Account {account.account} was not read whole: pull {report.period} again."
+        for account in report.accounts
         if not account.complete
     ]
-    said += [
-        f"Account {account.account}: its calls add up to {account.calls_minutes} "
-        f"minutes, its own total is {account.usage_minutes}."
-        for account in found.accounts
+    sentences += [
+        f"Account {account.account}: its calls add up to {account.calls_minutes:,} "
+        f"minutes, its own total is {account.usage_minutes:,}."
+        for account in report.accounts
         if account.difference_minutes
     ]
-    if found.quarantined:
-        said.append(
-            f"{found.quarantined} calls are in quarantine: `pamela-billing status`."
+    if report.quarantined:
+        sentences.append(
+            f"{counted(report.quarantined, 'call')} in quarantine: see "
+            "`pamela-billing status`."
         )
-    if found.invoices_fault:
-        said.append(f"What was invoiced could not be read: {found.invoices_fault}")
-    carried = {item.cause for _, _, item in found.breaks} & CARRIED
-    if found.clean and carried:
-        said.append("Every difference stands in another month; the books agree.")
-    elif found.clean:
-        said.append("The three books agree, minute by minute.")
-    elif is_only_unsettled(found):
-        said.append(
+    if report.invoices_fault:
+        sentences.append(
+            f"What was invoiced could not be read: {report.invoices_fault}"
+        )
+    carried = {item.cause for _, _, item in report.breaks} & CARRIED
+    if report.clean and carried:
+        sentences.append("Every difference stands in another month; the totals agree.")
+    elif report.clean:
+        sentences.append("Pamela, the ledger and Stripe agree, minute by minute.")
+    elif is_only_unsettled(report):
+        sentences.append(
             "Not settled yet: Stripe's summaries lag behind; reconcile again later."
         )
     else:
-        known = found.settled and all(_is_known(one) for one in found.customers)
-        so_far = "" if known else ", as far as is known"
-        total = f"{found.difference_minutes:+d} minutes"
-        said.append(f"Total difference: {total}{so_far}.")
-    return said
+        total = difference_of(report)
+        if total is None:
+            sentences.append("The total difference is not settled yet.")
+        else:
+            minutes = counted(total, "minute", sign="+")
+            sentences.append(f"Total difference: {minutes}.")
+    return sentences
 
 
-def is_only_unsettled(found: Reconciliation) -> bool:
+def is_only_unsettled(report: Reconciliation) -> bool:
     """Say whether waiting for Stripe's summaries is all that is left to do."""
-    causes = {item.cause for one in found.customers for item in one.breaks}
+    causes = {item.cause for each in report.customers for item in each.breaks}
     return (
         causes - CARRIED == {Cause.NOT_SETTLED}
-        and found.complete
-        and not found.quarantined
-        and not any(account.difference_minutes for account in found.accounts)
+        and report.complete
+        and not report.quarantined
+        and not any(account.difference_minutes for account in report.accounts)
     )
 
 
-def _causes(one: CustomerFinding) -> str:
+def _causes(finding: CustomerFinding) -> str:
     minutes: Counter[str] = Counter()
-    for item in one.breaks:
+    for item in finding.breaks:
         minutes[item.cause.value] += item.minutes
-    return ", ".join(f"{cause} {total:+d}" for cause, total in minutes.items())
+    return ", ".join(f"{cause} {total:+,d}" for cause, total in minutes.items())
 
 
-def _customer(one: CustomerFinding, currency: str) -> Document:
+def _customer(finding: CustomerFinding, currency: str) -> Document:
     return {
-        "customer": one.customer,
-        "stripe_customer": one.stripe_customer,
-        "pamela_minutes": one.pamela_minutes,
-        "ledger_minutes": one.ledger_minutes,
-        "stripe_minutes": one.stripe_minutes,
-        "difference_minutes": one.difference_minutes,
-        "settled": one.settled,
-        "verdict": one.verdict.value,
-        "unknown_minutes": one.unknown_minutes,
-        "least_minutes": one.bounds.lower if one.bounds else one.stripe_minutes,
-        "most_minutes": one.bounds.upper if one.bounds else one.stripe_minutes,
-        "unexplained_minutes": one.unexplained_minutes,
-        "invoiced_minutes": one.invoiced_minutes,
-        "invoice_difference": one.invoice_difference,
-        "invoice": one.invoice,
-        "breaks": [_break(item, currency) for item in one.breaks],
+        "customer": finding.customer,
+        "stripe_customer": finding.stripe_customer,
+        "pamela_minutes": finding.pamela_minutes,
+        "ledger_minutes": finding.ledger_minutes,
+        "stripe_minutes": finding.stripe_minutes,
+        "difference_minutes": _difference(finding),
+        "settled": finding.settled,
+        "verdict": finding.verdict.value,
+        "unknown_minutes": finding.unknown_minutes,
+        "least_minutes": finding.bounds.lower
+        if finding.bounds
+        else finding.stripe_minutes,
+        "most_minutes": finding.bounds.upper
+        if finding.bounds
+        else finding.stripe_minutes,
+        "unexplained_minutes": finding.unexplained_minutes,
+        "invoiced_minutes": finding.invoiced_minutes,
+        "invoice_difference": finding.invoice_difference,
+        "invoice": finding.invoice,
+        "breaks": [_break(item, currency) for item in finding.breaks],
     }
 
 
@@ -200,7 +224,9 @@ def _break(item: Break, currency: str) -> Document:
     return {
         "cause": item.cause.value,
         "minutes": item.minutes,
-        "amount": format_micro(item.amount_micro, currency),
+        "amount": format_micro(item.amount_micro, currency)
+        if is_priced(item.cause, item.amount_micro)
+        else None,
         "calls": list(item.calls),
         "hour": spell(item.hour),
         "book": item.cause.book.value,

@@ -4,11 +4,26 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from billing.ledger.reconcile.break_cases import Case
+from billing.ledger.reconcile.stored_runs import KeptReading
+from billing.reports.reconciliation.break_rows import BREAKS, amount_cell, break_rows
 from billing.reports.reconciliation.breaks import break_document
-from billing.reports.reconciliation.stored import Reconciled, Sum, age_name
+from billing.reports.reconciliation.stored import (
+    Reconciled,
+    Sum,
+    is_known,
+)
 from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.formatting import Document, spell
-from billing.reports.sheets.sheet import Added, Column, Kind, Report, Row, Sheet
+from billing.reports.sheets.sheet import (
+    Added,
+    Cell,
+    Column,
+    Kind,
+    Report,
+    Row,
+    Sheet,
+    Unknown,
+)
 
 _RUN = (
     Column("run", Kind.COUNT, added=False),
@@ -44,31 +59,12 @@ _CAUSES = (
     Column("what_it_means"),
     Column("what_to_do"),
 )
-_BREAKS = (
-    Column("break", Kind.COUNT, added=False),
-    Column("customer"),
-    Column("account"),
-    Column("cause"),
-    Column("hour", Kind.MOMENT),
-    Column("event"),
-    Column("calls"),
-    *_SUMS[1:],
-    Column("evidence"),
-    Column("opened_at", Kind.MOMENT),
-    Column("age"),
-    Column("state"),
-    Column("acknowledged_by"),
-    Column("acknowledged_at", Kind.MOMENT),
-    Column("reason"),
-)
 # What a screen has no room for.
 _FOR_FILES = frozenset({"account", "event", "evidence", "opened_at", "acknowledged_at"})
 _INVOICES = (
     "Breaks between Stripe and the invoice are no part of the difference between "
     "Pamela and Stripe."
 )
-# A cell is to be read; JSON has all of them.
-_MOST_CALLS = 20
 _RESOLVED = (
     Column("break", Kind.COUNT, added=False),
     Column("customer"),
@@ -83,49 +79,56 @@ _RESOLVED = (
 )
 
 
-def reconciled_report(found: Reconciled) -> Report:
+def reconciled_report(month: Reconciled) -> Report:
     """Return a month's reconciliation in the form that is written down."""
-    breaks = _sheet(found, "Breaks", "breaks", _BREAKS, list(_breaks(found)))
-    books = _sheet(found, "Books", "minutes in the three books", _BOOKS, _books(found))
-    causes = _sheet(found, "Causes", "breaks by cause", _CAUSES, _causes(found))
+    breaks = _sheet(month, "Breaks", "breaks", BREAKS, list(break_rows(month)))
+    books = _sheet(
+        month,
+        "Books",
+        "minutes in Pamela, the ledger and Stripe",
+        _BOOKS,
+        _books(month),
+    )
+    causes = _sheet(month, "Causes", "breaks by cause", _CAUSES, _causes(month))
     causes = replace(causes, notes=[_INVOICES])
-    aged: list[Row] = [[name, *one] for name, one in found.by_age().items()]
+    aged: list[Row] = [[name, *_cells(total)] for name, total in month.by_age().items()]
     open_by_age = (Column("open_for"), *_SUMS)
-    ages = _sheet(found, "Ageing", "open breaks by age", open_by_age, aged)
-    resolved = [_resolved(one) for one in found.cases if one.resolved_at is not None]
-    past = _sheet(found, "Resolved", "what was resolved", _RESOLVED, resolved)
-    sheets = [_run(found), books, causes, ages, breaks, past]
-    name, brief = f"reconciliation-{found.period}", _without(breaks, _FOR_FILES)
-    shown = [*sheets[:-2], brief, past]
+    ages = _sheet(month, "Ageing", "open breaks by age", open_by_age, aged)
+    resolved = [_resolved(case) for case in month.cases if case.resolved_at]
+    past = _sheet(month, "Resolved", "what was resolved", _RESOLVED, resolved)
+    sheets = [_run(month), books, causes, ages, breaks, past]
+    name, brief = f"reconciliation-{month.period}", _without(breaks, _FOR_FILES)
+    open_now = replace(ages, rows=[row for row in aged if row[1]])
+    shown = [sheets[0], books, causes, open_now, brief, past]
     return Report(
-        name=name, sheets=sheets, flat=breaks, document=_document(found), shown=shown
+        name=name, sheets=sheets, flat=breaks, document=_document(month), shown=shown
     )
 
 
 def _without(sheet: Sheet, names: frozenset[str]) -> Sheet:
     """Return a sheet without some of its columns."""
-    kept = [at for at, one in enumerate(sheet.columns) if one.name not in names]
+    kept = [at for at, each in enumerate(sheet.columns) if each.name not in names]
     rows = [[row[at] for at in kept] for row in sheet.rows]
     return replace(sheet, columns=[sheet.columns[at] for at in kept], rows=rows)
 
 
 def _sheet(
-    found: Reconciled, name: str, title: str, columns: Iterable[Column], rows: list[Row]
+    month: Reconciled, name: str, title: str, columns: Iterable[Column], rows: list[Row]
 ) -> Sheet:
     return Sheet(
         name=name,
-        title=f"Reconciliation {found.period}: {title}",
+        title=f"Reconciliation {month.period}: {title}",
         columns=tuple(columns),
         rows=rows,
-        currency=found.currency,
+        currency=month.currency,
         total=True,
-        provisional=found.provisional,
+        provisional=month.provisional,
     )
 
 
-def _run(found: Reconciled) -> Sheet:
-    run = found.run
-    difference = Added(found.difference_minutes, "Books", "difference_minutes")
+def _run(month: Reconciled) -> Sheet:
+    run = month.run
+    difference = Added(month.difference_minutes, "Books", "difference_minutes")
     count = Added(len(run.breaks), "Causes", "breaks")
     row: Row = [
         run.number,
@@ -134,77 +137,56 @@ def _run(found: Reconciled) -> Sheet:
         _yes(run.complete),
         _yes(run.settled),
         _yes(run.invoices_read),
-        difference,
+        difference if month.is_known else Unknown(difference),
         count,
     ]
     return Sheet(
         name="Run",
-        title=f"Reconciliation {found.period}: the newest run",
+        title=f"Reconciliation {month.period}: the newest run",
         columns=_RUN,
         rows=[row],
-        currency=found.currency,
-        notes=[f"Ages are counted to {spell(found.as_of)}."],
-        provisional=found.provisional,
+        currency=month.currency,
+        notes=[f"Ages are counted to {spell(month.as_of)}."],
+        provisional=month.provisional,
     )
 
 
-def _books(found: Reconciled) -> list[Row]:
+def _books(month: Reconciled) -> list[Row]:
     return [
         [
-            one.customer,
-            one.stripe_customer,
-            one.pamela_minutes,
-            one.ledger_minutes,
-            one.stripe_minutes,
-            one.stripe_minutes - one.pamela_minutes,
-            one.unknown_minutes,
-            _yes(one.settled),
-            one.invoiced_minutes,
-            one.invoice,
+            reading.customer,
+            reading.stripe_customer,
+            reading.pamela_minutes,
+            reading.ledger_minutes,
+            reading.stripe_minutes,
+            _difference(reading),
+            reading.unknown_minutes,
+            _yes(reading.settled),
+            Unknown(None)
+            if reading.invoiced_minutes is None
+            else reading.invoiced_minutes,
+            reading.invoice,
         ]
-        for one in found.run.readings
+        for reading in month.run.readings
     ]
 
 
-def _causes(found: Reconciled) -> list[Row]:
+def _difference(reading: KeptReading) -> Cell:
+    minutes = reading.stripe_minutes - reading.pamela_minutes
+    return minutes if is_known(reading) else Unknown(minutes)
+
+
+def _cells(total: Sum) -> list[Cell]:
+    amount = total.amount_micro
+    known = amount if total.is_priced else Unknown(amount)
+    return [total.breaks, total.minutes, known]
+
+
+def _causes(month: Reconciled) -> list[Row]:
     return [
-        [cause.value, cause.book.value, *sums, cause.meaning, cause.remedy]
-        for cause, sums in found.by_cause().items()
+        [cause.value, cause.book.value, *_cells(total), cause.meaning, cause.remedy]
+        for cause, total in month.by_cause().items()
     ]
-
-
-def _breaks(found: Reconciled) -> Iterable[Row]:
-    for one in found.run.breaks:
-        case = found.case_of(one)
-        life: Row = [None, None, one.cause.resolution.value, None, None, None]
-        if case is not None:
-            life = [
-                case.opened_at,
-                age_name(case.age_at(found.as_of)),
-                case.state_at(found.as_of),
-                case.acknowledged_by,
-                case.acknowledged_at,
-                case.reason,
-            ]
-        yield [
-            one.case,
-            one.customer,
-            one.account,
-            one.cause.value,
-            one.hour,
-            one.event,
-            _names(one.calls),
-            one.minutes,
-            one.amount_micro,
-            one.evidence,
-            *life,
-        ]
-
-
-def _names(calls: tuple[str, ...]) -> str | None:
-    more = len(calls) - _MOST_CALLS
-    shown = " ".join(calls[:_MOST_CALLS])
-    return f"{shown} and {more} more" if more > 0 else shown or None
 
 
 def _resolved(case: Case) -> Row:
@@ -214,7 +196,7 @@ def _resolved(case: Case) -> Row:
         case.account,
         case.cause.value,
         case.minutes,
-        case.amount_micro,
+        amount_cell(case),
         case.opened_at,
         case.acknowledged_by,
         case.reason,
@@ -223,52 +205,63 @@ def _resolved(case: Case) -> Row:
     ]
 
 
-def _document(found: Reconciled) -> Document:
-    run, currency = found.run, found.currency
+def _document(month: Reconciled) -> Document:
+    run, currency = month.run, month.currency
     return {
-        "period": str(found.period),
-        "provisional": found.provisional,
+        "period": str(month.period),
+        "provisional": month.provisional,
         "currency": currency,
         "run": run.number,
         "started_at": spell(run.started_at),
         "finished_at": spell(run.finished_at),
-        "as_of": spell(found.as_of),
+        "as_of": spell(month.as_of),
         "settled": run.settled,
         "complete": run.complete,
         "invoices_read": run.invoices_read,
-        "difference_minutes": found.difference_minutes,
+        "difference_minutes": month.difference_minutes if month.is_known else None,
         "customers": [
-            one._asdict()
-            | {"difference_minutes": one.stripe_minutes - one.pamela_minutes}
-            for one in run.readings
+            reading._asdict()
+            | {
+                "difference_minutes": reading.stripe_minutes - reading.pamela_minutes
+                if is_known(reading)
+                else None
+            }
+            for reading in run.readings
         ],
         "causes": {
-            cause.value: _sum(one, currency) for cause, one in found.by_cause().items()
+            cause.value: _sum(total, currency)
+            for cause, total in month.by_cause().items()
         },
-        "ageing": {name: _sum(one, currency) for name, one in found.by_age().items()},
+        "ageing": {
+            name: _sum(total, currency) for name, total in month.by_age().items()
+        },
         "breaks": [
-            dict(zip((column.name for column in _BREAKS), cells, strict=True))
-            for cells in _spelled(found)
+            dict(zip((column.name for column in BREAKS), cells, strict=True))
+            for cells in _formatted(month)
         ],
-        "cases": [break_document(one, currency, found.as_of) for one in found.cases],
+        "cases": [break_document(case, currency, month.as_of) for case in month.cases],
     }
 
 
-def _spelled(found: Reconciled) -> Iterable[list[object]]:
-    for row in _breaks(found):
+def _formatted(month: Reconciled) -> Iterable[list[object]]:
+    for row in break_rows(month):
         yield [
             cell
             if isinstance(cell, int) and column.kind is not Kind.MONEY
             else None
-            if cell is None
-            else format_cell(column, cell, found.currency)
-            for column, cell in zip(_BREAKS, row, strict=True)
+            if cell is None or isinstance(cell, Unknown)
+            else format_cell(column, cell, month.currency)
+            for column, cell in zip(BREAKS, row, strict=True)
         ]
 
 
-def _sum(one: Sum, currency: str) -> Document:
-    amount = format_cell(_SUMS[-1], one.amount_micro, currency)
-    return {"breaks": one.breaks, "minutes": one.minutes, "amount": amount}
+def _sum(total: Sum, currency: str) -> Document:
+    amount = format_cell(_SUMS[-1], total.amount_micro, currency)
+    return {
+        "breaks": total.breaks,
+        "minutes": total.minutes,
+        "amount": amount if total.is_priced else None,
+    }
 
 
 def _yes(value: bool) -> str:

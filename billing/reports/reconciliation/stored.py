@@ -1,4 +1,4 @@
-"""The reconciliation of a month as it was kept: books, breaks, ages, and who knows.
+"""The reconciliation of a month as it was kept: totals, breaks, ages, and who knows.
 
 Ages are counted to the last that is known of the month: the end of its newest run, or
 what somebody decided since. So the same ledger makes the same report at any time.
@@ -16,7 +16,13 @@ from billing.ledger.close.period_close import closed_month
 from billing.ledger.database import Ledger
 from billing.ledger.queries.usage_totals import currency_of
 from billing.ledger.reconcile.break_cases import Case, list_cases
-from billing.ledger.reconcile.stored_runs import KeptBreak, KeptRun, newest_run
+from billing.ledger.reconcile.stored_runs import (
+    KeptBreak,
+    KeptReading,
+    KeptRun,
+    newest_run,
+)
+from billing.reports.reconciliation.breaks import is_priced
 
 _DAY = timedelta(days=1)
 AGES = (
@@ -33,11 +39,15 @@ class Sum(NamedTuple):
     breaks: int = 0
     minutes: int = 0
     amount_micro: int = 0
+    is_priced: bool = True  # whether the amount of each is known
 
-    def plus(self, minutes: int, amount_micro: int) -> "Sum":
+    def plus(self, added: KeptBreak | Case) -> "Sum":
         """Return it with one more break."""
         return Sum(
-            self.breaks + 1, self.minutes + minutes, self.amount_micro + amount_micro
+            breaks=self.breaks + 1,
+            minutes=self.minutes + added.minutes,
+            amount_micro=self.amount_micro + added.amount_micro,
+            is_priced=self.is_priced and is_priced(added.cause, added.amount_micro),
         )
 
 
@@ -54,30 +64,34 @@ class Reconciled:
     @property
     def as_of(self) -> datetime:
         """The last moment that something is known of."""
-        known = (
+        moments = (
             moment
             for case in self.cases
             for moment in (case.acknowledged_at, case.resolved_at)
             if moment is not None
         )
-        return max((self.run.finished_at, *known))
+        return max((self.run.finished_at, *moments))
 
     @property
     def difference_minutes(self) -> int:
         """Stripe's minutes less Pamela's, over all customers."""
         readings = self.run.readings
-        return sum(one.stripe_minutes - one.pamela_minutes for one in readings)
+        return sum(each.stripe_minutes - each.pamela_minutes for each in readings)
 
-    def case_of(self, found: KeptBreak) -> Case | None:
+    @property
+    def is_known(self) -> bool:
+        """Whether the difference is settled, for every customer."""
+        return self.run.settled and all(map(is_known, self.run.readings))
+
+    def case_of(self, kept: KeptBreak) -> Case | None:
         """Return the case that a break of the run belongs to; None without one."""
-        return next((one for one in self.cases if one.number == found.case), None)
+        return next((case for case in self.cases if case.number == kept.case), None)
 
     def by_cause(self) -> dict[Cause, Sum]:
         """Return what the breaks of the run come to, by cause in its order."""
         sums: dict[Cause, Sum] = {}
-        for found in self.run.breaks:
-            had = sums.get(found.cause, Sum())
-            sums[found.cause] = had.plus(found.minutes, found.amount_micro)
+        for kept in self.run.breaks:
+            sums[kept.cause] = sums.get(kept.cause, Sum()).plus(kept)
         return {cause: sums[cause] for cause in Cause if cause in sums}
 
     def by_age(self) -> dict[str, Sum]:
@@ -85,12 +99,17 @@ class Reconciled:
         sums = {name: Sum() for name, _ in AGES}
         for case in self.open_cases():
             name = age_name(case.age_at(self.as_of))
-            sums[name] = sums[name].plus(case.minutes, case.amount_micro)
+            sums[name] = sums[name].plus(case)
         return sums
 
     def open_cases(self) -> Iterable[Case]:
         """Yield the cases that nothing has resolved."""
         return (case for case in self.cases if case.resolved_at is None)
+
+
+def is_known(reading: KeptReading) -> bool:
+    """Say whether a customer's difference is settled, and nothing is uncertain."""
+    return reading.settled and not reading.unknown_minutes
 
 
 def age_name(age: timedelta) -> str:

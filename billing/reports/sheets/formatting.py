@@ -1,4 +1,4 @@
-"""Spelling: how times and amounts stand in every document."""
+"""Formatting: how times, spans and counts stand in every document."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,15 +6,21 @@ Document = dict[str, object]
 
 
 def spell(moment: datetime | None) -> str | None:
-    """Spell a moment in UTC to the second, as 2026-03-01T14:00:00Z."""
+    """Format a moment in UTC to the second, as 2026-03-01T14:00:00Z."""
     if moment is None:
         return None
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def counted(number: int, noun: str, plural: str = "", *, sign: str = "") -> str:
+    """Count things: 1 call, 2 calls, 1,000 calls."""
+    many = plural or f"{noun}s"
+    return f"{number:{sign},d} {noun if abs(number) == 1 else many}"
+
+
 def format_span(span: timedelta) -> str:
-    """Spell how long something takes, in its two largest units, as 3 d 04 h."""
+    """Format how long something takes, in its two largest units, as 3 d 04 h."""
     hours, seconds = divmod(span.seconds, 3_600)
     if span.days:
         return f"{span.days} d {hours:02d} h"

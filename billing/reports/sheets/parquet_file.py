@@ -15,6 +15,7 @@ from billing.reports.sheets.sheet import (
     Column,
     Kind,
     Sheet,
+    Unknown,
     blocks,
     value_of,
 )
@@ -101,8 +102,10 @@ def _maker(arrow: Any, column: Column) -> Callable[[Sequence[Cell]], Any]:
 
 
 def _plain(cells: Sequence[Cell]) -> Sequence[Cell]:
-    # Few sheets have cells that are tied to others, and none that is long.
-    tied = len(cells) < _BLOCK and any(isinstance(cell, Added) for cell in cells)
+    # Few sheets have cells that are tied or not known, and none that is long.
+    tied = len(cells) < _BLOCK and any(
+        isinstance(cell, Added | Unknown) for cell in cells
+    )
     return [value_of(cell) for cell in cells] if tied else cells
 
 

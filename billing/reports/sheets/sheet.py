@@ -47,7 +47,19 @@ class Added:
 
 
 Value = str | int | Decimal | date | datetime | Fraction | None
-Cell = Value | Added
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A figure that nobody knows: a screen never shows it as zero, nor a sum of it.
+
+    CSV and workbooks keep what they always had in its place.
+    """
+
+    in_files: Value | Added
+
+
+Cell = Value | Added | Unknown
 Row = Sequence[Cell]
 
 
@@ -128,7 +140,9 @@ def blocks(rows: Iterable[Row], size: int = _BLOCK) -> Iterator[list[Row]]:
 
 
 def value_of(cell: Cell) -> Value:
-    """Return the value of a cell, whether or not it is tied to another sheet."""
+    """Return the value of a cell in files, also of one that is tied or not known."""
+    if isinstance(cell, Unknown):
+        return value_of(cell.in_files)
     return cell.value if isinstance(cell, Added) else cell
 
 
@@ -137,7 +151,7 @@ class Totals:
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
-        self._places = [at for at, one in enumerate(sheet.columns) if one.adds]
+        self._places = [at for at, column in enumerate(sheet.columns) if column.adds]
         self._sums = dict.fromkeys(self._places, 0) if sheet.total else {}
 
     def watch(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -149,10 +163,10 @@ class Totals:
 
     def row(self) -> list[Cell]:
         """Return the total row: the word, then the sums under their columns."""
-        found: list[Cell] = [self._sums.get(at) for at in range(self.width)]
+        row: list[Cell] = [self._sums.get(at) for at in range(self.width)]
         if not self._sheet.columns[0].adds:
-            found[0] = "total"
-        return found
+            row[0] = "total"
+        return row
 
     @property
     def width(self) -> int:

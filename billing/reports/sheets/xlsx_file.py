@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from billing.atomic_file import whole_file
-from billing.reports.sheets.sheet import Added, Cell, Kind, Sheet, Totals, Value
+from billing.reports.sheets.sheet import (
+    Added,
+    Cell,
+    Kind,
+    Sheet,
+    Totals,
+    Unknown,
+    Value,
+)
 from billing.reports.sheets.xlsx_formulas import (
     CellPlace,
     places,
@@ -79,8 +87,9 @@ class _SheetWriter:
             refuse_too_many(row + len(block))
             for cells in block:
                 for write, cell in zip(writers, cells, strict=True):
-                    if cell is not None:
-                        write(row - 1, cell)
+                    in_files = cell.in_files if isinstance(cell, Unknown) else cell
+                    if in_files is not None:
+                        write(row - 1, in_files)
                 row += 1
         if self._sheet.total:
             self._total(totals, row)

@@ -170,10 +170,10 @@ def _flat(found: Statement) -> Sheet:
         )
     title = f"{month.customer} ({month.stripe_customer}), {month.period}"
     return Sheet(
-        "Statement",
-        title,
-        _FLAT,
-        rows,
+        name="Statement",
+        title=title,
+        columns=_FLAT,
+        rows=rows,
         currency=currency,
         total=True,
         provisional=found.provisional,

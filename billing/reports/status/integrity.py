@@ -1,4 +1,4 @@
-"""The laws of the ledger: where each is broken, and when they were last looked at."""
+"""The invariants of the ledger: where one is violated, and when that was checked."""
 
 from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
@@ -8,35 +8,38 @@ from billing.reports.sheets.formatting import Document, spell
 
 
 def read_faults(ledger: Ledger) -> dict[Invariant, list[str]]:
-    """Look at every row, and return where each law is broken. Raises LedgerFault."""
+    """Return where each invariant is violated, by every row. Raises LedgerFault."""
     with ledger.reading() as connection:
         return find_faults(connection)
 
 
 def read_integrity(ledger: Ledger) -> IntegrityStatus | None:
-    """Return when the laws were last looked at. Raises LedgerFault."""
+    """Return when the invariants were last checked. Raises LedgerFault."""
     with ledger.reading() as connection:
         return integrity_status(connection)
 
 
-def integrity_document(found: IntegrityStatus | None) -> Document | None:
-    """Return the last look at the laws with stable names."""
-    if found is None:
+def integrity_document(status: IntegrityStatus | None) -> Document | None:
+    """Return the last check of the invariants with stable names."""
+    if status is None:
         return None
     return {
-        "at": spell(found.at),
-        "whole_at": spell(found.whole_at),
-        "broken": {law: list(words) for law, words in found.broken.items()},
+        "at": spell(status.at),
+        "whole_at": spell(status.whole_at),
+        "broken": {law: list(words) for law, words in status.broken.items()},
     }
 
 
-def integrity_sentence(found: IntegrityStatus | None) -> str:
-    """Say in one line whether the laws held when they were last looked at."""
-    if found is None:
-        return "The laws of the ledger were never checked."
-    whole = spell(found.whole_at) or "never"
-    when = f"checked {spell(found.at)}, over all rows {whole}"
-    if not found.broken:
-        return f"The laws of the ledger hold: {when}."
-    names = ", ".join(found.broken)
-    return f"The ledger breaks a law ({names}), and nothing is sent: {when}."
+def integrity_sentence(status: IntegrityStatus | None) -> str:
+    """Say in one line whether the invariants held when they were last checked."""
+    if status is None:
+        return "The invariants of the ledger were never checked."
+    whole = spell(status.whole_at) or "never"
+    when = f"checked {spell(status.at)}, over all rows {whole}"
+    if not status.broken:
+        return f"The invariants of the ledger hold: {when}."
+    names = ", ".join(status.broken)
+    return (
+        f"The ledger violates an invariant ({names}), and nothing is sent: {when}; run "
+        "`pamela-billing db check`, and fix what it names or restore a backup"
+    )

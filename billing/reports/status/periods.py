@@ -1,4 +1,4 @@
-"""The standing of the newest months: what is pending, synced and failed."""
+"""The status of the newest months: what is pending, synced and failed."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -56,7 +56,7 @@ def absent_document(accounts: list[AbsentAccount]) -> list[Document]:
 
 
 def status_document(months: list[PeriodStatus], as_of: datetime) -> Document:
-    """Return the standing with stable names."""
+    """Return the status with stable names."""
     rows: Counter[str] = Counter()
     for month in months:
         rows.update(month.sync.rows)
@@ -119,6 +119,6 @@ def _reconciliation(last: LastReconciliation) -> Document:
         "finished_at": spell(last.finished_at),
         "settled": last.settled,
         "complete": last.complete,
-        "difference_minutes": last.difference_minutes,
+        "difference_minutes": last.difference_minutes if last.settled else None,
         "breaks": last.breaks,
     }

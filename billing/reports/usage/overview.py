@@ -1,15 +1,17 @@
 """The overview of some months: per customer, what is billed and what Stripe counted."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from billing.domain.breaks import MeterVerdict
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.queries import period_status
 from billing.ledger.queries.usage_totals import UsageTotal, totals_by
 from billing.ledger.reconcile.runs import Reconciliation
+from billing.reports.sheets.cells import UNKNOWN, format_amount
 from billing.reports.sheets.formatting import Document
 
 HEADINGS = [
@@ -40,10 +42,10 @@ class OverviewLine:
     usage: UsageTotal
     synced_minutes: int
     stripe_minutes: int
-    difference_minutes: int
+    difference_minutes: int | None  # None: not settled yet
 
-    def values(self, currency: str) -> list[str | int]:
-        """Return the line in the order of HEADINGS and FIELDS."""
+    def values(self, currency: str) -> list[str | int | None]:
+        """Return the line in the order of FIELDS."""
         return [
             self.customer,
             self.usage.calls,
@@ -70,13 +72,25 @@ class Overview:
             usage=sum((line.usage for line in self.lines), UsageTotal()),
             synced_minutes=sum(line.synced_minutes for line in self.lines),
             stripe_minutes=sum(line.stripe_minutes for line in self.lines),
-            difference_minutes=sum(line.difference_minutes for line in self.lines),
+            difference_minutes=_sum(line.difference_minutes for line in self.lines),
         )
 
     def table(self) -> list[list[str]]:
         """Return the lines, the total last, as texts."""
-        lines = [*self.lines, self.total]
-        return [[str(value) for value in line.values(self.currency)] for line in lines]
+        return [
+            [
+                line.customer,
+                f"{line.usage.calls:,}",
+                f"{line.usage.billed_minutes:,}",
+                format_amount(line.usage.billed_amount_micro, self.currency),
+                f"{line.synced_minutes:,}",
+                f"{line.stripe_minutes:,}",
+                UNKNOWN
+                if line.difference_minutes is None
+                else f"{line.difference_minutes:,}",
+            ]
+            for line in [*self.lines, self.total]
+        ]
 
     def document(self) -> list[Document]:
         """Return the lines with stable names; amounts are decimal strings."""
@@ -87,21 +101,23 @@ class Overview:
 
 
 def read_overview(
-    ledger: Ledger, found: Sequence[Reconciliation], currency: str
+    ledger: Ledger, reconciliations: Sequence[Reconciliation], currency: str
 ) -> Overview:
     """Return an overview of the months that were reconciled. Raises LedgerFault."""
     usage: dict[str, UsageTotal] = {}
     synced: Counter[str] = Counter()
     stripe: Counter[str] = Counter()
-    difference: Counter[str] = Counter()
-    for one in found:
-        billed, on_meter = _month(ledger, one.period)
+    differences: dict[str, list[int | None]] = defaultdict(list)
+    for report in reconciliations:
+        billed, on_meter = _month(ledger, report.period)
         for name, total in billed.items():
             usage[name] = usage.get(name, UsageTotal()) + total
         synced.update(on_meter)
-        for finding in one.customers:
+        for finding in report.customers:
             stripe[finding.customer] += finding.stripe_minutes
-            difference[finding.customer] += finding.difference_minutes
+            waits = finding.verdict is MeterVerdict.WAITING
+            minutes = None if waits else finding.difference_minutes
+            differences[finding.customer].append(minutes)
     names = sorted({*usage, *stripe})
     return Overview(
         currency,
@@ -111,11 +127,18 @@ def read_overview(
                 usage=usage.get(name, UsageTotal()),
                 synced_minutes=synced[name],
                 stripe_minutes=stripe[name],
-                difference_minutes=difference[name],
+                difference_minutes=_sum(differences[name]),
             )
             for name in names
         ),
     )
+
+
+def _sum(minutes: Iterable[int | None]) -> int | None:
+    """Add minutes up; a sum over something unknown is unknown."""
+    terms = list(minutes)
+    known = [term for term in terms if term is not None]
+    return sum(known) if len(known) == len(terms) else None
 
 
 def count_attempts(ledger: Ledger) -> dict[str, int]:

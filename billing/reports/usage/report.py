@@ -58,7 +58,7 @@ class Outlook:
 
     customer: str
     now: UsageTotal
-    before: UsageTotal
+    before: UsageTotal | None  # None: nobody ever pulled last month
     minutes: int | None
     amount_micro: int | None
 
@@ -71,7 +71,7 @@ class UsageReport:
     key: Key
     currency: str
     by: Mapping[Key, Totals]
-    before: Totals  # of last month, by customer
+    before: Totals | None  # of last month, by customer; None: it was never pulled
     known_until: datetime | None
     provisional: bool
 
@@ -86,6 +86,11 @@ class UsageReport:
         return sum(self.totals.values(), UsageTotal())
 
     @property
+    def is_running(self) -> bool:
+        """Whether more of the month is to come than what is known."""
+        return self.known_until is None or self.known_until < self.period.end
+
+    @property
     def has_forecast(self) -> bool:
         """Whether enough of the month is over, and not all of it."""
         return can_forecast(self.period, self.known_until)
@@ -93,24 +98,24 @@ class UsageReport:
     def outlooks(self) -> Sequence[Outlook]:
         """Return each customer's outlook, those of last month too."""
         now, until = self.by["customer"], self.known_until
-        found = []
-        for name in sorted(map(str, {*now, *self.before})):
+        outlooks = []
+        for name in sorted(map(str, {*now, *(self.before or {})})):
             total = now.get(name, UsageTotal())
             minutes = amount = None
             if self.has_forecast and until is not None:
                 minutes = forecast(total.billed_minutes, self.period, until)
                 amount = forecast(total.billed_amount_micro, self.period, until)
-            before = self.before.get(name, UsageTotal())
-            found.append(
+            before = self.before
+            outlooks.append(
                 Outlook(
                     customer=name,
                     now=total,
-                    before=before,
+                    before=None if before is None else before.get(name, UsageTotal()),
                     minutes=minutes,
                     amount_micro=amount,
                 )
             )
-        return found
+        return outlooks
 
     def line(self, total: UsageTotal) -> Document:
         """Return one line with stable names; amounts are exact decimal strings."""
@@ -121,7 +126,7 @@ class UsageReport:
         }
 
     def amount(self, amount_micro: int) -> str:
-        """Spell an amount in the report's currency."""
+        """Format an amount in the report's currency."""
         return format_micro(amount_micro, self.currency)
 
     def document(self) -> Document:
@@ -139,18 +144,18 @@ class UsageReport:
             "total": self.line(self.total),
             "known_until": spell(self.known_until),
             "forecast_method": METHOD if self.has_forecast else None,
-            "outlook": [self._outlook(one) for one in self.outlooks()],
+            "outlook": [self._outlook(outlook) for outlook in self.outlooks()],
         }
 
-    def _outlook(self, one: Outlook) -> Document:
-        amount = one.amount_micro
+    def _outlook(self, outlook: Outlook) -> Document:
+        before, amount = outlook.before, outlook.amount_micro
         return {
-            "customer": one.customer,
-            "billed_minutes": one.now.billed_minutes,
-            "billed_amount": self.amount(one.now.billed_amount_micro),
-            "last_month_minutes": one.before.billed_minutes,
-            "last_month_amount": self.amount(one.before.billed_amount_micro),
-            "forecast_minutes": one.minutes,
+            "customer": outlook.customer,
+            "billed_minutes": outlook.now.billed_minutes,
+            "billed_amount": self.amount(outlook.now.billed_amount_micro),
+            "last_month_minutes": before and before.billed_minutes,
+            "last_month_amount": before and self.amount(before.billed_amount_micro),
+            "forecast_minutes": outlook.minutes,
             "forecast_amount": None if amount is None else self.amount(amount),
         }
 
@@ -168,26 +173,28 @@ def read_usage(
     Raises BadInput for an unknown key or month (unless that may have only begun).
     """
     with ledger.reading() as connection:
-        known = [*KEYS, *(METADATA + name for name in kept_keys(connection))]
-        if key not in known:
+        all_keys = [*KEYS, *(METADATA + name for name in kept_keys(connection))]
+        if key not in all_keys:
             if key.startswith(METADATA):
                 raise BadInput(
                     f"no value of {key.removeprefix(METADATA)} is kept; name it in "
                     "report_metadata in the settings, and the next pull keeps it"
                 )
             raise BadInput(
-                f"usage is not summed by {key}; it can be by {', '.join(known)}"
-                f"{did_you_mean(key, known)}"
+                f"usage is not summed by {key}; it can be by {', '.join(all_keys)}"
+                f"{did_you_mean(key, all_keys)}"
             )
-        keys = known if by_all else dict.fromkeys((key, KEYS[0]))
+        keys = all_keys if by_all else dict.fromkeys((key, KEYS[0]))
         if not may_be_new:
             refuse_unknown_month(connection, period)
+        before = totals_by(connection, period.previous, "customer")
+        was_pulled = before or known_until(connection, period.previous) is not None
         return UsageReport(
             period=period,
             key=key,
             currency=currency_of(connection, period) or DEFAULT_CURRENCY,
             by={each: totals_by(connection, period, each) for each in keys},
-            before=totals_by(connection, period.previous, "customer"),
+            before=before if was_pulled else None,
             known_until=known_until(connection, period),
             provisional=closed_month(connection, period) is None,
         )
@@ -213,7 +220,7 @@ def column_of(key: Key) -> str:
 
 
 def format_heading(heading: Heading) -> str:
-    """Spell what a line is about."""
+    """Format what a line is about."""
     if isinstance(heading, datetime):
         return spell(heading) or ""
     return str(heading)

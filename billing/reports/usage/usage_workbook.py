@@ -1,12 +1,22 @@
 """The usage of a month as sheets: one for each key, and what the month may come to."""
 
 from billing.reports.sheets.formatting import spell
-from billing.reports.sheets.sheet import Column, Kind, Report, Row, Sheet, sheet_name
+from billing.reports.sheets.sheet import (
+    Cell,
+    Column,
+    Kind,
+    Report,
+    Row,
+    Sheet,
+    Unknown,
+    sheet_name,
+)
 from billing.reports.usage.report import (
     COLUMNS,
     METADATA,
     METHOD,
     Key,
+    Outlook,
     UsageReport,
     column_of,
     figures,
@@ -15,61 +25,68 @@ from billing.reports.usage.report import (
 _KINDS = {"day": Kind.DAY, "hour": Kind.MOMENT}
 
 
-def usage_report(found: UsageReport) -> Report:
+def usage_report(usage: UsageReport) -> Report:
     """Return the usage in the form that is written down."""
-    asked = usage_sheet(found, found.key)
-    outlook = outlook_sheet(found)
+    asked = usage_sheet(usage, usage.key)
+    outlook = outlook_sheet(usage)
     return Report(
-        name=f"usage-{found.period}",
-        sheets=[*(usage_sheet(found, key) for key in found.by), outlook],
+        name=f"usage-{usage.period}",
+        sheets=[*(usage_sheet(usage, key) for key in usage.by), outlook],
         flat=asked,
-        document=found.document(),
+        document=usage.document(),
         shown=[asked, outlook],
     )
 
 
-def usage_sheet(found: UsageReport, key: Key) -> Sheet:
+def usage_sheet(usage: UsageReport, key: Key) -> Sheet:
     """Return a month's usage by a key."""
     return Sheet(
         name=sheet_name(f"By {key.removeprefix(METADATA)}"),
-        title=f"Usage {found.period} by {key}, amounts in {found.currency.upper()}",
+        title=f"Usage {usage.period} by {key}, amounts in {usage.currency.upper()}",
         columns=[Column(column_of(key), _KINDS.get(key, Kind.TEXT)), *COLUMNS],
-        rows=[[name, *figures(total)] for name, total in found.by[key].items()],
-        currency=found.currency,
+        rows=[[name, *figures(total)] for name, total in usage.by[key].items()],
+        currency=usage.currency,
         total=True,
-        provisional=found.provisional,
+        provisional=usage.provisional,
     )
 
 
-def outlook_sheet(found: UsageReport) -> Sheet:
-    """Return each customer's month to date, last month, and the forecast."""
+def outlook_sheet(usage: UsageReport) -> Sheet:
+    """Return each customer's month so far, last month, and the forecast."""
     rows: list[Row] = [
         [
-            one.customer,
-            one.now.billed_minutes,
-            one.now.billed_amount_micro,
-            one.before.billed_minutes,
-            one.before.billed_amount_micro,
-            one.minutes,
-            one.amount_micro,
+            outlook.customer,
+            outlook.now.billed_minutes,
+            outlook.now.billed_amount_micro,
+            *_last_month(outlook),
+            outlook.minutes,
+            outlook.amount_micro,
         ]
-        for one in found.outlooks()
+        for outlook in usage.outlooks()
     ]
+    to_date = " to date" if usage.is_running else ""
     return Sheet(
         name="Outlook",
-        title=f"{found.period} to date, beside {found.period.previous}",
+        title=f"{usage.period}{to_date}, beside {usage.period.previous}",
         columns=(
             Column("customer"),
             *_pair("billed"),
             *_pair("last_month"),
-            *(_pair("forecast") if found.has_forecast else ()),
+            *(_pair("forecast") if usage.has_forecast else ()),
         ),
-        rows=rows if found.has_forecast else [row[:-2] for row in rows],
-        currency=found.currency,
-        notes=[_method(found)],
+        rows=rows if usage.has_forecast else [row[:-2] for row in rows],
+        currency=usage.currency,
+        notes=[_method(usage)],
         total=True,
-        provisional=found.provisional,
+        provisional=usage.provisional,
     )
+
+
+def _last_month(outlook: Outlook) -> tuple[Cell, Cell]:
+    before = outlook.before
+    if before is None:
+        return Unknown(0), Unknown(0)
+    return before.billed_minutes, before.billed_amount_micro
 
 
 def _pair(name: str) -> tuple[Column, Column]:
@@ -77,7 +94,8 @@ def _pair(name: str) -> tuple[Column, Column]:
     return minutes, Column(f"{name}_amount", Kind.MONEY)
 
 
-def _method(found: UsageReport) -> str:
-    if not found.has_forecast:
-        return "No forecast: the month is over, or not yet known for a whole day."
-    return f"Forecast: {METHOD}; known until {spell(found.known_until)}, lines add up."
+def _method(usage: UsageReport) -> str:
+    if not usage.has_forecast:
+        why = "it is not yet known for a whole day"
+        return f"No forecast: {why if usage.is_running else 'the month is over'}."
+    return f"Forecast: {METHOD}; known until {spell(usage.known_until)}, lines add up."

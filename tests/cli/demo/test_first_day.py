@@ -20,12 +20,12 @@ def test_it_ends_at_zero_and_is_kept_until_interrupted(tmp_path: Path) -> None:
         more = process.stdout.readline()
         assert more, text
         text += more
-    told, kept = text.split("The sandbox stays")
-    assert "NOT SETTLED YET" in told
-    assert "Total difference: 0 minutes" in told
-    assert "pamela-billing status" in told
+    story, kept = text.split("The sandbox stays")
+    assert "NOT SETTLED YET" in story
+    assert "Total difference: 0 minutes" in story
+    assert "pamela-billing status" in story
     for secret in (folder / "secrets").iterdir():
-        assert secret.read_text().strip() not in told
+        assert secret.read_text().strip() not in story
     assert "PamelaClient(api_key=" in kept
     assert type_in(folder, "doctor").exit_code == 0
     assert type_in(folder, "run").exit_code == 0
@@ -41,13 +41,17 @@ def test_its_json_says_what_happened_and_its_ledger_can_be_looked_at(
     line = ("demo", "--folder", "d", "--calls", CALLS, "--seed", "3", "--json")
     shown = run_alone(*line, folder=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
-    found = json.loads(shown.stdout)
-    assert (found["good"], found["settled"], found["difference_minutes"]) == (1, 1, 0)
-    assert found["truth"]["pamela_minutes"] == found["truth"]["stripe_minutes"]
-    assert found["truth"]["pamela_minutes"] == found["minutes"]
-    assert found["attempts"]["unknown"] > 0
-    assert len(found["customers"]) == 8
-    assert sum(one["minutes"] for one in found["customers"]) == found["minutes"]
+    document = json.loads(shown.stdout)
+    assert (document["good"], document["settled"], document["difference_minutes"]) == (
+        1,
+        1,
+        0,
+    )
+    assert document["truth"]["pamela_minutes"] == document["truth"]["stripe_minutes"]
+    assert document["truth"]["pamela_minutes"] == document["minutes"]
+    assert document["attempts"]["unknown"] > 0
+    assert len(document["customers"]) == 8
+    assert sum(one["minutes"] for one in document["customers"]) == document["minutes"]
 
     status = type_in(tmp_path / "d", "status", "--json")
     rows = json.loads(status.stdout)["rows"]

@@ -1,4 +1,4 @@
-"""The month end as a process: whatever happens, it closes, and every minute is told."""
+"""The month end as a process: it closes, and no minute is without a cause."""
 
 import json
 from pathlib import Path
@@ -27,22 +27,22 @@ CAUSES = {
 def test_a_month_closes_and_no_minute_is_without_a_cause(tmp_path: Path) -> None:
     shown = run_alone(*MONTH_END, "--seed", "3", "--json", folder=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
-    found = json.loads(shown.stdout)
-    assert (found["good"], found["difference_minutes"]) == (True, 0)
-    assert found["outage"] == {"doubts": 5, "counted": 2, "absent": 3}
-    assert found["rejected"] == {"named": 4, "found": 3, "sent_anew": 8}
-    assert set(found["in_the_way"]) == {"quarantined", "not_final", "breaks"}
-    truth, closed = found["truth"], found["closed"]
+    document = json.loads(shown.stdout)
+    assert (document["good"], document["difference_minutes"]) == (True, 0)
+    assert document["outage"] == {"doubts": 5, "counted": 2, "absent": 3}
+    assert document["rejected"] == {"named": 4, "found": 3, "sent_anew": 8}
+    assert set(document["in_the_way"]) == {"quarantined", "not_final", "breaks"}
+    truth, closed = document["truth"], document["closed"]
     assert truth["pamela_minutes"] == truth["stripe_minutes"]
-    invoiced, missed = truth["invoiced_minutes"], found["missed"]["minutes"]
+    invoiced, missed = truth["invoiced_minutes"], document["missed"]["minutes"]
     assert invoiced == closed["totals"]["minutes"] - missed
-    last, present = found["reconciliations"]
+    last, present = document["reconciliations"]
     assert last["difference_minutes"] == -present["difference_minutes"] < 0
     breaks = [b for m in (last, present) for c in m["customers"] for b in c["breaks"]]
     assert {item["cause"] for item in breaks} == CAUSES
-    told = found["explain"]
-    adjusted = {name for item in found["adjustments"] for name in item["calls"]}
-    assert adjusted == {told["late"], told["corrected"]}
+    calls = document["explain"]
+    adjusted = {name for item in document["adjustments"] for name in item["calls"]}
+    assert adjusted == {calls["late"], calls["corrected"]}
 
     folder = tmp_path / "d"
     assert type_in(folder, "db", "check").exit_code == 0
@@ -51,23 +51,23 @@ def test_a_month_closes_and_no_minute_is_without_a_cause(tmp_path: Path) -> None
     status = json.loads(type_in(folder, "status", "--json").stdout)
     assert (status["rows"]["pending"], status["rows"]["failed"]) == (0, 0)
     for kind, sentences in SAYS.items():
-        page = type_in(folder, "explain", told[kind])
-        said = " ".join(page.stdout.split())
+        page = type_in(folder, "explain", calls[kind])
+        text = " ".join(page.stdout.split())
         assert page.exit_code == 0
-        assert all(sentence in said for sentence in sentences), said
+        assert all(sentence in text for sentence in sentences), text
 
 
-def test_it_is_told_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
+def test_it_is_shown_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
     shown = run_alone(*MONTH_END, folder=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
-    told = shown.stdout
+    text = shown.stdout
     for number in range(1, 11):
-        assert f"\n{number}. " in told
-    assert "a difference of 0, as it should be" in " ".join(told.split())
-    assert told.count("pamela-billing explain call_") == 6
-    assert max(map(len, told.splitlines())) <= 100
+        assert f"\n{number}. " in text
+    assert "a difference of 0, as it should be" in " ".join(text.split())
+    assert text.count("pamela-billing explain call_") == 6
+    assert max(map(len, text.splitlines())) <= 100
     for secret in (tmp_path / "d" / "secrets").iterdir():
-        assert secret.read_text().strip() not in told
+        assert secret.read_text().strip() not in text
 
 
 @pytest.mark.parametrize("scenario", ["first-day", "month-end"])

@@ -18,7 +18,7 @@ from tests.pipeline.fakes import Killed, StrictMeter, refuse
 def close(
     bench: Bench, period: BillingPeriod = MARCH, *, reason: str | None = None
 ) -> CloseReport:
-    terms = bench.cycle_terms()
+    terms = bench.cycle_options()
     return close_period(
         bench.ledger,
         bench.meter,

@@ -84,12 +84,12 @@ def test_what_was_refused_after_the_close_is_carried_by_the_next_month(
     bench.meter.counted.clear()
     window = request.at - timedelta(seconds=5)
     report = RejectionReport(
-        "evt_1",
-        request.at,
-        Window(window, request.at),
-        1,
-        ("archived_meter",),
-        (request.event.identifier,),
+        name="evt_1",
+        created_at=request.at,
+        window=Window(window, request.at),
+        error_count=1,
+        codes=("archived_meter",),
+        identifiers=(request.event.identifier,),
     )
     bench.meter.reports.append(report)
     bench.sync()

@@ -35,13 +35,13 @@ def rules_of(bench: Bench, name: str) -> AccountRules:
 def cycle(bench: Bench, *sources: ListedSource) -> CycleReport:
     """Run a cycle over sources, each under its name in the settings."""
     pairs = [(source, rules_of(bench, source.label)) for source in sources]
-    options = bench.cycle_terms().only(pairs)
+    options = bench.cycle_options().only(pairs)
     return run_cycle(bench.ledger, bench.meter, options, [MARCH], lambda _: no_progress)
 
 
 def identify(bench: Bench, *sources: ListedSource) -> Sources:
     pairs = [(source, rules_of(bench, source.label)) for source in sources]
-    terms = bench.cycle_terms()
+    terms = bench.cycle_options()
     return identify_sources(
         bench.ledger, pairs, bench.clock, "tests", terms.concurrency
     ).sources
@@ -178,7 +178,7 @@ def test_an_id_used_again_leaves_what_was_billed(bench: Bench) -> None:
 def test_other_sources_are_left_as_they_are(bench: Bench) -> None:
     bench.source.calls.append(call("c", seconds=300, **of("globex")))
     [(source, rules)] = identify(bench, bench.source)
-    options = bench.cycle_terms()
+    options = bench.cycle_options()
     pull_month(bench.ledger, source, rules, options, MARCH, watch=lambda _: no_progress)
     assert bench.minutes() == {"globex": 5}
     report = reconcile_period(bench.ledger, bench.meter, options.reconcile, MARCH)

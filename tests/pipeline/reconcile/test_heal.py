@@ -14,7 +14,7 @@ from tests.pipeline.mishaps import HOUR, adds_up, settle, take_and_sync
 
 
 def heal(bench: Bench) -> HealReport:
-    terms = bench.cycle_terms()
+    terms = bench.cycle_options()
     report = heal_period(bench.ledger, bench.meter, terms, MARCH, lambda _: no_progress)
     adds_up(report.before)
     adds_up(report.after)

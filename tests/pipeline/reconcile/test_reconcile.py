@@ -223,9 +223,9 @@ def test_a_customer_that_left_the_settings_is_still_accounted_for(
 
 def test_an_account_that_left_the_settings_is_not_taken_as_read(bench: Bench) -> None:
     synced(bench)
-    terms = bench.reconcile_terms()
+    terms = bench.reconcile_options()
     bench.source = ListedSource("other")
-    other = bench.reconcile_terms()
+    other = bench.reconcile_options()
     assert [source.account for source, _ in terms.sources] == ["main"]
     assert [source.account for source, _ in other.sources] == ["other"]
     report = bench.reconcile()

@@ -30,7 +30,7 @@ def test_events_of_test_mode_never_reach_the_live_meter(bench: Bench) -> None:
     sent = len(bench.meter.requests)
     assert bench.meter.state is not None
     bench.meter.state = replace(bench.meter.state, livemode=True)
-    live = replace(bench.sync_terms(), livemode=True)
+    live = replace(bench.sync_options(), livemode=True)
     report = sync_meter(bench.ledger, bench.meter, live)
     assert len(bench.meter.requests) == sent
     assert "events of the other mode" in report.held[0]

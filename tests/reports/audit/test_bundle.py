@@ -11,7 +11,7 @@ from billing.domain.period import BillingPeriod
 from billing.errors import BadInput, SigningFault, UnfitTarget
 from billing.ledger.database import Ledger
 from billing.reports.audit.bundle import Export, export_bundle
-from billing.reports.audit.live import verify_ledger
+from billing.reports.audit.live_ledger import verify_ledger
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import BINDING, TABLE_FILES
 from billing.verifier.verification import verify_bundle

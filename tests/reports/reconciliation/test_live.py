@@ -16,6 +16,7 @@ from billing.reports.reconciliation.live import (
     reconciliation_lines,
     reconciliation_sentences,
 )
+from billing.reports.sheets.cells import UNKNOWN
 from tests.ledger.bookkeeping import MARCH, NOON
 
 WHOLE = AccountFinding(
@@ -60,13 +61,13 @@ def found(
 @pytest.mark.parametrize(
     ("reconciliation", "waits", "sentence"),
     [
-        (found(), False, "The three books agree, minute by minute."),
+        (found(), False, "Pamela, the ledger and Stripe agree, minute by minute."),
         (found(Cause.NOT_SETTLED), True, "Not settled yet"),
-        (found(Cause.NOT_SETTLED, Cause.REJECTED), False, "difference: -2 minutes"),
-        (found(Cause.IN_FLIGHT), False, "difference: -1 minutes"),
+        (found(Cause.NOT_SETTLED, Cause.REJECTED), False, "is not settled yet"),
+        (found(Cause.IN_FLIGHT), False, "difference: -1 minute."),
         (found(Cause.NOT_SETTLED, account=HALF), False, "was not read whole"),
         (found(Cause.NOT_SETTLED, account=OFF), False, "its own total is 12"),
-        (found(Cause.NOT_SETTLED, quarantined=2), False, "2 calls are in quarantine"),
+        (found(Cause.NOT_SETTLED, quarantined=2), False, "2 calls in quarantine"),
     ],
 )
 def test_the_verdict(
@@ -118,12 +119,15 @@ def test_what_is_not_known_yet_is_never_shown_as_zero() -> None:
         quarantined=0,
     )
     for line in reconciliation_lines(unknown):
-        assert line[5:7] == ["?", "not yet"]
+        assert line[5:7] == [UNKNOWN, "not yet"]
     lines = reconciliation_lines(found(Cause.NOT_SETTLED))
-    assert [line[5] for line in lines] == ["-1?", "-1?"]
-    customers: Any = reconciliation_document(unknown, "usd")["customers"]
+    assert [line[5] for line in lines] == [UNKNOWN, UNKNOWN]
+    document = reconciliation_document(unknown, "usd")
+    assert document["difference_minutes"] is None
+    customers: Any = document["customers"]
     (shown,) = customers
     assert shown["verdict"] == "waiting"
+    assert shown["difference_minutes"] is None
     assert shown["unknown_minutes"] == 5
     assert (shown["least_minutes"], shown["most_minutes"]) == (5, 10)
 
@@ -143,7 +147,7 @@ def test_what_was_invoiced_is_shown_where_it_was_read() -> None:
     assert widths == {len(reconciliation_headings(read))}
 
 
-def test_a_month_whose_corrections_stand_elsewhere_is_clean_and_says_so() -> None:
+def test_a_month_whose_corrections_stand_in_another_is_clean_and_says_so() -> None:
     carried = found(Cause.BILLED_IN_LATER_MONTH)
     assert carried.clean
     assert not carried.needs_a_person
@@ -153,3 +157,15 @@ def test_a_month_whose_corrections_stand_elsewhere_is_clean_and_says_so() -> Non
 def test_invoices_that_cannot_be_read_are_told() -> None:
     blind = replace(found(), invoices_fault="Stripe: the API key is refused")
     assert "the API key is refused" in reconciliation_sentences(blind)[0]
+
+
+def test_a_break_that_nobody_can_price_has_no_amount() -> None:
+    document: Any = reconciliation_document(found(account=OFF), "usd")
+    [item] = document["accounts"][0]["breaks"]
+    assert (item["cause"], item["minutes"]) == ("source_total_differs", -2)
+    assert item["amount"] is None
+
+
+def test_what_was_invoiced_is_unknown_as_long_as_an_invoice_is_missing() -> None:
+    read = replace(found(), invoices_read=True)
+    assert [line[-2] for line in reconciliation_lines(read)] == [UNKNOWN, UNKNOWN]

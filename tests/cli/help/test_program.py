@@ -15,10 +15,10 @@ LOADED = "import sys, billing.cli; print(*{name.split('.')[0] for name in sys.mo
 
 
 def test_importing_the_program_loads_nothing_heavy() -> None:
-    found = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
     )
-    assert not HEAVY & set(found.stdout.split())
+    assert not HEAVY & set(finished.stdout.split())
 
 
 def test_help_lists_every_command_with_its_purpose() -> None:
@@ -44,6 +44,6 @@ def test_commands_of_a_group_take_json_and_settings(line: str) -> None:
 
 
 def test_python_dash_m_is_the_same_program(tmp_path: Path) -> None:
-    found = run_alone("--version", folder=tmp_path)
-    assert found.returncode == 0
-    assert "version" in found.stdout
+    finished = run_alone("--version", folder=tmp_path)
+    assert finished.returncode == 0
+    assert "version" in finished.stdout

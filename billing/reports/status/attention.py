@@ -1,0 +1,182 @@
+"""What needs attention: what blocks billing, what waits for a person, what to do."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from billing.domain.period import BillingPeriod
+from billing.ledger.database import Ledger
+from billing.ledger.pull import pulls
+from billing.ledger.pull.accounts import present_labels
+from billing.ledger.queries.usage_totals import UsageTotal, currency_of, totals_by
+from billing.ledger.reconcile.break_cases import list_cases
+from billing.reports.sheets.cells import format_amount
+from billing.reports.sheets.formatting import counted, format_span, spell
+from billing.reports.status.deadlines import DeadlineReport
+from billing.reports.status.periods import PeriodStatus
+from billing.reports.usage.report import DEFAULT_CURRENCY
+
+HEADINGS = [
+    "month",
+    "state",
+    "minutes",
+    "amount",
+    "counted",
+    "on the way",
+    "failed",
+    "reasons",
+]
+# A month is pulled whole once a day; two hours late is no accident.
+WHOLE_PULL_EVERY = timedelta(hours=26)
+_NAMES = 3
+_FOR_A_PERSON = frozenset({"open", "overdue"})
+# What to do about events that failed, by their reason.
+_REMEDIES = {
+    "rejected": "fix what Stripe names, then `pamela-billing sync --retry`",
+    "uncertain": "`pamela-billing sync --settle` reads what became of them",
+    "expired": "bill them outside the meter, then `pamela-billing sync --void EVENT "
+    "--reason TEXT`",
+}
+
+
+def old_pulls(
+    ledger: Ledger,
+    periods: Iterable[BillingPeriod],
+    accounts: Sequence[str],
+    now: datetime,
+) -> list[str]:
+    """Say which accounts' months were not pulled whole for more than a day."""
+    with ledger.reading() as connection:
+        labels = present_labels(connection)
+        names = {label: name for name, label in labels.items()}
+        return [
+            f"{_how_old(account, period, whole_at, now)}; run `pamela-billing run`"
+            for period in periods
+            for account in accounts
+            for whole_at in [
+                pulls.last_complete(
+                    connection, names.get(account, account), period, pulls.MONTH
+                )
+            ]
+            if now - (whole_at or period.start) > WHOLE_PULL_EVERY
+        ]
+
+
+def waiting_for_a_person(
+    ledger: Ledger,
+    months: Sequence[PeriodStatus],
+    deadlines: DeadlineReport,
+    now: datetime,
+) -> list[str]:
+    """Say what does not go on by itself, each with what to do."""
+    sentences = [
+        sentence
+        for month in months
+        for sentence in (*_quarantined(month), *_failed(month))
+    ]
+    sentences += _breaks(ledger, now)
+    if deadlines.missed_items:
+        items = counted(deadlines.missed_items, "open item")
+        minutes = counted(deadlines.missed_minutes, "minute")
+        remedy = "bill them outside the meter, then `sync --void EVENT --reason TEXT`"
+        sentences.append(f"Past every deadline: {items}, {minutes}: {remedy}")
+    sentences += [
+        f"{month.period} is over and not closed: `pamela-billing close "
+        f"{month.period} --dry-run` says what stands in the way"
+        for month in months
+        if month.period.end <= now and month.closed is None and month.sync.rows.total()
+    ]
+    return sentences
+
+
+def month_lines(ledger: Ledger, months: Iterable[PeriodStatus]) -> list[list[str]]:
+    """Return a line under HEADINGS for each month that has usage."""
+    lines = []
+    with ledger.reading() as connection:
+        for month in months:
+            if not month.sync.rows.total():
+                continue
+            totals = totals_by(connection, month.period, "customer")
+            billed = sum(totals.values(), UsageTotal())
+            currency = currency_of(connection, month.period) or DEFAULT_CURRENCY
+            minutes, reasons = month.sync.minutes, month.sync.failed_reasons
+            lines.append(
+                [
+                    str(month.period),
+                    "open" if month.closed is None else "closed",
+                    f"{billed.billed_minutes:,}",
+                    format_amount(billed.billed_amount_micro, currency),
+                    f"{minutes['synced']:,}",
+                    f"{minutes['pending']:,}",
+                    f"{minutes['failed']:,}",
+                    ", ".join(
+                        f"{reason} {counted(rows, 'row')}"
+                        for reason, rows in reasons.items()
+                    ),
+                ]
+            )
+    return lines
+
+
+def month_sentence(month: PeriodStatus) -> str:
+    """Say when a month was closed, pulled and reconciled last."""
+    parts = []
+    if month.closed:
+        parts.append(f"closed {spell(month.closed.closed_at)}")
+    parts.append(_pulled(month))
+    last = month.last_reconciliation
+    if last is None:
+        parts.append("never reconciled")
+    else:
+        state = f"difference {counted(last.difference_minutes, 'minute')}"
+        if not last.settled:
+            state = "the difference is not settled yet"
+        breaks = counted(last.breaks, "break")
+        parts.append(f"reconciled {spell(last.finished_at)}, {state}, {breaks}")
+    return f"{month.period}: {'; '.join(parts)}."
+
+
+def _pulled(month: PeriodStatus) -> str:
+    if not month.pulls:
+        return "never pulled"
+    moments = [each.complete_at for each in month.pulls]
+    if None in moments:
+        return "not pulled completely yet"
+    return f"complete as of {spell(min(filter(None, moments)))}"
+
+
+def _how_old(
+    account: str, period: BillingPeriod, whole_at: datetime | None, now: datetime
+) -> str:
+    if whole_at is None:
+        return f"{period} of {account} was never pulled whole"
+    age = format_span(now - whole_at)
+    return f"The last whole pull of {period} of {account} is {age} old"
+
+
+def _quarantined(month: PeriodStatus) -> Iterator[str]:
+    calls = month.quarantined
+    for item in calls[:_NAMES]:
+        yield (
+            f"{month.period}: {item.call_id} of {item.account} is in quarantine, "
+            f"{item.reason}: {item.detail}; fix it at Pamela, the next pull reads it"
+        )
+    if (more := len(calls) - _NAMES) > 0:
+        yield f"{month.period}: {counted(more, 'more call')} in quarantine"
+
+
+def _failed(month: PeriodStatus) -> Iterator[str]:
+    for reason, rows in month.sync.failed_reasons.items():
+        if remedy := _REMEDIES.get(reason):
+            yield f"{month.period}: {counted(rows, 'row')} {reason}: {remedy}"
+
+
+def _breaks(ledger: Ledger, now: datetime) -> Iterator[str]:
+    with ledger.reading() as connection:
+        cases = list_cases(connection, None)
+    periods = Counter(
+        case.period for case in cases if case.state_at(now) in _FOR_A_PERSON
+    )
+    for period, count in sorted(periods.items(), key=str):
+        breaks = counted(count, "break")
+        yield f"{period}: {breaks}: see `pamela-billing breaks {period}`"

@@ -1,0 +1,1 @@
+"""What the program says of itself: help, hints, and advice that can be followed."""

@@ -1,0 +1,1 @@
+"""Ledgers of earlier versions, and what every later version has to make of them."""
