@@ -169,7 +169,9 @@ def _identities(settings: Settings, folder: Path, clock: Clock) -> Iterator[Chec
             ledger = open_ledger(ledger_url(settings, folder))
             stack.callback(ledger.close)
             migration.refuse_other_schema(ledger)
-            sources = [make_source(settings, a, folder, clock.sleep) for a in settings.accounts]
+            sources = [
+                make_source(settings, a, folder, clock.sleep) for a in settings.accounts
+            ]
             for source in sources:
                 stack.callback(source.close)
             yield from check_accounts(ledger, sources, THREADS)

@@ -72,7 +72,9 @@ def test_a_renamed_account_goes_on(billed_desk: Desk) -> None:
     actions = desk.query("SELECT action FROM audit_event WHERE action LIKE 'account%'")
     assert ("account.renamed",) in actions
     assert billed(desk) == owed(desk)
-    assert "river was complete" in desk.done("status")
+    pulls = desk.json("status")["periods"][0]["pulls"]
+    assert "river" in {pull["account"] for pull in pulls}
+    assert "riverside" not in desk.done("status")
 
 
 def test_two_accounts_with_one_key_are_both_refused(billed_desk: Desk) -> None:

@@ -41,7 +41,9 @@ def filled(database_url: str) -> Iterator[Ledger]:
     fill_soundly(ledger)
     set_aside_and_reconcile(ledger)
     record(ledger, TALKING, reading("twin"))
-    record(ledger, reading("twin", account="other", customer="globex"))
+    twin = reading("twin", account="other", customer="globex")
+    later = twin.call._replace(created_at=NOON)  # another call: made at another time
+    record(ledger, twin._replace(call=later, extract_sha256=later.digest()))
     nothing = SetAside(
         account="main",
         call_id="strange",
