@@ -20,7 +20,8 @@ from billing.domain.cycle_schedule import Moment, Trigger, plan_cycle, until_nex
 from billing.errors import BillingError
 from billing.output import limit_patience, new_losses
 from billing.pipeline.concurrency import Progress, no_progress
-from billing.pipeline.cycle import Step, periods_at
+from billing.pipeline.cycle import periods_at
+from billing.pipeline.cycle_report import Step
 from billing.pipeline.run import run_round
 from billing.reports.sheets.formatting import format_time
 

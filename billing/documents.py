@@ -1,7 +1,7 @@
 """What pulls, syncs and cycles did, under stable names: for `--json` and the log."""
 
 from billing.errors import BillingError
-from billing.pipeline.cycle import CycleReport, PullResult, Step
+from billing.pipeline.cycle_report import CycleReport, PullResult, Step
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
 from billing.reports.sheets.formatting import Document, format_time

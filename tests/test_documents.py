@@ -5,7 +5,7 @@ import pytest
 from billing.documents import step_line
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError, InvariantViolated, LedgerFault
-from billing.pipeline.cycle import PullResult
+from billing.pipeline.cycle_report import PullResult
 
 MONTH = BillingPeriod(2026, 3)
 

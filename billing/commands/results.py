@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from billing.pipeline.cycle import PullResult
+from billing.pipeline.cycle_report import PullResult
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.sheets.cells import UNKNOWN

@@ -31,7 +31,8 @@ from billing.commands.results import (
 from billing.documents import cycle_document
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import Month
-from billing.pipeline.cycle import CycleReport, periods_at
+from billing.pipeline.cycle import periods_at
+from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.run import run_round
 
 

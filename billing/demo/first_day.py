@@ -14,11 +14,8 @@ from billing.installation.first_settings import (
     write_sandbox_settings,
 )
 from billing.pipeline.concurrency import Progress
-from billing.pipeline.cycle import (
-    CycleReport,
-    periods_at,
-    pull_month,
-)
+from billing.pipeline.cycle import periods_at, pull_month
+from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.reconcile.reconcile import reconcile_period
 from billing.pipeline.run import run_round
 from billing.pipeline.sync.sync import sync_meter

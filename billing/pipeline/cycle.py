@@ -1,21 +1,21 @@
 """One whole cycle: pull what is new, sync, reconcile; what cron and daemon run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from billing.domain.call import READ_AGAIN
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
-from billing.errors import BillingError, InvariantViolated
+from billing.errors import BillingError
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
-from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress
+from billing.pipeline.cycle_report import CycleReport, PullResult, Step, on_step_ignored
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.identity import Sources, identify_sources
@@ -26,69 +26,12 @@ from billing.pipeline.reconcile.reconcile import (
     reconcile_period,
 )
 from billing.pipeline.sync.circuit_breaker import never
-from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
+from billing.pipeline.sync.sync import SyncOptions, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
 # A whole month is read anew once a day, whatever the hourly readings say.
 SWEEP_EVERY = timedelta(hours=24)
 Watcher = Callable[[str], Progress]
-
-
-@dataclass(frozen=True, slots=True)
-class PullResult:
-    """How one account's month was pulled, or why it was not."""
-
-    account: str
-    period: BillingPeriod
-    certificate: Certificate | None = None
-    error: str | None = None
-
-
-Step = PullResult | SyncReport | Reconciliation | BillingError
-
-
-def on_step_ignored(_step: Step) -> None:
-    """Listen to no step."""
-
-
-@dataclass(slots=True)
-class CycleReport:
-    """What one cycle did; errors say what failed, and what was done stays done."""
-
-    pulls: list[PullResult] = field(default_factory=list)
-    sync: SyncReport | None = None
-    reconciliations: list[Reconciliation] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    refused: bool = False
-    on_step: Callable[[Step], None] = field(default=on_step_ignored, repr=False)
-
-    def add(self, step: Step) -> None:
-        """Take a step in, and pass it on."""
-        match step:
-            case PullResult():
-                self.pulls.append(step)
-                error = step.error
-            case SyncReport():
-                self.sync = step
-                error = step.stopped_because and f"Stripe: {step.stopped_because}"
-            case BillingError():
-                error = str(step)
-                self.refused |= isinstance(step, InvariantViolated)
-            case _:
-                self.reconciliations.append(step)
-                error = None
-        if error:
-            self.errors.append(error)
-        self.on_step(step)
-
-    @property
-    def failed(self) -> bool:
-        """Whether a part failed or found what the next hours will not fix."""
-        return bool(
-            self.errors
-            or (self.sync and not self.sync.clean)
-            or any(run.needs_a_person for run in self.reconciliations)
-        )
 
 
 @dataclass(frozen=True, slots=True)

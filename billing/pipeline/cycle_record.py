@@ -8,7 +8,8 @@ from billing.ledger import cycle_runs
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
-from billing.pipeline.cycle import CycleOptions, CycleReport
+from billing.pipeline.cycle import CycleOptions
+from billing.pipeline.cycle_report import CycleReport
 
 
 class CycleRecord:

@@ -5,15 +5,9 @@ from collections.abc import Callable, Sequence
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.ledger.database import Ledger
-from billing.pipeline.cycle import (
-    CycleOptions,
-    CycleReport,
-    Step,
-    Watcher,
-    on_step_ignored,
-    run_cycle,
-)
+from billing.pipeline.cycle import CycleOptions, Watcher, run_cycle
 from billing.pipeline.cycle_record import CycleRecord
+from billing.pipeline.cycle_report import CycleReport, Step, on_step_ignored
 from billing.pipeline.signing import (
     TrailOptions,
     refuse_rewound,

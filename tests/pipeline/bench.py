@@ -20,7 +20,8 @@ from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
+from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
+from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.reconcile import (

@@ -21,7 +21,8 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import CycleOptions, CycleReport, periods_at, run_cycle
+from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
+from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
 from billing.pipeline.sync.operator_actions import retry_rejected

@@ -4,7 +4,8 @@ import pytest
 
 from billing.ledger.audit.events import chain_tip
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import CycleReport, Step, periods_at
+from billing.pipeline.cycle import periods_at
+from billing.pipeline.cycle_report import CycleReport, Step
 from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions
 from tests.pipeline.bench import Bench, call

@@ -22,7 +22,8 @@ from billing.commands.results import (
 )
 from billing.documents import pull_document
 from billing.domain.period import BillingPeriod, Month
-from billing.pipeline.cycle import PullResult, Watcher, identified, pull_month
+from billing.pipeline.cycle import Watcher, identified, pull_month
+from billing.pipeline.cycle_report import PullResult
 
 
 @click.command()

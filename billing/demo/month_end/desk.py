@@ -12,7 +12,8 @@ from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World, wait_until
 from billing.domain.period import BillingPeriod
 from billing.pipeline.close import CloseReport, close_period
-from billing.pipeline.cycle import CycleReport, periods_at, pull_month
+from billing.pipeline.cycle import periods_at, pull_month
+from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.pipeline.run import run_round
 from billing.pipeline.sync.sync import SyncReport

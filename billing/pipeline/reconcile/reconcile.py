@@ -28,13 +28,12 @@ from billing.pipeline.reconcile.comparison import (
     MeterReading,
     customer_comparisons,
 )
+from billing.pipeline.reconcile.fresh_month import FreshMonth, read_again
 from billing.pipeline.reconcile.meter_side import MeterView
 from billing.pipeline.reconcile.shared_customers import SharedCustomers
 from billing.pipeline.reconcile.source_side import (
-    FreshMonth,
     SourceSide,
     account_findings,
-    read_again,
     source_sides,
 )
 from billing.pipeline.reconcile.views import LedgerView, MeterReadings

@@ -11,7 +11,8 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.registry import Account
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import CycleReport, pull_month, run_cycle
+from billing.pipeline.cycle import pull_month, run_cycle
+from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.identity import Sources, identify_sources
 from billing.pipeline.reconcile.reconcile import reconcile_period
