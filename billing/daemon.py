@@ -104,6 +104,7 @@ class _Cycles:
         for loss in losses:
             self.lost = True
             self._log.error("output", error=loss)
+            sys.stderr.write(f"pamela-billing: {loss}; billing goes on\n")
         return losses
 
     def _look(self) -> timedelta:
