@@ -8,10 +8,13 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from billing.app import App, opened_app
@@ -34,6 +37,8 @@ LOOK_AT_SANDBOX_EVERY = timedelta(seconds=1)
 PATIENCE_SECONDS = 1
 SECOND = timedelta(seconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ALARM = "hour"
+HOURLY = CronTrigger(minute=0, timezone=UTC)
 
 
 def run_daemon(settings_file: Path, *, in_json: bool = False) -> bool:
@@ -53,10 +58,13 @@ def run_daemon(settings_file: Path, *, in_json: bool = False) -> bool:
         now = format_time(app.clock.now())
         first = str(app.settings.first_period)
         log.info("start", now=now, first_period=first, actor=actor)
+        alarm = _alarm(cycles, log)
         worker = threading.Thread(target=cycles.run_until_stopped, daemon=True)
         worker.start()
         number = signal.sigwait(STOPPERS)
         stop.set()
+        cycles.wake()
+        alarm.shutdown(wait=False)
         worker.join(GRACE_SECONDS)
         in_time = not worker.is_alive()
         log.info("stop", signal=signal.Signals(number).name, cycle_ended=in_time)
@@ -65,6 +73,32 @@ def run_daemon(settings_file: Path, *, in_json: bool = False) -> bool:
             # A request hangs. All that must survive is committed already.
             os._exit(0 if told else 1)
     return told
+
+
+def _alarm(cycles: "_Cycles", log: FilteringBoundLogger) -> BackgroundScheduler:
+    """Wake the cycles at minute :00 of every hour, UTC; what it warns of is logged."""
+    library = logging.getLogger("apscheduler")
+    library.setLevel(logging.WARNING)
+    library.propagate = False
+    library.handlers = [_SchedulerLog(log)]
+    alarm = BackgroundScheduler(timezone=UTC)
+    alarm.add_job(cycles.wake, HOURLY, id=ALARM, coalesce=True, max_instances=1)
+    alarm.start()
+    # It plans by the wall clock alone, so a clock that was set makes it plan anew.
+    cycles.replan = lambda: alarm.reschedule_job(ALARM, trigger=HOURLY)
+    return alarm
+
+
+class _SchedulerLog(logging.Handler):
+    """Puts what the scheduler warns of into the daemon's own log."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a warning as a line of ours."""
+        self._log.warning("scheduler", warning=record.getMessage())
 
 
 class _Cycles:
@@ -80,6 +114,8 @@ class _Cycles:
         self._last_cycle: Moment | None = None
         self._trouble: str | None = None
         self._untold: list[str] = []
+        self._awake = threading.Event()
+        self.replan: Callable[[], object] = lambda: None
         self.lost = False
 
     def run_until_stopped(self) -> None:
@@ -96,7 +132,12 @@ class _Cycles:
                     kind, words = fault.kind, str(fault)
                 self._log.error("cycle", failed=True, error=kind, at=words)
                 wait = LOOK_AT_SANDBOX_EVERY
-            self._stop.wait(wait.total_seconds())
+            self._awake.wait(wait.total_seconds())
+            self._awake.clear()
+
+    def wake(self) -> None:
+        """Have the clocks looked at now."""
+        self._awake.set()
 
     def new_losses(self) -> list[str]:
         """Return what could not be told since this was asked last, and tell it."""
@@ -120,6 +161,7 @@ class _Cycles:
                 now=format_time(now.wall),
                 was_set_by_seconds=plan.jump // SECOND,
             )
+            self.replan()
         if plan.is_due:
             self._last_cycle = now
             self._run_cycle()

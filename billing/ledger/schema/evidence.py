@@ -144,3 +144,25 @@ quarantine = table(
         "ix_quarantine_open", "account", "call_id", where="released_at IS NULL"
     ),
 )
+
+account_identity = table(
+    "account_identity",
+    key(),
+    text_column("account"),
+    text_column("partner_id", null=True),
+    text_column("project_id", null=True),
+    text_column("key_digest"),
+    time("first_seen_at"),
+    text_column("source"),
+    Index(None, "account", "id"),
+)
+
+account_rename = table(
+    "account_rename",
+    key(),
+    text_column("was"),
+    text_column("now"),
+    time("at"),
+    text_column("actor"),
+    Index(None, "was", "id"),
+)

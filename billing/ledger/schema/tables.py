@@ -4,6 +4,8 @@ from billing.ledger.schema.base import metadata
 from billing.ledger.schema.contact import meter_contact, sole_reporter
 from billing.ledger.schema.evidence import (
     account,
+    account_identity,
+    account_rename,
     call,
     call_metadata,
     customer,
@@ -23,7 +25,6 @@ from billing.ledger.schema.findings import (
     reconciliation_reading,
     reconciliation_run,
 )
-from billing.ledger.schema.identity import account_identity, account_rename
 from billing.ledger.schema.operations import cycle_run, send_hold
 from billing.ledger.schema.usage import (
     b2b_usage,
