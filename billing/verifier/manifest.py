@@ -15,7 +15,9 @@ from billing.verifier.ed25519 import is_signed
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import HEX64, MONTH, read_json
 
-FORMAT = "pamela-billing audit bundle 1"
+FORMAT = "pamela-billing audit bundle 2"
+# Format 1 has not the tables that came later; nothing else differs.
+_READABLE = {FORMAT, "pamela-billing audit bundle 1"}
 _LARGEST_MANIFEST, _LARGEST_SEAL = 64 * 2**20, 1_000
 _PARTS_OF_MANIFEST: dict[str, type | tuple[type, ...]] = {
     "format": str,
@@ -66,7 +68,7 @@ def read_manifest(container: Container) -> Manifest:
     for name, kind in _PARTS_OF_MANIFEST.items():
         if not isinstance(document[name], kind):
             raise BadRecord(MANIFEST, f"its {name} is no such thing")
-    if document["format"] != FORMAT:
+    if document["format"] not in _READABLE:
         raise BadRecord(MANIFEST, f"its format is not `{FORMAT}`")
     if not MONTH.fullmatch(document["period"]):
         raise BadRecord(MANIFEST, "its period is no month")
