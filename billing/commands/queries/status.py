@@ -74,7 +74,7 @@ def status(settings_file: Path, as_json: bool) -> int:
             *([integrity_sentence(integrity)] if violated else []),
             *map(absent_sentence, absent),
             *old_pulls(ledger, still_open, labels, now),
-            *(f"Not sent: {each}." for each in contact_complaints(contacts)),
+            *(f"Not sent: {each}" for each in contact_complaints(contacts)),
             *filter(None, [cycles.overdue()]),
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
