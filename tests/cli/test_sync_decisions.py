@@ -48,7 +48,7 @@ def test_an_event_is_given_up_with_a_reason_and_never_again(desk: Desk) -> None:
         (("--void", "no-such", "--reason", "x"), "there is no event no-such"),
         (("--void", "no-such"), "say why the event is given up"),
         (("--reason", "x"), "--reason belongs to --void"),
-        (("--retry", "--settle"), "give one of --retry, --settle and --void"),
+        (("--retry", "--settle"), "give one of --retry, --settle, --void, --hold and"),
     ],
 )
 def test_a_decision_that_cannot_be_taken_is_refused(

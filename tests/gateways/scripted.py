@@ -115,7 +115,9 @@ def serving(answer: Callable[[str], object], status: int = 200) -> Iterator[Scri
 
 
 @contextmanager
-def meter_at(url: str, slept: list[float] | None = None) -> Iterator[StripeMeter]:
+def meter_at(
+    url: str, slept: list[float] | None = None, *, proxy: str | None = None
+) -> Iterator[StripeMeter]:
     """Connect a meter to a server; waits take no time."""
     meter = StripeMeter(
         "sk_test_x",
@@ -124,6 +126,7 @@ def meter_at(url: str, slept: list[float] | None = None) -> Iterator[StripeMeter
         events_per_second=10_000,
         reads_per_second=10_000,
         sleep=(slept if slept is not None else []).append,
+        proxy=proxy,
     )
     try:
         yield meter

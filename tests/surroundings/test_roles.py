@@ -71,7 +71,7 @@ def test_a_reader_is_refused_whatever_writes(
     [
         (0, "permission denied for table alembic_version; grant the role its rights"),
         (1, "lacks DELETE on call_metadata; grant"),
-        (2, "lacks USAGE on audit_anchor_id_seq"),
+        (2, "lacks USAGE on account_identity_id_seq"),
     ],
 )
 def test_a_service_that_lacks_a_right_is_told_which(

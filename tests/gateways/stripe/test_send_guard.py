@@ -199,21 +199,10 @@ def test_a_stale_connection_leaves_it_uncertain_and_sends_no_second_time(
         assert len(server.requests) == 2
 
 
-def by_way_of(proxy: str, patch: pytest.MonkeyPatch) -> None:
-    """Set a proxy in the environment, as an administrator does."""
-    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
-        patch.delenv(name, raising=False)
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        patch.setenv(name, proxy)
-
-
 @ACTS
-def test_a_proxy_is_given_nothing_that_may_not_go(
-    act: Act, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_given_nothing_that_may_not_go(act: Act) -> None:
     with serving(taken) as proxy:
-        by_way_of(proxy.url, monkeypatch)
-        with meter_at("http://nobody.invalid") as meter:
+        with meter_at("http://nobody.invalid", proxy=proxy.url) as meter:
             assert act(meter, stay).verdict is SendVerdict.UNSENT
             wait_until(lambda: proxy.received, [b""])
             assert act(meter, go).http_status == 200
@@ -221,9 +210,7 @@ def test_a_proxy_is_given_nothing_that_may_not_go(
 
 
 @ACTS
-def test_a_tunnel_that_leads_nowhere_was_no_request(
-    act: Act, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tunnel_that_leads_nowhere_was_no_request(act: Act) -> None:
     checks: list[bool] = []
 
     def may_send() -> bool:
@@ -231,8 +218,7 @@ def test_a_tunnel_that_leads_nowhere_was_no_request(
         return True
 
     with serving(lambda _: "") as proxy:
-        by_way_of(proxy.url, monkeypatch)
-        with meter_at("https://nobody.invalid") as meter:
+        with meter_at("https://nobody.invalid", proxy=proxy.url) as meter:
             answer = act(meter, may_send)
         assert (answer.verdict, checks) == (SendVerdict.BUSY, [])
         assert proxy.requests == ["nobody.invalid:443"]

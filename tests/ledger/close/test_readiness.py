@@ -32,11 +32,11 @@ from tests.ledger.filling import attempt_of
 FIRST = BillingPeriod(2026, 1)
 
 
-def month_end(ledger: Ledger) -> MonthEnd:
+def month_end(ledger: Ledger, first_period: BillingPeriod = FIRST) -> MonthEnd:
     with ledger.reading() as connection:
         accounts = ["main", "other"]
         return read_month_end(
-            connection, MARCH, accounts, APRIL.start, first_period=FIRST
+            connection, MARCH, accounts, APRIL.start, first_period=first_period
         )
 
 
@@ -113,7 +113,9 @@ def test_accounts_that_were_never_pulled_are_named_too(ledger: Ledger) -> None:
 
 def test_earlier_months_with_usage_are_named_newest_first(ledger: Ledger) -> None:
     register(ledger)
-    # The first one is before all that is billed.
-    months = (FIRST.previous, FIRST, MARCH.previous)
+    months = (FIRST, MARCH.previous)
     record(ledger, *(reading(str(month), started_at=month.start) for month in months))
     assert month_end(ledger).earlier_open == Share(2, 0, ("2026-02", "2026-01"))
+    # What is before all that is billed stands in nobody's way.
+    billed = month_end(ledger, first_period=MARCH.previous)
+    assert billed.earlier_open == Share(1, 0, ("2026-02",))
