@@ -201,12 +201,14 @@ def test_a_stale_connection_leaves_it_uncertain_and_sends_no_second_time(
 
 @ACTS
 def test_a_proxy_is_given_nothing_that_may_not_go(act: Act) -> None:
-    with serving(taken) as proxy:
-        with meter_at("http://nobody.invalid", proxy=proxy.url) as meter:
-            assert act(meter, stay).verdict is SendVerdict.UNSENT
-            wait_until(lambda: proxy.received, [b""])
-            assert act(meter, go).http_status == 200
-            assert proxy.requests[0].startswith("http://nobody.invalid/v1/billing/")
+    with (
+        serving(taken) as proxy,
+        meter_at("http://nobody.invalid", proxy=proxy.url) as meter,
+    ):
+        assert act(meter, stay).verdict is SendVerdict.UNSENT
+        wait_until(lambda: proxy.received, [b""])
+        assert act(meter, go).http_status == 200
+        assert proxy.requests[0].startswith("http://nobody.invalid/v1/billing/")
 
 
 @ACTS
