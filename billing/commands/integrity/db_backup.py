@@ -18,8 +18,9 @@ def backup(settings_file: Path, as_json: bool, file: Path) -> int:
     """Save the ledger in FILE, whole and as it stands now; the daemon may run.
 
     To restore it, stop the daemon, put FILE in the ledger's place without the -wal and
-    -shm files beside it, and run `pamela-billing audit accept-restore`. Keep the
-    settings, the key and the secrets elsewhere; never restore the rollback marker.
+    -shm files beside it, and run `pamela-billing audit accept-restore --reason TEXT`.
+    Keep the settings, the key and the secrets elsewhere; never restore the rollback
+    marker.
     """
     last = backup_ledger(settings_file, file)
     if as_json:

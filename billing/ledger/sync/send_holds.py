@@ -24,11 +24,12 @@ class SendHold:
     def sentence(self) -> str:
         """Say what is held, since when, by whom and why, and what lifts it."""
         of = self.customer or "any customer"
-        option = f" --customer {self.customer}" if self.customer else ""
+        lift = "`pamela-billing sync --release`"
+        if self.customer:
+            lift = f"`pamela-billing sync --release --customer {self.customer}`"
         return (
             f"nothing is sent for {of}: held since {self.at:%Y-%m-%d %H:%M} UTC by "
-            f"{self.actor} ({self.reason}); `pamela-billing sync --release{option}` "
-            "lifts it"
+            f"{self.actor} ({self.reason}); {lift} lifts it"
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from billing.cli import COMMANDS, main
 from tests.cli.desk import LAST, Desk
 
-PRODUCT = Path(__file__).parents[2] / "billing"
+PRODUCT = Path(__file__).parents[3] / "billing"
 PROGRAM = "pamela-billing"
 QUOTED = re.compile(r"`([^`]+)`")
 # What may stand for a value that a message fills in, or in place of a word in capitals.
