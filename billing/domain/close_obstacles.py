@@ -218,6 +218,8 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         if cause in CARRIED or (acknowledged and cause not in WAITING):
             continue
         then = ", then close again" if cause in WAITING else f"; or {_ACKNOWLEDGE}"
+        if "acknowledge it" in cause.remedy:
+            then = ""
         found = f"breaks: {cause}, {cause.meaning}"
         yield _of(ObstacleKind.BREAKS, share, found, cause.remedy + then)
 

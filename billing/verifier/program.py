@@ -72,22 +72,29 @@ def _document(verdict: Verification, *, trusted: bool) -> dict[str, Any]:
     }
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if abs(number) == 1 else f"{number:,} {what}s"
+
+
 def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
     manifest, shown = verdict.manifest.document, verdict.shown
     chain = shown.chain
     seal = f"it is signed by the key {verdict.manifest.key}"
-    events = f"{chain['events']:,} audit events without a gap"
-    rated = f"{shown.usage_rows:,} rows of usage were rated again"
+    events = f"{_counted(chain['events'], 'audit event')} without a gap"
+    heads = _counted(chain["heads"], "signed head")
+    rated = f"{_counted(shown.usage_rows, 'row')} of usage rated again"
     lines = [
         f"PASS  {name}, {verdict.manifest.period}",
         f"  {len(verdict.manifest.files)} files are as the manifest says; {seal}",
-        f"  {events}, {chain['heads']:,} signed heads; its end is {chain['hash']}",
-        f"  {rated} from {shown.calls:,} calls",
+        f"  {events}, {heads}; its end is {chain['hash']}",
+        f"  {rated} from {_counted(shown.calls, 'call')}",
     ]
     for total in verdict.totals:
         amount = money(total["amount_micro"], total["currency"])
-        count = f"{total['rows']:,} rows, {total['minutes']:,} minutes"
-        lines.append(f"  total: {count}, {amount}, {total['customers']:,} customers")
+        rows = _counted(total["rows"], "row")
+        minutes = _counted(total["minutes"], "minute")
+        customers = _counted(total["customers"], "customer")
+        lines.append(f"  total: {rows}, {minutes}, {amount}, {customers}")
     closed = manifest["close"]
     lines.append(
         f"  the month is frozen under the digest {closed['digest']}"
@@ -96,10 +103,11 @@ def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
     )
     run = manifest["reconciliation"]
     if run:
+        difference = _counted(run["difference_minutes"], "minute")
+        still_open = _counted(len(run["open_items"]), "item")
         lines.append(
-            f"  reconciliation {run['run']}: Stripe less Pamela is "
-            f"{run['difference_minutes']} minutes, {len(run['open_items'])} items "
-            "are open"
+            f"  reconciliation {run['run']}: Stripe less Pamela is {difference}; "
+            f"{still_open} open"
         )
     else:
         lines.append("  the month was never reconciled")

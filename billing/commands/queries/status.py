@@ -47,12 +47,13 @@ def status(settings_file: Path, as_json: bool) -> int:
     """Show what blocks and what to do, and how far the newest months have come."""
     with opened_ledger(settings_file) as opened:
         ledger, now, settings = opened.ledger, opened.now, opened.settings
-        months = read_status(ledger, reversed(periods_at(now, settings.first_period)))
+        periods = periods_at(now, settings.first_period)
+        months = read_status(ledger, reversed(periods))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
         integrity = read_integrity(ledger)
         labels = [account.name for account in settings.accounts]
         absent = read_absent(ledger, labels)
-        contacts = read_contacts(ledger, periods_at(now, settings.first_period), now)
+        contacts = read_contacts(ledger, periods, now)
         cycles = read_cycles(ledger, now)
         holds = read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)

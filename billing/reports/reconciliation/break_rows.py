@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from billing.ledger.reconcile.break_cases import Case
 from billing.ledger.reconcile.stored_runs import KeptBreak
-from billing.reports.reconciliation.breaks import is_priced
 from billing.reports.reconciliation.stored import Reconciled, age_name
 from billing.reports.sheets.sheet import Cell, Column, Kind, Row, Unknown
 
@@ -61,8 +60,8 @@ def break_rows(month: Reconciled) -> Iterator[Row]:
 
 def amount_cell(of: KeptBreak | Case) -> Cell:
     """Return the amount of a break, which may be one that nobody knows."""
-    amount = of.amount_micro
-    return amount if is_priced(of.cause, amount) else Unknown(amount)
+    amount = of.known_amount_micro
+    return Unknown(of.amount_micro) if amount is None else amount
 
 
 def _names(calls: tuple[str, ...]) -> str | None:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from billing.domain.break_causes import UNPRICED, Cause
-from billing.domain.money import format_micro
+from billing.domain.money import format_known
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.break_cases import Case, list_cases
@@ -16,7 +15,6 @@ __all__ = [
     "Case",
     "break_document",
     "break_lines",
-    "is_priced",
     "read_breaks",
 ]
 
@@ -43,11 +41,6 @@ def read_breaks(
         return list_cases(connection, period, resolved=resolved)
 
 
-def is_priced(cause: Cause, amount_micro: int) -> bool:
-    """Say whether the amount of a break is known; else nobody can price it."""
-    return bool(amount_micro) or cause not in UNPRICED
-
-
 def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[list[str]]:
     """Return each break as a line under HEADINGS."""
     return [
@@ -57,9 +50,9 @@ def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[lis
             case.customer or f"account {case.account}",
             case.cause.value,
             f"{case.minutes:+,d}",
-            format_amount(case.amount_micro, currency)
-            if is_priced(case.cause, case.amount_micro)
-            else UNKNOWN,
+            UNKNOWN
+            if case.known_amount_micro is None
+            else format_amount(case.known_amount_micro, currency),
             format_time(case.hour) or case.event or "",
             _names(case.calls),
             format_span(case.age_at(now)),
@@ -81,9 +74,7 @@ def break_document(case: Case, currency: str, now: datetime) -> Document:
         "meaning": case.cause.meaning,
         "remedy": case.cause.remedy,
         "minutes": case.minutes,
-        "amount": format_micro(case.amount_micro, currency)
-        if is_priced(case.cause, case.amount_micro)
-        else None,
+        "amount": format_known(case.known_amount_micro, currency),
         "hour": format_time(case.hour),
         "event": case.event,
         "evidence": case.evidence,

@@ -22,7 +22,6 @@ from billing.ledger.reconcile.stored_runs import (
     KeptRun,
     newest_run,
 )
-from billing.reports.reconciliation.breaks import is_priced
 
 _DAY = timedelta(days=1)
 AGES = (
@@ -47,7 +46,7 @@ class Sum(NamedTuple):
             breaks=self.breaks + 1,
             minutes=self.minutes + added.minutes,
             amount_micro=self.amount_micro + added.amount_micro,
-            is_priced=self.is_priced and is_priced(added.cause, added.amount_micro),
+            is_priced=self.is_priced and added.known_amount_micro is not None,
         )
 
 
