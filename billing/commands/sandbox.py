@@ -23,7 +23,28 @@ NIGHT_SECONDS = 36_000
 SUMMARIES_LAG_SECONDS = 300
 
 
-@click.command()
+# A line that begins with \b keeps click from filling the lines after it.
+_CONTROLS = """
+\b
+Requests that move and disturb it (JSON; GET shows the names of faults):
+  GET      /_sandbox                      accounts, keys, customers, clock
+  GET PUT  /_sandbox/clock                {"advance_seconds": 3600}
+  POST     /_sandbox/calls                add or change calls; takes its key
+  DELETE   /_sandbox/calls/ID             remove a call
+  POST     /_sandbox/customers            create a Stripe customer
+  PUT      /_sandbox/subscription         an account's grace and lapse
+  GET PUT  /_sandbox/faults               time-outs, 500s, rate limits, HTML
+  GET PUT  /_sandbox/pamela/rules         which time the date filter means
+  GET PUT  /_sandbox/stripe/rules         lag, grace, memory, limits
+  POST     /_sandbox/stripe/rejections    reject meter events that were taken
+  POST     /_sandbox/stripe/destinations  notify a server of events, signed
+  GET      /_sandbox/deliveries           webhooks of calls, and their answers
+  POST     /_sandbox/tool_calls           let a call ask your tool webhook now
+  GET      /_sandbox/truth                what was counted, cancelled, invoiced
+"""
+
+
+@click.command(epilog=_CONTROLS)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -54,8 +75,8 @@ def sandbox(
 ) -> int:
     """Run a Pamela API and a Stripe on this machine, until interrupted.
 
-    They share one clock, which can be moved, and misbehave on request: README.md lists
-    how. Ends with 0 when it is interrupted, and with 2 when the port is in use.
+    They share one clock, which can be moved, and misbehave on request. Ends with 0 when
+    it is interrupted, and with 2 when the port is in use.
     """
     # It is written at the end, when it would be too late to find out.
     if state_file is not None and not os.access(state_file.parent, os.W_OK):

@@ -140,10 +140,14 @@ class PullCounts:
     passed_over: dict[str, RatedCall] = field(default_factory=dict)
     quarantined: dict[str, SetAside] = field(default_factory=dict)
     withheld: Counter[Withheld] = field(default_factory=Counter)
-    gone_minutes: int = 0  # billed, and no longer at the source
+    unmet_minutes: int = 0  # billed, and no longer at the source as it was
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self.outcomes or call_id in self.quarantined
+
+    def understood(self, call_id: str) -> bool:
+        """Say whether a call was read, and is neither held nor in quarantine."""
+        return call_id in self.outcomes
 
     def add(self, day: PulledDay) -> None:
         """Count a day's calls."""
@@ -172,12 +176,6 @@ class PullCounts:
         self.outcomes.pop(call_id, None)
         self.passed_over.pop(call_id, None)
         self.quarantined.pop(call_id, None)
-
-    @property
-    def quarantined_minutes(self) -> int:
-        """What the quarantined calls of the month come to, as far as is known."""
-        of_month = (i for i in self.quarantined.values() if i.period == self.period)
-        return sum(item.minutes or 0 for item in of_month)
 
     def _other_months(self) -> dict[str, PassedOver]:
         by_month: dict[BillingPeriod, list[RatedCall]] = defaultdict(list)

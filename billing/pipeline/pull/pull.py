@@ -131,12 +131,14 @@ class _Pull:
         return start if start < window.start else None
 
     def _missing(self, totals: SourceTotals, counts: PullCounts) -> int:
-        """Return the minutes of the total that neither ledger nor quarantine has."""
+        """Return the minutes of the total that no call has which was understood.
+
+        Nobody knows what the source counts for a call that is in quarantine: what it
+        may come to must not stand in for a call that was not found.
+        """
         if totals.billed_minutes is None:
             return 0
-        known = self._ledger_minutes() + counts.quarantined_minutes
-        known -= counts.gone_minutes
-        return totals.billed_minutes - known
+        return totals.billed_minutes - self._ledger_minutes() + counts.unmet_minutes
 
     def _ledger_minutes(self) -> int:
         """Return what the ledger has of the month, as the source states it."""
@@ -184,10 +186,17 @@ class _Pull:
         account = self.source.account
         with self.ledger.reading() as connection:
             billed = ledger_totals.billed_calls(connection, self.period, account)
-            unmet = {name: minutes for name, minutes in billed if name not in counts}
-        names = sorted(unmet)[:MOST_ASKED]
-        self._read_each(names, counts)
-        counts.gone_minutes = sum(unmet[name] for name in names if name not in counts)
+            unmet = {
+                name: minutes for name, minutes in billed if not counts.understood(name)
+            }
+        names = sorted(name for name in unmet if name not in counts)
+        unasked = frozenset(names[MOST_ASKED:])
+        self._read_each(names[:MOST_ASKED], counts)
+        counts.unmet_minutes = sum(
+            minutes
+            for name, minutes in unmet.items()
+            if not counts.understood(name) and name not in unasked
+        )
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:
         """Read calls one by one."""

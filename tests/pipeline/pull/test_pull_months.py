@@ -122,6 +122,28 @@ def test_more_that_is_missing_is_searched_for_at_once(bench: Bench) -> None:
     assert bench.minutes() == {"acme": 2}
 
 
+def test_a_call_in_quarantine_does_not_stand_in_for_one_that_was_not_found(
+    bench: Bench,
+) -> None:
+    bench.source.calls += [call("strange", seconds=-5, billed_minutes=1), planned(60)]
+    bench.source.minutes = 1  # the source counts only the one that was not found
+    bench.cycle()
+    assert bench.minutes() == {"acme": 1}
+
+
+def test_a_call_whose_id_was_used_again_does_not_stand_in_for_another(
+    bench: Bench,
+) -> None:
+    bench.source.calls = [call("reused")]
+    bench.cycle()
+    again = call("reused", created_at=(NOON + HOUR).isoformat())
+    bench.source.calls = [again, planned(60)]
+    bench.source.minutes = 2
+    bench.clock.advance(hours=24)
+    bench.cycle()
+    assert bench.minutes() == {"acme": 2}
+
+
 def test_a_call_that_began_while_the_list_was_read_is_not_searched_for(
     bench: Bench,
 ) -> None:
