@@ -94,8 +94,8 @@ def shown(folder: Path, lines: int, *args: str) -> Iterator[str]:
         yield "".join(process.stdout.readline() for _ in range(lines))
     finally:
         process.send_signal(signal.SIGINT)
-        process.stdout.close()
-        assert process.wait(30) == 0
+        process.communicate(timeout=30)
+        assert process.returncode == 0
 
 
 def test_a_person_sees_how_to_use_it(tmp_path: Path) -> None:
