@@ -33,9 +33,8 @@ class SandboxProcess:
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; return its exit code."""
         self.process.send_signal(sign)
-        assert self.process.stdout
-        self.process.stdout.close()
-        return self.process.wait(30)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

@@ -30,8 +30,8 @@ def test_it_ends_at_zero_and_is_kept_until_interrupted(tmp_path: Path) -> None:
     assert type_in(folder, "doctor").exit_code == 0
     assert type_in(folder, "run").exit_code == 0
     process.send_signal(signal.SIGINT)
-    process.stdout.close()
-    assert process.wait(30) == 0
+    process.communicate(timeout=30)
+    assert process.returncode == 0
     assert (folder / "sandbox.json").exists()
 
 

@@ -43,9 +43,13 @@ class SimCall:
     id: str
     created: datetime
     record: Record
+    sound: Record = field(init=False)  # the last of its records that made sense
     listed: bool = True
     malformed: bool = False
     billed: list[Bill | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sound = self.record
 
     def bill(self) -> Bill | None:
         """Return what is owed for the call as it stands."""
@@ -64,8 +68,8 @@ class SimCall:
 
     @property
     def place(self) -> datetime:
-        """The moment that decides its month."""
-        start = self.record["started_at"]
+        """The moment that decides its month, however its record is malformed."""
+        start = self.sound["started_at"]
         return datetime.fromisoformat(str(start)) if start else self.created
 
 
@@ -91,6 +95,8 @@ class SimPamela:
     def change(self, call: SimCall, **fields: object) -> None:
         """Let a record say something else."""
         call.record = call.record | fields
+        if not call.malformed:
+            call.sound = call.record
         call.billed.append(self.due(call))
 
     def remove(self, call: SimCall) -> None:
