@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import NamedTuple
 
 from rich.box import SIMPLE
@@ -27,6 +27,7 @@ from billing.reports.sheets.cells import UNKNOWN
 # A file or a pipe has no width, so nothing is ever wrapped there.
 _ENDLESS = 1_000_000
 _GAP = 2
+_PARAGRAPH = 98
 # Words that stand in a column narrower than this are no pleasure to read.
 _READABLE = 16
 _NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?")
@@ -83,6 +84,14 @@ def console(*, err: bool = False) -> Console:
 def say(text: str) -> None:
     """Print a sentence."""
     _print(text, console())
+
+
+def say_paragraph(text: str, indent: str) -> None:
+    """Print a paragraph of a width good to read, indented after its first line."""
+    screen = console()
+    width = min(_PARAGRAPH, screen.width)
+    lines = fill(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    _print(lines, screen)
 
 
 def complain(text: str) -> None:

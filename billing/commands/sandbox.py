@@ -40,7 +40,7 @@ Requests that move and disturb it (JSON; GET shows the names of faults):
   POST     /_sandbox/stripe/destinations  notify a server of events, signed
   GET      /_sandbox/deliveries           webhooks of calls, and their answers
   POST     /_sandbox/tool_calls           let a call ask your tool webhook now
-  GET      /_sandbox/truth                what was counted, cancelled, invoiced
+  GET      /_sandbox/truth                what was counted and invoiced
 """
 
 

@@ -14,6 +14,7 @@ from billing.errors import BadInput
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import SyncReport, sync_meter
+from billing.reports.sheets.formatting import counted
 
 ACTOR = "pamela-billing sync"
 
@@ -83,7 +84,7 @@ def sync(
     document, sentence = sync_document(report), sync_sentence(report)
     if retry:
         document["retried"] = freed
-        sentence = f"{freed} refused events are sent anew. {sentence}"
+        sentence = f"{counted(freed, 'refused event')} to be sent anew. {sentence}"
     _show(document, sentence, as_json=as_json)
     if not as_json:
         for complaint in sync_complaints(report):

@@ -203,7 +203,7 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
     if month.last_change is not None:
         since = max(since, month.last_change)
     if run is None or run.started_at < since:
-        found = f"there was no reconciliation since {since:%Y-%m-%d %H:%M:%S} UTC"
+        found = f"there was no reconciliation since {since:%Y-%m-%dT%H:%M:%SZ}"
         yield Obstacle(kind=ObstacleKind.NOT_RECONCILED, found=found, remedy=again)
         return
     if not run.settled:

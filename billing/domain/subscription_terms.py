@@ -53,7 +53,7 @@ def _misfits_of(item: MeteredItem, price: Price) -> Iterator[Misfit]:
         )
     elif anchor != anchor.replace(day=1, hour=0, minute=0, second=0, microsecond=0):
         yield Misfit(
-            f"the cycles of {name} begin as {anchor:%Y-%m-%d %H:%M:%S} UTC did",
+            f"the cycles of {name} begin as {anchor:%Y-%m-%dT%H:%M:%SZ} did",
             "set billing_cycle_anchor to the 1st of a month at 00:00:00 UTC, else its "
             "invoices are not those of calendar months",
         )

@@ -24,7 +24,7 @@ def refused(desk: Desk) -> list[str]:
 def test_refused_events_are_retried_under_new_names(desk: Desk) -> None:
     names = refused(desk)
     assert desk.json("sync")["events"] == {}
-    assert "2 refused events are sent anew" in desk.done("sync", "--retry")
+    assert "2 refused events to be sent anew" in desk.done("sync", "--retry")
     assert desk.query(EVENTS, "rejected") == []
     assert {name for (name,) in desk.query(EVENTS, "replaced")} == set(names)
 

@@ -38,9 +38,9 @@ def test_a_monthly_subscription_from_the_first_at_our_price_fits(status: str) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"anchor": FIRST + SECOND}, "2026-03-01 00:00:01"),
+        ({"anchor": FIRST + SECOND}, "2026-03-01T00:00:01Z"),
         ({"anchor": FIRST.replace(day=15)}, "2026-03-15"),
-        ({"anchor": FIRST - SECOND}, "2026-02-28 23:59:59"),
+        ({"anchor": FIRST - SECOND}, "2026-02-28T23:59:59Z"),
         ({"interval": "week"}, "every week"),
         ({"interval": "3 months"}, "every 3 months"),
         ({"threshold": True}, "threshold"),

@@ -116,7 +116,5 @@ def accept_restore(settings_file: Path, as_json: bool, reason: str) -> int:
     if as_json:
         show_json({"stands_at": format_time(since)})
     else:
-        say(
-            f"Accepted: the ledger stands at {since:%Y-%m-%d %H:%M:%S} UTC. Run it now."
-        )
+        say(f"Accepted: the ledger stands at {since:%Y-%m-%dT%H:%M:%SZ}. Run it now.")
     return CLEAN

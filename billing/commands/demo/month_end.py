@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from textwrap import fill
 
 from billing.commands.demo.first_day import (
     SETTINGS,
@@ -12,7 +11,12 @@ from billing.commands.demo.first_day import (
     no_listener,
     no_output,
 )
-from billing.commands.display import progress_bars, say, show_table
+from billing.commands.display import (
+    progress_bars,
+    say,
+    say_paragraph,
+    show_table,
+)
 from billing.commands.hints import program
 from billing.commands.options import CLEAN, FAILED, person, show_json
 from billing.demo.month_end.ending import MonthEndResult
@@ -24,7 +28,6 @@ from billing.demo.world import STATE, World
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
 from billing.reports.sheets.formatting import Document
 
-COLUMNS = 98
 HEADINGS = ["customer", "Pamela", "ledger", "Stripe", "invoice", "difference", "why"]
 EXPLAINED = {
     "plain": "a plain call",
@@ -78,7 +81,7 @@ def show_month_end(
 def _say(text: str) -> None:
     """Say a paragraph, indented below its number or its dash."""
     indent = "     " if text.startswith("   -") else "   "
-    say(fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
+    say_paragraph(text, indent)
 
 
 def _show(
@@ -109,7 +112,7 @@ def _show(
     )
     for line in _papers(papers):
         indent = " " * (len(line) - len(line.lstrip(" -")))
-        say(fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
+        say_paragraph(line, indent)
     billing = program(folder)
     explain = [
         f"  {billing} explain {name}  # {what}"
@@ -147,21 +150,23 @@ def _lines(run: Reconciliation) -> list[list[str]]:
     lines = [
         [
             each.customer,
-            *map(str, (each.pamela_minutes, each.ledger_minutes, each.stripe_minutes)),
-            "" if each.invoiced_minutes is None else str(each.invoiced_minutes),
-            f"{each.difference_minutes:+d}" if each.difference_minutes else "0",
-            ", ".join(f"{item.minutes:+d} {item.cause}" for item in each.breaks),
+            f"{each.pamela_minutes:,}",
+            f"{each.ledger_minutes:,}",
+            f"{each.stripe_minutes:,}",
+            "" if each.invoiced_minutes is None else f"{each.invoiced_minutes:,}",
+            f"{each.difference_minutes:+,d}" if each.difference_minutes else "0",
+            ", ".join(f"{item.minutes:+,d} {item.cause}" for item in each.breaks),
         ]
         for each in customers
     ]
     invoiced = sum(each.invoiced_minutes or 0 for each in customers)
     total = [
         "total",
-        str(sum(customer.pamela_minutes for customer in customers)),
-        str(sum(customer.ledger_minutes for customer in customers)),
-        str(sum(customer.stripe_minutes for customer in customers)),
-        str(invoiced) if invoiced else "",
-        f"{run.difference_minutes:+d}" if run.difference_minutes else "0",
+        f"{sum(customer.pamela_minutes for customer in customers):,}",
+        f"{sum(customer.ledger_minutes for customer in customers):,}",
+        f"{sum(customer.stripe_minutes for customer in customers):,}",
+        f"{invoiced:,}" if invoiced else "",
+        f"{run.difference_minutes:+,d}" if run.difference_minutes else "0",
         "",
     ]
     return [*lines, total]
@@ -174,7 +179,7 @@ def _reasons(ending: MonthEndResult) -> Iterator[str]:
         yield f"   - {cause}: {cause.meaning}."
     for item in ending.adjustments:
         calls = ", ".join(item.calls)
-        yield f"   - {item.minutes:+d} minutes: {calls}, {item.evidence}."
+        yield f"   - {item.minutes:+,d} minutes: {calls}, {item.evidence}."
     missed = ending.missed
     yield f"   - {-missed.minutes} minutes: {missed.call}, acknowledged: {WHY}."
 

@@ -28,7 +28,7 @@ class SendHold:
         if self.customer:
             lift = f"`pamela-billing sync --release --customer {self.customer}`"
         return (
-            f"nothing is sent for {of}: held since {self.at:%Y-%m-%d %H:%M} UTC by "
+            f"nothing is sent for {of}: held since {self.at:%Y-%m-%dT%H:%M:%SZ} by "
             f"{self.actor} ({self.reason}); {lift} lifts it"
         )
 

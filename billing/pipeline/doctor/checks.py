@@ -46,7 +46,7 @@ def check_source(
         remedy = f"check api_key and base_url of the account {account}"
         yield failed(name, fault, f"{remedy}, and the network")
         return
-    yield Check(name, True, "the key is taken")
+    yield Check(name, True, "the key is accepted")
     yield check_clock_skew(account, theirs, clock.now())
 
 
@@ -72,7 +72,7 @@ def check_meter_setup(meter: Meter, *, livemode: bool) -> Iterator[Check]:
         remedy = "check [stripe] api_key, its permissions, and the network"
         yield failed("Stripe", fault, remedy)
         return
-    yield Check("Stripe", True, f"the key is taken, in {mode} mode")
+    yield Check("Stripe", True, f"the key is accepted, in {mode} mode")
     name = f"meter {meter.event_name}"
     flaws = find_flaws(state, meter.event_name, livemode)
     for flaw in flaws:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from billing.domain.money import format_micro
@@ -180,11 +180,10 @@ def _event(traced: TracedEvent) -> PagePart:
         f"Its own minute held {reading.minutes:,} at {format_time(reading.read_at)}."
         for reading in traced.readings
     ]
-    sentences += [
-        f"Try {attempt.number}: {attempt.detail}"
-        for attempt in traced.attempts
-        if attempt.detail
-    ]
+    answered = (attempt for attempt in traced.attempts if attempt.detail)
+    for detail, tries in groupby(answered, key=lambda attempt: attempt.detail):
+        numbers = [str(attempt.number) for attempt in tries]
+        sentences.append(f"{_tries(numbers)}: {detail}")
     headings = ["try", "kind", "sent", "answered", "verdict", "HTTP", "request"]
     lines = [
         [
@@ -199,6 +198,11 @@ def _event(traced: TracedEvent) -> PagePart:
         for attempt in traced.attempts
     ]
     return PagePart(f"Meter event {event.id}", headings, lines, sentences)
+
+
+def _tries(numbers: list[str]) -> str:
+    first, *more = numbers
+    return f"Tries {first} to {more[-1]}" if more else f"Try {first}"
 
 
 def _months(trace: CallTrace) -> PagePart:

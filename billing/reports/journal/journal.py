@@ -79,7 +79,7 @@ class Journal:
             notes.insert(0, PROVISIONAL)
         sheet = Sheet(
             name="Journal",
-            title=f"Journal {months}, amounts in {currency}",
+            title=f"Journal {months}, amounts in {currency.upper()}",
             columns=COLUMNS,
             rows=rows,
             currency=currency,

@@ -24,7 +24,6 @@ __all__ = [
 
 HEADINGS = [
     "customer",
-    "stripe customer",
     "Pamela",
     "ledger",
     "Stripe",
@@ -75,12 +74,11 @@ def reconciliation_lines(report: Reconciliation) -> list[list[str]]:
     lines: list[list[str | int | None]] = [
         [
             each.customer,
-            each.stripe_customer,
             each.pamela_minutes,
             each.ledger_minutes,
             each.stripe_minutes,
-            _difference(each),
-            "yes" if each.settled else "not yet",
+            _signed(_difference(each)),
+            "" if each.settled else "not yet",
             *[each.invoiced_minutes] * report.invoices_read,
             _causes(each),
         ]
@@ -91,12 +89,11 @@ def reconciliation_lines(report: Reconciliation) -> list[list[str]]:
     lines.append(
         [
             "total",
-            "",
             sum(each.pamela_minutes for each in customers),
             sum(each.ledger_minutes for each in customers),
             sum(each.stripe_minutes for each in customers),
-            difference_of(report),
-            "yes" if report.settled else "not yet",
+            _signed(difference_of(report)),
+            "" if report.settled else "not yet",
             *[sum(read) if len(read) == len(invoiced) else None] * report.invoices_read,
             sum(len(each.breaks) for each in customers) or "",
         ]
@@ -127,6 +124,10 @@ def difference_of(report: Reconciliation) -> int | None:
 def _difference(finding: CustomerFinding) -> int | None:
     waits = finding.verdict is MeterVerdict.WAITING
     return None if waits else finding.difference_minutes
+
+
+def _signed(minutes: int | None) -> str | None:
+    return f"{minutes:+,d}" if minutes else _cell(minutes)
 
 
 def _cell(value: str | int | None) -> str:

@@ -42,7 +42,7 @@ class TrailEntry:
     def line(self) -> list[str]:
         """Return it as a line of a table."""
         event = self.event
-        at, why = f"{event.at:%Y-%m-%d %H:%M:%S}", event.reason or ""
+        at, why = f"{event.at:%Y-%m-%dT%H:%M:%SZ}", event.reason or ""
         head = [str(event.sequence), at, event.actor]
         return [*head, event.action, event.subject, why, str(self.rows)]
 
@@ -84,7 +84,7 @@ class HeadStatus:
                 "Nothing is signed yet: run `pamela-billing audit sign`.",
             ]
         head, at = self.newest.head, datetime.fromisoformat(self.newest.head.at)
-        when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+        when = f"{at:%Y-%m-%dT%H:%M:%SZ}"
         sentences.append(
             f"Signed head {head.number} covers it up to event {head.event}, {when}."
         )
@@ -97,7 +97,7 @@ class HeadStatus:
             [
                 anchor.anchor,
                 "none" if anchor.head is None else str(anchor.head),
-                f"{anchor.at:%Y-%m-%d %H:%M:%S}",
+                f"{anchor.at:%Y-%m-%dT%H:%M:%SZ}",
                 anchor.error or "",
             ]
             for anchor in self.anchors

@@ -187,7 +187,7 @@ def test_a_restored_ledger_is_refused_until_somebody_accepts_it(desk: Desk) -> N
         assert "accept-restore" in result.output
     assert sends(desk) == before
     said = desk.done("audit", "accept-restore", *WHY)
-    assert said.startswith("Accepted: the ledger stands at 2026-03-03 ")
+    assert said.startswith("Accepted: the ledger stands at 2026-03-03T")
     assert said.endswith("Run it now.\n")
     [event] = desk.json("audit", "trail", "--action", "ledger.restored")["events"]
     assert event["reason"] == "the disk died"

@@ -26,7 +26,7 @@ def test_its_amounts_are_those_of_the_statements(billed: Desk) -> None:
 
 def test_it_is_shown_as_a_table_that_says_provisional(billed: Desk) -> None:
     said = billed.done("report", "journal", LAST, PRESENT)
-    assert "Journal 2026-02 to 2026-03, amounts in usd" in said
+    assert "Journal 2026-02 to 2026-03, amounts in USD" in said
     assert "Provisional: " in said
     assert "receivable" in said
 

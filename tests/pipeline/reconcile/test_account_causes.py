@@ -94,6 +94,20 @@ def test_a_call_planned_long_before_is_not_missing_at_the_source(bench: Bench) -
     assert [item.cause for one in report.customers for item in one.breaks] == []
 
 
+def test_a_call_that_never_connected_was_not_dated_back(bench: Bench) -> None:
+    created = (MARCH.start - HOUR).isoformat()
+    bench.take(call("own"), call("planned", created_at=created))
+    bench.sync()
+    bench.source.change("planned", started_at=None, status="failed")
+    bench.pull()
+    bench.clock.advance(hours=3)
+    bench.sync()
+    report = bench.reconcile()
+    assert report.difference_minutes == 0
+    assert [item for one in report.customers for item in one.breaks] == []
+    assert bench.counted() == {"acme": 1}
+
+
 def test_a_call_dated_before_the_first_month_is_taken_back_and_named(
     bench: Bench,
 ) -> None:
