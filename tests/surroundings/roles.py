@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -11,13 +12,9 @@ from sqlalchemy.engine import make_url
 
 from tests.postgres import PostgresServer
 
-# As the README gives them, after each upgrade, by who owns the ledger.
-GRANTS = """
-GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO billing_service;
-GRANT DELETE ON call_metadata TO billing_service;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO billing_service;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO billing_reader;
-"""
+# What the README gives an owner to type, after each upgrade.
+README = Path(__file__).parents[2] / "README.md"
+GRANTS = README.read_text().partition("```sql\n")[2].partition("```")[0]
 NUMBERS = count(1)
 
 
