@@ -44,10 +44,14 @@ class SourceCall:
 
 @dataclass(frozen=True, slots=True)
 class SourceTotals:
-    """What the source itself says of a month; None where it does not say."""
+    """What the source itself says of a month; None where it does not say.
+
+    With its totals it may say whose they are, as it does when it is asked for that.
+    """
 
     call_count: int | None
     billed_minutes: int | None
+    identity: SourceIdentity | None = None
 
 
 class UsageSource(Protocol):

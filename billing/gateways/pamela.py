@@ -144,11 +144,7 @@ class PamelaUsage:
 
     def read_identity(self) -> SourceIdentity:
         """Read which partner's, and which project's, the source says it is."""
-        answer = self._ask(self._client.usage.get)
-        return SourceIdentity(
-            self._name(answer.get("partner_id"), "partner_id"),
-            self._name(answer.get("project_id"), "project_id"),
-        )
+        return self._identity(self._ask(self._client.usage.get))
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first."""
@@ -189,9 +185,11 @@ class PamelaUsage:
     def read_totals(self, period: BillingPeriod) -> SourceTotals:
         """Read the source's own totals of a month."""
         answer = self._ask(lambda: self._client.usage.get(str(period)))
+        identity = self._identity(answer)
         return SourceTotals(
             self._count(answer.get("call_count"), "call_count"),
             self._count(answer.get("billed_minutes"), "billed_minutes"),
+            identity if identity.known else None,
         )
 
     def server_time(self) -> datetime | None:
@@ -201,6 +199,12 @@ class PamelaUsage:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _identity(self, answer: Mapping[str, object]) -> SourceIdentity:
+        return SourceIdentity(
+            self._name(answer.get("partner_id"), "partner_id"),
+            self._name(answer.get("project_id"), "project_id"),
+        )
 
     def _count(self, value: object, name: str) -> int | None:
         if value is None or type(value) is int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import (
     Call,
     NotBillable,
@@ -30,6 +31,7 @@ class AccountRules:
     price_ids: Mapping[datetime, int]
     metadata: MetadataRule = NOTHING_KEPT
     first_period: BillingPeriod = EARLIEST
+    identity: SourceIdentity | None = None  # who it said it was before it was pulled
 
     def rate(
         self, told: SourceCall, period: BillingPeriod, now: datetime

@@ -101,8 +101,9 @@ def identify_sources(
         verdict = check.verdicts.get(source.label)
         if isinstance(verdict, Admission):
             account = replace(rules.account, name=verdict.account)
-            named = source.named(verdict.account), replace(rules, account=account)
-            identified.append(named)
+            who = check.identity(source.label)
+            known = replace(rules, account=account, identity=who)
+            identified.append((source.named(verdict.account), known))
         elif fault := check.fault(source.label):
             faults[source.label] = fault
     return IdentifiedSources(identified, faults)

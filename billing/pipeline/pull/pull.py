@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.domain.call import LOOK_BACK, READ_AGAIN
 from billing.domain.period import BillingPeriod, Window
-from billing.errors import BillingError
+from billing.errors import AccountRefused, BillingError
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
@@ -102,14 +102,26 @@ class _Pull:
         self._read_window(window, counts)
         underway = [name for name in self._underway() if name not in counts]
         self._read_each(underway, counts)
-        totals = self.source.read_totals(self.period)
+        totals = self._read_totals()
         looked_back_to = None
         if search:
             self._ask_for_unmet(counts)
         if search and self._missing(totals, counts):
             looked_back_to = self._reconsider(window, totals, counts)
-            totals = self.source.read_totals(self.period)
+            totals = self._read_totals()
         return counts.certificate(totals, self._ledger_minutes(), looked_back_to)
+
+    def _read_totals(self) -> SourceTotals:
+        """Read the totals of the month; raises AccountRefused if they are another's."""
+        totals, expected = self.source.read_totals(self.period), self.rules.identity
+        is_known = expected is not None and expected.known
+        if is_known and totals.identity not in {None, expected}:
+            raise AccountRefused(
+                self.source.account,
+                f"it became {totals.identity} while it was read, and was {expected}: "
+                "give it a key of its own, then pull it again",
+            )
+        return totals
 
     def _reconsider(
         self, window: Window, totals: SourceTotals, counts: PullCounts

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.break_causes import Cause
+from billing.domain.period import BillingPeriod
 from billing.errors import SourceUnavailable
 from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
@@ -16,6 +17,7 @@ from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.identity import Sources, identify_sources
 from billing.pipeline.reconcile.reconcile import reconcile_period
+from billing.ports import SourceTotals
 from tests.pipeline.bench import MARCH, NOON, Bench, call, of
 from tests.pipeline.fakes import ListedSource
 
@@ -117,6 +119,20 @@ def test_a_source_without_an_answer_goes_on_by_its_key(bench: Bench) -> None:
     assert [result.account for result in cycle(bench, silent).pulls] == ["main"]
     silent.key = "another"
     assert cycle(bench, silent).pulls == []
+
+
+def test_a_source_that_becomes_another_while_it_is_read_is_not_read_whole(
+    bench: Bench,
+) -> None:
+    class Turncoat(ListedSource):
+        def read_totals(self, period: BillingPeriod) -> SourceTotals:
+            totals = super().read_totals(period)
+            return replace(totals, identity=SourceIdentity("partner_other", None))
+
+    report = cycle(bench, Turncoat())
+    [error] = report.errors
+    assert "it became the whole partner partner_other while it was read" in error
+    assert bench.rows("SELECT state FROM pull") == [("failed",)]
 
 
 def test_an_identity_that_cannot_be_probed_waits(bench: Bench) -> None:
