@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import Call
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import (
@@ -75,7 +76,8 @@ def test_a_call_is_read_by_its_id(world: World, usage: PamelaUsage) -> None:
 
 def test_the_totals_of_a_month_are_read(world: World, usage: PamelaUsage) -> None:
     add_calls(world, 3)
-    assert usage.read_totals(MARCH) == SourceTotals(3, 6)
+    whose = SourceIdentity("partner_sandbox", None)
+    assert usage.read_totals(MARCH) == SourceTotals(3, 6, whose)
 
 
 def test_the_server_tells_its_time(world: World, usage: PamelaUsage) -> None:
