@@ -30,6 +30,7 @@ from billing.pipeline.doctor.contact_checks import check_contacts
 from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
 from billing.ports import Clock, Meter
+from billing.reports.status.moves import read_move
 from billing.settings import AccountSettings, Settings, read_settings
 
 SETTINGS = "settings"
@@ -74,12 +75,20 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
         except BillingError as fault:
             yield failed("ledger", fault, remedy)
             return
-        yield Check("ledger", True, f"at schema {migration.head()}")
+        yield _in_force(ledger)
         yield from _sessions(ledger)
         yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
         yield _modes(settings, folder, ledger)
         yield from _holds(ledger)
+
+
+def _in_force(ledger: Ledger) -> Check:
+    """Say whether this ledger is the one to use, or was moved elsewhere."""
+    if moved := read_move(ledger):
+        remedy = "put the address of the ledger that is in force into the settings"
+        return Check("ledger", False, moved, remedy)
+    return Check("ledger", True, f"at schema {migration.head()}")
 
 
 def _holds(ledger: Ledger) -> Iterator[Check]:

@@ -32,6 +32,7 @@ from billing.reports.status.integrity import (
     integrity_sentence,
     read_integrity,
 )
+from billing.reports.status.moves import read_move
 from billing.reports.status.periods import (
     absent_document,
     absent_sentence,
@@ -57,12 +58,14 @@ def status(settings_file: Path, as_json: bool) -> int:
         cycles = read_cycles(ledger, now)
         holds = read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)
+        moved = read_move(ledger)
         if as_json:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
             document["cycles"] = cycles.document()
             document["restored"] = restored
+            document["moved"] = moved
             document["holds"] = [hold.sentence() for hold in holds]
             document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
@@ -70,7 +73,7 @@ def status(settings_file: Path, as_json: bool) -> int:
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
         blocking = [
-            *([restored] if restored else []),
+            *filter(None, [moved, restored]),
             *(hold.sentence() for hold in holds),
             *([integrity_sentence(integrity)] if violated else []),
             *map(absent_sentence, absent),
