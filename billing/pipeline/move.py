@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from billing.errors import InvariantViolated, LedgerMoved
 from billing.ledger import migration
-from billing.ledger.audit import schema_history, signed_heads
+from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import chain_tip
+from billing.ledger.audit.schema_history import record_copying
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import find_faults
 from billing.ledger.move.at_work import refuse_others_at_work
@@ -23,7 +24,7 @@ from billing.ledger.move.targets import (
     open_target,
     refuse_unfit_target,
 )
-from billing.ledger.move.transfer import TableDigest, compare, counts, transfer
+from billing.ledger.move.transfer import Digests, compare, counts, transfer
 from billing.ledger.rights import refuse_reader
 from billing.pipeline.concurrency import Progress
 from billing.pipeline.signing import refuse_rewound
@@ -50,7 +51,7 @@ class CopyReport:
     event: int
     hash: str
     signed_head: int | None
-    tables: Mapping[str, TableDigest]
+    tables: Digests
 
 
 def plan_copy(ledger: Ledger, memory: Memory, url: str) -> CopyPlan:
@@ -68,27 +69,29 @@ def copy_ledger_to(
     A copy that was killed after the mark is finished by the next. Raises BillingError;
     then the ledger is in force as before, or has moved and waits to be finished.
     """
-    tables: Mapping[str, TableDigest] = {}
+    tables: Digests = {}
     if not _waits_there(ledger, url):
         _refuse_unfit(ledger, memory, url)
-        with ExitStack() as unfinished:
-            target = unfinished.enter_context(new_target(url, ledger))
-            with ledger.writing() as connection:
-                refuse_others_at_work(connection)
-                schema_history.record_copying(
-                    connection, actor, target.address, target.schema
-                )
-            with ledger.writing() as connection:
-                refuse_others_at_work(connection)
-                tables = transfer(connection, target, watch("copy"))
-                target.complete()
-                compare(target, tables, watch("compare"))
-                tip = chain_tip(connection)
-                where = address_of(ledger)
-                set_mark(target.connection, MoveState.ARRIVING, where, tip, actor)
-                unfinished.close()  # from here on it is whole, and not in force
-                set_mark(connection, MoveState.MOVED, target.address, tip, actor)
+        tables = _copy(ledger, url, actor, watch)
     return _put_in_force(ledger, memory, url, actor, tables)
+
+
+def _copy(ledger: Ledger, url: str, actor: Actor, watch: Watcher) -> Digests:
+    """Make a whole copy that is not in force, and mark the ledger as moved."""
+    with ExitStack() as unfinished:
+        target = unfinished.enter_context(new_target(url, ledger))
+        with ledger.writing() as connection:
+            refuse_others_at_work(connection)
+            record_copying(connection, actor, target.address, target.schema)
+            tables = transfer(connection, target, watch("copy"))
+            target.complete()
+            compare(target, tables, watch("compare"))
+            tip = chain_tip(connection)
+            source = address_of(ledger)
+            set_mark(target.connection, MoveState.ARRIVING, source, tip, actor)
+            unfinished.close()  # from here on it is whole, and not in force
+            set_mark(connection, MoveState.MOVED, target.address, tip, actor)
+    return tables
 
 
 def _refuse_unfit(ledger: Ledger, memory: Memory, url: str) -> str:
@@ -127,7 +130,7 @@ def _put_in_force(
     memory: Memory,
     url: str,
     actor: Actor,
-    tables: Mapping[str, TableDigest],
+    tables: Digests,
 ) -> CopyReport:
     """Let the copy take writes, now that the ledger takes none."""
     with ledger.reading() as connection:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select, text
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.canonical_json import digest, format_document
+from billing.ledger.audit.sealing import append_now
 from billing.ledger.schema.tables import audit_event
 
-UPGRADED, COPYING = "schema.upgraded", "ledger.copying"
+UPGRADED, COPIED = "schema.upgraded", "ledger.copied"
 _SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
 _POSTGRESQL = """
     SELECT t.tgname || ' ' || t.tgenabled::text, pg_get_triggerdef(t.oid)
@@ -27,7 +28,7 @@ _POSTGRESQL = """
 _event = audit_event.c
 _HISTORY = (
     select(_event.action, _event.detail)
-    .where(_event.action.in_([UPGRADED, COPYING]))
+    .where(_event.action.in_([UPGRADED, COPIED]))
     .order_by(_event.id.desc())
 )
 
@@ -47,8 +48,12 @@ def record_upgrade(connection: Connection, actor: Actor, version: str) -> None:
 def record_copying(
     connection: Connection, actor: Actor, address: str, schema: dict[str, str]
 ) -> None:
-    """Record that the ledger is being copied, and which triggers it will have there."""
-    audit_log.record(connection, actor, COPYING, address, schema)
+    """Record that the ledger is copied, and which triggers it will have there.
+
+    The event is in the trail at once, so that the copy has it too.
+    """
+    audit_log.record(connection, actor, COPIED, address, schema)
+    append_now(connection)
 
 
 def guards_digest(connection: Connection) -> str:

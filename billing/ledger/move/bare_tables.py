@@ -8,29 +8,35 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-# A unique key's own index stays: rows are read back by it, and it refuses doubles.
+# On SQLite the index of a unique key is part of its table, and stays.
 _SQLITE = """
     SELECT 'DROP ' || type || ' ' || name, sql FROM sqlite_master
     WHERE type IN ('index', 'trigger') AND sql IS NOT NULL
     AND tbl_name <> 'ledger_move' ORDER BY type, name
 """
 _POSTGRESQL = """
-    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
-           format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname,
-                  pg_get_constraintdef(oid))
-    FROM pg_constraint
-    WHERE contype = 'f' AND connamespace = current_schema()::regnamespace
-    UNION ALL
-    SELECT format('DROP INDEX %s', i.indexrelid::regclass),
-           pg_get_indexdef(i.indexrelid)
-    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE c.relnamespace = current_schema()::regnamespace
-    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
-    UNION ALL
-    SELECT DISTINCT format('ALTER TABLE %s DISABLE TRIGGER USER', t.tgrelid::regclass),
-           format('ALTER TABLE %s ENABLE TRIGGER USER', t.tgrelid::regclass)
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace
+    SELECT off, back FROM (
+        SELECT CASE contype WHEN 'f' THEN 1 ELSE 2 END AS turn,
+               format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
+                   AS off,
+               format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass,
+                      conname, pg_get_constraintdef(oid)) AS back
+        FROM pg_constraint
+        WHERE contype IN ('f', 'p', 'u')
+        AND connamespace = current_schema()::regnamespace
+        UNION ALL
+        SELECT 3, format('DROP INDEX %s', i.indexrelid::regclass),
+               pg_get_indexdef(i.indexrelid)
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE c.relnamespace = current_schema()::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
+        UNION ALL
+        SELECT DISTINCT 4,
+               format('ALTER TABLE %s DISABLE TRIGGER USER', t.tgrelid::regclass),
+               format('ALTER TABLE %s ENABLE TRIGGER USER', t.tgrelid::regclass)
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace
+    ) parts ORDER BY turn, off
 """
 
 

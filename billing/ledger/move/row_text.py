@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Table, Text
 from billing.ledger.schema.columns import UtcTime
 from billing.ledger.schema.tables import ledger_move, metadata
 
-_AT_ONCE = 5_000
+# Small enough to wait at the server while the next rows are read.
+_AT_ONCE = 500
 _NULL = "\\N"
 _ESCAPES = {
     "\\": "\\\\",

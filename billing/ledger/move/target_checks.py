@@ -8,7 +8,7 @@ from sqlalchemy import Connection, exists, select, text
 from billing.ledger import migration
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.database import Ledger
-from billing.ledger.move.marks import newest_mark
+from billing.ledger.move.marks import MoveState, newest_mark
 from billing.ledger.schema.tables import metadata
 
 _FIT = text("""
@@ -77,9 +77,11 @@ def _why_held(connection: Connection, things: list[str], source: Ledger) -> str:
             f"{migration.head()}; name an empty database"
         )
     mark = newest_mark(connection)
-    reason = mark and mark.why_not_in_force()
-    if reason:
-        return f"it holds another copy ({reason}); name an empty database"
+    if mark is not None and mark.state is MoveState.ARRIVING:
+        return (
+            "it holds a copy that was not finished and was never in force; drop that "
+            "database and make it anew, or name another"
+        )
     with source.reading() as ours:
         tip = chain_tip(ours)
     if tip.sequence and tip.hash == chain_tip(connection).hash:
