@@ -14,6 +14,7 @@ from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSess
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
+from billing.ledger.move.marks import why_not_in_force
 from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
@@ -30,7 +31,6 @@ from billing.pipeline.doctor.contact_checks import check_contacts
 from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
 from billing.ports import Clock, Meter
-from billing.reports.status.moves import read_move
 from billing.settings import AccountSettings, Settings, read_settings
 
 SETTINGS = "settings"
@@ -85,7 +85,9 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
 
 def _in_force(ledger: Ledger) -> Check:
     """Say whether this ledger is the one to use, or was moved elsewhere."""
-    if moved := read_move(ledger):
+    with ledger.reading() as connection:
+        moved = why_not_in_force(connection)
+    if moved:
         remedy = "put the address of the ledger that is in force into the settings"
         return Check("ledger", False, moved, remedy)
     return Check("ledger", True, f"at schema {migration.head()}")

@@ -51,20 +51,18 @@ def status(settings_file: Path, as_json: bool) -> int:
         periods = periods_at(now, settings.first_period)
         months = read_status(ledger, reversed(periods))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
-        integrity = read_integrity(ledger)
+        integrity, moved = read_integrity(ledger), read_move(ledger)
         labels = [account.name for account in settings.accounts]
         absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods, now)
         cycles = read_cycles(ledger, now)
         holds = read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)
-        moved = read_move(ledger)
         if as_json:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
-            document["cycles"] = cycles.document()
-            document["restored"] = restored
+            document |= {"cycles": cycles.document(), "restored": restored}
             document["moved"] = moved
             document["holds"] = [hold.sentence() for hold in holds]
             document["absent_accounts"] = absent_document(absent)

@@ -65,7 +65,9 @@ def newest_mark(connection: Connection) -> MoveMark | None:
         return None
     ((state, address, event, hashed, at),) = rows
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
-    return MoveMark(MoveState(state), address, event, hashed, moment)
+    return MoveMark(
+        state=MoveState(state), address=address, event=event, hash=hashed, at=moment
+    )
 
 
 def why_not_in_force(connection: Connection) -> str | None:

@@ -30,7 +30,7 @@ def counts(connection: Connection) -> dict[str, int]:
 
 def transfer(source: Connection, target: Target, progress: Progress) -> Digests:
     """Load all rows into a target; returns what was read of each table."""
-    read = _Reading(sum(counts(source).values()), progress)
+    read = _TableReader(sum(counts(source).values()), progress)
     for table in copied_tables():
         target.load(table, read.texts(source, table))
     return read.digests
@@ -38,7 +38,7 @@ def transfer(source: Connection, target: Target, progress: Progress) -> Digests:
 
 def compare(target: Target, digests: Digests, progress: Progress) -> None:
     """Read all rows back; raises LedgerFault for a table that is not the same."""
-    read = _Reading(sum(digest.rows for digest in digests.values()), progress)
+    read = _TableReader(sum(digest.rows for digest in digests.values()), progress)
     for table in copied_tables():
         for _ in read.texts(target.connection, table):
             pass
@@ -50,7 +50,7 @@ def compare(target: Target, digests: Digests, progress: Progress) -> None:
         )
 
 
-class _Reading:
+class _TableReader:
     """Reads tables one after another, with their digests, and shows how far it is."""
 
     def __init__(self, total: int, progress: Progress) -> None:

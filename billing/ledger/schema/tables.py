@@ -25,8 +25,7 @@ from billing.ledger.schema.findings import (
     reconciliation_reading,
     reconciliation_run,
 )
-from billing.ledger.schema.moves import ledger_move
-from billing.ledger.schema.operations import cycle_run, send_hold
+from billing.ledger.schema.operations import cycle_run, ledger_move, send_hold
 from billing.ledger.schema.usage import (
     b2b_usage,
     error_report,

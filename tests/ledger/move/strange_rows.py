@@ -52,7 +52,12 @@ def fill_strangely(ledger: Ledger) -> None:
             timed = hold | {"at": moment, "reason": None}
             connection.execute(insert(send_hold).values(timed))
         for number in (BIG, -BIG, 0):
-            edge = {"hour": at + timedelta(microseconds=1), "event": None}
-            case = {"period": "2026-03", "cause": "foreign", "calls": f"[{number}]"}
-            case |= {"opened_at": at, "opened_run": 1}
-            connection.execute(insert(break_case).values(**edge, **case))
+            row = insert(break_case).values(
+                period="2026-03",
+                cause="foreign",
+                calls=f"[{number}]",
+                hour=at + timedelta(microseconds=1),
+                opened_at=at,
+                opened_run=1,
+            )
+            connection.execute(row)
