@@ -23,7 +23,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
 from billing.ledger.rights import refuse_reader
-from billing.offline import guard_rewound, ledger_url, make_clock, why_not_billed
+from billing.offline import guard_writes, ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.metadata_retention import expire_metadata
@@ -163,7 +163,7 @@ def composed(
     ):
         migration.refuse_other_schema(ledger)
         refuse_reader(ledger)
-        guard_rewound(ledger, settings, folder)
+        guard_writes(ledger, settings, folder)
         clock = StoppableClock(time, stop or threading.Event())
         ledger.audit_session = AuditSession(actor, clock.now)
         with closing(_compose(settings, folder, ledger, clock, actor)) as app:

@@ -7,6 +7,9 @@ BillingError                what failed, where, and what to do; exit code 1
 │   ├── UnfitSession        sessions of the database that are not ours alone
 │   ├── AnotherProcess      the ledger is in use by another run
 │   ├── UnknownName         no customer, account or role of that name
+│   ├── LedgerInUse         a PostgreSQL ledger that a daemon works on
+│   ├── LedgerMoved         a ledger that is not in force: it went elsewhere
+│   ├── TargetRefused       no place to copy a ledger to
 │   ├── NoOpenBreak         a break that nobody can acknowledge
 │   └── UnfitTarget         a file or folder that cannot be written to
 ├── SourceFault             Pamela cannot be read
@@ -77,6 +80,27 @@ class AnotherProcess(BadInput):
             f"another pamela-billing process is at work ({lock}); "
             "wait for it to end, or use PostgreSQL to run several"
         )
+
+
+class LedgerInUse(BadInput):
+    """Another process pulls or sends, so the ledger does not stand still."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another pamela-billing process pulls or sends at this moment; stop the "
+            "daemons, then run again"
+        )
+
+
+class LedgerMoved(BadInput):
+    """The ledger is not in force: it was moved away, or has not wholly arrived."""
+
+
+class TargetRefused(BadInput):
+    """A ledger cannot be copied to a place; nothing was changed."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"nothing was copied to {address}: {why}")
 
 
 class UnknownName(BadInput):
@@ -180,12 +204,14 @@ class InvariantViolated(BillingError):
 
     kind = "LawBroken"
 
-    def __init__(self, faults: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, faults: Mapping[str, Sequence[str]], so: str = "nothing is sent"
+    ) -> None:
         listed = "; ".join(
             f"{invariant}: {', '.join(words)}" for invariant, words in faults.items()
         )
         super().__init__(
-            f"the ledger violates an invariant, so nothing is sent ({listed}); run "
+            f"the ledger violates an invariant, so {so} ({listed}); run "
             "`pamela-billing db check`, and fix what it names or restore a backup"
         )
 

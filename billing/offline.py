@@ -17,11 +17,11 @@ from billing.gateways.signing_key import FileSigner, make_key, read_key
 from billing.ledger import migration
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.audit.rewound import refuse_rewound_trail
 from billing.ledger.backup import LastEvent, copy_ledger, refuse_backup_elsewhere
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.known_months import holds_month
 from billing.ledger.locks import exclusive_process
+from billing.ledger.move.guard import guard_moved, guard_rewound, refuse_upgrade
 from billing.ledger.queries import period_status
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.settings import Settings, read_settings
@@ -70,31 +70,31 @@ def opened_ledger(
 ) -> Iterator[OfflineLedger]:
     """Read the settings and open the ledger; raises BillingError.
 
-    One that was rewound can be read, and refuses every write unless `even_rewound`.
+    One that was rewound can be read, and refuses every write unless `even_rewound`; one
+    that was moved refuses every write.
     """
     settings = read_settings(settings_file)
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
+        guard_moved(ledger)
         if not even_rewound:
-            guard_rewound(ledger, settings, settings_file.parent)
+            guard_writes(ledger, settings, settings_file.parent)
         yield OfflineLedger(settings, ledger, _time_of(settings, ledger))
     finally:
         ledger.close()
 
 
-def guard_rewound(ledger: Ledger, settings: Settings, folder: Path) -> None:
-    """Let a ledger refuse every write if it is not the one that was seen last."""
-    memory = FileMemory(folder / settings.audit.memory)
-    ledger.door = lambda connection: refuse_rewound_trail(
-        connection, memory.last_seen()
-    )
+def guard_writes(ledger: Ledger, settings: Settings, folder: Path) -> None:
+    """Let a ledger refuse every write if it is not the one seen last, or was moved."""
+    guard_moved(ledger)
+    guard_rewound(ledger, FileMemory(folder / settings.audit.memory).last_seen)
 
 
 def upgrade_ledger(settings_file: Path) -> str:
     """Bring the ledger's schema up to this code; returns its version.
 
-    Raises SettingsFault, AnotherProcess or LedgerFault.
+    Raises SettingsFault, AnotherProcess, LedgerMoved or LedgerFault.
     """
     settings = read_settings(settings_file)
     url = ledger_url(settings, settings_file.parent)
@@ -103,6 +103,7 @@ def upgrade_ledger(settings_file: Path) -> str:
         # Earlier versions let others read the rollback marker.
         make_private(settings_file.parent / settings.audit.memory)
         with exclusive_process(ledger):
+            refuse_upgrade(ledger)
             migration.upgrade(url)
             _record_upgrade(ledger, settings)
     finally:
@@ -198,7 +199,11 @@ def _waiting(settings_file: Path) -> Path:
 
 def ledger_url(settings: Settings, folder: Path) -> str:
     """Return the ledger's URL, with a relative SQLite path put beside the settings."""
-    url = settings.ledger.url
+    return placed_url(settings.ledger.url, folder)
+
+
+def placed_url(url: str, folder: Path) -> str:
+    """Return a ledger's URL, with a relative SQLite path put into a folder."""
     if url.startswith(SQLITE) and not url.startswith(f"{SQLITE}/"):
         return f"{SQLITE}{(folder / url.removeprefix(SQLITE)).resolve()}"
     return url

@@ -75,6 +75,8 @@ Close
 
 Operation
     cycle_run               one cycle of pull, sync and reconcile: its start or its end
+    ledger_move             where this ledger came from or went to; in force or not
+    moved                   copied whole to another database: only read from here on
     jump                    a wall clock that was set, seen by one that nobody sets
 
 Proof

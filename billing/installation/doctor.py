@@ -14,6 +14,7 @@ from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSess
 from billing.ledger import migration
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
+from billing.ledger.move.marks import why_not_in_force
 from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
@@ -74,12 +75,22 @@ def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
         except BillingError as fault:
             yield failed("ledger", fault, remedy)
             return
-        yield Check("ledger", True, f"at schema {migration.head()}")
+        yield _in_force(ledger)
         yield from _sessions(ledger)
         yield from _invariants(ledger)
         yield _trail(settings, folder, ledger)
         yield _modes(settings, folder, ledger)
         yield from _holds(ledger)
+
+
+def _in_force(ledger: Ledger) -> Check:
+    """Say whether this ledger is the one to use, or was moved elsewhere."""
+    with ledger.reading() as connection:
+        moved = why_not_in_force(connection)
+    if moved:
+        remedy = "put the address of the ledger that is in force into the settings"
+        return Check("ledger", False, moved, remedy)
+    return Check("ledger", True, f"at schema {migration.head()}")
 
 
 def _holds(ledger: Ledger) -> Iterator[Check]:

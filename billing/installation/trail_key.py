@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from billing.adapters import make_memory, make_trail
-from billing.errors import BillingError, SigningFault
+from billing.errors import BillingError, LedgerMoved, SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
@@ -43,6 +43,8 @@ def restored_ledger(settings: Settings, folder: Path, ledger: Ledger) -> str | N
         return None
     try:
         refuse_rewound(ledger, memory)
+    except LedgerMoved:
+        return None
     except BillingError as fault:
         return str(fault)
     return None

@@ -1,5 +1,6 @@
 """The database: how it is opened, and what holds for every connection."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ _CANNOT_OPEN = (
     "a reader needs its log (-wal) and the log's index (-shm), or neither"
 )
 # All transactions that write, of all processes, take turns: the trail is one chain.
-_TAKE_TURNS = "SELECT pg_advisory_xact_lock(7291462038551602)"
+TURN = 7291462038551602
+_TAKE_TURNS = f"SELECT pg_advisory_xact_lock({TURN})"
 
 
 class Hold(Protocol):
@@ -53,6 +55,9 @@ class Ledger:
         self.audit_session: AuditSession | None = None
         # Asked before the first transaction that writes; it raises to refuse them all.
         self.door: Callable[[Connection], None] | None = None
+        # Asked in every transaction that writes, once it has its turn; it raises to
+        # refuse it, since meanwhile another process may have moved the ledger.
+        self.in_force: Callable[[Connection], None] | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -69,7 +74,8 @@ class Ledger:
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that may write, and commit it. Raises LedgerFault.
 
-        It ends with the audit events of what it changed. Raises what the door raises.
+        It ends with the audit events of what it changed. Raises what the door raises,
+        and what `in_force` does.
         """
         self._pass_door()
         changes = Pending(self._actor())
@@ -79,6 +85,8 @@ class Ledger:
             with connection.begin():
                 if not self.on_sqlite:
                     connection.exec_driver_sql(_TAKE_TURNS)
+                if self.in_force is not None:
+                    self.in_force(connection)
                 yield connection
                 append_events(connection, changes)
 
@@ -178,7 +186,7 @@ def as_ledger_faults(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as fault:
         raise LedgerFault(_sentence(engine, str(fault.orig))) from fault
-    except psycopg.Error as fault:  # from COPY, which goes past SQLAlchemy
+    except (psycopg.Error, sqlite3.Error) as fault:  # from what goes past SQLAlchemy
         raise LedgerFault(_sentence(engine, str(fault))) from fault
 
 

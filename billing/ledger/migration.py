@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from billing.errors import LedgerFault, LedgerUnready
 from billing.ledger.database import Ledger, connect_for_migration
@@ -37,10 +38,20 @@ def downgrade(url: str, revision: str = "base") -> None:
 
 
 def _migrate(url: str, revision: str, *, down: bool) -> None:
-    config = _config()
     with connect_for_migration(url) as connection:
-        config.attributes["connection"] = connection
-        (command.downgrade if down else command.upgrade)(config, revision)
+        run = command.downgrade if down else command.upgrade
+        run(_config_on(connection), revision)
+
+
+def make_schema(connection: Connection) -> None:
+    """Make the whole schema in a transaction that goes on."""
+    command.upgrade(_config_on(connection), "head")
+
+
+def _config_on(connection: Connection) -> Config:
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
 
 
 def head() -> str:

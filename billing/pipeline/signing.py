@@ -12,6 +12,7 @@ from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.rewound import refuse_rewound_trail
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.database import Ledger
+from billing.ledger.move.marks import refuse_moved
 from billing.ledger.sync import after_restore
 from billing.ports import Anchor, Clock, Memory, Signer
 
@@ -127,9 +128,13 @@ def _published(anchor: Anchor, signed: SignedHead) -> AnchorFault | None:
 
 
 def refuse_rewound(ledger: Ledger, memory: Memory) -> None:
-    """Refuse a database that lacks what was seen of it; raises TrailRewound."""
+    """Refuse a database that lacks what was seen of it, or that was moved.
+
+    Raises TrailRewound or LedgerMoved.
+    """
     seen = memory.last_seen()
     with ledger.reading() as connection:
+        refuse_moved(connection)
         refuse_rewound_trail(connection, seen)
 
 

@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "gateways",
         "pipeline",
     },
-    "ledger": {"domain", "errors"},
+    "ledger": {"atomic_file", "domain", "errors"},
     "gateways": {"atomic_file", "domain", "errors", "ports", "pamela"},
     "pipeline": {"domain", "ledger", "ports", "errors"},
     "reports": {"atomic_file", "domain", "ledger", "errors", "verifier"},

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -91,6 +92,26 @@ def test_an_upgraded_ledger_is_sound(
     assert describe(desk)["states"] == expected["states"]
     assert desk.json("doctor", codes=(0, 1))
     _closed_month_is_as_before(desk, expected, tmp_path)
+
+
+def test_an_upgraded_ledger_moves_to_the_other_database_and_goes_on(
+    desk: Desk, expected: Document, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    desk.json("db", "upgrade")
+    url = f"sqlite:///{tmp_path / 'moved.db'}"
+    if desk.ledger_url.startswith("sqlite"):
+        url = request.getfixturevalue("postgres_url")
+    before = describe(desk)
+    assert desk.json("db", "copy", "--to", url)["tables"]["call"]["rows"]
+    desk.amend(desk.ledger_url, url)
+    moved = replace(desk, ledger_url=url)
+    assert describe(moved)["states"] == before["states"]
+    assert moved.json("db", "check")["sound"]
+    assert moved.json("db", "verify")["verdict"] == "PASS"
+    _closed_month_is_as_before(moved, expected, tmp_path)
+    _go_on(moved, FIRST_HOURS)
+    assert counted_twice(moved.truth()) == []
+    assert moved.json("db", "verify")["verdict"] == "PASS"
 
 
 def test_a_month_goes_on_to_its_end(

@@ -18,6 +18,7 @@ from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import format_time
 from billing.reports.status.audit_trail import read_heads, read_trail
+from billing.reports.status.moves import read_move
 
 
 @click.group()
@@ -58,12 +59,13 @@ def heads(settings_file: Path, as_json: bool) -> int:
         status = read_heads(opened.ledger)
         folder = settings_file.parent
         restored = restored_ledger(opened.settings, folder, opened.ledger)
-    code = FAILED if status.failing or restored else CLEAN
+        moved = read_move(opened.ledger)
+    code = FAILED if status.failing or restored or moved else CLEAN
     if as_json:
-        show_json({**status.document(), "restored": restored})
+        show_json({**status.document(), "restored": restored, "moved": moved})
         return code
-    if restored:
-        say(f"{mark(False)} {restored}.")
+    for sentence in filter(None, (moved, restored)):
+        say(f"{mark(False)} {sentence}.")
     for sentence in status.sentences():
         say(sentence)
     if status.anchors:

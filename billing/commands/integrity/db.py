@@ -1,4 +1,4 @@
-"""`db`: upgrade the ledger's schema, check, verify and save it, or erase metadata."""
+"""`db`: upgrade the ledger's schema, check, verify, save or move it; erase metadata."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from billing.commands.display import mark, say, show_table
 from billing.commands.integrity.db_backup import backup
+from billing.commands.integrity.db_copy import copy
 from billing.commands.integrity.db_verify import verify
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.pull.erase import erase
@@ -20,6 +21,7 @@ def db() -> None:
 
 
 db.add_command(backup)
+db.add_command(copy)
 db.add_command(erase)
 db.add_command(verify)
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from billing.commands.display import say
+from billing.commands.display import mark, say
 from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.errors import LedgerFault
 from billing.offline import opened_ledger
 from billing.reports.audit.live_ledger import verify_ledger
+from billing.reports.status.moves import read_move
 from billing.verifier.findings import BadRecord, Unreadable
 
 
@@ -22,18 +23,28 @@ def verify(settings_file: Path, as_json: bool) -> int:
     Ends with 1 when something was changed.
     """
     with opened_ledger(settings_file) as books:
+        moved = read_move(books.ledger)
+        if moved and not as_json:
+            say(f"{mark(False)} {moved}.")
         try:
             shown = verify_ledger(books.ledger)
         except BadRecord as bad:
             if as_json:
-                show_json({"verdict": "FAIL", "where": bad.where, "why": bad.why})
+                show_json(
+                    {
+                        "verdict": "FAIL",
+                        "where": bad.where,
+                        "why": bad.why,
+                        "moved": moved,
+                    }
+                )
             else:
                 say(f"FAIL  {bad}")
             return FAILED
         except Unreadable as fault:
             raise LedgerFault(str(fault)) from None
     if as_json:
-        show_json({"verdict": "PASS", **shown._asdict()})
+        show_json({"verdict": "PASS", **shown._asdict(), "moved": moved})
         return CLEAN
     events, heads = shown.chain["events"], shown.chain["heads"]
     rows, calls = shown.usage_rows, shown.calls

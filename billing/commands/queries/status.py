@@ -32,6 +32,7 @@ from billing.reports.status.integrity import (
     integrity_sentence,
     read_integrity,
 )
+from billing.reports.status.moves import read_move
 from billing.reports.status.periods import (
     absent_document,
     absent_sentence,
@@ -50,7 +51,7 @@ def status(settings_file: Path, as_json: bool) -> int:
         periods = periods_at(now, settings.first_period)
         months = read_status(ledger, reversed(periods))
         deadlines = read_deadlines(ledger, now, settings.stripe.grace)
-        integrity = read_integrity(ledger)
+        integrity, moved = read_integrity(ledger), read_move(ledger)
         labels = [account.name for account in settings.accounts]
         absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods, now)
@@ -61,8 +62,8 @@ def status(settings_file: Path, as_json: bool) -> int:
             document = status_document(months, now)
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
-            document["cycles"] = cycles.document()
-            document["restored"] = restored
+            document |= {"cycles": cycles.document(), "restored": restored}
+            document["moved"] = moved
             document["holds"] = [hold.sentence() for hold in holds]
             document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
@@ -70,7 +71,7 @@ def status(settings_file: Path, as_json: bool) -> int:
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
         blocking = [
-            *([restored] if restored else []),
+            *filter(None, [moved, restored]),
             *(hold.sentence() for hold in holds),
             *([integrity_sentence(integrity)] if violated else []),
             *map(absent_sentence, absent),

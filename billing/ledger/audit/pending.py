@@ -51,6 +51,11 @@ class Pending:
         if table in TABLES:
             (self.inserted if verb == "INSERT" else self.updated).add(table)
 
+    def forget(self) -> None:
+        """Forget what the trail has by now."""
+        for part in (self.notes, self.inserted, self.updated, self.touched):
+            part.clear()
+
 
 def pending(connection: Connection) -> Pending | None:
     """Return what a transaction will leave; None when it only reads."""

@@ -1,15 +1,20 @@
-"""The schema in the trail: which triggers the tables had when it was last upgraded."""
+"""The schema in the trail: which triggers the tables had when it was last upgraded.
+
+Each database spells its triggers in its own way, so a ledger that is copied to another
+kind has the triggers of both in its trail.
+"""
 
 import json
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.canonical_json import digest, format_document
-from billing.ledger.audit.events import last_of_actions
+from billing.ledger.audit.sealing import append_now
+from billing.ledger.schema.tables import audit_event
 
-UPGRADED = "schema.upgraded"
+UPGRADED, COPIED = "schema.upgraded", "ledger.copied"
 _SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
 _POSTGRESQL = """
     SELECT t.tgname || ' ' || t.tgenabled::text, pg_get_triggerdef(t.oid)
@@ -20,14 +25,35 @@ _POSTGRESQL = """
     WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'refuse_%'
     ORDER BY 1, 2
 """
+_event = audit_event.c
+_HISTORY = (
+    select(_event.action, _event.detail)
+    .where(_event.action.in_([UPGRADED, COPIED]))
+    .order_by(_event.id.desc())
+)
 
 
 def record_upgrade(connection: Connection, actor: Actor, version: str) -> None:
     """Record the schema and its triggers, unless the trail has them already."""
     guards = guards_digest(connection)
     if recorded_guards(connection) != guards:
-        detail = {"schema": version, "guards": guards}
+        detail = {
+            "schema": version,
+            "guards": guards,
+            "database": connection.dialect.name,
+        }
         audit_log.record(connection, actor, UPGRADED, version, detail)
+
+
+def record_copying(
+    connection: Connection, actor: Actor, address: str, schema: dict[str, str]
+) -> None:
+    """Record that the ledger is copied, and which triggers it will have there.
+
+    The event is in the trail at once, so that the copy has it too.
+    """
+    audit_log.record(connection, actor, COPIED, address, schema)
+    append_now(connection)
 
 
 def guards_digest(connection: Connection) -> str:
@@ -42,5 +68,13 @@ def guards_digest(connection: Connection) -> str:
 
 def recorded_guards(connection: Connection) -> str | None:
     """Return the digest that the trail has of them; None before the first."""
-    row = last_of_actions(connection, [UPGRADED])
-    return None if row is None else str(json.loads(row.detail)["guards"])
+    database = connection.dialect.name
+    before = None
+    for action, document in connection.execute(_HISTORY):
+        detail = json.loads(document)
+        if detail.get("database") == database:
+            return str(detail["guards"])
+        # What no database is named in was recorded before a ledger could be copied.
+        if before is None and action == UPGRADED and "database" not in detail:
+            before = str(detail["guards"])
+    return before

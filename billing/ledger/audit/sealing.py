@@ -21,7 +21,7 @@ from billing.ledger.audit.events import (
     add_events,
     chain_tip,
 )
-from billing.ledger.audit.pending import Note, Pending
+from billing.ledger.audit.pending import Note, Pending, pending
 from billing.ledger.audit.row_digests import RowRange
 from billing.ledger.audit.row_lines import bindings, by_event
 from billing.ledger.audit.row_reader import Rows, Selection, ask, gather, gather_new
@@ -44,6 +44,14 @@ def append_events(connection: Connection, changes: Pending) -> None:
     # An UPDATE that met no row changed nothing, and needs no event.
     if coverage or changes.notes:
         add_events(connection, tip, _drafts(changes, tip), coverage, state)
+
+
+def append_now(connection: Connection) -> None:
+    """Append what a transaction has changed and noted so far, before it ends."""
+    changes = pending(connection)
+    if changes is not None:
+        append_events(connection, changes)
+        changes.forget()
 
 
 def _drafts(changes: Pending, tip: ChainTip) -> list[EventDraft]:

@@ -1,4 +1,4 @@
-"""Operations: which cycles ran and how they ended, and who stopped the sending."""
+"""Operations: which cycles ran, who stopped the sending, and where the ledger went."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 
@@ -36,4 +36,18 @@ send_hold = table(
     text_column("actor"),
     text_column("reason", null=True),
     CheckConstraint("held IN (0, 1)", name="held"),
+)
+
+# The newest row says whether this ledger is in force. It is no part of the trail and is
+# never copied, so that a ledger and its copy end with one event.
+ledger_move = table(
+    "ledger_move",
+    key(),
+    text_column("state"),
+    text_column("address"),
+    number("event"),
+    text_column("hash"),
+    time("at"),
+    text_column("actor"),
+    CheckConstraint("state IN ('arriving', 'arrived', 'moved')", name="state"),
 )

@@ -25,7 +25,7 @@ from billing.ledger.schema.findings import (
     reconciliation_reading,
     reconciliation_run,
 )
-from billing.ledger.schema.operations import cycle_run, send_hold
+from billing.ledger.schema.operations import cycle_run, ledger_move, send_hold
 from billing.ledger.schema.usage import (
     b2b_usage,
     error_report,
@@ -49,6 +49,7 @@ __all__ = [
     "cycle_run",
     "error_report",
     "law_check",
+    "ledger_move",
     "metadata",
     "meter_attempt",
     "meter_contact",

@@ -24,6 +24,7 @@ REFUSED = {
     "audit sign": (),
     "audit rotate-key": WHY,
     "db erase": ("--key", "department", *WHY),
+    "db copy": ("--to", "sqlite:///new.db"),
 }
 READING = {
     "doctor": (),

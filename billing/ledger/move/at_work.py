@@ -1,0 +1,24 @@
+"""At work: whether other processes do something with the ledger at this moment."""
+
+from sqlalchemy import Connection, text
+
+from billing.errors import LedgerInUse
+
+# A daemon holds a lock on each customer and account that it works on. Which of them is
+# free while we have the writers' turn can begin nothing: an attempt is written first.
+_HELD = text("""
+    SELECT count(DISTINCT pid) FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+
+
+def refuse_others_at_work(connection: Connection) -> None:
+    """Raise LedgerInUse while a pull or a send is underway elsewhere.
+
+    A SQLite ledger is held by one process as a whole.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    if connection.execute(_HELD).scalar_one():
+        raise LedgerInUse

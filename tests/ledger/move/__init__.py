@@ -1,0 +1,1 @@
+"""Moves: exact rows, unfit places, and who may write."""
