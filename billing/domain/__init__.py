@@ -52,6 +52,8 @@ Sync
     first contact           a month is read at the meter before anything is sent into it
     meter_contact           what such a reading showed, and how much of it can be ours
     opening                 minutes that stood there at the first contact, not ours
+    shadow                  a customer whose meter is only read: nothing is sent for it
+    parity                  another program's meter shows, by the day, what is rated here
     sole_reporter           who stated that nothing else reports to this meter, and why
     send_hold               a stop of all sending, or of one customer's, by a person
     circuit breaker         stops sending to a Stripe that does not answer
