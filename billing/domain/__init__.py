@@ -52,8 +52,12 @@ Sync
     first contact           a month is read at the meter before anything is sent into it
     meter_contact           what such a reading showed, and how much of it can be ours
     opening                 minutes that stood there at the first contact, not ours
-    shadow                  a customer whose meter is only read: nothing is sent for it
-    parity                  another program's meter shows, by the day, what is rated here
+    adoption                a meter that another program fed is ours from an hour on
+    cut-over                the hour of an adoption: what stood before it is not ours
+    meter_opening           an event that stands for the opening of an adopted hour
+    shadow                  whose meter is only read by the hour; nothing is sent there
+    shadow_reading          what a month at the meter showed, hour by hour
+    parity                  the meter shows what is rated here, whoever feeds it
     sole_reporter           who stated that nothing else reports to this meter, and why
     send_hold               a stop of all sending, or of one customer's, by a person
     circuit breaker         stops sending to a Stripe that does not answer

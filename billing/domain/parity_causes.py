@@ -77,9 +77,9 @@ def _begin(hours: CustomerHours) -> _Customer:
         calls[call.hour].append(call)
     settled = [hour for hour in hours.hours if hours.is_settled(hour)]
     rule = _rule_of(hours, settled, calls)
-    customer = _Customer(hours, calls, rule, Counter())
+    left = Counter({hour: hours.difference(hour) for hour in hours.hours})
+    customer = _Customer(hours=hours, calls=calls, rule=rule, left=left)
     for hour in hours.hours:
-        customer.left[hour] = hours.difference(hour)
         if not hours.is_settled(hour):
             customer.take(hour, ParityCause.NOT_ARRIVED, customer.left[hour])
     if rule is not None:

@@ -41,7 +41,9 @@ def hours_of(
     for each in calls:
         ours[each.hour] += each.minutes
     shown = {DAY_ONE + hour * HOUR: minutes for hour, minutes in meter.items()}
-    return CustomerHours(name, read_at, shown, ours, calls)
+    return CustomerHours(
+        customer=name, read_at=read_at, meter=shown, ours=ours, calls=calls
+    )
 
 
 def causes(customer: CustomerParity) -> dict[tuple[int, str], int]:
@@ -85,8 +87,13 @@ def test_another_rounding_is_named_by_a_rule_that_fits(rule: RoundingRule) -> No
         ({9: 3, 10: 2, 11: 9, 12: 1, 13: 4}, {(11, "unknown_calls"): 7}),
         ({9: 3, 10: 2, 11: 4, 12: 1, 13: 4}, {(11, "unknown_calls"): 2}),
         ({9: 2, 10: 2, 11: 2, 12: 1, 13: 4}, {(9, "unexplained"): -1}),
-        ({20: 12}, {**{(9 + n, "other_hour"): -m for n, m in enumerate((3, 2, 2, 1, 4))},
-                    (20, "other_hour"): 12}),
+        (
+            {20: 12},
+            {
+                **{(9 + n, "other_hour"): -m for n, m in enumerate((3, 2, 2, 1, 4))},
+                (20, "other_hour"): 12,
+            },
+        ),
         ({9: 3, 11: 4, 12: 1, 13: 5}, {(10, "other_hour"): -2, (11, "other_hour"): 2,
                                        (13, "unknown_calls"): 1}),
     ],
