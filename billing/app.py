@@ -23,6 +23,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
 from billing.ledger.rights import refuse_reader
+from billing.ledger.sync.shadow import read_shadow, refuse_shadow_of_senders
 from billing.offline import guard_rewound, ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
@@ -63,6 +64,7 @@ class App:
             stopping=self.clock.stop.is_set,
             policy=Policy(Negative(stripe.negative), stripe.rearm),
             settle_only=settle_only,
+            in_shadow=self.in_shadow,
         )
 
     def reconcile_options(self) -> ReconcileOptions:
@@ -73,6 +75,7 @@ class App:
             clock=self.clock,
             actor=self.actor,
             never_negative=self.settings.stripe.negative == "hold",
+            in_shadow=self.in_shadow,
         )
 
     def cycle_options(
@@ -98,6 +101,11 @@ class App:
                 return source, rules
         names = [source.account for source, _ in self.sources]
         raise UnknownName("account", account, names, "the settings name")
+
+    @property
+    def in_shadow(self) -> bool:
+        """Whether only those are sent that were adopted."""
+        return self.settings.stripe.send == "shadow"
 
     @property
     def currency(self) -> str:
@@ -222,6 +230,11 @@ def _compose(
         for account in settings.accounts
     ]
     rules = _register(settings, ledger, Actor(actor, clock.now()))
+    with ledger.reading() as connection:
+        shadow = read_shadow(connection, is_on=settings.stripe.send == "shadow")
+        refuse_shadow_of_senders(
+            connection, shadow, meter.event_name, livemode=livemode
+        )
     return App(
         settings=settings,
         ledger=ledger,

@@ -5,7 +5,7 @@ stands there before anything is sent. A lag can only ever show too little, so wh
 more than can be ours is somebody else's at the first reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -132,6 +132,14 @@ class ContactFindings:
             self.openings.append(Opening(customer, period, decision.minutes))
         elif decision.until is not None:
             self.waits.append(FirstSendWait(customer, period, decision.until))
+
+    def without(self, customers: Collection[str]) -> "ContactFindings":
+        """Return the findings of all other customers."""
+        return ContactFindings(
+            [each for each in self.openings if each.customer not in customers],
+            [each for each in self.waits if each.customer not in customers],
+            [each for each in self.stops if each.customer not in customers],
+        )
 
     def add(self, other: "ContactFindings") -> None:
         """Take in those of another customer."""

@@ -199,11 +199,27 @@ class ParityVerdict:
             for day in customer.judged:
                 states.setdefault(day.day, set()).add(day.state)
         held = 0
-        for day in sorted(states, reverse=True):
-            if DayState.BROKEN in states[day]:
+        for each in sorted(states, reverse=True):
+            if DayState.BROKEN in states[each]:
                 break
             held += 1
         return held
+
+
+def settled_day_at(now: datetime) -> datetime:
+    """Return since when all of the newest day that is over had the time to arrive."""
+    midnight = (now - ARRIVES_WITHIN).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ARRIVES_WITHIN
+
+
+def by_customer(months: Iterable[CustomerParity]) -> list[CustomerParity]:
+    """Put the months of each customer together, given in their order."""
+    together: dict[str, CustomerParity] = {}
+    for month in months:
+        earlier = together.get(month.customer)
+        days = (earlier.days if earlier else ()) + month.days
+        together[month.customer] = CustomerParity(month.customer, month.read_at, days)
+    return [together[name] for name in sorted(together)]
 
 
 def days_of(hours: CustomerHours, found: Iterable[HourParity]) -> CustomerParity:

@@ -116,12 +116,13 @@ def _rule_of(
     return best
 
 
-def _with_days(minutes: Mapping[datetime, int]) -> dict[datetime | date, int]:
+def _with_days(minutes: Mapping[datetime, int]) -> dict[str, int]:
     """Return the minutes of hours, and beside them those of their days."""
-    days: Counter[date] = Counter()
+    together: Counter[str] = Counter()
     for hour, held in minutes.items():
-        days[hour.date()] += held
-    return {**minutes, **days}
+        together[f"{hour}"] += held
+        together[f"{hour.date()}"] += held
+    return together
 
 
 def _other_hours(customer: _Customer) -> None:

@@ -18,6 +18,7 @@ from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.concurrency import THREADS
+from billing.pipeline.cycle import periods_at
 from billing.pipeline.doctor.accounts import check_accounts
 from billing.pipeline.doctor.checks import (
     Check,
@@ -27,6 +28,7 @@ from billing.pipeline.doctor.checks import (
     failed,
 )
 from billing.pipeline.doctor.contact_checks import check_contacts
+from billing.pipeline.doctor.shadow_checks import check_shadow, in_shadow
 from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
 from billing.ports import Clock, Meter
@@ -191,7 +193,9 @@ def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
         if checks[0].passed:
             customers = {c.name: c.stripe_customer for c in settings.customers}
             yield from check_customers(meter, customers)
-            yield from _contacts(settings, folder, meter, customers, clock.now())
+            yield from _contacts(
+                settings, folder, meter, customers, clock.now(), livemode=livemode
+            )
             yield from _terms(settings, meter, customers, clock.now())
 
 
@@ -201,6 +205,8 @@ def _contacts(
     meter: Meter,
     customers: dict[str, str],
     now: datetime,
+    *,
+    livemode: bool,
 ) -> Iterator[Check]:
     try:
         ledger = open_ledger(ledger_url(settings, folder))
@@ -209,7 +215,19 @@ def _contacts(
     with closing(ledger):
         try:
             migration.refuse_other_schema(ledger)
-            yield from check_contacts(ledger, meter, customers, now)
+            sent = customers
+            if settings.stripe.send == "shadow":
+                yield from check_shadow(
+                    ledger,
+                    customers,
+                    periods_at(now, settings.first_period),
+                    meter.event_name,
+                    livemode=livemode,
+                )
+                shadow = in_shadow(ledger, customers)
+                sent = {n: c for n, c in customers.items() if n not in shadow}
+            if sent:
+                yield from check_contacts(ledger, meter, sent, now)
         except LedgerUnready:
             return
         except BillingError as fault:

@@ -4,13 +4,19 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.close_obstacles import Obstacle, ObstacleKind, find_obstacles
+from billing.domain.close_obstacles import (
+    Obstacle,
+    ObstacleKind,
+    find_obstacles,
+    shadow_obstacle,
+)
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
+from billing.ledger.sync.shadow import read_shadow
 from billing.pipeline.cycle import CycleOptions, Watcher, identified, pull_month
 from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.ports import Meter
@@ -33,8 +39,12 @@ def check_close(
     now: datetime,
     *,
     first_period: BillingPeriod,
+    only_adopted: Collection[str] = (),
 ) -> CloseReport:
-    """Say what stands in the way of a close, as far as the ledger knows by itself."""
+    """Say what stands in the way of a close, as far as the ledger knows by itself.
+
+    Customers that are sent only if they were adopted are the ones of a shadow.
+    """
     with ledger.reading() as connection:
         closed = closed_month(connection, period)
         if closed is not None:
@@ -42,7 +52,9 @@ def check_close(
         month = read_month_end(
             connection, period, accounts, now, first_period=first_period
         )
-    return CloseReport(period, obstacles=tuple(find_obstacles(month, now)))
+        shadow = read_shadow(connection, is_on=True).among(only_adopted)
+    obstacles = [shadow_obstacle(shadow)] if shadow else []
+    return CloseReport(period, obstacles=(*obstacles, *find_obstacles(month, now)))
 
 
 def close_period(
@@ -61,8 +73,17 @@ def close_period(
     now = options.clock.now()
     first = options.first_period
     labels = [source.label for source, _ in options.sources]
-    report = check_close(ledger, period, labels, now, first_period=first)
-    if report.already or now < period.end:
+    sync = options.sync
+    report = check_close(
+        ledger,
+        period,
+        labels,
+        now,
+        first_period=first,
+        only_adopted=sync.stripe_customers if sync.in_shadow else (),
+    )
+    kinds = {obstacle.kind for obstacle in report.obstacles}
+    if report.already or now < period.end or ObstacleKind.IN_SHADOW in kinds:
         return report
     identities = identified(ledger, options)
     options = identities.options

@@ -211,9 +211,9 @@ def test_the_causes_of_an_hour_a_day_and_a_customer_add_up_to_its_difference(
         customers.append(hours_of(calls, shown, name=f"c{number}", read_at=read_at))
     for hours, customer in zip(customers, find_parity(customers), strict=True):
         for day in customer.days:
-            for hour in day.hours:
-                assert sum(share.minutes for share in hour.shares) == hour.difference
-                assert all(share.minutes for share in hour.shares)
+            for part in day.hours:
+                assert sum(share.minutes for share in part.shares) == part.difference
+                assert all(share.minutes for share in part.shares)
             assert sum(share.minutes for share in day.shares) == day.difference
         total = sum(hours.meter.values()) - sum(hours.ours.values())
         assert sum(day.difference for day in customer.days) == total

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from billing.domain.meter_contact import MeterMonth
 from billing.domain.period import BillingPeriod
@@ -59,20 +60,29 @@ def shadow_readings(
         column.period == str(month.period),
         column.read_at >= since,
     )
-    return [
-        ShadowReading(
-            customer=row.customer,
-            month=MeterMonth(
-                stripe_customer=row.stripe_customer,
-                meter=row.meter,
-                livemode=bool(row.livemode),
-                period=BillingPeriod.parse(row.period),
-            ),
-            read_at=row.read_at,
-            hours={
-                datetime.fromisoformat(hour): minutes
-                for hour, minutes in json.loads(row.hours).items()
-            },
-        )
-        for row in connection.execute(query.order_by(column.id))
-    ]
+    return [_reading(row) for row in connection.execute(query.order_by(column.id))]
+
+
+def newest_readings(
+    connection: Connection, period: BillingPeriod
+) -> dict[str, ShadowReading]:
+    """Return each customer's newest reading of a month."""
+    newest = select(func.max(column.id)).where(column.period == str(period))
+    query = select(shadow_reading).where(
+        column.id.in_(newest.group_by(column.customer))
+    )
+    return {row.customer: _reading(row) for row in connection.execute(query)}
+
+
+def _reading(row: Any) -> ShadowReading:
+    month = MeterMonth(
+        stripe_customer=row.stripe_customer,
+        meter=row.meter,
+        livemode=bool(row.livemode),
+        period=BillingPeriod.parse(row.period),
+    )
+    hours = {
+        datetime.fromisoformat(hour): minutes
+        for hour, minutes in json.loads(row.hours).items()
+    }
+    return ShadowReading(row.customer, month, row.read_at, hours)

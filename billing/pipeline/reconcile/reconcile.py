@@ -21,6 +21,7 @@ from billing.ledger.reconcile.month_snapshot import (
 )
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.reconcile.synced_totals import MeterCustomer, synced_hours
+from billing.ledger.sync.shadow import read_shadow
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.pull.identity import Sources
 from billing.pipeline.reconcile.comparison import (
@@ -50,6 +51,7 @@ class ReconcileOptions:
     actor: str
     concurrency: Concurrency = THREADS
     never_negative: bool = False  # minutes less are never sent, they wait
+    in_shadow: bool = False  # only those are reconciled that were adopted
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,11 @@ class _Reconciling:
         }
         with self.ledger.reading() as connection:
             month = read_month(connection, self.period, replace(details, calls=calls))
+            shadow = read_shadow(connection, is_on=self.options.in_shadow)
         sources = source_sides(month, totals, fresh)
         customers = customer_comparisons(month, sources, self.options.stripe_customers)
-        return LedgerView(month, sources, customers)
+        sent = {n: each for n, each in customers.items() if not shadow.holds(n)}
+        return LedgerView(month, sources, sent)
 
     def _read_again(self, sides: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.
