@@ -95,6 +95,7 @@ Proof
 
 Commands
     init, doctor            make the settings and the ledger; check them
+    adopt                   take over a meter that another program has fed
     run, daemon             one whole cycle; one every hour
     status, breaks          what is open; what differs, and who knows of it
     explain                 the life of one call, and whether it is billed
