@@ -18,12 +18,12 @@ from billing.gateways.pamela import PamelaUsage
 from billing.gateways.retries import send_with_retries
 from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import migration, registry
+from billing.ledger.adopt.shadow import read_shadow, refuse_shadow_of_senders
 from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
 from billing.ledger.rights import refuse_reader
-from billing.ledger.sync.shadow import read_shadow, refuse_shadow_of_senders
 from billing.offline import guard_rewound, ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules

@@ -12,11 +12,11 @@ from billing.domain.close_obstacles import (
 )
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
+from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
-from billing.ledger.sync.shadow import read_shadow
 from billing.pipeline.cycle import CycleOptions, Watcher, identified, pull_month
 from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.ports import Meter

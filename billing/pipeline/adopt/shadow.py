@@ -8,6 +8,7 @@ from billing.domain.meter_contact import MeterMonth
 from billing.domain.parity import ParityVerdict, settled_day_at
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import BadInput, MeterFault, MeterRefused, MeterUnavailable
+from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.adopt.shadow_readings import (
     ShadowReading,
     newest_readings,
@@ -15,7 +16,6 @@ from billing.ledger.adopt.shadow_readings import (
 )
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
-from billing.ledger.sync.shadow import read_shadow
 from billing.pipeline.concurrency import READERS, Progress, no_progress
 from billing.pipeline.sync.sync import SyncOptions
 from billing.ports import Meter

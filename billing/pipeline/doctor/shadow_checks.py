@@ -11,9 +11,9 @@ from billing.domain.parity_sentences import (
 )
 from billing.domain.period import BillingPeriod
 from billing.errors import SettingsFault
+from billing.ledger.adopt.shadow import read_shadow, refuse_shadow_of_senders
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
-from billing.ledger.sync.shadow import read_shadow, refuse_shadow_of_senders
 from billing.pipeline.doctor.checks import Check, failed
 
 NAME = "shadow"

@@ -10,6 +10,7 @@ from billing.domain.breaks_invoice import ArrivedEvent, InvoicedMonth, with_invo
 from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod
 from billing.errors import MeterFault
+from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
@@ -21,7 +22,6 @@ from billing.ledger.reconcile.month_snapshot import (
 )
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.reconcile.synced_totals import MeterCustomer, synced_hours
-from billing.ledger.sync.shadow import read_shadow
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.pull.identity import Sources
 from billing.pipeline.reconcile.comparison import (

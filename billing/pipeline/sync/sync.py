@@ -9,10 +9,10 @@ from datetime import datetime
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
+from billing.ledger.adopt.shadow import Shadow, read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import ContactContext, read_context
-from billing.ledger.sync.shadow import Shadow, read_shadow
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
 from billing.pipeline.sync.context import USUAL, Policy

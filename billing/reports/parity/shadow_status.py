@@ -11,9 +11,9 @@ from billing.domain.parity_sentences import (
     shadow_sentence,
 )
 from billing.domain.period import BillingPeriod
+from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
-from billing.ledger.sync.shadow import read_shadow
 from billing.reports.sheets.formatting import Document, format_time
 
 
