@@ -35,7 +35,7 @@ STOPS_AT_HOUR = 6
 OFFICE_HOURS = range(9, 18)
 CALLS_A_DAY = 4
 LOST = 2
-EVERY_DAYS = 4
+EVERY_DAYS = 6
 SHADOW = 'send = "shadow"\n'
 METER_LINE = "base_url ="
 WITHOUT = "without"

@@ -1,21 +1,20 @@
 """The takeover: `adopt` in a process of its own, killed in the middle, then again."""
 
-import os
-import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from time import sleep
 
 from billing.demo.stage import DemoFailed
 from billing.demo.world import World
-from billing.offline import opened_ledger
+from billing.offline import OfflineLedger, opened_ledger
 from billing.reports.parity.shadow_status import read_shadow_status
 
 # Each reading of the meter takes so long that a kill falls between two customers.
 SLOW = {"kind": "latency", "endpoint": "stripe.event_summaries.list", "detail": "400"}
-LOOK_EVERY_SECONDS = 0.02
+LOOK_EVERY_SECONDS = 0.05
 LONGEST_SECONDS = 60
 REASON = "the other program was stopped, and parity has held"
 
@@ -34,29 +33,28 @@ def start(settings_file: Path, from_hour: datetime) -> subprocess.Popen[bytes]:
 
 def kill_half_way(world: World, settings_file: Path, from_hour: datetime) -> int:
     """Kill a takeover once it has some customers; returns how many it had."""
-    names = in_shadow(settings_file)
-    world.trouble([SLOW])
-    adopting = start(settings_file, from_hour)
-    left = names
-    while len(left) == len(names) and adopting.poll() is None:
-        sleep(LOOK_EVERY_SECONDS)
-        left = in_shadow(settings_file)
-    os.kill(adopting.pid, signal.SIGKILL)
-    adopting.wait(LONGEST_SECONDS)
-    world.trouble([])
-    return len(names) - len(in_shadow(settings_file))
+    with opened_ledger(settings_file) as opened:
+        all_of_them = len(_in_shadow(opened))
+        world.trouble([SLOW])
+        adopting = start(settings_file, from_hour)
+        while len(_in_shadow(opened)) == all_of_them and adopting.poll() is None:
+            sleep(LOOK_EVERY_SECONDS)
+        adopting.kill()
+        adopting.wait(LONGEST_SECONDS)
+        world.trouble([])
+        return all_of_them - len(_in_shadow(opened))
 
 
 def finish(settings_file: Path, from_hour: datetime) -> None:
     """Type the same once more; raises DemoFailed unless everybody is taken over."""
     code = start(settings_file, from_hour).wait(LONGEST_SECONDS)
-    if code or in_shadow(settings_file):
+    with opened_ledger(settings_file) as opened:
+        left = _in_shadow(opened)
+    if code or left:
         raise DemoFailed(f"`adopt` ended with {code} when it was run again")
 
 
-def in_shadow(settings_file: Path) -> list[str]:
+def _in_shadow(opened: OfflineLedger) -> Sequence[str]:
     """Return whose meter is not taken over yet."""
-    with opened_ledger(settings_file) as opened:
-        names = [customer.name for customer in opened.settings.customers]
-        status = read_shadow_status(opened.ledger, names, [], is_on=True)
-        return list(status.customers)
+    names = [customer.name for customer in opened.settings.customers]
+    return read_shadow_status(opened.ledger, names, [], is_on=True).customers
