@@ -64,15 +64,13 @@ def _check(settings_file: Path, period: Month) -> CloseReport:
     with opened_ledger(settings_file) as opened:
         accounts = [account.name for account in opened.settings.accounts]
         month = opened.readable_period(period)
-        settings = opened.settings
-        in_shadow = settings.stripe.send == "shadow"
         return check_close(
             opened.ledger,
             month,
             accounts,
             opened.now,
-            first_period=settings.first_period,
-            only_adopted=[c.name for c in settings.customers if in_shadow],
+            first_period=opened.settings.first_period,
+            shadow=opened.shadow,
         )
 
 

@@ -12,6 +12,7 @@ from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
 from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSession
 from billing.ledger import migration
+from billing.ledger.adopt.shadow import ShadowRule
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
 from billing.ledger.rights import refuse_reader
@@ -215,18 +216,13 @@ def _contacts(
     with closing(ledger):
         try:
             migration.refuse_other_schema(ledger)
-            sent = customers
-            if settings.stripe.send == "shadow":
-                yield from check_shadow(
-                    ledger,
-                    customers,
-                    periods_at(now, settings.first_period),
-                    meter.event_name,
-                    livemode=livemode,
-                )
-                shadow = in_shadow(ledger, customers)
-                sent = {n: c for n, c in customers.items() if n not in shadow}
-            if sent:
+            is_on = settings.stripe.send == "shadow"
+            rule = ShadowRule(is_on, customers, meter.event_name, livemode)
+            periods = periods_at(now, settings.first_period)
+            yield from check_shadow(ledger, rule, periods)
+            shadow = in_shadow(ledger, rule)
+            sent = {n: c for n, c in customers.items() if n not in shadow}
+            if sent or not is_on:
                 yield from check_contacts(ledger, meter, sent, now)
         except LedgerUnready:
             return

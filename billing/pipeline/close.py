@@ -12,7 +12,7 @@ from billing.domain.close_obstacles import (
 )
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
-from billing.ledger.adopt.shadow import read_shadow
+from billing.ledger.adopt.shadow import NO_SHADOW, ShadowRule, read_shadow
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
@@ -39,12 +39,9 @@ def check_close(
     now: datetime,
     *,
     first_period: BillingPeriod,
-    only_adopted: Collection[str] = (),
+    shadow: ShadowRule = NO_SHADOW,
 ) -> CloseReport:
-    """Say what stands in the way of a close, as far as the ledger knows by itself.
-
-    Customers that are sent only if they were adopted are the ones of a shadow.
-    """
+    """Say what stands in the way of a close, as far as the ledger knows by itself."""
     with ledger.reading() as connection:
         closed = closed_month(connection, period)
         if closed is not None:
@@ -52,8 +49,8 @@ def check_close(
         month = read_month_end(
             connection, period, accounts, now, first_period=first_period
         )
-        shadow = read_shadow(connection, is_on=True).among(only_adopted)
-    obstacles = [shadow_obstacle(shadow)] if shadow else []
+        in_shadow = read_shadow(connection, shadow).among(shadow.stripe_customers)
+    obstacles = [shadow_obstacle(in_shadow)] if in_shadow else []
     return CloseReport(period, obstacles=(*obstacles, *find_obstacles(month, now)))
 
 
@@ -73,14 +70,13 @@ def close_period(
     now = options.clock.now()
     first = options.first_period
     labels = [source.label for source, _ in options.sources]
-    sync = options.sync
     report = check_close(
         ledger,
         period,
         labels,
         now,
         first_period=first,
-        only_adopted=sync.stripe_customers if sync.in_shadow else (),
+        shadow=options.sync.shadow,
     )
     kinds = {obstacle.kind for obstacle in report.obstacles}
     if report.already or now < period.end or ObstacleKind.IN_SHADOW in kinds:

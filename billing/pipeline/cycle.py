@@ -132,7 +132,7 @@ def _compared(
     watch: Watcher,
 ) -> ShadowReport | BillingError | None:
     """Read and compare the meters that another program feeds; None without any."""
-    if not options.sync.in_shadow or options.stopping():
+    if not options.sync.shadow.is_on or options.stopping():
         return None
     try:
         return compare_in_shadow(

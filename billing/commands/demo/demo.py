@@ -82,9 +82,9 @@ def demo(
         click.echo(f"A sandbox starts; its clock says {now:%Y-%m-%d %H:%M} UTC.")
     with sandbox_process(plan) as world:
         # Loaded while the sandbox starts, in a process of its own.
-        from billing.commands.demo.adopt import show_adopt  # noqa: PLC0415
         from billing.commands.demo.first_day import show_demo  # noqa: PLC0415
         from billing.commands.demo.month_end import show_month_end  # noqa: PLC0415
+        from billing.commands.demo.takeover import show_adopt  # noqa: PLC0415
 
         shows: dict[Scenario, Callable[..., int]] = {
             Scenario.FIRST_DAY: show_demo,

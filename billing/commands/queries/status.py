@@ -1,6 +1,5 @@
 """`status`: what blocks and what to do, then how far each month has come."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import click
 from billing.commands.display import mark, say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
 from billing.domain.parity_sentences import parity_complaints
-from billing.domain.period import BillingPeriod
 from billing.installation.trail_key import restored_ledger
-from billing.offline import OfflineLedger, opened_ledger
+from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
 from billing.reports.parity.shadow_status import ShadowStatus, read_shadow_status
 from billing.reports.sheets.formatting import counted, format_time
@@ -54,7 +52,7 @@ def status(settings_file: Path, as_json: bool) -> int:
         ledger, now, settings = opened.ledger, opened.now, opened.settings
         periods = periods_at(now, settings.first_period)
         months = read_status(ledger, reversed(periods))
-        shadow = _read_shadow(opened, periods)
+        shadow = read_shadow_status(ledger, opened.shadow, periods)
         deadlines = read_deadlines(
             ledger, now, settings.stripe.grace, besides=shadow.customers
         )
@@ -98,14 +96,6 @@ def status(settings_file: Path, as_json: bool) -> int:
     if not violated:
         say(integrity_sentence(integrity))
     return CLEAN
-
-
-def _read_shadow(
-    opened: OfflineLedger, periods: Sequence[BillingPeriod]
-) -> ShadowStatus:
-    names = [customer.name for customer in opened.settings.customers]
-    is_on = opened.settings.stripe.send == "shadow"
-    return read_shadow_status(opened.ledger, names, periods, is_on=is_on)
 
 
 def _show_first(shadow: ShadowStatus, now: datetime) -> None:

@@ -56,7 +56,7 @@ def compare_in_shadow(
     Raises MeterUnavailable, MeterRefused or LedgerFault.
     """
     with ledger.reading() as connection:
-        shadow = read_shadow(connection, is_on=options.in_shadow)
+        shadow = read_shadow(connection, options.shadow)
     customers = shadow.among(options.stripe_customers)
     if not customers:
         return None
@@ -73,10 +73,10 @@ def compare_in_shadow(
 
 def all_in_shadow(ledger: Ledger, options: SyncOptions) -> bool:
     """Say whether everybody is in shadow, so that there is nothing to reconcile."""
-    if not options.in_shadow:
+    if not options.shadow.is_on:
         return False
     with ledger.reading() as connection:
-        shadow = read_shadow(connection, is_on=True)
+        shadow = read_shadow(connection, options.shadow)
     names = options.stripe_customers
     return len(shadow.among(names)) == len(names)
 

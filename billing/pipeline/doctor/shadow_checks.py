@@ -1,6 +1,6 @@
 """Shadow, as `doctor` sees it: for how many days parity has held, and for whom."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from billing.domain.parity_sentences import (
     NOBODY_LEFT,
@@ -11,7 +11,11 @@ from billing.domain.parity_sentences import (
 )
 from billing.domain.period import BillingPeriod
 from billing.errors import SettingsFault
-from billing.ledger.adopt.shadow import read_shadow, refuse_shadow_of_senders
+from billing.ledger.adopt.shadow import (
+    ShadowRule,
+    read_shadow,
+    refuse_shadow_of_senders,
+)
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
 from billing.pipeline.doctor.checks import Check, failed
@@ -20,26 +24,22 @@ NAME = "shadow"
 _REMEDY = "find out who counts otherwise, and wait until parity holds before `adopt`"
 
 
-def in_shadow(ledger: Ledger, customers: Collection[str]) -> list[str]:
-    """Return whose meter is only read, where the settings say shadow."""
+def in_shadow(ledger: Ledger, rule: ShadowRule) -> list[str]:
+    """Return whose meter is only read."""
     with ledger.reading() as connection:
-        return read_shadow(connection, is_on=True).among(customers)
+        return read_shadow(connection, rule).among(rule.stripe_customers)
 
 
 def check_shadow(
-    ledger: Ledger,
-    customers: Collection[str],
-    periods: Sequence[BillingPeriod],
-    meter: str,
-    *,
-    livemode: bool,
+    ledger: Ledger, rule: ShadowRule, periods: Sequence[BillingPeriod]
 ) -> Iterator[Check]:
     """Say who is in shadow, and how parity stands; nothing is read from Stripe."""
+    if not rule.is_on:
+        return
+    names = in_shadow(ledger, rule)
     with ledger.reading() as connection:
-        shadow = read_shadow(connection, is_on=True)
-        names = shadow.among(customers)
         try:
-            refuse_shadow_of_senders(connection, shadow, meter, livemode=livemode)
+            refuse_shadow_of_senders(connection, rule)
         except SettingsFault as fault:
             yield failed(NAME, fault, REMOVE_THE_LINE)
             return

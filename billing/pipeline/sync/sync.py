@@ -9,7 +9,7 @@ from datetime import datetime
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
-from billing.ledger.adopt.shadow import Shadow, read_shadow
+from billing.ledger.adopt.shadow import NO_SHADOW, Shadow, ShadowRule, read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import ContactContext, read_context
@@ -81,7 +81,7 @@ class SyncOptions:
     concurrency: Concurrency = THREADS
     policy: Policy = USUAL
     settle_only: bool = False
-    in_shadow: bool = False  # only those are sent that were adopted
+    shadow: ShadowRule = NO_SHADOW
 
     def destination(self, customer: str, meter: Meter) -> MeterDestination | None:
         """Return where a customer's minutes go; None when no settings name it."""
@@ -106,7 +106,7 @@ def sync_meter(
     """
     report, time = SyncReport(), MonotonicClock(options.clock)
     with ledger.reading() as connection:
-        shadow = read_shadow(connection, is_on=options.in_shadow)
+        shadow = read_shadow(connection, options.shadow)
     report.in_shadow += shadow.among(options.stripe_customers)
     customers = _customers_with_work(ledger, meter, options, shadow, time)
     with ledger.reading() as connection:

@@ -1,6 +1,6 @@
 """Shadow status: for whom nothing is sent, and for how many days parity has held."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from billing.domain.parity import CustomerParity, DayParity, ParityVerdict
@@ -11,7 +11,7 @@ from billing.domain.parity_sentences import (
     shadow_sentence,
 )
 from billing.domain.period import BillingPeriod
-from billing.ledger.adopt.shadow import read_shadow
+from billing.ledger.adopt.shadow import ShadowRule, read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
 from billing.reports.sheets.formatting import Document, format_time
@@ -41,17 +41,13 @@ class ShadowStatus:
 
 
 def read_shadow_status(
-    ledger: Ledger,
-    names: Collection[str],
-    periods: Iterable[BillingPeriod],
-    *,
-    is_on: bool,
+    ledger: Ledger, rule: ShadowRule, periods: Iterable[BillingPeriod]
 ) -> ShadowStatus:
     """Return who is in shadow, and how parity stood when their meter was read last."""
-    if not is_on:
+    if not rule.is_on:
         return ShadowStatus()
     with ledger.reading() as connection:
-        customers = read_shadow(connection, is_on=True).among(names)
+        customers = read_shadow(connection, rule).among(rule.stripe_customers)
         verdict = read_verdict(connection, customers, periods)
     return ShadowStatus(customers, verdict, is_needless=not customers)
 

@@ -56,5 +56,4 @@ def finish(settings_file: Path, from_hour: datetime) -> None:
 
 def _in_shadow(opened: OfflineLedger) -> Sequence[str]:
     """Return whose meter is not taken over yet."""
-    names = [customer.name for customer in opened.settings.customers]
-    return read_shadow_status(opened.ledger, names, [], is_on=True).customers
+    return read_shadow_status(opened.ledger, opened.shadow, []).customers

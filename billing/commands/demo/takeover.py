@@ -15,8 +15,8 @@ from billing.commands.demo.first_day import (
 from billing.commands.display import progress_bars, say, show_table
 from billing.commands.hints import program
 from billing.commands.options import CLEAN, FAILED, show_json
-from billing.demo.adopt.ending import AdoptResult
-from billing.demo.adopt.story import play
+from billing.demo.adopt.takeover_ending import AdoptResult
+from billing.demo.adopt.takeover_story import play
 from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.reports.reconciliation.live import (

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from billing.app import opened_app
-from billing.demo.adopt import takeover
-from billing.demo.adopt.ending import AdoptResult, Without
+from billing.demo.adopt import killed_takeover
 from billing.demo.adopt.other_program import OtherProgram
+from billing.demo.adopt.takeover_ending import AdoptResult, Without
 from billing.demo.month_end.cast import CUSTOMERS, THIRD, Cast, Document
 from billing.demo.month_end.desk import ACTOR, Desk, day, opened_desk
 from billing.demo.stage import DemoFailed, Stage
@@ -87,7 +87,12 @@ def play(
     keys = {account.name: account.api_key for account in facts.accounts}
     cast = Cast(world, keys, month, random.Random(f"adopt:{seed}"))
     stripe_customers = {each.plain_name: each.id for each in facts.customers}
-    other = OtherProgram(world, facts.stripe_key, facts.meter, stripe_customers)
+    other = OtherProgram(
+        world=world,
+        stripe_key=facts.stripe_key,
+        meter=facts.meter,
+        stripe_customers=stripe_customers,
+    )
     days = Days(cast, other, {})
     with opened_desk(settings_file, world, cast, stage) as desk:
         broken = _shadow(desk, days, settings_file, show)
@@ -206,14 +211,13 @@ def _take_over(
     at = from_hour + timedelta(hours=3)
     world.move_to(at)
     hour = f"{from_hour:%H:%M}"
-    adopted = takeover.kill_half_way(world, settings_file, from_hour)
+    adopted = killed_takeover.kill_half_way(world, settings_file, from_hour)
     stage.say(
-        f"4. {day(at)} {at:%H:%M}: the other program was stopped at {hour}. "
-        f"`pamela-billing adopt --from {from_hour:%Y-%m-%dT%H:%MZ}` takes the meter "
-        f"over, and is killed (kill -9) when {adopted} of {len(CUSTOMERS)} customers "
-        "are ours."
+        f"4. {day(at)} {at:%H:%M}: the other program was stopped at {hour}. From then "
+        "on the meter is to be ours: `pamela-billing adopt` takes it over, and is "
+        f"killed (kill -9) when {adopted} of {len(CUSTOMERS)} customers are ours."
     )
-    takeover.finish(settings_file, from_hour)
+    killed_takeover.finish(settings_file, from_hour)
     stage.say(
         "   The same line again takes over the others. What stood there before is the "
         "other's, hour by hour, and is never sent; from then on all is ours."
