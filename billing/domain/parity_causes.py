@@ -17,7 +17,7 @@ from billing.domain.period import HOUR, hour_of
 from billing.domain.rounding_rule import OTHER_RULES, RoundingRule, TimedCall
 
 # With more calls or minutes than these together, an hour is not searched for which.
-_MOST_TRIED = 200_000
+_MOST_TRIED = 20_000
 # So many calls are named; a cause's minutes stand for all of them.
 MOST_NAMES = 20
 
@@ -206,6 +206,8 @@ def _calls_that_make(
     sized = [(customer.minutes_of(call), call) for call in calls]
     if sum(size for size, _ in sized) == minutes:
         return [call for size, call in sized if size]
+    if alone := [call for size, call in sized if size == minutes]:
+        return alone[:1]
     if len(sized) * minutes > _MOST_TRIED:
         return None
     # By the minutes that are made: the fewest calls that make them.

@@ -18,6 +18,11 @@ def shadow_sentence(customers: Sequence[str]) -> str:
     )
 
 
+def taken_over_sentence(customers: Sequence[str]) -> str:
+    """Say who is sent although the settings say shadow."""
+    return f"Taken over, and sent all the same: {_listed(customers)}"
+
+
 def parity_sentence(verdict: ParityVerdict) -> str:
     """Say for how many days parity has held, or why that is not known."""
     if verdict.unread:

@@ -9,6 +9,7 @@ from billing.domain.parity_sentences import (
     REMOVE_THE_LINE,
     parity_sentence,
     shadow_sentence,
+    taken_over_sentence,
 )
 from billing.domain.period import BillingPeriod
 from billing.ledger.adopt.shadow import ShadowRule, read_shadow
@@ -23,21 +24,24 @@ class ShadowStatus:
 
     customers: Sequence[str] = ()
     verdict: ParityVerdict = field(default_factory=ParityVerdict)
-    is_needless: bool = False  # the settings say shadow, and nobody is left in it
+    taken_over: Sequence[str] = ()  # sent although the settings say shadow
 
     def document(self) -> Document | None:
         """Return it with stable names; None where the settings say no shadow."""
-        if not self.customers and not self.is_needless:
+        if not self.customers and not self.taken_over:
             return None
-        return shadow_document(self.customers, self.verdict)
+        document = shadow_document(self.customers, self.verdict)
+        return document | {"taken_over": list(self.taken_over)}
 
     def sentences(self) -> Iterator[str]:
         """Say for whom nothing is sent, or that the settings may say so no more."""
-        if self.is_needless:
-            yield f"{NOBODY_LEFT.capitalize()}: {REMOVE_THE_LINE}"
         if self.customers:
             yield shadow_sentence(self.customers)
             yield parity_sentence(self.verdict)
+            if self.taken_over:
+                yield taken_over_sentence(self.taken_over)
+        elif self.taken_over:
+            yield f"{NOBODY_LEFT.capitalize()}: {REMOVE_THE_LINE}"
 
 
 def read_shadow_status(
@@ -49,7 +53,8 @@ def read_shadow_status(
     with ledger.reading() as connection:
         customers = read_shadow(connection, rule).among(rule.stripe_customers)
         verdict = read_verdict(connection, customers, periods)
-    return ShadowStatus(customers, verdict, is_needless=not customers)
+    taken_over = sorted(rule.stripe_customers.keys() - set(customers))
+    return ShadowStatus(customers, verdict, taken_over)
 
 
 def shadow_document(customers: Sequence[str], verdict: ParityVerdict) -> Document:
