@@ -1,5 +1,6 @@
 """The world of one seed: a fed meter, a new ledger, a cut-over, the end of a month."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from billing.pipeline.adopt.decide import (
 from billing.pipeline.close import CloseReport, close_period
 from billing.pipeline.concurrency import SERIAL, no_progress
 from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
+from billing.pipeline.sync.operator_actions import hold_sending, release_sending
 from billing.sandbox.pamela.state import PamelaState
 from billing.sandbox.world import BilledCustomer, new_sandbox
 from tests.adoption.mortal import Life, MortalLedger, SandboxMeter, request_of
@@ -43,6 +45,8 @@ FIRST_DAY = datetime(2026, 3, 26, tzinfo=UTC)
 DAYS = 6
 CUSTOMERS = ("acme", "globex", "initech", "umbrella")
 PERSON = "a person"
+# Who was killed after a decision has decided all the same.
+LEFT = "SELECT customer FROM adoption WHERE kind = 'leave_difference'"
 
 
 @dataclass
@@ -53,7 +57,6 @@ class CutOverWorld:
     engine: Engine
     happened: Counter[str] = field(default_factory=Counter)
     adopted: set[str] = field(default_factory=set)
-    left: set[str] = field(default_factory=set)
     told: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CUSTOMERS, 0))
 
     def __post_init__(self) -> None:
@@ -101,6 +104,10 @@ class CutOverWorld:
             key=lambda report: report.arrives,
         )
         self.pass_to(start)
+        if self.choice is DifferenceChoice.LEAVE:
+            # As in shadow: what is left is the other's alone, nothing was sent beside.
+            for name in CUSTOMERS:
+                hold_sending(self.bench.ledger, PERSON, start, name, "not yet ours")
 
     def _make_calls(self) -> list[PhoneCall]:
         rng, calls = self.rng, []
@@ -206,7 +213,14 @@ class CutOverWorld:
             if result.state is AdoptionState.ADOPTED and self.rng.random() < 0.1:
                 self._undo(result.customer)
             elif result.is_done:
-                self.adopted.add(result.customer)
+                self._go_on(result.customer)
+
+    def _go_on(self, customer: str) -> None:
+        if self.choice is DifferenceChoice.LEAVE:
+            now = self.clock.now()
+            with contextlib.suppress(BadInput):  # it was released, and then killed
+                release_sending(self.bench.ledger, PERSON, now, customer, "ours now")
+        self.adopted.add(customer)
 
     def _undo(self, customer: str) -> None:
         now = self.clock.now()
@@ -238,8 +252,6 @@ class CutOverWorld:
             self.happened["nothing to decide"] += 1
             return
         self.happened[f"difference: {self.choice}"] += 1
-        if self.choice is DifferenceChoice.LEAVE:
-            self.left.add(customer)
 
     def close(self) -> CloseReport:
         """Close the month."""
@@ -254,13 +266,14 @@ class CutOverWorld:
 
     def should_be_billed(self, customer: str) -> int:
         """Add up what is right: every call once, or what the other told, and ours."""
+        left = {name for (name,) in self.bench.rows(LEFT)}
         minutes = 0
         for each in self.calls:
-            is_ours = customer not in self.left or each.at >= self.from_hours[customer]
+            is_ours = customer not in left or each.at >= self.from_hours[customer]
             if each.customer == customer and is_ours:
                 known = each.seconds if each.corrected is None else each.corrected
                 minutes += minutes_of(known)
-        return minutes + (self.told[customer] if customer in self.left else 0)
+        return minutes + (self.told[customer] if customer in left else 0)
 
     def invoiced(self, customer: str) -> int:
         """Read in the sandbox's own books what its final invoice bills."""

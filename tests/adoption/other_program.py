@@ -71,7 +71,7 @@ def reports_of(
             minutes = sum(minutes_of(call.seconds) for call in of_day)
             arrives = day + DAY + _flight(rng)
             at = day + rng.choice((timedelta(), 12 * HOUR, DAY - MINUTE))
-            reports.append(Report(arrives, at, customer, minutes, _name(rng)))
+            reports.append(_report(arrives, at, customer, minutes, rng))
         else:
             reports += _sums(customer, day, of_day, rng)
     return [report for report in reports if report.at < stopped]
@@ -82,12 +82,12 @@ def _a_call(calls: Sequence[PhoneCall], rng: Random) -> list[Report]:
     for call in calls:
         times = rng.choices((1, 0, 2), (95, 3, 2))[0]  # it loses one, or tells it twice
         reports += [
-            Report(
-                arrives=call.end + _flight(rng),
-                at=call.at,
-                customer=call.customer,
-                minutes=minutes_of(call.seconds),
-                identifier=_name(rng),
+            _report(
+                call.end + _flight(rng),
+                call.at,
+                call.customer,
+                minutes_of(call.seconds),
+                rng,
             )
             for _ in range(times)
         ]
@@ -105,8 +105,20 @@ def _sums(
         if so_far:
             minutes = sum(minutes_of(call.seconds) for call in so_far)
             arrives = sent + _flight(rng)
-            reports.append(Report(arrives, sent, customer, minutes, _name(rng)))
+            reports.append(_report(arrives, sent, customer, minutes, rng))
     return reports
+
+
+def _report(
+    arrives: datetime, at: datetime, customer: str, minutes: int, rng: Random
+) -> Report:
+    return Report(
+        arrives=arrives,
+        at=at,
+        customer=customer,
+        minutes=minutes,
+        identifier=_name(rng),
+    )
 
 
 def _flight(rng: Random) -> timedelta:

@@ -34,7 +34,7 @@ class SeedResult:
 
 def run_seed(seed: int, engine: Engine) -> SeedResult:
     """Run one seed on an empty ledger."""
-    world = CutOverWorld(seed, engine)
+    world = CutOverWorld(seed=seed, engine=engine)
     while world.clock.now() < LAST_WORK:
         world.mortally(world.cycle)
         world.mortally(world.adopt)

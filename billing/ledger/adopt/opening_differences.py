@@ -91,7 +91,7 @@ def _total(charges: Iterable[Charge]) -> Charge:
 def differences_of(
     connection: Connection, adopted: Adoption
 ) -> list[OpeningDifference]:
-    """Return an adopted customer's differences in open months, but for those left."""
+    """Return an adopted customer's differences in the months that are open."""
     of_customer = (
         select(event.period)
         .select_from(meter_opening.join(meter_event))
@@ -104,9 +104,6 @@ def differences_of(
         for period in sorted(months - closed)
         for difference in opening_differences(connection, period)
         if difference.customer == adopted.customer
-        and minutes_to_send(
-            difference.minutes, _left_minutes(connection, adopted, period)
-        )
     ]
 
 
@@ -118,14 +115,17 @@ def send_difference(
     *,
     reason: str,
     may_lessen: bool,
-) -> datetime:
+) -> datetime | None:
     """Queue an event of what the opening lacks, or has too much; returns its hour.
 
-    Raises BadInput where no hour can take it, or where Stripe would lose it.
+    What a person has left is not sent: None where that is all of it. Raises BadInput
+    where no hour can take it, or where Stripe would lose it.
     """
     period = difference.period
     left = _left_minutes(connection, adopted, period)
     minutes = minutes_to_send(difference.minutes, left)
+    if not minutes:
+        return None
     _refuse_below_zero(connection, adopted, period, minutes, may_lessen=may_lessen)
     kind = AdoptionKind.SEND_DIFFERENCE
     decision = replace(

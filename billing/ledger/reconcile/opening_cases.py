@@ -18,8 +18,11 @@ def leave_difference(
     adopted: Adoption,
     difference: OpeningDifference,
     reason: str,
-) -> None:
-    """Acknowledge a month's difference for good; raises BadInput without a break."""
+) -> bool:
+    """Acknowledge a month's difference for good; says whether it was not yet.
+
+    Raises BadInput where no reconciliation has found it as it is.
+    """
     for case in list_cases(connection, difference.period):
         is_meant = (case.customer, case.cause) == (
             adopted.customer,
@@ -33,8 +36,10 @@ def leave_difference(
             f"{adopted.customer} in {difference.period} yet; run `pamela-billing "
             f"reconcile {difference.period}`, then leave them"
         )
+    if case.acknowledged_at is not None:
+        return False
     decision = AdoptionDecision.of(adopted, AdoptionKind.LEAVE_DIFFERENCE, reason)
     decision = replace(decision, period=difference.period, minutes=difference.minutes)
     record_decision(connection, actor, decision)
-    if case.acknowledged_at is None:
-        acknowledge(connection, actor, case.number, reason)
+    acknowledge(connection, actor, case.number, reason)
+    return True

@@ -70,7 +70,9 @@ def decide_difference(
             for difference in differences_of(connection, adopted):
                 hour = None
                 if choice is DifferenceChoice.LEAVE:
-                    leave_difference(connection, actor, adopted, difference, reason)
+                    is_new = leave_difference(
+                        connection, actor, adopted, difference, reason
+                    )
                 else:
                     hour = send_difference(
                         connection,
@@ -80,9 +82,11 @@ def decide_difference(
                         reason=reason,
                         may_lessen=negative is Negative.EVENT,
                     )
-                decided.append(
-                    DecidedDifference(difference.period, difference.minutes, hour)
-                )
+                    is_new = hour is not None
+                if is_new:
+                    decided.append(
+                        DecidedDifference(difference.period, difference.minutes, hour)
+                    )
             if not decided:
                 raise BadInput(
                     f"the opening of {customer} has no difference to decide in a month "
