@@ -18,6 +18,7 @@ from billing.gateways.pamela import PamelaUsage
 from billing.gateways.retries import send_with_retries
 from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import migration, registry
+from billing.ledger.adopt.shadow import ShadowRule, refuse_shadow_of_senders
 from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import exclusive_process
@@ -47,6 +48,7 @@ class App:
     stripe_customers: dict[str, str]
     actor: str
     trail: TrailOptions
+    shadow: ShadowRule
 
     def sync_options(
         self, *, at_once: bool = False, settle_only: bool = False
@@ -63,6 +65,7 @@ class App:
             stopping=self.clock.stop.is_set,
             policy=Policy(Negative(stripe.negative), stripe.rearm),
             settle_only=settle_only,
+            shadow=self.shadow,
         )
 
     def reconcile_options(self) -> ReconcileOptions:
@@ -73,6 +76,7 @@ class App:
             clock=self.clock,
             actor=self.actor,
             never_negative=self.settings.stripe.negative == "hold",
+            shadow=self.shadow,
         )
 
     def cycle_options(
@@ -222,6 +226,11 @@ def _compose(
         for account in settings.accounts
     ]
     rules = _register(settings, ledger, Actor(actor, clock.now()))
+    stripe_customers = {c.name: c.stripe_customer for c in settings.customers}
+    in_shadow = settings.stripe.send == "shadow"
+    shadow = ShadowRule(in_shadow, stripe_customers, meter.event_name, livemode)
+    with ledger.reading() as connection:
+        refuse_shadow_of_senders(connection, shadow)
     return App(
         settings=settings,
         ledger=ledger,
@@ -229,7 +238,8 @@ def _compose(
         meter=meter,
         livemode=livemode,
         sources=tuple(zip(sources, rules, strict=True)),
-        stripe_customers={c.name: c.stripe_customer for c in settings.customers},
+        stripe_customers=stripe_customers,
         actor=actor,
         trail=trail,
+        shadow=shadow,
     )

@@ -27,6 +27,7 @@ COMMANDS = {
     "sandbox": ("sandbox:sandbox", "Run a Pamela API and a Stripe on this machine."),
     "init": ("init:init", "Write billing.toml and make the ledger."),
     "doctor": ("doctor:doctor", "Check keys, meter, customers, ledger and clock."),
+    "adopt": ("adopt.adopt:adopt", "Take over a meter that another program has fed."),
     "run": ("run:run", "Pull, sync and reconcile: one whole cycle, as for cron."),
     "daemon": ("daemon:daemon", "Run a cycle at the start of every hour."),
     "pull": ("pull.pull:pull", "Read a month of calls into the ledger."),

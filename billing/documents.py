@@ -1,8 +1,10 @@
 """What pulls, syncs and cycles did, under stable names: for `--json` and the log."""
 
 from billing.errors import BillingError
+from billing.pipeline.adopt.shadow import ShadowReport
 from billing.pipeline.cycle_report import CycleReport, PullResult, Step
 from billing.pipeline.sync.sync import SyncReport
+from billing.reports.parity.shadow_status import shadow_document
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
 from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.status.first_contact import contact_document
@@ -59,6 +61,7 @@ def sync_document(report: SyncReport) -> Document:
         "elsewhere": report.locked_by_another,
         "no_such_customer": report.no_such_customer,
         "held": report.held,
+        "in_shadow": report.in_shadow,
         "full_hours": [
             {"customer": customer, "hour": format_time(hour)}
             for customer, hour in report.full_hours
@@ -75,10 +78,17 @@ def cycle_document(report: CycleReport, currency: str) -> Document:
         "errors": list(report.errors),
         "pulls": [pull_document(result) for result in report.pulls],
         "sync": sync_document(report.sync) if report.sync else None,
+        "shadow": compared_document(report.shadow) if report.shadow else None,
         "reconciliations": [
             reconciliation_document(each, currency) for each in report.reconciliations
         ],
     }
+
+
+def compared_document(report: ShadowReport) -> Document:
+    """Return whose meter was read and compared."""
+    document = shadow_document(report.customers, report.verdict)
+    return document | {"errors": list(report.faults)}
 
 
 def step_line(step: Step) -> tuple[str, Document]:
@@ -89,6 +99,8 @@ def step_line(step: Step) -> tuple[str, Document]:
         case SyncReport():
             document = sync_document(step)
             return "sync", {name: document[name] for name in _LOGGED_OF_A_SYNC}
+        case ShadowReport():
+            return "shadow", _shadow_fields(step)
         case BillingError():
             return "fault", {"kind": step.kind, "error": str(step)}
         case _:
@@ -112,6 +124,16 @@ def _pull_fields(result: PullResult) -> Document:
     elif result.error is None:
         fields["elsewhere"] = True
     return fields | ({"error": result.error} if result.error else {})
+
+
+def _shadow_fields(report: ShadowReport) -> Document:
+    verdict = report.verdict
+    fields: Document = {
+        "customers": len(report.customers),
+        "held_days": verdict.held_days,
+        "broken": [each.customer for each in verdict.broken],
+    }
+    return fields | ({"error": "; ".join(report.faults)} if report.faults else {})
 
 
 def _reconciliation_fields(run: Reconciliation) -> Document:

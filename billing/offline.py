@@ -15,6 +15,7 @@ from billing.gateways.clocks import RemoteClock, SystemClock
 from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import FileSigner, make_key, read_key
 from billing.ledger import migration
+from billing.ledger.adopt.shadow import ShadowRule
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.backup import LastEvent, copy_ledger, refuse_backup_elsewhere
@@ -37,6 +38,13 @@ class OfflineLedger:
     settings: Settings
     ledger: Ledger
     now: datetime
+
+    @property
+    def shadow(self) -> ShadowRule:
+        """For whom nothing is sent, as far as is known without a key."""
+        stripe, customers = self.settings.stripe, self.settings.customers
+        names = {each.name: each.stripe_customer for each in customers}
+        return ShadowRule(stripe.send == "shadow", names, stripe.meter)
 
     def readable_period(self, month: Month) -> BillingPeriod:
         """Return the period of a month that is in the ledger or can be pulled.

@@ -17,6 +17,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
@@ -46,6 +47,7 @@ from billing.settings_sources import (
 DEFAULT_FILE = Path("billing.toml")
 # Stripe's limits, less a margin: events a second, and reads a second an endpoint.
 RATES = {True: (900, 20), False: (20, 20)}
+SENDING = ("meter", "shadow")
 
 _PORT = re.compile(r"[\w+]+://(?:[^@]*@)?(?:\[[^/]*\]|[^/:]*):([^/?]+)")
 
@@ -67,6 +69,13 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _sending(word: object) -> object:
+    if word not in SENDING:
+        hint = did_you_mean(str(word), SENDING)
+        raise ValueError(f'it is "meter" or "shadow"{hint}')
+    return word
+
+
 WebAddress = Annotated[str, AfterValidator(check_web_address)]
 
 
@@ -85,6 +94,8 @@ class StripeSettings(_Section):
 
     api_key: str
     meter: MeterName = "stripe_minutes"
+    # In shadow the meter, which another program feeds, is only read and compared.
+    send: Annotated[Literal["meter", "shadow"], BeforeValidator(_sending)] = "meter"
     base_url: WebAddress | None = None
     events_per_second: PositiveInt | None = None
     reads_per_second: PositiveInt | None = None

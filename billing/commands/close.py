@@ -64,9 +64,13 @@ def _check(settings_file: Path, period: Month) -> CloseReport:
     with opened_ledger(settings_file) as opened:
         accounts = [account.name for account in opened.settings.accounts]
         month = opened.readable_period(period)
-        first = opened.settings.first_period
         return check_close(
-            opened.ledger, month, accounts, opened.now, first_period=first
+            opened.ledger,
+            month,
+            accounts,
+            opened.now,
+            first_period=opened.settings.first_period,
+            shadow=opened.shadow,
         )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from billing.domain.parity_sentences import shadow_sentence
 from billing.pipeline.cycle_report import PullResult
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
@@ -90,13 +91,14 @@ def sync_sentence(report: SyncReport) -> str:
         )
         if count
     ]
-    if not report.outcomes:
-        return f"Sync: {', '.join(readings) or 'nothing was due'}."
     counts = [f"{count:,} {name}" for name, count in report.outcomes.items()]
     queued = counted(report.staged, "event")
     done = f"Sync: {queued} queued; {', '.join(counts + readings)}."
-    waiting = wait_sentence(report.contact)
-    return f"{done} {waiting}" if waiting else done
+    if not report.outcomes:
+        done = f"Sync: {', '.join(readings) or 'nothing was due'}."
+    waiting = wait_sentence(report.contact) if report.outcomes else None
+    shadow = f"{shadow_sentence(report.in_shadow)}." if report.in_shadow else None
+    return " ".join(filter(None, (done, waiting, shadow)))
 
 
 def sync_complaints(report: SyncReport) -> list[str]:

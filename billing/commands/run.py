@@ -30,6 +30,7 @@ from billing.commands.results import (
 )
 from billing.documents import cycle_document
 from billing.domain.cycle_schedule import Trigger
+from billing.domain.parity_sentences import parity_complaints, parity_sentence
 from billing.domain.period import Month
 from billing.pipeline.cycle import periods_at
 from billing.pipeline.cycle_report import CycleReport
@@ -80,9 +81,12 @@ def show_cycle(report: CycleReport) -> None:
         say(withheld)
     if report.sync:
         say(sync_sentence(report.sync))
+    complaints = list(report.errors)
+    if report.shadow:
+        say(f"{parity_sentence(report.shadow.verdict)}.")
+        complaints += parity_complaints(report.shadow.verdict)
     for reconciliation in report.reconciliations:
         show_findings(reconciliation)
-    complaints = list(report.errors)
     if report.sync:
         complaints += [
             sentence

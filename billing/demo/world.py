@@ -26,6 +26,7 @@ class Scenario(StrEnum):
 
     FIRST_DAY = "first-day"
     MONTH_END = "month-end"
+    ADOPT = "adopt"
 
 
 class NoSandbox(BillingError):
@@ -73,6 +74,12 @@ class World:
     def add_customer(self, stripe_customer: str, name: str) -> None:
         """Let Stripe have another customer, who is subscribed to the price."""
         self._post("/_sandbox/customers", {"id": stripe_customer, "name": name})
+
+    def post_form(self, path: str, fields: Mapping[str, str], api_key: str) -> None:
+        """Ask Stripe for something, as another program would."""
+        owner = {"Authorization": f"Bearer {api_key}"}
+        answer = self.control.post(f"{self.url}{path}", data=fields, headers=owner)
+        answer.raise_for_status()
 
     def set_rules(self, **seconds: int) -> None:
         """Change what Stripe is to do by itself."""
@@ -161,7 +168,7 @@ def _serve(pipe: Connection, plan: WorldPlan) -> None:
     from billing.sandbox.state_file import save_state  # noqa: PLC0415
     from billing.sandbox.world import new_sandbox  # noqa: PLC0415
 
-    seeds = month_end if plan.scenario is Scenario.MONTH_END else realistic
+    seeds = realistic if plan.scenario is Scenario.FIRST_DAY else month_end
     seeded = seeds(plan.seed, plan.now, calls=plan.calls)
     sandbox = new_sandbox(seeded.pamela, seeded.customers, plan.now)
     with running(sandbox) as url:

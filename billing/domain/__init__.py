@@ -52,6 +52,12 @@ Sync
     first contact           a month is read at the meter before anything is sent into it
     meter_contact           what such a reading showed, and how much of it can be ours
     opening                 minutes that stood there at the first contact, not ours
+    adoption                a meter that another program fed is ours from an hour on
+    cut-over                the hour of an adoption: what stood before it is not ours
+    meter_opening           an event that stands for the opening of an adopted hour
+    shadow                  whose meter is only read by the hour; nothing is sent there
+    shadow_reading          what a month at the meter showed, hour by hour
+    parity                  the meter shows what is rated here, whoever feeds it
     sole_reporter           who stated that nothing else reports to this meter, and why
     send_hold               a stop of all sending, or of one customer's, by a person
     circuit breaker         stops sending to a Stripe that does not answer
@@ -91,6 +97,7 @@ Proof
 
 Commands
     init, doctor            make the settings and the ledger; check them
+    adopt                   take over a meter that another program has fed
     run, daemon             one whole cycle; one every hour
     status, breaks          what is open; what differs, and who knows of it
     explain                 the life of one call, and whether it is billed

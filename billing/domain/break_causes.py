@@ -22,6 +22,7 @@ class Cause(StrEnum):
     CORRECTS_EARLIER_MONTH = "corrects_earlier_month"
     SENT_IN_LATER_MONTH = "sent_in_later_month"
     CARRIES_EARLIER_MONTH = "carries_earlier_month"
+    OPENING_DIFFERS = "opening_differs"
     NOT_STAGED = "not_staged"
     IN_FLIGHT = "in_flight"
     HELD = "held"
@@ -148,6 +149,12 @@ CAUSES: dict[Cause, Explanation] = {
         "reports minutes of an earlier, closed month",
         "nothing; the earlier month shows the same minutes",
     ),
+    Cause.OPENING_DIFFERS: Explanation(
+        Book.SENDING,
+        _STAYS,
+        "another program reported other minutes before the cut-over",
+        "`adopt --difference send|leave --customer NAME --reason TEXT` decides",
+    ),
     Cause.NOT_STAGED: Explanation(
         Book.SENDING,
         _WAITS,
@@ -265,6 +272,7 @@ UNPRICED = frozenset(
         Cause.SOURCE_MINUTES_DIFFER,
         Cause.SOURCE_TOTAL_DIFFERS,
         Cause.MONTH_EDGE,
+        Cause.OPENING_DIFFERS,
         Cause.QUARANTINED,
         Cause.CALL_UNDERWAY,
         Cause.CALL_IN_TWO_ACCOUNTS,

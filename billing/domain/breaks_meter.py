@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing.domain.adoption import OpeningDifference
 from billing.domain.break_causes import SOMEBODY_ELSE, Cause
 from billing.domain.breaks import NOTHING, Break, less, priced
 from billing.domain.meter_event import EventState, FailReason
@@ -122,6 +123,20 @@ def find_sending_breaks(
             )
         )
     return [*breaks, *map(_waiting_break, unsynced)]
+
+
+def find_opening_breaks(differences: Iterable[OpeningDifference]) -> list[Break]:
+    """Compare what another program reported before a cut-over with our rated calls."""
+    return [
+        Break(
+            cause=Cause.OPENING_DIFFERS,
+            minutes=difference.minutes,
+            amount_micro=difference.amount_micro,
+            hour=difference.hours[0] if len(difference.hours) == 1 else None,
+            evidence=difference.evidence,
+        )
+        for difference in differences
+    ]
 
 
 def find_meter_breaks(meter_totals: MeterTotals, *, settled: bool) -> list[Break]:

@@ -1,6 +1,6 @@
 """Closing: what stands in the way of freezing a month, and what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,6 +31,7 @@ class ObstacleKind(StrEnum):
     """The kinds of what stands in the way of a close."""
 
     NOT_OVER = "not_over"
+    IN_SHADOW = "in_shadow"
     EARLIER_OPEN = "earlier_open"
     UNREADABLE = "unreadable"
     NOT_PULLED = "not_pulled"
@@ -116,6 +117,17 @@ class MonthEnd:
     last_change: datetime | None
     last_run: LastRun | None
     breaks: tuple[BreakShare, ...]
+
+
+def shadow_obstacle(customers: Sequence[str]) -> Obstacle:
+    """Return what is in the way while nothing is sent for some customers."""
+    return Obstacle(
+        kind=ObstacleKind.IN_SHADOW,
+        found="customers in shadow, whose meter another program feeds",
+        remedy="take them over with `pamela-billing adopt`, then close again",
+        count=len(customers),
+        names=tuple(customers[:MOST_NAMES]),
+    )
 
 
 def find_obstacles(month: MonthEnd, now: datetime) -> list[Obstacle]:

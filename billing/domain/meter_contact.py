@@ -5,7 +5,7 @@ stands there before anything is sent. A lag can only ever show too little, so wh
 more than can be ours is somebody else's at the first reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -81,7 +81,8 @@ class MonthContact:
     readings: Sequence[ContactReading]
     has_sent: bool = False  # since the last accepted restore
     is_watched: bool = False  # the month was reconciled in the running day
-    is_known: bool = False  # an earlier month of ours here holds no more than is ours
+    # An earlier month of ours here holds no more than is ours, or it was taken over.
+    is_known: bool = False
     is_sole: bool = False  # a person stated that nothing else reports to this meter
 
 
@@ -132,6 +133,14 @@ class ContactFindings:
             self.openings.append(Opening(customer, period, decision.minutes))
         elif decision.until is not None:
             self.waits.append(FirstSendWait(customer, period, decision.until))
+
+    def without(self, customers: Collection[str]) -> "ContactFindings":
+        """Return the findings of all other customers."""
+        return ContactFindings(
+            [each for each in self.openings if each.customer not in customers],
+            [each for each in self.waits if each.customer not in customers],
+            [each for each in self.stops if each.customer not in customers],
+        )
 
     def add(self, other: "ContactFindings") -> None:
         """Take in those of another customer."""

@@ -12,6 +12,7 @@ from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
 from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSession
 from billing.ledger import migration
+from billing.ledger.adopt.shadow import ShadowRule
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.integrity.find_faults import find_faults
 from billing.ledger.move.marks import why_not_in_force
@@ -19,6 +20,7 @@ from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.concurrency import THREADS
+from billing.pipeline.cycle import periods_at
 from billing.pipeline.doctor.accounts import check_accounts
 from billing.pipeline.doctor.checks import (
     Check,
@@ -28,6 +30,7 @@ from billing.pipeline.doctor.checks import (
     failed,
 )
 from billing.pipeline.doctor.contact_checks import check_contacts
+from billing.pipeline.doctor.shadow_checks import check_shadow, in_shadow
 from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
 from billing.ports import Clock, Meter
@@ -202,7 +205,9 @@ def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
         if checks[0].passed:
             customers = {c.name: c.stripe_customer for c in settings.customers}
             yield from check_customers(meter, customers)
-            yield from _contacts(settings, folder, meter, customers, clock.now())
+            yield from _contacts(
+                settings, folder, meter, customers, clock.now(), livemode=livemode
+            )
             yield from _terms(settings, meter, customers, clock.now())
 
 
@@ -212,6 +217,8 @@ def _contacts(
     meter: Meter,
     customers: dict[str, str],
     now: datetime,
+    *,
+    livemode: bool,
 ) -> Iterator[Check]:
     try:
         ledger = open_ledger(ledger_url(settings, folder))
@@ -220,7 +227,14 @@ def _contacts(
     with closing(ledger):
         try:
             migration.refuse_other_schema(ledger)
-            yield from check_contacts(ledger, meter, customers, now)
+            is_on = settings.stripe.send == "shadow"
+            rule = ShadowRule(is_on, customers, meter.event_name, livemode)
+            periods = periods_at(now, settings.first_period)
+            yield from check_shadow(ledger, rule, periods)
+            shadow = in_shadow(ledger, rule)
+            sent = {n: c for n, c in customers.items() if n not in shadow}
+            if sent or not is_on:
+                yield from check_contacts(ledger, meter, sent, now)
         except LedgerUnready:
             return
         except BillingError as fault:

@@ -24,6 +24,7 @@ url = "sqlite:///billing.db"           # or postgresql+psycopg://USER@HOST/DATAB
 [stripe]
 api_key = "env:STRIPE_API_KEY"         # sk_live_..., sk_test_..., or a restricted key
 meter = "stripe_minutes"               # the meter's event name
+# send = "shadow"                      # only read and compare: another program feeds it
 # events_per_second = 900              # default: 900 with a live key, 20 in test mode
 grace_hours = 1                        # how long Stripe keeps invoices open: 1 to 72
 # negative = "event"                   # or "hold": nothing below zero is ever sent

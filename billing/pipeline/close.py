@@ -4,9 +4,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.close_obstacles import Obstacle, ObstacleKind, find_obstacles
+from billing.domain.close_obstacles import (
+    Obstacle,
+    ObstacleKind,
+    find_obstacles,
+    shadow_obstacle,
+)
 from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
+from billing.ledger.adopt.shadow import NO_SHADOW, ShadowRule, read_shadow
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
@@ -33,6 +39,7 @@ def check_close(
     now: datetime,
     *,
     first_period: BillingPeriod,
+    shadow: ShadowRule = NO_SHADOW,
 ) -> CloseReport:
     """Say what stands in the way of a close, as far as the ledger knows by itself."""
     with ledger.reading() as connection:
@@ -42,7 +49,9 @@ def check_close(
         month = read_month_end(
             connection, period, accounts, now, first_period=first_period
         )
-    return CloseReport(period, obstacles=tuple(find_obstacles(month, now)))
+        in_shadow = read_shadow(connection, shadow).among(shadow.stripe_customers)
+    obstacles = [shadow_obstacle(in_shadow)] if in_shadow else []
+    return CloseReport(period, obstacles=(*obstacles, *find_obstacles(month, now)))
 
 
 def close_period(
@@ -61,8 +70,16 @@ def close_period(
     now = options.clock.now()
     first = options.first_period
     labels = [source.label for source, _ in options.sources]
-    report = check_close(ledger, period, labels, now, first_period=first)
-    if report.already or now < period.end:
+    report = check_close(
+        ledger,
+        period,
+        labels,
+        now,
+        first_period=first,
+        shadow=options.sync.shadow,
+    )
+    kinds = {obstacle.kind for obstacle in report.obstacles}
+    if report.already or now < period.end or ObstacleKind.IN_SHADOW in kinds:
         return report
     identities = identified(ledger, options)
     options = identities.options

@@ -14,6 +14,12 @@ from billing.ledger.locks import try_lock
 from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
+from billing.ledger.reconcile.runs import Reconciliation
+from billing.pipeline.adopt.shadow import (
+    ShadowReport,
+    all_in_shadow,
+    compare_in_shadow,
+)
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress
 from billing.pipeline.cycle_report import CycleReport, PullResult, Step, on_step_ignored
 from billing.pipeline.integrity import require_invariants
@@ -109,22 +115,51 @@ def run_cycle(
         report.add(sync_meter(ledger, meter, options.sync, progress=watch("sync")))
     except BillingError as fault:
         report.add(fault)
-    for period in periods:
+    if (compared := _compared(ledger, meter, options, periods, watch)) is not None:
+        report.add(compared)
+    for period in [] if all_in_shadow(ledger, options.sync) else periods:
         if options.stopping():
             return report
-        try:
-            reconciliation = reconcile_period(
-                ledger,
-                meter,
-                options.reconcile,
-                period,
-                depth=_depth(ledger, period, options.clock.now()),
-                progress=watch(f"reconcile {period}"),
-            )
-            report.add(reconciliation)
-        except BillingError as fault:
-            report.add(fault)
+        report.add(_reconcile(ledger, meter, options, period, watch))
     return report
+
+
+def _compared(
+    ledger: Ledger,
+    meter: Meter,
+    options: CycleOptions,
+    periods: Sequence[BillingPeriod],
+    watch: Watcher,
+) -> ShadowReport | BillingError | None:
+    """Read and compare the meters that another program feeds; None without any."""
+    if not options.sync.shadow.is_on or options.stopping():
+        return None
+    try:
+        return compare_in_shadow(
+            ledger, meter, options.sync, periods, progress=watch("shadow")
+        )
+    except BillingError as fault:
+        return fault
+
+
+def _reconcile(
+    ledger: Ledger,
+    meter: Meter,
+    options: CycleOptions,
+    period: BillingPeriod,
+    watch: Watcher,
+) -> Reconciliation | BillingError:
+    try:
+        return reconcile_period(
+            ledger,
+            meter,
+            options.reconcile,
+            period,
+            depth=_depth(ledger, period, options.clock.now()),
+            progress=watch(f"reconcile {period}"),
+        )
+    except BillingError as fault:
+        return fault
 
 
 def _depth(ledger: Ledger, period: BillingPeriod, now: datetime) -> Depth:

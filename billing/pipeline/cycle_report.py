@@ -7,6 +7,7 @@ from billing.domain.period import BillingPeriod
 from billing.errors import BillingError, InvariantViolated
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile.runs import Reconciliation
+from billing.pipeline.adopt.shadow import ShadowReport
 from billing.pipeline.sync.sync import SyncReport
 
 
@@ -20,7 +21,7 @@ class PullResult:
     error: str | None = None
 
 
-Step = PullResult | SyncReport | Reconciliation | BillingError
+Step = PullResult | SyncReport | ShadowReport | Reconciliation | BillingError
 
 
 def on_step_ignored(_step: Step) -> None:
@@ -33,6 +34,7 @@ class CycleReport:
 
     pulls: list[PullResult] = field(default_factory=list)
     sync: SyncReport | None = None
+    shadow: ShadowReport | None = None
     reconciliations: list[Reconciliation] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     refused: bool = False
@@ -47,6 +49,9 @@ class CycleReport:
             case SyncReport():
                 self.sync = step
                 error = step.stopped_because and f"Stripe: {step.stopped_because}"
+            case ShadowReport():
+                self.shadow = step
+                error = "; ".join(step.faults) or None
             case BillingError():
                 error = str(step)
                 self.refused |= isinstance(step, InvariantViolated)
@@ -63,5 +68,6 @@ class CycleReport:
         return bool(
             self.errors
             or (self.sync and not self.sync.clean)
+            or (self.shadow and self.shadow.verdict.broken)
             or any(run.needs_a_person for run in self.reconciliations)
         )

@@ -14,6 +14,11 @@ def early_in_month(now: datetime) -> datetime:
     return utc.replace(day=3, hour=12, minute=0, second=0, microsecond=0)
 
 
+def evening_in_month(now: datetime) -> datetime:
+    """Return eight in the evening, in UTC, of the month's eighth day."""
+    return first_of_month(now) + timedelta(days=7, hours=20)
+
+
 def evening_of_month_end(now: datetime) -> datetime:
     """Return eight in the evening, in UTC, of the last day of the month before."""
     return first_of_month(now) - timedelta(hours=4)

@@ -1,4 +1,8 @@
-"""The way to the meter: events report their rows, and what counts has evidence."""
+"""The way to the meter: events report their rows, and what counts has evidence.
+
+An opening is an event that another program's minutes stand for: it counts our rows of
+before a cut-over, has the minutes that were read there, and was never sent.
+"""
 
 import sqlite3
 from typing import NamedTuple
@@ -15,6 +19,7 @@ CREATE TEMP TABLE carried AS SELECT bound.event AS event, COUNT(*) AS bound,
 FROM bound JOIN meter_event e ON e.id = bound.event
 LEFT JOIN b2b_usage u ON u.id = bound.usage GROUP BY bound.event
 """
+_OPENINGS = TABLE_FILES["meter_opening"]
 _EVENTS, _ATTEMPTS = TABLE_FILES["meter_event"], TABLE_FILES["meter_attempt"]
 
 
@@ -55,8 +60,10 @@ _INVARIANTS = (
         "SELECT e.id FROM meter_event e LEFT JOIN carried c ON c.event = e.id "
         "WHERE COALESCE(e.reason, '') <> 'replaced' "
         "AND COALESCE(c.rows, 0) = COALESCE(c.bound, 0) AND ("
-        "e.usage_rows <> COALESCE(c.rows, 0) OR e.minutes <> COALESCE(c.minutes, 0) "
-        "OR e.amount_micro <> COALESCE(c.amount, 0))",
+        "e.usage_rows <> COALESCE(c.rows, 0) OR (e.id NOT IN "
+        "(SELECT event_id FROM meter_opening) AND ("
+        "e.minutes <> COALESCE(c.minutes, 0) "
+        "OR e.amount_micro <> COALESCE(c.amount, 0))))",
         _EVENTS,
         "it reports other minutes than its rows hold",
     ),
@@ -80,11 +87,31 @@ _INVARIANTS = (
         "SELECT e.id FROM meter_event e WHERE {months} AND e.state = 'synced' AND ("
         "e.evidence IS NULL OR NOT ("
         "(e.minutes = 0 AND e.id NOT IN (SELECT event_id FROM meter_attempt)) "
+        "OR e.id IN (SELECT o.event_id FROM meter_opening o JOIN adoption d "
+        "ON d.id = o.adoption_id WHERE d.kind = 'cut_over') "
         "OR e.id IN (SELECT event_id FROM meter_attempt WHERE kind = 'event' "
         "AND verdict IN ('counted', 'duplicate')) OR EXISTS (SELECT 1 "
         "FROM shown r WHERE r.event_id = e.id AND r.minutes = e.minutes)))",
         _EVENTS,
         "it counts as synced, and nothing shows that it was counted",
+    ),
+    _Violation(
+        "SELECT o.id FROM meter_opening o LEFT JOIN meter_event e ON e.id = o.event_id "
+        "LEFT JOIN adoption d ON d.id = o.adoption_id WHERE e.id IS NULL "
+        "OR d.id IS NULL OR d.kind NOT IN ('cut_over', 'send_difference')",
+        _OPENINGS,
+        "its event, or the decision that made it, is not there",
+    ),
+    _Violation(
+        "SELECT o.id FROM meter_opening o JOIN meter_event e ON e.id = o.event_id "
+        "JOIN adoption d ON d.id = o.adoption_id WHERE e.customer <> d.customer "
+        "OR e.stripe_customer <> d.stripe_customer OR e.meter <> d.meter "
+        "OR e.livemode <> d.livemode OR CASE d.kind WHEN 'cut_over' THEN "
+        "e.hour >= d.from_hour OR e.minutes <> o.minutes OR e.state = 'pending' "
+        "OR e.id IN (SELECT event_id FROM meter_attempt) "
+        "ELSE o.minutes <> 0 OR e.usage_rows <> 0 END",
+        _OPENINGS,
+        "it is not what was decided: another's minutes before a cut-over, never sent",
     ),
     _Violation(
         "SELECT a.id FROM meter_attempt a WHERE a.event_id NOT IN "

@@ -160,6 +160,20 @@ SHAPES = {
         "id:i was:t now:t at:t actor:t",
         month="",
     ),
+    "adoption": _shape(
+        "id:i kind:t customer:t stripe_customer:t meter:t livemode:i from_hour:t at:t "
+        "actor:t reason:t stopped_at:T period:T minutes:I",
+        month="",
+    ),
+    "meter_opening": _shape(
+        "id:i adoption_id:i event_id:i minutes:i read_at:T",
+        month="event_id",
+    ),
+    "shadow_reading": _shape(
+        "id:i customer:t stripe_customer:t meter:t livemode:i period:t read_at:t "
+        "hours:t",
+        together=True,
+    ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
 # The tables of the first bundles. A bundle of then has no file of any other, and its

@@ -44,6 +44,14 @@ CREATE TABLE meter_attempt (
 CREATE TABLE meter_reading (
   id INTEGER PRIMARY KEY, event_id INTEGER, minutes INTEGER
 );
+CREATE TABLE adoption (
+  id INTEGER PRIMARY KEY, kind TEXT, customer TEXT, stripe_customer TEXT, meter TEXT,
+  livemode INTEGER, from_hour TEXT
+);
+CREATE TABLE meter_opening (
+  id INTEGER PRIMARY KEY, adoption_id INTEGER, event_id INTEGER UNIQUE,
+  minutes INTEGER
+);
 CREATE TABLE price (
   id INTEGER PRIMARY KEY, effective_from TEXT, per_minute TEXT, currency TEXT
 );

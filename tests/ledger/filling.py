@@ -9,6 +9,7 @@ from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.meter_contact import ContactReading, MeterMonth
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.ledger import cycle_runs
+from billing.ledger.adopt.shadow_readings import ShadowReading, record_shadow_reading
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.signed_heads import SignedHead
@@ -21,9 +22,11 @@ from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import register as register_more
 from billing.ledger.schema.tables import (
+    adoption,
     break_case,
     error_report,
     law_check,
+    meter_opening,
     meter_reading,
     pull_scope,
 )
@@ -95,6 +98,9 @@ MOVING: dict[str, set[str]] = {
     "audit_event": set(),
     "cycle_run": set(),
     "send_hold": set(),
+    "adoption": set(),
+    "meter_opening": set(),
+    "shadow_reading": set(),
     "audit_head": set(),
     "audit_anchor": set(),
     "pull_scope": set(),
@@ -136,6 +142,7 @@ def fill(ledger: Ledger) -> None:
     set_aside_and_reconcile(ledger)
     add_settlement_rows(ledger)
     add_contacts(ledger)
+    add_adoptions(ledger)
     add_heads(ledger)
     add_identities(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
@@ -206,6 +213,23 @@ def add_contacts(ledger: Ledger) -> None:
             record_contact(connection, "acme", month, contact, lower=0)
         state_sole_reporter(connection, ACTOR, "it is new")
         state_sole_reporter(connection, ACTOR, "it was not", "acme", withdrawn=True)
+
+
+def add_adoptions(ledger: Ledger) -> None:
+    """Add a meter that was taken over, what stood there, and two readings of it."""
+    month = MeterMonth(
+        stripe_customer="cus_acme", meter="stripe_minutes", livemode=False, period=MARCH
+    )
+    cut = {"customer": "acme", "stripe_customer": "cus_acme", "livemode": 0}
+    who = {"at": ACTOR.at, "actor": ACTOR.name, "reason": "why"}
+    with ledger.writing() as connection:
+        for number in (1, 2):
+            values = {"kind": "cut_over", "meter": "stripe_minutes", **cut, **who}
+            connection.execute(insert(adoption).values(from_hour=NOON, **values))
+            opening = {"adoption_id": number, "event_id": number, "minutes": 1}
+            connection.execute(insert(meter_opening).values(opening))
+            reading = ShadowReading("acme", month, ACTOR.at, {NOON: number})
+            record_shadow_reading(connection, reading)
 
 
 def attempt_of(connection: Connection, event: OpenEvent) -> None:

@@ -15,6 +15,7 @@ from billing.commands.delivery import (
 from billing.commands.options import CLEAN, period_argument, required_period
 from billing.commands.queries.report_focus import focus
 from billing.commands.queries.report_journal import journal
+from billing.commands.queries.report_parity import parity
 from billing.commands.queries.report_reconciliation import reconciliation
 from billing.domain.period import Month, RelativePeriod
 from billing.errors import BadInput
@@ -36,6 +37,7 @@ def report() -> None:
 report.add_command(journal)
 report.add_command(focus)
 report.add_command(reconciliation)
+report.add_command(parity)
 
 
 @report.command()

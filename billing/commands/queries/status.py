@@ -1,14 +1,17 @@
 """`status`: what blocks and what to do, then how far each month has come."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from billing.commands.display import mark, say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
+from billing.domain.parity_sentences import parity_complaints
 from billing.installation.trail_key import restored_ledger
 from billing.offline import opened_ledger
 from billing.pipeline.cycle import periods_at
+from billing.reports.parity.shadow_status import ShadowStatus, read_shadow_status
 from billing.reports.sheets.formatting import counted, format_time
 from billing.reports.status.attention import HEADINGS as MONTH_HEADINGS
 from billing.reports.status.attention import (
@@ -50,11 +53,14 @@ def status(settings_file: Path, as_json: bool) -> int:
         ledger, now, settings = opened.ledger, opened.now, opened.settings
         periods = periods_at(now, settings.first_period)
         months = read_status(ledger, reversed(periods))
-        deadlines = read_deadlines(ledger, now, settings.stripe.grace)
+        shadow = read_shadow_status(ledger, opened.shadow, periods)
+        deadlines = read_deadlines(
+            ledger, now, settings.stripe.grace, besides=shadow.customers
+        )
         integrity, moved = read_integrity(ledger), read_move(ledger)
         labels = [account.name for account in settings.accounts]
         absent = read_absent(ledger, labels)
-        contacts = read_contacts(ledger, periods, now)
+        contacts = read_contacts(ledger, periods, now).without(shadow.customers)
         cycles = read_cycles(ledger, now)
         holds = read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)
@@ -65,6 +71,7 @@ def status(settings_file: Path, as_json: bool) -> int:
             document |= {"cycles": cycles.document(), "restored": restored}
             document["moved"] = moved
             document["holds"] = [hold.sentence() for hold in holds]
+            document["shadow"] = shadow.document()
             document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
             return CLEAN
@@ -77,32 +84,39 @@ def status(settings_file: Path, as_json: bool) -> int:
             *map(absent_sentence, absent),
             *old_pulls(ledger, still_open, labels, now),
             *(f"Not sent: {each}" for each in contact_complaints(contacts)),
+            *parity_complaints(shadow.verdict),
             *filter(None, [cycles.overdue()]),
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)
-    say(f"As of {format_time(now)}")
-    _show_attention(blocking, waiting)
-    if first_sends := wait_sentence(contacts):
-        say(first_sends)
+    _show_first(shadow, now)
+    _show_attention(blocking, waiting, wait_sentence(contacts))
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)
-    say("")
-    for month in months:
-        say(month_sentence(month))
-    say(cycles.sentence())
+    say("\n".join(["", *map(month_sentence, months), cycles.sentence()]))
     if not violated:
         say(integrity_sentence(integrity))
     return CLEAN
 
 
-def _show_attention(blocking: list[str], waiting: list[str]) -> None:
+def _show_first(shadow: ShadowStatus, now: datetime) -> None:
+    """Say for whom nothing is sent, before all else."""
+    for sentence in shadow.sentences():
+        say(f"{sentence}.")
+    say(f"As of {format_time(now)}")
+
+
+def _show_attention(
+    blocking: list[str], waiting: list[str], first_sends: str | None
+) -> None:
     for sentence in blocking:
         say(f"{mark(False)} {sentence}.")
     for sentence in waiting:
         say(f"! {sentence}.")
     if not blocking and not waiting:
         say("Nothing blocks, and nothing waits for a person.")
+    if first_sends:
+        say(first_sends)
 
 
 def _show_deadlines(deadlines: DeadlineReport) -> None:

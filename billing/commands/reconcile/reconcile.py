@@ -22,6 +22,7 @@ from billing.commands.options import (
     show_json,
 )
 from billing.domain.period import BillingPeriod, Month
+from billing.pipeline.adopt.shadow import refuse_all_in_shadow
 from billing.pipeline.cycle import CycleOptions, identified
 from billing.pipeline.reconcile.heal import HealReport, heal_period
 from billing.pipeline.reconcile.reconcile import CLOSELY, Depth, reconcile_period
@@ -62,6 +63,7 @@ def reconcile(
     depth = CLOSELY if thorough else Depth(invoices=True)
     with opened_app(settings_file, actor=acting("reconcile")) as app, app.exclusive():
         month = app.billed_period(period)
+        refuse_all_in_shadow(app.ledger, app.sync_options())
         accounts = identified(app.ledger, app.cycle_options())
         options = accounts.options
         healed = _heal(app, options, month, depth) if heal else None

@@ -8,6 +8,7 @@ from billing.ledger.schema.tables import (
     account,
     account_identity,
     account_rename,
+    adoption,
     b2b_usage,
     break_case,
     call,
@@ -17,6 +18,7 @@ from billing.ledger.schema.tables import (
     meter_attempt,
     meter_contact,
     meter_event,
+    meter_opening,
     meter_reading,
     period_close,
     price,
@@ -27,6 +29,7 @@ from billing.ledger.schema.tables import (
     reconciliation_reading,
     reconciliation_run,
     send_hold,
+    shadow_reading,
     sole_reporter,
 )
 
@@ -121,5 +124,8 @@ TABLES: dict[str, Covered] = {
         _covered(send_hold, _NO_MONTH),
         _covered(account_identity, _NO_MONTH),
         _covered(account_rename, _NO_MONTH),
+        _covered(adoption, _NO_MONTH),
+        _covered(meter_opening, "e.period", joined=_OF_EVENT),
+        _covered_together(shadow_reading),
     )
 }

@@ -31,11 +31,13 @@ from billing.ledger.schema.tables import (
     b2b_usage,
     meter_attempt,
     meter_event,
+    meter_opening,
     meter_reading,
 )
 
 event, usage = meter_event.c, b2b_usage.c
 attempt, reading = meter_attempt.c, meter_reading.c
+opening = meter_opening.c
 _COUNTED = (SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value)
 
 
@@ -61,10 +63,12 @@ def _unlike_their_rows(*, whole: bool) -> Select[Any]:
         func.coalesce(column, 0)
         for column in (sums_of.rows, sums_of.minutes, sums_of.amount, sums_of.misplaced)
     )
+    # What an opening counts is as much as stood there, whatever its rows come to.
+    stands = select(opening.id).where(opening.event_id == event.id).exists()
     differs = or_(
         rows != event.usage_rows,
-        minutes != event.minutes,
-        amount != event.amount_micro,
+        (minutes != event.minutes) & ~stands,
+        (amount != event.amount_micro) & ~stands,
         misplaced > 0,
     )
     released = func.coalesce(event.reason, "") == FailReason.REPLACED.value
@@ -181,7 +185,11 @@ def _is_shown() -> ColumnElement[bool]:
     """Say whether something shows that an event counted; an empty one needs nothing."""
     of_event = select(attempt.id).where(attempt.event_id == event.id)
     nothing = and_(event.minutes == 0, ~of_event.exists())
-    return event.evidence.is_not(None) & or_(nothing, _was_counted())
+    stood = select(opening.id).where(
+        opening.event_id == event.id, opening.minutes == event.minutes
+    )
+    is_shown = or_(nothing, stood.exists(), _was_counted())
+    return event.evidence.is_not(None) & is_shown
 
 
 def _was_counted() -> ColumnElement[bool]:

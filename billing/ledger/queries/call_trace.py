@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, func, or_, select
@@ -10,10 +11,12 @@ from sqlalchemy import Connection, Row, Table, func, or_, select
 from billing.domain.rating import Price
 from billing.ledger.schema.tables import (
     account,
+    adoption,
     b2b_usage,
     call,
     meter_attempt,
     meter_event,
+    meter_opening,
     meter_reading,
     period_close,
     price,
@@ -43,6 +46,7 @@ class TracedEvent(NamedTuple):
     event: Row[Any]
     attempts: Sequence[Row[Any]]
     readings: Sequence[Row[Any]]
+    opening_before: datetime | None = None  # it counts for another program's minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,21 @@ def _events(connection: Connection, rows: Sequence[TracedRow]) -> Sequence[Trace
     events = connection.execute(query.order_by(event.id)).all()
     attempts = _by_event(connection, meter_attempt, [row.id for row in events])
     readings = _by_event(connection, meter_reading, [row.id for row in events])
-    return [TracedEvent(row, attempts[row.id], readings[row.id]) for row in events]
+    openings = _openings(connection, [row.id for row in events])
+    return [
+        TracedEvent(row, attempts[row.id], readings[row.id], openings.get(row.id))
+        for row in events
+    ]
+
+
+def _openings(connection: Connection, events: Sequence[int]) -> dict[int, datetime]:
+    """Return the cut-overs before which events stand for another's minutes."""
+    query = (
+        select(meter_opening.c.event_id, adoption.c.from_hour)
+        .select_from(meter_opening.join(adoption))
+        .where(meter_opening.c.event_id.in_(events), adoption.c.kind == "cut_over")
+    )
+    return {row.event_id: row.from_hour for row in connection.execute(query)}
 
 
 def _by_event(

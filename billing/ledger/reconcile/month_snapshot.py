@@ -6,12 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from billing.domain.adoption import OpeningDifference
 from billing.domain.breaks_invoice import ArrivedEvent
 from billing.domain.breaks_meter import CarryingEvent, MeterTotals, SentEvent, Unsynced
 from billing.domain.breaks_source import EdgeCall
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 from billing.ledger import registry
+from billing.ledger.adopt.opening_differences import opening_differences
 from billing.ledger.reconcile import (
     events_with_calls,
     late_events,
@@ -63,6 +65,7 @@ class MonthSnapshot:
     synced: Mapping[MeterCustomer, SyncedTotal]
     unsynced: Sequence[tuple[MeterCustomer, Unsynced]]
     carrying: Sequence[tuple[str, CarryingEvent]]
+    openings: Sequence[OpeningDifference]
     calls: Mapping[str, AccountCalls]
     hours: Mapping[MeterCustomer, Mapping[datetime, Charge]]
     events: Mapping[Place, Sequence[SentEvent]]
@@ -90,6 +93,7 @@ def read_month(
         synced=synced_totals.synced_totals(connection, period),
         unsynced=list(events_with_calls.unsynced(connection, period)),
         carrying=list(events_with_calls.carrying_events(connection, period)),
+        openings=opening_differences(connection, period),
         calls={
             account: _account_calls(connection, period, account, calls)
             for account, calls in detail.calls.items()

@@ -1,7 +1,13 @@
 """The tables: evidence, usage, the way to the meter, and what was found."""
 
 from billing.ledger.schema.base import metadata
-from billing.ledger.schema.contact import meter_contact, sole_reporter
+from billing.ledger.schema.contact import (
+    adoption,
+    meter_contact,
+    meter_opening,
+    shadow_reading,
+    sole_reporter,
+)
 from billing.ledger.schema.evidence import (
     account,
     account_identity,
@@ -38,6 +44,7 @@ __all__ = [
     "account",
     "account_identity",
     "account_rename",
+    "adoption",
     "audit_anchor",
     "audit_event",
     "audit_head",
@@ -54,6 +61,7 @@ __all__ = [
     "meter_attempt",
     "meter_contact",
     "meter_event",
+    "meter_opening",
     "meter_reading",
     "period_close",
     "price",
@@ -64,5 +72,6 @@ __all__ = [
     "reconciliation_reading",
     "reconciliation_run",
     "send_hold",
+    "shadow_reading",
     "sole_reporter",
 ]

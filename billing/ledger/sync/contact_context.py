@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select
 
+from billing.domain.adoption import Adoption
 from billing.domain.break_causes import SOMEBODY_ELSE, Cause
 from billing.domain.meter_contact import RUNNING_DAY, SendingStop
 from billing.domain.period import BillingPeriod
@@ -19,6 +20,7 @@ from billing.ledger.schema.tables import (
     reconciliation_run,
     sole_reporter,
 )
+from billing.ledger.sync.adoptions import adoption_of, read_adoptions
 from billing.ledger.sync.after_restore import RESTORED
 
 case, break_ = break_case.c, reconciliation_break.c
@@ -33,6 +35,7 @@ class ContactContext:
     restored_at: datetime | None
     watched: frozenset[BillingPeriod]  # reconciled in the running day
     stops: tuple[SendingStop, ...]
+    adoptions: Mapping[str, Adoption]
     all_sole: bool
     sole: Mapping[str, bool]  # what was stated of a customer alone
 
@@ -72,6 +75,7 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
     months = (present.previous, present)
     since = max(filter(None, (restored_at, now - RUNNING_DAY)))
     watched = {month for month in months if _is_watched(connection, month, since)}
+    adoptions = read_adoptions(connection)
     all_sole, sole = False, dict[str, bool]()
     for row in connection.execute(select(sole_reporter).order_by(sole_reporter.c.id)):
         if row.customer is None:
@@ -81,7 +85,8 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
     return ContactContext(
         restored_at=restored_at,
         watched=frozenset(watched),
-        stops=tuple(_stops(connection, months)),
+        stops=tuple(_stops(connection, months, adoptions)),
+        adoptions=adoptions,
         all_sole=all_sole,
         sole=sole,
     )
@@ -95,11 +100,13 @@ def _is_watched(connection: Connection, period: BillingPeriod, since: datetime) 
 
 
 def _stops(
-    connection: Connection, months: Collection[BillingPeriod]
+    connection: Connection,
+    months: Collection[BillingPeriod],
+    adoptions: Mapping[str, Adoption],
 ) -> Iterator[SendingStop]:
     open_cases = _cases(months).where(case.acknowledged_at.is_(None))
     for row in connection.execute(open_cases.order_by(case.id)):
-        if row.customer is not None:
+        if row.customer is not None and not _is_adopted(row, adoptions):
             yield SendingStop(
                 customer=row.customer,
                 period=BillingPeriod.parse(row.period),
@@ -110,7 +117,7 @@ def _stops(
 
 
 def _cases(months: Collection[BillingPeriod]) -> Select[Any]:
-    """Select open cases by which somebody else reports, with their last minutes."""
+    """Select open cases by which somebody else reports, as they were found last."""
     newest = reconciliation_break.alias("newest")
     last = (
         select(func.max(newest.c.id))
@@ -119,8 +126,12 @@ def _cases(months: Collection[BillingPeriod]) -> Select[Any]:
         .scalar_subquery()
     )
     return (
-        select(break_case, break_.minutes)
-        .select_from(break_case.join(reconciliation_break, break_.id == last))
+        select(break_case, break_.minutes, reconciliation_run.c.started_at)
+        .select_from(
+            break_case.join(reconciliation_break, break_.id == last).join(
+                reconciliation_run, reconciliation_run.c.id == break_.run_id
+            )
+        )
         .where(
             case.period.in_([str(month) for month in months]),
             case.resolved_at.is_(None),
@@ -136,4 +147,16 @@ def acknowledged_minutes(
     acknowledged = _cases([period]).where(
         case.customer == customer, case.acknowledged_at.is_not(None)
     )
-    return sum(max(0, row.minutes) for row in connection.execute(acknowledged))
+    adopted = adoption_of(connection, customer)
+    adoptions = {customer: adopted} if adopted else {}
+    return sum(
+        max(0, row.minutes)
+        for row in connection.execute(acknowledged)
+        if not _is_adopted(row, adoptions)
+    )
+
+
+def _is_adopted(row: Any, adoptions: Mapping[str, Adoption]) -> bool:
+    """Say whether somebody else's minutes were taken over since they were found."""
+    adopted = adoptions.get(row.customer)
+    return adopted is not None and bool(adopted.at >= row.started_at)

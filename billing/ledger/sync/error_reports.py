@@ -102,7 +102,7 @@ def suspects(connection: Connection, rejection: RejectionReport) -> list[Suspect
     A report names only a sample, so all that was sent in its window is suspect, until
     its own minute was seen to hold it.
     """
-    counts = (event.state == "synced") & (event.minutes != 0)
+    counts = (event.state == "synced") & (event.minutes != 0) & _was_sent()
     query = (
         select(event.id, event.customer, _named(rejection))
         .where(counts, _may_be_about(rejection), ~_is_cleared(rejection))
@@ -146,7 +146,7 @@ def _missing(*, of_all: bool) -> Select[Any]:
             meter_event,
             (event.customer == break_.customer) & (event.hour == break_.hour),
         )
-        .where(short, event.state == "synced", event.minutes != 0)
+        .where(short, event.state == "synced", event.minutes != 0, _was_sent())
         .distinct()
         .order_by(event.id)
     )
@@ -168,6 +168,11 @@ def settle_report(connection: Connection, name: str, now: datetime) -> None:
     settled = connection.scalars(query.values(settled_at=now).returning(report.id))
     audit_log.touch(connection, error_report, settled)
     audit_log.note(connection, "report.settled", name)
+
+
+def _was_sent() -> ColumnElement[bool]:
+    """Say of an event that it is ours: an opening stands for what another sent."""
+    return event.last_sent_at.is_not(None)
 
 
 def _may_be_about(rejection: RejectionReport) -> ColumnElement[bool]:

@@ -58,7 +58,9 @@ def month_contact(
     """Return what is known of a month at the meter before anything is sent into it."""
     readings = _readings(connection, month, context.restored_at)
     has_sent = _has_sent(connection, month, context.restored_at)
-    is_known = not has_sent and _is_known(connection, month, now)
+    is_known = not has_sent and (
+        _is_adopted(customer, month, context) or _is_known(connection, month, now)
+    )
     if is_known:
         readings += _reconciled(connection, customer, month, context, now)
         readings.sort(key=lambda reading: reading.at)
@@ -194,6 +196,16 @@ def _is_known(connection: Connection, month: MeterMonth, now: datetime) -> bool:
         return False
     upper = contact_bounds(connection, last.customer, earlier, now).upper
     return bool(row.stripe_minutes <= upper)
+
+
+def _is_adopted(customer: str, month: MeterMonth, context: ContactContext) -> bool:
+    """Say whether this meter was taken over, so that all of it was read."""
+    adopted = context.adoptions.get(customer)
+    return adopted is not None and (
+        adopted.stripe_customer,
+        adopted.meter,
+        adopted.livemode,
+    ) == (month.stripe_customer, month.meter, month.livemode)
 
 
 def _reconciled(

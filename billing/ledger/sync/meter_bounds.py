@@ -47,6 +47,23 @@ def month_bounds(
     return MinuteBounds(int(row.lower), int(row.upper))
 
 
+def hourly_bounds(
+    connection: Connection, month: MeterMonth, now: datetime
+) -> dict[datetime, MinuteBounds]:
+    """Return the same of each hour of a month that anything is ours in."""
+    query = select(event.hour, func.sum(_at_least()), func.sum(_at_most(now))).where(
+        event.livemode == int(month.livemode),
+        event.meter == month.meter,
+        event.stripe_customer == month.stripe_customer,
+        event.hour >= month.period.start,
+        event.hour < month.period.end,
+    )
+    return {
+        hour: MinuteBounds(int(least), int(most))
+        for hour, least, most in connection.execute(query.group_by(event.hour))
+    }
+
+
 def most_by_hour(
     connection: Connection,
     period: BillingPeriod,

@@ -7,7 +7,7 @@ from billing.errors import BadInput
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import meter_event
-from billing.ledger.sync import outbox, staging
+from billing.ledger.sync import event_rows, outbox
 from billing.ledger.sync.outbox import OpenEvent
 
 # What a person may give up on; anything else is on its way, or done.
@@ -61,7 +61,7 @@ def retry_rejected(connection: Connection, actor: Actor, customer: str) -> int:
     )
     rows = connection.execute(query.order_by(event.id)).all()
     for row in rows:
-        staging.release(connection, row.id)
+        event_rows.release(connection, row.id)
     if rows:
         detail = {"events": [row.identifier for row in rows]}
         audit_log.record(connection, actor, "events.retried", customer, detail)

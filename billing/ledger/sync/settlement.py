@@ -12,7 +12,7 @@ from billing.domain.staging import MeterDestination
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import meter_attempt, meter_event, meter_reading
-from billing.ledger.sync import outbox, staging
+from billing.ledger.sync import event_rows, outbox
 from billing.ledger.sync.attempts import (
     CANCEL,
     EVENT,
@@ -162,7 +162,7 @@ def record_cancel_answer(
     if present.reason is not FailReason.CANCELLING:
         return False
     if answer.verdict is SendVerdict.CANCELLED:
-        staging.release(connection, cancelled.id)
+        event_rows.release(connection, cancelled.id)
         _settled(connection, actor, cancelled, "cancelled: its rows are staged anew")
         return True
     if _cancel_uncertain(connection, cancelled.id):
@@ -176,7 +176,7 @@ def record_cancel_read(
 ) -> None:
     """Take reads of its own minute as the proof of a cancellation, or against it."""
     if gone:
-        staging.release(connection, cancelled.id)
+        event_rows.release(connection, cancelled.id)
         _settled(connection, actor, cancelled, "cancelled: its minute is empty")
     else:
         outbox.move(connection, cancelled, state="synced", reason=None)

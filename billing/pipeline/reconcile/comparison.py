@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from billing.domain.adoption import OpeningDifference
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import (
     NOTHING,
@@ -20,6 +21,7 @@ from billing.domain.breaks_meter import (
     Unsynced,
     asks_for_own_minutes,
     find_meter_breaks,
+    find_opening_breaks,
     find_sending_breaks,
     find_unknown_customer_breaks,
 )
@@ -43,6 +45,7 @@ class CustomerComparison:
     synced: dict[MeterCustomer, SyncedTotal] = field(default_factory=dict)
     unsynced: list[tuple[MeterCustomer, Unsynced]] = field(default_factory=list)
     carrying: list[CarryingEvent] = field(default_factory=list)
+    openings: list[OpeningDifference] = field(default_factory=list)
 
     @property
     def synced_minutes(self) -> int:
@@ -88,6 +91,7 @@ class CustomerComparison:
             *self.source_breaks,
             *find_month_breaks(self.carried, period),
             *find_sending_breaks(unsynced, self.carrying),
+            *find_opening_breaks(self.openings),
         ]
 
 
@@ -185,6 +189,8 @@ class _MonthReader:
             self.of(meter_customer.customer).unsynced.append((meter_customer, unsynced))
         for customer, event in month.carrying:
             self.of(customer).carrying.append(event)
+        for difference in month.openings:
+            self.of(difference.customer).openings.append(difference)
 
 
 @dataclass(frozen=True, slots=True)

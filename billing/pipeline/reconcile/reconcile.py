@@ -10,6 +10,7 @@ from billing.domain.breaks_invoice import ArrivedEvent, InvoicedMonth, with_invo
 from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod
 from billing.errors import MeterFault
+from billing.ledger.adopt.shadow import NO_SHADOW, ShadowRule, read_shadow
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
@@ -50,6 +51,7 @@ class ReconcileOptions:
     actor: str
     concurrency: Concurrency = THREADS
     never_negative: bool = False  # minutes less are never sent, they wait
+    shadow: ShadowRule = NO_SHADOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,11 @@ class _Reconciling:
         }
         with self.ledger.reading() as connection:
             month = read_month(connection, self.period, replace(details, calls=calls))
+            shadow = read_shadow(connection, self.options.shadow)
         sources = source_sides(month, totals, fresh)
         customers = customer_comparisons(month, sources, self.options.stripe_customers)
-        return LedgerView(month, sources, customers)
+        sent = {n: each for n, each in customers.items() if not shadow.holds(n)}
+        return LedgerView(month, sources, sent)
 
     def _read_again(self, sides: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.

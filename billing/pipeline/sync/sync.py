@@ -9,6 +9,7 @@ from datetime import datetime
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
+from billing.ledger.adopt.shadow import NO_SHADOW, Shadow, ShadowRule, read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import ContactContext, read_context
@@ -38,6 +39,7 @@ class SyncReport:
     no_such_customer: list[str] = field(default_factory=list)
     full_hours: list[tuple[str, datetime]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    in_shadow: list[str] = field(default_factory=list)
     stopped_because: str | None = None
     contact: ContactFindings = field(default_factory=ContactFindings)
 
@@ -79,6 +81,7 @@ class SyncOptions:
     concurrency: Concurrency = THREADS
     policy: Policy = USUAL
     settle_only: bool = False
+    shadow: ShadowRule = NO_SHADOW
 
     def destination(self, customer: str, meter: Meter) -> MeterDestination | None:
         """Return where a customer's minutes go; None when no settings name it."""
@@ -102,7 +105,10 @@ def sync_meter(
     customer.
     """
     report, time = SyncReport(), MonotonicClock(options.clock)
-    customers = _customers_with_work(ledger, meter, options, time)
+    with ledger.reading() as connection:
+        shadow = read_shadow(connection, options.shadow)
+    report.in_shadow += shadow.among(options.stripe_customers)
+    customers = _customers_with_work(ledger, meter, options, shadow, time)
     with ledger.reading() as connection:
         contacts = read_context(connection, time.now())
     breaker = CircuitBreaker(options.stopping)
@@ -137,17 +143,22 @@ def sync_meter(
 
 
 def _customers_with_work(
-    ledger: Ledger, meter: Meter, options: SyncOptions, time: MonotonicClock
+    ledger: Ledger,
+    meter: Meter,
+    options: SyncOptions,
+    shadow: Shadow,
+    time: MonotonicClock,
 ) -> set[str]:
     """Return whoever has something due or reported; raises MeterUnfit."""
     with ledger.reading() as connection:
         customers = staging.customers_with_work(connection, options.stripe_customers)
+    customers = {name for name in customers if not shadow.holds(name)}
     if customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
     reported = note_error_reports(ledger, meter, time)
     if reported and not customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
-    return customers | reported
+    return customers | {name for name in reported if not shadow.holds(name)}
 
 
 def _customer_syncs(

@@ -29,6 +29,9 @@ _TABLES = {
     "pull_scope": "the calls of other months that a pull met, and how far it looked",
     "cycle_run": "each cycle of pull, sync and reconcile: its start, and how it ended",
     "send_hold": "who stopped the sending to Stripe, for whom and why, or lifted it",
+    "adoption": "whose meter was taken over from another program, from which hour",
+    "meter_opening": "the events that stand for what the other program had reported",
+    "shadow_reading": "what the meter showed by the hour before we sent anything",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

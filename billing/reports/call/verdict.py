@@ -99,6 +99,11 @@ def _stage(traced: TracedEvent | None) -> str:
         return f"not counted by Stripe ({_FAILED.get(event.reason, event.reason)})"
     if event.state == EventState.PENDING.value:
         return "on the way to Stripe, and not answered yet"
+    if traced.opening_before is not None:
+        return (
+            "counted by the opening of what another program reported before "
+            f"{format_time(traced.opening_before)}, and not sent"
+        )
     if not event.minutes:
         return "cancelled out within the hour, with nothing to report"
     return _COUNTED_BY_STRIPE

@@ -1,6 +1,7 @@
 """The nearest deadlines: what has to happen, for whom, and how much time is left."""
 
 import heapq
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -77,12 +78,22 @@ class DeadlineReport:
         }
 
 
-def read_deadlines(ledger: Ledger, now: datetime, grace: timedelta) -> DeadlineReport:
-    """Return the nearest deadlines of all that is open. Raises LedgerFault."""
+def read_deadlines(
+    ledger: Ledger,
+    now: datetime,
+    grace: timedelta,
+    besides: Collection[str] = (),
+) -> DeadlineReport:
+    """Return the nearest deadlines of all that is open, besides some customers'.
+
+    Raises LedgerFault.
+    """
     report = DeadlineReport(as_of=now)
     near: list[NearDeadline] = []
     with ledger.reading() as connection:
         for item in open_items(connection, now):
+            if item.customer in besides:
+                continue
             deadlines = deadlines_of(item, grace)
             ahead = deadlines.next_at(now)
             report.items += 1

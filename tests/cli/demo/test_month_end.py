@@ -70,6 +70,6 @@ def test_it_is_shown_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
         assert secret.read_text().strip() not in text
 
 
-@pytest.mark.parametrize("scenario", ["first-day", "month-end"])
+@pytest.mark.parametrize("scenario", ["first-day", "month-end", "adopt"])
 def test_help_names_the_scenarios(scenario: str, tmp_path: Path) -> None:
     assert scenario in run_alone("demo", "--help", folder=tmp_path).stdout

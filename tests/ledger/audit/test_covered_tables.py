@@ -29,6 +29,9 @@ COLUMNS = {
     "send_hold": "9f1d459f5919",
     "account_identity": "9c7402a8ca54",
     "account_rename": "01f3a444b6af",
+    "adoption": "1950ae9ecf37",
+    "meter_opening": "33eb34f80a4a",
+    "shadow_reading": "4230a8a1a83e",
 }
 
 

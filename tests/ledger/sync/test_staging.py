@@ -9,8 +9,9 @@ from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile import events_with_calls
 from billing.ledger.sync import staging
+from billing.ledger.sync.event_rows import NOTHING_TO_SEND
 from billing.ledger.sync.outbox import unsynced_events
-from billing.ledger.sync.staging import NOTHING_TO_SEND, customers_with_work
+from billing.ledger.sync.staging import customers_with_work
 from tests.ledger.bookkeeping import (
     ACME,
     ACTOR,

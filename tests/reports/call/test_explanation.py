@@ -12,7 +12,7 @@ from billing.ledger.migration import upgrade
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.schema.tables import reconciliation_reading
-from billing.ledger.sync import staging
+from billing.ledger.sync import event_rows
 from billing.reports.call.explanation import explanation_document, read_trace
 from billing.reports.call.page import PagePart, page_of
 from billing.reports.call.verdict import verdict_on
@@ -185,7 +185,7 @@ def test_an_event_that_was_replaced_stays_on_the_page(filled: Ledger) -> None:
     assert stage(filled)
     ((first,),) = rows(filled, "SELECT max(id) FROM meter_event")
     with filled.writing() as connection:
-        staging.release(connection, int(str(first)))
+        event_rows.release(connection, int(str(first)))
     assert stage(filled) == 1
     parts = page(filled, "gone")
     events = [part for title, part in parts.items() if title.startswith("Meter event")]

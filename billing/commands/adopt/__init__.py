@@ -1,0 +1,1 @@
+"""Commands that take over a meter which another program has fed."""

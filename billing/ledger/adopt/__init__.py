@@ -1,0 +1,1 @@
+"""What the ledger keeps of a meter that another program fed before."""

@@ -1,0 +1,1 @@
+"""Adopt: a meter that another program has fed becomes ours, from an hour on."""

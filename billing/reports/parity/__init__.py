@@ -1,0 +1,1 @@
+"""Parity as people read it: who is in shadow, and whether the meter agrees."""

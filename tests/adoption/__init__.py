@@ -1,0 +1,1 @@
+"""Cut-overs by chance: other programs' meters are taken over, and the process dies."""

@@ -1,0 +1,1 @@
+"""`adopt` at the command line, on a sandbox."""

@@ -1,0 +1,1 @@
+"""Taking over a meter that another program has fed."""
