@@ -1,13 +1,20 @@
 """The judge: what must hold at every request and after every commit."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import product
 
 from billing.domain.meter_event import MeterEvent
 from billing.domain.period import Window
 from tests.simulation.judge.certificates import Certificates
-from tests.simulation.judge.ledger_view import EventRow, LedgerView, rated
+from tests.simulation.judge.ledger_view import (
+    EventRow,
+    LedgerView,
+    Posted,
+    owned,
+    rated,
+)
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.machine import Machine
@@ -39,10 +46,12 @@ class Judge:
         view: LedgerView,
         weather: Weather,
         certificates: Certificates,
+        owners: Mapping[str, str],
     ) -> None:
         self._stripe = stripe
         self._view = view
         self._certificates = certificates
+        self._owners = owners
         self._trace: Trace = stripe.schedule.trace
         self._clocks_hold = not any(weather.may_have(fault) for fault in CLOCKS)
         self._lags_long = weather.may_have(Fault.SUMMARY_LAGS_LONG)
@@ -119,7 +128,7 @@ class Judge:
         if touched & {"call", "b2b_usage"}:
             self.judge_calls()
         if "pull" in touched:
-            self._certificates.judge()
+            self._certificates.judge(machine)
         if "period_close" in touched:
             self._judge_close()
         if "reconciliation_reading" in touched:
@@ -166,11 +175,15 @@ class Judge:
             posted, calls = self._view.posted(), self._view.calls()
         except AssertionError as fault:
             raise Violation("I8", str(fault)) from fault
-        for call_id, call in calls.items():
-            if posted.pop(call_id, {}) != rated(call):
-                raise Violation("I1", f"{call_id} is not billed as it is rated")
+        for place, call in calls.items():
+            if not self._as_rated(posted.pop(place, {}), rated(call)):
+                raise Violation("I1", f"{place} is not billed as it is rated")
         if posted:
             raise Violation("I24", f"rows of no call: {sorted(posted)}")
+
+    def _as_rated(self, posted: Posted, due: Posted) -> bool:
+        """Compare by who a customer is: rows stay under the name of their time."""
+        return posted == due or owned(posted, self._owners) == owned(due, self._owners)
 
     def _judge_close(self) -> None:
         """A month is closed when nothing of it is open; then it never changes."""
@@ -187,13 +200,20 @@ class Judge:
                 raise Violation("I6", f"{period} changed after it was closed")
 
     def _judge_readings(self, machine: Machine) -> None:
+        # A customer may have several addresses and names: each has a share.
+        shown: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
         for period, customer, minutes, settled in self._view.readings():
-            # A customer may have had several addresses, each an older one's and a 0.
+            address = customer.split(",")[0]
+            shown[period, address.rstrip("0")].append((minutes, settled))
+        for (period, customer), shares in shown.items():
+            minutes = sum(share for share, _ in shares)
+            settled = all(believed for _, believed in shares)
             parts = [
                 totals
                 for (month, name), totals in machine.reads.items()
-                if month == period and name.rstrip("0") == customer.rstrip("0")
+                if month == period and name.rstrip("0") == customer
             ]
+            self._judge_asked(machine, period, customer)
             if not parts or not settled or self._lags_long:
                 continue
             if self._is_deceived():
@@ -203,6 +223,15 @@ class Judge:
                 words = f"{customer} in {period} is said to hold {minutes}, not {known}"
                 raise Violation("I35", words)
             self._trace.sometimes("a reading is settled")
+
+    def _judge_asked(self, machine: Machine, period: str, customer: str) -> None:
+        """Every address that events of the month carry has to be read."""
+        for row in self._events.values():
+            name = row.stripe_customer
+            ours = row.period == period and name.rstrip("0") == customer
+            counts = ours and row.state == "synced" and row.minutes
+            if counts and (period, name) not in machine.reads:
+                raise Violation("I35", f"{name} is not read, and holds {row}")
 
     def _is_deceived(self) -> bool:
         """Whether Stripe took an event, threw it away, and has not said so yet."""

@@ -102,6 +102,21 @@ class Fault(Enum):
     FILTERED_BY_START = 78, 500, "the list's dates are those of the calls' starts"
     DATED_BACK = 79, 60, "a call is dated over any month's edge, up to forty days back"
     FIRST_MONTH = 80, 500, "the first billed month begins inside the time"
+    NEVER_ENDS = 81, 40, "a call is in progress for ever"
+    ID_REUSED = 82, 80, "an id is used again, for a call created at another time"
+    # Who is who
+    SECOND_ACCOUNT = 84, 700, "two accounts are read"
+    NAMELESS = 84, 200, "the accounts do not say which partner they are"
+    LISTED_TWICE = 85, 100, "a call is listed by two accounts"
+    SAME_ID_ELSEWHERE = 85, 60, "two calls of two accounts have one id"
+    ACCOUNT_RENAMED = 86, 300, "an account gets another name in the settings"
+    ACCOUNT_DOUBLED = 86, 250, "an account stands twice in the settings"
+    KEYS_EXCHANGED = 86, 250, "the keys of two accounts are exchanged"
+    NEW_KEY = 86, 250, "an account gets a new key"
+    ACCOUNT_LEAVES = 86, 250, "an account leaves the settings for hours"
+    PROJECT_BESIDE = 86, 200, "a project stands in the settings beside its partner"
+    KEY_REASSIGNED = 87, 150, "two keys change hands at Pamela, in the middle of a run"
+    CUSTOMER_RENAMED = 88, 200, "a customer gets another name; Stripe's stays"
 
     @property
     def number(self) -> int:
@@ -141,6 +156,17 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.SUMMARY_REGRESSES, F.MUTE, F.OUTAGE, F.STAYS_DEAD, F.JOB_MISSED),
     (F.PLANNED, F.FILTERED_BY_START, F.DATED_BACK, F.DELETED, F.FIRST_MONTH),
     (F.PLANNED, F.MONTH_EDGE, F.DATED_BACK, F.FIRST_MONTH, F.PERSON_CLOSES),
+    (F.SECOND_ACCOUNT, F.LISTED_TWICE, F.ACCOUNT_LEAVES, F.ACCOUNT_RENAMED, F.DELETED),
+    (
+        F.SECOND_ACCOUNT,
+        F.KEYS_EXCHANGED,
+        F.KEY_REASSIGNED,
+        F.SAME_ID_ELSEWHERE,
+        F.SEEN_LATE,
+    ),
+    (F.ACCOUNT_RENAMED, F.ACCOUNT_DOUBLED, F.NEW_KEY, F.PROJECT_BESIDE),
+    (F.ID_REUSED, F.PLANNED, F.SEEN_LATE, F.NEVER_ENDS, F.LISTED_TWICE, F.REVISED_UP),
+    (F.CUSTOMER_RENAMED, F.REMAPPED, F.REVISED_DOWN, F.MOVED_CUSTOMER, F.MUTE),
     (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
     (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.SUMMARY_LAGS_LONG),
 )

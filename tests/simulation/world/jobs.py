@@ -7,9 +7,15 @@ from datetime import timedelta
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
 from billing.pipeline.concurrency import Progress, no_progress
-from billing.pipeline.cycle import periods_at, pull_month, run_cycle
+from billing.pipeline.cycle import (
+    identified,
+    periods_at,
+    pull_month,
+    run_cycle,
+)
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
+from tests.simulation.judge.identities import judge_absent
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Host
 from tests.simulation.world.schedule import Process
@@ -29,6 +35,11 @@ def cycle(world: World, desk: Desk) -> None:
     """Run one whole cycle, as cron and daemon do."""
     months = periods_at(desk.machine.now(), world.first_period)
     report = run_cycle(desk.ledger, desk.meter, desk.terms, months, unwatched)
+    read = {pull.account for pull in report.pulls if not pull.error}
+    world.unread = {
+        name for name, (label, _) in world.settings.homes.items() if label not in read
+    }
+    world.complaints = [*report.errors, *(report.sync.held if report.sync else ())]
     for error in report.errors:
         desk.machine.schedule.note(f"error: {error[:100]}")
     world.trace.sometimes("a cycle has errors" if report.errors else "a cycle is done")
@@ -70,16 +81,18 @@ def close(world: World, desk: Desk) -> None:
     report = close_period(desk.ledger, desk.meter, desk.terms, month, unwatched)
     if report.closed and not report.already:
         world.trace.sometimes("a month is closed")
+        judge_absent(world, set(desk.machine.labels), month)
     for obstacle in report.obstacles:
         world.trace.sometimes(f"a close is hindered: {obstacle.kind.value}")
 
 
 def repair(world: World, desk: Desk) -> None:
     """Read every month whole, and free what was refused."""
+    terms = identified(desk.ledger, desk.terms).options
     for month in periods_at(desk.machine.now(), world.first_period):
-        for source, rules in desk.terms.sources:
+        for source, rules in terms.sources:
             result = pull_month(
-                desk.ledger, source, rules, desk.terms, month, watch=unwatched
+                desk.ledger, source, rules, terms, month, watch=unwatched
             )
             if result.error:
                 desk.machine.schedule.note(f"error: {result.error[:100]}")

@@ -141,6 +141,10 @@ class SimStripe:
         values = [int(one.value) for one in self.received[identifier] if counts(one)]
         return sum(values) if values else None
 
+    def counting(self) -> list[events.MeterEvent]:
+        """Return every event of ours that counts."""
+        return [one for taken in self.received.values() for one in taken if counts(one)]
+
     def totals(self, stripe_customer: str, window: Window, since: datetime) -> set[int]:
         """Return the minutes that truly counted at any moment since then."""
         low, high = window.start.timestamp(), window.end.timestamp()
