@@ -179,6 +179,12 @@ class PullCounts:
         of_month = (i for i in self.quarantined.values() if i.period == self.period)
         return sum(item.minutes or 0 for item in of_month)
 
+    @property
+    def reused(self) -> set[str]:
+        """The ids under which the source now has other calls than were billed."""
+        reason = QuarantineReason.ID_REUSED
+        return {name for name, i in self.quarantined.items() if i.reason is reason}
+
     def _other_months(self) -> dict[str, PassedOver]:
         by_month: dict[BillingPeriod, list[RatedCall]] = defaultdict(list)
         for reading in self.passed_over.values():

@@ -184,10 +184,12 @@ class _Pull:
         account = self.source.account
         with self.ledger.reading() as connection:
             billed = ledger_totals.billed_calls(connection, self.period, account)
-            unmet = {name: minutes for name, minutes in billed if name not in counts}
-        names = sorted(unmet)[:MOST_ASKED]
+            minutes_of = dict(billed)
+        names = sorted(name for name in minutes_of if name not in counts)[:MOST_ASKED]
         self._read_each(names, counts)
-        counts.gone_minutes = sum(unmet[name] for name in names if name not in counts)
+        # Where another call has taken its id, a call is gone as well.
+        gone = {name for name in names if name not in counts} | counts.reused
+        counts.gone_minutes = sum(minutes_of.get(name, 0) for name in gone)
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:
         """Read calls one by one."""

@@ -94,6 +94,19 @@ def test_a_call_planned_long_before_is_not_missing_at_the_source(bench: Bench) -
     assert [item.cause for one in report.customers for item in one.breaks] == []
 
 
+def test_a_call_planned_before_the_first_month_that_never_began_is_taken_back(
+    bench: Bench,
+) -> None:
+    created = (MARCH.start - timedelta(days=9)).isoformat()
+    bench.take(call("planned", created_at=created, seconds=300))
+    bench.source.change("planned", started_at=None, duration_seconds=None)
+    bench.pull()
+    report = bench.reconcile()
+    assert bench.minutes() == {"acme": 0}
+    causes = {item.cause for one in report.customers for item in one.breaks}
+    assert Cause.BEFORE_FIRST_PERIOD not in causes
+
+
 def test_a_call_dated_before_the_first_month_is_taken_back_and_named(
     bench: Bench,
 ) -> None:

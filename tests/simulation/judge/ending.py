@@ -17,7 +17,7 @@ FINAL = {"synced", "failed/replaced", "failed/voided"}
 def in_doubt(world: World) -> bool:
     """Say whether something is left that only further hours, or a person, decide."""
     undecided = {"uncertain", "cancelling", "rejected"}
-    return any(
+    return bool(world.waiting) or any(
         row.reason in undecided or _is_not_known_as_rejected(world, row)
         for row in world.view.events()
     )
@@ -33,7 +33,10 @@ def judge_liveness(world: World) -> None:
     for row in world.view.events():
         if row.standing in FINAL or _is_held(row):
             continue
-        if row.standing not in FOR_A_PERSON:
+        if world.settings.owners[row.customer] in world.stopped:
+            world.trace.sometimes("events wait for a person")
+            continue
+        if row.standing not in FOR_A_PERSON and not world.judge.relaxed:
             raise Violation("I34", f"{row.identifier} is still {row.standing}")
         world.trace.sometimes(f"a person is asked: {row.standing}")
     left = world.view.rows(
@@ -51,13 +54,24 @@ def _is_held(row: EventRow) -> bool:
     return row.state == "pending" and row.minutes < 0
 
 
+def judge_refused(world: World) -> None:
+    """A ledger that was put back, and that nobody accepted, is only read."""
+    if not any("audit trail" in words for words in world.complaints):
+        raise Violation("I40", f"it is not refused: {world.complaints}")
+    if world.view.rows("SELECT max(id) FROM audit_event") != world.restored_at:
+        raise Violation("I40", "a ledger that was put back was written to")
+    world.trace.sometimes("a restored ledger is refused")
+
+
 def judge_books(world: World) -> None:
     """Compare Pamela with the ledger, and the ledger with Stripe."""
     world.judge.judge_calls()
     world.judge.judge_closed_months()
     _judge_source(world)
-    _judge_events(world)
     judge_invoices(world)
+    if world.judge.relaxed:
+        return
+    _judge_events(world)
     if world.weather.calm:
         _judge_quiet(world)
 

@@ -77,11 +77,11 @@ class LedgerView:
     """What is committed, and nothing else."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask by plain SQL."""
-        return self._connection.execute(query, values).fetchall()
+        return self.connection.execute(query, values).fetchall()
 
     def _read(
         self, row_of: Callable[..., R], names: Sequence[str], table: str
@@ -189,6 +189,21 @@ class LedgerView:
             "SELECT call_id FROM quarantine WHERE reason = ? AND released_at IS NULL"
         )
         return {name for (name,) in self.rows(query, reason)}
+
+    def last_contact(self) -> list[tuple[Any, ...]]:
+        """Return the newest first contact: its month, its address and its minutes."""
+        return self.rows(
+            "SELECT period, stripe_customer, minutes FROM meter_contact "
+            "ORDER BY id DESC LIMIT 1"
+        )
+
+    def short_at_meter(self) -> list[tuple[str, int]]:
+        """Return the breaks by which the meter holds less than was sent, as found."""
+        return self.rows(
+            "SELECT customer, -minutes FROM reconciliation_break WHERE minutes < 0 "
+            "AND customer IS NOT NULL AND run_id IN "
+            "(SELECT max(id) FROM reconciliation_run GROUP BY period)"
+        )
 
     def not_counted(self) -> list[tuple[str, int]]:
         """Return what the ledger itself says is not on the meter, by customer."""

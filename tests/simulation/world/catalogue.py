@@ -104,6 +104,17 @@ class Fault(Enum):
     FIRST_MONTH = 80, 500, "the first billed month begins inside the time"
     NEVER_ENDS = 81, 40, "a call is in progress for ever"
     ID_REUSED = 82, 80, "an id is used again, for a call created at another time"
+    # What stands beside
+    FOREIGN_BEFORE = 89, 300, "somebody else reports to the meter before we do"
+    FOREIGN_LATER = 89, 300, "somebody else reports to the meter for some hours"
+    PERSON_ADOPTS = 89, 500, "a person lets the minutes of somebody else be"
+    NOT_STATED = 90, 250, "nobody stated that nothing else reports to the meter"
+    HELD = 91, 300, "a person holds the sending, of all or of one customer"
+    RESTORED = 92, 250, "the ledger is put back from a backup"
+    RESTORE_UNACCEPTED = 92, 300, "nobody accepts the ledger that was put back"
+    NEW_LEDGER = 93, 200, "a new, empty ledger takes the place of the old one"
+    OUTPUT_FAILS = 94, 300, "a line of output cannot be written"
+    CLOCK_DAYS = 95, 250, "the wall clock is days ahead or behind, for some hours"
     # Who is who
     SECOND_ACCOUNT = 84, 700, "two accounts are read"
     NAMELESS = 84, 200, "the accounts do not say which partner they are"
@@ -167,6 +178,11 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.ACCOUNT_RENAMED, F.ACCOUNT_DOUBLED, F.NEW_KEY, F.PROJECT_BESIDE),
     (F.ID_REUSED, F.PLANNED, F.SEEN_LATE, F.NEVER_ENDS, F.LISTED_TWICE, F.REVISED_UP),
     (F.CUSTOMER_RENAMED, F.REMAPPED, F.REVISED_DOWN, F.MOVED_CUSTOMER, F.MUTE),
+    (F.FOREIGN_BEFORE, F.FOREIGN_LATER, F.PERSON_ADOPTS, F.SUMMARY_LAGS),
+    (F.FOREIGN_LATER, F.NOT_STATED, F.HELD, F.PERSON_ADOPTS, F.PERSON_RETRIES),
+    (F.RESTORED, F.RESTORE_UNACCEPTED, F.REVISED_DOWN, F.SEEN_LATE, F.LOST_ANSWER),
+    (F.NEW_LEDGER, F.NOT_STATED, F.SUMMARY_LAGS, F.FORGETS_LATE, F.SEEN_LATE),
+    (F.CLOCK_DAYS, F.OUTPUT_FAILS, F.CLOCK_BACK, F.CLOCK_FORWARD, F.MONTH_EDGE),
     (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
     (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.SUMMARY_LAGS_LONG),
 )

@@ -27,6 +27,14 @@ BROKEN: tuple[Record, ...] = (
     {"metadata": "none"},
 )
 
+NOT_BEGUN: Record = {
+    "status": "queued",
+    "started_at": None,
+    "ended_at": None,
+    "duration_seconds": None,
+    "billed_minutes": None,
+}
+
 
 def spelled(moment: datetime) -> str:
     """Spell a moment as Pamela does."""
@@ -76,6 +84,7 @@ class Life:
         self._made += 1
         chance, weather = self._chance, self._weather
         pamela = of or chance.pick(self._pamelas)
+        is_first = call_id is None  # of its id; what is broken, nobody can tell apart
         call_id = call_id or f"call_{self._made}"
         started = created + timedelta(seconds=chance.between(0, 8))
         seconds = chance.pick(SECONDS)
@@ -89,16 +98,8 @@ class Life:
         customer = chance.pick(sorted(self._pamela.customers))
         if weather.strikes(Fault.UNKNOWN_CUSTOMER):
             customer = "ghost"
-        record: Record = {
-            "id": call_id,
-            "status": "queued",
-            "created_at": spelled(created),
-            "started_at": None,
-            "ended_at": None,
-            "duration_seconds": None,
-            "billed_minutes": None,
-            "metadata": self._metadata(customer),
-        }
+        record = NOT_BEGUN | {"id": call_id, "created_at": spelled(created)}
+        record["metadata"] = self._metadata(customer)
         call = SimCall(id=call_id, created=created, record=record)
         if weather.strikes(Fault.SEEN_LATE):
             call.listed = False
@@ -112,7 +113,7 @@ class Life:
             return call
         connects = not chance.happens(120)
         self._play(call, started, seconds, connects=connects)
-        if connects and weather.strikes(Fault.MALFORMED):
+        if connects and is_first and weather.strikes(Fault.MALFORMED):
             self._later(started + length, lambda: self._break(call))
         else:
             self._change_later(call, started + length)

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from billing.domain.cycle_schedule import TICK
 from billing.sandbox.stripe.metering.rejections import Rejection
 from tests.simulation.world.borders.account_storms import AccountStorms
+from tests.simulation.world.borders.foreign import plan_foreign_reporter
+from tests.simulation.world.borders.ledger_storms import LedgerStorms
+from tests.simulation.world.borders.people import People
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import HOUR, Host
 from tests.simulation.world.world import World
@@ -26,7 +30,7 @@ class Storms:
         self._hosts = hosts
         self._stripe = world.stripe
         self._span = world.until - world.schedule.now
-        self._orders: list[Callable[[], None]] = []
+        self._people = People(world, self._moment, self._later)
 
     def plan(self) -> None:
         """Decide, for every fault that lasts, whether and when it comes."""
@@ -63,6 +67,9 @@ class Storms:
             if world.weather.strikes(Fault.REMAPPED):
                 self._later(self._moment(), self._remap)
         AccountStorms(world, self._moment, self._later).plan()
+        plan_foreign_reporter(world, self._moment, self._later)
+        self._people.plan()
+        LedgerStorms(world, self._moment, self._later).plan()
         if stripe.rejects:
             self._plan_rejections()
         self._plan_clocks()
@@ -70,6 +77,8 @@ class Storms:
     def _remap(self) -> None:
         """Give a customer another address; whoever works starts anew with it."""
         world = self._world
+        if world.keeps_addresses:
+            return
         name = world.chance.pick(list(world.settings.customers))
         before = world.settings.customers[name]
         back = before.endswith("0") and world.chance.happens(400)
@@ -105,6 +114,14 @@ class Storms:
             if weather.strikes(Fault.CLOCK_BACK):
                 back = -chance.span(MINUTE, 3 * HOUR)
                 self._later(self._moment(), partial(self._jump, host, back))
+            if weather.strikes(Fault.CLOCK_DAYS):
+                days = chance.pick((-3, -1, 1, 3, 5)) * chance.span(
+                    20 * HOUR, 28 * HOUR
+                )
+                begins = chance.pick((self._world.schedule.now, self._moment()))
+                self._later(begins, partial(self._jump, host, days))
+                ends = begins + self._chance_of_hours(9)
+                self._later(ends, partial(self._jump, host, -days))
 
     def clear(self) -> None:
         """End every fault for good: what follows is fair weather."""
@@ -117,6 +134,7 @@ class Storms:
             pamela.lapsed = False
             pamela.off_by = 0
         world.settings.clear_up()
+        self._people.release_all()
         for host in self._hosts:
             host.offset = timedelta()
         for process in world.schedule.processes:
@@ -138,6 +156,11 @@ class Storms:
     def _jump(self, host: Host, step: timedelta) -> None:
         self._world.schedule.note(f"the clock of {host.name} jumps by {step}")
         host.offset += step
+        for process in self._world.schedule.processes:
+            if process.name == host.name and process.looks_at_clocks:
+                # It looks at both clocks every few seconds: it sees this soon.
+                soon = self._world.schedule.now + TICK
+                process.wake_at = min(process.wake_at, soon)
 
     def _create_customers(self, count: int | None) -> None:
         for name in list(self._world.settings.customers.values())[:count]:

@@ -1,9 +1,10 @@
 """The world of one seed: Pamela, Stripe, one ledger, and the daemons between them."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
@@ -22,6 +23,7 @@ from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.judge import Judge
 from tests.simulation.judge.ledger_view import LedgerView
 from tests.simulation.trace import Trace
+from tests.simulation.world.borders.memory import SimMemory
 from tests.simulation.world.borders.settings import SimSettings
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.chance import Chance
@@ -61,10 +63,11 @@ class World:
         start = MONTH_END if at_edge else MID_MONTH
         start += self.chance.span(timedelta(), 12 * HOUR)
         self.schedule = Schedule(self.chance, self.trace, start)
-        self.until = start + self.chance.between(12, 56) * HOUR
+        by_the_hour = self.weather.may_have(Fault.CLOCK_DAYS)
+        longest = 16 if by_the_hour else 56  # a daemon of two clocks works every hour
+        self.until = start + self.chance.between(12, longest) * HOUR
         self.storage = storage
-        self.view_connection: sqlite3.Connection = storage.renew(self.schedule)
-        self.view = LedgerView(self.view_connection)
+        self.view = LedgerView(storage.renew(self.schedule))
         self.first_period = BillingPeriod.of(start - timedelta(hours=90))
         if at_edge and self.weather.strikes(Fault.FIRST_MONTH):
             self.first_period = BillingPeriod.of(start).next
@@ -88,15 +91,24 @@ class World:
             self.trace,
             alone=alone,
         )
-        # Of the last cycle: partners that it did not read, and its complaints.
-        self.unread: set[str] = set()
-        self.complaints: list[str] = []
+        self._remember_nothing()
         self.judge = Judge(
             self.stripe, self.view, self.weather, certificates, self.settings.owners
         )
         self.register()
-        self.state_sole_reporter()
+        if not self.weather.strikes(Fault.NOT_STATED):
+            self.state_sole_reporter()
         self.life.begin(20 * HOUR, self.chance.between(6, 22))
+
+    def _remember_nothing(self) -> None:
+        # Of the last cycle: partners that it did not read, and its complaints.
+        self.unread: set[str] = set()
+        self.complaints: list[str] = []
+        self.waiting: set[str] = set()  # customers whose first send waits
+        self.stopped: set[str] = set()  # those that wait for a person
+        self.memory: SimMemory | None = None
+        self.has_backup = self.is_restored = self.keeps_addresses = False
+        self.restored_at: list[tuple[Any, ...]] = []  # the newest event of its trail
 
     def present_calls(self) -> list[SimCall]:
         """Return every call that some account lists, once."""
@@ -130,6 +142,15 @@ class World:
         self.settings.customers[customer] = stripe_customer
         self.register()
 
+    def exchange(self, file: Path) -> None:
+        """Put another file in the ledger's place; every process ends at once."""
+        for process in self.schedule.processes:
+            process.kill()
+        self.locks.holders.clear()
+        self.view.connection.close()
+        self.view.connection = self.storage.put(file)
+        self.judge.relax()
+
     def restart(self) -> None:
         """Let every process end, and start anew with the settings of then."""
         for process in self.schedule.processes:
@@ -141,15 +162,9 @@ class World:
         accounts = [
             Account(label, settings.default, "customer") for label in settings.accounts
         ]
-        ledger = Ledger(self.storage.engine)
-        with ledger.writing() as connection:
-            registry.register(
-                connection,
-                Actor("simulation", self.schedule.now),
-                customers=[Customer(*one) for one in settings.customers.items()],
-                accounts=accounts,
-                prices=[PRICE],
-            )
+        if not self.is_restored:
+            self._register(accounts)
+        with self.ledger().reading() as connection:
             numbers = registry.price_ids(connection)
         return [
             AccountRules(
@@ -162,11 +177,30 @@ class World:
             for account in accounts
         ]
 
+    def ledger(self) -> Ledger:
+        """Return the ledger as a person's command opens it: with its door."""
+        ledger = Ledger(self.storage.engine)
+        if self.memory is not None:
+            ledger.door = self.memory.guard
+        return ledger
+
+    def _register(self, accounts: list[Account]) -> None:
+        settings = self.settings
+        with self.ledger().writing() as connection:
+            registry.register(
+                connection,
+                Actor("simulation", self.schedule.now),
+                customers=[Customer(*one) for one in settings.customers.items()],
+                accounts=accounts,
+                prices=[PRICE],
+            )
+
     def state_sole_reporter(self) -> None:
         """State that nothing else reports to the meter, as a person does at first."""
-        with Ledger(self.storage.engine).writing() as connection:
+        with self.ledger().writing() as connection:
             actor = Actor("simulation", self.schedule.now)
             state_sole_reporter(connection, actor, "the meter is new")
+        self.judge.contacts.is_sole = True
 
     def desk(self, process: Process, host: Host) -> Desk:
         """Put together what a new process works with."""
@@ -177,6 +211,8 @@ class World:
             self.judge.committed(machine, self.storage.touched)
 
         ledger = StoredLedger(self.storage, machine, committed)
+        if self.memory is not None:
+            ledger.door = self.memory.guard
         meter = SimMeter(self.stripe, machine, self.judge)
         sources = [
             (self._source(rules.account.name, machine), rules)
@@ -230,4 +266,4 @@ class World:
     def close(self) -> None:
         """Let go of everything."""
         self.schedule.end()
-        self.view_connection.close()
+        self.view.connection.close()
