@@ -1,7 +1,7 @@
 """The simulation's command: many seeds, or one of them line by line.
 
-`python -m tests.simulation [--seeds N] [--jobs N] | --seed N | --planted`, from the
-checkout's root; exit code 1 when an invariant was violated.
+`python -m tests.simulation [--seeds N] [--jobs N] | --seed N | --planted [WORDS]`, from
+the checkout's root; exit code 1 when an invariant was violated.
 """
 
 import argparse
@@ -24,12 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, metavar="SEED")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--seed", type=int, metavar="N", help="show one seed whole")
-    parser.add_argument("--planted", action="store_true", help="plant known bugs")
+    parser.add_argument(
+        "--planted", nargs="?", const="", metavar="WORDS", help="plant known bugs"
+    )
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
         return show_seed(asked.seed)
-    if asked.planted:
-        return show_planted(asked.jobs)
+    if asked.planted is not None:
+        return show_planted(asked.jobs, asked.planted)
     seeds = range(asked.first, asked.first + asked.seeds)
     campaign = run_seeds(seeds, jobs=asked.jobs, watch=progress(asked.seeds).show)
     return show(campaign)
@@ -63,6 +65,9 @@ def show(campaign: Campaign) -> int:
         print(f"{times:>9}  {name}")
     for result in campaign.failures[:SHOWN_FAILURES]:
         show_failure(result)
+    for result in campaign.failures[SHOWN_FAILURES:]:
+        words = (result.violation or "").splitlines()[0]
+        print(f"seed {result.seed} violates {words}")
     for name in campaign.missing:
         print(f"never happened: {name}")
     print(

@@ -4,7 +4,12 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.simulation.judge.ending import in_doubt, judge_books, judge_liveness
+from tests.simulation.judge.ending import (
+    in_doubt,
+    judge_books,
+    judge_liveness,
+    judge_refused,
+)
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.daemons import HOUR, Daemon
@@ -84,6 +89,9 @@ def _heal(world: World) -> None:
     schedule = world.schedule
     schedule.run(schedule.now + HOUR)
     run_once(world, "H", cycle)
+    if world.is_restored:
+        judge_refused(world)
+        return
     schedule.run(schedule.now + HOUR)
     run_once(world, "P", repair)
     run_once(world, "H", cycle)

@@ -59,6 +59,7 @@ def _dated_back() -> Select[Any]:
         .select_from(call.join(b2b_usage, same))
         .where(
             call.c.not_billable == before_first,
+            # One that never began after all is an ordinary revision.
             call.c.started_at.is_not(None),
             usage.call_hour >= bindparam("start"),
             usage.call_hour < bindparam("end"),

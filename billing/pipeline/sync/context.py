@@ -1,5 +1,6 @@
 """The sync of one customer: what its steps share while its lock is held."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +28,37 @@ class Policy:
 
 
 USUAL = Policy()
+
+
+class CustomerNames:
+    """The names of Stripe's customers, now and before: some were renamed here."""
+
+    def __init__(self, named: Mapping[str, str], registered: Mapping[str, str]) -> None:
+        """Take what the settings name, and the last word on all that they ever did."""
+        self._named = named
+        self._present = {
+            stripe_customer: name for name, stripe_customer in sorted(named.items())
+        }
+        self._before = {
+            name: stripe_customer
+            for name, stripe_customer in registered.items()
+            if name not in named and stripe_customer in self._present
+        }
+
+    def stripe_customer(self, name: str) -> str | None:
+        """Return Stripe's customer of a name; None when no settings name it."""
+        return self._named.get(name) or self._before.get(name)
+
+    def present(self, name: str) -> str:
+        """Return what a customer is called now."""
+        before = self._before.get(name)
+        return self._present[before] if before else name
+
+    def all_of(self, name: str) -> frozenset[str]:
+        """Return every name that a customer has, or had before it was renamed."""
+        own = self.stripe_customer(name)
+        before = (each for each, its in self._before.items() if its == own)
+        return frozenset({name, self.present(name), *before})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,7 +19,12 @@ from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.concurrency import Progress
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
-from billing.pipeline.sync.context import Negative, Policy, SyncContext
+from billing.pipeline.sync.context import (
+    CustomerNames,
+    Negative,
+    Policy,
+    SyncContext,
+)
 from billing.pipeline.sync.error_reports import reject_what_is_reported
 from billing.pipeline.sync.first_contact import admit_events
 from billing.pipeline.sync.send import Outcome, PendingAnswers, Sender
@@ -73,6 +79,7 @@ class CustomerSync:
     stops: SendingStops
     to: MeterDestination | None  # None: the customer is not in the settings
     customer: str
+    names: CustomerNames
     contacts: ContactContext
     at_once: bool
     settle_only: bool = False
@@ -80,8 +87,14 @@ class CustomerSync:
     def run(self) -> CustomerReport:
         """Do what is due, unless another process holds the customer."""
         report = CustomerReport(name=self.customer)
-        lock = try_lock(self.ledger, f"customer:{self.customer}")
-        with self.sender.breaker.stopped_by_faults(), lock as hold:
+        # Stripe takes one request at a time of a customer, whatever it was called.
+        names = dict.fromkeys([self.customer, self.names.present(self.customer)])
+        with self.sender.breaker.stopped_by_faults(), ExitStack() as locks:
+            holds = [
+                locks.enter_context(try_lock(self.ledger, f"customer:{name}"))
+                for name in names
+            ]
+            hold = None if None in holds else holds[-1]
             if hold is None:
                 report.locked_by_another = True
             elif self.to is None:
@@ -92,10 +105,14 @@ class CustomerSync:
                     sender=self.sender,
                     policy=self.policy,
                     to=self.to,
-                    hold=StoppableHold(hold, self.stops, self.customer),
+                    hold=StoppableHold(hold, self.stops, self._all_names),
                 )
                 self._sync(context, report)
         return report
+
+    @property
+    def _all_names(self) -> frozenset[str]:
+        return self.names.all_of(self.customer)
 
     def _sync(self, context: SyncContext, report: CustomerReport) -> None:
         actor, write = context.actor, self.sender.writer.write
@@ -107,7 +124,7 @@ class CustomerSync:
             )
         events = self._requeue(context)
         report.settled = settle_uncertain(context, events)
-        if self.settle_only or self.stops.holds(self.customer):
+        if self.settle_only or self.stops.holds(self._all_names):
             return
         waiting = cancel_what_is_too_much(context, events)
         plan = write(
@@ -169,6 +186,8 @@ class CustomerSync:
             report.no_such_customer = True
             report.outcomes[Outcome.WAITING] += len(due)
         else:
+            stops = [s for s in self.contacts.stops if s.customer in self._all_names]
+            report.contact.stops += stops
             admitted = admit_events(context, self.contacts, due, report.contact)
             report.outcomes.update([Outcome.WAITING] * (len(due) - len(admitted)))
             if admitted:

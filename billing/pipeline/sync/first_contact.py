@@ -29,9 +29,10 @@ def admit_events(
     due: Iterable[OpenEvent],
     findings: ContactFindings,
 ) -> list[OpenEvent]:
-    """Return the events that may be sent now; `findings` says why others may not."""
-    customer = context.to.customer
-    findings.stops += [stop for stop in contacts.stops if stop.customer == customer]
+    """Return the events that may be sent now; `findings` says why others may not.
+
+    It has the customer's stops already.
+    """
     events = list(due)
     months = {_month_of(event): None for event in events}
     clear = {month for month in months if _is_clear(context, contacts, month, findings)}

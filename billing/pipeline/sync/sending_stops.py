@@ -1,6 +1,7 @@
 """Sending stops: what a person holds is not sent, also by a sync that is at work."""
 
 import threading
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from billing.ledger.database import Hold, Ledger
@@ -30,17 +31,18 @@ class SendingStops:
                 self._read_at = now
             return self._holds
 
-    def holds(self, customer: str) -> bool:
-        """Say whether nothing may be sent for a customer."""
-        return any(hold.customer in {None, customer} for hold in self.in_force())
+    def holds(self, names: Collection[str]) -> bool:
+        """Say whether nothing may be sent for a customer of these names."""
+        held = {hold.customer for hold in self.in_force()}
+        return None in held or not held.isdisjoint(names)
 
 
 class StoppableHold:
     """A customer's lock that counts as lost while its sending is stopped."""
 
-    def __init__(self, hold: Hold, stops: SendingStops, customer: str) -> None:
-        self._hold, self._stops, self._customer = hold, stops, customer
+    def __init__(self, hold: Hold, stops: SendingStops, names: Collection[str]) -> None:
+        self._hold, self._stops, self._names = hold, stops, names
 
     def still_held(self) -> bool:
         """Ask whether the lock is ours and its customer may be sent, at this moment."""
-        return not self._stops.holds(self._customer) and self._hold.still_held()
+        return not self._stops.holds(self._names) and self._hold.still_held()

@@ -9,13 +9,14 @@ from datetime import datetime
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
+from billing.ledger import registry
 from billing.ledger.adopt.shadow import NO_SHADOW, Shadow, ShadowRule, read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import ContactContext, read_context
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
-from billing.pipeline.sync.context import USUAL, Policy
+from billing.pipeline.sync.context import USUAL, CustomerNames, Policy
 from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter
 from billing.pipeline.sync.error_reports import note_error_reports, settle_reports
 from billing.pipeline.sync.monotonic_time import MonotonicClock
@@ -83,9 +84,11 @@ class SyncOptions:
     settle_only: bool = False
     shadow: ShadowRule = NO_SHADOW
 
-    def destination(self, customer: str, meter: Meter) -> MeterDestination | None:
+    def destination(
+        self, customer: str, names: CustomerNames, meter: Meter
+    ) -> MeterDestination | None:
         """Return where a customer's minutes go; None when no settings name it."""
-        name = self.stripe_customers.get(customer)
+        name = names.stripe_customer(customer)
         if name is None:
             return None
         return MeterDestination(customer, name, meter.event_name, self.livemode)
@@ -111,6 +114,9 @@ def sync_meter(
     customers = _customers_with_work(ledger, meter, options, shadow, time)
     with ledger.reading() as connection:
         contacts = read_context(connection, time.now())
+        names = CustomerNames(
+            options.stripe_customers, registry.known_customers(connection)
+        )
     breaker = CircuitBreaker(options.stopping)
     stops = SendingStops(ledger, time)
     with (
@@ -130,6 +136,7 @@ def sync_meter(
             sender,
             options,
             customers,
+            names=names,
             contacts=contacts,
             sent=ProgressCounter(progress),
             stops=stops,
@@ -167,6 +174,7 @@ def _customer_syncs(
     options: SyncOptions,
     customers: Iterable[str],
     *,
+    names: CustomerNames,
     contacts: ContactContext,
     sent: ProgressCounter,
     stops: SendingStops,
@@ -178,8 +186,9 @@ def _customer_syncs(
             policy=options.policy,
             sent=sent,
             stops=stops,
-            to=options.destination(name, sender.meter),
+            to=options.destination(name, names, sender.meter),
             customer=name,
+            names=names,
             contacts=contacts,
             at_once=options.at_once,
             settle_only=options.settle_only,

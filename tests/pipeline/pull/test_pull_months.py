@@ -188,6 +188,18 @@ def test_a_deleted_call_hides_none_that_is_missing(bench: Bench, seconds: int) -
     assert ("planned", "2026-03", 1) in bench.rows(BILLED)
 
 
+@pytest.mark.parametrize("seconds", [30, 60, 600])
+def test_an_id_that_is_used_again_hides_none_that_is_missing(
+    bench: Bench, seconds: int
+) -> None:
+    bench.take(call("own"), call("again", seconds=seconds))
+    bench.source.remove("again")
+    created = (NOON - timedelta(minutes=9)).isoformat()
+    bench.source.calls += [call("again", created_at=created), planned(60)]
+    bench.pull()
+    assert ("planned", "2026-03", 1) in bench.rows(BILLED)
+
+
 def test_a_planned_call_that_changes_is_followed(bench: Bench) -> None:
     bench.take(call("own"), planned(60))
     bench.source.requests.clear()

@@ -28,6 +28,25 @@ def test_usage_of_a_customer_that_left_the_settings_is_said(bench: Bench) -> Non
     assert bench.counted() == {"globex": 1}
 
 
+def test_a_customer_that_was_renamed_goes_on_under_its_stripe_customer(
+    bench: Bench,
+) -> None:
+    bench.take(call("g", **of("globex")))
+    bench.stripe_customers["globe"] = bench.stripe_customers.pop("globex")
+    assert bench.sync().clean
+    assert bench.counted() == {"globex": 1}
+
+
+def test_a_hold_of_the_new_name_holds_what_waits_under_the_old_one(
+    bench: Bench,
+) -> None:
+    bench.take(call("g", **of("globex")))
+    bench.stripe_customers["globe"] = bench.stripe_customers.pop("globex")
+    hold_sending(bench.ledger, "me", bench.clock.now(), None, "a wrong price")
+    assert bench.sync().outcomes == {}
+    assert bench.counted() == {}
+
+
 def test_a_hold_stops_a_sync_that_is_at_work(either_bench: Bench) -> None:
     bench = either_bench
     bench.take(*(call(f"call_{n}", NOON - n * HOUR) for n in range(3)))

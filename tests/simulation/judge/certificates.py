@@ -1,11 +1,20 @@
 """Certificates: a pull that says it is complete has read what was there all along."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.period import BillingPeriod
-from tests.simulation.judge.ledger_view import CallRow, LedgerView, as_posted, rated
+from tests.simulation.judge.identities import Identities
+from tests.simulation.judge.ledger_view import (
+    CallRow,
+    LedgerView,
+    as_posted,
+    owned,
+    rated,
+)
 from tests.simulation.trace import Trace, Violation
+from tests.simulation.world.machine import Machine
 from tests.simulation.world.pamela import SimCall, SimPamela
 
 
@@ -13,6 +22,8 @@ from tests.simulation.world.pamela import SimCall, SimPamela
 class _Promise:
     """What a pull that began has to bring: calls, with the bills seen until then."""
 
+    pamela: SimPamela
+    account: str
     period: BillingPeriod
     calls: tuple[tuple[SimCall, int], ...]
 
@@ -21,16 +32,31 @@ class Certificates:
     """Holds each pull to what stood in the list from its start to its end."""
 
     def __init__(
-        self, pamela: SimPamela, view: LedgerView, trace: Trace, *, alone: bool
+        self,
+        view: LedgerView,
+        owners: Mapping[str, str],
+        keys: Mapping[str, SimPamela],
+        trace: Trace,
+        *,
+        alone: bool,
     ) -> None:
-        self._pamela = pamela
         self._view = view
+        self._owners = owners
         self._trace = trace
         self._alone = alone
+        self._keys = keys
+        self._identities = Identities(keys)
         self._promises: dict[int, _Promise] = {}
         self._judged: set[int] = set()
 
-    def judge(self) -> None:
+    def begin_anew(self) -> None:
+        """Judge the pulls of another ledger, or of an older state of this one."""
+        self._identities = Identities(self._keys)
+        self._promises.clear()
+        self._judged.clear()
+        self._judged |= {pull.id for pull in self._view.pulls()}
+
+    def judge(self, machine: Machine) -> None:
         """Look at the pulls that began or ended in the last commit."""
         for pull in self._view.pulls():
             if pull.id in self._judged:
@@ -40,8 +66,13 @@ class Certificates:
                     low = datetime.fromisoformat(pull.window_start)
                     high = datetime.fromisoformat(pull.window_end)
                     period = BillingPeriod.parse(pull.period)
-                    due = self._due(period, low, high)
-                    self._promises[pull.id] = _Promise(period, due)
+                    pamela = machine.reads_of[pull.account]
+                    assert isinstance(pamela, SimPamela)
+                    self._identities.judge(machine, pull.account, pamela)
+                    due = self._due(pamela, period, low, high)
+                    self._promises[pull.id] = _Promise(
+                        pamela, pull.account, period, due
+                    )
                 continue
             self._judged.add(pull.id)
             self._trace.sometimes(f"a pull is {pull.state}")
@@ -49,13 +80,14 @@ class Certificates:
             if pull.state == "complete" and promise:
                 self._judge(promise)
 
+    @staticmethod
     def _due(
-        self, period: BillingPeriod, low: datetime, high: datetime
+        pamela: SimPamela, period: BillingPeriod, low: datetime, high: datetime
     ) -> tuple[tuple[SimCall, int], ...]:
         return tuple(
             (call, len(call.billed) - 1)
-            for call in self._pamela.calls.values()
-            if low <= self._pamela.listed_at(call) < high
+            for call in pamela.calls.values()
+            if low <= pamela.listed_at(call) < high
             and call.listed
             and not call.malformed
             and BillingPeriod.of(call.place) == period
@@ -64,20 +96,20 @@ class Certificates:
     def _judge(self, promise: _Promise) -> None:
         held, aside = self._view.calls(), self._view.quarantined()
         for call, first in promise.calls:
-            still_there = call.id in self._pamela.calls and call.listed
-            if not still_there or call.malformed or call.id in aside:
+            still_there = promise.pamela.calls.get(call.id) is call and call.listed
+            place = promise.account, call.id
+            if not still_there or call.malformed or place in aside:
                 continue
             if BillingPeriod.of(call.place) != promise.period:
                 continue
-            row = held.get(call.id)
+            row = held.get(place)
             if row is None:
                 raise Violation("I25", f"{call.id} is in no complete pull's ledger")
             if self._alone and not self._says(row, call, first):
                 words = f"{call.id} is held as it was before the pull began"
                 raise Violation("I25", words)
 
-    @staticmethod
-    def _says(row: CallRow, call: SimCall, first: int) -> bool:
+    def _says(self, row: CallRow, call: SimCall, first: int) -> bool:
         """Whether the row is what the source said at some moment of the pull."""
         said = [as_posted(bill) for bill in call.billed[first:]]
-        return rated(row) in said
+        return owned(rated(row), self._owners) in said

@@ -2,8 +2,11 @@
 
 from collections import defaultdict
 
-from tests.simulation.judge.ledger_view import EventRow, as_posted
+from tests.simulation.judge.identities import judge_unread
+from tests.simulation.judge.invoices import judge_invoices
+from tests.simulation.judge.ledger_view import EventRow, Posted, as_posted
 from tests.simulation.trace import Violation
+from tests.simulation.world.pamela import SimCall
 from tests.simulation.world.world import World
 
 FOR_A_PERSON = {"failed/rejected", "failed/uncertain", "failed/expired"}
@@ -14,7 +17,7 @@ FINAL = {"synced", "failed/replaced", "failed/voided"}
 def in_doubt(world: World) -> bool:
     """Say whether something is left that only further hours, or a person, decide."""
     undecided = {"uncertain", "cancelling", "rejected"}
-    return any(
+    return bool(world.waiting) or any(
         row.reason in undecided or _is_not_known_as_rejected(world, row)
         for row in world.view.events()
     )
@@ -30,14 +33,20 @@ def judge_liveness(world: World) -> None:
     for row in world.view.events():
         if row.standing in FINAL or _is_held(row):
             continue
-        if row.standing not in FOR_A_PERSON:
+        if world.settings.owners[row.customer] in world.stopped:
+            world.trace.sometimes("events wait for a person")
+            continue
+        if row.standing not in FOR_A_PERSON and not world.judge.relaxed:
             raise Violation("I34", f"{row.identifier} is still {row.standing}")
         world.trace.sometimes(f"a person is asked: {row.standing}")
     left = world.view.rows(
-        "SELECT count(*) FROM b2b_usage WHERE meter_event_id IS NULL"
+        "SELECT DISTINCT customer FROM b2b_usage WHERE meter_event_id IS NULL"
     )
-    if left != [(0,)]:
-        raise Violation("I34", f"{left[0][0]} rows are in no event")
+    for (customer,) in left:
+        if not any(words.startswith(f"{customer}: ") for words in world.complaints):
+            raise Violation("I34", f"rows of {customer} are in no event")
+        world.trace.sometimes("rows wait for a customer that left")
+    judge_unread(world)
 
 
 def _is_held(row: EventRow) -> bool:
@@ -45,37 +54,60 @@ def _is_held(row: EventRow) -> bool:
     return row.state == "pending" and row.minutes < 0
 
 
+def judge_refused(world: World) -> None:
+    """A ledger that was put back, and that nobody accepted, is only read."""
+    if not any("audit trail" in words for words in world.complaints):
+        raise Violation("I40", f"it is not refused: {world.complaints}")
+    if world.view.rows("SELECT max(id) FROM audit_event") != world.restored_at:
+        raise Violation("I40", "a ledger that was put back was written to")
+    world.trace.sometimes("a restored ledger is refused")
+
+
 def judge_books(world: World) -> None:
     """Compare Pamela with the ledger, and the ledger with Stripe."""
     world.judge.judge_calls()
     world.judge.judge_closed_months()
     _judge_source(world)
+    judge_invoices(world)
+    if world.judge.relaxed:
+        return
     _judge_events(world)
     if world.weather.calm:
         _judge_quiet(world)
 
 
 def _judge_source(world: World) -> None:
-    posted, aside = world.view.posted(), world.view.quarantined()
-    pamela = world.pamela
-    for call in pamela.calls.values():
-        held = posted.pop(call.id, {})
-        if call.malformed:
-            if call.id not in aside:
-                raise Violation(
-                    "I24", f"{call.id} makes no sense, and is not set aside"
-                )
-            wanted = [as_posted(bill) for bill in call.billed]
-        else:
-            wanted = [as_posted(pamela.due(call))]
+    """Compare what is billed with what is owed, call by call, by who each truly is."""
+    billed, aside = world.view.billed(world.settings.owners), _aside(world)
+    for call in world.present_calls():
+        held = billed.pop(call.truth, {})
+        if call.malformed and call.id not in aside:
+            raise Violation("I24", f"{call.id} makes no sense, and is not set aside")
+        wanted = _owed(world, call)
         if held not in wanted:
-            raise Violation("I23", f"{call.id} is {held} in the ledger, not {wanted}")
-    for call in pamela.gone.values():
-        held = posted.pop(call.id, {})
+            words = f"{call.id} is {held} in the ledger, not {wanted}"
+            raise Violation("I23", words)
+    for call in world.gone_calls():
+        held = billed.pop(call.truth, {})
         if held not in [as_posted(bill) for bill in call.billed]:
             raise Violation("I23", f"{call.id}, deleted, never was {held}")
-    if posted:
-        raise Violation("I23", f"calls that never were: {sorted(posted)}")
+    if billed:
+        raise Violation("I23", f"calls that never were: {sorted(billed)}")
+
+
+def _aside(world: World) -> set[str]:
+    return {name for _, name in world.view.quarantined()}
+
+
+def _owed(world: World, call: SimCall) -> list[Posted]:
+    """Return what may stand of a call: what it owes, unless something is named."""
+    ever = [as_posted(bill) for bill in call.billed]
+    if call.malformed or world.is_unread(call):
+        return ever
+    if call.id in world.view.held("id_reused"):
+        world.trace.sometimes("a call is held: id_reused")
+        return [*ever, {}]
+    return [as_posted(world.pamelas[0].due(call))]
 
 
 def _judge_events(world: World) -> None:

@@ -1,13 +1,21 @@
 """The judge: what must hold at every request and after every commit."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import product
 
 from billing.domain.meter_event import MeterEvent
 from billing.domain.period import Window
 from tests.simulation.judge.certificates import Certificates
-from tests.simulation.judge.ledger_view import EventRow, LedgerView, rated
+from tests.simulation.judge.contacts import Contacts, judge_holds
+from tests.simulation.judge.ledger_view import (
+    EventRow,
+    LedgerView,
+    Posted,
+    owned,
+    rated,
+)
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.machine import Machine
@@ -18,7 +26,12 @@ RESEND_WINDOW = timedelta(hours=23)
 OLDEST = timedelta(days=35) - timedelta(hours=12)
 NEWEST = timedelta(minutes=4)
 QUIET = timedelta(hours=2)
-CLOCKS = (Fault.CLOCK_BACK, Fault.CLOCK_FORWARD, Fault.CLOCK_SKEWED)
+CLOCKS = (
+    Fault.CLOCK_BACK,
+    Fault.CLOCK_DAYS,
+    Fault.CLOCK_FORWARD,
+    Fault.CLOCK_SKEWED,
+)
 FINAL = {"failed/replaced", "failed/voided"}
 ILLEGAL = {
     ("synced", "pending"),
@@ -39,15 +52,23 @@ class Judge:
         view: LedgerView,
         weather: Weather,
         certificates: Certificates,
+        owners: Mapping[str, str],
     ) -> None:
         self._stripe = stripe
         self._view = view
         self._certificates = certificates
+        self._owners = owners
         self._trace: Trace = stripe.schedule.trace
         self._clocks_hold = not any(weather.may_have(fault) for fault in CLOCKS)
         self._lags_long = weather.may_have(Fault.SUMMARY_LAGS_LONG)
         self._events: dict[int, EventRow] = {}
         self._closed: dict[str, int] = {}
+        self.contacts = Contacts(
+            view=view, owners=owners, clocks_hold=self._clocks_hold
+        )
+        self.holds: dict[str | None, datetime] = {}
+        # Another ledger has been on this meter: names of events are not ours alone.
+        self.relaxed = False
         self.sendings: dict[str, Sendings] = defaultdict(Sendings)
 
     # Requests
@@ -55,7 +76,10 @@ class Judge:
     def sending(self, machine: Machine, event: MeterEvent, key: str) -> None:
         """Judge a request whose first byte is about to leave."""
         now, name = self._stripe.schedule.now, event.identifier
-        if self._stripe.payloads.setdefault(name, event) != event:
+        judge_holds(self.holds, self._owners, event, now)
+        self.contacts.sending(machine, event, now)
+        before = self._stripe.payloads.setdefault(name, event)
+        if before != event and not self.relaxed:
             raise Violation("I10", f"{name} has two payloads")
         if self._view.attempt(name, key) != ("event", None):
             raise Violation("I11", f"{name} leaves without an attempt on record")
@@ -63,6 +87,8 @@ class Judge:
         if not -NEWEST <= age <= OLDEST:
             raise Violation("I19", f"{name} is {age} old when it is sent")
         sent = self.sendings[name]
+        if self.relaxed:
+            return
         if key in sent.keys:
             raise Violation("I10", f"the key {key} is used again")
         unknown = sent.first_unknown_at
@@ -110,7 +136,7 @@ class Judge:
 
     def committed(self, machine: Machine, touched: set[str]) -> None:
         """Judge what a transaction has made of the ledger."""
-        if "meter_event" in touched:
+        if "meter_event" in touched and not self.relaxed:
             for row in self._view.events():
                 before = self._events.get(row.id)
                 if before != row:
@@ -119,10 +145,13 @@ class Judge:
         if touched & {"call", "b2b_usage"}:
             self.judge_calls()
         if "pull" in touched:
-            self._certificates.judge()
+            self._certificates.judge(machine)
         if "period_close" in touched:
             self._judge_close()
+        if "meter_contact" in touched:
+            self.contacts.contact_committed(self._stripe.schedule.now)
         if "reconciliation_reading" in touched:
+            self.contacts.read_committed(self._stripe.schedule.now)
             self._judge_readings(machine)
 
     def _judge_move(self, before: EventRow | None, row: EventRow) -> None:
@@ -160,17 +189,29 @@ class Judge:
         if row.reason in {"rejected", "expired", "replaced"} and truth is not None:
             raise Violation("I15", f"{name} is {row.standing}, and counts {truth}")
 
+    def relax(self) -> None:
+        """Let another ledger be on the meter, or an older state of this one."""
+        self.relaxed = True
+        self._events.clear()
+        self._closed.clear()
+        self.contacts.begin_anew()
+        self._certificates.begin_anew()
+
     def judge_calls(self) -> None:
         """Compare every call's rows with its newest revision, rated anew."""
         try:
             posted, calls = self._view.posted(), self._view.calls()
         except AssertionError as fault:
             raise Violation("I8", str(fault)) from fault
-        for call_id, call in calls.items():
-            if posted.pop(call_id, {}) != rated(call):
-                raise Violation("I1", f"{call_id} is not billed as it is rated")
+        for place, call in calls.items():
+            if not self._as_rated(posted.pop(place, {}), rated(call)):
+                raise Violation("I1", f"{place} is not billed as it is rated")
         if posted:
             raise Violation("I24", f"rows of no call: {sorted(posted)}")
+
+    def _as_rated(self, posted: Posted, due: Posted) -> bool:
+        """Compare by who a customer is: rows stay under the name of their time."""
+        return posted == due or owned(posted, self._owners) == owned(due, self._owners)
 
     def _judge_close(self) -> None:
         """A month is closed when nothing of it is open; then it never changes."""
@@ -187,13 +228,20 @@ class Judge:
                 raise Violation("I6", f"{period} changed after it was closed")
 
     def _judge_readings(self, machine: Machine) -> None:
+        # A customer may have several addresses and names: each has a share.
+        shown: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
         for period, customer, minutes, settled in self._view.readings():
-            # A customer may have had several addresses, each an older one's and a 0.
+            address = customer.split(",")[0]
+            shown[period, address.rstrip("0")].append((minutes, settled))
+        for (period, customer), shares in shown.items():
+            minutes = sum(share for share, _ in shares)
+            settled = all(believed for _, believed in shares)
             parts = [
                 totals
                 for (month, name), totals in machine.reads.items()
-                if month == period and name.rstrip("0") == customer.rstrip("0")
+                if month == period and name.rstrip("0") == customer
             ]
+            self._judge_asked(machine, period, customer)
             if not parts or not settled or self._lags_long:
                 continue
             if self._is_deceived():
@@ -203,6 +251,15 @@ class Judge:
                 words = f"{customer} in {period} is said to hold {minutes}, not {known}"
                 raise Violation("I35", words)
             self._trace.sometimes("a reading is settled")
+
+    def _judge_asked(self, machine: Machine, period: str, customer: str) -> None:
+        """Every address that events of the month carry has to be read."""
+        for row in self._events.values():
+            name = row.stripe_customer
+            ours = row.period == period and name.rstrip("0") == customer
+            counts = ours and row.state == "synced" and row.minutes
+            if counts and (period, name) not in machine.reads:
+                raise Violation("I35", f"{name} is not read, and holds {row}")
 
     def _is_deceived(self) -> bool:
         """Whether Stripe took an event, threw it away, and has not said so yet."""
@@ -220,6 +277,7 @@ class Judge:
         """Take note of what is true while a month is read, from the question on."""
         if window.end - window.start > timedelta(days=27):
             month = f"{window.start:%Y-%m}"
+            self.contacts.reading(customer, month, self._stripe.schedule.now)
             machine.reads[month, customer] = self._stripe.totals(
                 customer, window, since
             )

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,6 +10,8 @@ from tests.simulation.world.pamela import Bill
 
 PRICE_MICRO = 100_000
 R = TypeVar("R")
+AccountCall = tuple[str, str]
+Posted = dict[tuple[str, str], int]
 
 
 class EventRow(NamedTuple):
@@ -47,10 +49,12 @@ class EventRow(NamedTuple):
 class CallRow(NamedTuple):
     """The newest revision of a call."""
 
+    account: str
     call_id: str
     revision: int
     period: str
     status: str
+    created_at: str | None
     started_at: str | None
     duration_seconds: int | None
     customer: str | None
@@ -62,6 +66,7 @@ class PullRow(NamedTuple):
     """One pull."""
 
     id: int
+    account: str
     period: str
     state: str
     window_start: str
@@ -72,11 +77,11 @@ class LedgerView:
     """What is committed, and nothing else."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask by plain SQL."""
-        return self._connection.execute(query, values).fetchall()
+        return self.connection.execute(query, values).fetchall()
 
     def _read(
         self, row_of: Callable[..., R], names: Sequence[str], table: str
@@ -99,27 +104,48 @@ class LedgerView:
         )
         return found[0] if len(found) == 1 else None
 
-    def calls(self) -> dict[str, CallRow]:
+    def calls(self) -> dict[AccountCall, CallRow]:
         """Return the newest revision of every call; its chain has to be unbroken."""
-        newest: dict[str, CallRow] = {}
+        newest: dict[AccountCall, CallRow] = {}
         for call in self._read(CallRow, CallRow._fields, "call"):
-            before = newest.get(call.call_id)
+            before = newest.get((call.account, call.call_id))
             assert call.revision == (before.revision if before else 0) + 1, call
             assert not before or before.extract_sha256 != call.extract_sha256, call
-            newest[call.call_id] = call
+            newest[call.account, call.call_id] = call
         return newest
 
-    def posted(self) -> dict[str, dict[tuple[str, str], int]]:
+    def posted(self) -> dict[AccountCall, Posted]:
         """Return the minutes of each call by customer and hour; none that are zero."""
-        found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
-        for call_id, customer, hour, minutes, amount in self.rows(
-            "SELECT call_id, customer, call_hour, sum(billed_minutes), "
-            "sum(amount_micro) FROM b2b_usage GROUP BY call_id, customer, call_hour"
+        found: dict[AccountCall, Posted] = defaultdict(dict)
+        for account, call_id, customer, hour, minutes, amount in self.rows(
+            "SELECT account, call_id, customer, call_hour, sum(billed_minutes), "
+            "sum(amount_micro) FROM b2b_usage "
+            "GROUP BY account, call_id, customer, call_hour"
         ):
             assert amount == minutes * PRICE_MICRO, (call_id, minutes, amount)
             if minutes:
-                found[call_id][customer, hour] = minutes
+                found[account, call_id][customer, hour] = minutes
         return found
+
+    def billed(self, owners: Mapping[str, str]) -> dict[tuple[str, datetime], Posted]:
+        """Return the minutes of each true call, whichever account or name has them."""
+        created = {
+            (account, call_id): datetime.fromisoformat(moment)
+            for account, call_id, moment in self.rows(
+                "SELECT account, call_id, min(created_at) FROM call "
+                "GROUP BY account, call_id"
+            )
+        }
+        found: dict[tuple[str, datetime], Posted] = defaultdict(dict)
+        for place, posted in self.posted().items():
+            call = found[place[1], created[place]]
+            for (customer, hour), minutes in posted.items():
+                slot = owners[customer], hour
+                call[slot] = call.get(slot, 0) + minutes
+        return {
+            call: {slot: minutes for slot, minutes in posted.items() if minutes}
+            for call, posted in found.items()
+        }
 
     def pulls(self) -> list[PullRow]:
         """Return all pulls."""
@@ -153,9 +179,40 @@ class LedgerView:
         )
         return int(rows + events + aside)
 
-    def quarantined(self) -> set[str]:
-        """Return the ids of calls that were ever set aside."""
-        return {name for (name,) in self.rows("SELECT call_id FROM quarantine")}
+    def quarantined(self) -> set[AccountCall]:
+        """Return the calls that were ever set aside."""
+        return set(self.rows("SELECT account, call_id FROM quarantine"))
+
+    def held(self, reason: str) -> set[str]:
+        """Return the ids of calls that are set aside for a reason, as it stands."""
+        query = (
+            "SELECT call_id FROM quarantine WHERE reason = ? AND released_at IS NULL"
+        )
+        return {name for (name,) in self.rows(query, reason)}
+
+    def last_contact(self) -> list[tuple[Any, ...]]:
+        """Return the newest first contact: its month, its address and its minutes."""
+        return self.rows(
+            "SELECT period, stripe_customer, minutes FROM meter_contact "
+            "ORDER BY id DESC LIMIT 1"
+        )
+
+    def short_at_meter(self) -> list[tuple[str, int]]:
+        """Return the breaks by which the meter holds less than was sent, as found."""
+        return self.rows(
+            "SELECT customer, -minutes FROM reconciliation_break WHERE minutes < 0 "
+            "AND customer IS NOT NULL AND run_id IN "
+            "(SELECT max(id) FROM reconciliation_run GROUP BY period)"
+        )
+
+    def not_counted(self) -> list[tuple[str, int]]:
+        """Return what the ledger itself says is not on the meter, by customer."""
+        return self.rows(
+            "SELECT customer, minutes FROM meter_event WHERE state <> 'synced' "
+            "AND coalesce(reason, '') <> 'replaced' UNION ALL "
+            "SELECT customer, billed_minutes FROM b2b_usage "
+            "WHERE meter_event_id IS NULL"
+        )
 
     def readings(self) -> list[tuple[Any, ...]]:
         """Return what the newest reconciliation read of the meter."""
@@ -181,3 +238,11 @@ def rated(call: CallRow) -> dict[tuple[str, str], int]:
 def as_posted(bill: Bill | None) -> dict[tuple[str, str], int]:
     """Say what the ledger holds of a call with this bill."""
     return {(bill.customer, bill.hour.isoformat()): bill.minutes} if bill else {}
+
+
+def owned(posted: Posted, owners: Mapping[str, str]) -> Posted:
+    """Say the same by who a customer truly is, whatever its name was."""
+    found: Posted = defaultdict(int)
+    for (customer, hour), minutes in posted.items():
+        found[owners[customer], hour] += minutes
+    return {slot: minutes for slot, minutes in found.items() if minutes}

@@ -102,6 +102,32 @@ class Fault(Enum):
     FILTERED_BY_START = 78, 500, "the list's dates are those of the calls' starts"
     DATED_BACK = 79, 60, "a call is dated over any month's edge, up to forty days back"
     FIRST_MONTH = 80, 500, "the first billed month begins inside the time"
+    NEVER_ENDS = 81, 40, "a call is in progress for ever"
+    ID_REUSED = 82, 80, "an id is used again, for a call created at another time"
+    # What stands beside
+    FOREIGN_BEFORE = 89, 300, "somebody else reports to the meter before we do"
+    FOREIGN_LATER = 89, 300, "somebody else reports to the meter for some hours"
+    PERSON_ADOPTS = 89, 500, "a person lets the minutes of somebody else be"
+    NOT_STATED = 90, 250, "nobody stated that nothing else reports to the meter"
+    HELD = 91, 300, "a person holds the sending, of all or of one customer"
+    RESTORED = 92, 250, "the ledger is put back from a backup"
+    RESTORE_UNACCEPTED = 92, 300, "nobody accepts the ledger that was put back"
+    NEW_LEDGER = 93, 200, "a new, empty ledger takes the place of the old one"
+    OUTPUT_FAILS = 94, 300, "a line of output cannot be written"
+    CLOCK_DAYS = 95, 250, "the wall clock is days ahead or behind, for some hours"
+    # Who is who
+    SECOND_ACCOUNT = 84, 700, "two accounts are read"
+    NAMELESS = 84, 200, "the accounts do not say which partner they are"
+    LISTED_TWICE = 85, 100, "a call is listed by two accounts"
+    SAME_ID_ELSEWHERE = 85, 60, "two calls of two accounts have one id"
+    ACCOUNT_RENAMED = 86, 300, "an account gets another name in the settings"
+    ACCOUNT_DOUBLED = 86, 250, "an account stands twice in the settings"
+    KEYS_EXCHANGED = 86, 250, "the keys of two accounts are exchanged"
+    NEW_KEY = 86, 250, "an account gets a new key"
+    ACCOUNT_LEAVES = 86, 250, "an account leaves the settings for hours"
+    PROJECT_BESIDE = 86, 200, "a project stands in the settings beside its partner"
+    KEY_REASSIGNED = 87, 150, "two keys change hands at Pamela, in the middle of a run"
+    CUSTOMER_RENAMED = 88, 200, "a customer gets another name; Stripe's stays"
 
     @property
     def number(self) -> int:
@@ -141,6 +167,22 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.SUMMARY_REGRESSES, F.MUTE, F.OUTAGE, F.STAYS_DEAD, F.JOB_MISSED),
     (F.PLANNED, F.FILTERED_BY_START, F.DATED_BACK, F.DELETED, F.FIRST_MONTH),
     (F.PLANNED, F.MONTH_EDGE, F.DATED_BACK, F.FIRST_MONTH, F.PERSON_CLOSES),
+    (F.SECOND_ACCOUNT, F.LISTED_TWICE, F.ACCOUNT_LEAVES, F.ACCOUNT_RENAMED, F.DELETED),
+    (
+        F.SECOND_ACCOUNT,
+        F.KEYS_EXCHANGED,
+        F.KEY_REASSIGNED,
+        F.SAME_ID_ELSEWHERE,
+        F.SEEN_LATE,
+    ),
+    (F.ACCOUNT_RENAMED, F.ACCOUNT_DOUBLED, F.NEW_KEY, F.PROJECT_BESIDE),
+    (F.ID_REUSED, F.PLANNED, F.SEEN_LATE, F.NEVER_ENDS, F.LISTED_TWICE, F.REVISED_UP),
+    (F.CUSTOMER_RENAMED, F.REMAPPED, F.REVISED_DOWN, F.MOVED_CUSTOMER, F.MUTE),
+    (F.FOREIGN_BEFORE, F.FOREIGN_LATER, F.PERSON_ADOPTS, F.SUMMARY_LAGS),
+    (F.FOREIGN_LATER, F.NOT_STATED, F.HELD, F.PERSON_ADOPTS, F.PERSON_RETRIES),
+    (F.RESTORED, F.RESTORE_UNACCEPTED, F.REVISED_DOWN, F.SEEN_LATE, F.LOST_ANSWER),
+    (F.NEW_LEDGER, F.NOT_STATED, F.SUMMARY_LAGS, F.FORGETS_LATE, F.SEEN_LATE),
+    (F.CLOCK_DAYS, F.OUTPUT_FAILS, F.CLOCK_BACK, F.CLOCK_FORWARD, F.MONTH_EDGE),
     (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
     (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.SUMMARY_LAGS_LONG),
 )

@@ -2,11 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from billing.domain import cycle_schedule
+from billing.domain.cycle_schedule import TICK, Moment
+from billing.domain.period import hour_of
+from tests.simulation.trace import Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.jobs import do_a_job
 from tests.simulation.world.machine import Host
 from tests.simulation.world.schedule import Process
-from tests.simulation.world.world import World
+from tests.simulation.world.world import Desk, World
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -60,11 +64,39 @@ class Daemon:
         elif world.weather.strikes(Fault.TOLD_TO_STOP):
             moment = world.schedule.now + chance.span(timedelta(), HOUR)
             world.schedule.at(moment, lambda: setattr(process, "stopping", True))
+        if world.weather.may_have(Fault.CLOCK_DAYS):
+            self._live_by_two_clocks(process, desk)
+            return
         while not process.stopping:
             do_a_job(world, desk)
             if world.weather.strikes(Fault.JOB_TWICE):
                 continue
             desk.machine.boundary("rests", length=self._until_next())
+
+    def _live_by_two_clocks(self, process: Process, desk: Desk) -> None:
+        """Work when a cycle is due by either clock, as the daemon plans it."""
+        machine, schedule = desk.machine, self._world.schedule
+        last_look: Moment | None = None
+        last_cycle: Moment | None = None
+        rested = timedelta()
+        while not process.stopping:
+            now = Moment(machine.now(), machine.elapsed())
+            plan = cycle_schedule.plan_cycle(last_look, last_cycle, now)
+            last_look = now
+            if plan.is_due:
+                last_cycle, rested = now, timedelta()
+                do_a_job(self._world, desk)
+                continue
+            if rested > HOUR + TICK:
+                raise Violation("I42", f"no cycle for {rested}, and it rests")
+            wait = hour_of(now.wall) + HOUR - now.wall
+            if last_cycle:
+                wait = min(wait, last_cycle.counter + HOUR - now.counter)
+            begins = schedule.now
+            process.looks_at_clocks = True
+            machine.boundary("rests", length=max(wait, TICK))
+            process.looks_at_clocks = False
+            rested += min(schedule.now - begins, max(wait, TICK))
 
     def _until_next(self) -> timedelta:
         """Return how long it is until the job fires again."""

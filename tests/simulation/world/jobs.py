@@ -4,12 +4,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from billing.domain.meter_contact import ContactFindings
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
 from billing.pipeline.concurrency import Progress, no_progress
-from billing.pipeline.cycle import periods_at, pull_month, run_cycle
+from billing.pipeline.cycle import (
+    identified,
+    periods_at,
+    pull_month,
+    run_cycle,
+)
+from billing.pipeline.run import run_round
+from billing.pipeline.signing import TrailOptions, remember_end
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
+from tests.simulation.judge.identities import judge_absent
+from tests.simulation.world.borders.output import SimOutput
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Host
 from tests.simulation.world.schedule import Process
@@ -28,7 +38,37 @@ def unwatched(_name: str) -> Progress:
 def cycle(world: World, desk: Desk) -> None:
     """Run one whole cycle, as cron and daemon do."""
     months = periods_at(desk.machine.now(), world.first_period)
-    report = run_cycle(desk.ledger, desk.meter, desk.terms, months, unwatched)
+    output = SimOutput(world.weather)
+    if world.memory is None:
+        report = run_cycle(
+            desk.ledger,
+            desk.meter,
+            desk.terms,
+            months,
+            unwatched,
+            on_step=output.tell,
+        )
+    else:
+        report = run_round(
+            desk.ledger,
+            desk.meter,
+            desk.terms,
+            TrailOptions(None, (), world.memory),
+            months,
+            watch=unwatched,
+            on_step=output.tell,
+        )
+    output.judge()
+    read = {pull.account for pull in report.pulls if not pull.error}
+    world.unread = {
+        name for name, (label, _) in world.settings.homes.items() if label not in read
+    }
+    contact = report.sync.contact if report.sync else ContactFindings()
+    owners = world.settings.owners
+    world.waiting = {owners[wait.customer] for wait in contact.waits}
+    world.stopped = {owners[opening.customer] for opening in contact.openings}
+    world.stopped |= {owners[stop.customer] for stop in contact.stops}
+    world.complaints = [*report.errors, *(report.sync.held if report.sync else ())]
     for error in report.errors:
         desk.machine.schedule.note(f"error: {error[:100]}")
     world.trace.sometimes("a cycle has errors" if report.errors else "a cycle is done")
@@ -70,16 +110,18 @@ def close(world: World, desk: Desk) -> None:
     report = close_period(desk.ledger, desk.meter, desk.terms, month, unwatched)
     if report.closed and not report.already:
         world.trace.sometimes("a month is closed")
+        judge_absent(world, set(desk.machine.labels), month)
     for obstacle in report.obstacles:
         world.trace.sometimes(f"a close is hindered: {obstacle.kind.value}")
 
 
 def repair(world: World, desk: Desk) -> None:
     """Read every month whole, and free what was refused."""
+    terms = identified(desk.ledger, desk.terms).options
     for month in periods_at(desk.machine.now(), world.first_period):
-        for source, rules in desk.terms.sources:
+        for source, rules in terms.sources:
             result = pull_month(
-                desk.ledger, source, rules, desk.terms, month, watch=unwatched
+                desk.ledger, source, rules, terms, month, watch=unwatched
             )
             if result.error:
                 desk.machine.schedule.note(f"error: {result.error[:100]}")
@@ -96,8 +138,11 @@ def do_a_job(world: World, desk: Desk) -> None:
     ):
         if world.weather.strikes(fault):
             job = act
+    desk.machine.began_at = world.schedule.now
     try:
         job(world, desk)
+        if world.memory is not None:
+            remember_end(desk.ledger, world.memory)
     except BillingError as fault:
         desk.machine.schedule.note(f"error: {fault}")
 

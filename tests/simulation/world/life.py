@@ -1,12 +1,17 @@
 """Life: how calls come about, go on, end, and change their minds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from billing.domain.period import Window
 from tests.simulation.world.catalogue import Fault, Weather
-from tests.simulation.world.pamela import Record, SimCall, SimPamela
+from tests.simulation.world.pamela import (
+    DEFAULT_CUSTOMER,
+    Record,
+    SimCall,
+    SimPamela,
+)
 from tests.simulation.world.schedule import Schedule
 
 HOUR = timedelta(hours=1)
@@ -22,6 +27,14 @@ BROKEN: tuple[Record, ...] = (
     {"metadata": "none"},
 )
 
+NOT_BEGUN: Record = {
+    "status": "queued",
+    "started_at": None,
+    "ended_at": None,
+    "duration_seconds": None,
+    "billed_minutes": None,
+}
+
 
 def spelled(moment: datetime) -> str:
     """Spell a moment as Pamela does."""
@@ -32,14 +45,21 @@ class Life:
     """Makes calls and schedules what becomes of them."""
 
     def __init__(
-        self, schedule: Schedule, weather: Weather, pamela: SimPamela, until: datetime
+        self,
+        schedule: Schedule,
+        weather: Weather,
+        pamelas: Sequence[SimPamela],
+        until: datetime,
     ) -> None:
         self._schedule = schedule
         self._chance = schedule.chance
         self._weather = weather
-        self._pamela = pamela
+        self._pamelas = pamelas
+        self._pamela = pamelas[0]
         self._until = until
         self._made = 0
+        # Calls that name no customer are the default one's.
+        self._names_default = not weather.may_have(Fault.CUSTOMER_RENAMED)
 
     def begin(self, earlier: timedelta, calls: int) -> None:
         """Spread calls over the past and over the time to come."""
@@ -54,10 +74,18 @@ class Life:
             else:
                 self._schedule.at(created, partial(self.call, created))
 
-    def call(self, created: datetime) -> SimCall:
+    def call(
+        self,
+        created: datetime,
+        of: SimPamela | None = None,
+        call_id: str | None = None,
+    ) -> SimCall:
         """Make a call; what lies in its future is scheduled."""
         self._made += 1
         chance, weather = self._chance, self._weather
+        pamela = of or chance.pick(self._pamelas)
+        is_first = call_id is None  # of its id; what is broken, nobody can tell apart
+        call_id = call_id or f"call_{self._made}"
         started = created + timedelta(seconds=chance.between(0, 8))
         seconds = chance.pick(SECONDS)
         length = timedelta(seconds=seconds)
@@ -70,29 +98,54 @@ class Life:
         customer = chance.pick(sorted(self._pamela.customers))
         if weather.strikes(Fault.UNKNOWN_CUSTOMER):
             customer = "ghost"
-        record: Record = {
-            "id": f"call_{self._made}",
-            "status": "queued",
-            "created_at": spelled(created),
-            "started_at": None,
-            "ended_at": None,
-            "duration_seconds": None,
-            "billed_minutes": None,
-            "metadata": {"customer": customer},
-        }
-        call = SimCall(id=f"call_{self._made}", created=created, record=record)
+        record = NOT_BEGUN | {"id": call_id, "created_at": spelled(created)}
+        record["metadata"] = self._metadata(customer)
+        call = SimCall(id=call_id, created=created, record=record)
         if weather.strikes(Fault.SEEN_LATE):
             call.listed = False
             seen = created + chance.span(2 * HOUR, 60 * HOUR)
             self._later(min(seen, self._until), lambda: setattr(call, "listed", True))
-        self._pamela.add(call)
+        pamela.add(call)
+        self._show_elsewhere(call, pamela)
+        if weather.strikes(Fault.NEVER_ENDS):
+            talks: Record = {"status": "in_progress", "started_at": spelled(started)}
+            self._later(started, lambda: self._pamela.change(call, **talks))
+            return call
         connects = not chance.happens(120)
         self._play(call, started, seconds, connects=connects)
-        if connects and weather.strikes(Fault.MALFORMED):
+        if connects and is_first and weather.strikes(Fault.MALFORMED):
             self._later(started + length, lambda: self._break(call))
         else:
             self._change_later(call, started + length)
         return call
+
+    def _metadata(self, customer: str) -> Record:
+        if customer == DEFAULT_CUSTOMER and not self._names_default:
+            return {}
+        return {"customer": customer}
+
+    def _show_elsewhere(self, call: SimCall, pamela: SimPamela) -> None:
+        """Let another account list the call too, or another call of its id."""
+        for other in self._pamelas:
+            if other is pamela or call.id in other.calls:
+                continue
+            if self._weather.strikes(Fault.LISTED_TWICE):
+                other.add(call)
+            elif self._weather.strikes(Fault.SAME_ID_ELSEWHERE):
+                created = call.created + self._chance.span(-HOUR, HOUR)
+                if created != call.created:
+                    self.call(created, other, call.id)
+
+    def _remove(self, call: SimCall) -> None:
+        for pamela in self._pamelas:
+            pamela.remove(call)
+
+    def _use_again(self, call: SimCall) -> None:
+        """Use the call's id for another one, where the first is seen no more."""
+        for pamela in self._pamelas:
+            if pamela.calls.get(call.id) is call:
+                pamela.remove(call)
+                self.call(self._schedule.now, pamela, call.id)
 
     def _play(
         self, call: SimCall, started: datetime, seconds: int, *, connects: bool
@@ -129,7 +182,8 @@ class Life:
             (Fault.MOVED_CUSTOMER, self._give_away),
             (Fault.UNBILLED_LATER, self._unbill),
             (Fault.CONNECTED_LATER, self._connect),
-            (Fault.DELETED, self._pamela.remove),
+            (Fault.DELETED, self._remove),
+            (Fault.ID_REUSED, self._use_again),
         ):
             if weather.strikes(fault):
                 moment = ended + chance.span(timedelta(minutes=5), 30 * HOUR)
@@ -183,7 +237,7 @@ class Life:
     def _give_away(self, call: SimCall) -> None:
         if not call.malformed:
             customer = self._chance.pick(sorted(self._pamela.customers))
-            self._pamela.change(call, metadata={"customer": customer})
+            self._pamela.change(call, metadata=self._metadata(customer))
 
     def _unbill(self, call: SimCall) -> None:
         if self._talked(call) is not None:
@@ -201,11 +255,11 @@ class Life:
             talked: Record = {"duration_seconds": 61, "billed_minutes": 2}
             self._pamela.change(call, started_at=start, ended_at=None, **talked)
 
-    def move_the_list(self, window: Window) -> None:
+    def move_the_list(self, pamela: SimPamela, window: Window) -> None:
         """Let calls come and go between two pages of a list."""
-        present, _ = self._pamela.page(window, 0, 1_000)
+        present, _ = pamela.page(window, 0, 1_000)
         if self._weather.strikes(Fault.GONE_WHILE_PAGING):
-            self._pamela.remove(self._chance.pick(present))
+            self._remove(self._chance.pick(present))
         newest = window.end > self._schedule.now - HOUR
         if newest and self._weather.strikes(Fault.CALL_WHILE_PAGING):
             self.call(self._schedule.now)

@@ -53,6 +53,9 @@ class Machine:
         self.table = locks
         self.process = process
         self.reads: dict[tuple[str, str], set[int]] = {}
+        self.reads_of: dict[str, object] = {}  # who truly answered for an account
+        self.began_at = schedule.now  # when its present job began, in true time
+        self.labels: dict[str, str] = {}  # the settings as they were at its start
 
     def boundary(
         self,

@@ -1,8 +1,9 @@
 """Pamela in the simulation: the calls as they truly are, and as they are shown."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -23,8 +24,7 @@ from tests.simulation.world.chance import T
 from tests.simulation.world.machine import Machine
 
 Record = dict[str, object]
-ACCOUNT = "main"
-IDENTITY = SourceIdentity("partner_main", None)
+DEFAULT_CUSTOMER = "acme"  # of the calls that name none
 OVER = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -64,7 +64,8 @@ class SimCall:
             minute=0, second=0, microsecond=0
         )
         whole, rest = divmod(seconds, 60)
-        return Bill(metadata["customer"], hour, whole + bool(rest) or 1)
+        customer = metadata.get("customer", DEFAULT_CUSTOMER)
+        return Bill(customer, hour, whole + bool(rest) or 1)
 
     @property
     def place(self) -> datetime:
@@ -72,14 +73,20 @@ class SimCall:
         start = self.sound["started_at"]
         return datetime.fromisoformat(str(start)) if start else self.created
 
+    @property
+    def truth(self) -> tuple[str, datetime]:
+        """What makes it this call and no other, whoever lists it."""
+        return self.id, self.created
+
 
 class SimPamela:
-    """All calls; what changes is changed here, so that every bill is remembered."""
+    """One partner's calls; changes are made here, so that every bill is remembered."""
 
-    def __init__(self, customers: frozenset[str]) -> None:
+    def __init__(self, identity: SourceIdentity, customers: frozenset[str]) -> None:
+        self.identity = identity
         self.customers = customers
         self.calls: dict[str, SimCall] = {}
-        self.gone: dict[str, SimCall] = {}
+        self.gone: list[SimCall] = []
         self.off_by = 0
         self.first_period = EARLIEST
         self.filtered_by_start = False
@@ -101,8 +108,9 @@ class SimPamela:
 
     def remove(self, call: SimCall) -> None:
         """Delete a call."""
-        if self.calls.pop(call.id, None):
-            self.gone[call.id] = call
+        if self.calls.get(call.id) is call:
+            del self.calls[call.id]
+            self.gone.append(call)
             self._order.remove((call.created, call.id))
 
     def due(self, call: SimCall) -> Bill | None:
@@ -111,6 +119,12 @@ class SimPamela:
         if bill is None or bill.hour < self.first_period.start:
             return None
         return bill if bill.customer in self.customers else None
+
+    def beside(self, project_id: str) -> "SimPamela":
+        """Return one of its projects, which lists every call of the partner too."""
+        project = copy(self)
+        project.identity = SourceIdentity(self.identity.partner_id, project_id)
+        return project
 
     def listed_at(self, call: SimCall) -> datetime:
         """Return the time by which the list's dates take a call."""
@@ -145,54 +159,47 @@ class SimPamela:
         return SourceTotals(len(self.calls), minutes + self.off_by)
 
 
+@dataclass(frozen=True, kw_only=True)
 class SimSource:
-    """One account of Pamela's as a process reads it."""
+    """One name of the settings, with its key, as a process reads through it."""
 
-    def __init__(
-        self,
-        pamela: SimPamela,
-        machine: Machine,
-        page_size: int,
-        between_pages: Callable[[Window], None],
-    ) -> None:
-        self._pamela = pamela
-        self._machine = machine
-        self._page_size = page_size
-        self._between_pages = between_pages
+    label: str
+    account: str  # in the ledger
+    key: str
+    keys: Mapping[str, SimPamela]
+    machine: Machine
+    page_size: int
+    between_pages: Callable[[SimPamela, Window], None]
 
     @property
-    def account(self) -> str:
-        """The account's name in the ledger."""
-        return ACCOUNT
-
-    @property
-    def label(self) -> str:
-        """The account's name in the settings."""
-        return ACCOUNT
+    def _pamela(self) -> SimPamela:
+        """Whoever the key is of, at this moment."""
+        return self.keys[self.key]
 
     def named(self, account: str) -> "SimSource":
         """Return the same source under the account's name in the ledger."""
-        return self
+        self.machine.reads_of[account] = self._pamela
+        return replace(self, account=account)
 
     def key_digest(self, salt: str) -> str:
         """Return a digest of the key."""
-        return sha256(f"{salt} key".encode()).hexdigest()
+        return sha256(f"{salt} {self.key}".encode()).hexdigest()
 
     def read_identity(self) -> SourceIdentity:
         """Read whose the source is."""
-        return self._ask("reads the identity", lambda: IDENTITY)
+        return self._ask("reads the identity", lambda: self._pamela.identity)
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls of a window as Pamela's are read."""
         return walk_calls(
-            ACCOUNT, window, lambda offset: self.read_page(window, offset)
+            self.account, window, lambda offset: self.read_page(window, offset)
         )
 
     def read_page(self, window: Window, offset: int) -> CallPage:
         """Read a page; the list may move right after it."""
 
         def read() -> CallPage:
-            weather, size = self._machine.weather, self._page_size
+            weather, size = self.machine.weather, self.page_size
             start = offset
             found, total = self._pamela.page(window, offset, size)
             if total and weather.strikes(Fault.ENDLESS_LIST):
@@ -204,7 +211,7 @@ class SimSource:
             if records and weather.strikes(Fault.TWO_OF_ONE_ID):
                 records.insert(0, {**found[0].record, "duration_seconds": 7})
             if records:
-                self._between_pages(window)
+                self.between_pages(self._pamela, window)
             if total and weather.strikes(Fault.LYING_HAS_MORE):
                 return CallPage(records, total, not more)
             if total and weather.strikes(Fault.LYING_TOTAL):
@@ -218,7 +225,7 @@ class SimSource:
 
         def read() -> SourceCall | None:
             call = self._pamela.calls.get(call_id)
-            return as_source_call(dict(call.record), ACCOUNT) if call else None
+            return as_source_call(dict(call.record), self.account) if call else None
 
         return self._ask(f"gets {call_id}", read)
 
@@ -226,25 +233,25 @@ class SimSource:
         """Read the source's own totals of a month."""
 
         def read() -> SourceTotals:
-            if self._machine.weather.strikes(Fault.TOTALS_SILENT):
+            if self.machine.weather.strikes(Fault.TOTALS_SILENT):
                 return SourceTotals(None, None)
             return self._pamela.totals(period)
 
         return self._ask(f"reads the total of {period}", read)
 
     def _ask(self, what: str, read: Callable[[], T]) -> T:
-        machine, weather = self._machine, self._machine.weather
+        machine, weather = self.machine, self.machine.weather
 
         def once() -> T:
             machine.boundary(what, Fault.DIES_BETWEEN_PAGES, self._latency())
             if self._pamela.lapsed:
-                raise SourceRefused(ACCOUNT, "the subscription lapsed")
+                raise SourceRefused(self.account, "the subscription lapsed")
             if weather.strikes(Fault.SOURCE_BUSY):
-                raise SourceUnavailable(ACCOUNT, "slow down", retry_after=20)
+                raise SourceUnavailable(self.account, "slow down", retry_after=20)
             if weather.strikes(Fault.SOURCE_DOWN):
-                raise SourceUnavailable(ACCOUNT, "no answer")
+                raise SourceUnavailable(self.account, "no answer")
             if weather.strikes(Fault.UNREADABLE_PAGE):
-                raise SourceUnreadable(ACCOUNT, "an answer that makes no sense")
+                raise SourceUnreadable(self.account, "an answer that makes no sense")
             return read()
 
         try:
@@ -256,5 +263,5 @@ class SimSource:
             raise
 
     def _latency(self) -> timedelta:
-        chance = self._machine.schedule.chance
+        chance = self.machine.schedule.chance
         return timedelta(milliseconds=chance.between(20, 300))

@@ -30,6 +30,7 @@ class Process:
         self.dead = False
         self.ended = False
         self.stopping = False
+        self.looks_at_clocks = False
         self.transactions = 0
         self._main = main
         self._greenlet = greenlet.greenlet(self._run, schedule.loop)

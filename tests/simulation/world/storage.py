@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,32 @@ class Storage:
 
     def renew(self, schedule: Schedule) -> sqlite3.Connection:
         """Empty the ledger; returns a connection of nobody's, for looking only."""
+        self.schedule = schedule
+        return self.put(self._template)
+
+    def put(self, file: Path) -> sqlite3.Connection:
+        """Let the ledger be another file; returns a connection for looking only."""
         self.engine.dispose()
         for ending in ("", "-wal", "-shm"):
             Path(f"{self.file}{ending}").unlink(missing_ok=True)
-        shutil.copyfile(self._template, self.file)
+        shutil.copyfile(file, self.file)
         self.touched.clear()
-        self.schedule = schedule
         return sqlite3.connect(self.file, isolation_level=None)
+
+    @property
+    def empty(self) -> Path:
+        """A ledger that holds nothing."""
+        return self._template
+
+    def back_up(self) -> Path:
+        """Copy the ledger as it stands; returns the copy."""
+        copy = self.file.with_name("backup.db")
+        copy.unlink(missing_ok=True)
+        with closing(sqlite3.connect(copy)) as target:
+            with closing(sqlite3.connect(self.file)) as source:
+                source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        return copy
 
     def close(self) -> None:
         """Remove everything."""

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from billing.domain.cycle_schedule import TICK
 from billing.sandbox.stripe.metering.rejections import Rejection
+from tests.simulation.world.borders.account_storms import AccountStorms
+from tests.simulation.world.borders.foreign import plan_foreign_reporter
+from tests.simulation.world.borders.ledger_storms import LedgerStorms
+from tests.simulation.world.borders.people import People
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import HOUR, Host
 from tests.simulation.world.world import World
@@ -25,17 +30,17 @@ class Storms:
         self._hosts = hosts
         self._stripe = world.stripe
         self._span = world.until - world.schedule.now
-        self._orders: list[Callable[[], None]] = []
+        self._people = People(world, self._moment, self._later)
 
     def plan(self) -> None:
         """Decide, for every fault that lasts, whether and when it comes."""
         world = self._world
         if not world.weather.strikes(Fault.CUSTOMER_LATE):
-            self._create_customers(len(world.stripe_customers))
+            self._create_customers(len(world.settings.customers))
         else:
-            self._create_customers(len(world.stripe_customers) - 1)
+            self._create_customers(len(world.settings.customers) - 1)
             self._later(self._moment(), lambda: self._create_customers(None))
-        stripe, pamela = self._stripe, world.pamela
+        stripe, pamela = self._stripe, world.chance.pick(world.pamelas)
         for fault, thing, name, longest in (
             (Fault.KEY_REVOKED, stripe, "key_revoked", 5),
             (Fault.OUTAGE, stripe, "down", 30),
@@ -61,6 +66,10 @@ class Storms:
         for _ in range(3):
             if world.weather.strikes(Fault.REMAPPED):
                 self._later(self._moment(), self._remap)
+        AccountStorms(world, self._moment, self._later).plan()
+        plan_foreign_reporter(world, self._moment, self._later)
+        self._people.plan()
+        LedgerStorms(world, self._moment, self._later).plan()
         if stripe.rejects:
             self._plan_rejections()
         self._plan_clocks()
@@ -68,11 +77,14 @@ class Storms:
     def _remap(self) -> None:
         """Give a customer another address; whoever works starts anew with it."""
         world = self._world
-        name = world.chance.pick(list(world.stripe_customers))
-        world.remap(name, f"{world.stripe_customers[name]}0")
-        self._stripe.create_customer(world.stripe_customers[name])
-        for process in world.schedule.processes:
-            process.stopping = True
+        if world.keeps_addresses:
+            return
+        name = world.chance.pick(list(world.settings.customers))
+        before = world.settings.customers[name]
+        back = before.endswith("0") and world.chance.happens(400)
+        world.remap(name, before[:-1] if back else f"{before}0")
+        self._create_customers(None)
+        world.restart()
 
     def _plan_rejections(self) -> None:
         chance, books = self._world.chance, self._stripe.books
@@ -82,7 +94,7 @@ class Storms:
         rules.reports_name_keys = chance.happens(300)
         for _ in range(3):
             if self._world.weather.strikes(Fault.REJECTED_LATER):
-                customer = chance.pick(list(self._world.stripe_customers.values()))
+                customer = chance.pick(list(self._world.settings.customers.values()))
                 order = Rejection(
                     chance.pick(CODES),
                     chance.pick((None, customer)),
@@ -102,6 +114,14 @@ class Storms:
             if weather.strikes(Fault.CLOCK_BACK):
                 back = -chance.span(MINUTE, 3 * HOUR)
                 self._later(self._moment(), partial(self._jump, host, back))
+            if weather.strikes(Fault.CLOCK_DAYS):
+                days = chance.pick((-3, -1, 1, 3, 5)) * chance.span(
+                    20 * HOUR, 28 * HOUR
+                )
+                begins = chance.pick((self._world.schedule.now, self._moment()))
+                self._later(begins, partial(self._jump, host, days))
+                ends = begins + self._chance_of_hours(9)
+                self._later(ends, partial(self._jump, host, -days))
 
     def clear(self) -> None:
         """End every fault for good: what follows is fair weather."""
@@ -110,8 +130,11 @@ class Storms:
         self._create_customers(None)
         self._stripe.clear_up()
         self._set_meter(active=True)
-        world.pamela.lapsed = False
-        world.pamela.off_by = 0
+        for pamela in world.pamelas:
+            pamela.lapsed = False
+            pamela.off_by = 0
+        world.settings.clear_up()
+        self._people.release_all()
         for host in self._hosts:
             host.offset = timedelta()
         for process in world.schedule.processes:
@@ -133,9 +156,14 @@ class Storms:
     def _jump(self, host: Host, step: timedelta) -> None:
         self._world.schedule.note(f"the clock of {host.name} jumps by {step}")
         host.offset += step
+        for process in self._world.schedule.processes:
+            if process.name == host.name and process.looks_at_clocks:
+                # It looks at both clocks every few seconds: it sees this soon.
+                soon = self._world.schedule.now + TICK
+                process.wake_at = min(process.wake_at, soon)
 
     def _create_customers(self, count: int | None) -> None:
-        for name in list(self._world.stripe_customers.values())[:count]:
+        for name in list(self._world.settings.customers.values())[:count]:
             if not self._stripe.books.customers.exists(name):
                 self._stripe.create_customer(name)
 

@@ -54,6 +54,7 @@ class SimStripe:
         self.forgetful = False
         self.rejects = weather.may_have(Fault.REJECTED_LATER)
         self.received: dict[str, list[events.MeterEvent]] = defaultdict(list)
+        self.foreign: list[events.MeterEvent] = []
         self.changes: list[tuple[str, int, datetime, int]] = []
         self.busy_until: dict[str, datetime] = {}
         self.payloads: dict[str, MeterEvent] = {}
@@ -98,6 +99,18 @@ class SimStripe:
         if len([one for one in self.received[event.identifier] if counts(one)]) > 1:
             raise Violation("I12", f"{event.identifier} is counted twice")
 
+    def take_foreign(self, customer: str, minutes: int, at: datetime) -> None:
+        """Take an event that somebody else reports; raises StripeError."""
+        name = f"foreign_{len(self.foreign)}"
+        payload = {"stripe_customer_id": customer, "value": str(minutes)}
+        sent = EventRequest(METER, payload, name, int(at.timestamp()))
+        taken = self.books.receive_event(sent, self.schedule.now, request_key=name)
+        self.foreign.append(taken)
+        self.schedule.note(f"somebody else reports {minutes} of {customer}")
+        if not taken.rejected:
+            change = (customer, taken.timestamp, self.schedule.now, minutes)
+            self.changes.append(change)
+
     def cancel(self, identifier: str) -> None:
         """Take an event back as Stripe does; raises StripeError."""
         self.books.cancel_event(METER, identifier, self.schedule.now)
@@ -140,6 +153,10 @@ class SimStripe:
         """Return the minutes that truly count of an event; None when it does not."""
         values = [int(one.value) for one in self.received[identifier] if counts(one)]
         return sum(values) if values else None
+
+    def counting(self) -> list[events.MeterEvent]:
+        """Return every event of ours that counts."""
+        return [one for taken in self.received.values() for one in taken if counts(one)]
 
     def totals(self, stripe_customer: str, window: Window, since: datetime) -> set[int]:
         """Return the minutes that truly counted at any moment since then."""

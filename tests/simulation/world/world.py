@@ -1,9 +1,10 @@
 """The world of one seed: Pamela, Stripe, one ledger, and the daemons between them."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
@@ -22,12 +23,14 @@ from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.judge import Judge
 from tests.simulation.judge.ledger_view import LedgerView
 from tests.simulation.trace import Trace
+from tests.simulation.world.borders.memory import SimMemory
+from tests.simulation.world.borders.settings import SimSettings
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.chance import Chance
 from tests.simulation.world.life import Life
 from tests.simulation.world.machine import Host, LockTable, Machine
 from tests.simulation.world.meter import SimMeter
-from tests.simulation.world.pamela import ACCOUNT, SimPamela, SimSource
+from tests.simulation.world.pamela import SimCall, SimSource
 from tests.simulation.world.schedule import Process, Schedule
 from tests.simulation.world.storage import Storage, StoredLedger
 from tests.simulation.world.stripe_side import HOUR, SimStripe
@@ -60,61 +63,144 @@ class World:
         start = MONTH_END if at_edge else MID_MONTH
         start += self.chance.span(timedelta(), 12 * HOUR)
         self.schedule = Schedule(self.chance, self.trace, start)
-        self.until = start + self.chance.between(12, 56) * HOUR
+        by_the_hour = self.weather.may_have(Fault.CLOCK_DAYS)
+        longest = 16 if by_the_hour else 56  # a daemon of two clocks works every hour
+        self.until = start + self.chance.between(12, longest) * HOUR
         self.storage = storage
-        self.view_connection: sqlite3.Connection = storage.renew(self.schedule)
-        self.view = LedgerView(self.view_connection)
+        self.view = LedgerView(storage.renew(self.schedule))
         self.first_period = BillingPeriod.of(start - timedelta(hours=90))
         if at_edge and self.weather.strikes(Fault.FIRST_MONTH):
             self.first_period = BillingPeriod.of(start).next
         customers = CUSTOMERS[: self.chance.between(1, 3)]
-        self.stripe_customers = {name: f"cus_{name}" for name in customers}
-        self.pamela = SimPamela(frozenset(customers))
-        self.pamela.first_period = self.first_period
-        self.pamela.filtered_by_start = self.weather.strikes(Fault.FILTERED_BY_START)
+        named = {name: f"cus_{name}" for name in customers}
+        self.settings = SimSettings.of(self.weather, named)
+        self.pamelas = self.settings.pamelas
+        filtered_by_start = self.weather.strikes(Fault.FILTERED_BY_START)
+        for pamela in self.pamelas:
+            pamela.first_period = self.first_period
+            pamela.filtered_by_start = filtered_by_start
         self.stripe = SimStripe(self.schedule, self.weather)
         self.locks = LockTable()
         self.page_size = self.chance.pick((2, 3, 4, 7, 100))
-        self.life = Life(self.schedule, self.weather, self.pamela, self.until)
+        self.life = Life(self.schedule, self.weather, self.pamelas, self.until)
         alone = not any(self.weather.may_have(fault) for fault in ZOMBIES)
-        certificates = Certificates(self.pamela, self.view, self.trace, alone=alone)
-        self.judge = Judge(self.stripe, self.view, self.weather, certificates)
-        self.rules = self.register()
-        self.state_sole_reporter()
+        certificates = Certificates(
+            self.view,
+            self.settings.owners,
+            self.settings.keys,
+            self.trace,
+            alone=alone,
+        )
+        self._remember_nothing()
+        self.judge = Judge(
+            self.stripe, self.view, self.weather, certificates, self.settings.owners
+        )
+        self.register()
+        if not self.weather.strikes(Fault.NOT_STATED):
+            self.state_sole_reporter()
         self.life.begin(20 * HOUR, self.chance.between(6, 22))
+
+    def _remember_nothing(self) -> None:
+        # Of the last cycle: partners that it did not read, and its complaints.
+        self.unread: set[str] = set()
+        self.complaints: list[str] = []
+        self.waiting: set[str] = set()  # customers whose first send waits
+        self.stopped: set[str] = set()  # those that wait for a person
+        self.memory: SimMemory | None = None
+        self.has_backup = self.is_restored = self.keeps_addresses = False
+        self.restored_at: list[tuple[Any, ...]] = []  # the newest event of its trail
+
+    def present_calls(self) -> list[SimCall]:
+        """Return every call that some account lists, once."""
+        calls = {
+            call.truth: call for one in self.pamelas for call in one.calls.values()
+        }
+        return list(calls.values())
+
+    def gone_calls(self) -> list[SimCall]:
+        """Return the calls that no account lists any more."""
+        present = {call.truth for call in self.present_calls()}
+        gone = {call.truth: call for one in self.pamelas for call in one.gone}
+        return [call for truth, call in gone.items() if truth not in present]
+
+    def is_certain(self, call: SimCall) -> bool:
+        """Whether nothing that is named keeps a call from being billed as it is."""
+        listed = any(one.calls.get(call.id) is call for one in self.pamelas)
+        held = call.id in self.view.held("id_reused")
+        return listed and not (call.malformed or held or self.is_unread(call))
+
+    def is_unread(self, call: SimCall) -> bool:
+        """Whether some account that lists it is refused, as the last cycle named."""
+        return any(
+            self.settings.partners[name].calls.get(call.id) is call
+            for name in self.unread
+        )
 
     def remap(self, customer: str, stripe_customer: str) -> None:
         """Let the settings name another Stripe customer."""
         self.schedule.note(f"{customer} is {stripe_customer} from now on")
-        self.stripe_customers[customer] = stripe_customer
+        self.settings.customers[customer] = stripe_customer
         self.register()
 
-    def register(self) -> AccountRules:
+    def exchange(self, file: Path) -> None:
+        """Put another file in the ledger's place; every process ends at once."""
+        for process in self.schedule.processes:
+            process.kill()
+        self.locks.holders.clear()
+        self.view.connection.close()
+        self.view.connection = self.storage.put(file)
+        self.judge.relax()
+
+    def restart(self) -> None:
+        """Let every process end, and start anew with the settings of then."""
+        for process in self.schedule.processes:
+            process.stopping = True
+
+    def register(self) -> list[AccountRules]:
         """Record what the settings say, as every start of a process does."""
-        account = Account(ACCOUNT, "acme", "customer")
+        settings = self.settings
+        accounts = [
+            Account(label, settings.default, "customer") for label in settings.accounts
+        ]
+        if not self.is_restored:
+            self._register(accounts)
+        with self.ledger().reading() as connection:
+            numbers = registry.price_ids(connection)
+        return [
+            AccountRules(
+                account=account,
+                customers=frozenset(settings.customers),
+                prices=PriceList([PRICE]),
+                price_ids=numbers,
+                first_period=self.first_period,
+            )
+            for account in accounts
+        ]
+
+    def ledger(self) -> Ledger:
+        """Return the ledger as a person's command opens it: with its door."""
         ledger = Ledger(self.storage.engine)
-        with ledger.writing() as connection:
+        if self.memory is not None:
+            ledger.door = self.memory.guard
+        return ledger
+
+    def _register(self, accounts: list[Account]) -> None:
+        settings = self.settings
+        with self.ledger().writing() as connection:
             registry.register(
                 connection,
                 Actor("simulation", self.schedule.now),
-                customers=[Customer(*one) for one in self.stripe_customers.items()],
-                accounts=[account],
+                customers=[Customer(*one) for one in settings.customers.items()],
+                accounts=accounts,
                 prices=[PRICE],
             )
-            numbers = registry.price_ids(connection)
-        return AccountRules(
-            account=account,
-            customers=frozenset(self.stripe_customers),
-            prices=PriceList([PRICE]),
-            price_ids=numbers,
-            first_period=self.first_period,
-        )
 
     def state_sole_reporter(self) -> None:
         """State that nothing else reports to the meter, as a person does at first."""
-        with Ledger(self.storage.engine).writing() as connection:
+        with self.ledger().writing() as connection:
             actor = Actor("simulation", self.schedule.now)
             state_sole_reporter(connection, actor, "the meter is new")
+        self.judge.contacts.is_sole = True
 
     def desk(self, process: Process, host: Host) -> Desk:
         """Put together what a new process works with."""
@@ -125,17 +211,20 @@ class World:
             self.judge.committed(machine, self.storage.touched)
 
         ledger = StoredLedger(self.storage, machine, committed)
-        move = self.life.move_the_list
-        source = SimSource(self.pamela, machine, self.page_size, move)
+        if self.memory is not None:
+            ledger.door = self.memory.guard
         meter = SimMeter(self.stripe, machine, self.judge)
-        sources = [(source, self.rules)]
+        sources = [
+            (self._source(rules.account.name, machine), rules)
+            for rules in self.register()
+        ]
 
         def stopping() -> bool:
             return process.stopping
 
         sync = SyncOptions(
             livemode=False,
-            stripe_customers=dict(self.stripe_customers),
+            stripe_customers=dict(self.settings.customers),
             clock=machine,
             retries=send_with_retries,
             actor=process.name,
@@ -145,7 +234,7 @@ class World:
         )
         reconcile = ReconcileOptions(
             sources=sources,
-            stripe_customers=dict(self.stripe_customers),
+            stripe_customers=dict(self.settings.customers),
             clock=machine,
             actor=process.name,
             concurrency=SERIAL,
@@ -160,9 +249,21 @@ class World:
             stopping=stopping,
             concurrency=SERIAL,
         )
+        machine.labels = dict(self.settings.accounts)
         return Desk(machine, ledger, meter, terms)
+
+    def _source(self, label: str, machine: Machine) -> SimSource:
+        return SimSource(
+            label=label,
+            account=label,
+            key=self.settings.accounts[label],
+            keys=self.settings.keys,
+            machine=machine,
+            page_size=self.page_size,
+            between_pages=self.life.move_the_list,
+        )
 
     def close(self) -> None:
         """Let go of everything."""
         self.schedule.end()
-        self.view_connection.close()
+        self.view.connection.close()

@@ -1,0 +1,126 @@
+"""Contacts: nothing is sent into a month that was not read, or beside somebody else."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from billing.domain.meter_event import MeterEvent
+from tests.simulation.judge.ledger_view import LedgerView
+from tests.simulation.trace import Violation
+from tests.simulation.world.machine import Machine
+
+DAY = timedelta(hours=24)
+LOOK_EVERY = timedelta(seconds=2)
+Month = tuple[str, str]  # a customer or an address, and its month
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Minutes that stood at the meter and cannot be ours, and when that was written."""
+
+    minutes: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Contacts:
+    """What one ledger saw of the meter since it began, or since it was restored."""
+
+    view: LedgerView
+    owners: Mapping[str, str]
+    clocks_hold: bool
+    reads: dict[Month, list[datetime]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    sent: set[Month] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)  # addresses that were sent to
+    events: dict[str, MeterEvent] = field(default_factory=dict)
+    excess: dict[Month, Excess] = field(default_factory=dict)
+    allowed: dict[Month, int] = field(default_factory=lambda: defaultdict(int))
+    is_sole: bool = False
+
+    def begin_anew(self) -> None:
+        """Forget what was read: the ledger is another one, or an older one."""
+        self.reads.clear()
+        self.sent.clear()
+        self.known.clear()
+
+    def reading(self, stripe_customer: str, month: str, now: datetime) -> None:
+        """Take note that a month was read."""
+        self.reads[month, stripe_customer].append(now)
+
+    def sending(self, machine: Machine, event: MeterEvent, now: datetime) -> None:
+        """Judge a request that is about to leave."""
+        month = f"{event.timestamp:%Y-%m}"
+        place = month, event.stripe_customer
+        if place not in self.sent:
+            self._judge_first(place, now)
+        self.sent.add(place)
+        self.known.add(event.stripe_customer)
+        self.events[event.identifier] = event
+        seen = self.excess.get((_owner(event.stripe_customer), month))
+        if seen and seen.at < machine.began_at:
+            words = f"{event.identifier} is sent beside {seen.minutes} minutes that "
+            raise Violation("I38", f"{words}are not ours, and nobody let them be")
+
+    def _judge_first(self, place: Month, now: datetime) -> None:
+        reads = self.reads.get(place, [])
+        if not reads:
+            raise Violation("I38", f"{place} is sent into, and was never read")
+        trusted = self.is_sole or place[1] in self.known or not self.clocks_hold
+        if not trusted and now - reads[0] < DAY:
+            raise Violation("I38", f"{place} is believed after {now - reads[0]}")
+
+    def read_committed(self, now: datetime) -> None:
+        """Take note of what the ledger wrote down of the meter."""
+        shown: dict[Month, int] = defaultdict(int)
+        for period, address, minutes, _ in self.view.readings():
+            shown[_owner(address.split(",")[0]), period] += minutes
+        for month, minutes in shown.items():
+            self._compare(month, minutes, now)
+
+    def contact_committed(self, now: datetime) -> None:
+        """Take note of a first contact that the ledger wrote down."""
+        for period, address, minutes in self.view.last_contact():
+            month = _owner(address), period
+            if minutes - self._ours(month) > self.allowed[month]:
+                self._compare(month, minutes, now)
+
+    def _compare(self, month: Month, minutes: int, now: datetime) -> None:
+        more = minutes - self._ours(month)
+        if more <= self.allowed[month]:
+            self.excess.pop(month, None)
+        elif month not in self.excess or more > self.excess[month].minutes:
+            self.excess[month] = Excess(more, now)
+
+    def _ours(self, month: Month) -> int:
+        """Return the most that can be ours: all that ever left, and adds minutes."""
+        return sum(
+            max(event.minutes, 0)
+            for event in self.events.values()
+            if (_owner(event.stripe_customer), f"{event.timestamp:%Y-%m}") == month
+        )
+
+    def allow(self, owner: str, month: str) -> None:
+        """A person knows of what was seen, and lets it be."""
+        seen = self.excess.pop((owner, month), None)
+        if seen is not None:
+            self.allowed[owner, month] = max(self.allowed[owner, month], seen.minutes)
+
+
+def _owner(stripe_customer: str) -> str:
+    return stripe_customer.removeprefix("cus_").rstrip("0")
+
+
+def judge_holds(
+    holds: Mapping[str | None, datetime],
+    owners: Mapping[str, str],
+    event: MeterEvent,
+    now: datetime,
+) -> None:
+    """Nothing leaves that a person holds; a sync at work sees it within a second."""
+    for customer, since in holds.items():
+        held = customer is None or owners[customer] == _owner(event.stripe_customer)
+        if held and now - since > LOOK_EVERY:
+            raise Violation("I39", f"{event.identifier} is sent, held since {since}")

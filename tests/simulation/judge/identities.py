@@ -1,0 +1,57 @@
+"""Identities: no partner is pulled twice, or under a name that is another's."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from billing.domain.period import BillingPeriod
+from tests.simulation.trace import Violation
+from tests.simulation.world.machine import Machine
+from tests.simulation.world.pamela import SimPamela
+
+if TYPE_CHECKING:
+    from tests.simulation.world.world import World
+
+
+class Identities:
+    """Holds the accounts of one ledger to who truly answers for them."""
+
+    def __init__(self, keys: Mapping[str, SimPamela]) -> None:
+        self._keys = keys
+        self._first: dict[str, SimPamela] = {}
+
+    def judge(self, machine: Machine, account: str, pamela: SimPamela) -> None:
+        """Judge a pull that begins: who is read, and through how many names."""
+        first = self._first.setdefault(account, pamela)
+        if first.calls is not pamela.calls:
+            raise Violation("I37", f"{account} is read from another partner than ever")
+        names = [
+            label
+            for label, key in machine.labels.items()
+            if self._keys[key].calls is pamela.calls
+        ]
+        if len(names) > 1:
+            raise Violation("I37", f"one partner is pulled while it has {names}")
+
+
+def judge_unread(world: "World") -> None:
+    """An account that is not read is named, and only where nobody can say who it is."""
+    for name in sorted(world.unread):
+        label, _ = world.settings.homes[name]
+        if not any(label in words for words in world.complaints):
+            raise Violation("I37", f"{label} is not read, and nothing says so")
+        if world.settings.partners[name].identity.known:
+            raise Violation("I37", f"{label} is not read in fair weather")
+        world.trace.sometimes("an account stays refused")
+
+
+def judge_absent(world: "World", labels: set[str], month: BillingPeriod) -> None:
+    """No month is closed while an account that has calls in it is not there."""
+    pulled = {
+        account
+        for (account,) in world.view.rows(
+            "SELECT DISTINCT account FROM pull WHERE period = ?", str(month)
+        )
+    }
+    for name, (label, _) in world.settings.homes.items():
+        if label not in labels and name in pulled:
+            raise Violation("I37", f"{month} is closed without {label}")

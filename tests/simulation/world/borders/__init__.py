@@ -1,0 +1,1 @@
+"""The borders: what stands beside the product, and is otherwise than it was."""

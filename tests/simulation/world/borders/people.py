@@ -1,0 +1,85 @@
+"""People: who holds the sending, lets it go on, and decides about foreign minutes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from billing.domain.break_causes import SOMEBODY_ELSE
+from billing.errors import BillingError
+from billing.ledger.reconcile.break_cases import list_cases
+from billing.pipeline.sync.operator_actions import (
+    acknowledge_break,
+    hold_sending,
+    release_sending,
+)
+from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.machine import HOUR
+from tests.simulation.world.world import World
+
+PERSON = "a person"
+Later = Callable[[datetime, Callable[[], None]], None]
+
+
+class People:
+    """The person at the desk: at once, late, or never."""
+
+    def __init__(self, world: World, moment: Callable[[], datetime], later: Later):
+        self._world = world
+        self._moment = moment
+        self._later = later
+
+    def plan(self) -> None:
+        """Decide what the person does, and when."""
+        world = self._world
+        for _ in range(2):
+            if world.weather.strikes(Fault.HELD):
+                names = [None, *sorted(world.settings.customers)]
+                customer = world.chance.pick(names)
+                begins = self._moment()
+                self._later(begins, partial(self._hold, customer))
+                if world.chance.happens(700):
+                    ends = begins + world.chance.span(HOUR / 6, 12 * HOUR)
+                    self._later(ends, partial(self._release, customer))
+        if world.weather.strikes(Fault.PERSON_ADOPTS):
+            for _ in range(world.chance.between(1, 6)):
+                self._later(self._moment(), self.acknowledge)
+
+    def _hold(self, customer: str | None) -> None:
+        world = self._world
+        ledger, now = world.ledger(), world.schedule.now
+        try:
+            hold_sending(ledger, PERSON, now, customer, "a wrong price")
+        except BillingError as fault:
+            world.schedule.note(f"not held: {fault}")
+            return
+        world.schedule.note(f"holds {customer or 'all'}")
+        world.judge.holds[customer] = now
+        world.trace.sometimes("a person holds the sending")
+
+    def _release(self, customer: str | None) -> None:
+        world = self._world
+        if customer in world.judge.holds and not world.is_restored:
+            del world.judge.holds[customer]
+            ledger, now = world.ledger(), world.schedule.now
+            release_sending(ledger, PERSON, now, customer, "")
+            world.schedule.note(f"releases {customer or 'all'}")
+
+    def release_all(self) -> None:
+        """Lift every hold."""
+        for customer in list(self._world.judge.holds):
+            self._release(customer)
+
+    def acknowledge(self) -> None:
+        """Let our minutes be sent beside those that somebody else reported."""
+        world = self._world
+        ledger = world.ledger()
+        with ledger.reading() as connection:
+            cases = list_cases(connection, None)
+        for case in [] if world.is_restored else cases:
+            if case.cause in SOMEBODY_ELSE and case.acknowledged_at is None:
+                now = world.schedule.now
+                acknowledge_break(ledger, PERSON, now, case.number, "it is theirs")
+                world.schedule.note(f"lets {case.minutes} of {case.customer} be")
+                world.trace.sometimes("a person lets foreign minutes be")
+                owner = world.settings.owners[str(case.customer)]
+                world.judge.contacts.allow(owner, str(case.period))
