@@ -13,7 +13,7 @@ from billing.ledger import registry
 from billing.ledger.adopt.shadow import NO_SHADOW, Shadow, ShadowRule, read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
-from billing.ledger.sync.contact_context import ContactContext, read_context
+from billing.ledger.sync.contact_context import read_context
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
 from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
 from billing.pipeline.sync.context import USUAL, CustomerNames, Policy
@@ -112,11 +112,6 @@ def sync_meter(
         shadow = read_shadow(connection, options.shadow)
     report.in_shadow += shadow.among(options.stripe_customers)
     customers = _customers_with_work(ledger, meter, options, shadow, time)
-    with ledger.reading() as connection:
-        contacts = read_context(connection, time.now())
-        names = CustomerNames(
-            options.stripe_customers, registry.known_customers(connection)
-        )
     breaker = CircuitBreaker(options.stopping)
     stops = SendingStops(ledger, time)
     with (
@@ -136,8 +131,6 @@ def sync_meter(
             sender,
             options,
             customers,
-            names=names,
-            contacts=contacts,
             sent=ProgressCounter(progress),
             stops=stops,
         )
@@ -174,11 +167,13 @@ def _customer_syncs(
     options: SyncOptions,
     customers: Iterable[str],
     *,
-    names: CustomerNames,
-    contacts: ContactContext,
     sent: ProgressCounter,
     stops: SendingStops,
 ) -> list[CustomerSync]:
+    with ledger.reading() as connection:
+        contacts = read_context(connection, sender.time.now())
+        registered = registry.known_customers(connection)
+    names = CustomerNames(options.stripe_customers, registered)
     return [
         CustomerSync(
             ledger=ledger,
