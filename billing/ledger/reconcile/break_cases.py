@@ -32,6 +32,11 @@ class OwnedBreak(NamedTuple):
     item: Break
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """What makes it the same break in the next run: its cause and its place."""
+        return self.item.cause.value, *self.place
+
+    @property
     def place(self) -> tuple[str, ...]:
         """Where it is: what stays the same when only the cause changes.
 
@@ -76,7 +81,7 @@ def track(
     now_at: dict[tuple[str, ...], str] = {}
     case_of_key: dict[tuple[str, ...], int] = {}
     for owned in breaks:
-        key = (owned.item.cause.value, *owned.place)
+        key = owned.key
         now_at.setdefault(
             owned.place, f"now {owned.item.cause}, {owned.item.minutes:+d}"
         )
@@ -102,6 +107,17 @@ def track(
             )
             audit_log.touch(connection, break_case, [row.id])
     return numbers
+
+
+def acknowledged_keys(
+    connection: Connection, period: BillingPeriod
+) -> frozenset[tuple[str, ...]]:
+    """Return the keys of a month's open breaks that somebody has acknowledged."""
+    return frozenset(
+        (row.cause, *_place_of(row))
+        for row in _open(connection, period)
+        if row.acknowledged_at is not None
+    )
 
 
 def _has_outgrown(item: Break, row: Any) -> bool:

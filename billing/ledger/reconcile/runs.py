@@ -75,6 +75,7 @@ class Reconciliation:
     quarantined: int
     invoices_read: bool = False
     invoices_fault: str | None = None
+    acknowledged: frozenset[tuple[str, ...]] = frozenset()  # keys of breaks
 
     @property
     def complete(self) -> bool:
@@ -107,9 +108,13 @@ class Reconciliation:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether a break is of a kind that the next hours do not fix."""
-        causes = {owned.item.cause for owned in self.breaks}
-        return bool(causes - WAITING - CARRIED) or bool(self.quarantined)
+        """Whether nobody knows of a break yet that the next hours do not fix."""
+        unknown = {
+            owned.item.cause
+            for owned in self.breaks
+            if owned.key not in self.acknowledged
+        }
+        return bool(unknown - WAITING - CARRIED) or bool(self.quarantined)
 
     @property
     def clean(self) -> bool:

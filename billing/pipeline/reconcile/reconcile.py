@@ -15,6 +15,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
 from billing.ledger.reconcile import ledger_totals, runs
+from billing.ledger.reconcile.break_cases import acknowledged_keys
 from billing.ledger.reconcile.month_snapshot import (
     NO_DETAIL,
     DetailRequest,
@@ -91,7 +92,8 @@ def reconcile_period(
     with ledger.writing() as connection:
         actor = Actor(options.actor, options.clock.now())
         runs.save(connection, reconciliation, actor)
-    return reconciliation
+        acknowledged = acknowledged_keys(connection, period)
+    return replace(reconciliation, acknowledged=acknowledged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.reconcile.break_cases import acknowledge, list_cases
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline.bench import MARCH, NOON, START, Bench, call, of
 from tests.pipeline.cause_cases import CASES
@@ -165,6 +167,24 @@ def test_the_breaks_that_wait_heal_themselves_and_the_others_ask_for_a_person(
     bench.meter.always = refuse
     bench.sync()
     assert bench.reconcile().needs_a_person is True
+
+
+def test_who_is_asked_once_and_answers_is_asked_again_when_the_minutes_change(
+    bench: Bench,
+) -> None:
+    bench.meter.always = refuse
+    bench.take(call("x"))
+    bench.sync()
+    assert bench.reconcile().needs_a_person
+    with bench.ledger.writing() as connection:
+        actor = Actor("ada", bench.clock.now())
+        for case in list_cases(connection, MARCH, resolved=False):
+            acknowledge(connection, actor, case.number, "known")
+    assert not bench.reconcile().needs_a_person
+    assert not bench.reconcile().clean
+    bench.take(call("y", NOON + HOUR, 300))
+    bench.sync()
+    assert bench.reconcile().needs_a_person
 
 
 def amount_of(breaks: tuple[Break, ...]) -> int:
