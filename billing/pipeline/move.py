@@ -16,7 +16,7 @@ from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.schema_history import record_copying
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import find_faults
-from billing.ledger.move.at_work import refuse_others_at_work
+from billing.ledger.move.at_work import hold_turn, refuse_others_at_work
 from billing.ledger.move.marks import MoveState, newest_mark, set_mark
 from billing.ledger.move.targets import (
     address_of,
@@ -81,14 +81,13 @@ def _copy(ledger: Ledger, url: str, actor: Actor, watch: Watcher) -> Digests:
     with ExitStack() as unfinished:
         target = unfinished.enter_context(new_target(url, ledger))
         with ledger.writing() as connection:
-            refuse_others_at_work(connection)
+            hold_turn(connection)
             record_copying(connection, actor, target.address, target.schema)
             tables = transfer(connection, target, watch("copy"))
             target.complete()
             compare(target, tables, watch("compare"))
             tip = chain_tip(connection)
-            source = address_of(ledger)
-            set_mark(target.connection, MoveState.ARRIVING, source, tip, actor)
+            target.mark_arriving(address_of(ledger), tip, actor)
             unfinished.close()  # from here on it is whole, and not in force
             set_mark(connection, MoveState.MOVED, target.address, tip, actor)
     return tables

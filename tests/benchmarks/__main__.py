@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tests.benchmarks import (
     client,
+    copying,
     footprint,
     hourly,
     proving,
@@ -50,6 +51,7 @@ BENCHMARKS = {
     "reconcile": Benchmark(reconciling.measure, times=10),
     "hourly": Benchmark(hourly.measure, times=10),
     "reports": Benchmark(_measure_reports, times=10),
+    "copy": Benchmark(copying.measure, times=10),
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this
 machine, without rate limits, and our own pace is lifted.
@@ -79,7 +81,11 @@ cursor. The bare ways write what the cursor gives; ours spell money exactly, kee
 formulas out of texts, and have the file on the disk before it has its name. The audit
 bundle and its verification are processes of their own, memory at its peak, on a month
 of {proving.CUSTOMERS} customers whose events are all counted. Pulls with and without
-the audit trail take turns, {trailing.ROUNDS} rounds, on bare loopback."""
+the audit trail take turns, {trailing.ROUNDS} rounds, on bare loopback.
+
+Copy: a ledger as for the audit bundle. The bare ways read the same rows and load them
+into the same tables, without triggers; they check nothing and read nothing back. Ours
+checks every invariant first, reads every row back, and is a process of its own."""
 
 
 def main() -> int:

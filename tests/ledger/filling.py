@@ -15,6 +15,7 @@ from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
+from billing.ledger.move.marks import MoveState, set_mark
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.accounts import AccountNews, record_news
 from billing.ledger.pull.quarantine import SetAside
@@ -95,6 +96,7 @@ MOVING: dict[str, set[str]] = {
     "meter_contact": set(),
     "sole_reporter": set(),
     "law_check": set(),
+    "ledger_move": set(),
     "audit_event": set(),
     "cycle_run": set(),
     "send_hold": set(),
@@ -145,6 +147,7 @@ def fill(ledger: Ledger) -> None:
     add_adoptions(ledger)
     add_heads(ledger)
     add_identities(ledger)
+    add_moves(ledger)
     for period in (MARCH.previous, MARCH.previous.previous):
         close_period(ledger, period)
 
@@ -164,6 +167,14 @@ def add_heads(ledger: Ledger) -> None:
                 ),
             )
             signed_heads.record_anchor(connection, number, "folder", ACTOR.at, None)
+
+
+def add_moves(ledger: Ledger) -> None:
+    """Let the ledger have come from elsewhere."""
+    with ledger.writing() as connection:
+        tip = chain_tip(connection)
+        for state in (MoveState.ARRIVING, MoveState.ARRIVED):
+            set_mark(connection, state, "sqlite:///elsewhere.db", tip, ACTOR)
 
 
 def add_identities(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, text
 
 from billing.errors import LedgerInUse
 
+FOR_AS_LONG_AS_IT_TAKES = "SET LOCAL idle_in_transaction_session_timeout = 0"
 # A daemon holds a lock on each customer and account that it works on. Which of them is
 # free while we have the writers' turn can begin nothing: an attempt is written first.
 _HELD = text("""
@@ -11,6 +12,14 @@ _HELD = text("""
     WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
+
+
+def hold_turn(connection: Connection) -> None:
+    """Keep the writers' turn for as long as a copy takes; raises LedgerInUse."""
+    refuse_others_at_work(connection)
+    if connection.dialect.name != "sqlite":
+        # Else the server ends a session that waits for the other one for a minute.
+        connection.exec_driver_sql(FOR_AS_LONG_AS_IT_TAKES)
 
 
 def refuse_others_at_work(connection: Connection) -> None:

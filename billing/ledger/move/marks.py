@@ -52,8 +52,8 @@ class MoveMark(NamedTuple):
         if self.state is MoveState.ARRIVING:
             return (
                 f"this copy of {self.address} is not in force, since its copying was "
-                "not finished; run `pamela-billing db copy` again with the settings of "
-                "the ledger that it comes from"
+                "not finished; run `pamela-billing db copy --to URL` again with the "
+                "settings of the ledger that it comes from"
             )
         return None
 

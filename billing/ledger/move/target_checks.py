@@ -89,7 +89,7 @@ def _why_held(connection: Connection, things: list[str], source: Ledger) -> str:
     if _is_empty(connection):
         return (
             "it holds the empty tables that `db upgrade` makes; name an empty "
-            "database, in which `db copy` makes them itself"
+            "database, since the copy brings its own"
         )
     return "it holds another ledger; name an empty database"
 

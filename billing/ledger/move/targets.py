@@ -12,9 +12,13 @@ from sqlalchemy.util import immutabledict
 from billing.atomic_file import OWNER_ONLY, new_file
 from billing.errors import SettingsFault, TargetRefused, UnfitSession
 from billing.ledger import migration
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.events import ChainTip
 from billing.ledger.audit.schema_history import guards_digest
 from billing.ledger.database import TURN, Ledger, as_ledger_faults, open_ledger
+from billing.ledger.move.at_work import FOR_AS_LONG_AS_IT_TAKES
 from billing.ledger.move.bare_tables import Part, put_back, strip
+from billing.ledger.move.marks import MoveState, set_mark
 from billing.ledger.move.row_text import (
     RowText,
     column_names,
@@ -27,7 +31,7 @@ from billing.ledger.move.target_checks import why_no_file, why_no_postgresql
 _UNSAFE_AND_FAST = ("journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
 # What takes minutes is one transaction; rows are read back in the order of their keys.
 _PATIENT = (
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    FOR_AS_LONG_AS_IT_TAKES,
     "SET LOCAL maintenance_work_mem = '128MB'",
     "SET LOCAL enable_sort = off",
 )
@@ -51,20 +55,28 @@ class Target:
         self._taken_off: Sequence[Part] = strip(connection)
 
     def load(self, table: Table, texts: Iterator[RowText]) -> None:
-        """Load rows into a table."""
-        if self.connection.dialect.name == "sqlite":
-            self._load_sqlite(table, texts)
-        else:
-            self._load_postgresql(table, texts)
+        """Load rows into a table; raises LedgerFault."""
+        # Its own faults are told apart from those of the ledger that is copied.
+        with as_ledger_faults(self.connection.engine):
+            if self.connection.dialect.name == "sqlite":
+                self._load_sqlite(table, texts)
+            else:
+                self._load_postgresql(table, texts)
 
     def complete(self) -> None:
         """Put back what guards the rows, and let numbers go on after the last."""
-        put_back(self.connection, self._taken_off)
-        if self.connection.dialect.name == "sqlite":
-            return  # there a number is always one more than the last
-        for table in copied_tables():
-            self._number_on(table)
-        self.connection.exec_driver_sql("ANALYZE")
+        with as_ledger_faults(self.connection.engine):
+            put_back(self.connection, self._taken_off)
+            if self.connection.dialect.name == "sqlite":
+                return  # there a number is always one more than the last
+            for table in copied_tables():
+                self._number_on(table)
+            self.connection.exec_driver_sql("ANALYZE")
+
+    def mark_arriving(self, source: str, tip: ChainTip, actor: Actor) -> None:
+        """Let it take no writes until its source takes none."""
+        with as_ledger_faults(self.connection.engine):
+            set_mark(self.connection, MoveState.ARRIVING, source, tip, actor)
 
     def _number_on(self, table: Table) -> None:
         column = table.autoincrement_column

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table
 
 from billing.errors import LedgerFault
+from billing.ledger.database import as_ledger_faults
 from billing.ledger.move.row_text import RowText, copied_tables, count_rows, read_text
 from billing.ledger.move.targets import Target
 
@@ -60,10 +61,11 @@ class _TableReader:
 
     def texts(self, connection: Connection, table: Table) -> Iterator[RowText]:
         digest, rows = sha256(), 0
-        for text in read_text(connection, table):
-            digest.update(text.lines)
-            rows += text.rows
-            yield text
-            self._progress(self._done + rows, self._total)
+        with as_ledger_faults(connection.engine):
+            for text in read_text(connection, table):
+                digest.update(text.lines)
+                rows += text.rows
+                yield text
+                self._progress(self._done + rows, self._total)
         self._done += rows
         self.digests[table.name] = TableDigest(rows, digest.hexdigest())

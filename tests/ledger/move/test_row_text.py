@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Text, insert, select
 
 from billing.ledger.database import Ledger
 from billing.ledger.move.row_text import (
@@ -14,6 +14,7 @@ from billing.ledger.move.row_text import (
     read_text,
     split_rows,
 )
+from billing.ledger.schema.columns import ExactDecimal, ExactInteger, UtcTime
 from billing.ledger.schema.tables import law_check, ledger_move, metadata
 from tests.ledger.bookkeeping import ACTOR
 from tests.ledger.move.strange_rows import BIG, TEXTS, fill_strangely
@@ -28,6 +29,12 @@ def text_of(ledger: Ledger, name: str) -> bytes:
 
 def test_all_tables_are_copied_but_the_marks_of_moves() -> None:
     assert {*copied_tables(), ledger_move} == set(metadata.tables.values())
+
+
+def test_no_column_has_a_type_that_the_databases_spell_differently() -> None:
+    columns = [column for table in copied_tables() for column in table.columns]
+    kinds = {type(column.type) for column in columns}
+    assert kinds == {ExactInteger, ExactDecimal, Text, UtcTime}
 
 
 def test_both_databases_give_the_same_text_of_the_same_rows(
