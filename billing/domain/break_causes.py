@@ -153,7 +153,7 @@ CAUSES: dict[Cause, Explanation] = {
         Book.SENDING,
         _STAYS,
         "another program reported other minutes before the cut-over",
-        "`adopt --difference send|leave --customer NAME --reason TEXT` decides",
+        "`adopt --difference send --customer NAME --reason TEXT` sends it; or leave it",
     ),
     Cause.NOT_STAGED: Explanation(
         Book.SENDING,

@@ -22,11 +22,13 @@ RUNNING_DAY = timedelta(hours=24)
 LATEST_DECREASE = timedelta(hours=72)
 OPENING_REMEDY = (
     "find out who else reports to this meter; if it was an earlier ledger of yours, go "
-    "on with that ledger instead of a new one"
+    "on with that ledger instead of a new one; if it was another program, stop it, and "
+    "`adopt --from HOUR --dry-run` shows what taking over from it comes to"
 )
 STOP_REMEDY = (
-    "find out who else reports to this meter; `breaks --acknowledge N --reason TEXT` "
-    "goes on sending ours beside these"
+    "find out who else reports to this meter, and stop it; `adopt --from HOUR --reason "
+    "TEXT` takes these minutes over, `breaks --acknowledge N --reason TEXT` goes on "
+    "sending ours beside them"
 )
 
 

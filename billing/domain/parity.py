@@ -5,7 +5,7 @@ difference exactly; what nobody can tell has a cause of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class ParityCause(StrEnum):
 
 _HARMLESS = frozenset({ParityCause.NOT_ARRIVED, ParityCause.OTHER_HOUR})
 _MEANINGS = {
-    ParityCause.NOT_ARRIVED: "the hour is younger than the lag allows",
+    ParityCause.NOT_ARRIVED: "the hour was too young when the meter was read last",
     ParityCause.ROUNDING_RULE: "the same calls are rounded by another rule there",
     ParityCause.OTHER_HOUR: "the same minutes stand in another hour there",
     ParityCause.OTHER_CUSTOMER: "the same minutes stand at another customer there",
@@ -73,6 +73,17 @@ class CustomerHours:
     meter: Mapping[datetime, int]
     ours: Mapping[datetime, int]
     calls: Sequence[TimedCall] = ()
+
+    def before(self, moment: datetime | None) -> "CustomerHours":
+        """Return the hours before a moment; None is no end."""
+        if moment is None:
+            return self
+        return replace(
+            self,
+            meter={hour: held for hour, held in self.meter.items() if hour < moment},
+            ours={hour: held for hour, held in self.ours.items() if hour < moment},
+            calls=[call for call in self.calls if call.started_at < moment],
+        )
 
     @property
     def hours(self) -> list[datetime]:

@@ -192,6 +192,7 @@ class CutOverWorld:
                 self._adopt(several)
 
     def _adopt(self, customers: Sequence[str]) -> None:
+        self.clock.advance(minutes=1)  # what a cycle has sent, it sent before
         from_hour, now = self.from_hours[customers[0]], self.clock.now()
         is_stated = self.way != "two readings"
         quiet_at = from_hour + (LONGEST_FLIGHT + 2 * HOUR if is_stated else HOUR / 60)

@@ -38,6 +38,7 @@ CASES: dict[Cause, Case] = {
     Cause.CARRIES_EARLIER_MONTH: Case(
         arrange=mishaps.send_in_april, minutes=5, month=APRIL
     ),
+    Cause.OPENING_DIFFERS: Case(arrange=mishaps.opening_differs, minutes=2),
     Cause.NOT_STAGED: Case(arrange=mishaps.not_staged, minutes=-5),
     Cause.IN_FLIGHT: Case(arrange=mishaps.in_flight, minutes=-5),
     Cause.HELD: Case(arrange=mishaps.held, minutes=4, beside=Cause.NOT_STAGED),

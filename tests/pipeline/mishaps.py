@@ -11,6 +11,7 @@ from billing.domain.stripe_invoice import InvoiceLine, StripeInvoice
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import outbox
+from tests.pipeline.adopt.another_program import adopt, report
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call
 from tests.pipeline.fakes import (
     Killed,
@@ -74,6 +75,13 @@ def source_minutes_differ(bench: Bench) -> None:
     bench.source.calls.append(call("gap", seconds=300, billed_minutes=7))
     bench.pull()
     bench.sync()
+
+
+def opening_differs(bench: Bench) -> None:
+    """Let another program have reported two minutes more than its calls come to."""
+    report(bench, 7)
+    bench.take(call("c", NOON, 300))
+    adopt(bench, NOON + HOUR, sole=True)
 
 
 def not_staged(bench: Bench) -> None:

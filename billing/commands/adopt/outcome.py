@@ -69,7 +69,8 @@ def cut_over_sentences(
         names = ", ".join(result.customer for result in differing[:5])
         yield (
             f"The other program's minutes are not those of the rated calls: {names}. "
-            "After the next reconcile `adopt --difference send|leave` decides."
+            "After the next reconcile `adopt --difference send` sends what differs; "
+            "`--difference leave` leaves it."
         )
 
 

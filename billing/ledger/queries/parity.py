@@ -19,6 +19,7 @@ from billing.ledger.adopt.shadow_readings import ShadowReading, newest_readings
 from billing.ledger.queries.billed_calls import billed_calls
 from billing.ledger.schema.tables import b2b_usage
 from billing.ledger.schema.usage_joins import called_between
+from billing.ledger.sync.adoptions import read_adoptions
 
 usage = b2b_usage.c
 
@@ -26,14 +27,22 @@ usage = b2b_usage.c
 def read_parity(
     connection: Connection, period: BillingPeriod, customers: Collection[str] | None
 ) -> list[CustomerParity]:
-    """Compare a month of some customers, or of all whose meter was ever read."""
+    """Compare a month of some customers, or of all whose meter was ever read.
+
+    What is ours since a cut-over is not compared.
+    """
+    adoptions = read_adoptions(connection)
+    ends = {name: adopted.from_hour for name, adopted in adoptions.items()}
     readings = [
         reading
         for name, reading in sorted(newest_readings(connection, period).items())
         if customers is None or name in customers
     ]
     ours = _minutes_by_hour(connection, period)
-    hours = [_hours(reading, ours[reading.customer]) for reading in readings]
+    hours = [
+        _hours(each, ours[each.customer]).before(ends.get(each.customer))
+        for each in readings
+    ]
     differing = {each.customer for each in hours if each.differs}
     if not differing:
         return find_parity(hours)
@@ -44,8 +53,10 @@ def read_parity(
                 TimedCall(call.call_id, call.started_at, call.seconds, call.minutes)
             )
     return find_parity(
-        _hours(reading, ours[reading.customer], calls[reading.customer])
-        for reading in readings
+        _hours(each, ours[each.customer], calls[each.customer]).before(
+            ends.get(each.customer)
+        )
+        for each in readings
     )
 
 

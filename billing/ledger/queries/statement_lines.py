@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
 
-from billing.domain.meter_event import EventState
+from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.errors import UnknownName
 from billing.ledger.close.period_close import ClosedMonth, closed_month
@@ -17,9 +17,11 @@ from billing.ledger.queries.period_status import SyncStatus, sync_status
 from billing.ledger.queries.usage_totals import currency_of
 from billing.ledger.registry import known_customers
 from billing.ledger.schema.tables import (
+    adoption,
     b2b_usage,
     call,
     meter_event,
+    meter_opening,
     price,
     reconciliation_reading,
 )
@@ -82,6 +84,13 @@ class StripeShare(NamedTuple):
     minutes: int
 
 
+class OpeningShare(NamedTuple):
+    """The minutes of a month that another program reported, before a cut-over."""
+
+    before: datetime
+    minutes: int
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerMonth:
     """All that a statement tells of."""
@@ -96,6 +105,7 @@ class CustomerMonth:
     sync: SyncStatus
     invoice: InvoiceTie | None
     closed: ClosedMonth | None
+    opening: OpeningShare | None = None
 
     @property
     def stripe_customer(self) -> str:
@@ -123,7 +133,31 @@ def customer_month(
         sync=sync_status(connection, period, customer),
         invoice=invoice_tie(connection, period, customer),
         closed=closed_month(connection, period),
+        opening=opening_share(connection, period, customer),
     )
+
+
+def opening_share(
+    connection: Connection, period: BillingPeriod, customer: str
+) -> OpeningShare | None:
+    """Return what another program reported of a month; None where none was adopted."""
+    event, opening = meter_event.c, meter_opening.c
+    query = (
+        select(func.max(adoption.c.from_hour), func.sum(opening.minutes))
+        .select_from(
+            meter_opening.join(meter_event, event.id == opening.event_id).join(
+                adoption, adoption.c.id == opening.adoption_id
+            )
+        )
+        .where(
+            event.period == str(period),
+            event.customer == customer,
+            event.reason.is_distinct_from(FailReason.REPLACED.value),
+            adoption.c.kind == "cut_over",
+        )
+    )
+    before, minutes = connection.execute(query).one()
+    return None if before is None else OpeningShare(before, int(minutes))
 
 
 def stripe_shares(

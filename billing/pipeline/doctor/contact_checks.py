@@ -55,6 +55,12 @@ def check_contacts(
         if check is not None:
             clear = False
             yield check
+    if context.adoptions:
+        last = max(adopted.from_hour for adopted in context.adoptions.values())
+        found = f"{len(context.adoptions)} taken over from another program"
+        yield Check(
+            "adopted meters", True, f"{found}, the last from {last:%Y-%m-%dT%HZ}"
+        )
     if clear:
         yield Check(NAME, True, "no minutes at the meter that are not from this ledger")
 

@@ -98,6 +98,12 @@ class Statement:
                 "minutes": by_state(month.sync.minutes),
                 "failed_reasons": dict(month.sync.failed_reasons),
             },
+            "reported_by_another": {
+                "before": format_time(month.opening.before),
+                "minutes": month.opening.minutes,
+            }
+            if month.opening
+            else None,
             "stripe": self._tie(month.invoice) if month.invoice else None,
         }
 
@@ -153,6 +159,9 @@ def tie_lines(statement: Statement) -> Iterator[tuple[str, int, str]]:
     ):
         if state == "synced" or states.get(state):
             yield state, states.get(state, 0), words
+    if opening := statement.month.opening:
+        words = f"by another program, before {format_time(opening.before)}"
+        yield "reported", opening.minutes, words
     shares = statement.month.stripe_customers
     if len(shares) > 1:
         for share in shares:

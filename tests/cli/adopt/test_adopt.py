@@ -62,7 +62,10 @@ def test_all_customers_are_taken_over_and_every_paper_agrees(
     assert "agrees" not in fed.done("breaks")
     assert fed.json("breaks")["breaks"] == []
     fed.done("db", "verify")
-    fed.done("doctor")
+    assert "8 taken over from another program" in fed.done("doctor")
+    first = fed.query("SELECT customer FROM b2b_usage WHERE hour < '2026-03'")[0][0]
+    statement = fed.json("report", "statement", LAST, first)
+    assert statement["reported_by_another"]["before"] == "2026-03-02T12:00:00Z"
     call = fed.query(BEFORE)[0][1]
     words = "counted by the opening of what another program reported before "
     assert f"{words}2026-03-02T12:00:00Z" in fed.done("explain", call)
@@ -82,7 +85,7 @@ def test_a_difference_is_decided_or_left_and_a_cut_over_undone(fed: Desk) -> Non
     report(fed, row[0], 7, "too much", row[2])
     fed.settle()
     take_over = (*TAKE_OVER, "--customer", customer)
-    assert "adopt --difference send|leave" in fed.done(*take_over, "--sole-reporter")
+    assert "adopt --difference send" in fed.done(*take_over, "--sole-reporter")
     undo = ("adopt", "--undo", "--customer", customer, "--reason", "too early")
     assert "is undone" in fed.done(*undo)
     fed.done(*take_over, "--sole-reporter")

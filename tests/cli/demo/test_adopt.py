@@ -27,6 +27,9 @@ def test_a_meter_is_taken_over_and_no_minute_is_doubled_or_lost(tmp_path: Path) 
     assert type_in(folder, "db", "check").exit_code == 0
     status = json.loads(type_in(folder, "status", "--json").stdout)
     assert (status["rows"]["pending"], status["rows"]["failed"]) == (0, 0)
+    month = document["reconciliations"][0]["period"]
+    sheet = json.loads(type_in(folder, "report", "parity", month, "--json").stdout)
+    assert {each["cause"] for each in sheet["causes"]} == {"other_hour"}
     words = type_in(folder, "status").stdout
     assert words.startswith("Nobody is in shadow any more: take `send = ")
 

@@ -16,7 +16,7 @@ PRODUCT = Path(__file__).parents[3] / "billing"
 PROGRAM = "pamela-billing"
 QUOTED = re.compile(r"`([^`]+)`")
 # What may stand for a value that a message fills in, or in place of a word in capitals.
-VALUES = ("2026-02", "1")
+VALUES = ("2026-02", "1", "2026-02-01T00")
 PLACEHOLDER = "\0"
 Prepare = Callable[[Desk], None]
 
@@ -64,7 +64,7 @@ def is_parsed(line: str) -> bool:
     if " " not in line:
         return True  # a command by its name
     for value in VALUES:
-        filled = re.sub(rf"\b(PERIOD|N)\b|{PLACEHOLDER}", value, line)
+        filled = re.sub(rf"\b(PERIOD|N|HOUR)\b|{PLACEHOLDER}", value, line)
         try:
             parse(filled)
         except click.exceptions.Exit:
