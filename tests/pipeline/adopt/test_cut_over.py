@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from billing.domain.break_causes import Cause
+from billing.errors import BadInput
 from billing.ledger.database import Ledger
 from billing.pipeline.adopt.cut_over import AdoptionState
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.adopt.another_program import DAY, HOUR, adopt, report
-from tests.pipeline.bench import NOON, START, Bench, call
+from tests.pipeline.bench import MARCH, NOON, START, Bench, call
+from tests.pipeline.fakes import lose_answer
 
 FROM = NOON + HOUR
 STATES = """
@@ -43,3 +46,79 @@ def test_what_stood_before_the_hour_is_not_sent_and_all_from_it_on_is(
     reconciled = fed.reconcile()
     assert [finding.difference_minutes for finding in reconciled.customers] == [0, 0]
     assert all(finding.agrees for finding in reconciled.customers)
+
+
+def test_readings_that_differ_begin_the_day_anew(fed: Bench) -> None:
+    [waits] = adopt(fed, FROM)
+    assert waits.until == START + DAY
+    fed.clock.advance(hours=20)
+    report(fed, 2)  # it was in flight
+    [waits] = adopt(fed, FROM)
+    assert waits.until == START + 20 * HOUR + DAY
+    fed.clock.advance(hours=4)
+    assert adopt(fed, FROM)[0].state is AdoptionState.WAITS
+    fed.clock.advance(hours=20)
+    [adopted] = adopt(fed, FROM)
+    assert adopted.state is AdoptionState.ADOPTED
+    assert [month.opening_minutes for month in adopted.months] == [7]
+
+
+def test_a_reading_of_before_the_hour_proves_nothing(fed: Bench) -> None:
+    [waits] = adopt(fed, START)
+    fed.clock.advance(days=1)
+    [adopted] = adopt(fed, START, reason=None)
+    assert adopted.state is AdoptionState.POSSIBLE
+    [waits] = adopt(fed, START + HOUR, reason=None)
+    assert waits.until == START + 2 * DAY
+
+
+def test_a_dry_run_keeps_nothing(fed: Bench) -> None:
+    [looked] = adopt(fed, FROM, reason=None)
+    assert looked.state is AdoptionState.WAITS
+    assert [(m.opening_minutes, m.rated_minutes) for m in looked.months] == [(5, 5)]
+    for name in ("shadow_reading", "adoption", "meter_opening", "meter_event"):
+        assert fed.rows(f"SELECT count(*) FROM {name}") == [(0,)]
+
+
+def test_what_was_queued_and_never_sent_is_counted_as_well(fed: Bench) -> None:
+    fed.sync()
+    assert fed.events() == [("pending", "", 0), ("pending", "", 0)]
+    adopt(fed, FROM, sole=True)
+    states = [("failed", "replaced", 0), ("pending", "", 0), ("synced", "", 0)]
+    assert fed.events() == states
+
+
+def test_what_has_no_final_answer_is_settled_first(fed: Bench) -> None:
+    fed.state_sole_reporter()
+    fed.meter.counted.clear()
+    fed.meter.script = [lose_answer] * 6
+    fed.sync()
+    with pytest.raises(BadInput, match="1 events before 2026-03-10T13:00Z without a"):
+        adopt(fed, FROM, sole=True)
+
+
+def test_what_was_sent_before_stays_ours(fed: Bench) -> None:
+    others, fed.meter.counted = fed.meter.counted, []
+    fed.state_sole_reporter()
+    fed.sync()
+    fed.meter.counted += others
+    fed.clock.advance(hours=3)
+    [adopted] = adopt(fed, FROM, sole=True)
+    assert [month.opening_minutes for month in adopted.months] == [5]
+    assert adopted.months[0].rated_minutes == 0
+    fed.clock.advance(hours=1)
+    breaks = [(item.cause, item.minutes) for _, _, item in fed.reconcile().breaks]
+    assert breaks == [(Cause.OPENING_DIFFERS, 5)]
+
+
+def test_a_month_that_is_closed_or_not_billed_cannot_be_taken_over(fed: Bench) -> None:
+    fed.first_period = MARCH.next
+    with pytest.raises(BadInput, match=r"2026-03 is before first_period \(2026-04\)"):
+        adopt(fed, FROM)
+
+
+def test_only_a_later_hour_takes_over_again(fed: Bench) -> None:
+    adopt(fed, FROM, sole=True)
+    assert adopt(fed, FROM)[0].state is AdoptionState.ALREADY
+    with pytest.raises(BadInput, match="taken over from 2026-03-10T13:00Z already"):
+        adopt(fed, NOON)
