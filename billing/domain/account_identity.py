@@ -96,7 +96,10 @@ def accounts_to_probe(
         return []
     if answer.known and any(each.identity == answer for each in accounts):
         return []
-    present = set(labels) - {claim.label}
+    is_new = all(each.label != claim.label for each in accounts)
+    # A name that was never read may be an account that stands here under another one.
+    doubts = is_new and not answer.known
+    present = set() if doubts else set(labels) - {claim.label}
     return [
         each.account
         for each in accounts

@@ -192,6 +192,8 @@ def test_a_rename_says_from_what() -> None:
         ([known("a", None)], claim("a", P1), "a", ["a"]),
         ([known("a", None)], claim("z", P1), "z", ["a"]),
         ([known("a", None)], claim("z", P1), "a z", []),
+        ([A], claim("z", SILENT), "a z", ["a"]),
+        ([known("a", SILENT)], claim("z", SILENT), "a z", ["a"]),
     ],
 )
 def test_calls_are_probed_only_in_doubt(

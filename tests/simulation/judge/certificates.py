@@ -35,7 +35,6 @@ class Certificates:
         self,
         view: LedgerView,
         owners: Mapping[str, str],
-        keys: Mapping[str, SimPamela],
         trace: Trace,
         *,
         alone: bool,
@@ -44,14 +43,13 @@ class Certificates:
         self._owners = owners
         self._trace = trace
         self._alone = alone
-        self._keys = keys
-        self._identities = Identities(keys)
+        self._identities = Identities()
         self._promises: dict[int, _Promise] = {}
         self._judged: set[int] = set()
 
     def begin_anew(self) -> None:
         """Judge the pulls of another ledger, or of an older state of this one."""
-        self._identities = Identities(self._keys)
+        self._identities = Identities()
         self._promises.clear()
         self._judged.clear()
         self._judged |= {pull.id for pull in self._view.pulls()}

@@ -1,6 +1,5 @@
 """Identities: no partner is pulled twice, or under a name that is another's."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from billing.domain.period import BillingPeriod
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 class Identities:
     """Holds the accounts of one ledger to who truly answers for them."""
 
-    def __init__(self, keys: Mapping[str, SimPamela]) -> None:
-        self._keys = keys
+    def __init__(self) -> None:
         self._first: dict[str, SimPamela] = {}
 
     def judge(self, machine: Machine, account: str, pamela: SimPamela) -> None:
@@ -24,13 +22,15 @@ class Identities:
         first = self._first.setdefault(account, pamela)
         if first.calls is not pamela.calls:
             raise Violation("I37", f"{account} is read from another partner than ever")
+        machine.pulled[account] = pamela
         names = [
-            label
-            for label, key in machine.labels.items()
-            if self._keys[key].calls is pamela.calls
+            name
+            for name, read in machine.pulled.items()
+            if isinstance(read, SimPamela) and read.calls is pamela.calls
         ]
-        if len(names) > 1:
-            raise Violation("I37", f"one partner is pulled while it has {names}")
+        # Who does not say who it is can be told apart by its calls alone.
+        if len(names) > 1 and pamela.identity.known:
+            raise Violation("I37", f"one partner is pulled as {names}")
 
 
 def judge_unread(world: "World") -> None:

@@ -197,6 +197,17 @@ class LedgerView:
             "ORDER BY id DESC LIMIT 1"
         )
 
+    def held_customers(self) -> list[str | None]:
+        """Return whose sending is held, as this ledger knows it; None is all."""
+        return [
+            customer
+            for customer, held in self.rows(
+                "SELECT customer, held FROM send_hold WHERE id IN "
+                "(SELECT max(id) FROM send_hold GROUP BY customer)"
+            )
+            if held
+        ]
+
     def short_at_meter(self) -> list[tuple[str, int]]:
         """Return the breaks by which the meter holds less than was sent, as found."""
         return self.rows(

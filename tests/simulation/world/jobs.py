@@ -15,7 +15,7 @@ from billing.pipeline.cycle import (
     run_cycle,
 )
 from billing.pipeline.run import run_round
-from billing.pipeline.signing import TrailOptions, remember_end
+from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
 from tests.simulation.judge.identities import judge_absent
@@ -66,8 +66,8 @@ def cycle(world: World, desk: Desk) -> None:
     contact = report.sync.contact if report.sync else ContactFindings()
     owners = world.settings.owners
     world.waiting = {owners[wait.customer] for wait in contact.waits}
-    world.stopped = {owners[opening.customer] for opening in contact.openings}
-    world.stopped |= {owners[stop.customer] for stop in contact.stops}
+    world.stopped = {owners[each.customer] for each in contact.openings}
+    world.stopped |= {owners[each.customer] for each in contact.stops}
     world.complaints = [*report.errors, *(report.sync.held if report.sync else ())]
     for error in report.errors:
         desk.machine.schedule.note(f"error: {error[:100]}")
@@ -140,8 +140,10 @@ def do_a_job(world: World, desk: Desk) -> None:
             job = act
     desk.machine.began_at = world.schedule.now
     try:
+        if world.memory is not None and job is not cycle:
+            refuse_rewound(desk.ledger, world.memory)  # as every command does
         job(world, desk)
-        if world.memory is not None:
+        if world.memory is not None and not world.is_restored:
             remember_end(desk.ledger, world.memory)
     except BillingError as fault:
         desk.machine.schedule.note(f"error: {fault}")

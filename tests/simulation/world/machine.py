@@ -55,6 +55,7 @@ class Machine:
         self.reads: dict[tuple[str, str], set[int]] = {}
         self.reads_of: dict[str, object] = {}  # who truly answered for an account
         self.began_at = schedule.now  # when its present job began, in true time
+        self.pulled: dict[str, object] = {}  # whom it read under which account
         self.labels: dict[str, str] = {}  # the settings as they were at its start
 
     def boundary(

@@ -55,6 +55,7 @@ class SimStripe:
         self.rejects = weather.may_have(Fault.REJECTED_LATER)
         self.received: dict[str, list[events.MeterEvent]] = defaultdict(list)
         self.foreign: list[events.MeterEvent] = []
+        self.foreign_at: dict[str, datetime] = {}  # when they came last, by customer
         self.changes: list[tuple[str, int, datetime, int]] = []
         self.busy_until: dict[str, datetime] = {}
         self.payloads: dict[str, MeterEvent] = {}
@@ -106,6 +107,7 @@ class SimStripe:
         sent = EventRequest(METER, payload, name, int(at.timestamp()))
         taken = self.books.receive_event(sent, self.schedule.now, request_key=name)
         self.foreign.append(taken)
+        self.foreign_at[customer] = self.schedule.now
         self.schedule.note(f"somebody else reports {minutes} of {customer}")
         if not taken.rejected:
             change = (customer, taken.timestamp, self.schedule.now, minutes)

@@ -87,7 +87,6 @@ class World:
         certificates = Certificates(
             self.view,
             self.settings.owners,
-            self.settings.keys,
             self.trace,
             alone=alone,
         )
@@ -150,6 +149,7 @@ class World:
         self.view.connection.close()
         self.view.connection = self.storage.put(file)
         self.judge.relax()
+        self.judge.holds = dict.fromkeys(self.view.held_customers(), self.schedule.now)
 
     def restart(self) -> None:
         """Let every process end, and start anew with the settings of then."""

@@ -78,6 +78,7 @@ class LedgerStorms:
         world.schedule.note("a new ledger begins")
         world.trace.sometimes("a new ledger begins")
         world.exchange(world.storage.empty)
+        world.judge.contacts.begin_anew()
         world.judge.contacts.is_sole = False
         world.register()
         lags = any(world.weather.may_have(fault) for fault in LAGS)
