@@ -1,6 +1,7 @@
 """`db copy`: a whole ledger goes to another database, and only there it goes on."""
 
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,9 @@ def test_an_address_is_shown_without_its_password(
     with_password = postgres_url.replace("billing@", "billing:hunter2@")
     assert "hunter2" not in run_desk("db", "copy", "--to", with_password).output
     assert "hunter2" not in run_desk("status").output
-    assert "hunter2" not in str(
-        rows(open_ledger(postgres_url), "SELECT * FROM audit_event")
-    )
+    with closing(open_ledger(postgres_url)) as there:
+        for table in ("audit_event", "ledger_move"):
+            assert "hunter2" not in str(rows(there, f"SELECT * FROM {table}"))
     assert b"hunter2" not in Path(run_desk.folder / "billing.db").read_bytes()
     result = run_desk("db", "copy", "--to", with_password.replace("fresh_", "no_"))
     assert "hunter2" not in result.output
