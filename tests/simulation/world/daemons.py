@@ -28,7 +28,8 @@ class Daemon:
         self._pace = max(2 * hours // self._chance.between(2, 6) - 1, 1)
         self.process: Process | None = None
         self._loop = 0
-        self._lags = world.weather.may_have(Fault.SUMMARY_LAGS_LONG)
+        often = (Fault.SUMMARY_LAGS_LONG, Fault.HELD, Fault.FOREIGN_LATER)
+        self._looks_often = any(world.weather.may_have(fault) for fault in often)
         self._in_step = world.weather.may_have(Fault.TWO_DAEMONS)
         self._starts_at: datetime | None = world.schedule.now
         self._retired = False
@@ -102,8 +103,8 @@ class Daemon:
         """Return how long it is until the job fires again."""
         now = self._world.schedule.now
         hours = self._pace if self._in_step else self._chance.between(1, self._pace)
-        if self._lags and self._chance.happens(500):
-            hours = 1  # so that somebody looks while summaries lag
+        if self._looks_often and self._chance.happens(500):
+            hours = 1  # so that somebody works while summaries lag, or sending is held
         elif self._world.weather.strikes(Fault.JOB_MISSED):
             hours += self._chance.between(4, 20)
         top = now.replace(minute=0, second=0, microsecond=0) + hours * HOUR
