@@ -15,9 +15,9 @@ from billing.verifier.ed25519 import is_signed
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import HEX64, MONTH, read_json
 
-FORMAT = "pamela-billing audit bundle 2"
-# Format 1 has not the tables that came later; nothing else differs.
-_READABLE = {FORMAT, "pamela-billing audit bundle 1"}
+FORMAT = "pamela-billing audit bundle 3"
+# Earlier formats have not the tables that came later; nothing else differs.
+_READABLE = {FORMAT, *(f"pamela-billing audit bundle {n}" for n in (1, 2))}
 _LARGEST_MANIFEST, _LARGEST_SEAL = 64 * 2**20, 1_000
 _PARTS_OF_MANIFEST: dict[str, type | tuple[type, ...]] = {
     "format": str,
