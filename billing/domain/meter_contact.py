@@ -86,6 +86,8 @@ class MonthContact:
     # An earlier month of ours here holds no more than is ours, or it was taken over.
     is_known: bool = False
     is_sole: bool = False  # a person stated that nothing else reports to this meter
+    # Not ours, at another of Stripe's customers that the customer had this month.
+    opening_elsewhere: int = 0
 
 
 class Opening(NamedTuple):
@@ -132,7 +134,9 @@ class ContactFindings:
     ) -> None:
         """Take in what a contact came to."""
         if decision.state is ContactState.OPENING:
-            self.openings.append(Opening(customer, period, decision.minutes))
+            opening = Opening(customer, period, decision.minutes)
+            if opening not in self.openings:
+                self.openings.append(opening)
         elif decision.until is not None:
             self.waits.append(FirstSendWait(customer, period, decision.until))
 
@@ -156,6 +160,9 @@ def decide_contact(contact: MonthContact, now: datetime) -> ContactDecision:
     latest = contact.readings[-1] if contact.readings else None
     if latest is not None and latest.opening:
         return ContactDecision(ContactState.OPENING, minutes=latest.opening)
+    if contact.opening_elsewhere and not contact.has_sent:
+        # They stay this customer's minutes, wherever the settings send it now.
+        return ContactDecision(ContactState.OPENING, minutes=contact.opening_elsewhere)
     is_fresh = latest is not None and now - latest.at < RUNNING_DAY
     if contact.has_sent and (contact.is_watched or is_fresh):
         return ContactDecision(ContactState.CLEAR)

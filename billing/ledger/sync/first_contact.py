@@ -70,6 +70,7 @@ def month_contact(
         is_watched=month.period in context.watched,
         is_known=is_known,
         is_sole=context.is_sole(customer),
+        opening_elsewhere=_opening_elsewhere(connection, customer, month, context),
     )
 
 
@@ -154,6 +155,33 @@ def _readings(
     )
     rows = connection.execute(query.order_by(contact.id))
     return [ContactReading(**row._mapping) for row in rows]
+
+
+def _opening_elsewhere(
+    connection: Connection, customer: str, month: MeterMonth, context: ContactContext
+) -> int:
+    """Return what is not ours at the customer's other addresses, as last read there.
+
+    Whoever takes the present one over has decided about those, too.
+    """
+    newest = (
+        select(func.max(contact.id))
+        .where(
+            contact.customer == customer,
+            contact.stripe_customer != month.stripe_customer,
+            contact.meter == month.meter,
+            contact.livemode == int(month.livemode),
+            contact.period == str(month.period),
+            _since(contact.read_at, context.restored_at),
+        )
+        .group_by(contact.stripe_customer)
+    )
+    query = select(func.sum(contact.minutes - contact.upper)).where(
+        contact.id.in_(newest), contact.minutes > contact.upper
+    )
+    if _is_adopted(customer, month, context):
+        query = query.where(contact.read_at > context.adoptions[customer].at)
+    return int(connection.execute(query).scalar() or 0)
 
 
 def _has_sent(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing.domain.break_causes import Cause
+from billing.domain.meter_contact import Opening
 from billing.errors import BadInput
 from billing.ledger.database import Ledger
 from billing.pipeline.adopt.cut_over import AdoptionState
@@ -122,3 +123,18 @@ def test_only_a_later_hour_takes_over_again(fed: Bench) -> None:
     assert adopt(fed, FROM)[0].state is AdoptionState.ALREADY
     with pytest.raises(BadInput, match="taken over from 2026-03-10T13:00Z already"):
         adopt(fed, NOON)
+
+
+def test_what_stands_where_a_customer_was_before_stops_it_until_that_is_decided(
+    fed: Bench,
+) -> None:
+    assert fed.sync().contact.needs_a_person
+    fed.stripe_customers["acme"] = "cus_moved"
+    for _ in range(3):
+        fed.clock.advance(days=1)
+        assert fed.sync().contact.openings == [Opening("acme", MARCH, 5)]
+    assert fed.counted() == {"acme": 5}
+    [adopted] = adopt(fed, FROM, customers={"acme": "cus_moved"}, sole=True)
+    assert adopted.state is AdoptionState.ADOPTED
+    assert not fed.sync().contact.needs_a_person
+    assert fed.counted() == {"acme": 7}
