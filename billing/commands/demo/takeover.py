@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import fill
 
 from billing.commands.delivery import show_sheets
 from billing.commands.demo.first_day import (
@@ -12,7 +11,12 @@ from billing.commands.demo.first_day import (
     no_listener,
     no_output,
 )
-from billing.commands.display import progress_bars, say, show_table
+from billing.commands.display import (
+    progress_bars,
+    say,
+    say_paragraph,
+    show_table,
+)
 from billing.commands.hints import program
 from billing.commands.options import CLEAN, FAILED, show_json
 from billing.demo.adopt.takeover_ending import AdoptResult
@@ -26,7 +30,6 @@ from billing.reports.reconciliation.live import (
 )
 from billing.reports.sheets.sheet import Report
 
-COLUMNS = 98
 ENDING = """\
 Total difference: {difference} minutes, {verdict}.
 The sandbox's own count: {called:,} minutes of calls, {counted:,} on the meter.
@@ -65,7 +68,7 @@ def show_adopt(
 def _say(text: str) -> None:
     """Say a paragraph, indented below its number or its dash."""
     indent = "     " if text.startswith("   -") else "   "
-    say(fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))
+    say_paragraph(text, indent)
 
 
 def _show_report(report: Report) -> None:
