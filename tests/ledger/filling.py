@@ -1,6 +1,6 @@
 """A ledger with at least two rows in every table whose rows are only ever added."""
 
-from sqlalchemy import Connection, insert, inspect
+from sqlalchemy import Connection, insert
 
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.break_causes import Cause
@@ -288,21 +288,3 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
         )
         runs.save(connection, reconciliation, ACTOR)
         runs.save(connection, reconciliation, ACTOR)
-
-
-def keys_of(ledger: Ledger, table: str) -> list[tuple[str, ...]]:
-    """List the unique keys of a table, the primary one first."""
-    with ledger.reading() as connection:
-        inspector = inspect(connection)
-        primary = inspector.get_pk_constraint(table)["constrained_columns"]
-        unique = inspector.get_unique_constraints(table)
-    return [
-        tuple(primary),
-        *(tuple(constraint["column_names"]) for constraint in unique),
-    ]
-
-
-def columns_of(ledger: Ledger, table: str) -> list[str]:
-    """List the columns of a table."""
-    with ledger.reading() as connection:
-        return [column["name"] for column in inspect(connection).get_columns(table)]

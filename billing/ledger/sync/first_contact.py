@@ -1,6 +1,6 @@
 """First contact: what was read of a month at the meter before anything was sent."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from billing.ledger.schema.tables import (
     reconciliation_reading,
 )
 from billing.ledger.sync.contact_context import ContactContext, acknowledged_minutes
-from billing.ledger.sync.meter_bounds import month_bounds
+from billing.ledger.sync.meter_bounds import hourly_bounds, month_bounds
 
 contact, event = meter_contact.c, meter_event.c
 
@@ -40,12 +40,29 @@ class UnsentContact(NamedTuple):
 
 
 def contact_bounds(
-    connection: Connection, customer: str, month: MeterMonth, now: datetime
+    connection: Connection,
+    customer: str,
+    month: MeterMonth,
+    now: datetime,
+    hours: Mapping[datetime, int] | None = None,
 ) -> MinuteBounds:
-    """Return what of a month can be ours, or is known and let be by a person."""
+    """Return what of a month can be ours, or is known and let be by a person.
+
+    Where its hours were read, what one shows too much stands for no other hour.
+    """
     bounds = month_bounds(connection, month, now)
     more = acknowledged_minutes(connection, customer, month.period)
-    return MinuteBounds(bounds.lower, bounds.upper + more)
+    upper = bounds.upper + more
+    if hours is not None:
+        own = hourly_bounds(connection, month, now)
+        none = MinuteBounds(0, 0)
+        too_much = sum(
+            max(0, minutes - own.get(hour, none).upper)
+            for hour, minutes in hours.items()
+        )
+        if too_much > more:
+            upper = min(upper, sum(hours.values()) - (too_much - more))
+    return MinuteBounds(bounds.lower, upper)
 
 
 def month_contact(
@@ -61,7 +78,8 @@ def month_contact(
     is_known = not has_sent and (
         _is_adopted(customer, month, context) or _is_known(connection, month, now)
     )
-    if is_known:
+    # A restored ledger has forgotten events: each of its months is read by the hour.
+    if is_known and context.restored_at is None:
         readings += _reconciled(connection, customer, month, context, now)
         readings.sort(key=lambda reading: reading.at)
     return MonthContact(

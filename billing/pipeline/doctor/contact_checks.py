@@ -81,9 +81,14 @@ def _check(
     if decision.state is ContactState.CLEAR and contact.has_sent:
         return None
     window = Window(month.period.start, month.period.end)
-    minutes = meter.read_total(month.stripe_customer, window)
+    hours = None
+    if context.restored_at is None:
+        minutes = meter.read_total(month.stripe_customer, window)
+    else:
+        hours = meter.read_hours(month.stripe_customer, window)
+        minutes = sum(hours.values())
     with ledger.reading() as connection:
-        bounds = contact_bounds(connection, customer, month, now)
+        bounds = contact_bounds(connection, customer, month, now, hours)
     reading = ContactReading(now, minutes, bounds.upper)
     name = f"{NAME} of {customer}"
     if reading.opening:

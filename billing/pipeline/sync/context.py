@@ -1,8 +1,10 @@
 """The sync of one customer: what its steps share while its lock is held."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from billing.domain.period import Window
 from billing.domain.staging import MeterDestination
@@ -10,6 +12,8 @@ from billing.errors import MeterFault, NoSuchCustomer
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Hold, Ledger
 from billing.pipeline.sync.send import Sender
+
+T = TypeVar("T")
 
 
 class Negative(StrEnum):
@@ -78,10 +82,21 @@ class SyncContext:
 
     def read_minutes(self, stripe_customer: str, window: Window) -> int | None:
         """Read what a window holds at Stripe; None when it cannot be read now."""
+        return self._read(self.sender.meter.read_total, stripe_customer, window)
+
+    def read_hours(
+        self, stripe_customer: str, window: Window
+    ) -> dict[datetime, int] | None:
+        """Read the same, hour by hour; None when it cannot be read now."""
+        return self._read(self.sender.meter.read_hours, stripe_customer, window)
+
+    def _read(
+        self, read: Callable[[str, Window], T], stripe_customer: str, window: Window
+    ) -> T | None:
         if self.sender.breaker.stopped:
             return None
         try:
-            return self.sender.meter.read_total(stripe_customer, window)
+            return read(stripe_customer, window)
         except NoSuchCustomer:
             return None
         except MeterFault as fault:

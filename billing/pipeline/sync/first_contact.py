@@ -75,12 +75,17 @@ def _decide(
     if not asks_for_reading(contact, decision, now):
         return decision
     window = Window(month.period.start, month.period.end)
-    minutes = context.read_minutes(month.stripe_customer, window)
+    hours = None
+    if contacts.restored_at is None:
+        minutes = context.read_minutes(month.stripe_customer, window)
+    else:
+        hours = context.read_hours(month.stripe_customer, window)
+        minutes = None if hours is None else sum(hours.values())
     if minutes is None:
         return None
     # What can be ours is asked after the meter: nothing of it can be newer than that.
     with context.ledger.reading() as connection:
-        bounds = contact_bounds(connection, customer, month, now)
+        bounds = contact_bounds(connection, customer, month, now, hours)
     reading = ContactReading(now, minutes, bounds.upper)
     context.sender.writer.write(
         lambda connection: record_contact(

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
-from tests.ledger.filling import MOVING, fill, keys_of
+from tests.ledger.filling import MOVING, fill
+from tests.ledger.table_shapes import keys_of
 
 KEPT = sorted(MOVING)
 HIDDEN = ("rowid", "oid", "_rowid_")

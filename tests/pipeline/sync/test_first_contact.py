@@ -8,20 +8,17 @@ import pytest
 
 from billing.domain.break_causes import Cause
 from billing.domain.meter_contact import FirstSendWait, Opening
-from billing.domain.meter_event import MeterEvent
-from billing.gateways.rollback_marker import FileMemory
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import upgrade
 from billing.ledger.reconcile import break_cases
 from billing.ledger.sync.contact_context import state_sole_reporter
-from billing.pipeline.signing import accept_restore, remember_end
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call, of
-from tests.pipeline.fakes import Killed, Request, kill_after
+from tests.pipeline.fakes import Killed, kill_after
+from tests.pipeline.sync.contacts import CONTACTS, openings, stranger
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-CONTACTS = "SELECT customer, period, minutes, lower, upper FROM meter_contact"
 
 
 @pytest.fixture
@@ -42,26 +39,6 @@ def second(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
     other.meter = bench.meter
     yield other
     ledger.close()
-
-
-def stranger(bench: Bench, minutes: int, at: datetime = NOON) -> None:
-    """Let somebody else report minutes for acme."""
-    event = MeterEvent(
-        customer="acme",
-        stripe_customer="cus_acme",
-        meter="stripe_minutes",
-        livemode=False,
-        hour=at,
-        sequence=59 - len(bench.meter.counted),
-        minutes=minutes,
-    )
-    bench.meter.counted.append(Request(event, "k", bench.clock.now()))
-
-
-def openings(bench: Bench) -> list[Opening]:
-    report = bench.sync()
-    assert report.clean is not report.contact.needs_a_person
-    return report.contact.openings
 
 
 def acknowledge(bench: Bench) -> None:
@@ -263,28 +240,6 @@ def test_sending_goes_on_by_itself_once_the_minutes_are_gone(bench: Bench) -> No
     del bench.meter.counted[-1]
     bench.reconcile()
     assert bench.sync().outcomes == {Outcome.SYNCED: 1}
-
-
-def test_after_a_restore_a_month_is_read_anew(
-    sqlite_ledger: Ledger, tmp_path: Path
-) -> None:
-    bench = Bench(ledger=sqlite_ledger)
-    memory = FileMemory(tmp_path / "billing.trail")
-    bench.take(call("c", NOON, 300))
-    bench.sync()
-    bench.reconcile()
-    remember_end(bench.ledger, memory)
-    # What was sent since the backup, and is deleted at the source meanwhile.
-    stranger(bench, 4)
-    accept_restore(bench.ledger, memory, Actor("a person", bench.clock.now()), "disk")
-    bench.clock.advance(hours=2)
-    bench.take(call("d", bench.clock.now() - HOUR, 60))
-    bench.clock.advance(hours=1)
-    assert openings(bench) == [Opening("acme", MARCH, 4)]
-    # What can be ours is no opening: two equal readings, or a statement, clear it.
-    del bench.meter.counted[-1]
-    assert openings(bench) == []
-    assert bench.counted() == {"acme": 6}
 
 
 def test_an_uncertain_event_can_be_ours(either_bench: Bench) -> None:
