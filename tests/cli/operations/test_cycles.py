@@ -31,7 +31,7 @@ def test_a_run_is_kept_with_its_end(desk: Desk) -> None:
 def test_after_two_hours_without_a_good_cycle_status_says_so(desk: Desk) -> None:
     desk.done("run")
     desk.sandbox.clock.advance(HOUR)
-    desk.trouble(FaultKind.ERROR_503, "pamela.usage.get")
+    desk.trouble(FaultKind.UNAUTHORIZED, "pamela.usage.get")
     desk.done("run", code=1)
     kept = cycles(desk)
     assert (kept["last"]["outcome"], kept["last_good"]["outcome"]) == (
