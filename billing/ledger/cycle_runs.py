@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, select
 
 from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.period import BillingPeriod
+from billing.errors import LedgerFault
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import cycle_run
@@ -62,8 +63,13 @@ def record_start(connection: Connection, actor: Actor, trigger: Trigger) -> int:
 def record_end(
     connection: Connection, actor: Actor, number: int, end: CycleEnd
 ) -> None:
-    """Record how a cycle ended."""
-    start = connection.execute(select(cycle_run).where(_column.id == number)).one()
+    """Record how a cycle ended; raises LedgerFault if its start is not there."""
+    start = connection.execute(select(cycle_run).where(_column.id == number)).first()
+    if start is None:
+        raise LedgerFault(
+            "another ledger took the place of this one during the cycle; see what "
+            "`pamela-billing status` says"
+        )
     values = {
         **_start(start.owner, start.started_at, Trigger(start.trigger)),
         "start_id": number,

@@ -27,13 +27,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--planted", nargs="?", const="", metavar="WORDS", help="plant known bugs"
     )
+    parser.add_argument(
+        "--no-borders",
+        dest="borders",
+        action="store_false",
+        help="one ledger, one account, and nobody beside",
+    )
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
-        return show_seed(asked.seed)
+        return show_seed(asked.seed, borders=asked.borders)
     if asked.planted is not None:
         return show_planted(asked.jobs, asked.planted)
     seeds = range(asked.first, asked.first + asked.seeds)
-    campaign = run_seeds(seeds, jobs=asked.jobs, watch=progress(asked.seeds).show)
+    campaign = run_seeds(
+        seeds, jobs=asked.jobs, borders=asked.borders, watch=progress(asked.seeds).show
+    )
     return show(campaign)
 
 
@@ -84,9 +92,9 @@ def show_failure(result: Result) -> None:
     print(f"again: uv run python -m tests.simulation --seed {result.seed}")
 
 
-def show_seed(seed: int) -> int:
+def show_seed(seed: int, *, borders: bool) -> int:
     """Print a seed line by line."""
-    result = run_seed(seed, Storage(), keep_all=True)
+    result = run_seed(seed, Storage(), keep_all=True, borders=borders)
     print("\n".join(result.last))
     print("faults:", ", ".join(result.faults) or "none")
     print(f"{result.steps} steps, trace {result.digest}")

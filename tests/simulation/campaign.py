@@ -50,7 +50,11 @@ class Campaign:
 
 
 def run_alone(
-    seeds: Sequence[int], *, until: float | None = None, twice: bool = True
+    seeds: Sequence[int],
+    *,
+    until: float | None = None,
+    twice: bool = True,
+    borders: bool = True,
 ) -> Iterator[Result]:
     """Run seeds in this process, one after another, until the time is up."""
     storage = Storage()
@@ -58,9 +62,9 @@ def run_alone(
         for seed in seeds:
             if until is not None and time.monotonic() > until:
                 return
-            result = run_seed(seed, storage)
+            result = run_seed(seed, storage, borders=borders)
             if twice and seed % TWICE == 0 and not result.violation:
-                again = run_seed(seed, storage)
+                again = run_seed(seed, storage, borders=borders)
                 if again.digest != result.digest:
                     result.violation = "determinism: two runs of a seed differ"
                     result.invariant = "determinism"
@@ -74,6 +78,7 @@ def run_seeds(
     *,
     jobs: int,
     until: float | None = None,
+    borders: bool = True,
     watch: Callable[[Campaign], None] = lambda _campaign: None,
 ) -> Campaign:
     """Run seeds over several processes; `watch` is shown each step forward."""
@@ -82,7 +87,9 @@ def run_seeds(
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     workers = [
-        context.Process(target=_work, args=(share, until, results), daemon=True)
+        context.Process(
+            target=_work, args=(share, until, borders, results), daemon=True
+        )
         for share in shares
     ]
     for worker in workers:
@@ -106,13 +113,14 @@ def run_seeds(
 def _work(
     seeds: Sequence[int],
     until: float | None,
+    borders: bool,
     results: "multiprocessing.Queue[Result | None]",
 ) -> None:
     # What is imported stays, and a seed leaves little that goes round in circles.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        for result in run_alone(seeds, until=until):
+        for result in run_alone(seeds, until=until, borders=borders):
             results.put(result)
     finally:
         results.put(None)

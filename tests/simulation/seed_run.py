@@ -36,9 +36,11 @@ class Result:
     last: list[str] = field(default_factory=list)
 
 
-def run_seed(seed: int, storage: Storage, *, keep_all: bool = False) -> Result:
+def run_seed(
+    seed: int, storage: Storage, *, keep_all: bool = False, borders: bool = True
+) -> Result:
     """Run one seed from its beginning to its verdict."""
-    world = World(seed, storage, keep_all=keep_all)
+    world = World(seed, storage, keep_all=keep_all, borders=borders)
     trace: Trace = world.trace
     violation = invariant = None
     try:

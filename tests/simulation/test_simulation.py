@@ -1,4 +1,8 @@
-"""As many seeds as fit into a minute: no invariant is violated in any of them."""
+"""As many seeds as fit into a minute: no invariant is violated in any of them.
+
+It is the short form, of a world with one ledger, one account and nobody beside; what
+stands at its borders takes `python -m tests.simulation`.
+"""
 
 import os
 import time
@@ -16,7 +20,7 @@ def test_no_seed_violates_an_invariant() -> None:
     os.environ["PYTHONHASHSEED"] = "0"  # for the processes that are started
     until = time.monotonic() + SECONDS
     seeds = range(FIRST, FIRST + 100_000)
-    campaign = run_seeds(seeds, jobs=JOBS, until=until)
+    campaign = run_seeds(seeds, jobs=JOBS, until=until, borders=False)
     for failure in campaign.failures[:3]:
         show_failure(failure)
     assert not campaign.failures

@@ -189,6 +189,10 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
 )
 
 
+# What stands beside, and who is who: what a world of one ledger does not have.
+BORDERS = frozenset(fault for fault in Fault if fault.number >= F.SECOND_ACCOUNT.number)
+
+
 class Weather:
     """Which faults one run has, and how strong; a tenth of the runs is calm."""
 
@@ -197,7 +201,7 @@ class Weather:
     STRENGTHS = (300, 1_000, 1_000, 3_000)
     THEMED = 750
 
-    def __init__(self, chance: Chance, trace: Trace) -> None:
+    def __init__(self, chance: Chance, trace: Trace, *, borders: bool) -> None:
         self._chance = chance
         self._trace = trace
         self.over = False
@@ -214,6 +218,9 @@ class Weather:
         if themed:
             for fault in chance.pick(THEMES):
                 self._odds[fault] = min(fault.per_mille * 3, 900)
+        if not borders:
+            for fault in BORDERS:
+                self._odds.pop(fault, None)
 
     def strikes(self, fault: Fault) -> bool:
         """Say whether a fault happens at this chance of it, and count it."""

@@ -55,10 +55,12 @@ class Desk:
 class World:
     """Everything outside the product, and the way the product is put together."""
 
-    def __init__(self, seed: int, storage: Storage, *, keep_all: bool = False) -> None:
+    def __init__(
+        self, seed: int, storage: Storage, *, keep_all: bool, borders: bool
+    ) -> None:
         self.chance = Chance(seed)
         self.trace = Trace(keep_all=keep_all)
-        self.weather = Weather(self.chance, self.trace)
+        self.weather = Weather(self.chance, self.trace, borders=borders)
         at_edge = self.weather.strikes(Fault.MONTH_EDGE)
         start = MONTH_END if at_edge else MID_MONTH
         start += self.chance.span(timedelta(), 12 * HOUR)
