@@ -22,7 +22,7 @@ __all__ = ["bare_desk", "desk"]
 COPIER = [sys.executable, "-m", "tests.crash.processes.copying"]
 ROOT = Path(__file__).parents[2]
 # Of the many steps that make and compare tables one in so many; of the last, each.
-ONE_IN, LAST_STEPS = 400, 10
+ONE_IN, LAST_STEPS = 1_000, 8
 NOTHING, IN_FORCE = "nothing", "in force"
 
 
