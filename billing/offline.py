@@ -85,8 +85,9 @@ def opened_ledger(
     ledger = open_ledger(ledger_url(settings, settings_file.parent))
     try:
         migration.refuse_other_schema(ledger)
-        guard_moved(ledger)
-        if not even_rewound:
+        if even_rewound:
+            guard_moved(ledger)
+        else:
             guard_writes(ledger, settings, settings_file.parent)
         yield OfflineLedger(settings, ledger, _time_of(settings, ledger))
     finally:

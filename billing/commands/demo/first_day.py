@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from billing.commands.display import progress_bars, say, show_table
+from billing.commands.display import (
+    progress_bars,
+    say,
+    say_paragraph,
+    show_table,
+)
 from billing.commands.hints import advance_clock, program
 from billing.commands.options import CLEAN, FAILED, show_json
 from billing.demo.first_day import FirstDayResult, play
@@ -53,6 +58,19 @@ def show_demo(
     if keep:
         keep_running(site.url, say=stage.say)
     return CLEAN if ending.good else FAILED
+
+
+def story_stage(*, as_json: bool) -> Stage:
+    """Return where a story of several steps is told: nowhere beside its JSON."""
+    if as_json:
+        return Stage(no_output, no_listener)
+    return Stage(say_step, progress_bars)
+
+
+def say_step(text: str) -> None:
+    """Say a paragraph, indented below its number or its dash."""
+    indent = "     " if text.startswith("   -") else "   "
+    say_paragraph(text, indent)
 
 
 def no_output(_text: str) -> None:

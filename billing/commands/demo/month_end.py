@@ -8,22 +8,17 @@ from pathlib import Path
 from billing.commands.demo.first_day import (
     SETTINGS,
     keep_running,
-    no_listener,
     no_output,
+    say_step,
+    story_stage,
 )
-from billing.commands.display import (
-    progress_bars,
-    say,
-    say_paragraph,
-    show_table,
-)
+from billing.commands.display import say, say_paragraph, show_table
 from billing.commands.hints import program
 from billing.commands.options import CLEAN, FAILED, person, show_json
 from billing.demo.month_end.ending import MonthEndResult
 from billing.demo.month_end.invoices import WHY
 from billing.demo.month_end.papers import Papers, write_papers
 from billing.demo.month_end.story import play
-from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
 from billing.reports.sheets.formatting import Document
@@ -67,7 +62,7 @@ def show_month_end(
     keep: bool,
 ) -> int:
     """Tell the story in a world and show how it ends; return the exit code."""
-    stage = Stage(no_output, no_listener) if as_json else Stage(_say, progress_bars)
+    stage = story_stage(as_json=as_json)
     site = world()
     ending = play(site, folder / SETTINGS, stage, seed)
     papers = write_papers(folder / SETTINGS, ending.month, person())
@@ -78,12 +73,6 @@ def show_month_end(
     return CLEAN if ending.good and papers.verified else FAILED
 
 
-def _say(text: str) -> None:
-    """Say a paragraph, indented below its number or its dash."""
-    indent = "     " if text.startswith("   -") else "   "
-    say_paragraph(text, indent)
-
-
 def _show(
     ending: MonthEndResult, papers: Papers, folder: Path, url: str, *, seconds: float
 ) -> None:
@@ -92,9 +81,9 @@ def _show(
         title = f"{run.period}, {state}, minutes; difference: Stripe less Pamela"
         show_table(HEADINGS, _lines(run), title=title, has_total=True)
     for line in _reasons(ending):
-        _say(line)
+        say_step(line)
     customers = ending.customers
-    _say(
+    say_step(
         TOGETHER.format(
             pamela=sum(customer.pamela_minutes for customer in customers),
             ledger=sum(customer.ledger_minutes for customer in customers),
@@ -103,7 +92,7 @@ def _show(
             verdict="as it should be" if ending.good else "AND SOMETHING IS WRONG",
         )
     )
-    _say(
+    say_step(
         TRUTH.format(
             called=ending.called_minutes,
             counted=ending.counted_minutes,

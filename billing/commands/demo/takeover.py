@@ -8,20 +8,13 @@ from billing.commands.delivery import show_sheets
 from billing.commands.demo.first_day import (
     SETTINGS,
     keep_running,
-    no_listener,
-    no_output,
+    story_stage,
 )
-from billing.commands.display import (
-    progress_bars,
-    say,
-    say_paragraph,
-    show_table,
-)
+from billing.commands.display import say, show_table
 from billing.commands.hints import program
 from billing.commands.options import CLEAN, FAILED, show_json
 from billing.demo.adopt.takeover_ending import AdoptResult
 from billing.demo.adopt.takeover_story import play
-from billing.demo.stage import Stage
 from billing.demo.world import STATE, World
 from billing.reports.reconciliation.live import (
     reconciliation_document,
@@ -54,7 +47,7 @@ def show_adopt(
     keep: bool,
 ) -> int:
     """Tell the story in a world and show how it ends; return the exit code."""
-    stage = Stage(no_output, no_listener) if as_json else Stage(_say, progress_bars)
+    stage = story_stage(as_json=as_json)
     site = world()
     show_report = _show_nothing if as_json else _show_report
     ending = play(site, folder / SETTINGS, stage, seed, show_report)
@@ -63,12 +56,6 @@ def show_adopt(
     if keep:
         keep_running(site.url, say=stage.say)
     return CLEAN if ending.good else FAILED
-
-
-def _say(text: str) -> None:
-    """Say a paragraph, indented below its number or its dash."""
-    indent = "     " if text.startswith("   -") else "   "
-    say_paragraph(text, indent)
 
 
 def _show_report(report: Report) -> None:

@@ -88,7 +88,9 @@ def month_contact(
         is_watched=month.period in context.watched,
         is_known=is_known,
         is_sole=context.is_sole(customer),
-        opening_elsewhere=_opening_elsewhere(connection, customer, month, context),
+        opening_elsewhere=0
+        if has_sent  # it is looked at before the first send alone
+        else _opening_elsewhere(connection, customer, month, context),
     )
 
 

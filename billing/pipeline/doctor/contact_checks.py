@@ -6,17 +6,17 @@ from datetime import datetime
 from billing.domain.meter_contact import (
     OPENING_REMEDY,
     STOP_REMEDY,
-    ContactReading,
     ContactState,
     MeterMonth,
     decide_contact,
 )
-from billing.domain.period import BillingPeriod, Window
+from billing.domain.period import BillingPeriod
 from billing.errors import MeterFault, NoSuchCustomer
 from billing.ledger.database import Ledger
 from billing.ledger.sync.contact_context import ContactContext, read_context
-from billing.ledger.sync.first_contact import contact_bounds, month_contact
+from billing.ledger.sync.first_contact import month_contact
 from billing.pipeline.doctor.checks import Check, failed
+from billing.pipeline.sync.first_contact import read_contact
 from billing.ports import Meter
 
 NAME = "first contact"
@@ -80,21 +80,20 @@ def _check(
     decision = decide_contact(contact, now)
     if decision.state is ContactState.CLEAR and contact.has_sent:
         return None
-    window = Window(month.period.start, month.period.end)
-    hours = None
-    if context.restored_at is None:
-        minutes = meter.read_total(month.stripe_customer, window)
-    else:
-        hours = meter.read_hours(month.stripe_customer, window)
-        minutes = sum(hours.values())
-    with ledger.reading() as connection:
-        bounds = contact_bounds(connection, customer, month, now, hours)
-    reading = ContactReading(now, minutes, bounds.upper)
+    shown = read_contact(
+        ledger,
+        customer,
+        month,
+        context,
+        now,
+        read_total=meter.read_total,
+        read_hours=meter.read_hours,
+    )
     name = f"{NAME} of {customer}"
-    if reading.opening:
+    if shown is not None and shown.reading.opening:
         found = (
-            f"{reading.opening:,} minutes of {month.period} stand at the meter that "
-            "this ledger never sent; nothing is sent"
+            f"{shown.reading.opening:,} minutes of {month.period} stand at the meter "
+            "that this ledger never sent; nothing is sent"
         )
         return Check(name, False, found, OPENING_REMEDY)
     if decision.until is not None:

@@ -1,5 +1,6 @@
 """The sync of one customer: what its steps share while its lock is held."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +49,9 @@ class CustomerNames:
             for name, stripe_customer in registered.items()
             if name not in named and stripe_customer in self._present
         }
+        self._names_before: dict[str, list[str]] = defaultdict(list)
+        for name, stripe_customer in self._before.items():
+            self._names_before[stripe_customer].append(name)
 
     def stripe_customer(self, name: str) -> str | None:
         """Return Stripe's customer of a name; None when no settings name it."""
@@ -60,8 +64,7 @@ class CustomerNames:
 
     def all_of(self, name: str) -> frozenset[str]:
         """Return every name that a customer has, or had before it was renamed."""
-        own = self.stripe_customer(name)
-        before = (each for each, its in self._before.items() if its == own)
+        before = self._names_before.get(self.stripe_customer(name) or "", [])
         return frozenset({name, self.present(name), *before})
 
 

@@ -186,7 +186,8 @@ class CustomerSync:
             report.no_such_customer = True
             report.outcomes[Outcome.WAITING] += len(due)
         else:
-            stops = [s for s in self.contacts.stops if s.customer in self._all_names]
+            own = self._all_names
+            stops = [stop for stop in self.contacts.stops if stop.customer in own]
             report.contact.stops += stops
             admitted = admit_events(context, self.contacts, due, report.contact)
             report.outcomes.update([Outcome.WAITING] * (len(due) - len(admitted)))

@@ -1,7 +1,9 @@
 """First contact: a month is read at the meter before anything is sent into it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
 
 from billing.domain.meter_contact import (
     ContactDecision,
@@ -13,6 +15,7 @@ from billing.domain.meter_contact import (
     decide_contact,
 )
 from billing.domain.period import BillingPeriod, Window
+from billing.ledger.database import Ledger
 from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.first_contact import (
     contact_bounds,
@@ -64,6 +67,39 @@ def _is_clear(
     return decision.state is ContactState.CLEAR
 
 
+class ShownMonth(NamedTuple):
+    """What a month showed, and the least and most of it that can be ours."""
+
+    reading: ContactReading
+    lower: int
+
+
+def read_contact(
+    ledger: Ledger,
+    customer: str,
+    month: MeterMonth,
+    contacts: ContactContext,
+    now: datetime,
+    *,
+    read_total: Callable[[str, Window], int | None],
+    read_hours: Callable[[str, Window], Mapping[datetime, int] | None],
+) -> ShownMonth | None:
+    """Read a month at the meter, of a restored ledger by the hour; None without one."""
+    window = Window(month.period.start, month.period.end)
+    hours = None
+    if contacts.restored_at is None:
+        minutes = read_total(month.stripe_customer, window)
+    else:
+        hours = read_hours(month.stripe_customer, window)
+        minutes = None if hours is None else sum(hours.values())
+    if minutes is None:
+        return None
+    # What can be ours is asked after the meter: nothing of it can be newer than that.
+    with ledger.reading() as connection:
+        bounds = contact_bounds(connection, customer, month, now, hours)
+    return ShownMonth(ContactReading(now, minutes, bounds.upper), bounds.lower)
+
+
 def _decide(
     context: SyncContext, contacts: ContactContext, month: MeterMonth
 ) -> ContactDecision | None:
@@ -74,23 +110,21 @@ def _decide(
     decision = decide_contact(contact, now)
     if not asks_for_reading(contact, decision, now):
         return decision
-    window = Window(month.period.start, month.period.end)
-    hours = None
-    if contacts.restored_at is None:
-        minutes = context.read_minutes(month.stripe_customer, window)
-    else:
-        hours = context.read_hours(month.stripe_customer, window)
-        minutes = None if hours is None else sum(hours.values())
-    if minutes is None:
+    shown = read_contact(
+        context.ledger,
+        customer,
+        month,
+        contacts,
+        now,
+        read_total=context.read_minutes,
+        read_hours=context.read_hours,
+    )
+    if shown is None:
         return None
-    # What can be ours is asked after the meter: nothing of it can be newer than that.
-    with context.ledger.reading() as connection:
-        bounds = contact_bounds(connection, customer, month, now, hours)
-    reading = ContactReading(now, minutes, bounds.upper)
     context.sender.writer.write(
         lambda connection: record_contact(
-            connection, customer, month, reading, bounds.lower
+            connection, customer, month, shown.reading, shown.lower
         )
     )
-    contact = replace(contact, readings=[*contact.readings, reading])
+    contact = replace(contact, readings=[*contact.readings, shown.reading])
     return decide_contact(contact, now)
