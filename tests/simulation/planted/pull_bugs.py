@@ -1,5 +1,7 @@
 """Planted bugs of pulls and months: what is not read, billed twice, or dropped."""
 
+from dataclasses import replace
+
 from billing.gateways import pamela
 from billing.ledger.pull import calls, pulls
 from billing.pipeline import close
@@ -48,10 +50,10 @@ PULL_BUGS: tuple[Planted, ...] = (
         "each reading of a call is a new revision",
         (
             calls,
-            "_newest_revisions",
+            "known_calls",
             lambda real: (
                 lambda *a: {
-                    name: revision._replace(digest="")
+                    name: replace(revision, digest="")
                     for name, revision in real(*a).items()
                 }
             ),
