@@ -25,6 +25,8 @@ class _Promise:
     pamela: SimPamela
     account: str
     period: BillingPeriod
+    low: datetime
+    high: datetime
     calls: tuple[tuple[SimCall, int], ...]
 
 
@@ -69,7 +71,7 @@ class Certificates:
                     self._identities.judge(machine, pull.account, pamela)
                     due = self._due(pamela, period, low, high)
                     self._promises[pull.id] = _Promise(
-                        pamela, pull.account, period, due
+                        pamela, pull.account, period, low, high, due
                     )
                 continue
             self._judged.add(pull.id)
@@ -100,6 +102,8 @@ class Certificates:
                 continue
             if BillingPeriod.of(call.place) != promise.period:
                 continue
+            if not promise.low <= promise.pamela.listed_at(call) < promise.high:
+                continue  # it began meanwhile, and the list is filtered by that
             row = held.get(place)
             if row is None:
                 raise Violation("I25", f"{call.id} is in no complete pull's ledger")

@@ -99,7 +99,8 @@ class Judge:
         sent.keys.add(key)
         sent.sends += 1
         sent.round_tries += 1
-        sent.last_outcome_at = now
+        sent.last_sent_at = sent.last_outcome_at = now
+        sent.last_key = key
         if unknown:
             self._trace.sometimes("an unknown outcome is resent")
         sent.first_unknown_at = unknown or now
@@ -116,8 +117,11 @@ class Judge:
     def _judge_retry(self, name: str, sent: Sendings) -> None:
         if sent.round_tries >= MOST_TRIES:
             raise Violation("I17", f"{name} is tried {sent.round_tries + 1} times")
-        if sent.round_tries and sent.last_outcome_at and self._clocks_hold:
-            waited = self._stripe.schedule.now - sent.last_outcome_at
+        since = sent.last_outcome_at
+        if self._view.attempt(name, sent.last_key) == ("event", None):
+            since = sent.last_sent_at  # the commit that held its answer was lost
+        if sent.round_tries and since and self._clocks_hold:
+            waited = self._stripe.schedule.now - since
             due = timedelta(seconds=1 << (sent.round_tries - 1))
             if waited < due:
                 raise Violation("I17", f"{name} is retried after {waited}, not {due}")
