@@ -39,8 +39,12 @@ def judge_liveness(world: World) -> None:
         if row.standing not in FOR_A_PERSON and not world.judge.relaxed:
             raise Violation("I34", f"{row.identifier} is still {row.standing}")
         world.trace.sometimes(f"a person is asked: {row.standing}")
+    # What is still of the present hour, such as a change to a closed month, is not due.
+    present = world.schedule.now.replace(minute=0, second=0, microsecond=0)
     left = world.view.rows(
-        "SELECT DISTINCT customer FROM b2b_usage WHERE meter_event_id IS NULL"
+        "SELECT DISTINCT customer FROM b2b_usage "
+        "WHERE meter_event_id IS NULL AND hour < ?",
+        present.isoformat(),
     )
     for (customer,) in left:
         if not any(words.startswith(f"{customer}: ") for words in world.complaints):
