@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.pipeline.signing import accept_restore
+from tests.simulation.world.borders.copied import copy_ledger
 from tests.simulation.world.borders.memory import SimMemory
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import HOUR
@@ -30,6 +32,10 @@ class LedgerStorms:
         if weather.strikes(Fault.RESTORED):
             self._world.memory = SimMemory()
             first, second = sorted((self._moment(), self._moment()))
+            if chance.happens(500):
+                # Within the day for which a reading of the meter serves.
+                first = self._world.schedule.now + chance.span(HOUR, 8 * HOUR)
+                second = first + chance.span(HOUR, 6 * HOUR)
             self._later(first, self._back_up)
             self._later(second, self._restore)
             if not weather.strikes(Fault.RESTORE_UNACCEPTED):
@@ -37,6 +43,8 @@ class LedgerStorms:
                 self._later(second + soon, self.accept)
         elif weather.strikes(Fault.NEW_LEDGER):
             self._later(self._moment(), self._begin_anew)
+        elif weather.strikes(Fault.LEDGER_COPIED):
+            self._later(self._moment(), partial(copy_ledger, self._world))
 
     def _back_up(self) -> None:
         self._world.storage.back_up()
@@ -60,7 +68,7 @@ class LedgerStorms:
             actor = Actor(PERSON, world.schedule.now)
             ledger = Ledger(world.storage.engine)
             accept_restore(ledger, world.memory, actor, "the disk broke")
-            world.is_restored = False
+            world.is_restored, world.was_accepted = False, True
             world.judge.contacts.begin_anew()
             world.trace.sometimes("a person accepts a restored ledger")
 
