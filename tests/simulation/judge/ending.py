@@ -89,7 +89,7 @@ def _judge_source(world: World) -> None:
     for call in world.present_calls():
         held = billed.pop(call.truth, {})
         is_lost = call.malformed and call.id not in aside
-        if is_lost and not (world.is_unread(call) or _is_out_of_sight(call)):
+        if is_lost and not (world.is_unread(call) or _is_out_of_sight(world, call)):
             raise Violation("I24", f"{call.id} makes no sense, and is not set aside")
         wanted = _owed(world, call)
         if held not in wanted:
@@ -103,11 +103,13 @@ def _judge_source(world: World) -> None:
         raise Violation("I23", f"calls that never were: {sorted(billed)}")
 
 
-def _is_out_of_sight(call: SimCall) -> bool:
-    """Whether it was made long before its month, whose total does not hold it.
+def _is_out_of_sight(world: World, call: SimCall) -> bool:
+    """Whether its month is not billed here, or begins long after it was made.
 
     A pull looks so far back only for minutes that the source's own total has.
     """
+    if call.place < world.first_period.start:
+        return True
     return call.created < BillingPeriod.of(call.place).start - ALWAYS_READ
 
 
