@@ -96,4 +96,4 @@ class People:
                 acknowledge_break(ledger, PERSON, now, case.number, "it is theirs")
                 world.schedule.note(f"lets {case.minutes} of {case.customer} be")
                 world.trace.sometimes("a person lets foreign minutes be")
-                world.judge.contacts.allow(owner, str(month))
+                world.judge.contacts.allow(owner, str(month), case.number, case.minutes)
