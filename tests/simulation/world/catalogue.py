@@ -112,7 +112,7 @@ class Fault(Enum):
     NOT_STATED = 90, 250, "nobody stated that nothing else reports to the meter"
     HELD = 91, 300, "a person holds the sending, of all or of one customer"
     HOLD_STAYS = 91, 300, "nobody lifts a hold, to the very end"
-    RESTORED = 92, 250, "the ledger is put back from a backup"
+    RESTORED = 92, 500, "the ledger is put back from a backup"
     RESTORE_UNACCEPTED = 92, 300, "nobody accepts the ledger that was put back"
     NEW_LEDGER = 93, 200, "a new, empty ledger takes the place of the old one"
     LEDGER_COPIED = 93, 200, "a copy of the ledger runs on beside it, from a cron table"

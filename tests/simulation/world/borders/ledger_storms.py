@@ -25,6 +25,8 @@ class LedgerStorms:
         self._world = world
         self._moment = moment
         self._later = later
+        self._is_accepted = False
+        self._saved = 0  # the newest event of the backup's trail
 
     def plan(self) -> None:
         """Decide which of it comes, and when."""
@@ -38,9 +40,7 @@ class LedgerStorms:
                 second = first + chance.span(HOUR, 6 * HOUR)
             self._later(first, self._back_up)
             self._later(second, self._restore)
-            if not weather.strikes(Fault.RESTORE_UNACCEPTED):
-                soon = chance.span(HOUR / 60, chance.pick((1, 12)) * HOUR)
-                self._later(second + soon, self.accept)
+            self._is_accepted = not weather.strikes(Fault.RESTORE_UNACCEPTED)
         elif weather.strikes(Fault.NEW_LEDGER):
             self._later(self._moment(), self._begin_anew)
         elif weather.strikes(Fault.LEDGER_COPIED):
@@ -49,17 +49,28 @@ class LedgerStorms:
     def _back_up(self) -> None:
         self._world.storage.back_up()
         self._world.has_backup = True
+        ((self._saved,),) = self._world.view.rows("SELECT max(id) FROM audit_event")
         self._world.schedule.note("the ledger is saved")
 
     def _restore(self) -> None:
         world = self._world
-        if world.has_backup:
+        if world.has_backup and not self._is_newer():
+            # Nobody puts back what nothing was done to since.
+            self._later(world.schedule.now + HOUR, self._restore)
+        elif world.has_backup:
             world.exchange(world.storage.file.with_name("backup.db"))
             world.restored_at = world.view.rows("SELECT max(id) FROM audit_event")
-            seen = world.memory and world.memory.last_seen()
-            # What no command ended to remember, nobody can miss.
-            world.is_restored = bool(seen and seen[0] > world.restored_at[0][0])
+            world.is_restored = True
             world.schedule.note("the ledger is put back")
+            if self._is_accepted:
+                chance = world.chance
+                soon = chance.span(HOUR / 60, chance.pick((1, 12)) * HOUR)
+                self._later(world.schedule.now + soon, self.accept)
+
+    def _is_newer(self) -> bool:
+        """Whether a command ended that remembers more than the backup holds."""
+        seen = self._world.memory and self._world.memory.last_seen()
+        return bool(seen and seen[0] > self._saved)
 
     def accept(self) -> None:
         """Accept the ledger that was put back."""
