@@ -47,7 +47,7 @@ class People:
                     ends = begins + world.chance.span(HOUR / 6, 12 * HOUR)
                     self._later(ends, partial(self._release, customer))
         if world.weather.strikes(Fault.PERSON_ADOPTS):
-            for _ in range(world.chance.between(1, 6)):
+            for _ in range(world.chance.pick((2, 5, 20))):
                 self._later(self._moment(), self.acknowledge)
 
     def _hold(self, customer: str | None) -> None:
