@@ -43,6 +43,10 @@ class People:
                     # While a sync is at work, which begins at the top of an hour.
                     begins = hour_of(begins) + world.chance.span(MINUTE / 30, MINUTE)
                 self._later(begins, partial(self._hold, customer))
+                if world.chance.happens(300):
+                    # Another one, which outlives the first.
+                    other = world.chance.pick(names)
+                    self._later(begins, partial(self._hold, other))
                 if world.chance.happens(700) and not self._holds_stay:
                     ends = begins + world.chance.span(HOUR / 6, 12 * HOUR)
                     self._later(ends, partial(self._release, customer))
