@@ -121,6 +121,8 @@ class AccountStorms:
         self._world.schedule.note(f"Pamela answers to {one} as to {other}")
 
     def _rename_customer(self) -> None:
+        if self._world.has_moved(self._settings.default):
+            return
         self._edits += 1
         self._settings.rename_customer(self._edits)
         self._edited(f"the customer is {self._settings.default}")
