@@ -146,6 +146,17 @@ def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | No
     return connection.execute(query.limit(1)).first()
 
 
+def notes_of_action(
+    connection: Connection, action: str
+) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Yield what each event of an action says of its subjects, oldest first."""
+    query = select(_column.subject, _column.detail).where(_column.action == action)
+    for row in connection.execute(query.order_by(_column.id)):
+        detail = orjson.loads(row.detail)
+        each = detail.get("each", [[row.subject, detail]])
+        yield [(subject, of_subject) for subject, of_subject in each]
+
+
 def newest_events(connection: Connection, most: int, action: str) -> list[Recorded]:
     """Return the newest events whose action begins so, oldest first."""
     columns = [_column[name] for name in Recorded._fields if name != "sequence"]

@@ -34,11 +34,18 @@ def admit_events(
 ) -> list[OpenEvent]:
     """Return the events that may be sent now; `findings` says why others may not.
 
-    It has the customer's stops already.
+    It has the customer's stops already. A person knows the customer by what the
+    settings call it now.
     """
     events = list(due)
     months = {_month_of(event): None for event in events}
-    clear = {month for month in months if _is_clear(context, contacts, month, findings)}
+    clear = set()
+    for month in months:
+        decision = _decide(context, contacts, month)
+        if decision is not None:
+            findings.note(context.present_name, month.period, decision)
+            if decision.state is ContactState.CLEAR:
+                clear.add(month)
     if findings.needs_a_person:
         return []
     return [event for event in events if _month_of(event) in clear]
@@ -52,19 +59,6 @@ def _month_of(open_event: OpenEvent) -> MeterMonth:
         livemode=event.livemode,
         period=BillingPeriod.of(event.timestamp),
     )
-
-
-def _is_clear(
-    context: SyncContext,
-    contacts: ContactContext,
-    month: MeterMonth,
-    findings: ContactFindings,
-) -> bool:
-    decision = _decide(context, contacts, month)
-    if decision is None:
-        return False
-    findings.note(context.to.customer, month.period, decision)
-    return decision.state is ContactState.CLEAR
 
 
 class ShownMonth(NamedTuple):
