@@ -196,6 +196,7 @@ class World:
         ledger = Ledger(self.storage.engine)
         if self.memory is not None:
             ledger.door = self.memory.guard
+            ledger.on_commit = self.memory.note
         return ledger
 
     def _register(self, accounts: list[Account]) -> None:
@@ -227,6 +228,7 @@ class World:
         ledger = StoredLedger(self.storage, machine, committed)
         if self.memory is not None:
             ledger.door = self.memory.guard
+            ledger.on_commit = self.memory.note
         meter = SimMeter(self.stripe, machine, self.judge)
         sources = [
             (self._source(rules.account.name, machine), rules)
