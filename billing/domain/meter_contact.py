@@ -88,6 +88,17 @@ class MonthContact:
     is_sole: bool = False  # a person stated that nothing else reports to this meter
     # Not ours, at another of Stripe's customers that the customer had this month.
     opening_elsewhere: int = 0
+    # When a restored ledger last found that an event of before was never counted: until
+    # then it took what stands in that hour for the event's minutes.
+    found_absent_at: datetime | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether minutes were explained by an event that was then found absent."""
+        absent_at = self.found_absent_at
+        if absent_at is None:
+            return False
+        return not self.readings or self.readings[-1].at < absent_at
 
 
 class Opening(NamedTuple):
@@ -164,9 +175,10 @@ def decide_contact(contact: MonthContact, now: datetime) -> ContactDecision:
         # They stay this customer's minutes, wherever the settings send it now.
         return ContactDecision(ContactState.OPENING, minutes=contact.opening_elsewhere)
     is_fresh = latest is not None and now - latest.at < RUNNING_DAY
-    if contact.has_sent and (contact.is_watched or is_fresh):
+    is_outdated = contact.is_outdated
+    if contact.has_sent and not is_outdated and (contact.is_watched or is_fresh):
         return ContactDecision(ContactState.CLEAR)
-    if latest is None:
+    if latest is None or is_outdated:
         return ContactDecision(ContactState.UNREAD)
     if contact.has_sent or contact.is_known or contact.is_sole:
         state = ContactState.CLEAR if is_fresh else ContactState.UNREAD

@@ -63,6 +63,12 @@ def read(hours_ago: float, minutes: int = 0, upper: int = 0) -> ContactReading:
         ([], "sent", UNREAD, True),
         ([read(200)], "sent", UNREAD, True),
         ([read(1)], "sent", CLEAR, False),
+        # What was explained by an event that was then found absent is read anew.
+        ([read(13)], "sent watched missing", UNREAD, True),
+        ([], "sole missing", UNREAD, True),
+        ([read(12)], "sent missing", CLEAR, False),
+        ([read(11)], "sole missing", CLEAR, True),
+        ([read(11, 1)], "sent watched missing", OPENING, True),
     ],
 )
 def test_what_is_known_of_a_month_decides(
@@ -74,6 +80,7 @@ def test_what_is_known_of_a_month_decides(
         is_watched="watched" in facts,
         is_known="known" in facts,
         is_sole="sole" in facts,
+        found_absent_at=NOW - timedelta(hours=12) if "missing" in facts else None,
     )
     decision = decide_contact(contact, NOW)
     assert decision.state is state

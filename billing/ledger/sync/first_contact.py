@@ -27,7 +27,11 @@ from billing.ledger.schema.tables import (
     reconciliation_reading,
 )
 from billing.ledger.sync.contact_context import ContactContext, acknowledged_minutes
-from billing.ledger.sync.meter_bounds import hourly_bounds, month_bounds
+from billing.ledger.sync.meter_bounds import (
+    found_absent,
+    hourly_bounds,
+    month_bounds,
+)
 
 contact, event = meter_contact.c, meter_event.c
 
@@ -55,10 +59,11 @@ def contact_bounds(
     upper = bounds.upper + more
     if hours is not None:
         own = hourly_bounds(connection, month, now)
-        none = MinuteBounds(0, 0)
+        most = {hour: each.upper for hour, each in own.items()}
+        for absent in found_absent(connection, month, now):
+            most[absent.hour] -= absent.minutes
         too_much = sum(
-            max(0, minutes - own.get(hour, none).upper)
-            for hour, minutes in hours.items()
+            max(0, minutes - most.get(hour, 0)) for hour, minutes in hours.items()
         )
         if too_much > more:
             upper = min(upper, sum(hours.values()) - (too_much - more))
@@ -88,6 +93,7 @@ def month_contact(
         is_watched=month.period in context.watched,
         is_known=is_known,
         is_sole=context.is_sole(customer),
+        found_absent_at=_found_absent_at(connection, month, context.restored_at),
         opening_elsewhere=0
         if has_sent  # it is looked at before the first send alone
         else _opening_elsewhere(connection, customer, month, context),
@@ -217,6 +223,15 @@ def _has_sent(
         _since(event.last_sent_at, restored_at),
     )
     return connection.execute(query.limit(1)).first() is not None
+
+
+def _found_absent_at(
+    connection: Connection, month: MeterMonth, restored_at: datetime | None
+) -> datetime | None:
+    if restored_at is None:
+        return None
+    absent = found_absent(connection, month, restored_at)
+    return max((row.at for row in absent), default=None)
 
 
 def _since(

@@ -1,11 +1,13 @@
 """Meter bounds: the least and the most of a month at the meter that can be ours."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     and_,
     case,
     exists,
@@ -79,6 +81,28 @@ def most_by_hour(
     for name, hour, minutes in connection.execute(query.group_by(*keys)):
         most[name][hour] = int(minutes)
     return most
+
+
+def found_absent(
+    connection: Connection, month: MeterMonth, before: datetime
+) -> Sequence[Row[Any]]:
+    """Return the hours before a time with events that were sent, and found absent."""
+    columns = (
+        event.hour,
+        func.sum(event.minutes).label("minutes"),
+        func.max(event.rearmed_at).label("at"),
+    )
+    query = select(*columns).where(
+        event.livemode == int(month.livemode),
+        event.meter == month.meter,
+        event.stripe_customer == month.stripe_customer,
+        event.hour >= month.period.start,
+        event.hour < min(month.period.end, before),
+        event.state == EventState.PENDING.value,
+        event.minutes > 0,
+        event.last_sent_at <= event.rearmed_at,
+    )
+    return connection.execute(query.group_by(event.hour)).all()
 
 
 def _at_least() -> ColumnElement[int]:

@@ -54,3 +54,22 @@ def test_after_a_restore_no_hour_stands_in_for_another(
         found = openings(bench)
     assert found == [Opening("acme", MARCH, 5)]
     assert bench.counted() == {"acme": 5}
+
+
+def test_after_a_restore_what_took_an_events_place_is_not_taken_for_the_event(
+    sqlite_ledger: Ledger, tmp_path: Path
+) -> None:
+    bench = Bench(ledger=sqlite_ledger)
+    memory = FileMemory(tmp_path / "billing.trail")
+    bench.take(call("c", NOON, 300))
+    remember_end(bench.ledger, memory)
+    # Since the backup its event was sent, cancelled, and sent anew as the next of the
+    # hour, which stands at another minute: where the ledger looks, nothing is.
+    stranger(bench, 5)
+    accept_restore(bench.ledger, memory, Actor("a person", bench.clock.now()), "disk")
+    bench.take(call("d", NOON - 2 * HOUR, 60))
+    for _ in range(30):
+        bench.clock.advance(hours=1)
+        found = openings(bench)
+    assert found == [Opening("acme", MARCH, 5)]
+    assert NOON not in {request.event.hour for request in bench.meter.counted[1:]}

@@ -38,6 +38,9 @@ class Contacts:
     events: dict[str, MeterEvent] = field(default_factory=dict)
     excess: dict[Month, Excess] = field(default_factory=dict)
     allowed: dict[Month, int] = field(default_factory=lambda: defaultdict(int))
+    let_be: dict[Month, dict[int, int]] = field(  # minutes of each of its breaks
+        default_factory=lambda: defaultdict(dict)
+    )
     is_sole: bool = False
 
     def begin_anew(self) -> None:
@@ -102,11 +105,13 @@ class Contacts:
             if (_owner(event.stripe_customer), f"{event.timestamp:%Y-%m}") == month
         )
 
-    def allow(self, owner: str, month: str) -> None:
-        """A person knows of what was seen, and lets it be."""
-        seen = self.excess.pop((owner, month), None)
-        if seen is not None:
-            self.allowed[owner, month] = max(self.allowed[owner, month], seen.minutes)
+    def allow(self, owner: str, month: str, case: int, minutes: int) -> None:
+        """A person knows of what a break shows, and lets it be."""
+        place = owner, month
+        self.let_be[place][case] = minutes
+        seen = self.excess.pop(place, None)
+        known = max(sum(self.let_be[place].values()), seen.minutes if seen else 0)
+        self.allowed[place] = max(self.allowed[place], known)
 
 
 def _owner(stripe_customer: str) -> str:

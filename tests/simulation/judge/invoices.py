@@ -47,14 +47,25 @@ def accounts_of(world: World) -> dict[str, Account]:
         accounts[world.settings.owner_at_stripe(taken.customer)].invoiced += int(
             taken.value
         )
-    named = world.view.not_counted()
-    if world.judge.relaxed:
-        named += world.view.short_at_meter()
-    for customer, minutes in named:
+    for customer, minutes in world.view.not_counted():
         owner = accounts[world.settings.owners[customer]]
         owner.waits += max(minutes, 0)
         owner.takes_back += max(-minutes, 0)
+    if world.judge.relaxed:
+        _take_in_breaks(world, accounts)
     return accounts
+
+
+def _take_in_breaks(world: World, accounts: dict[str, Account]) -> None:
+    """Take in what a ledger with another memory names: less always, more if it stops.
+
+    What it forgot is an opening to it; a person is asked before anything is sent.
+    """
+    for customer, minutes in world.view.breaks_at_meter():
+        truth = world.settings.owners[customer]
+        accounts[truth].waits += max(-minutes, 0)
+        if truth in world.stopped:
+            accounts[truth].takes_back += max(minutes, 0)
 
 
 def _owed(world: World, call: SimCall) -> dict[str, tuple[int, int]]:

@@ -208,11 +208,11 @@ class LedgerView:
             if held
         ]
 
-    def short_at_meter(self) -> list[tuple[str, int]]:
-        """Return the breaks by which the meter holds less than was sent, as found."""
+    def breaks_at_meter(self) -> list[tuple[str, int]]:
+        """Return by how much the meter holds more than was sent, as last found."""
         return self.rows(
-            "SELECT customer, -minutes FROM reconciliation_break WHERE minutes < 0 "
-            "AND customer IS NOT NULL AND run_id IN "
+            "SELECT customer, minutes FROM reconciliation_break "
+            "WHERE customer IS NOT NULL AND run_id IN "
             "(SELECT max(id) FROM reconciliation_run GROUP BY period)"
         )
 

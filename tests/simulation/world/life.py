@@ -142,10 +142,13 @@ class Life:
 
     def _use_again(self, call: SimCall) -> None:
         """Use the call's id for another one, where the first is seen no more."""
-        for pamela in self._pamelas:
-            if pamela.calls.get(call.id) is call:
-                pamela.remove(call)
-                self.call(self._schedule.now, pamela, call.id)
+        lists = [one for one in self._pamelas if one.calls.get(call.id) is call]
+        self._remove(call)
+        if lists:
+            again = self.call(self._schedule.now, lists[0], call.id)
+            for other in lists[1:]:
+                if call.id not in other.calls:
+                    other.add(again)
 
     def _play(
         self, call: SimCall, started: datetime, seconds: int, *, connects: bool

@@ -16,6 +16,7 @@ from billing.sandbox.stripe.metering.events import EventRequest
 from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 from tests.simulation.trace import Violation
+from tests.simulation.world.borders.settings import SimSettings
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.schedule import Schedule
 
@@ -112,6 +113,16 @@ class SimStripe:
         if not taken.rejected:
             change = (customer, taken.timestamp, self.schedule.now, minutes)
             self.changes.append(change)
+
+    def foreign_minutes(self, owner: str, month: str) -> int:
+        """Return the minutes of a customer's month that somebody else reported."""
+        return sum(
+            int(taken.value)
+            for taken in self.foreign
+            if counts(taken)
+            and SimSettings.owner_at_stripe(taken.customer) == owner
+            and f"{datetime.fromtimestamp(taken.timestamp, UTC):%Y-%m}" == month
+        )
 
     def cancel(self, identifier: str) -> None:
         """Take an event back as Stripe does; raises StripeError."""

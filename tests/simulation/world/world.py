@@ -108,7 +108,8 @@ class World:
         self.waiting: set[str] = set()  # customers whose first send waits
         self.stopped: set[str] = set()  # those that wait for a person
         self.memory: SimMemory | None = None
-        self.has_backup = self.is_restored = self.keeps_addresses = False
+        self.is_restored = self.keeps_addresses = False
+        self.addresses_saved: dict[str, str] | None = None  # those of the backup
         self.restored_at: list[tuple[Any, ...]] = []  # the newest event of its trail
 
     def present_calls(self) -> list[SimCall]:
@@ -135,6 +136,17 @@ class World:
         return any(
             self.settings.partners[name].calls.get(call.id) is call
             for name in self.unread
+        )
+
+    def has_moved(self, customer: str) -> bool:
+        """Whether a customer's name or address is new since the backup.
+
+        A ledger that is put back knows of the step from what it holds to the present,
+        and cannot know of one that lies between.
+        """
+        saved = self.addresses_saved
+        return saved is not None and (
+            saved.get(customer) != self.settings.customers[customer]
         )
 
     def remap(self, customer: str, stripe_customer: str) -> None:

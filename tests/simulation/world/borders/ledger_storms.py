@@ -40,12 +40,12 @@ class LedgerStorms:
 
     def _back_up(self) -> None:
         self._world.storage.back_up()
-        self._world.has_backup = True
+        self._world.addresses_saved = dict(self._world.settings.customers)
         self._world.schedule.note("the ledger is saved")
 
     def _restore(self) -> None:
         world = self._world
-        if world.has_backup:
+        if world.addresses_saved is not None:
             world.exchange(world.storage.file.with_name("backup.db"))
             world.restored_at = world.view.rows("SELECT max(id) FROM audit_event")
             seen = world.memory and world.memory.last_seen()

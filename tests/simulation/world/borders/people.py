@@ -70,16 +70,22 @@ class People:
             self._release(customer)
 
     def acknowledge(self) -> None:
-        """Let our minutes be sent beside those that somebody else reported."""
+        """Let our minutes be sent beside those that somebody else reported.
+
+        The person looks first: what this program itself has sent, with another ledger,
+        is nobody else's.
+        """
         world = self._world
         ledger = world.ledger()
         with ledger.reading() as connection:
             cases = list_cases(connection, None)
         for case in [] if world.is_restored else cases:
             if case.cause in SOMEBODY_ELSE and case.acknowledged_at is None:
+                owner, month = world.settings.owners[str(case.customer)], case.period
+                if case.minutes > world.stripe.foreign_minutes(owner, str(month)):
+                    continue
                 now = world.schedule.now
                 acknowledge_break(ledger, PERSON, now, case.number, "it is theirs")
                 world.schedule.note(f"lets {case.minutes} of {case.customer} be")
                 world.trace.sometimes("a person lets foreign minutes be")
-                owner = world.settings.owners[str(case.customer)]
-                world.judge.contacts.allow(owner, str(case.period))
+                world.judge.contacts.allow(owner, str(month), case.number, case.minutes)

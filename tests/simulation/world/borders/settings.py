@@ -58,6 +58,12 @@ class SimSettings:
                     self.keys[key] = pamela
         self.put_back()
 
+    def exchange_keys(self) -> None:
+        """Give each of two labels the other's key, as who is told that they are so."""
+        (one, (label, key)), (other, (other_label, other_key)) = self.homes.items()
+        self.homes |= {one: (other_label, key), other: (label, other_key)}
+        self.put_back()
+
     def rename_customer(self, number: int) -> None:
         """Give the default customer another name; Stripe's stays."""
         before = self.default
