@@ -7,6 +7,8 @@ import pytest
 from billing.domain.break_causes import Cause
 from billing.domain.meter_contact import Opening
 from billing.errors import BadInput
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.close.period_close import freeze
 from billing.ledger.database import Ledger
 from billing.pipeline.adopt.cut_over import AdoptionState
 from billing.pipeline.sync.send import Outcome
@@ -117,6 +119,15 @@ def test_a_month_that_is_closed_or_not_billed_cannot_be_taken_over(fed: Bench) -
     fed.first_period = MARCH.next
     with pytest.raises(BadInput, match=r"2026-03 is before first_period \(2026-04\)"):
         adopt(fed, FROM)
+    fed.first_period = MARCH
+    fed.clock.advance(days=30)
+    fed.reconcile()
+    with fed.ledger.writing() as connection:
+        who = Actor("tests", fed.clock.now())
+        freeze(connection, MARCH, who, run=1, reason=None)
+    with pytest.raises(BadInput, match="2026-03 is closed, so nothing of it can be"):
+        adopt(fed, FROM)
+    assert fed.rows("SELECT count(*) FROM adoption") == [(0,)]
 
 
 def test_only_a_later_hour_takes_over_again(fed: Bench) -> None:
