@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from billing.credentials import is_live, read_secret
 from billing.domain.web_address import check_proxy, is_loopback
 from billing.errors import SettingsFault
 from billing.gateways.anchors import NOTIFY, make_anchor
-from billing.gateways.pamela import PamelaUsage, connect_usage
 from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import read_key
-from billing.gateways.stripe.meter import StripeMeter
 from billing.pipeline.signing import TrailOptions
 from billing.settings import RATES, AccountSettings, Settings
+
+# Both load an HTTP library, for which a command that asks nobody has no use.
+if TYPE_CHECKING:
+    from billing.gateways.pamela import PamelaUsage
+    from billing.gateways.stripe.meter import StripeMeter
 
 
 def make_trail(settings: Settings, folder: Path) -> TrailOptions:
@@ -42,8 +46,10 @@ def make_memory(settings: Settings, folder: Path) -> FileMemory:
 
 def make_meter(
     settings: Settings, folder: Path, sleep: Callable[[float], None]
-) -> tuple[StripeMeter, bool]:
+) -> tuple["StripeMeter", bool]:
     """Return the meter, and whether it is live; raises SettingsFault."""
+    from billing.gateways.stripe.meter import StripeMeter  # noqa: PLC0415
+
     stripe = settings.stripe
     key = read_secret(stripe.api_key, where="stripe.api_key", folder=folder)
     livemode = is_live(key)
@@ -65,8 +71,10 @@ def make_source(
     account: AccountSettings,
     folder: Path,
     sleep: Callable[[float], None],
-) -> PamelaUsage:
+) -> "PamelaUsage":
     """Return an account's source; raises SettingsFault."""
+    from billing.gateways.pamela import connect_usage  # noqa: PLC0415
+
     where = f"accounts.{account.name}"
     key = read_secret(account.api_key, where=f"{where}.api_key", folder=folder)
     return connect_usage(

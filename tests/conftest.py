@@ -1,5 +1,6 @@
 """Databases for the tests, on both engines: fresh ones, and migrated ledgers."""
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import upgrade
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, base_folder
 
 # No test is timed: a machine may be busy with others.
 settings.register_profile(
@@ -22,6 +23,9 @@ settings.load_profile("untimed")
 # A shell lets what runs in its background ignore Ctrl-C, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What a test writes is soon removed, so it need not reach a disk.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(base_folder(in_memory=True)))
 
 FRESH = count(1)
 COPIES = count(1)

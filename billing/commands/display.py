@@ -1,7 +1,7 @@
 """What a person sees: sentences and tables that fit, and bars on a terminal."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from textwrap import fill, wrap
 from typing import NamedTuple
@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from billing.pipeline.concurrency import Progress, no_progress
-from billing.pipeline.cycle import Watcher
 from billing.reports.reconciliation.live import (
     CAUSE_HEADINGS,
     Reconciliation,
@@ -233,7 +232,7 @@ def mark(fine: bool) -> str:
 
 
 @contextmanager
-def progress_bars() -> Iterator[Watcher]:
+def progress_bars() -> Iterator[Callable[[str], Progress]]:
     """Show a bar for each piece of work, on standard error, if that is a terminal."""
     screen = console(err=True)
     if not screen.is_terminal or screen.is_dumb_terminal:

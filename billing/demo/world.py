@@ -141,7 +141,7 @@ def sandbox_process(plan: WorldPlan) -> Iterator[Callable[[], World]]:
     process = context.Process(target=_serve, args=(theirs, plan), daemon=True)
     process.start()
     theirs.close()
-    with httpx2.Client(timeout=30, trust_env=False) as control:
+    with httpx2.Client(timeout=30, trust_env=False, verify=False) as control:
 
         def world() -> World:
             try:

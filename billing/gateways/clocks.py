@@ -4,8 +4,6 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-import httpx2
-
 from billing.errors import SettingsFault
 from billing.ports import Clock
 
@@ -39,8 +37,14 @@ class RemoteClock:
     FRESH_SECONDS = 0.1
 
     def __init__(self, url: str) -> None:
+        # Slow to import, and only a sandbox has such a clock.
+        import httpx2  # noqa: PLC0415
+
         self._url = url
-        self._client = httpx2.Client(timeout=5, trust_env=False)
+        # Certificates take long to load, and plain HTTP has no use for them.
+        self._client = httpx2.Client(
+            timeout=5, trust_env=False, verify=url.startswith("https:")
+        )
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._moment = datetime.now(UTC)
@@ -68,6 +72,8 @@ class RemoteClock:
         self._client.close()
 
     def _read(self) -> datetime:
+        import httpx2  # noqa: PLC0415
+
         try:
             answer = self._client.get(self._url)
             answer.raise_for_status()

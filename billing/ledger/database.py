@@ -1,12 +1,10 @@
 """The database: how it is opened, and what holds for every connection."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -15,7 +13,6 @@ from billing.errors import LedgerFault, SettingsFault
 from billing.ledger.audit import pending
 from billing.ledger.audit.pending import Actor, AuditSession, Pending
 from billing.ledger.audit.sealing import append_events
-from billing.ledger.postgres_sessions import set_up_sessions
 from billing.ledger.sqlite_files import refuse_changed, set_up_files
 
 LOCK_PATIENCE_SECONDS = 30
@@ -58,6 +55,8 @@ class Ledger:
         # Asked in every transaction that writes, once it has its turn; it raises to
         # refuse it, since meanwhile another process may have moved the ledger.
         self.in_force: Callable[[Connection], None] | None = None
+        # Told after each commit of its newest audit event: its number and its hash.
+        self.on_commit: Callable[[int, str], None] | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -88,7 +87,9 @@ class Ledger:
                 if self.in_force is not None:
                     self.in_force(connection)
                 yield connection
-                append_events(connection, changes)
+                tip = append_events(connection, changes)
+        if tip is not None and self.on_commit is not None:
+            self.on_commit(tip.sequence, tip.hash)
 
     def _pass_door(self) -> None:
         """Ask whether this ledger may be written to, until it was once allowed."""
@@ -142,6 +143,9 @@ def open_ledger(url: str, *, connections: int = 20) -> Ledger:
         set_up_files(engine)
         event.listen(engine, "begin", _begin_sqlite)
     else:
+        # It loads psycopg, for which a ledger in a file has no use.
+        from billing.ledger.postgres_sessions import set_up_sessions  # noqa: PLC0415
+
         set_up_sessions(engine)
     event.listen(engine, "before_cursor_execute", pending.watch)
     return Ledger(engine)
@@ -186,7 +190,7 @@ def as_ledger_faults(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as fault:
         raise LedgerFault(_sentence(engine, str(fault.orig))) from fault
-    except (psycopg.Error, sqlite3.Error) as fault:  # from what goes past SQLAlchemy
+    except engine.dialect.loaded_dbapi.Error as fault:  # from what goes past SQLAlchemy
         raise LedgerFault(_sentence(engine, str(fault))) from fault
 
 

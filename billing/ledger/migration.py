@@ -3,14 +3,12 @@
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from billing.errors import LedgerFault, LedgerUnready
 from billing.ledger.database import Ledger, connect_for_migration
+
+_VERSION = text("SELECT version_num FROM alembic_version")
 
 
 @cache
@@ -21,48 +19,59 @@ def _scripts() -> Path:
     return packaged if packaged.is_dir() else package.parent / "migrations"
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    return config
-
-
-def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database to a revision, in one transaction. Raises LedgerFault."""
-    _migrate(url, revision, down=False)
-
-
-def downgrade(url: str, revision: str = "base") -> None:
-    """Take a database back to a revision. Raises LedgerFault."""
-    _migrate(url, revision, down=True)
-
-
-def _migrate(url: str, revision: str, *, down: bool) -> None:
-    with connect_for_migration(url) as connection:
-        run = command.downgrade if down else command.upgrade
-        run(_config_on(connection), revision)
-
-
-def make_schema(connection: Connection) -> None:
-    """Make the whole schema in a transaction that goes on."""
-    command.upgrade(_config_on(connection), "head")
-
-
-def _config_on(connection: Connection) -> Config:
-    config = _config()
-    config.attributes["connection"] = connection
-    return config
+@cache
+def revisions() -> list[str]:
+    """List the schema's revisions, the oldest first; each file begins with its own."""
+    files = (_scripts() / "versions").glob("[0-9]*.py")
+    return sorted(file.name.partition("_")[0] for file in files)
 
 
 def head() -> str:
     """Return the revision that this code is written for."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return revisions()[-1]
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring a database to a revision, in one transaction. Raises LedgerFault."""
+    with connect_for_migration(url) as connection:
+        _migrate(connection, revision)
+
+
+def downgrade(url: str, revision: str = "base") -> None:
+    """Take a database back to a revision. Raises LedgerFault."""
+    with connect_for_migration(url) as connection:
+        _migrate(connection, revision, down=True)
+
+
+def make_schema(connection: Connection) -> None:
+    """Make the whole schema in a transaction that goes on."""
+    _migrate(connection, "head")
+
+
+def _migrate(connection: Connection, revision: str, *, down: bool = False) -> None:
+    # Slow to import, and most commands only ask for the version.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    run = command.downgrade if down else command.upgrade
+    run(config, revision)
 
 
 def current(ledger: Ledger) -> str | None:
     """Return the revision that a database is at; None when it has none."""
     with ledger.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return current_on(connection)
+
+
+def current_on(connection: Connection) -> str | None:
+    """Return the revision that is seen in a transaction; None when there is none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(_VERSION).scalar()
+    return revision
 
 
 def refuse_other_schema(ledger: Ledger) -> None:
@@ -80,8 +89,7 @@ def refuse_other_schema(ledger: Ledger) -> None:
         raise LedgerUnready(f"{where} is empty; run `pamela-billing db upgrade`")
     if revision == head():
         return
-    steps = ScriptDirectory.from_config(_config()).walk_revisions()
-    if revision in {step.revision for step in steps}:
+    if revision in revisions():
         raise LedgerUnready(
             f"{where} is at schema {revision}, older than this code ({head()}); "
             "run `pamela-billing db upgrade`"

@@ -1,5 +1,6 @@
 """The sandbox's server: both APIs and the control surface behind one loopback port."""
 
+import asyncio
 import signal
 import socket
 import threading
@@ -23,6 +24,7 @@ from billing.sandbox.world import Sandbox
 LOOPBACK = "127.0.0.1"
 STARTS_WITHIN_SECONDS = 60.0
 STOPS_WITHIN_SECONDS = 1
+LOOKS_EVERY_SECONDS = 0.01
 
 
 def create_app(sandbox: Sandbox) -> FastAPI:
@@ -99,8 +101,26 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class PromptServer(uvicorn.Server):
+    """A server that stops at once when nobody is connected; uvicorn's waits."""
+
+    async def main_loop(self) -> None:
+        """Look often whether it is to stop."""
+        while not await self.on_tick(0):
+            await asyncio.sleep(LOOKS_EVERY_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what listens; wait only for connections and tasks that there are."""
+        for listening in self.servers:
+            listening.close()
+        # A connection that its client has closed is gone after one turn of the loop.
+        await asyncio.sleep(0)
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+
+
 def _server(sandbox: Sandbox) -> uvicorn.Server:
-    return uvicorn.Server(
+    return PromptServer(
         uvicorn.Config(
             Cuttable(create_app(sandbox)),
             log_level="error",

@@ -1,9 +1,11 @@
 """The webhook sender: sends what is due, from a thread with a loop of its own."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import httpx2
 
@@ -65,7 +67,13 @@ async def post(
 
 def new_client() -> httpx2.AsyncClient:
     """Return a client that goes straight to its target, and sets no time-out."""
-    return httpx2.AsyncClient(trust_env=False, timeout=None)
+    return httpx2.AsyncClient(trust_env=False, timeout=None, verify=_certificates())
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # They take long to load.
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 async def deliver(

@@ -42,7 +42,7 @@ def test_it_keeps_its_state_however_it_is_stopped(
     tmp_path: Path, sign: signal.Signals
 ) -> None:
     first = SandboxProcess(tmp_path, "--empty", "--state", "world.json")
-    with httpx2.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False, verify=False) as client:
         client.post(f"{first.url}/_sandbox/customers", json={"name": "acme"})
         assert first.stop(sign) == 0
         second = SandboxProcess(tmp_path, "--state", "world.json")
@@ -54,7 +54,7 @@ def test_it_keeps_its_state_however_it_is_stopped(
 def test_init_and_run_work_against_it(tmp_path: Path) -> None:
     sandbox = SandboxProcess(tmp_path, "--empty")
     account = sandbox.facts["accounts"][0]["api_key"]
-    with httpx2.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False, verify=False) as client:
         refused = type_in(tmp_path, "init", "--sandbox", sandbox.url)
         assert refused.exit_code == 2
         assert "has no customers yet" in refused.stderr
@@ -116,7 +116,7 @@ def type_line(folder: Path, words: list[str]) -> int:
     """Type a line of the sandbox's own; return its exit code."""
     if words[0] == "curl":
         _, _, method, url, _, order = words
-        with httpx2.Client(trust_env=False) as client:
+        with httpx2.Client(trust_env=False, verify=False) as client:
             client.request(method, url, content=order).raise_for_status()
         return 0
     return type_in(folder, *words[words.index("pamela-billing") + 1 :]).exit_code

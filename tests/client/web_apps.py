@@ -122,7 +122,7 @@ def served_by_uvicorn(app: Any) -> Iterator[str]:
 def served_by_werkzeug(app: flask.Flask) -> Iterator[str]:
     """Serve a WSGI app while the block runs; the value is its URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

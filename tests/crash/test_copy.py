@@ -2,10 +2,9 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 from sqlalchemy import inspect
@@ -13,29 +12,45 @@ from sqlalchemy import inspect
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.database import open_ledger
 from billing.ledger.move.marks import MoveState, newest_mark
-from tests.cli.conftest import bare_desk, desk
+from tests.cli.conftest import bare_desk, desk, made_desk
 from tests.cli.desk import Desk
+from tests.crash.processes import copying
 from tests.postgres import PostgresServer
 
-__all__ = ["bare_desk", "desk"]
+__all__ = ["bare_desk", "desk", "made_desk"]
 
-COPIER = [sys.executable, "-m", "tests.crash.processes.copying"]
-ROOT = Path(__file__).parents[2]
+# Each copier is forked from a process that has everything loaded.
+LOADED = get_context("forkserver")
+LOADED.set_forkserver_preload([copying.__name__])
 # Of the many steps that make and compare tables one in so many; of the last, each.
 ONE_IN, LAST_STEPS = 1_000, 8
 NOTHING, IN_FORCE = "nothing", "in force"
 
 
-def copy_to_step(desk: Desk, url: str, step: int) -> subprocess.CompletedProcess[str]:
-    """Let a process of its own copy the ledger up to a step."""
-    return subprocess.run(
-        [*COPIER, str(desk.settings_file), url, str(step)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def copy_to_step(desk: Desk, url: str, step: int) -> int | None:
+    """Let a process of its own copy the ledger up to a step; return its exit code."""
+    return _copy(desk, url, step)[0]
+
+
+def steps_of_a_copy(desk: Desk, url: str) -> list[str]:
+    """Let a process of its own copy the ledger; return the steps that it took."""
+    code, taken = _copy(desk, url, 0)
+    assert code == 0
+    return taken
+
+
+def _copy(desk: Desk, url: str, step: int) -> tuple[int | None, list[str]]:
+    told, tell = LOADED.Pipe(duplex=False)
+    settings = str(desk.settings_file)
+    process = LOADED.Process(target=copying.copy, args=(settings, url, step, tell))
+    process.start()
+    tell.close()
+    taken: list[str] = []
+    # One that is killed tells nothing.
+    with told, suppress(EOFError):
+        taken = told.recv()
+    process.join()
+    return process.exitcode, taken
 
 
 def state_at(url: str) -> str:
@@ -110,13 +125,11 @@ def test_from_sqlite_to_postgresql(desk: Desk, postgres_server: PostgresServer) 
         postgres_server.drop_database(name)
         postgres_server.create_database(name)
 
-    whole = copy_to_step(desk, fresh(), 0)
-    assert whole.returncode == 0, whole.stderr
-    taken = whole.stdout[whole.stdout.rindex("}") + 2 :].splitlines()
+    taken = steps_of_a_copy(desk, fresh())
     seen = set()
     for step in steps_to_die_at(taken):
         url = fresh()
-        assert copy_to_step(desk, url, step).returncode == -signal.SIGKILL
+        assert copy_to_step(desk, url, step) == -signal.SIGKILL
         seen.add(go_on(desk, f"sqlite:///{file}", url, empty))
     assert len(seen) == len(ANSWERS), seen
 
@@ -145,12 +158,10 @@ def test_from_postgresql_to_sqlite(desk: Desk, postgres_server: PostgresServer) 
 
     url = f"sqlite:///{target}"
     fresh()
-    whole = copy_to_step(desk, url, 0)
-    assert whole.returncode == 0, whole.stderr
-    taken = whole.stdout[whole.stdout.rindex("}") + 2 :].splitlines()
+    taken = steps_of_a_copy(desk, url)
     seen = set()
     for step in steps_to_die_at(taken):
         source = fresh()
-        assert copy_to_step(desk, url, step).returncode == -signal.SIGKILL
+        assert copy_to_step(desk, url, step) == -signal.SIGKILL
         seen.add(go_on(desk, source, url, empty))
     assert len(seen) >= len(ANSWERS) - 1, seen

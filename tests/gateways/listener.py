@@ -48,7 +48,9 @@ def listening() -> Iterator[Listener]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         listener.port = server.server_port
-        worker = threading.Thread(target=server.serve_forever, daemon=True)
+        worker = threading.Thread(
+            target=server.serve_forever, args=(0.01,), daemon=True
+        )
         worker.start()
         try:
             yield listener

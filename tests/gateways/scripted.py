@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.domain.meter_event import MeterEvent
-from billing.gateways.stripe.meter import StripeMeter
+from billing.gateways.stripe.meter import TIMEOUT_SECONDS, StripeMeter
 
 EVENT = MeterEvent(
     customer="acme",
@@ -116,7 +116,11 @@ def serving(answer: Callable[[str], object], status: int = 200) -> Iterator[Scri
 
 @contextmanager
 def meter_at(
-    url: str, slept: list[float] | None = None, *, proxy: str | None = None
+    url: str,
+    slept: list[float] | None = None,
+    *,
+    proxy: str | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Iterator[StripeMeter]:
     """Connect a meter to a server; waits take no time."""
     meter = StripeMeter(
@@ -127,6 +131,7 @@ def meter_at(
         reads_per_second=10_000,
         sleep=(slept if slept is not None else []).append,
         proxy=proxy,
+        timeout_seconds=timeout_seconds,
     )
     try:
         yield meter

@@ -1,10 +1,12 @@
 """Migrations: up, down, all or nothing, and refused when they do not fit the code."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from billing.errors import LedgerFault, LedgerUnready
@@ -14,10 +16,13 @@ from billing.ledger.migration import (
     downgrade,
     head,
     refuse_other_schema,
+    revisions,
     upgrade,
 )
 from billing.ledger.schema.tables import metadata
 from tests.ledger.bookkeeping import rows
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 @pytest.fixture
@@ -48,6 +53,12 @@ def test_from_empty_to_head_makes_exactly_the_tables(ledger: Ledger) -> None:
         assert compare_metadata(context, metadata) == []
     assert current(ledger) == head()
     refuse_other_schema(ledger)
+
+
+def test_each_file_begins_with_its_revision() -> None:
+    steps = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+    assert revisions() == sorted(step.revision for step in steps)
+    assert head() == steps[0].revision
 
 
 def test_to_head_and_back_leaves_nothing(database_url: str, empty: Ledger) -> None:

@@ -4,16 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.migration import upgrade
+from billing.ledger.database import Ledger
+from tests.conftest import opened
 from tests.ledger.bookkeeping import register
 
 
 @pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
+def ledger(ledger_url: str) -> Iterator[Ledger]:
     """Give such a ledger."""
-    upgrade(database_url)
-    ledger = open_ledger(database_url)
-    register(ledger)
-    yield ledger
-    ledger.close()
+    for ledger in opened(ledger_url):
+        register(ledger)
+        yield ledger

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from billing.sandbox.fault_injection import Cuttable
+from billing.sandbox.server import PromptServer
 from tests.sandbox.stripe.stripe_contract import ContractJudge
 from tests.sandbox.stripe.stripe_world import StripeSite, StripeWorld
 from tests.waiting import LONGEST_WAIT_SECONDS, wait_until
@@ -22,7 +23,7 @@ class LoopbackServer:
     def __init__(self, app: ASGIApp) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self._server = uvicorn.Server(
+        self._server = PromptServer(
             uvicorn.Config(
                 Cuttable(app),
                 log_level="warning",

@@ -103,7 +103,8 @@ def _heal(world: World) -> None:
     if world.is_restored:
         judge_refused(world)
         return
-    if any("are exchanged" in words for words in world.complaints):
+    told = any("are exchanged" in words for words in world.complaints)
+    if told and len(world.settings.homes) == 2:
         # Both were renamed while Pamela took one for the other, and were known so.
         world.settings.exchange_keys()
         world.trace.sometimes("a person exchanges two keys")

@@ -25,7 +25,7 @@ class PooledClient(stripe.HTTPClient):
     name = "urllib3"
 
     def __init__(
-        self, url: str, *, timeout_seconds: int, proxy: str | None = None
+        self, url: str, *, timeout_seconds: float, proxy: str | None = None
     ) -> None:
         """Make the pool for a base URL; the environment's proxies are never used."""
         super().__init__()
@@ -62,7 +62,7 @@ class PooledClient(stripe.HTTPClient):
         self._pool.clear()
 
 
-def _pool_for(proxy: str | None, timeout_seconds: int) -> urllib3.PoolManager:
+def _pool_for(proxy: str | None, timeout_seconds: float) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         "maxsize": MOST_CONNECTIONS,
         "retries": False,

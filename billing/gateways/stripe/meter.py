@@ -39,12 +39,13 @@ class StripeMeter:
         reads_per_second: int,
         sleep: Sleep,
         proxy: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
         address = base_url or stripe.DEFAULT_API_BASE
-        self._http = PooledClient(address, timeout_seconds=TIMEOUT_SECONDS, proxy=proxy)
+        self._http = PooledClient(address, timeout_seconds=timeout_seconds, proxy=proxy)
         self._client = stripe.StripeClient(
             api_key,
             max_network_retries=0,

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection, exists, select, text
 
 from billing.ledger import migration
@@ -70,7 +69,7 @@ def _why_held(connection: Connection, things: list[str], source: Ledger) -> str:
     if not {"alembic_version", "audit_event"} <= set(things):
         more = f" and {len(things) - 3} more" if len(things) > 3 else ""
         return f"it holds {', '.join(things[:3])}{more}; name an empty database"
-    revision = MigrationContext.configure(connection).get_current_revision()
+    revision = migration.current_on(connection)
     if revision != migration.head():
         return (
             f"it holds a ledger at schema {revision}, and this code is for "

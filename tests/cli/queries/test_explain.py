@@ -2,10 +2,18 @@
 
 import sqlite3
 
+import pytest
+
 from tests.cli.desk import Desk
 
 BILLED = "SELECT call_id FROM b2b_usage ORDER BY id LIMIT 1"
 NEVER = "SELECT call_id FROM call WHERE not_billable = 'never_connected' LIMIT 1"
+
+
+@pytest.fixture
+def desk(billed_desk: Desk) -> Desk:
+    """Give a desk with two months of usage, the last one reported."""
+    return billed_desk
 
 
 def call_of(desk: Desk, query: str) -> str:
@@ -19,7 +27,6 @@ def call_of(desk: Desk, query: str) -> str:
 
 
 def test_a_billed_call_is_explained_part_by_part(desk: Desk) -> None:
-    desk.done("run")
     *page, verdict = desk.done("explain", call_of(desk, BILLED)).splitlines()
     for title in ("What Pamela said", "Rating", "Rows of usage", "Meter event"):
         assert any(f"─ {title}" in line for line in page)
@@ -28,14 +35,12 @@ def test_a_billed_call_is_explained_part_by_part(desk: Desk) -> None:
 
 
 def test_a_call_that_never_connected_says_so(desk: Desk) -> None:
-    desk.done("run")
     found = desk.json("explain", call_of(desk, NEVER))
     assert found["verdict"].startswith("not billed: it never connected")
     assert found["usage"] == found["events"] == []
 
 
 def test_neither_keys_nor_a_network_are_needed(desk: Desk) -> None:
-    desk.done("run")
     call_id = call_of(desk, BILLED)
     for secret in (desk.folder / "secrets").iterdir():
         secret.unlink()
@@ -45,7 +50,6 @@ def test_neither_keys_nor_a_network_are_needed(desk: Desk) -> None:
 
 
 def test_an_unknown_call_is_a_mistake_of_whoever_asked(desk: Desk) -> None:
-    desk.done("run")
     result = desk("explain", call_of(desk, BILLED)[:-1])
     assert result.exit_code == 2
     assert "the ledger knows no call" in result.stderr

@@ -8,10 +8,9 @@ from tests.cli.desk import LAST, PRESENT, Desk
 
 
 @pytest.fixture
-def billed(desk: Desk) -> Desk:
+def billed(billed_desk: Desk) -> Desk:
     """Give a desk with two months of usage, the last one reported."""
-    desk.done("run")
-    return desk
+    return billed_desk
 
 
 def test_its_amounts_are_those_of_the_statements(billed: Desk) -> None:

@@ -12,8 +12,13 @@ from tests.cli.desk import LAST, Desk
 FORMS = ("csv", "xlsx", "json", "parquet")
 
 
+@pytest.fixture
+def desk(billed_desk: Desk) -> Desk:
+    """Give a desk with two months of usage, the last one reported."""
+    return billed_desk
+
+
 def test_every_report_is_written_in_every_form(desk: Desk, tmp_path: Path) -> None:
-    desk.done("run")
     whole = {
         "usage": "usage-2026-02",
         "statement": "statement-2026-02-hazel-travel",
@@ -35,7 +40,6 @@ def test_every_report_is_written_in_every_form(desk: Desk, tmp_path: Path) -> No
 
 
 def test_all_statements_come_into_a_folder_at_once(desk: Desk, tmp_path: Path) -> None:
-    desk.done("run")
     folder = tmp_path / "new" / "statements"
     place = "--all", "--format", "pdf", "--output", str(folder)
     answer = desk.json("report", "statement", LAST, *place)
@@ -47,7 +51,6 @@ def test_all_statements_come_into_a_folder_at_once(desk: Desk, tmp_path: Path) -
 
 
 def test_usage_rows_add_up_to_the_usage(desk: Desk, tmp_path: Path) -> None:
-    desk.done("run")
     printed = desk.done("export", "usage", LAST)
     lines = list(csv.DictReader(printed.splitlines()))
     total = desk.json("report", "usage", LAST)["total"]["billed_minutes"]
@@ -87,7 +90,6 @@ def test_usage_rows_add_up_to_the_usage(desk: Desk, tmp_path: Path) -> None:
 def test_what_cannot_be_reported_is_one_sentence(
     desk: Desk, line: str, words: str
 ) -> None:
-    desk.done("pull", LAST)
     result = desk("report", *line.format(desk.folder).split())
     assert result.exit_code == 2
     assert words in result.output
@@ -105,7 +107,6 @@ def test_what_cannot_be_reported_is_one_sentence(
 def test_rows_that_cannot_be_exported_are_one_sentence(
     desk: Desk, line: str, words: str
 ) -> None:
-    desk.done("pull", LAST)
     result = desk("export", "usage", *line.format(desk.folder).split())
     assert result.exit_code == 2
     assert words in result.output

@@ -1,13 +1,15 @@
 """A copier: `db copy` in a process of its own, which dies at the nth of its steps.
 
 A step is a statement, a part of a COPY, a commit, or a change of a file's name. With no
-step to die at, it prints each one that it took.
+step to die at, it tells each one that it took.
 """
 
 import os
 import signal
-import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +62,12 @@ def _before(owner: Any, name: str, hook: Callable[..., None]) -> None:
     setattr(owner, name, hooked)
 
 
-def copy(settings: str, url: str, last: int) -> None:
+def copy(settings: str, url: str, last: int, told: Connection) -> None:
     """Copy the ledger of the settings, up to a step; with 0, to the end."""
     steps = Steps(last)
     watch(steps)
-    try:
-        main(["db", "copy", "--to", url, "--json", "--settings", settings])
-    except SystemExit as end:
-        print("\n".join(steps.taken))
-        sys.exit(end.code)
-
-
-if __name__ == "__main__":
-    copy(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    with redirect_stdout(StringIO()):
+        try:
+            main(["db", "copy", "--to", url, "--json", "--settings", settings])
+        finally:
+            told.send(steps.taken)

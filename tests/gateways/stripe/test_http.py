@@ -36,7 +36,7 @@ def listening() -> Iterator[tuple[int, list[tuple[str, dict[str, str]]]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_port, heard
         server.shutdown()
 

@@ -220,7 +220,9 @@ def test_a_tunnel_that_leads_nowhere_was_no_request(act: Act) -> None:
         return True
 
     with serving(lambda _: "") as proxy:
-        with meter_at("https://nobody.invalid", proxy=proxy.url) as meter:
+        with meter_at(
+            "https://nobody.invalid", proxy=proxy.url, timeout_seconds=1
+        ) as meter:
             answer = act(meter, may_send)
         assert (answer.verdict, checks) == (SendVerdict.BUSY, [])
         assert proxy.requests == ["nobody.invalid:443"]

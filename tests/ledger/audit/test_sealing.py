@@ -17,7 +17,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import find_faults
 from tests.ledger.bookkeeping import ACTOR, reading, record, register, rows, stage
 from tests.ledger.filling import fill
-from tests.ledger.integrity.sound_ledger import disarm, fill_soundly
+from tests.ledger.integrity.sound_ledger import disarm
 
 CHAIN = (
     "SELECT id, actor, action, reason, covers, state, previous, hash "
@@ -65,11 +65,10 @@ def broken(ledger: Ledger) -> set[Invariant]:
 
 
 def test_the_chain_has_no_gap_and_each_event_names_the_one_before(
-    ledger: Ledger,
+    filled: Ledger,
 ) -> None:
-    fill(ledger)
     before = "0" * 64
-    chain = rows(ledger, CHAIN)
+    chain = rows(filled, CHAIN)
     assert [number for number, *_ in chain] == list(range(1, len(chain) + 1))
     for *_, previous, hashed in chain:
         assert previous == before
@@ -80,20 +79,18 @@ def test_the_chain_has_no_gap_and_each_event_names_the_one_before(
     "name", [name for name, covered in TABLES.items() if covered.each]
 )
 def test_the_last_digest_of_a_row_is_that_of_the_row_as_it_is(
-    ledger: Ledger, name: str
+    filled: Ledger, name: str
 ) -> None:
-    fill(ledger)
-    digests = covered(ledger)
-    rows_now = present(ledger, name)
+    digests = covered(filled)
+    rows_now = present(filled, name)
     assert rows_now
     for key, line in rows_now.items():
         assert digests[name, key] == sha256(line).hexdigest()
 
 
-def test_what_an_event_carries_is_covered_as_it_is(ledger: Ledger) -> None:
-    fill(ledger)
-    digests = covered(ledger)
-    for event, line in present(ledger, BINDING).items():
+def test_what_an_event_carries_is_covered_as_it_is(filled: Ledger) -> None:
+    digests = covered(filled)
+    for event, line in present(filled, BINDING).items():
         assert digests[BINDING, event] == sha256(line).hexdigest()
 
 
@@ -101,17 +98,16 @@ def test_what_an_event_carries_is_covered_as_it_is(ledger: Ledger) -> None:
     "name", [name for name, covered in TABLES.items() if not covered.each]
 )
 def test_rows_that_are_only_added_are_covered_range_by_range(
-    ledger: Ledger, name: str
+    filled: Ledger, name: str
 ) -> None:
-    fill(ledger)
     ranges = {
         place: digest
-        for (table, place), digest in covered(ledger).items()
+        for (table, place), digest in covered(filled).items()
         if table == name and isinstance(place, tuple)
     }
-    uncovered = present(ledger, name)
+    uncovered = present(filled, name)
     assert uncovered
-    with ledger.reading() as connection:
+    with filled.reading() as connection:
         months = {row.key: row.period for row in lines(connection, name)}
     for (month, first, last), digest in ranges.items():
         keys = [
@@ -178,11 +174,10 @@ def test_a_transaction_that_changes_nothing_leaves_no_event(ledger: Ledger) -> N
     assert rows(ledger, CHAIN) == before
 
 
-def test_each_event_carries_the_balance_of_all_usage(ledger: Ledger) -> None:
-    fill_soundly(ledger)
-    balance = json.loads(str(rows(ledger, CHAIN)[-1][5]))["balance"]
+def test_each_event_carries_the_balance_of_all_usage(sound: Ledger) -> None:
+    balance = json.loads(str(rows(sound, CHAIN)[-1][5]))["balance"]
     sums = "SELECT count(*), sum(billed_minutes), sum(amount_micro) FROM b2b_usage"
-    ((count, minutes, amount),) = rows(ledger, sums)
+    ((count, minutes, amount),) = rows(sound, sums)
     assert balance == {
         "rows": count,
         "minutes": int(str(minutes)),
@@ -191,11 +186,10 @@ def test_each_event_carries_the_balance_of_all_usage(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_by_hand_is_found_by_the_next_check(ledger: Ledger, damage: str) -> None:
-    fill_soundly(ledger)
-    assert broken(ledger) == set()
-    by_hand(ledger, lambda raw: raw.execute(text(DAMAGE[damage])))
-    assert Invariant.TRAIL in broken(ledger)
+def test_damage_by_hand_is_found_by_the_next_check(sound: Ledger, damage: str) -> None:
+    assert broken(sound) == set()
+    by_hand(sound, lambda raw: raw.execute(text(DAMAGE[damage])))
+    assert Invariant.TRAIL in broken(sound)
 
 
 def test_a_trigger_that_is_taken_away_is_missed(ledger: Ledger) -> None:

@@ -95,7 +95,7 @@ def test_what_happens_outside_the_month_leaves_the_digest_alone(ledger: Ledger) 
 def test_a_digest_is_read_in_flat_memory(ledger: Ledger) -> None:
     register(ledger)
     peaks = []
-    for size in (3_000, 21_000):
+    for size in (3_000, 12_000):
         month = (reading(f"call_{n}", started_at=NOON) for n in range(size))
         record(ledger, *month)
         tracemalloc.start()

@@ -7,7 +7,7 @@ import pytest
 from billing.domain.invariants import SENTENCES, Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks, find_faults
-from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_soundly
+from tests.ledger.integrity.sound_ledger import Damage, damage, disarm
 
 EVERYTHING = [None, Marks(call=0, usage=0, event=0, attempt=0, pull=0)]
 IDS = ["whole", "what is new"]
@@ -26,10 +26,9 @@ def test_every_invariant_has_a_sentence() -> None:
 
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
 def test_what_the_code_writes_keeps_every_invariant(
-    ledger: Ledger, since: Marks | None
+    sound: Ledger, since: Marks | None
 ) -> None:
-    fill_soundly(ledger)
-    assert faults(ledger, since) == {}
+    assert faults(sound, since) == {}
 
 
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
@@ -145,13 +144,12 @@ DAMAGES = {
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
 @pytest.mark.parametrize("case", DAMAGES)
 def test_damage_to_calls_and_rows_is_found(
-    ledger: Ledger, case: str, since: Marks | None
+    sound: Ledger, case: str, since: Marks | None
 ) -> None:
     statement, invariants, words = DAMAGES[case]
-    fill_soundly(ledger)
-    disarm(ledger)
-    damage(ledger, statement)
-    violated = faults(ledger, since)
+    disarm(sound)
+    damage(sound, statement)
+    violated = faults(sound, since)
     # Closed months are digested only as a whole.
     expected = invariants if since is None else invariants - {Invariant.CLOSED}
     # Whoever damages rows by hand may break the trail, too; its own tests say when.

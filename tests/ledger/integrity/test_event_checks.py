@@ -7,7 +7,7 @@ import pytest
 from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import Marks
-from tests.ledger.integrity.sound_ledger import Damage, damage, disarm, fill_soundly
+from tests.ledger.integrity.sound_ledger import Damage, damage, disarm
 from tests.ledger.integrity.test_call_checks import EVERYTHING, IDS, faults
 
 EVENT = "UPDATE meter_event SET"
@@ -106,13 +106,12 @@ DAMAGES = {
 @pytest.mark.parametrize("since", EVERYTHING, ids=IDS)
 @pytest.mark.parametrize("case", DAMAGES)
 def test_damage_to_events_and_pulls_is_found(
-    ledger: Ledger, case: str, since: Marks | None
+    sound: Ledger, case: str, since: Marks | None
 ) -> None:
     statements, invariants, words = DAMAGES[case]
-    fill_soundly(ledger)
-    disarm(ledger)
-    damage(ledger, *statements.split("; "))
-    violated = faults(ledger, since)
+    disarm(sound)
+    damage(sound, *statements.split("; "))
+    violated = faults(sound, since)
     # Whoever damages rows by hand may break the trail, too; its own tests say when.
     assert set(violated) - {Invariant.TRAIL} == invariants, violated
     assert words in "; ".join(chain(*violated.values()))

@@ -6,15 +6,16 @@ from sqlalchemy import text
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
 from tests.ledger.bookkeeping import rows
-from tests.ledger.filling import MOVING, fill
+from tests.ledger.filling import MOVING
 from tests.ledger.table_shapes import columns_of, keys_of
 
 KEPT = sorted(MOVING)
 
 
-@pytest.fixture(autouse=True)
-def _filled(ledger: Ledger) -> None:
-    fill(ledger)
+@pytest.fixture
+def ledger(filled: Ledger) -> Ledger:
+    """Give a ledger with rows in every table, once on each engine."""
+    return filled
 
 
 def content(ledger: Ledger, table: str) -> list[tuple[object, ...]]:

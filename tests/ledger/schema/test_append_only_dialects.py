@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
-from tests.ledger.filling import MOVING, fill
+from tests.ledger.filling import MOVING
 from tests.ledger.table_shapes import keys_of
 
 KEPT = sorted(MOVING)
@@ -19,16 +19,14 @@ HIDDEN = ("rowid", "oid", "_rowid_")
 REFUSED = "append-only: correct by adding"
 
 
-@pytest.fixture
-def filled(sqlite_ledger: Ledger) -> Ledger:
-    fill(sqlite_ledger)
-    return sqlite_ledger
-
-
 @pytest.fixture(params=["ON", "OFF"])
-def raw(filled: Ledger, request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
+def raw(
+    filled_sqlite: Ledger, request: pytest.FixtureRequest
+) -> Iterator[sqlite3.Connection]:
     """Open the file as any program may: with and without our pragma."""
-    with closing(sqlite3.connect(str(filled.file), isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(str(filled_sqlite.file), isolation_level=None)
+    ) as connection:
         connection.execute(f"PRAGMA recursive_triggers = {request.param}")
         connection.execute("PRAGMA foreign_keys = OFF")
         yield connection
@@ -62,10 +60,10 @@ def colliding_row(
 @pytest.mark.parametrize("table", KEPT)
 @pytest.mark.parametrize("verb", ["REPLACE", "INSERT OR REPLACE"])
 def test_no_row_is_replaced_on_any_key(
-    filled: Ledger, raw: sqlite3.Connection, table: str, verb: str
+    filled_sqlite: Ledger, raw: sqlite3.Connection, table: str, verb: str
 ) -> None:
     before = content(raw, table)
-    keys = keys_of(filled, table)
+    keys = keys_of(filled_sqlite, table)
     for key in keys:
         others = [other for other in keys if other != key]
         row = colliding_row(raw, table, key, others)

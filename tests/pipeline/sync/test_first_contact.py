@@ -1,5 +1,6 @@
 """First contact: no first meeting with a meter is trusted."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,6 @@ from billing.domain.break_causes import Cause
 from billing.domain.meter_contact import FirstSendWait, Opening
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.migration import upgrade
 from billing.ledger.reconcile import break_cases
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.sync.send import Outcome
@@ -30,11 +30,10 @@ def new(ledger: Ledger) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def second(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
+def second(bench: Bench, sqlite_template: Path, tmp_path: Path) -> Iterator[Bench]:
     """Give another, empty ledger on the meter of the first, that is stated as sole."""
-    url = f"sqlite:///{tmp_path / 'second.db'}"
-    upgrade(url)
-    ledger = open_ledger(url)
+    file = shutil.copy(sqlite_template, tmp_path / "second.db")
+    ledger = open_ledger(f"sqlite:///{file}")
     other = Bench(ledger=ledger, clock=bench.clock, source=bench.source)
     other.meter = bench.meter
     yield other

@@ -8,7 +8,6 @@ from sqlalchemy import insert
 
 from billing.errors import BadInput
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.migration import upgrade
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.schema.tables import reconciliation_reading
@@ -34,10 +33,9 @@ TALKING = reading("talking", started_at=NOON, seconds=None, status="in_progress"
 
 
 @pytest.fixture
-def filled(database_url: str) -> Iterator[Ledger]:
+def filled(ledger_url: str) -> Iterator[Ledger]:
     """Give a ledger with a call of every kind, reconciled and invoiced."""
-    upgrade(database_url)
-    ledger = open_ledger(database_url)
+    ledger = open_ledger(ledger_url)
     fill_soundly(ledger)
     set_aside_and_reconcile(ledger)
     record(ledger, TALKING, reading("twin"))

@@ -80,6 +80,8 @@ class Storms:
         if world.keeps_addresses:
             return
         name = world.chance.pick(list(world.settings.customers))
+        if world.has_moved(name):
+            return
         before = world.settings.customers[name]
         back = before.endswith("0") and world.chance.happens(400)
         world.remap(name, before[:-1] if back else f"{before}0")

@@ -120,8 +120,8 @@ class World:
         self.waiting: set[str] = set()  # customers whose first send waits
         self.stopped: set[str] = set()  # those that wait for a person
         self.memory: SimMemory | None = None
-        self.has_backup = self.is_restored = self.was_accepted = False
-        self.keeps_addresses = False
+        self.is_restored = self.was_accepted = self.keeps_addresses = False
+        self.addresses_saved: dict[str, str] | None = None  # those of the backup
         self.restored_at: list[tuple[Any, ...]] = []  # the newest event of its trail
         self.daemons: list[Watcher] = []
         self.beside: list[World] = []  # the worlds of copies of the ledger
@@ -151,6 +151,15 @@ class World:
             self.settings.partners[name].calls.get(call.id) is call
             for name in self.unread
         )
+
+    def has_moved(self, customer: str) -> bool:
+        """Whether a customer's name or address is new since the backup.
+
+        A ledger that is put back knows of the step from what it holds to the present,
+        and cannot know of one that lies between.
+        """
+        saved, now = self.addresses_saved, self.settings.customers[customer]
+        return saved is not None and saved.get(customer) != now
 
     def remap(self, customer: str, stripe_customer: str) -> None:
         """Let the settings name another Stripe customer."""
@@ -199,6 +208,7 @@ class World:
         ledger = Ledger(self.storage.engine)
         if self.memory is not None:
             ledger.door = self.memory.guard
+            ledger.on_commit = self.memory.note
         return ledger
 
     def _register(self, accounts: list[Account]) -> None:
@@ -230,6 +240,7 @@ class World:
         ledger = StoredLedger(self.storage, machine, committed)
         if self.memory is not None:
             ledger.door = self.memory.guard
+            ledger.on_commit = self.memory.note
         meter = SimMeter(self.stripe, machine, self.judge)
         sources = [
             (self._source(rules.account.name, machine), rules)

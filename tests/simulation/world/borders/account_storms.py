@@ -85,7 +85,7 @@ class AccountStorms:
     def _exchange(self) -> None:
         homes = self._settings.homes
         known = self._world.view.rows("SELECT DISTINCT account FROM account_identity")
-        if len(known) < 2:
+        if len(known) < 2 or len(homes) < 2:
             return  # who nobody knows yet has no key of another's
         (one, key), (other, other_key) = homes.values()
         self._settings.accounts |= {one: other_key, other: key}
@@ -121,6 +121,8 @@ class AccountStorms:
         self._world.schedule.note(f"Pamela answers to {one} as to {other}")
 
     def _rename_customer(self) -> None:
+        if self._world.has_moved(self._settings.default):
+            return
         self._edits += 1
         self._settings.rename_customer(self._edits)
         self._edited(f"the customer is {self._settings.default}")

@@ -27,7 +27,6 @@ class LedgerStorms:
         self._later = later
         self._is_accepted = False
         self._saved = 0  # the newest event of the backup's trail
-        self._addresses = set[str]()  # at Stripe, when it was made
 
     def plan(self) -> None:
         """Decide which of it comes, and when."""
@@ -49,17 +48,16 @@ class LedgerStorms:
 
     def _back_up(self) -> None:
         self._world.storage.back_up()
-        self._world.has_backup = True
+        self._world.addresses_saved = dict(self._world.settings.customers)
         ((self._saved,),) = self._world.view.rows("SELECT max(id) FROM audit_event")
-        self._addresses = set(self._world.settings.customers.values())
         self._world.schedule.note("the ledger is saved")
 
     def _restore(self) -> None:
         world = self._world
-        if world.has_backup and not self._is_newer():
+        if world.addresses_saved is not None and not self._is_newer():
             # Nobody puts back what nothing was done to since.
             self._later(world.schedule.now + HOUR, self._restore)
-        elif world.has_backup and self._is_understood():
+        elif world.addresses_saved is not None:
             world.exchange(world.storage.file.with_name("backup.db"))
             world.restored_at = world.view.rows("SELECT max(id) FROM audit_event")
             world.is_restored = True
@@ -68,17 +66,6 @@ class LedgerStorms:
                 chance = world.chance
                 soon = chance.span(HOUR / 60, chance.pick((1, 12)) * HOUR)
                 self._later(world.schedule.now + soon, self.accept)
-
-    def _is_understood(self) -> bool:
-        """Whether the backup can tell who is who: by the name, or by the address.
-
-        Of a customer with another name and another address nobody could.
-        """
-        world = self._world
-        if not world.weather.may_have(Fault.CUSTOMER_RENAMED):
-            return True
-        world.keeps_addresses = True
-        return self._addresses == set(world.settings.customers.values())
 
     def _is_newer(self) -> bool:
         """Whether a command ended that remembers more than the backup holds."""
