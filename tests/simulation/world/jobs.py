@@ -30,7 +30,6 @@ from tests.simulation.world.world import Desk, World
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 PERSON = "a person"
-NOT_HELD = "was not held to its end"
 Job = Callable[[World, Desk], None]
 
 
@@ -63,8 +62,7 @@ def cycle(world: World, desk: Desk) -> None:
             on_step=output.tell,
         )
     output.judge()
-    told = any(NOT_HELD in error for error in report.errors)
-    judge_left_behind(desk.machine, told=told)
+    judge_left_behind(desk.machine, told=bool(report.errors))
     read = {pull.account for pull in report.pulls if not pull.error}
     world.unread = {
         name for name, (label, _) in world.settings.homes.items() if label not in read
