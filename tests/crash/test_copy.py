@@ -21,7 +21,7 @@ __all__ = ["bare_desk", "desk", "made_desk"]
 
 # Each copier is forked from a process that has everything loaded.
 LOADED = get_context("forkserver")
-LOADED.set_forkserver_preload([copying.__name__])
+LOADED.set_forkserver_preload([copying.__name__, *copying.LOADED_LATE])
 # Of the many steps that make and compare tables one in so many; of the last, each.
 ONE_IN, LAST_STEPS = 1_000, 8
 NOTHING, IN_FORCE = "nothing", "in force"
