@@ -73,6 +73,9 @@ def whole_file(target: Path) -> Iterator[Path]:
     """
     if target.is_dir():
         raise UnfitTarget(target, "it is a folder")
+    if target.exists() and not target.is_file():
+        # The rename would put a file in a device's place.
+        raise UnfitTarget(target, "it is a device or a pipe, and no file")
     try:
         with _part_beside(target, 0o666) as part:
             yield part

@@ -97,7 +97,8 @@ def opened_ledger(
 def guard_writes(ledger: Ledger, settings: Settings, folder: Path) -> None:
     """Let a ledger refuse every write if it is not the one seen last, or was moved."""
     guard_moved(ledger)
-    guard_rewound(ledger, FileMemory(folder / settings.audit.memory).last_seen)
+    memory = FileMemory(folder / settings.audit.memory)
+    guard_rewound(ledger, memory.last_seen, memory.note)
 
 
 def upgrade_ledger(settings_file: Path) -> str:

@@ -38,7 +38,8 @@ class LossyFile(io.RawIOBase):
         lines, self._told = self._lines - self._told, self._lines
         if not lines:
             return None
-        return f"{self.name}: {lines:,} lines could not be written ({self._why})"
+        noun = "line" if lines == 1 else "lines"
+        return f"{self.name}: {lines:,} {noun} could not be written ({self._why})"
 
     def writable(self) -> bool:
         """Say yes, whatever became of the reader."""

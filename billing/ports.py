@@ -197,3 +197,7 @@ class Memory(Protocol):
     def remember(self, sequence: int, hashed: str) -> None:
         """Keep the newest event that was seen."""
         ...
+
+    def note(self, sequence: int, hashed: str) -> None:
+        """Keep the event of a commit, before anything follows from it."""
+        ...

@@ -98,6 +98,7 @@ def test_what_breaks_is_one_sentence_and_no_half_file(
         ("missing/report.csv", "no such file or directory"),
         ("file/report.csv", "not a directory"),
         ("folder", "it is a folder"),
+        ("pipe", "it is a device or a pipe, and no file"),
     ],
 )
 def test_a_place_that_takes_no_file_is_named(
@@ -105,6 +106,7 @@ def test_a_place_that_takes_no_file_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UnfitTarget, match=words):
         WRITERS["csv"](tmp_path / target)
     with pytest.raises(UnfitTarget), folder(tmp_path / "file"):

@@ -161,7 +161,7 @@ class ContactFindings:
 
     def add(self, other: "ContactFindings") -> None:
         """Take in those of another customer."""
-        self.openings += other.openings
+        self.openings += [each for each in other.openings if each not in self.openings]
         self.waits += other.waits
         self.stops += other.stops
 

@@ -19,6 +19,12 @@ class MeterDestination:
     stripe_customer: str
     meter: str
     livemode: bool
+    other_names: frozenset[str] = frozenset()  # what the customer is called, or was
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name of the customer."""
+        return self.other_names | {self.customer}
 
     def event(self, hour: datetime, sequence: int, minutes: int) -> MeterEvent:
         """Return the event that reports minutes of an hour here."""

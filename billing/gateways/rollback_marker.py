@@ -2,10 +2,13 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from billing.atomic_file import is_private, replace_private_file
 from billing.errors import SettingsFault
+
+_SIZE = 128  # of the file, in bytes: a number of twenty digits and a hash fit
 
 
 class FileMemory:
@@ -29,7 +32,7 @@ class FileMemory:
                 f"restored; `chmod 600 {self._path}` once you know that it is right",
             )
         try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
+            document = json.loads(self._text())
             return int(document["event"]), str(document["hash"])
         except FileNotFoundError:
             return None
@@ -42,10 +45,42 @@ class FileMemory:
 
     def remember(self, sequence: int, hashed: str) -> None:
         """Keep the newest event, whole or not at all; raises SettingsFault."""
-        text = json.dumps({"event": sequence, "hash": hashed}) + "\n"
         try:
-            replace_private_file(self._path, text.encode())
+            replace_private_file(self._path, _content(sequence, hashed))
         except OSError as fault:
             raise SettingsFault(
                 str(self._path), f"cannot be written: {fault.strerror}"
             ) from None
+
+    def note(self, sequence: int, hashed: str) -> None:
+        """Keep the event of a commit: this survives the process, not a loss of power.
+
+        A file of the right size is written over, which needs no room and takes
+        microseconds. What fails is left to the end of the command, which remembers, and
+        says so.
+        """
+        with suppress(OSError, SettingsFault):
+            try:
+                file = os.open(self._path, os.O_WRONLY)
+            except FileNotFoundError:
+                self.remember(sequence, hashed)
+                return
+            try:
+                if os.fstat(file).st_size != _SIZE:
+                    self.remember(sequence, hashed)
+                else:
+                    os.write(file, _content(sequence, hashed))
+            finally:
+                os.close(file)
+
+    def _text(self) -> str:
+        """Read the file until it says the same twice: another process may write it."""
+        text = None
+        while text != (text := self._path.read_text(encoding="utf-8")):
+            pass
+        return text
+
+
+def _content(sequence: int, hashed: str) -> bytes:
+    document = json.dumps({"event": sequence, "hash": hashed})
+    return f"{document:<{_SIZE - 1}}\n".encode()

@@ -55,6 +55,8 @@ class Ledger:
         # Asked in every transaction that writes, once it has its turn; it raises to
         # refuse it, since meanwhile another process may have moved the ledger.
         self.in_force: Callable[[Connection], None] | None = None
+        # Told after each commit of its newest audit event: its number and its hash.
+        self.on_commit: Callable[[int, str], None] | None = None
 
     @property
     def on_sqlite(self) -> bool:
@@ -85,7 +87,9 @@ class Ledger:
                 if self.in_force is not None:
                     self.in_force(connection)
                 yield connection
-                append_events(connection, changes)
+                tip = append_events(connection, changes)
+        if tip is not None and self.on_commit is not None:
+            self.on_commit(tip.sequence, tip.hash)
 
     def _pass_door(self) -> None:
         """Ask whether this ledger may be written to, until it was once allowed."""

@@ -1,18 +1,29 @@
 """Who is billed, for which account, at which price: what the settings said."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
+from billing.domain.customer_names import NamedCustomer, linked_names
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
 from billing.errors import SettingsFault
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.schema.tables import account, b2b_usage, call, customer, price
+from billing.ledger.audit.events import notes_of_action
+from billing.ledger.schema.tables import (
+    account,
+    b2b_usage,
+    call,
+    customer,
+    price,
+)
 from billing.ledger.schema.usage_joins import RATED_FROM
+
+_REGISTERED = "{}.registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,48 @@ def known_customers(connection: Connection) -> dict[str, str]:
     return {row.name: row.stripe_customer for row in rows}
 
 
+def customers_renamed(
+    connection: Connection, named: Mapping[str, str] | None = None
+) -> dict[str, frozenset[str]]:
+    """Return all names of each customer that had several; `named` is the last word."""
+    known = known_customers(connection)
+    if named is not None and known.keys() <= named.keys():
+        return {}  # whoever is renamed leaves a name behind
+    last_edit = [
+        NamedCustomer(name, known.get(name), stripe_customer)
+        for name, stripe_customer in (named or {}).items()
+        if known.get(name) != stripe_customer
+    ]
+    return linked_names([*_edits_of_customers(connection), last_edit])
+
+
+def addresses_in_turn(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return, by each name, all Stripe customers of whoever had several of them."""
+    edits = list(_edits_of_customers(connection))
+    linked = linked_names(edits)
+    had: dict[str, set[str]] = defaultdict(set)
+    for edit in edits:
+        for each in edit:
+            had[each.name].add(each.now)
+    addresses = {
+        name: frozenset().union(*(had[one] for one in linked.get(name, {name})))
+        for name in had
+    }
+    return {name: names for name, names in addresses.items() if len(names) > 1}
+
+
+def _edits_of_customers(connection: Connection) -> Iterator[list[NamedCustomer]]:
+    for notes in notes_of_action(connection, _REGISTERED.format(customer.name)):
+        yield [
+            NamedCustomer(
+                name,
+                detail["was"] and detail["was"]["stripe_customer"],
+                detail["is"]["stripe_customer"],
+            )
+            for name, detail in notes
+        ]
+
+
 def known_prices(connection: Connection) -> list[Price]:
     """Return every price ever registered."""
     columns = price.c.effective_from, price.c.per_minute, price.c.currency
@@ -113,7 +166,8 @@ def _keep(
         connection.execute(query, changed)
     for name, values in news.items():
         detail = {"was": known.get(name), "is": dict(values)}
-        audit_log.record(connection, actor, f"{table.name}.registered", name, detail)
+        action = _REGISTERED.format(table.name)
+        audit_log.record(connection, actor, action, name, detail)
 
 
 def _keep_price(connection: Connection, actor: Actor, new_price: Price) -> None:

@@ -1,7 +1,7 @@
 """The proof's command: many cut-overs, judged by the sandbox's own books.
 
-`python -m tests.adoption [--cut-overs N] [--first SEED] [--seed SEED]`, from the
-checkout's root; exit code 1 when a minute was doubled or lost.
+`python -m tests.adoption [--cut-overs N] [--first SEED] [--seed SEED] [--kills]`, from
+the checkout's root; exit code 1 when a minute was doubled or lost.
 """
 
 import argparse
@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cut-overs", type=int, default=1_000, metavar="N")
     parser.add_argument("--first", type=int, default=0, metavar="SEED")
     parser.add_argument("--seed", type=int, metavar="SEED", help="run this one alone")
+    parser.add_argument(
+        "--kills", action="store_true", help="end real processes, by kill -9"
+    )
     asked = parser.parse_args(arguments)
     first = asked.first if asked.seed is None else asked.seed
     cut_overs = asked.cut_overs if asked.seed is None else 1
@@ -25,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     happened: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     began = time.monotonic()
-    for result in run_seeds(first, cut_overs):
+    for result in run_seeds(first, cut_overs, kills=asked.kills):
         seeds += 1
         done += result.cut_overs
         doubled += result.doubled

@@ -29,13 +29,15 @@ def storage() -> Iterator[Engine]:
         engine.dispose()
 
 
-def run_seeds(first: int, cut_overs: int) -> Iterator[SeedResult]:
+def run_seeds(
+    first: int, cut_overs: int, *, kills: bool = False
+) -> Iterator[SeedResult]:
     """Run seeds until so many meters were taken over."""
     with storage() as engine:
         seed = first
         while cut_overs > 0:
             _renew(engine)
-            result = run_seed(seed, engine)
+            result = run_seed(seed, engine, kills=kills)
             cut_overs -= max(result.cut_overs, 1)
             seed += 1
             yield result

@@ -25,6 +25,7 @@ from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
 from billing.pipeline.sync.operator_actions import hold_sending, release_sending
 from billing.sandbox.pamela.state import PamelaState
 from billing.sandbox.world import BilledCustomer, new_sandbox
+from tests.adoption.killed import Scene, work_until_killed
 from tests.adoption.mortal import Life, MortalLedger, SandboxMeter, request_of
 from tests.adoption.other_program import (
     DAY,
@@ -55,6 +56,7 @@ class CutOverWorld:
 
     seed: int
     engine: Engine
+    kills: bool = False  # a death is the end of a real process
     happened: Counter[str] = field(default_factory=Counter)
     adopted: set[str] = field(default_factory=set)
     told: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CUSTOMERS, 0))
@@ -154,8 +156,10 @@ class CutOverWorld:
         while True:
             self.life.steps = None
             if self.rng.random() < deaths:
-                self.life.steps = self.rng.randrange(1, 40)
+                self.life.steps = self.rng.randrange(1, 800 if self.kills else 40)
             try:
+                if self.kills and self.life.steps is not None:
+                    self._work_until_killed(job)
                 job()
             except Killed:
                 self.happened["deaths"] += 1
@@ -165,6 +169,12 @@ class CutOverWorld:
             finally:
                 self.life.steps = None
             return
+
+    def _work_until_killed(self, job: Callable[[], None]) -> None:
+        mode = self.sandbox.stripe.test
+        scene = Scene(self.engine, self.life, self.meter, mode, self.clock)
+        work_until_killed(scene, job)
+        self.life.steps = None  # it lived: another one does it again
 
     def options(self) -> CycleOptions:
         """Return what a cycle is handed: nothing is done side by side."""

@@ -1,6 +1,6 @@
 """A process that dies: at a transaction, at a request, at an answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,12 +23,21 @@ HOUR_SECONDS = 3_600
 METER = "stripe_minutes"
 
 
+def _raise_killed() -> None:
+    raise Killed
+
+
+def _tell_nobody(*_words: object) -> None:
+    """Say nothing: the sandbox is in the same process."""
+
+
 @dataclass(slots=True)
 class Life:
     """How many steps a process has left; None: it does not die."""
 
     steps: int | None = None
     deaths: int = 0
+    end: Callable[[], None] = _raise_killed
 
     def step(self) -> None:
         """Live on, or die here."""
@@ -38,7 +47,7 @@ class Life:
         if self.steps < 0:
             self.steps = None
             self.deaths += 1
-            raise Killed
+            self.end()
 
 
 class MortalLedger(Ledger):
@@ -65,6 +74,7 @@ class SandboxMeter:
 
     def __init__(self, mode: StripeMode, clock: VirtualClock, life: Life) -> None:
         self._mode, self._clock, self._life = mode, clock, life
+        self.tell: Callable[..., None] = _tell_nobody
         self._meter = next(iter(mode.meters.by_id.values()))
 
     def describe(self) -> MeterState | None:
@@ -93,6 +103,7 @@ class SandboxMeter:
             if "already exists" not in refusal.message:
                 raise
             return SendAnswer(SendVerdict.DUPLICATE, 400, "req_1", refusal.message)
+        self.tell("send", sent, idempotency_key)
         self._life.step()
         return SendAnswer(SendVerdict.COUNTED, 200, "req_1")
 
@@ -109,6 +120,7 @@ class SandboxMeter:
         except StripeError as refusal:
             self._life.step()
             return SendAnswer(SendVerdict.REFUSED, 400, "req_1", refusal.message)
+        self.tell("cancel", event.identifier)
         self._life.step()
         return SendAnswer(SendVerdict.CANCELLED, 200, "req_1")
 

@@ -32,9 +32,9 @@ class SeedResult:
     wrong: list[str] = field(default_factory=list)
 
 
-def run_seed(seed: int, engine: Engine) -> SeedResult:
+def run_seed(seed: int, engine: Engine, *, kills: bool = False) -> SeedResult:
     """Run one seed on an empty ledger."""
-    world = CutOverWorld(seed=seed, engine=engine)
+    world = CutOverWorld(seed=seed, engine=engine, kills=kills)
     while world.clock.now() < LAST_WORK:
         world.mortally(world.cycle)
         world.mortally(world.adopt)

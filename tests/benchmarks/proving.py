@@ -120,7 +120,9 @@ def fill(url: str, rows: int) -> None:
 
 
 def _send(ledger: Ledger, name: str) -> None:
-    to = MeterDestination(name, f"cus_{name}", "minutes", livemode=False)
+    to = MeterDestination(
+        customer=name, stripe_customer=f"cus_{name}", meter="minutes", livemode=False
+    )
     now = ACTOR._replace(at=MARCH.end)
     with ledger.writing() as connection:
         staging.stage(connection, to, now)

@@ -19,7 +19,12 @@ from tests.domain.telling import NOON
 HOUR = timedelta(hours=1)
 ONE, TWO, THREE = NOON, NOON + HOUR, NOON + 2 * HOUR
 LONG_AFTER = NOON + timedelta(days=2)
-ACME = MeterDestination("acme", "cus_acme", "stripe_minutes", livemode=False)
+ACME = MeterDestination(
+    customer="acme",
+    stripe_customer="cus_acme",
+    meter="stripe_minutes",
+    livemode=False,
+)
 
 HOURS = st.sampled_from([ONE, TWO, THREE])
 ROWS = st.lists(

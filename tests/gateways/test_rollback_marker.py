@@ -38,6 +38,20 @@ def test_what_cannot_be_written_whole_leaves_what_was_there(path: Path) -> None:
     assert marker.last_seen() == (7, HASH)
 
 
+def test_the_event_of_a_commit_is_kept_and_what_fails_is_left_for_later(
+    path: Path,
+) -> None:
+    marker = FileMemory(path)
+    for number in (7, 8):
+        marker.note(number, HASH)
+        assert marker.last_seen() == (number, HASH)
+    with full_disk(after=10):
+        marker.note(9, HASH)
+    FileMemory(path.parent / "gone" / "billing.trail").note(9, HASH)
+    assert marker.last_seen() == (8, HASH)
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     "content",
     [

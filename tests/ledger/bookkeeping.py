@@ -25,7 +25,12 @@ MARCH, APRIL = BillingPeriod(2026, 3), BillingPeriod(2026, 4)
 ACTOR = Actor("tests", NOON + timedelta(days=2))
 PRICE = Price(datetime(2026, 1, 1, tzinfo=UTC), Decimal("0.10"))
 PRICES = PriceList([PRICE])
-ACME = MeterDestination("acme", "cus_acme", "stripe_minutes", livemode=False)
+ACME = MeterDestination(
+    customer="acme",
+    stripe_customer="cus_acme",
+    meter="stripe_minutes",
+    livemode=False,
+)
 
 
 def register(ledger: Ledger) -> None:

@@ -89,6 +89,13 @@ class Bench:
         self.first_period = first
         self.rules = self._register()
 
+    def name_customers(self, **stripe_customers: str) -> None:
+        """Let the settings name these customers; who else was named has left."""
+        self.clock.advance(minutes=1)
+        self.stripe_customers = stripe_customers
+        self.customers = tuple(stripe_customers)
+        self.rules = self._register()
+
     def _register(self) -> AccountRules:
         account = Account("main", self.customers[0], "customer")
         with self.ledger.writing() as connection:

@@ -39,3 +39,7 @@ class Recollection:
     def remember(self, sequence: int, hashed: str) -> None:
         """Keep what was seen."""
         self.seen = (sequence, hashed)
+
+    def note(self, sequence: int, hashed: str) -> None:
+        """Keep what was committed."""
+        self.remember(sequence, hashed)

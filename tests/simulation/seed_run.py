@@ -13,7 +13,15 @@ from tests.simulation.judge.ending import (
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.daemons import HOUR, Daemon
-from tests.simulation.world.jobs import close, cycle, repair, retry, run_once
+from tests.simulation.world.jobs import (
+    begin_later,
+    close,
+    close_without_account,
+    cycle,
+    repair,
+    retry,
+    run_once,
+)
 from tests.simulation.world.storage import Storage
 from tests.simulation.world.storms import Storms
 from tests.simulation.world.world import World
@@ -69,9 +77,10 @@ def _live_through(world: World) -> None:
     daemons = [Daemon(world, "A")]
     if weather.strikes(Fault.TWO_DAEMONS):
         daemons.append(Daemon(world, "B"))
+    world.daemons += daemons
 
     def look() -> None:
-        for daemon in daemons:
+        for daemon in world.daemons:
             daemon.look()
 
     storms = Storms(world, [daemon.host for daemon in daemons])
@@ -81,7 +90,7 @@ def _live_through(world: World) -> None:
     schedule.run(world.until)
     schedule.note("the storm is over")
     storms.clear()
-    for daemon in daemons:
+    for daemon in world.daemons:
         daemon.retire()
     _heal(world)
 
@@ -110,6 +119,10 @@ def _heal(world: World) -> None:
         run_once(world, "P", retry)
         run_once(world, "H", cycle)
     if world.weather.may_have(Fault.PERSON_CLOSES):
+        if world.weather.may_have(Fault.ACCOUNT_LEAVES):
+            close_without_account(world)
         run_once(world, "P", close)
     judge_liveness(world)
     judge_books(world)
+    if world.weather.may_have(Fault.FIRST_MONTH_MOVED):
+        begin_later(world)

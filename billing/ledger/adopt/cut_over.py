@@ -1,7 +1,7 @@
 """The cut-over: what stood at a meter becomes the opening, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,12 @@ from billing.ledger.adopt.shadow_readings import ShadowReading, shadow_readings
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, meter_event
-from billing.ledger.sync.adoptions import OpeningHour, add_openings, adopted_rows
+from billing.ledger.sync.adoptions import (
+    OpeningHour,
+    add_openings,
+    adopted_rows,
+    charge_of,
+)
 from billing.ledger.sync.event_rows import release
 from billing.ledger.sync.first_contact import contact_bounds, record_contact
 from billing.ledger.sync.meter_bounds import hourly_bounds
@@ -99,7 +104,7 @@ def plan_cut_over(
     now: datetime,
 ) -> CutOverPlan:
     """Return what a cut-over comes to, by readings of its months."""
-    rated = _rated(connection, to.customer, from_hour)
+    rated = _rated(connection, to.names, from_hour)
     months = []
     for reading in readings:
         ours = hourly_bounds(connection, reading.month, now)
@@ -109,7 +114,7 @@ def plan_cut_over(
     undecided = connection.scalars(
         select(event.identifier)
         .where(
-            event.customer == to.customer,
+            event.customer.in_(to.names),
             event.hour < from_hour,
             event.state != EventState.SYNCED.value,
             ~_is_free(),
@@ -166,7 +171,7 @@ def record_cut_over(
     )
     number = record_decision(connection, actor, decision)
     free = select(event.id).where(
-        event.customer == to.customer, event.hour < from_hour, _is_free()
+        event.customer.in_(to.names), event.hour < from_hour, _is_free()
     )
     for released in list(connection.scalars(free)):
         release(connection, released)
@@ -181,7 +186,7 @@ def record_cut_over(
         actor=actor.name,
         reason=reason,
     )
-    _count(connection, actor, adopted, plan.months)
+    _count(connection, actor, adopted, plan)
     for month in plan.months:
         _know(connection, to.customer, month.reading, actor.at)
 
@@ -190,23 +195,30 @@ def _count(
     connection: Connection,
     actor: Actor,
     adopted: Adoption,
-    months: Sequence[MonthPlan],
+    plan: CutOverPlan,
 ) -> None:
-    """Make an event of every hour before the cut-over that anything stood in."""
-    rows: dict[datetime, list[UnstagedRow]] = defaultdict(list)
-    unstaged = unstaged_rows(connection, adopted.customer)
-    for row in adopted_rows(adopted, unstaged, closed_months(connection)):
-        rows[row.hour].append(row)
+    """Make an event of every hour before the cut-over that anything stood in.
+
+    Rows under an earlier name of the customer take of it what they come to.
+    """
     opening: dict[datetime, int] = {}
-    for month in months:
+    for month in plan.months:
         opening |= month.split.opening
-    hours = {
-        hour: OpeningHour(opening.get(hour, 0), rows.get(hour, []))
-        for hour in {*opening, *rows}
-    }
-    if hours:
-        read_at = max(month.reading.read_at for month in months)
-        add_openings(connection, adopted, hours, actor, read_at=read_at)
+    closed = closed_months(connection)
+    for name in [*sorted(plan.to.other_names), plan.to.customer]:
+        rows: dict[datetime, list[UnstagedRow]] = defaultdict(list)
+        for row in adopted_rows(adopted, unstaged_rows(connection, name), closed):
+            rows[row.hour].append(row)
+        hours = {}
+        for hour in {*opening, *rows} if name == plan.to.customer else {*rows}:
+            minutes, own = opening.get(hour, 0), rows.get(hour, [])
+            if name != plan.to.customer:
+                minutes = min(minutes, max(0, charge_of(own).minutes))
+                opening[hour] = opening.get(hour, 0) - minutes
+            hours[hour] = OpeningHour(minutes, own)
+        if hours:
+            read_at = max(month.reading.read_at for month in plan.months)
+            add_openings(connection, name, adopted, hours, actor, read_at=read_at)
 
 
 def _know(
@@ -220,16 +232,17 @@ def _know(
 
 
 def _rated(
-    connection: Connection, customer: str, from_hour: datetime
+    connection: Connection, names: Collection[str], from_hour: datetime
 ) -> defaultdict[BillingPeriod, int]:
     """Return, by month, what our rows come to that a cut-over would count."""
     closed = closed_months(connection)
     minutes: defaultdict[BillingPeriod, int] = defaultdict(int)
-    for row in unstaged_rows(connection, customer):
-        if row.hour < from_hour and BillingPeriod.of(row.hour) not in closed:
-            minutes[BillingPeriod.of(row.hour)] += row.minutes
+    for name in names:
+        for row in unstaged_rows(connection, name):
+            if row.hour < from_hour and BillingPeriod.of(row.hour) not in closed:
+                minutes[BillingPeriod.of(row.hour)] += row.minutes
     free = select(event.period, func.sum(event.minutes)).where(
-        event.customer == customer, event.hour < from_hour, _is_free()
+        event.customer.in_(names), event.hour < from_hour, _is_free()
     )
     for period, queued in connection.execute(free.group_by(event.period)):
         minutes[BillingPeriod.parse(period)] += int(queued)

@@ -100,7 +100,7 @@ def record_decision(
 
 def require_adoption(connection: Connection, customer: str) -> Adoption:
     """Return a customer's cut-over in force; raises UnknownName without one."""
-    adopted = adoption_of(connection, customer)
+    adopted = adoption_of(connection, {customer})
     if adopted is None:
         names = sorted(read_adoptions(connection))
         raise UnknownName("adopted customer", customer, names, "those taken over are")

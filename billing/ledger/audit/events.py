@@ -98,8 +98,11 @@ def add_events(
     drafts: Sequence[EventDraft],
     coverage: list[Mapping[str, Any]],
     state: State,
-) -> None:
-    """Chain events to the one before; the last of a transaction has the coverage."""
+) -> ChainTip:
+    """Chain events to the one before; the last of a transaction has the coverage.
+
+    Returns the end of the chain as it is then.
+    """
     rows = []
     previous = before.hash
     for number, draft in enumerate(drafts, start=before.sequence + 1):
@@ -121,6 +124,8 @@ def add_events(
         load_rows(connection, audit_event, _COLUMNS, values)
     else:
         connection.execute(_ADD, rows)
+    newest = rows[-1]
+    return ChainTip(newest["id"], newest["hash"], state, newest["at"])
 
 
 def event_lines(
@@ -144,6 +149,17 @@ def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | No
     """Return the newest event with one of these actions."""
     query = _all().where(_column.action.in_(actions)).order_by(_column.id.desc())
     return connection.execute(query.limit(1)).first()
+
+
+def notes_of_action(
+    connection: Connection, action: str
+) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Yield what each event of an action says of its subjects, oldest first."""
+    query = select(_column.subject, _column.detail).where(_column.action == action)
+    for row in connection.execute(query.order_by(_column.id)):
+        detail = orjson.loads(row.detail)
+        each = detail.get("each", [[row.subject, detail]])
+        yield [(subject, of_subject) for subject, of_subject in each]
 
 
 def newest_events(connection: Connection, most: int, action: str) -> list[Recorded]:

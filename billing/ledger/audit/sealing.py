@@ -34,16 +34,20 @@ _month = itemgetter(-1)
 Coverage = Mapping[str, Any]
 
 
-def append_events(connection: Connection, changes: Pending) -> None:
-    """Append the audit events of a transaction; none for one that changed nothing."""
+def append_events(connection: Connection, changes: Pending) -> ChainTip | None:
+    """Append the audit events of a transaction, and return the end of the chain.
+
+    A transaction that changed nothing has none: None.
+    """
     if not (changes.inserted or changes.updated or changes.notes):
-        return
+        return None
     # Nobody else can append until this transaction ends, so the tip stays the tip.
     tip = chain_tip(connection)
     coverage, state = _coverage(connection, changes, tip.state)
     # An UPDATE that met no row changed nothing, and needs no event.
     if coverage or changes.notes:
-        add_events(connection, tip, _drafts(changes, tip), coverage, state)
+        return add_events(connection, tip, _drafts(changes, tip), coverage, state)
+    return None
 
 
 def append_now(connection: Connection) -> None:

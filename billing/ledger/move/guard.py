@@ -10,6 +10,7 @@ from billing.ledger.move.marks import refuse_moved
 from billing.ledger.schema.tables import ledger_move
 
 LastSeen = Callable[[], tuple[int, str] | None]
+Note = Callable[[int, str], None]
 
 
 def guard_moved(ledger: Ledger) -> None:
@@ -17,8 +18,12 @@ def guard_moved(ledger: Ledger) -> None:
     ledger.in_force = refuse_moved
 
 
-def guard_rewound(ledger: Ledger, last_seen: LastSeen) -> None:
-    """Let a ledger refuse every write if it is not the one that was seen last."""
+def guard_rewound(ledger: Ledger, last_seen: LastSeen, note: Note) -> None:
+    """Let a ledger refuse every write if it is not the one that was seen last.
+
+    Each commit is noted, so that a backup of before it is known even if nobody lives
+    to say so.
+    """
 
     def door(connection: Connection) -> None:
         # What was moved is also behind what was seen of it; where it went helps more.
@@ -26,6 +31,7 @@ def guard_rewound(ledger: Ledger, last_seen: LastSeen) -> None:
         refuse_rewound_trail(connection, last_seen())
 
     ledger.door = door
+    ledger.on_commit = note
 
 
 def refuse_upgrade(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
@@ -16,6 +17,7 @@ from billing.domain.staging import MeterDestination, PlannedEvent, UnstagedRow
 from billing.errors import BadInput
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.registry import customers_renamed
 from billing.ledger.schema.tables import adoption, meter_opening
 from billing.ledger.sync.event_rows import add_events, next_sequences
 
@@ -33,14 +35,28 @@ class OpeningHour(NamedTuple):
 
 
 def read_adoptions(connection: Connection) -> dict[str, Adoption]:
-    """Return each customer's newest cut-over that was not undone."""
-    return _in_force(connection.execute(_CUTS.order_by(column.id)))
+    """Return each customer's newest cut-over that was not undone, by all its names."""
+    in_force = _in_force(connection.execute(_CUTS.order_by(column.id)))
+    if in_force:
+        renamed = customers_renamed(connection)
+        of_others = {
+            name: _newest(in_force[each] for each in names & in_force.keys())
+            for name, names in renamed.items()
+            if names & in_force.keys()
+        }
+        in_force |= of_others
+    return in_force
 
 
-def adoption_of(connection: Connection, customer: str) -> Adoption | None:
-    """Return a customer's newest cut-over that was not undone; None without one."""
-    cuts = _CUTS.where(column.customer == customer)
-    return _in_force(connection.execute(cuts.order_by(column.id))).get(customer)
+def adoption_of(connection: Connection, names: Collection[str]) -> Adoption | None:
+    """Return the newest cut-over of a customer, under any of its names, or None."""
+    cuts = _CUTS.where(column.customer.in_(names))
+    in_force = _in_force(connection.execute(cuts.order_by(column.id)))
+    return _newest(in_force.values()) if in_force else None
+
+
+def _newest(cuts: Iterable[Adoption]) -> Adoption:
+    return max(cuts, key=attrgetter("id"))
 
 
 def _in_force(rows: Iterable[Any]) -> dict[str, Adoption]:
@@ -86,6 +102,7 @@ def adopted_rows(
 
 def add_openings(
     connection: Connection,
+    customer: str,
     adopted: Adoption,
     hours: Mapping[datetime, OpeningHour],
     actor: Actor,
@@ -98,7 +115,7 @@ def add_openings(
     totals of the meter know of them. Raises BadInput for an hour that is full.
     """
     to = MeterDestination(
-        customer=adopted.customer,
+        customer=customer,
         stripe_customer=adopted.stripe_customer,
         meter=adopted.meter,
         livemode=adopted.livemode,
@@ -109,7 +126,7 @@ def add_openings(
         sequence = sequences.get(hour, 0)
         if sequence >= MOST_EVENTS_PER_HOUR:
             raise BadInput(
-                f"the hour {hour:%Y-%m-%dT%HZ} of {adopted.customer} holds sixty "
+                f"the hour {hour:%Y-%m-%dT%HZ} of {customer} holds sixty "
                 "events, and has no room for its opening; a person must correct it"
             )
         rated = charge_of(rows)
@@ -125,7 +142,7 @@ def add_openings(
         "minutes": sum(hour.minutes for hour in hours.values()),
         "rows": sum(len(hour.rows) for hour in hours.values()),
     }
-    audit_log.record(connection, actor, "opening.counted", adopted.customer, detail)
+    audit_log.record(connection, actor, "opening.counted", customer, detail)
 
 
 def bind_openings(

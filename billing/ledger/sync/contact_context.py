@@ -1,21 +1,35 @@
 """Contact context: what a sync knows of all customers before it asks about each."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+)
 
 from billing.domain.adoption import Adoption
 from billing.domain.break_causes import SOMEBODY_ELSE, Cause
-from billing.domain.meter_contact import RUNNING_DAY, SendingStop
+from billing.domain.meter_contact import RUNNING_DAY, MeterMonth, SendingStop
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import last_of_actions
+from billing.ledger.registry import addresses_in_turn, customers_renamed
 from billing.ledger.schema.tables import (
     break_case,
+    meter_contact,
+    meter_event,
     reconciliation_break,
     reconciliation_run,
     sole_reporter,
@@ -24,6 +38,7 @@ from billing.ledger.sync.adoptions import adoption_of, read_adoptions
 from billing.ledger.sync.after_restore import RESTORED
 
 case, break_ = break_case.c, reconciliation_break.c
+contact, event = meter_contact.c, meter_event.c
 STATED = "meter.sole_reporter"
 _CAUSES = [cause.value for cause in SOMEBODY_ELSE]
 
@@ -38,10 +53,20 @@ class ContactContext:
     adoptions: Mapping[str, Adoption]
     all_sole: bool
     sole: Mapping[str, bool]  # what was stated of a customer alone
+    # Stripe's customers of whoever had several, where a restore may have forgotten what
+    # was sent to them.
+    addresses: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def is_sole(self, customer: str) -> bool:
         """Say whether a person stated that nothing else reports of a customer."""
         return self.sole.get(customer, self.all_sole)
+
+
+class UnsentContact(NamedTuple):
+    """A month that was read, and that nothing is sent into since."""
+
+    customer: str
+    month: MeterMonth
 
 
 def state_sole_reporter(
@@ -89,6 +114,9 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
         adoptions=adoptions,
         all_sole=all_sole,
         sole=sole,
+        addresses=addresses_in_turn(connection)
+        if restored_at is not None and months[0].start < restored_at
+        else {},
     )
 
 
@@ -147,7 +175,7 @@ def acknowledged_minutes(
     acknowledged = _cases([period]).where(
         case.customer == customer, case.acknowledged_at.is_not(None)
     )
-    adopted = adoption_of(connection, customer)
+    adopted = adoption_of(connection, {customer})
     adoptions = {customer: adopted} if adopted else {}
     return sum(
         max(0, row.minutes)
@@ -160,3 +188,81 @@ def _is_adopted(row: Any, adoptions: Mapping[str, Adoption]) -> bool:
     """Say whether somebody else's minutes were taken over since they were found."""
     adopted = adoptions.get(row.customer)
     return adopted is not None and bool(adopted.at >= row.started_at)
+
+
+def unsent_contacts(
+    connection: Connection, context: ContactContext, months: Collection[BillingPeriod]
+) -> list[UnsentContact]:
+    """Return the months that were read, and that wait since or hold an opening."""
+    keys = (
+        contact.customer,
+        contact.stripe_customer,
+        contact.meter,
+        contact.livemode,
+        contact.period,
+    )
+    newest = (
+        select(func.max(contact.id))
+        .where(contact.period.in_([str(month) for month in months]))
+        .where(since(contact.read_at, context.restored_at))
+        .group_by(*keys)
+    )
+    sent = exists().where(
+        event.livemode == contact.livemode,
+        event.meter == contact.meter,
+        event.stripe_customer == contact.stripe_customer,
+        event.period == contact.period,
+        event.last_sent_at.is_not(None),
+        since(event.last_sent_at, context.restored_at),
+    )
+    query = (
+        select(meter_contact)
+        .where(contact.id.in_(newest), or_(contact.minutes > contact.upper, ~sent))
+        .order_by(contact.period, contact.customer, contact.id)
+    )
+    rows = connection.execute(query).all()
+    return [
+        UnsentContact(row.customer, _month_of(row))
+        for row in _undecided(connection, context, rows)
+    ]
+
+
+def _month_of(row: Any) -> MeterMonth:
+    return MeterMonth(
+        stripe_customer=row.stripe_customer,
+        meter=row.meter,
+        livemode=bool(row.livemode),
+        period=BillingPeriod.parse(row.period),
+    )
+
+
+def _undecided(
+    connection: Connection, context: ContactContext, rows: Sequence[Any]
+) -> Iterator[Any]:
+    """Yield of each customer's month the newest reading that no cut-over came after.
+
+    It stands for those under the customer's earlier names and at its old addresses.
+    """
+    if all(row.minutes <= row.upper for row in rows):
+        yield from rows
+        return
+    linked = customers_renamed(connection)
+    newest = {}
+    for row in sorted(rows, key=attrgetter("id")):
+        names = linked.get(row.customer, frozenset({row.customer}))
+        newest[names, row.meter, row.livemode, row.period] = names, row
+    for names, row in newest.values():
+        cuts = [context.adoptions[name] for name in names & context.adoptions.keys()]
+        if all(
+            (cut.meter, cut.livemode) != (row.meter, bool(row.livemode))
+            or row.read_at > cut.at
+            for cut in cuts
+        ):
+            yield row
+
+
+def since(
+    column: ColumnElement[Any], restored_at: datetime | None
+) -> ColumnElement[bool]:
+    """Say in SQL whether a time is after the newest restore, if there was one."""
+    return true() if restored_at is None else column > restored_at

@@ -1,19 +1,15 @@
 """First contact: what was read of a month at the meter before anything was sent."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    exists,
     func,
     insert,
-    or_,
     select,
-    true,
 )
 
 from billing.domain.breaks import MinuteBounds
@@ -21,12 +17,17 @@ from billing.domain.meter_contact import ContactReading, MeterMonth, MonthContac
 from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
+from billing.ledger.registry import customers_renamed
 from billing.ledger.schema.tables import (
     meter_contact,
     meter_event,
     reconciliation_reading,
 )
-from billing.ledger.sync.contact_context import ContactContext, acknowledged_minutes
+from billing.ledger.sync.contact_context import (
+    ContactContext,
+    acknowledged_minutes,
+    since,
+)
 from billing.ledger.sync.meter_bounds import (
     found_absent,
     hourly_bounds,
@@ -34,13 +35,6 @@ from billing.ledger.sync.meter_bounds import (
 )
 
 contact, event = meter_contact.c, meter_event.c
-
-
-class UnsentContact(NamedTuple):
-    """A month that was read, and that nothing is sent into since."""
-
-    customer: str
-    month: MeterMonth
 
 
 def contact_bounds(
@@ -100,6 +94,18 @@ def month_contact(
     )
 
 
+def unread_elsewhere(
+    connection: Connection, customer: str, month: MeterMonth, context: ContactContext
+) -> list[MeterMonth]:
+    """Return the month at the customer's other addresses, unread since a restore."""
+    restored_at = context.restored_at
+    if restored_at is None or month.period.start >= restored_at:
+        return []
+    others = context.addresses.get(customer, frozenset()) - {month.stripe_customer}
+    months = [replace(month, stripe_customer=other) for other in sorted(others)]
+    return [each for each in months if not _readings(connection, each, restored_at)]
+
+
 def record_contact(
     connection: Connection,
     customer: str,
@@ -125,50 +131,6 @@ def record_contact(
     audit_log.note(connection, "meter.contacted", customer, detail)
 
 
-def unsent_contacts(
-    connection: Connection, context: ContactContext, months: Collection[BillingPeriod]
-) -> list[UnsentContact]:
-    """Return the months that were read, and that wait since or hold an opening."""
-    keys = (
-        contact.customer,
-        contact.stripe_customer,
-        contact.meter,
-        contact.livemode,
-        contact.period,
-    )
-    newest = (
-        select(func.max(contact.id))
-        .where(contact.period.in_([str(month) for month in months]))
-        .where(_since(contact.read_at, context.restored_at))
-        .group_by(*keys)
-    )
-    sent = exists().where(
-        event.livemode == contact.livemode,
-        event.meter == contact.meter,
-        event.stripe_customer == contact.stripe_customer,
-        event.period == contact.period,
-        event.last_sent_at.is_not(None),
-        _since(event.last_sent_at, context.restored_at),
-    )
-    query = (
-        select(meter_contact)
-        .where(contact.id.in_(newest), or_(contact.minutes > contact.upper, ~sent))
-        .order_by(contact.period, contact.customer, contact.id)
-    )
-    return [
-        UnsentContact(
-            row.customer,
-            MeterMonth(
-                stripe_customer=row.stripe_customer,
-                meter=row.meter,
-                livemode=bool(row.livemode),
-                period=BillingPeriod.parse(row.period),
-            ),
-        )
-        for row in connection.execute(query)
-    ]
-
-
 def _readings(
     connection: Connection, month: MeterMonth, restored_at: datetime | None
 ) -> list[ContactReading]:
@@ -177,7 +139,7 @@ def _readings(
         contact.stripe_customer == month.stripe_customer,
         contact.meter == month.meter,
         contact.livemode == int(month.livemode),
-        _since(contact.read_at, restored_at),
+        since(contact.read_at, restored_at),
     )
     rows = connection.execute(query.order_by(contact.id))
     return [ContactReading(**row._mapping) for row in rows]
@@ -188,26 +150,36 @@ def _opening_elsewhere(
 ) -> int:
     """Return what is not ours at the customer's other addresses, as last read there.
 
-    Whoever takes the present one over has decided about those, too.
+    It had them under any of its names. Whoever takes the present one over has decided
+    about those, too.
     """
     newest = (
         select(func.max(contact.id))
         .where(
-            contact.customer == customer,
             contact.stripe_customer != month.stripe_customer,
             contact.meter == month.meter,
             contact.livemode == int(month.livemode),
             contact.period == str(month.period),
-            _since(contact.read_at, context.restored_at),
+            since(contact.read_at, context.restored_at),
         )
-        .group_by(contact.stripe_customer)
+        .group_by(contact.customer, contact.stripe_customer)
     )
-    query = select(func.sum(contact.minutes - contact.upper)).where(
-        contact.id.in_(newest), contact.minutes > contact.upper
+    query = select(meter_contact).where(contact.id.in_(newest)).order_by(contact.id)
+    readings = connection.execute(query).all()
+    if all(row.minutes <= row.upper for row in readings):
+        return 0  # as it mostly is: nobody's names have to be looked up
+    names = customers_renamed(connection).get(customer, {customer})
+    last = {row.stripe_customer: row for row in readings if row.customer in names}
+    decided = [
+        context.adoptions[name].at
+        for name in names
+        if _is_adopted(name, month, context)
+    ]
+    return sum(
+        row.minutes - row.upper
+        for row in last.values()
+        if row.minutes > row.upper and all(row.read_at > at for at in decided)
     )
-    if _is_adopted(customer, month, context):
-        query = query.where(contact.read_at > context.adoptions[customer].at)
-    return int(connection.execute(query).scalar() or 0)
 
 
 def _has_sent(
@@ -220,7 +192,7 @@ def _has_sent(
         event.hour >= month.period.start,
         event.hour < month.period.end,
         event.last_sent_at.is_not(None),
-        _since(event.last_sent_at, restored_at),
+        since(event.last_sent_at, restored_at),
     )
     return connection.execute(query.limit(1)).first() is not None
 
@@ -232,12 +204,6 @@ def _found_absent_at(
         return None
     absent = found_absent(connection, month, restored_at)
     return max((row.at for row in absent), default=None)
-
-
-def _since(
-    column: ColumnElement[Any], restored_at: datetime | None
-) -> ColumnElement[bool]:
-    return true() if restored_at is None else column > restored_at
 
 
 def _is_known(connection: Connection, month: MeterMonth, now: datetime) -> bool:

@@ -85,7 +85,7 @@ def most_by_hour(
 
 def found_absent(
     connection: Connection, month: MeterMonth, before: datetime
-) -> Sequence[Row[Any]]:
+) -> Sequence[Row[Any, Any, Any]]:
     """Return the hours before a time with events that were sent, and found absent."""
     columns = (
         event.hour,

@@ -79,8 +79,8 @@ def stage(
 
     Rows of hours that are `waiting`, for a cancellation to end, are left.
     """
-    count_by_opening(connection, to.customer, actor)
-    unstaged = unstaged_places(connection, to.customer, actor.at)
+    count_by_opening(connection, to, actor)
+    unstaged = unstaged_places(connection, to, actor.at)
     slots = {slot: rows for slot, rows in unstaged.items() if slot.hour not in waiting}
     if not slots:
         return StagingPlan(())
@@ -98,36 +98,38 @@ def stage(
 
 
 def unstaged_places(
-    connection: Connection, customer: str, now: datetime
+    connection: Connection, to: MeterDestination, now: datetime
 ) -> dict[ReportSlot, list[UnstagedRow]]:
     """Return a customer's rows that no event carries, by where they are reported.
 
     What an opening counts is not among them: it is never sent.
     """
-    rows = unstaged_rows(connection, customer)
+    rows = unstaged_rows(connection, to.customer)
     if not rows:
         return {}
     closed = closed_months(connection)
-    counted = adopted_rows(adoption_of(connection, customer), rows, closed)
+    counted = adopted_rows(adoption_of(connection, to.names), rows, closed)
     if counted:
         rows = sorted({*rows}.difference(counted))
     return place_rows(rows, closed, now)
 
 
-def count_by_opening(connection: Connection, customer: str, actor: Actor) -> None:
+def count_by_opening(
+    connection: Connection, to: MeterDestination, actor: Actor
+) -> None:
     """Bind rows of hours before a customer's cut-over to its opening.
 
     They came after it: nothing is known to stand at the meter for them.
     """
-    rows = unstaged_rows(connection, customer)
-    adopted = adoption_of(connection, customer) if rows else None
+    rows = unstaged_rows(connection, to.customer)
+    adopted = adoption_of(connection, to.names) if rows else None
     closed = closed_months(connection) if adopted else []
     by_hour: dict[datetime, list[UnstagedRow]] = defaultdict(list)
     for row in adopted_rows(adopted, rows, closed):
         by_hour[row.hour].append(row)
     if adopted and by_hour:
         hours = {hour: OpeningHour(0, of_hour) for hour, of_hour in by_hour.items()}
-        add_openings(connection, adopted, hours, actor)
+        add_openings(connection, to.customer, adopted, hours, actor)
 
 
 def unstaged_rows(connection: Connection, customer: str) -> list[UnstagedRow]:

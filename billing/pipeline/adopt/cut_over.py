@@ -29,6 +29,7 @@ from billing.ledger.adopt.shadow_readings import (
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
+from billing.ledger.registry import customers_renamed
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.sync.adoptions import adoption_of
 from billing.ledger.sync.contact_context import state_sole_reporter
@@ -103,6 +104,8 @@ def adopt_meter(
             "be taken over; create it, or set [stripe] meter to the right name"
         )
     require_usable_meter(meter, livemode=options.livemode, now=now)
+    with ledger.reading() as connection:
+        renamed = customers_renamed(connection)
     results = []
     for customer, stripe_customer in stripe_customers.items():
         to = MeterDestination(
@@ -110,6 +113,7 @@ def adopt_meter(
             stripe_customer=stripe_customer,
             meter=meter.event_name,
             livemode=options.livemode,
+            other_names=renamed.get(customer, frozenset()) - {customer},
         )
         try:
             results.append(_CustomerCutOver(ledger, meter, options, to).run())
@@ -164,7 +168,7 @@ class _CustomerCutOver:
             if hold is None:
                 raise AnotherProcess(subject)
             with self.ledger.reading() as connection:
-                adopted = adoption_of(connection, self.to.customer)
+                adopted = adoption_of(connection, self.to.names)
             if adopted is not None and self._is_done(adopted):
                 return CustomerCutOver(
                     customer=self.to.customer, state=AdoptionState.ALREADY

@@ -201,6 +201,10 @@ class _Pull:
             unmet = {
                 name: minutes for name, minutes in billed if not counts.understood(name)
             }
+            # The source's total had them as the source stated them.
+            for gap in ledger_totals.source_gaps(connection, self.period):
+                if gap.account == account and gap.call_id in unmet:
+                    unmet[gap.call_id] += gap.minutes
         names = sorted(name for name in unmet if name not in counts)
         unasked = frozenset(names[MOST_ASKED:])
         self._read_each(names[:MOST_ASKED], counts)

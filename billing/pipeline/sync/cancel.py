@@ -28,9 +28,7 @@ def cancel_what_is_too_much(
         if uncertain.reason is FailReason.CANCELLING and not _resume(context, uncertain)
     }
     with context.ledger.reading() as connection:
-        places = staging.unstaged_places(
-            connection, context.to.customer, context.actor.at
-        )
+        places = staging.unstaged_places(connection, context.to, context.actor.at)
     for place, rows in places.items():
         minutes = sum(row.minutes for row in rows)
         if minutes < 0 and place.hour not in waiting:

@@ -1,6 +1,5 @@
 """The sync of one customer: what its steps share while its lock is held."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,36 +35,28 @@ USUAL = Policy()
 
 
 class CustomerNames:
-    """The names of Stripe's customers, now and before: some were renamed here."""
+    """What each customer is called now, and was called before."""
 
-    def __init__(self, named: Mapping[str, str], registered: Mapping[str, str]) -> None:
-        """Take what the settings name, and the last word on all that they ever did."""
-        self._named = named
-        self._present = {
-            stripe_customer: name for name, stripe_customer in sorted(named.items())
-        }
-        self._before = {
-            name: stripe_customer
-            for name, stripe_customer in registered.items()
-            if name not in named and stripe_customer in self._present
-        }
-        self._names_before: dict[str, list[str]] = defaultdict(list)
-        for name, stripe_customer in self._before.items():
-            self._names_before[stripe_customer].append(name)
+    def __init__(
+        self, named: Mapping[str, str], linked: Mapping[str, frozenset[str]]
+    ) -> None:
+        """Take what the settings name, and the names that are one customer's."""
+        self._named, self._linked = named, linked
 
     def stripe_customer(self, name: str) -> str | None:
         """Return Stripe's customer of a name; None when no settings name it."""
-        return self._named.get(name) or self._before.get(name)
+        return self._named.get(self.present(name))
 
     def present(self, name: str) -> str:
-        """Return what a customer is called now."""
-        before = self._before.get(name)
-        return self._present[before] if before else name
+        """Return what a customer is called now; the same where that is not certain."""
+        if name in self._named:
+            return name
+        present = [other for other in self.all_of(name) if other in self._named]
+        return present[0] if len(present) == 1 else name
 
     def all_of(self, name: str) -> frozenset[str]:
         """Return every name that a customer has, or had before it was renamed."""
-        before = self._names_before.get(self.stripe_customer(name) or "", [])
-        return frozenset({name, self.present(name), *before})
+        return self._linked.get(name, frozenset({name}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +67,7 @@ class SyncContext:
     sender: Sender
     policy: Policy
     to: MeterDestination
+    present_name: str
     hold: Hold
 
     @property

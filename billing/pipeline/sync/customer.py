@@ -105,6 +105,7 @@ class CustomerSync:
                     sender=self.sender,
                     policy=self.policy,
                     to=self.to,
+                    present_name=self.names.present(self.customer),
                     hold=StoppableHold(hold, self.stops, self._all_names),
                 )
                 self._sync(context, report)

@@ -21,6 +21,7 @@ from billing.ledger.sync.first_contact import (
     contact_bounds,
     month_contact,
     record_contact,
+    unread_elsewhere,
 )
 from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.sync.context import SyncContext
@@ -34,11 +35,18 @@ def admit_events(
 ) -> list[OpenEvent]:
     """Return the events that may be sent now; `findings` says why others may not.
 
-    It has the customer's stops already.
+    It has the customer's stops already. A person knows the customer by what the
+    settings call it now.
     """
     events = list(due)
     months = {_month_of(event): None for event in events}
-    clear = {month for month in months if _is_clear(context, contacts, month, findings)}
+    clear = set()
+    for month in months:
+        decision = _decide(context, contacts, month)
+        if decision is not None:
+            findings.note(context.present_name, month.period, decision)
+            if decision.state is ContactState.CLEAR:
+                clear.add(month)
     if findings.needs_a_person:
         return []
     return [event for event in events if _month_of(event) in clear]
@@ -52,19 +60,6 @@ def _month_of(open_event: OpenEvent) -> MeterMonth:
         livemode=event.livemode,
         period=BillingPeriod.of(event.timestamp),
     )
-
-
-def _is_clear(
-    context: SyncContext,
-    contacts: ContactContext,
-    month: MeterMonth,
-    findings: ContactFindings,
-) -> bool:
-    decision = _decide(context, contacts, month)
-    if decision is None:
-        return False
-    findings.note(context.to.customer, month.period, decision)
-    return decision.state is ContactState.CLEAR
 
 
 class ShownMonth(NamedTuple):
@@ -106,10 +101,27 @@ def _decide(
     """Decide by what is known, else by a reading that is kept; None without one."""
     customer, now = context.to.customer, context.sender.time.now()
     with context.ledger.reading() as connection:
+        elsewhere = unread_elsewhere(connection, customer, month, contacts)
+    for other in elsewhere:
+        if _read(context, contacts, other, now) is None:
+            return None
+    with context.ledger.reading() as connection:
         contact = month_contact(connection, customer, month, contacts, now)
     decision = decide_contact(contact, now)
     if not asks_for_reading(contact, decision, now):
         return decision
+    shown = _read(context, contacts, month, now)
+    if shown is None:
+        return None
+    contact = replace(contact, readings=[*contact.readings, shown.reading])
+    return decide_contact(contact, now)
+
+
+def _read(
+    context: SyncContext, contacts: ContactContext, month: MeterMonth, now: datetime
+) -> ShownMonth | None:
+    """Read a month, and keep what it showed; None when there is no answer."""
+    customer = context.to.customer
     shown = read_contact(
         context.ledger,
         customer,
@@ -119,12 +131,10 @@ def _decide(
         read_total=context.read_minutes,
         read_hours=context.read_hours,
     )
-    if shown is None:
-        return None
-    context.sender.writer.write(
-        lambda connection: record_contact(
-            connection, customer, month, shown.reading, shown.lower
+    if shown is not None:
+        context.sender.writer.write(
+            lambda connection: record_contact(
+                connection, customer, month, shown.reading, shown.lower
+            )
         )
-    )
-    contact = replace(contact, readings=[*contact.readings, shown.reading])
-    return decide_contact(contact, now)
+    return shown

@@ -91,7 +91,13 @@ class SyncOptions:
         name = names.stripe_customer(customer)
         if name is None:
             return None
-        return MeterDestination(customer, name, meter.event_name, self.livemode)
+        return MeterDestination(
+            customer=customer,
+            stripe_customer=name,
+            meter=meter.event_name,
+            livemode=self.livemode,
+            other_names=names.all_of(customer) - {customer},
+        )
 
 
 def sync_meter(
@@ -172,8 +178,8 @@ def _customer_syncs(
 ) -> list[CustomerSync]:
     with ledger.reading() as connection:
         contacts = read_context(connection, sender.time.now())
-        registered = registry.known_customers(connection)
-    names = CustomerNames(options.stripe_customers, registered)
+        linked = registry.customers_renamed(connection, options.stripe_customers)
+    names = CustomerNames(options.stripe_customers, linked)
     return [
         CustomerSync(
             ledger=ledger,

@@ -11,8 +11,8 @@ from billing.domain.meter_contact import (
 )
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
-from billing.ledger.sync.contact_context import read_context
-from billing.ledger.sync.first_contact import month_contact, unsent_contacts
+from billing.ledger.sync.contact_context import read_context, unsent_contacts
+from billing.ledger.sync.first_contact import month_contact
 from billing.reports.sheets.formatting import Document, format_time
 
 # So many customers that wait are named; their count is given in full.

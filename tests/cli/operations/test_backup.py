@@ -2,17 +2,20 @@
 
 import sqlite3
 import stat
+import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from billing.errors import BadInput
+from billing.errors import BadInput, LedgerFault
 from billing.ledger.backup import refuse_backup_elsewhere
 from billing.ledger.database import open_ledger
 from tests.cli.audit.test_trail import minutes_at_stripe, restore, sends
 from tests.cli.desk import HOUR, LAST, Desk
+from tests.postgres import PostgresServer
 
 WHY = ("--reason", "the disk died")
 
@@ -104,3 +107,64 @@ def test_a_restore_is_refused_accepted_and_goes_on_without_a_double(
     assert minutes_at_stripe(desk) == minutes
     assert desk.json("reconcile", LAST)["clean"]
     desk.done("db", "verify")
+
+
+@pytest.fixture
+def dumped(desk: Desk, postgres_url: str, postgres_server: PostgresServer) -> Path:
+    """Give the dump of a ledger that was moved to PostgreSQL and went on there."""
+    desk.done("pull", LAST)
+    desk.done("db", "copy", "--to", postgres_url)
+    desk.amend('url = "sqlite:///billing.db"', f'url = "{postgres_url}"')
+    dump = desk.folder / "saved.dump"
+    save = "pg_dump", "--format=custom", f"--file={dump}", libpq(postgres_url)
+    tool(postgres_server, *save)
+    desk.done("run")
+    desk.settle()
+    return dump
+
+
+def libpq(url: str) -> str:
+    """Return the address as PostgreSQL's own programs read it."""
+    return url.replace("+psycopg", "")
+
+
+def tool(server: PostgresServer, name: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs."""
+    line = [server.binaries / name, *arguments]
+    subprocess.run(line, check=True, capture_output=True, timeout=60)
+
+
+def test_a_dump_of_postgresql_restored_is_refused_accepted_and_doubles_nothing(
+    desk: Desk, dumped: Path, postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    sent, minutes = sends(desk), minutes_at_stripe(desk)
+    restored = postgres_server.create_database("restored_from_a_dump")
+    try:
+        load = "--exit-on-error", f"--dbname={libpq(restored)}", str(dumped)
+        tool(postgres_server, "pg_restore", *load)
+        desk.amend(postgres_url, restored)
+        for command in (("run",), ("db", "copy", "--to", "sqlite:///back.db")):
+            result = desk(*command)
+            assert result.exit_code in {1, 2}
+            assert "is not the one that was seen last" in result.stderr
+            assert result.stderr.count("\n") == 1
+        assert sends(desk) == sent
+        assert not (desk.folder / "back.db").exists()
+
+        desk.done("audit", "accept-restore", *WHY)
+        for _ in range(4):
+            desk("run")
+            desk.sandbox.clock.advance(HOUR)
+        assert minutes_at_stripe(desk) == minutes
+        assert desk.json("reconcile", LAST)["clean"]
+        assert desk.json("db", "check")["sound"]
+        desk.done("db", "verify")
+        # Its guards came with it.
+        with (
+            closing(open_ledger(restored)) as ledger,
+            pytest.raises(LedgerFault, match="append-only"),
+            ledger.writing() as connection,
+        ):
+            connection.execute(text("DELETE FROM b2b_usage"))
+    finally:
+        postgres_server.drop_database("restored_from_a_dump")

@@ -7,9 +7,12 @@ import pytest
 from billing.domain.break_causes import Cause
 from billing.domain.meter_contact import Opening
 from billing.errors import BadInput
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.close.period_close import freeze
 from billing.ledger.database import Ledger
 from billing.pipeline.adopt.cut_over import AdoptionState
 from billing.pipeline.sync.send import Outcome
+from billing.reports.status.first_contact import read_contacts
 from tests.pipeline.adopt.another_program import DAY, HOUR, adopt, report
 from tests.pipeline.bench import MARCH, NOON, START, Bench, call
 from tests.pipeline.fakes import lose_answer
@@ -116,6 +119,15 @@ def test_a_month_that_is_closed_or_not_billed_cannot_be_taken_over(fed: Bench) -
     fed.first_period = MARCH.next
     with pytest.raises(BadInput, match=r"2026-03 is before first_period \(2026-04\)"):
         adopt(fed, FROM)
+    fed.first_period = MARCH
+    fed.clock.advance(days=30)
+    fed.reconcile()
+    with fed.ledger.writing() as connection:
+        who = Actor("tests", fed.clock.now())
+        freeze(connection, MARCH, who, run=1, reason=None)
+    with pytest.raises(BadInput, match="2026-03 is closed, so nothing of it can be"):
+        adopt(fed, FROM)
+    assert fed.rows("SELECT count(*) FROM adoption") == [(0,)]
 
 
 def test_only_a_later_hour_takes_over_again(fed: Bench) -> None:
@@ -138,3 +150,34 @@ def test_what_stands_where_a_customer_was_before_stops_it_until_that_is_decided(
     assert adopted.state is AdoptionState.ADOPTED
     assert not fed.sync().contact.needs_a_person
     assert fed.counted() == {"acme": 7}
+    assert read_contacts(fed.ledger, [MARCH], fed.clock.now()).openings == []
+
+
+def test_what_is_not_ours_follows_a_customer_over_its_names_and_addresses(
+    fed: Bench,
+) -> None:
+    assert fed.sync().contact.needs_a_person
+    fed.name_customers(apex="cus_acme", globex="cus_globex")
+    fed.name_customers(apex="cus_moved", globex="cus_globex")
+    fed.pull()
+    for _ in range(3):
+        fed.clock.advance(days=1)
+        assert fed.sync().contact.openings == [Opening("apex", MARCH, 5)]
+    assert fed.counted() == {"acme": 5}
+    [adopted] = adopt(fed, FROM, customers={"apex": "cus_moved"}, sole=True)
+    assert adopted.state is AdoptionState.ADOPTED
+    report = fed.sync()
+    assert not report.contact.needs_a_person
+    assert report.clean
+    assert fed.counted() == {"acme": 7}
+    assert read_contacts(fed.ledger, [MARCH], fed.clock.now()).openings == []
+
+
+def test_a_cut_over_goes_on_under_a_customers_later_name(fed: Bench) -> None:
+    adopt(fed, FROM, sole=True)
+    fed.name_customers(apex="cus_acme", globex="cus_globex")
+    fed.source.calls = [call("before", NOON, 360), call("after", FROM, 180)]
+    fed.pull()
+    fed.clock.advance(hours=1)
+    assert not fed.sync().contact.needs_a_person
+    assert fed.counted() == {"acme": 5, "apex": 3}

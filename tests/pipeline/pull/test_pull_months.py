@@ -188,6 +188,16 @@ def test_a_deleted_call_hides_none_that_is_missing(bench: Bench, seconds: int) -
     assert ("planned", "2026-03", 1) in bench.rows(BILLED)
 
 
+def test_a_deleted_call_of_other_minutes_hides_none_that_is_missing(
+    bench: Bench,
+) -> None:
+    bench.take(call("own"), call("gone", seconds=30, billed_minutes=3))
+    bench.source.remove("gone")
+    bench.source.calls.append(planned(60))
+    bench.pull()
+    assert ("planned", "2026-03", 1) in bench.rows(BILLED)
+
+
 @pytest.mark.parametrize("seconds", [30, 60, 600])
 def test_an_id_that_is_used_again_hides_none_that_is_missing(
     bench: Bench, seconds: int

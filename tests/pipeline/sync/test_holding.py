@@ -37,6 +37,18 @@ def test_a_customer_that_was_renamed_goes_on_under_its_stripe_customer(
     assert bench.counted() == {"globex": 1}
 
 
+def test_what_waits_goes_to_where_a_renamed_customer_is_now(bench: Bench) -> None:
+    bench.take(call("g", **of("globex")))
+    bench.name_customers(acme="cus_acme", globe="cus_globex")
+    bench.name_customers(acme="cus_acme", globe="cus_globe")
+    assert bench.sync().clean
+    [request] = bench.meter.counted
+    assert (request.event.customer, request.event.stripe_customer) == (
+        "globex",
+        "cus_globe",
+    )
+
+
 def test_a_hold_of_the_new_name_holds_what_waits_under_the_old_one(
     bench: Bench,
 ) -> None:

@@ -71,7 +71,12 @@ class Certificates:
                     self._identities.judge(machine, pull.account, pamela)
                     due = self._due(pamela, period, low, high)
                     self._promises[pull.id] = _Promise(
-                        pamela, pull.account, period, low, high, due
+                        pamela=pamela,
+                        account=pull.account,
+                        period=period,
+                        low=low,
+                        high=high,
+                        calls=due,
                     )
                 continue
             self._judged.add(pull.id)

@@ -11,7 +11,6 @@ from tests.simulation.trace import Violation
 from tests.simulation.world.machine import Machine
 
 DAY = timedelta(hours=24)
-LOOK_EVERY = timedelta(seconds=2)
 Month = tuple[str, str]  # a customer or an address, and its month
 
 
@@ -59,6 +58,8 @@ class Contacts:
         place = month, event.stripe_customer
         if place not in self.sent:
             self._judge_first(place, now)
+        elif self.clocks_hold:
+            self._judge_again(place, machine.began_at)
         self.sent.add(place)
         self.known.add(event.stripe_customer)
         self.events[event.identifier] = event
@@ -74,6 +75,13 @@ class Contacts:
         trusted = self.is_sole or place[1] in self.known or not self.clocks_hold
         if not trusted and now - reads[0] < DAY:
             raise Violation("I38", f"{place} is believed after {now - reads[0]}")
+
+    def _judge_again(self, place: Month, began_at: datetime) -> None:
+        """A month that was sent into is read once a day, before more is sent."""
+        read_at = self.reads[place][-1]
+        if began_at - read_at > DAY:
+            words = f"{place} is sent into, and was last read at {read_at}"
+            raise Violation("I38", words)
 
     def read_committed(self, now: datetime) -> None:
         """Take note of what the ledger wrote down of the meter."""
@@ -116,16 +124,3 @@ class Contacts:
 
 def _owner(stripe_customer: str) -> str:
     return stripe_customer.removeprefix("cus_").rstrip("0")
-
-
-def judge_holds(
-    holds: Mapping[str | None, datetime],
-    owners: Mapping[str, str],
-    event: MeterEvent,
-    now: datetime,
-) -> None:
-    """Nothing leaves that a person holds; a sync at work sees it within a second."""
-    for customer, since in holds.items():
-        held = customer is None or owners[customer] == _owner(event.stripe_customer)
-        if held and now - since > LOOK_EVERY:
-            raise Violation("I39", f"{event.identifier} is sent, held since {since}")

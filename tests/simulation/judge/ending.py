@@ -4,9 +4,11 @@ from collections import defaultdict
 from datetime import timedelta
 
 from billing.domain.period import BillingPeriod
+from tests.simulation.judge.holds import is_held_by_person, judge_holds_told
 from tests.simulation.judge.identities import judge_unread
 from tests.simulation.judge.invoices import judge_invoices
 from tests.simulation.judge.ledger_view import EventRow, Posted, as_posted
+from tests.simulation.judge.stops import judge_stops
 from tests.simulation.trace import Violation
 from tests.simulation.world.pamela import SimCall
 from tests.simulation.world.world import World
@@ -39,6 +41,8 @@ def judge_liveness(world: World) -> None:
         if world.settings.owners[row.customer] in world.stopped:
             world.trace.sometimes("events wait for a person")
             continue
+        if is_held_by_person(world, row.customer):
+            continue
         if row.standing not in FOR_A_PERSON and not world.judge.relaxed:
             raise Violation("I34", f"{row.identifier} is still {row.standing}")
         world.trace.sometimes(f"a person is asked: {row.standing}")
@@ -50,10 +54,14 @@ def judge_liveness(world: World) -> None:
         present.isoformat(),
     )
     for (customer,) in left:
+        if is_held_by_person(world, customer):
+            continue
         if not any(words.startswith(f"{customer}: ") for words in world.complaints):
             raise Violation("I34", f"rows of {customer} are in no event")
         world.trace.sometimes("rows wait for a customer that left")
     judge_unread(world)
+    judge_holds_told(world)
+    judge_stops(world)
 
 
 def _is_held(row: EventRow) -> bool:

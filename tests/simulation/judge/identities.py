@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from billing.domain.period import BillingPeriod
 from tests.simulation.trace import Violation
 from tests.simulation.world.machine import Machine
 from tests.simulation.world.pamela import SimPamela
@@ -29,7 +28,7 @@ class Identities:
             if isinstance(read, SimPamela) and read.calls is pamela.calls
         ]
         # Who does not say who it is can be told apart by its calls alone.
-        if len(names) > 1 and pamela.identity.known:
+        if len(names) > 1 and pamela.identity.partner_id is not None:
             raise Violation("I37", f"one partner is pulled as {names}")
 
 
@@ -39,19 +38,6 @@ def judge_unread(world: "World") -> None:
         label, _ = world.settings.homes[name]
         if not any(label in words for words in world.complaints):
             raise Violation("I37", f"{label} is not read, and nothing says so")
-        if world.settings.partners[name].identity.known:
+        if world.settings.partners[name].identity.partner_id is not None:
             raise Violation("I37", f"{label} is not read in fair weather")
         world.trace.sometimes("an account stays refused")
-
-
-def judge_absent(world: "World", labels: set[str], month: BillingPeriod) -> None:
-    """No month is closed while an account that has calls in it is not there."""
-    pulled = {
-        account
-        for (account,) in world.view.rows(
-            "SELECT DISTINCT account FROM pull WHERE period = ?", str(month)
-        )
-    }
-    for name, (label, _) in world.settings.homes.items():
-        if label not in labels and name in pulled:
-            raise Violation("I37", f"{month} is closed without {label}")

@@ -66,6 +66,8 @@ def _take_in_breaks(world: World, accounts: dict[str, Account]) -> None:
         accounts[truth].waits += max(-minutes, 0)
         if truth in world.stopped:
             accounts[truth].takes_back += max(minutes, 0)
+    for customer, minutes in world.view.named_above() if world.beside else ():
+        accounts[world.settings.owners[customer]].takes_back += minutes
 
 
 def _owed(world: World, call: SimCall) -> dict[str, tuple[int, int]]:

@@ -8,7 +8,8 @@ from itertools import product
 from billing.domain.meter_event import MeterEvent
 from billing.domain.period import Window
 from tests.simulation.judge.certificates import Certificates
-from tests.simulation.judge.contacts import Contacts, judge_holds
+from tests.simulation.judge.contacts import Contacts
+from tests.simulation.judge.holds import judge_holds
 from tests.simulation.judge.ledger_view import (
     EventRow,
     LedgerView,

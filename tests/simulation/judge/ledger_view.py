@@ -216,6 +216,14 @@ class LedgerView:
             "(SELECT max(id) FROM reconciliation_run GROUP BY period)"
         )
 
+    def named_above(self) -> list[tuple[str, int]]:
+        """Return what was found to be more than this ledger ever sent."""
+        return self.rows(
+            "SELECT customer, minutes FROM reconciliation_break WHERE minutes > 0 "
+            "AND cause IN ('above_ledger', 'foreign_event') AND run_id IN "
+            "(SELECT max(id) FROM reconciliation_run GROUP BY period)"
+        )
+
     def not_counted(self) -> list[tuple[str, int]]:
         """Return what the ledger itself says is not on the meter, by customer."""
         return self.rows(

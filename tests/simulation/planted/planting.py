@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 
 from tests.simulation.campaign import run_alone
+from tests.simulation.planted.beside_bugs import BESIDE_BUGS
 from tests.simulation.planted.border_bugs import BORDER_BUGS
 from tests.simulation.planted.identity_bugs import IDENTITY_BUGS
 from tests.simulation.planted.pull_bugs import PULL_BUGS
 from tests.simulation.planted.sync_bugs import SYNC_BUGS
 
-PLANTED = SYNC_BUGS + PULL_BUGS + IDENTITY_BUGS + BORDER_BUGS
+PLANTED = SYNC_BUGS + PULL_BUGS + IDENTITY_BUGS + BORDER_BUGS + BESIDE_BUGS
 MOST_SEEDS = 500
 # What a bug breaks has to be an invariant, not the simulation.
 NO_CATCH = {"no traceback", "determinism"}

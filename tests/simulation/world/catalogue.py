@@ -107,14 +107,19 @@ class Fault(Enum):
     # What stands beside
     FOREIGN_BEFORE = 89, 300, "somebody else reports to the meter before we do"
     FOREIGN_LATER = 89, 300, "somebody else reports to the meter for some hours"
+    FOREIGN_AGAIN = 89, 400, "somebody else reports more of an hour of its own"
     PERSON_ADOPTS = 89, 500, "a person lets the minutes of somebody else be"
     NOT_STATED = 90, 250, "nobody stated that nothing else reports to the meter"
     HELD = 91, 300, "a person holds the sending, of all or of one customer"
-    RESTORED = 92, 250, "the ledger is put back from a backup"
+    HOLD_STAYS = 91, 300, "nobody lifts a hold, to the very end"
+    RESTORED = 92, 500, "the ledger is put back from a backup"
     RESTORE_UNACCEPTED = 92, 300, "nobody accepts the ledger that was put back"
     NEW_LEDGER = 93, 200, "a new, empty ledger takes the place of the old one"
+    LEDGER_COPIED = 93, 200, "a copy of the ledger runs on beside it, from a cron table"
     OUTPUT_FAILS = 94, 300, "a line of output cannot be written"
     CLOCK_DAYS = 95, 250, "the wall clock is days ahead or behind, for some hours"
+    SESSION_MOVED = 97, 20, "a session's statement meets another back end of the server"
+    FIRST_MONTH_MOVED = 98, 300, "a later month becomes the first that is billed"
     # Who is who
     SECOND_ACCOUNT = 84, 700, "two accounts are read"
     NAMELESS = 84, 200, "the accounts do not say which partner they are"
@@ -186,6 +191,16 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.CLOCK_DAYS, F.OUTPUT_FAILS, F.CLOCK_BACK, F.CLOCK_FORWARD, F.MONTH_EDGE),
     (F.GONE_WHILE_PAGING, F.CALL_WHILE_PAGING, F.SEEN_LATE, F.DIES_BETWEEN_PAGES),
     (F.REMAPPED, F.DEAF, F.MUTE, F.REFUSED_AT_ONCE, F.LOST_ANSWER, F.SUMMARY_LAGS_LONG),
+    (F.HELD, F.HOLD_STAYS, F.LOST_REQUEST, F.SERVER_ERROR, F.RATE_LIMIT, F.SEEN_LATE),
+    (F.HELD, F.LOST_ANSWER, F.LOST_REQUEST, F.NO_CONNECTION, F.LOCK_TIMEOUT),
+    (F.RESTORED, F.SEEN_LATE, F.REVISED_UP, F.LOST_ANSWER),
+    (F.MONTH_EDGE, F.PERSON_CLOSES, F.SECOND_ACCOUNT, F.ACCOUNT_LEAVES),
+    (F.ID_REUSED, F.PLANNED),
+    (F.FOREIGN_LATER, F.FOREIGN_AGAIN, F.PERSON_ADOPTS, F.SEEN_LATE),
+    (F.LEDGER_COPIED, F.SEEN_LATE, F.REVISED_UP, F.REVISED_DOWN),
+    (F.LEDGER_COPIED, F.STAYS_DEAD, F.SOURCE_DOWN, F.SUMMARY_LAGS),
+    (F.SESSION_MOVED, F.TWO_DAEMONS, F.JOB_TWICE),
+    (F.FIRST_MONTH_MOVED, F.MONTH_EDGE, F.PERSON_CLOSES),
 )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from billing.domain.meter_contact import ContactFindings
+from billing.domain.period import BillingPeriod
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
 from billing.pipeline.concurrency import Progress, no_progress
@@ -18,15 +19,18 @@ from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
 from billing.pipeline.sync.sync import sync_meter
-from tests.simulation.judge.identities import judge_absent
+from tests.simulation.judge.closes import judge_absent, judge_obstacle
 from tests.simulation.world.borders.output import SimOutput
+from tests.simulation.world.borders.sessions import judge_left_behind
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Host
 from tests.simulation.world.schedule import Process
 from tests.simulation.world.world import Desk, World
 
+HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 PERSON = "a person"
+NOT_HELD = "was not held to its end"
 Job = Callable[[World, Desk], None]
 
 
@@ -59,6 +63,8 @@ def cycle(world: World, desk: Desk) -> None:
             on_step=output.tell,
         )
     output.judge()
+    told = any(NOT_HELD in error for error in report.errors)
+    judge_left_behind(desk.machine, told=told)
     read = {pull.account for pull in report.pulls if not pull.error}
     world.unread = {
         name for name, (label, _) in world.settings.homes.items() if label not in read
@@ -113,6 +119,7 @@ def close(world: World, desk: Desk) -> None:
         judge_absent(world, set(desk.machine.labels), month)
     for obstacle in report.obstacles:
         world.trace.sometimes(f"a close is hindered: {obstacle.kind.value}")
+        judge_obstacle(obstacle, world.first_period)
 
 
 def repair(world: World, desk: Desk) -> None:
@@ -143,10 +150,13 @@ def do_a_job(world: World, desk: Desk) -> None:
         if world.memory is not None and job is not cycle:
             refuse_rewound(desk.ledger, world.memory)  # as every command does
         job(world, desk)
+        # Who closes hears of it among what hinders the close.
+        judge_left_behind(desk.machine, told=job is close)
         if world.memory is not None and not world.is_restored:
             remember_end(desk.ledger, world.memory)
     except BillingError as fault:
         desk.machine.schedule.note(f"error: {fault}")
+        judge_left_behind(desk.machine, told=True)
 
 
 def run_once(world: World, name: str, job: Job) -> None:
@@ -162,3 +172,19 @@ def run_once(world: World, name: str, job: Job) -> None:
     deadline = world.schedule.now + 50 * MINUTE
     while not process.ended and world.schedule.now < deadline:
         world.schedule.run(min(process.wake_at, deadline))
+
+
+def close_without_account(world: World) -> None:
+    """Ask to close last month while one of the accounts is not in the settings."""
+    labels = sorted(world.settings.accounts)
+    if len(labels) > 1:
+        del world.settings.accounts[world.chance.pick(labels)]
+        run_once(world, "P", close)
+        world.settings.put_back()
+
+
+def begin_later(world: World) -> None:
+    """Let the month to come be the first that is billed, and ask to close it."""
+    world.first_period = BillingPeriod.of(world.schedule.now).next
+    world.schedule.run(world.first_period.end + HOUR)
+    run_once(world, "P", close)

@@ -57,6 +57,7 @@ class Machine:
         self.began_at = schedule.now  # when its present job began, in true time
         self.pulled: dict[str, object] = {}  # whom it read under which account
         self.labels: dict[str, str] = {}  # the settings as they were at its start
+        self.left_behind: list[str] = []  # locks that no session of its holds any more
 
     def boundary(
         self,

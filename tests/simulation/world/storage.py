@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from billing.ledger.database import Ledger, as_ledger_faults, open_ledger
 from billing.ledger.migration import upgrade
+from tests.simulation.world.borders.sessions import ServerLocks
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Machine
 from tests.simulation.world.schedule import Killed, Schedule
@@ -67,8 +69,15 @@ class Storage:
             target.execute("PRAGMA journal_mode = DELETE")
         return copy
 
+    @cached_property
+    def beside(self) -> "Storage":
+        """A second place, where a copy of the ledger runs on."""
+        return Storage()
+
     def close(self) -> None:
         """Remove everything."""
+        if "beside" in self.__dict__:
+            self.beside.close()
         self.engine.dispose()
         self._folder.cleanup()
 
@@ -92,7 +101,9 @@ class StoredLedger(Ledger):
     def __init__(
         self, storage: Storage, machine: Machine, committed: Callable[[], None]
     ) -> None:
-        super().__init__(storage.engine, machine)
+        on_server = machine.weather.may_have(Fault.SESSION_MOVED)
+        locks = ServerLocks(machine) if on_server else machine
+        super().__init__(storage.engine, locks)
         self._storage = storage
         self._machine = machine
         self._committed = committed

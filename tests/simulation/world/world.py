@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
@@ -50,6 +50,18 @@ class Desk:
     ledger: Ledger
     meter: SimMeter
     terms: CycleOptions
+
+
+class Watcher(Protocol):
+    """Who starts processes: it looks after each step whether one is due."""
+
+    def look(self) -> None:
+        """Start whoever is due."""
+        ...
+
+    def retire(self) -> None:
+        """Start no more."""
+        ...
 
 
 class World:
@@ -108,9 +120,11 @@ class World:
         self.waiting: set[str] = set()  # customers whose first send waits
         self.stopped: set[str] = set()  # those that wait for a person
         self.memory: SimMemory | None = None
-        self.is_restored = self.keeps_addresses = False
+        self.is_restored = self.was_accepted = self.keeps_addresses = False
         self.addresses_saved: dict[str, str] | None = None  # those of the backup
         self.restored_at: list[tuple[Any, ...]] = []  # the newest event of its trail
+        self.daemons: list[Watcher] = []
+        self.beside: list[World] = []  # the worlds of copies of the ledger
 
     def present_calls(self) -> list[SimCall]:
         """Return every call that some account lists, once."""
@@ -144,10 +158,8 @@ class World:
         A ledger that is put back knows of the step from what it holds to the present,
         and cannot know of one that lies between.
         """
-        saved = self.addresses_saved
-        return saved is not None and (
-            saved.get(customer) != self.settings.customers[customer]
-        )
+        saved, now = self.addresses_saved, self.settings.customers[customer]
+        return saved is not None and saved.get(customer) != now
 
     def remap(self, customer: str, stripe_customer: str) -> None:
         """Let the settings name another Stripe customer."""
@@ -196,6 +208,7 @@ class World:
         ledger = Ledger(self.storage.engine)
         if self.memory is not None:
             ledger.door = self.memory.guard
+            ledger.on_commit = self.memory.note
         return ledger
 
     def _register(self, accounts: list[Account]) -> None:
@@ -227,6 +240,7 @@ class World:
         ledger = StoredLedger(self.storage, machine, committed)
         if self.memory is not None:
             ledger.door = self.memory.guard
+            ledger.on_commit = self.memory.note
         meter = SimMeter(self.stripe, machine, self.judge)
         sources = [
             (self._source(rules.account.name, machine), rules)
@@ -280,4 +294,5 @@ class World:
     def close(self) -> None:
         """Let go of everything."""
         self.schedule.end()
-        self.view.connection.close()
+        for world in (self, *self.beside):
+            world.view.connection.close()

@@ -28,6 +28,10 @@ def plan_foreign_reporter(
             at = begins + chance.span(timedelta(), 8 * HOUR)
             report = partial(_report, world, customer, chance.between(1, 40), at)
             later(max(at, world.schedule.now), report)
+            if world.weather.strikes(Fault.FOREIGN_AGAIN):
+                more = partial(_report, world, customer, chance.between(1, 40), at)
+                soon = max(at, world.schedule.now) + chance.span(HOUR, 20 * HOUR)
+                later(soon, more)
 
 
 def _report(world: World, customer: str, minutes: int, at: datetime) -> None:

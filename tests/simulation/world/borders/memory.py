@@ -19,6 +19,10 @@ class SimMemory:
         """Keep the newest event that was seen."""
         self._seen = sequence, hashed
 
+    def note(self, sequence: int, hashed: str) -> None:
+        """Keep the event of a commit."""
+        self.remember(sequence, hashed)
+
     def guard(self, connection: Connection) -> None:
         """Refuse to write into a ledger that lacks it; raises TrailRewound."""
         refuse_rewound_trail(connection, self._seen)

@@ -1,10 +1,11 @@
 """People: who holds the sending, lets it go on, and decides about foreign minutes."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from billing.domain.break_causes import SOMEBODY_ELSE
+from billing.domain.period import hour_of
 from billing.errors import BillingError
 from billing.ledger.reconcile.break_cases import list_cases
 from billing.pipeline.sync.operator_actions import (
@@ -16,6 +17,7 @@ from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import HOUR
 from tests.simulation.world.world import World
 
+MINUTE = timedelta(minutes=1)
 PERSON = "a person"
 Later = Callable[[datetime, Callable[[], None]], None]
 
@@ -27,6 +29,7 @@ class People:
         self._world = world
         self._moment = moment
         self._later = later
+        self._holds_stay = world.weather.strikes(Fault.HOLD_STAYS)
 
     def plan(self) -> None:
         """Decide what the person does, and when."""
@@ -36,8 +39,11 @@ class People:
                 names = [None, *sorted(world.settings.customers)]
                 customer = world.chance.pick(names)
                 begins = self._moment()
+                if world.chance.happens(500):
+                    # While a sync is at work, which begins at the top of an hour.
+                    begins = hour_of(begins) + world.chance.span(MINUTE / 30, MINUTE)
                 self._later(begins, partial(self._hold, customer))
-                if world.chance.happens(700):
+                if world.chance.happens(700) and not self._holds_stay:
                     ends = begins + world.chance.span(HOUR / 6, 12 * HOUR)
                     self._later(ends, partial(self._release, customer))
         if world.weather.strikes(Fault.PERSON_ADOPTS):
@@ -65,7 +71,9 @@ class People:
             world.schedule.note(f"releases {customer or 'all'}")
 
     def release_all(self) -> None:
-        """Lift every hold."""
+        """Lift every hold, unless somebody forgot them."""
+        if self._holds_stay:
+            return
         for customer in list(self._world.judge.holds):
             self._release(customer)
 
