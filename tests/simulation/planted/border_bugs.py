@@ -118,7 +118,7 @@ BORDER_BUGS: tuple[Planted, ...] = (
     ),
     bug(
         "a contact is not repeated after a restore",
-        (contacts, "_since", lambda _: lambda column, _restored: column.is_not(None)),
+        (contacts, "since", lambda _: lambda column, _restored: column.is_not(None)),
     ),
     bug(
         "a restored ledger sends what waited as if nothing was sent since",

@@ -1,10 +1,13 @@
 """Sessions: the database server's own locks, and a pooler that exchanges back ends."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+from sqlalchemy import URL, Dialect, make_url
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import OperationalError
 
 from billing.ledger.database import Hold, Ledger
@@ -32,6 +35,8 @@ class ServerLocks:
 class _Engine:
     machine: Machine
     subject: str
+    url: URL = make_url("postgresql://server/ledger")
+    dialect: Dialect = sqlite_dialect(dbapi=sqlite3)
 
     def connect(self) -> AbstractContextManager["_Session"]:
         return _Session(self.machine, self.subject)
