@@ -12,12 +12,12 @@ from sqlalchemy import inspect
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.database import open_ledger
 from billing.ledger.move.marks import MoveState, newest_mark
-from tests.cli.conftest import bare_desk, desk, made_desk
+from tests.cli.conftest import bare_desk, desk, first_scene
 from tests.cli.desk import Desk
 from tests.crash.processes import copying
 from tests.postgres import PostgresServer
 
-__all__ = ["bare_desk", "desk", "made_desk"]
+__all__ = ["bare_desk", "desk", "first_scene"]
 
 # Each copier is forked from a process that has everything loaded.
 LOADED = get_context("forkserver")
