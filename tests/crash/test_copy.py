@@ -12,16 +12,16 @@ from sqlalchemy import inspect
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.database import open_ledger
 from billing.ledger.move.marks import MoveState, newest_mark
-from tests.cli.conftest import bare_desk, desk, made_desk
+from tests.cli.conftest import bare_desk, desk, first_scene
 from tests.cli.desk import Desk
 from tests.crash.processes import copying
 from tests.postgres import PostgresServer
 
-__all__ = ["bare_desk", "desk", "made_desk"]
+__all__ = ["bare_desk", "desk", "first_scene"]
 
 # Each copier is forked from a process that has everything loaded.
 LOADED = get_context("forkserver")
-LOADED.set_forkserver_preload([copying.__name__])
+LOADED.set_forkserver_preload([copying.__name__, *copying.LOADED_LATE])
 # Of the many steps that make and compare tables one in so many; of the last, each.
 ONE_IN, LAST_STEPS = 1_000, 8
 NOTHING, IN_FORCE = "nothing", "in force"

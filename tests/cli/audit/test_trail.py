@@ -16,14 +16,6 @@ CREATE = "stripe.meter_events.create"
 GUARDS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
 
 
-@pytest.fixture
-def run_desk(desk: Desk) -> Desk:
-    """Give a desk where the last month was run, and an hour has passed since."""
-    desk.done("run")
-    desk.settle()
-    return desk
-
-
 def sends(desk: Desk) -> int:
     """Count the meter events that reached Stripe."""
     return sum(one.endpoint == CREATE for one in desk.sandbox.stripe_log.records())

@@ -17,14 +17,6 @@ EVENTS = "SELECT count(*) FROM audit_event"
 WHY = ("--reason", "it was lost")
 
 
-@pytest.fixture
-def run_desk(desk: Desk) -> Desk:
-    """Give a desk where the last month was run and closed in part."""
-    desk.done("run")
-    desk.settle()
-    return desk
-
-
 def go_to(desk: Desk, url: str, before: str = SQLITE_HERE) -> str:
     """Put the new address into the settings; return the line that says it."""
     line = f'url = "{url}"'

@@ -40,12 +40,10 @@ def counted(desk: Desk) -> int:
 
 
 @pytest.fixture
-def billed_desk(desk: Desk) -> Desk:
+def billed_desk(run_desk: Desk) -> Desk:
     """Give a desk whose calls are pulled and sent."""
-    desk.done("run", code=desk("run").exit_code)
-    desk.settle()
-    desk("run")
-    return desk
+    run_desk("run")
+    return run_desk
 
 
 def swap_secrets(desk: Desk, one: str, other: str) -> None:

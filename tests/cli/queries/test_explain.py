@@ -11,9 +11,9 @@ NEVER = "SELECT call_id FROM call WHERE not_billable = 'never_connected' LIMIT 1
 
 
 @pytest.fixture
-def desk(billed_desk: Desk) -> Desk:
+def desk(run_desk: Desk) -> Desk:
     """Give a desk with two months of usage, the last one reported."""
-    return billed_desk
+    return run_desk
 
 
 def call_of(desk: Desk, query: str) -> str:

@@ -8,9 +8,9 @@ from tests.cli.desk import LAST, PRESENT, Desk
 
 
 @pytest.fixture
-def billed(billed_desk: Desk) -> Desk:
+def billed(run_desk: Desk) -> Desk:
     """Give a desk with two months of usage, the last one reported."""
-    return billed_desk
+    return run_desk
 
 
 def test_its_amounts_are_those_of_the_statements(billed: Desk) -> None:

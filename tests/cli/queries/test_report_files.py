@@ -13,9 +13,9 @@ FORMS = ("csv", "xlsx", "json", "parquet")
 
 
 @pytest.fixture
-def desk(billed_desk: Desk) -> Desk:
+def desk(run_desk: Desk) -> Desk:
     """Give a desk with two months of usage, the last one reported."""
-    return billed_desk
+    return run_desk
 
 
 def test_every_report_is_written_in_every_form(desk: Desk, tmp_path: Path) -> None:

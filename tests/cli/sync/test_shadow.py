@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,33 @@ import httpx2
 import pytest
 
 from tests.cli.desk import HOUR, LAST, PRESENT, Desk
+from tests.cli.scene import Scene, kept_scene
 
 DAY = 24 * HOUR
 METER = 'meter = "stripe_minutes"\n'
 SHADOW = f'{METER}send = "shadow"\n'
 
 
-@pytest.fixture
-def shadow(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Give a desk in shadow; what feeds its meter is the ledger of another one."""
-    for _ in range(2):
+@pytest.fixture(scope="session")
+def shadow_scene(first_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """Feed a meter by the ledger of another desk, once for the whole run."""
+    with first_scene.copied_to(tmp_path_factory.mktemp("other")) as desk:
+        for _ in range(2):
+            desk.done("run")
+            desk.sandbox.clock.advance(DAY)
         desk.done("run")
-        desk.sandbox.clock.advance(DAY)
-    desk.done("run")
-    desk.settle()
-    second = replace(desk, folder=tmp_path_factory.mktemp("shadow"))
-    second.done("init", "--sandbox", desk.url)
-    second.amend(METER, SHADOW)
-    return second
+        desk.settle()
+        second = replace(desk, folder=tmp_path_factory.mktemp("shadow"))
+        second.done("init", "--sandbox", desk.url)
+        second.amend(METER, SHADOW)
+        return kept_scene(second)
+
+
+@pytest.fixture
+def shadow(shadow_scene: Scene, tmp_path: Path) -> Iterator[Desk]:
+    """Give a desk in shadow; what feeds its meter is the ledger of another one."""
+    with shadow_scene.copied_to(tmp_path) as desk:
+        yield desk
 
 
 def report(desk: Desk, stripe_customer: str, minutes: int, *, hours_ago: int) -> None:

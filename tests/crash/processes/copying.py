@@ -21,6 +21,8 @@ from billing.cli import main
 from billing.ledger.move import targets
 
 NAMES = 40
+# What `db copy` loads only when it is called.
+LOADED_LATE = ("billing.commands.integrity.db_copy", "alembic.command")
 
 
 class Steps:
