@@ -1,6 +1,6 @@
 """Decide: a cut-over is undone, or the difference before it is sent, or left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -67,6 +67,7 @@ def decide_difference(
             raise AnotherProcess(subject)
         with ledger.writing() as connection:
             adopted = require_adoption(connection, customer)
+            adopted = replace(adopted, customer=customer)  # by its name of today
             for difference in differences_of(connection, adopted):
                 hour = None
                 if choice is DifferenceChoice.LEAVE:

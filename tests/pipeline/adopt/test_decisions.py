@@ -39,10 +39,12 @@ def take_over(bench: Bench) -> None:
     assert adopted.state is AdoptionState.ADOPTED
 
 
-def decide(bench: Bench, choice: DifferenceChoice) -> list[DecidedDifference]:
+def decide(
+    bench: Bench, choice: DifferenceChoice, customer: str = "acme"
+) -> list[DecidedDifference]:
     now = bench.clock.now()
     return decide_difference(
-        bench.ledger, "tests", now, "acme", choice, reason="we looked"
+        bench.ledger, "tests", now, customer, choice, reason="we looked"
     )
 
 
@@ -191,4 +193,34 @@ def test_the_month_before_is_taken_over_with_it(fed: Bench) -> None:
     assert decided.hour == april.start - HOUR
     fed.sync()
     assert fed.counted() == {"acme": 10}
+    assert settled(fed)
+
+
+def test_a_renamed_customers_cut_over_is_undone_by_its_present_name(fed: Bench) -> None:
+    report(fed, 5)
+    fed.take(call("before", NOON, 300))
+    take_over(fed)
+    fed.name_customers(apex="cus_acme", globex="cus_globex")
+    undo_adoption(fed.ledger, "tests", fed.clock.now(), "apex", "not yet")
+    assert fed.sync().contact.needs_a_person
+    assert fed.counted() == {"acme": 5}
+
+
+def test_what_changes_before_a_cut_over_is_decided_by_the_present_name(
+    fed: Bench,
+) -> None:
+    report(fed, 5)
+    fed.take(call("before", NOON, 300), call("after", FROM))
+    take_over(fed)
+    fed.sync()
+    fed.name_customers(apex="cus_acme", globex="cus_globex")
+    fed.source.calls[0] = call("before", NOON, 420)
+    fed.pull()
+    fed.sync()
+    assert fed.counted() == {"acme": 6}
+    assert breaks(fed) != []
+    for customer in ("acme", "apex"):
+        decide(fed, SEND, customer)
+    fed.sync()
+    assert sum(fed.counted().values()) == 8
     assert settled(fed)
