@@ -55,7 +55,8 @@ def test_without_a_statement_a_new_ledger_waits_for_a_day(
     desk = bare_desk
     desk.done("init", "--sandbox", desk.url)
     settings = desk.settings_file.read_text()
-    (desk.folder / "billing.db").unlink()
+    for name in ("billing.db", "billing.trail"):
+        (desk.folder / name).unlink()
     desk.settings_file.write_text(settings)
     desk.done("db", "upgrade")
 

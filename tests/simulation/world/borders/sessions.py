@@ -16,6 +16,10 @@ from tests.simulation.trace import Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Machine
 
+# What faults are told by: the name of the server, and whose faults they are.
+_URL = make_url("postgresql://server/ledger")
+_DIALECT = sqlite_dialect(dbapi=sqlite3)
+
 
 class ServerLocks:
     """The product's way to lock on a server, on a server that is played here."""
@@ -35,8 +39,8 @@ class ServerLocks:
 class _Engine:
     machine: Machine
     subject: str
-    url: URL = make_url("postgresql://server/ledger")
-    dialect: Dialect = sqlite_dialect(dbapi=sqlite3)
+    url: URL = _URL
+    dialect: Dialect = _DIALECT
 
     def connect(self) -> AbstractContextManager["_Session"]:
         return _Session(self.machine, self.subject)
