@@ -6,7 +6,7 @@ project of it. Where a source does not say, its key and its calls tell; doubt re
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 
@@ -122,7 +122,9 @@ def decide_accounts(
         {each.account: each for each in known},
         {claim.label: claim for claim in claims},
     )
-    verdicts: dict[str, Verdict] = dict(_pairs_refused(claims))
+    verdicts: dict[str, Verdict] = dict(
+        _pairs_refused([reading.as_known(claim) for claim in claims])
+    )
     for claim in claims:
         if claim.label not in verdicts:
             verdict = reading.decide(claim)
@@ -183,13 +185,23 @@ class _Reading:
     by_account: Mapping[str, KnownAccount]
     claims: Mapping[str, AccountClaim] = field(default_factory=dict)
 
+    def as_known(self, claim: AccountClaim) -> AccountClaim:
+        """Return a claim with who it was till now, where its source says nothing."""
+        own = self._by_its_key(claim)
+        says = claim.identity is not None and claim.identity.known
+        return claim if says or own is None else replace(claim, identity=own.identity)
+
+    def _by_its_key(self, claim: AccountClaim) -> KnownAccount | None:
+        """Return the name's account if it had this key: a key never changes hands."""
+        own = self.by_label.get(claim.label)
+        return own if own is not None and own.account in claim.key_of else None
+
     def decide(self, claim: AccountClaim) -> Verdict | None:
         """Decide about one name; None when its source gave no usable answer."""
         own = self.by_label.get(claim.label)
         if claim.identity is None:
-            # Its key was this account's before, and a key never changes hands.
-            trusted = own is not None and own.account in claim.key_of
-            return Admission(claim.label, own.account) if own and trusted else None
+            same = self._by_its_key(claim)
+            return Admission(claim.label, same.account) if same else None
         owner = self.owner(claim)
         if owner is not None and owner is own:
             return Admission(claim.label, owner.account)

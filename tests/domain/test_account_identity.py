@@ -83,6 +83,16 @@ CASES: dict[
         [claim("a", P1), claim("b", P1_Y), claim("c", P2)],
         {"a": "", "b": "", "c": "c"},
     ),
+    "its project, while the partner gives no answer": (
+        [A],
+        [claim("a", None, key_of="a"), claim("b", P1_Y), claim("c", P2)],
+        {"a": "", "b": "", "c": "c"},
+    ),
+    "its project, while the partner is not named any more": (
+        [A],
+        [claim("a", SILENT, key_of="a"), claim("b", P1_Y)],
+        {"a": "", "b": ""},
+    ),
     "keys exchanged": (
         [A, B],
         [claim("a", P2, key_of="b"), claim("b", P1, key_of="a")],
