@@ -1,5 +1,6 @@
 """`status`: what blocks and what to do, then how far each month has come."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -61,8 +62,7 @@ def status(settings_file: Path, as_json: bool) -> int:
         labels = [account.name for account in settings.accounts]
         absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods, now).without(shadow.customers)
-        cycles = read_cycles(ledger, now)
-        holds = read_holds(ledger)
+        cycles, holds = read_cycles(ledger, now), read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)
         if as_json:
             document = status_document(months, now)
@@ -77,9 +77,9 @@ def status(settings_file: Path, as_json: bool) -> int:
             return CLEAN
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
+        stops = [*filter(None, [moved, restored])]
+        stops += [hold.sentence() for hold in holds]
         blocking = [
-            *filter(None, [moved, restored]),
-            *(hold.sentence() for hold in holds),
             *([integrity_sentence(integrity)] if violated else []),
             *map(absent_sentence, absent),
             *old_pulls(ledger, still_open, labels, now),
@@ -89,8 +89,8 @@ def status(settings_file: Path, as_json: bool) -> int:
         ]
         waiting = waiting_for_a_person(ledger, months, deadlines, now)
         lines = month_lines(ledger, months)
-    _show_first(shadow, now)
-    _show_attention(blocking, waiting, wait_sentence(contacts))
+    _show_first(now, stops, shadow)
+    _show_attention(blocking, waiting, wait_sentence(contacts), stopped=bool(stops))
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)
     say("\n".join(["", *map(month_sentence, months), cycles.sentence()]))
@@ -99,24 +99,33 @@ def status(settings_file: Path, as_json: bool) -> int:
     return CLEAN
 
 
-def _show_first(shadow: ShadowStatus, now: datetime) -> None:
+def _show_first(now: datetime, stops: list[str], shadow: ShadowStatus) -> None:
     """Say for whom nothing is sent, before all else."""
+    say(f"As of {format_time(now)}")
+    _show_marked(stops)
     for sentence in shadow.sentences():
         say(f"{sentence}.")
-    say(f"As of {format_time(now)}")
 
 
 def _show_attention(
-    blocking: list[str], waiting: list[str], first_sends: str | None
+    blocking: list[str],
+    waiting: list[str],
+    first_sends: str | None,
+    *,
+    stopped: bool,
 ) -> None:
-    for sentence in blocking:
-        say(f"{mark(False)} {sentence}.")
+    _show_marked(blocking)
     for sentence in waiting:
         say(f"! {sentence}.")
-    if not blocking and not waiting:
+    if not (stopped or blocking or waiting):
         say("Nothing blocks, and nothing waits for a person.")
     if first_sends:
         say(first_sends)
+
+
+def _show_marked(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        say(f"{mark(False)} {sentence}.")
 
 
 def _show_deadlines(deadlines: DeadlineReport) -> None:

@@ -118,13 +118,21 @@ def adopt_meter(
         try:
             results.append(_CustomerCutOver(ledger, meter, options, to).run())
         except (BadInput, NoSuchCustomer) as fault:
+            why = _why_refused(fault, to)
             if len(stripe_customers) == 1:
-                raise BadInput(str(fault)) from None
+                raise BadInput(why) from None
             refused = AdoptionState.REFUSED
-            results.append(
-                CustomerCutOver(customer=customer, state=refused, why=str(fault))
-            )
+            results.append(CustomerCutOver(customer=customer, state=refused, why=why))
     return results
+
+
+def _why_refused(fault: BadInput | NoSuchCustomer, to: MeterDestination) -> str:
+    if isinstance(fault, BadInput):
+        return str(fault)
+    return (
+        f"Stripe has no customer {to.stripe_customer}: set the stripe_customer of "
+        f"{to.customer} in the settings right"
+    )
 
 
 def _check_hour(ledger: Ledger, options: CutOverOptions, now: datetime) -> None:

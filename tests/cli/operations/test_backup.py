@@ -130,7 +130,7 @@ def libpq(url: str) -> str:
 
 def tool(server: PostgresServer, name: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own programs."""
-    line: list[str | Path] = [server.binaries / name, *arguments]
+    line = [str(server.binaries / name), *arguments]
     subprocess.run(line, check=True, capture_output=True, timeout=60)
 
 

@@ -76,12 +76,19 @@ def test_nothing_is_staged_or_sent_and_parity_holds(shadow: Desk) -> None:
     assert nothing_left(shadow)
     assert shadow.query("SELECT count(*) FROM b2b_usage") != [(0,)]
 
-    first, parity, *_ = shadow.done("status").splitlines()
+    _, first, parity, *_ = shadow.done("status").splitlines()
     assert first.startswith("In shadow: nothing is sent for alder-dental, ")
     assert parity.startswith("Parity has held for ")
     checks = {check["name"]: check for check in shadow.json("doctor")["checks"]}
     assert checks["parity"]["found"].startswith("Parity has held for ")
     assert "first contact" not in checks
+
+
+def test_a_hold_is_said_before_shadow_is(shadow: Desk) -> None:
+    shadow.done("sync", "--hold", "--reason", "a wrong price")
+    _, hold, first, *_ = shadow.done("status").splitlines()
+    assert "nothing is sent for any customer: held since" in hold
+    assert first.startswith("In shadow: ")
 
 
 @pytest.mark.parametrize("option", ["--now", "--retry", "--settle"])
