@@ -16,6 +16,9 @@ from tests.simulation.trace import Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Machine
 
+URL_OF_SERVER = make_url("postgresql://server/ledger")
+DIALECT: Dialect = sqlite_dialect(dbapi=sqlite3)
+
 
 class ServerLocks:
     """The product's way to lock on a server, on a server that is played here."""
@@ -35,8 +38,8 @@ class ServerLocks:
 class _Engine:
     machine: Machine
     subject: str
-    url: URL = make_url("postgresql://server/ledger")
-    dialect: Dialect = sqlite_dialect(dbapi=sqlite3)
+    url: URL = URL_OF_SERVER
+    dialect: Dialect = DIALECT
 
     def connect(self) -> AbstractContextManager["_Session"]:
         return _Session(self.machine, self.subject)
