@@ -4,12 +4,13 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 
-from tests.simulation.campaign import run_alone
 from tests.simulation.planted.beside_bugs import BESIDE_BUGS
 from tests.simulation.planted.border_bugs import BORDER_BUGS
 from tests.simulation.planted.identity_bugs import IDENTITY_BUGS
 from tests.simulation.planted.pull_bugs import PULL_BUGS
 from tests.simulation.planted.sync_bugs import SYNC_BUGS
+from tests.simulation.seed_run import run_seed
+from tests.simulation.world.storage import Storage
 
 PLANTED = SYNC_BUGS + PULL_BUGS + IDENTITY_BUGS + BORDER_BUGS + BESIDE_BUGS
 MOST_SEEDS = 500
@@ -19,15 +20,19 @@ NO_CATCH = {"no traceback", "determinism"}
 
 def hunt(number: int) -> tuple[int, int | None, str, float]:
     """Plant a bug and look for it; returns its number, the seed and what it broke."""
-    started, words = time.monotonic(), ""
+    started, words, planted = time.monotonic(), "", PLANTED[number]
+    storage = Storage()
     found: int | None = None
-    with PLANTED[number].in_place():
-        for result in run_alone(range(MOST_SEEDS), twice=False):
-            if result.violation and result.invariant not in NO_CATCH:
-                found, words = result.seed, result.violation.splitlines()[0]
+    for seed in range(MOST_SEEDS):
+        with planted.in_place():
+            result = run_seed(seed, storage)
+        # What is broken without the bug, too, is no catch.
+        if result.violation and not run_seed(seed, storage).violation:
+            words = result.violation.splitlines()[0]
+            if result.invariant not in NO_CATCH:
+                found = seed
                 break
-            if result.violation:
-                words = result.violation.splitlines()[0]
+    storage.close()
     return number, found, words, time.monotonic() - started
 
 

@@ -16,9 +16,8 @@ from tests.simulation.trace import Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import Machine
 
-# What faults are told by: the name of the server, and whose faults they are.
-_URL = make_url("postgresql://server/ledger")
-_DIALECT = sqlite_dialect(dbapi=sqlite3)
+URL_OF_SERVER = make_url("postgresql://server/ledger")
+DIALECT: Dialect = sqlite_dialect(dbapi=sqlite3)
 
 
 class ServerLocks:
@@ -39,8 +38,8 @@ class ServerLocks:
 class _Engine:
     machine: Machine
     subject: str
-    url: URL = _URL
-    dialect: Dialect = _DIALECT
+    url: URL = URL_OF_SERVER
+    dialect: Dialect = DIALECT
 
     def connect(self) -> AbstractContextManager["_Session"]:
         return _Session(self.machine, self.subject)
