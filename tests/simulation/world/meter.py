@@ -155,6 +155,9 @@ class SimMeter(SimMeterReads):
     ) -> stripe.StripeError:
         """Wait for an answer that tells nothing, or not much."""
         length = TIMEOUT if fault is NO_ANSWER else latency or self._latency()
+        if fault is NO_ANSWER and self._stripe.on_time_out:
+            schedule = self._machine.schedule
+            schedule.at(schedule.now + TIMEOUT / 30, self._stripe.on_time_out.pop())
         status = fault.http_status or 500
         self._uncertain = status >= 500 or isinstance(fault, stripe.APIError)
         if status == 409:

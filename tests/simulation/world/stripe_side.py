@@ -1,6 +1,7 @@
 """Stripe in the simulation: the sandbox's books, moods, and what was truly counted."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,11 +61,13 @@ class SimStripe:
         self.foreign_at: dict[str, datetime] = {}  # when they came last, by customer
         self.changes: list[tuple[str, int, datetime, int]] = []
         self.busy_until: dict[str, datetime] = {}
+        self.on_time_out: list[Callable[[], None]] = []  # what happens at the next one
         self.payloads: dict[str, MeterEvent] = {}
 
     def clear_up(self) -> None:
         """Be well from now on."""
         self.key_revoked = self.down = self.deaf = self.mute = self.forgetful = False
+        self.on_time_out.clear()
         self.books.rejections.orders.clear()
         self.rules.summary_lag = self.rules.summary_spread = timedelta()
 

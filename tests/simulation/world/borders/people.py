@@ -42,7 +42,12 @@ class People:
                 if world.chance.happens(500):
                     # While a sync is at work, which begins at the top of an hour.
                     begins = hour_of(begins) + world.chance.span(MINUTE / 30, MINUTE)
-                self._later(begins, partial(self._hold, customer))
+                if world.chance.happens(300):
+                    # While a request of a sync that is at work waits for an answer.
+                    hold = partial(self._hold, customer)
+                    world.stripe.on_time_out.append(hold)
+                else:
+                    self._later(begins, partial(self._hold, customer))
                 if world.chance.happens(300):
                     # Another one, which outlives the first.
                     other = world.chance.pick(names)
