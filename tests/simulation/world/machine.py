@@ -26,6 +26,12 @@ class LockTable:
     """Who holds what; the dead hold nothing."""
 
     holders: dict[str, Process] = field(default_factory=dict)
+    left_behind: set[str] = field(default_factory=set)  # at a back end nobody meets
+
+    def free_what_stays(self) -> None:
+        """Free what was left behind, as whoever was told of it has the server do."""
+        for subject in self.left_behind:
+            self.holders.pop(subject, None)
 
     def drop(self, process: Process) -> None:
         """Free all that a process holds."""

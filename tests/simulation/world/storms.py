@@ -137,6 +137,7 @@ class Storms:
             pamela.off_by = 0
         world.settings.clear_up()
         self._people.release_all()
+        world.locks.free_what_stays()
         for host in self._hosts:
             host.offset = timedelta()
         for process in world.schedule.processes:

@@ -8,6 +8,11 @@ from tests.simulation.world.machine import HOUR
 from tests.simulation.world.world import World
 
 Later = Callable[[datetime, Callable[[], None]], None]
+PROJECT = "project-"
+
+
+def _is_project(label: str) -> bool:
+    return label.startswith(PROJECT)
 
 
 class AccountStorms:
@@ -103,11 +108,12 @@ class AccountStorms:
         name = self._name()
         pamela = self._settings.keys[f"key_{name}"]
         partner = pamela.identity.partner_id
-        if partner is None:
+        # Each lists every call of the partner: a second one would be no other project.
+        if partner is None or any(map(_is_project, self._settings.accounts)):
             return
         key = f"key_project-{self._edits}"
         self._settings.keys[key] = pamela.beside(f"project_{self._edits}")
-        self._settings.accounts[f"project-{self._edits}"] = key
+        self._settings.accounts[f"{PROJECT}{self._edits}"] = key
         self._edited("a project stands beside its partner")
 
     def _swap_at_pamela(self) -> None:

@@ -99,6 +99,7 @@ class _Session(AbstractContextManager["_Session"]):
             return True
         self._machine.schedule.note(f"the lock on {self._subject} stays behind")
         self._machine.left_behind.append(self._subject)
+        self._machine.table.left_behind.add(self._subject)
         return False
 
 
