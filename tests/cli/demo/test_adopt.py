@@ -31,7 +31,7 @@ def test_a_meter_is_taken_over_and_no_minute_is_doubled_or_lost(tmp_path: Path) 
     sheet = json.loads(type_in(folder, "report", "parity", month, "--json").stdout)
     assert {each["cause"] for each in sheet["causes"]} == {"other_hour"}
     words = type_in(folder, "status").stdout
-    assert words.startswith("Nobody is in shadow any more: take `send = ")
+    assert words.splitlines()[1].startswith("Nobody is in shadow any more: take `send ")
 
 
 def test_the_takeover_is_shown_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
