@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from billing.domain.period import BillingPeriod
 from tests.simulation.judge.identities import Identities
@@ -18,16 +19,22 @@ from tests.simulation.world.machine import Machine
 from tests.simulation.world.pamela import SimCall, SimPamela
 
 
+class _Due(NamedTuple):
+    """A call that a pull has to bring, as it was listed and billed when it began."""
+
+    call: SimCall
+    bills: int
+    listed_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class _Promise:
-    """What a pull that began has to bring: calls, with the bills seen until then."""
+    """What a pull that began has to bring."""
 
     pamela: SimPamela
     account: str
     period: BillingPeriod
-    low: datetime
-    high: datetime
-    calls: tuple[tuple[SimCall, int], ...]
+    calls: tuple[_Due, ...]
 
 
 class Certificates:
@@ -74,8 +81,6 @@ class Certificates:
                         pamela=pamela,
                         account=pull.account,
                         period=period,
-                        low=low,
-                        high=high,
                         calls=due,
                     )
                 continue
@@ -88,9 +93,9 @@ class Certificates:
     @staticmethod
     def _due(
         pamela: SimPamela, period: BillingPeriod, low: datetime, high: datetime
-    ) -> tuple[tuple[SimCall, int], ...]:
+    ) -> tuple[_Due, ...]:
         return tuple(
-            (call, len(call.billed) - 1)
+            _Due(call, len(call.billed) - 1, pamela.listed_at(call))
             for call in pamela.calls.values()
             if low <= pamela.listed_at(call) < high
             and call.listed
@@ -100,15 +105,15 @@ class Certificates:
 
     def _judge(self, promise: _Promise) -> None:
         held, aside = self._view.calls(), self._view.quarantined()
-        for call, first in promise.calls:
+        for call, first, listed_at in promise.calls:
             still_there = promise.pamela.calls.get(call.id) is call and call.listed
             place = promise.account, call.id
             if not still_there or call.malformed or place in aside:
                 continue
             if BillingPeriod.of(call.place) != promise.period:
                 continue
-            if not promise.low <= promise.pamela.listed_at(call) < promise.high:
-                continue  # it began meanwhile, and the list is filtered by that
+            if promise.pamela.listed_at(call) != listed_at:
+                continue  # the list is by the start, and it was dated anew meanwhile
             row = held.get(place)
             if row is None:
                 raise Violation("I25", f"{call.id} is in no complete pull's ledger")
