@@ -25,6 +25,7 @@ BillingError                what failed, where, and what to do; exit code 1
 ├── FileFault               a file could not be written to its end
 ├── InvariantViolated       the ledger contradicts itself, so nothing is sent
 ├── TrailRewound            the database is older than what was seen of it
+├── ClockBehind             an earlier cycle began after what the clock says
 ├── SigningFault            the audit trail cannot be signed
 ├── AnchorFault             a head of the trail could not be published
 └── LedgerFault             the database failed: locked, full, gone
@@ -32,6 +33,7 @@ BillingError                what failed, where, and what to do; exit code 1
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from os import PathLike
 
 from billing.domain.suggestion import did_you_mean
@@ -225,6 +227,18 @@ class TrailRewound(BillingError):
             f"{seen}, and {found}. Nothing is sent: what was sent in between could be "
             "sent twice. Put the newest database back; or, if it is lost, run "
             "`pamela-billing audit accept-restore --reason TEXT`"
+        )
+
+
+class ClockBehind(BillingError):
+    """An earlier cycle began well after what the clock says now."""
+
+    def __init__(self, now: datetime, latest: datetime) -> None:
+        super().__init__(
+            f"this machine's clock says {now:%Y-%m-%dT%H:%MZ}, and a cycle of this "
+            f"ledger began at {latest:%Y-%m-%dT%H:%MZ}: one of the two is wrong, and a "
+            "clock that is behind bills nothing; set it by a time server (NTP). If it "
+            "was ahead at that time, this ends once that time is over"
         )
 
 

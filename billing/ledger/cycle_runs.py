@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.period import BillingPeriod
@@ -93,6 +93,11 @@ def last_cycles(connection: Connection) -> LastCycles:
         last = _first(connection, ended) or start
     good = _first(connection, newest.where(_column.outcome.in_(GOOD)))
     return LastCycles(_cycle_of(last), _cycle_of(good))
+
+
+def latest_start(connection: Connection) -> datetime | None:
+    """Return the latest time at which a cycle began, by the clocks of then."""
+    return connection.execute(select(func.max(_column.started_at))).scalar()
 
 
 def _start(owner: str, started_at: datetime, trigger: Trigger) -> dict[str, object]:

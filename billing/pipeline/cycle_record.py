@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 from billing.domain.cycle_schedule import CycleOutcome
-from billing.errors import BillingError
+from billing.errors import BillingError, ClockBehind
 from billing.ledger import cycle_runs
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.cycle_report import CycleReport
+
+# Daemons on several machines may differ by so much, and nothing is wrong.
+CLOCKS_DIFFER = timedelta(days=1)
 
 
 class CycleRecord:
@@ -19,6 +22,18 @@ class CycleRecord:
         self._ledger, self._options = ledger, options
         self._number: int | None = None
         self._counter = timedelta()
+
+    def clock_fault(self) -> BillingError | None:
+        """Return what is wrong with a clock that an earlier cycle was well ahead of."""
+        now = self._options.clock.now()
+        try:
+            with self._ledger.reading() as connection:
+                latest = cycle_runs.latest_start(connection)
+        except BillingError as fault:
+            return fault
+        if latest is None or latest - now < CLOCKS_DIFFER:
+            return None
+        return ClockBehind(now, latest)
 
     def start(self) -> BillingError | None:
         """Keep that it begins; returns why that cannot be kept."""

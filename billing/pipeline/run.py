@@ -39,10 +39,12 @@ def run_round(
         refusal.add(rewound)
         return refusal
     record = CycleRecord(ledger, options)
-    unrecorded = record.start()
+    at_start = record.clock_fault(), record.start()
     report = run_cycle(ledger, meter, options, periods, watch, on_step=on_step)
-    for fault in filter(None, (unrecorded, record.end(report))):
-        report.add(fault)
+    for told in filter(None, at_start):
+        report.add(told)
+    if (unended := record.end(report)) is not None:
+        report.add(unended)
     try:
         for unpublished in sign_news(ledger, trail, options.actor, options.clock):
             report.add(unpublished)

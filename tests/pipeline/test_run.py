@@ -93,3 +93,20 @@ def test_a_round_that_cannot_be_signed_is_done_and_remembered(bench: Bench) -> N
     assert "the key in force" in error
     assert bench.counted() == {"acme": 1}
     assert memory.seen == end_of(bench)
+
+
+def test_a_clock_that_an_earlier_cycle_was_ahead_of_is_told_and_the_cycle_goes_on(
+    bench: Bench,
+) -> None:
+    memory = Recollection()
+    assert run(bench, memory).errors == []
+    bench.clock.advance(hours=-23)
+    assert run(bench, memory).errors == []
+    bench.clock.advance(days=-1, hours=-1)
+    for _ in range(2):
+        report = run(bench, memory)
+        [error] = report.errors
+        assert "one of the two is wrong" in error
+        assert "time server" in error
+        assert report.sync is not None
+        assert report.sync.clean
