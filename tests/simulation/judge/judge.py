@@ -199,7 +199,7 @@ class Judge:
         """Let another ledger be on the meter, or an older state of this one."""
         self.relaxed = True
         self._events.clear()
-        self._closed.clear()
+        self._closed = self._view.closed()
         self._certificates.begin_anew()
 
     def judge_calls(self) -> None:
