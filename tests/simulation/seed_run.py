@@ -125,4 +125,5 @@ def _heal(world: World) -> None:
     judge_liveness(world)
     judge_books(world)
     if world.weather.may_have(Fault.FIRST_MONTH_MOVED):
+        world.trace.sometimes(Fault.FIRST_MONTH_MOVED.name)
         begin_later(world)
