@@ -17,6 +17,7 @@ from tests.simulation.judge.ledger_view import (
     owned,
     rated,
 )
+from tests.simulation.judge.moves import may_move
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.machine import Machine
@@ -24,6 +25,7 @@ from tests.simulation.world.stripe_side import Sendings, SimStripe
 
 MOST_TRIES = 6
 RESEND_WINDOW = timedelta(hours=23)
+CANCELLABLE = timedelta(hours=24)
 OLDEST = timedelta(days=35) - timedelta(hours=12)
 NEWEST = timedelta(minutes=4)
 QUIET = timedelta(hours=2)
@@ -34,15 +36,6 @@ CLOCKS = (
     Fault.CLOCK_FORWARD,
     Fault.CLOCK_SKEWED,
 )
-FINAL = {"failed/replaced", "failed/voided"}
-ILLEGAL = {
-    ("synced", "pending"),
-    ("synced", "failed/unanswered"),
-    ("synced", "failed/uncertain"),
-    ("synced", "failed/expired"),
-    ("failed/rejected", "synced"),
-    ("failed/expired", "synced"),
-}
 
 
 class Judge:
@@ -100,6 +93,7 @@ class Judge:
         sent.keys.add(key)
         sent.sends += 1
         sent.round_tries += 1
+        sent.first_sent_at = sent.first_sent_at or now
         sent.last_sent_at = sent.last_outcome_at = now
         sent.last_key = key
         if unknown:
@@ -111,6 +105,11 @@ class Judge:
 
     def cancelling(self, event: MeterEvent, key: str) -> None:
         """Judge a cancellation that is about to leave."""
+        now, sent = self._stripe.schedule.now, self.sendings[event.identifier]
+        judge_holds(self.holds, self._owners, event, now)
+        first = sent.first_sent_at
+        if self._clocks_hold and first and now - first >= CANCELLABLE:
+            raise Violation("I13", f"{event.identifier} is cancelled {now - first} on")
         if self._view.attempt(event.identifier, key) != ("cancel", None):
             words = f"{event.identifier} is cancelled without an attempt on record"
             raise Violation("I11", words)
@@ -168,7 +167,7 @@ class Judge:
         if was == row.standing:
             return
         self._trace.sometimes(f"{was} -> {row.standing}")
-        if was in FINAL or (was, row.standing) in ILLEGAL:
+        if not may_move(was, row.standing):
             raise Violation("I16", f"{name} moved from {was} to {row.standing}")
         self._judge_standing(row)
         truth = self._stripe.counted(name)

@@ -143,11 +143,10 @@ def store_one_behind(real: Part) -> Part:
     """Store a day only when the next one is read."""
     kept: dict[int, Any] = {}
 
-    def record(pull: Any, day: Any) -> None:
+    def record(pull: Any, day: Any) -> Any:
         before = kept.get(pull.number)
         kept[pull.number] = day
-        if before is not None:
-            real(pull, before)
+        return () if before is None else real(pull, before)
 
     return record
 

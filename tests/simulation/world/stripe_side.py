@@ -235,6 +235,7 @@ class Sendings:
     sends: int = 0
     round_tries: int = 0
     first_unknown_at: datetime | None = None
+    first_sent_at: datetime | None = None
     last_sent_at: datetime | None = None
     last_outcome_at: datetime | None = None
     last_key: str = ""
