@@ -103,10 +103,12 @@ class Judge:
         if busy and now < busy:
             raise Violation("I18", f"two requests for {event.stripe_customer}")
 
-    def cancelling(self, event: MeterEvent, key: str) -> None:
+    def cancelling(self, machine: Machine, event: MeterEvent, key: str) -> None:
         """Judge a cancellation that is about to leave."""
         now, sent = self._stripe.schedule.now, self.sendings[event.identifier]
         judge_holds(self.holds, self._owners, event, now)
+        if not machine.holds_customer(event.customer, self._owners):
+            raise Violation("I18", f"{event.identifier} is cancelled without its lock")
         first = sent.first_sent_at
         if self._clocks_hold and first and now - first >= CANCELLABLE:
             raise Violation("I13", f"{event.identifier} is cancelled {now - first} on")

@@ -144,6 +144,8 @@ def store_one_behind(real: Part) -> Part:
     kept: dict[int, Any] = {}
 
     def record(pull: Any, day: Any) -> Any:
+        if not day.readings and not day.set_aside:
+            return ()
         before = kept.get(pull.number)
         kept[pull.number] = day
         return () if before is None else real(pull, before)

@@ -1,6 +1,6 @@
 """The machine under a process: its clock, its locks, and the places where it dies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -85,6 +85,14 @@ class Machine:
             self.table.drop(process)
             length += self.freeze(26)
         process.wait(length)
+
+    def holds_customer(self, customer: str, owners: Mapping[str, str]) -> bool:
+        """Whether this process has the lock on a customer, by any of its names."""
+        return any(
+            holder is self.process and owners.get(subject[9:]) == owners[customer]
+            for subject, holder in self.table.holders.items()
+            if subject.startswith("customer:")
+        )
 
     def freeze(self, hours: int) -> timedelta:
         """Return how long the process stands still."""

@@ -77,7 +77,7 @@ class SimMeter(SimMeterReads):
         """Take an event back, unless the process may not or does not live to do it."""
         if not self._leaves("cancels", event, may_send):
             return SendAnswer(SendVerdict.UNSENT)
-        self._judge.cancelling(event, idempotency_key)
+        self._judge.cancelling(self._machine, event, idempotency_key)
         answer = as_cancellation(self._exchange_cancel(event, idempotency_key), event)
         words = f"cancelling {event.identifier}: {answer.verdict.value}"
         self._machine.schedule.note(words)
