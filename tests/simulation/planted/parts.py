@@ -132,9 +132,9 @@ class HeedlessWalk(PageWalk):
 def record_own_month(real: Part) -> Part:
     """Record of a day only the calls of the month that was asked for."""
 
-    def record(self: Any, day: Any) -> None:
+    def record(self: Any, day: Any) -> Any:
         own = [item for item in day.readings if item.period == self.period]
-        real(self, replace(day, readings=own))
+        return real(self, replace(day, readings=own))
 
     return record
 

@@ -1,8 +1,10 @@
 """Planted bugs of sync: what is sent twice, never, or otherwise than it was staged."""
 
+from datetime import timedelta
+
 from sqlalchemy import or_, update
 
-from billing.domain import settlement
+from billing.domain import cancellation, settlement
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
 from billing.ledger.schema.tables import b2b_usage, meter_event
@@ -175,6 +177,6 @@ SYNC_BUGS: tuple[Planted, ...] = (
     bug(
         "a cancellation leaves without asking whether it may",
         (cancel, "_may_send", always(True)),
-        (cancel, "_in_time", always(True)),
+        (cancellation, "CANCEL_WINDOW", lambda _: timedelta(days=40)),
     ),
 )
