@@ -73,3 +73,21 @@ def test_after_a_restore_what_took_an_events_place_is_not_taken_for_the_event(
         found = openings(bench)
     assert found == [Opening("acme", MARCH, 5)]
     assert NOON not in {request.event.hour for request in bench.meter.counted[1:]}
+
+
+def test_after_a_restore_a_customer_is_looked_for_where_it_was_before(
+    sqlite_ledger: Ledger, tmp_path: Path
+) -> None:
+    bench = Bench(ledger=sqlite_ledger)
+    memory = FileMemory(tmp_path / "billing.trail")
+    remember_end(bench.ledger, memory)
+    # Its five minutes were sent since the backup; then it got another Stripe customer.
+    stranger(bench, 5)
+    accept_restore(bench.ledger, memory, Actor("a person", bench.clock.now()), "disk")
+    bench.name_customers(acme="cus_moved", globex="cus_globex")
+    bench.take(call("c", NOON, 300))
+    for _ in range(30):
+        bench.clock.advance(hours=1)
+        found = openings(bench)
+    assert found == [Opening("acme", MARCH, 5)]
+    assert bench.counted() == {"acme": 5}
