@@ -102,6 +102,11 @@ def customers_renamed(
     return linked_names([*_edits_of_customers(connection), last_edit])
 
 
+def names_of(connection: Connection, customer: str) -> frozenset[str]:
+    """Return every name that a customer has, or had before."""
+    return customers_renamed(connection).get(customer, frozenset({customer}))
+
+
 def addresses_in_turn(connection: Connection) -> dict[str, frozenset[str]]:
     """Return, by each name, all Stripe customers of whoever had several of them."""
     edits = list(_edits_of_customers(connection))

@@ -13,7 +13,7 @@ from billing.domain.staging import MeterDestination
 from billing.errors import BadInput, UnknownName
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.registry import customers_renamed
+from billing.ledger.registry import names_of
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import (
     adoption,
@@ -104,15 +104,11 @@ def require_adoption(connection: Connection, customer: str) -> Adoption:
 
     It may have been made under a name that the customer had before.
     """
-    adopted = adoption_of(connection, _names_of(connection, customer))
+    adopted = adoption_of(connection, names_of(connection, customer))
     if adopted is None:
         names = sorted(read_adoptions(connection))
         raise UnknownName("adopted customer", customer, names, "those taken over are")
     return adopted
-
-
-def _names_of(connection: Connection, customer: str) -> frozenset[str]:
-    return customers_renamed(connection).get(customer, frozenset({customer}))
 
 
 def undo_cut_over(
@@ -136,7 +132,7 @@ def undo_cut_over(
 def _refuse_used(connection: Connection, adopted: Adoption) -> None:
     customer = adopted.customer
     sent = select(func.count()).where(
-        event.customer.in_(_names_of(connection, customer)),
+        event.customer.in_(names_of(connection, customer)),
         event.last_sent_at >= adopted.at,
     )
     if events := connection.execute(sent).scalar_one():

@@ -1,7 +1,7 @@
 """Contact context: what a sync knows of all customers before it asks about each."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -60,6 +60,13 @@ class ContactContext:
     def is_sole(self, customer: str) -> bool:
         """Say whether a person stated that nothing else reports of a customer."""
         return self.sole.get(customer, self.all_sole)
+
+    def elsewhere(self, customer: str, month: MeterMonth) -> list[MeterMonth]:
+        """Return a month at the customer's other addresses that a restore forgot."""
+        if self.restored_at is None or month.period.start >= self.restored_at:
+            return []
+        others = self.addresses.get(customer, frozenset()) - {month.stripe_customer}
+        return [replace(month, stripe_customer=other) for other in sorted(others)]
 
 
 class UnsentContact(NamedTuple):

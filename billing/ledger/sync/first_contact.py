@@ -1,6 +1,6 @@
 """First contact: what was read of a month at the meter before anything was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from billing.domain.meter_contact import ContactReading, MeterMonth, MonthContac
 from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
-from billing.ledger.registry import customers_renamed
+from billing.ledger.registry import names_of
 from billing.ledger.schema.tables import (
     meter_contact,
     meter_event,
@@ -94,16 +94,15 @@ def month_contact(
     )
 
 
-def unread_elsewhere(
-    connection: Connection, customer: str, month: MeterMonth, context: ContactContext
+def unread_since_restore(
+    connection: Connection, months: Iterable[MeterMonth], context: ContactContext
 ) -> list[MeterMonth]:
-    """Return the month at the customer's other addresses, unread since a restore."""
-    restored_at = context.restored_at
-    if restored_at is None or month.period.start >= restored_at:
-        return []
-    others = context.addresses.get(customer, frozenset()) - {month.stripe_customer}
-    months = [replace(month, stripe_customer=other) for other in sorted(others)]
-    return [each for each in months if not _readings(connection, each, restored_at)]
+    """Return the months that were not read since the newest accepted restore."""
+    return [
+        month
+        for month in months
+        if not _readings(connection, month, context.restored_at)
+    ]
 
 
 def record_contact(
@@ -168,7 +167,7 @@ def _opening_elsewhere(
     readings = connection.execute(query).all()
     if all(row.minutes <= row.upper for row in readings):
         return 0  # as it mostly is: nobody's names have to be looked up
-    names = customers_renamed(connection).get(customer, {customer})
+    names = names_of(connection, customer)
     last = {row.stripe_customer: row for row in readings if row.customer in names}
     decided = [
         context.adoptions[name].at

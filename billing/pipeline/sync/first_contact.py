@@ -21,7 +21,7 @@ from billing.ledger.sync.first_contact import (
     contact_bounds,
     month_contact,
     record_contact,
-    unread_elsewhere,
+    unread_since_restore,
 )
 from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.sync.context import SyncContext
@@ -100,9 +100,7 @@ def _decide(
 ) -> ContactDecision | None:
     """Decide by what is known, else by a reading that is kept; None without one."""
     customer, now = context.to.customer, context.sender.time.now()
-    with context.ledger.reading() as connection:
-        elsewhere = unread_elsewhere(connection, customer, month, contacts)
-    for other in elsewhere:
+    for other in _unread_elsewhere(context, contacts, month):
         if _read(context, contacts, other, now) is None:
             return None
     with context.ledger.reading() as connection:
@@ -115,6 +113,16 @@ def _decide(
         return None
     contact = replace(contact, readings=[*contact.readings, shown.reading])
     return decide_contact(contact, now)
+
+
+def _unread_elsewhere(
+    context: SyncContext, contacts: ContactContext, month: MeterMonth
+) -> list[MeterMonth]:
+    elsewhere = contacts.elsewhere(context.to.customer, month)
+    if not elsewhere:
+        return []  # as it mostly is: no transaction is opened for it
+    with context.ledger.reading() as connection:
+        return unread_since_restore(connection, elsewhere, contacts)
 
 
 def _read(

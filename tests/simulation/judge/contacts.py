@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from billing.domain.meter_event import MeterEvent
 from tests.simulation.judge.ledger_view import LedgerView
 from tests.simulation.trace import Violation
+from tests.simulation.world.borders.settings import SimSettings
 from tests.simulation.world.machine import Machine
 
 DAY = timedelta(hours=24)
+owner_at_stripe = SimSettings.owner_at_stripe
 Month = tuple[str, str]  # a customer or an address, and its month
 
 
@@ -63,7 +65,7 @@ class Contacts:
         self.sent.add(place)
         self.known.add(event.stripe_customer)
         self.events[event.identifier] = event
-        seen = self.excess.get((_owner(event.stripe_customer), month))
+        seen = self.excess.get((owner_at_stripe(event.stripe_customer), month))
         if seen and seen.at < machine.began_at:
             words = f"{event.identifier} is sent beside {seen.minutes} minutes that "
             raise Violation("I38", f"{words}are not ours, and nobody let them be")
@@ -87,14 +89,14 @@ class Contacts:
         """Take note of what the ledger wrote down of the meter."""
         shown: dict[Month, int] = defaultdict(int)
         for period, address, minutes, _ in self.view.readings():
-            shown[_owner(address.split(",")[0]), period] += minutes
+            shown[owner_at_stripe(address.split(",")[0]), period] += minutes
         for month, minutes in shown.items():
             self._compare(month, minutes, now)
 
     def contact_committed(self, now: datetime) -> None:
         """Take note of a first contact that the ledger wrote down."""
         for period, address, minutes in self.view.last_contact():
-            month = _owner(address), period
+            month = owner_at_stripe(address), period
             if minutes - self._ours(month) > self.allowed[month]:
                 self._compare(month, minutes, now)
 
@@ -107,10 +109,12 @@ class Contacts:
 
     def _ours(self, month: Month) -> int:
         """Return the most that can be ours: all that ever left, and adds minutes."""
+        owner, period = month
         return sum(
             max(event.minutes, 0)
             for event in self.events.values()
-            if (_owner(event.stripe_customer), f"{event.timestamp:%Y-%m}") == month
+            if owner_at_stripe(event.stripe_customer) == owner
+            and f"{event.timestamp:%Y-%m}" == period
         )
 
     def allow(self, owner: str, month: str, case: int, minutes: int) -> None:
@@ -120,7 +124,3 @@ class Contacts:
         seen = self.excess.pop(place, None)
         known = max(sum(self.let_be[place].values()), seen.minutes if seen else 0)
         self.allowed[place] = max(self.allowed[place], known)
-
-
-def _owner(stripe_customer: str) -> str:
-    return stripe_customer.removeprefix("cus_").rstrip("0")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from billing.domain.meter_event import MeterEvent
 from tests.simulation.trace import Violation
+from tests.simulation.world.borders.settings import SimSettings
 
 if TYPE_CHECKING:
     from tests.simulation.world.world import World
@@ -20,7 +21,7 @@ def judge_holds(
     now: datetime,
 ) -> None:
     """Nothing leaves that a person holds; a sync at work sees it within a second."""
-    truth = event.stripe_customer.removeprefix("cus_").rstrip("0")
+    truth = SimSettings.owner_at_stripe(event.stripe_customer)
     for customer, since in holds.items():
         held = customer is None or owners[customer] == truth
         if held and now - since > LOOK_EVERY:
