@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select
 
 from billing.domain.signed_head import NONE_BEFORE
 from billing.ledger.audit.canonical_json import digest, format_document, quoted
@@ -18,6 +18,12 @@ _COLUMNS = tuple(str(column.name) for column in audit_event.columns)
 _AT_ONCE = 2_000
 _column = audit_event.c
 _LAST = "SELECT id, hash, state, at FROM audit_event ORDER BY id DESC LIMIT 1"
+_LAST_OF_ACTIONS = (
+    select(audit_event)
+    .where(_column.action.in_(bindparam("actions", expanding=True)))
+    .order_by(_column.id.desc())
+    .limit(1)
+)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -147,8 +153,7 @@ def line_of(connection: Connection, sequence: int) -> tuple[str, bytes] | None:
 
 def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | None:
     """Return the newest event with one of these actions."""
-    query = _all().where(_column.action.in_(actions)).order_by(_column.id.desc())
-    return connection.execute(query.limit(1)).first()
+    return connection.execute(_LAST_OF_ACTIONS, {"actions": actions}).first()
 
 
 def notes_of_action(

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from billing.domain.adoption import Adoption, AdoptionKind
 from billing.domain.breaks import priced
@@ -22,9 +22,12 @@ from billing.ledger.schema.tables import adoption, meter_opening
 from billing.ledger.sync.event_rows import add_events, next_sequences
 
 column = adoption.c
-_CUTS = select(adoption).where(
-    column.kind.in_([AdoptionKind.CUT_OVER.value, AdoptionKind.UNDO.value])
+_CUTS = (
+    select(adoption)
+    .where(column.kind.in_([AdoptionKind.CUT_OVER.value, AdoptionKind.UNDO.value]))
+    .order_by(column.id)
 )
+_CUTS_OF = _CUTS.where(column.customer.in_(bindparam("names", expanding=True)))
 
 
 class OpeningHour(NamedTuple):
@@ -36,7 +39,7 @@ class OpeningHour(NamedTuple):
 
 def read_adoptions(connection: Connection) -> dict[str, Adoption]:
     """Return each customer's newest cut-over that was not undone, by all its names."""
-    in_force = _in_force(connection.execute(_CUTS.order_by(column.id)))
+    in_force = _in_force(connection.execute(_CUTS))
     if in_force:
         renamed = customers_renamed(connection)
         of_others = {
@@ -50,8 +53,7 @@ def read_adoptions(connection: Connection) -> dict[str, Adoption]:
 
 def adoption_of(connection: Connection, names: Collection[str]) -> Adoption | None:
     """Return the newest cut-over of a customer, under any of its names, or None."""
-    cuts = _CUTS.where(column.customer.in_(names))
-    in_force = _in_force(connection.execute(cuts.order_by(column.id)))
+    in_force = _in_force(connection.execute(_CUTS_OF, {"names": [*names]}))
     return _newest(in_force.values()) if in_force else None
 
 

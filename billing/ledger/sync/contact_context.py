@@ -2,20 +2,19 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
+    bindparam,
     exists,
     func,
     insert,
     or_,
     select,
-    true,
 )
 
 from billing.domain.adoption import Adoption
@@ -39,8 +38,39 @@ from billing.ledger.sync.after_restore import RESTORED
 
 case, break_ = break_case.c, reconciliation_break.c
 contact, event = meter_contact.c, meter_event.c
+EVER = datetime.min.replace(tzinfo=UTC)
 STATED = "meter.sole_reporter"
-_CAUSES = [cause.value for cause in SOMEBODY_ELSE]
+
+
+def _cases() -> Select[Any]:
+    """Select open cases by which somebody else reports, as they were found last."""
+    newest = reconciliation_break.alias("newest")
+    last = (
+        select(func.max(newest.c.id))
+        .where(newest.c.case_id == case.id)
+        .correlate(break_case)
+        .scalar_subquery()
+    )
+    return (
+        select(break_case, break_.minutes, reconciliation_run.c.started_at)
+        .select_from(
+            break_case.join(reconciliation_break, break_.id == last).join(
+                reconciliation_run, reconciliation_run.c.id == break_.run_id
+            )
+        )
+        .where(
+            case.period.in_(bindparam("months", expanding=True)),
+            case.resolved_at.is_(None),
+            case.cause.in_([cause.value for cause in SOMEBODY_ELSE]),
+        )
+        .order_by(case.id)
+    )
+
+
+_STOPPING = _cases().where(case.acknowledged_at.is_(None))
+_LET_BE = _cases().where(
+    case.customer == bindparam("customer"), case.acknowledged_at.is_not(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +86,11 @@ class ContactContext:
     # Stripe's customers of whoever had several, where a restore may have forgotten what
     # was sent to them.
     addresses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def remembers_from(self) -> datetime:
+        """From when on nothing is forgotten: after the newest restore, if any."""
+        return EVER if self.restored_at is None else self.restored_at
 
     def is_sole(self, customer: str) -> bool:
         """Say whether a person stated that nothing else reports of a customer."""
@@ -139,8 +174,8 @@ def _stops(
     months: Collection[BillingPeriod],
     adoptions: Mapping[str, Adoption],
 ) -> Iterator[SendingStop]:
-    open_cases = _cases(months).where(case.acknowledged_at.is_(None))
-    for row in connection.execute(open_cases.order_by(case.id)):
+    asked = {"months": [str(month) for month in months]}
+    for row in connection.execute(_STOPPING, asked):
         if row.customer is not None and not _is_adopted(row, adoptions):
             yield SendingStop(
                 customer=row.customer,
@@ -151,44 +186,17 @@ def _stops(
             )
 
 
-def _cases(months: Collection[BillingPeriod]) -> Select[Any]:
-    """Select open cases by which somebody else reports, as they were found last."""
-    newest = reconciliation_break.alias("newest")
-    last = (
-        select(func.max(newest.c.id))
-        .where(newest.c.case_id == case.id)
-        .correlate(break_case)
-        .scalar_subquery()
-    )
-    return (
-        select(break_case, break_.minutes, reconciliation_run.c.started_at)
-        .select_from(
-            break_case.join(reconciliation_break, break_.id == last).join(
-                reconciliation_run, reconciliation_run.c.id == break_.run_id
-            )
-        )
-        .where(
-            case.period.in_([str(month) for month in months]),
-            case.resolved_at.is_(None),
-            case.cause.in_(_CAUSES),
-        )
-    )
-
-
 def acknowledged_minutes(
     connection: Connection, customer: str, period: BillingPeriod
 ) -> int:
     """Return the minutes of somebody else that a person knows of and lets be."""
-    acknowledged = _cases([period]).where(
-        case.customer == customer, case.acknowledged_at.is_not(None)
-    )
+    asked = {"months": [str(period)], "customer": customer}
+    known = connection.execute(_LET_BE, asked).all()
+    if not known:
+        return 0  # as it mostly is
     adopted = adoption_of(connection, {customer})
     adoptions = {customer: adopted} if adopted else {}
-    return sum(
-        max(0, row.minutes)
-        for row in connection.execute(acknowledged)
-        if not _is_adopted(row, adoptions)
-    )
+    return sum(max(0, row.minutes) for row in known if not _is_adopted(row, adoptions))
 
 
 def _is_adopted(row: Any, adoptions: Mapping[str, Adoption]) -> bool:
@@ -211,7 +219,7 @@ def unsent_contacts(
     newest = (
         select(func.max(contact.id))
         .where(contact.period.in_([str(month) for month in months]))
-        .where(since(contact.read_at, context.restored_at))
+        .where(contact.read_at > context.remembers_from)
         .group_by(*keys)
     )
     sent = exists().where(
@@ -219,8 +227,7 @@ def unsent_contacts(
         event.meter == contact.meter,
         event.stripe_customer == contact.stripe_customer,
         event.period == contact.period,
-        event.last_sent_at.is_not(None),
-        since(event.last_sent_at, context.restored_at),
+        event.last_sent_at > context.remembers_from,
     )
     query = (
         select(meter_contact)
@@ -266,10 +273,3 @@ def _undecided(
             for cut in cuts
         ):
             yield row
-
-
-def since(
-    column: ColumnElement[Any], restored_at: datetime | None
-) -> ColumnElement[bool]:
-    """Say in SQL whether a time is after the newest restore, if there was one."""
-    return true() if restored_at is None else column > restored_at

@@ -50,6 +50,9 @@ _BIND = (
     .where(usage.id.in_(bindparam("numbers", expanding=True)))
     .values(meter_event_id=bindparam("to_event"))
 )
+_NUMBERS = select(event.identifier, event.id).where(
+    event.identifier.in_(bindparam("identifiers", expanding=True))
+)
 _NEXT_SEQUENCES = (
     select(event.hour, func.max(event.sequence) + 1)
     .where(
@@ -91,8 +94,8 @@ def add_events(
     numbers: dict[str, int] = {}
     for first in range(0, len(names), _NUMBERS_PER_STATEMENT):
         part = names[first : first + _NUMBERS_PER_STATEMENT]
-        query = select(event.identifier, event.id).where(event.identifier.in_(part))
-        numbers |= dict(map(tuple, connection.execute(query)))
+        rows = connection.execute(_NUMBERS, {"identifiers": part})
+        numbers |= dict(map(tuple, rows))
     audit_log.touch_binding(connection, numbers.values())
     few: list[dict[str, object]] = []
     for plan in plans:
@@ -101,8 +104,8 @@ def add_events(
             few += [{"event": number, "row": row} for row in plan.rows]
             continue
         for first in range(0, len(plan.rows), _NUMBERS_PER_STATEMENT):
-            rows = plan.rows[first : first + _NUMBERS_PER_STATEMENT]
-            connection.execute(_BIND, {"to_event": number, "numbers": rows})
+            of_event = plan.rows[first : first + _NUMBERS_PER_STATEMENT]
+            connection.execute(_BIND, {"to_event": number, "numbers": of_event})
     if few:
         execute_for_all(connection, _bind, few)
     return numbers

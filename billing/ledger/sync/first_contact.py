@@ -5,12 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, text
 
 from billing.domain.breaks import MinuteBounds
 from billing.domain.meter_contact import ContactReading, MeterMonth, MonthContact
@@ -26,15 +21,77 @@ from billing.ledger.schema.tables import (
 from billing.ledger.sync.contact_context import (
     ContactContext,
     acknowledged_minutes,
-    since,
 )
 from billing.ledger.sync.meter_bounds import (
+    OF_MONTH,
     found_absent,
     hourly_bounds,
     month_bounds,
+    of_month,
 )
 
 contact, event = meter_contact.c, meter_event.c
+reading = reconciliation_reading.c
+_AT_METER = and_(
+    contact.meter == bindparam("meter"),
+    contact.livemode == bindparam("livemode"),
+    contact.period == bindparam("period"),
+    contact.read_at > bindparam("remembers_from"),
+)
+# Made once: the sync of each customer asks them.
+_READINGS = (
+    select(contact.read_at.label("at"), contact.minutes, contact.upper)
+    .where(_AT_METER, contact.stripe_customer == bindparam("stripe_customer"))
+    .order_by(contact.id)
+)
+_OPENINGS_ELSEWHERE = (
+    select(contact.stripe_customer)
+    .where(
+        _AT_METER,
+        contact.stripe_customer != bindparam("stripe_customer"),
+        text("minutes > upper"),  # as the index says that finds them
+    )
+    .distinct()
+)
+_NEWEST = (
+    select(func.max(contact.id))
+    .where(
+        _AT_METER,
+        contact.stripe_customer.in_(bindparam("stripe_customers", expanding=True)),
+    )
+    .group_by(contact.customer, contact.stripe_customer)
+)
+_NEWEST_READINGS = (
+    select(meter_contact).where(contact.id.in_(_NEWEST)).order_by(contact.id)
+)
+_SENT = (
+    select(event.id)
+    .where(OF_MONTH, event.last_sent_at > bindparam("remembers_from"))
+    .limit(1)
+)
+_LAST_COUNTED = (
+    select(event.customer, event.period)
+    .where(
+        event.livemode == bindparam("livemode"),
+        event.meter == bindparam("meter"),
+        event.stripe_customer == bindparam("stripe_customer"),
+        event.hour < bindparam("start"),
+        event.state == EventState.SYNCED.value,
+        event.last_sent_at.is_not(None),
+    )
+    .order_by(event.hour.desc())
+    .limit(1)
+)
+_LAST_RECONCILED = (
+    select(reading.read_at, reading.stripe_minutes)
+    .where(
+        reading.period == bindparam("period"),
+        reading.customer == bindparam("customer"),
+        reading.stripe_customer == bindparam("stripe_customer"),
+    )
+    .order_by(reading.id.desc())
+    .limit(1)
+)
 
 
 def contact_bounds(
@@ -72,8 +129,8 @@ def month_contact(
     now: datetime,
 ) -> MonthContact:
     """Return what is known of a month at the meter before anything is sent into it."""
-    readings = _readings(connection, month, context.restored_at)
-    has_sent = _has_sent(connection, month, context.restored_at)
+    readings = _readings(connection, month, context)
+    has_sent = _has_sent(connection, month, context)
     is_known = not has_sent and (
         _is_adopted(customer, month, context) or _is_known(connection, month, now)
     )
@@ -98,11 +155,7 @@ def unread_since_restore(
     connection: Connection, months: Iterable[MeterMonth], context: ContactContext
 ) -> list[MeterMonth]:
     """Return the months that were not read since the newest accepted restore."""
-    return [
-        month
-        for month in months
-        if not _readings(connection, month, context.restored_at)
-    ]
+    return [month for month in months if not _readings(connection, month, context)]
 
 
 def record_contact(
@@ -130,18 +183,21 @@ def record_contact(
     audit_log.note(connection, "meter.contacted", customer, detail)
 
 
+def _asked(month: MeterMonth, context: ContactContext) -> dict[str, object]:
+    return {
+        "stripe_customer": month.stripe_customer,
+        "meter": month.meter,
+        "livemode": int(month.livemode),
+        "period": str(month.period),
+        "remembers_from": context.remembers_from,
+    }
+
+
 def _readings(
-    connection: Connection, month: MeterMonth, restored_at: datetime | None
+    connection: Connection, month: MeterMonth, context: ContactContext
 ) -> list[ContactReading]:
-    query = select(contact.read_at.label("at"), contact.minutes, contact.upper).where(
-        contact.period == str(month.period),
-        contact.stripe_customer == month.stripe_customer,
-        contact.meter == month.meter,
-        contact.livemode == int(month.livemode),
-        since(contact.read_at, restored_at),
-    )
-    rows = connection.execute(query.order_by(contact.id))
-    return [ContactReading(**row._mapping) for row in rows]
+    rows = connection.execute(_READINGS, _asked(month, context))
+    return [ContactReading(at, minutes, upper) for at, minutes, upper in rows]
 
 
 def _opening_elsewhere(
@@ -152,21 +208,12 @@ def _opening_elsewhere(
     It had them under any of its names. Whoever takes the present one over has decided
     about those, too.
     """
-    newest = (
-        select(func.max(contact.id))
-        .where(
-            contact.stripe_customer != month.stripe_customer,
-            contact.meter == month.meter,
-            contact.livemode == int(month.livemode),
-            contact.period == str(month.period),
-            since(contact.read_at, context.restored_at),
-        )
-        .group_by(contact.customer, contact.stripe_customer)
-    )
-    query = select(meter_contact).where(contact.id.in_(newest)).order_by(contact.id)
-    readings = connection.execute(query).all()
-    if all(row.minutes <= row.upper for row in readings):
+    asked = _asked(month, context)
+    elsewhere = connection.scalars(_OPENINGS_ELSEWHERE, asked).all()
+    if not elsewhere:
         return 0  # as it mostly is: nobody's names have to be looked up
+    asked["stripe_customers"] = elsewhere
+    readings = connection.execute(_NEWEST_READINGS, asked).all()
     names = names_of(connection, customer)
     last = {row.stripe_customer: row for row in readings if row.customer in names}
     decided = [
@@ -182,18 +229,10 @@ def _opening_elsewhere(
 
 
 def _has_sent(
-    connection: Connection, month: MeterMonth, restored_at: datetime | None
+    connection: Connection, month: MeterMonth, context: ContactContext
 ) -> bool:
-    query = select(event.id).where(
-        event.livemode == int(month.livemode),
-        event.meter == month.meter,
-        event.stripe_customer == month.stripe_customer,
-        event.hour >= month.period.start,
-        event.hour < month.period.end,
-        event.last_sent_at.is_not(None),
-        since(event.last_sent_at, restored_at),
-    )
-    return connection.execute(query.limit(1)).first() is not None
+    asked = of_month(month) | {"remembers_from": context.remembers_from}
+    return connection.execute(_SENT, asked).first() is not None
 
 
 def _found_absent_at(
@@ -207,15 +246,7 @@ def _found_absent_at(
 
 def _is_known(connection: Connection, month: MeterMonth, now: datetime) -> bool:
     """Say whether our last month there was found to hold no more than is ours."""
-    query = select(event.customer, event.period).where(
-        event.livemode == int(month.livemode),
-        event.meter == month.meter,
-        event.stripe_customer == month.stripe_customer,
-        event.hour < month.period.start,
-        event.state == EventState.SYNCED.value,
-        event.last_sent_at.is_not(None),
-    )
-    last = connection.execute(query.order_by(event.hour.desc()).limit(1)).first()
+    last = connection.execute(_LAST_COUNTED, of_month(month)).first()
     if last is None:
         return False
     earlier = replace(month, period=BillingPeriod.parse(last.period))
@@ -254,10 +285,9 @@ def _reconciled(
 
 
 def _last_reading(connection: Connection, customer: str, month: MeterMonth) -> Any:
-    reading = reconciliation_reading.c
-    query = select(reading.read_at, reading.stripe_minutes).where(
-        reading.period == str(month.period),
-        reading.customer == customer,
-        reading.stripe_customer == month.stripe_customer,
-    )
-    return connection.execute(query.order_by(reading.id.desc()).limit(1)).first()
+    asked = {
+        "period": str(month.period),
+        "customer": customer,
+        "stripe_customer": month.stripe_customer,
+    }
+    return connection.execute(_LAST_RECONCILED, asked).first()

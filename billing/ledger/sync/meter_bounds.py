@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -29,108 +30,7 @@ _NOT_COUNTED = [
     FailReason.REPLACED.value,
     FailReason.VOIDED.value,
 ]
-
-
-def month_bounds(
-    connection: Connection, month: MeterMonth, now: datetime
-) -> MinuteBounds:
-    """Return the least and the most that can be ours in a month, whoever it is for."""
-    query = select(
-        func.coalesce(func.sum(_at_least()), 0).label("lower"),
-        func.coalesce(func.sum(_at_most(now)), 0).label("upper"),
-    ).where(
-        event.livemode == int(month.livemode),
-        event.meter == month.meter,
-        event.stripe_customer == month.stripe_customer,
-        event.hour >= month.period.start,
-        event.hour < month.period.end,
-    )
-    row = connection.execute(query).one()
-    return MinuteBounds(int(row.lower), int(row.upper))
-
-
-def hourly_bounds(
-    connection: Connection, month: MeterMonth, now: datetime
-) -> dict[datetime, MinuteBounds]:
-    """Return the same of each hour of a month that anything is ours in."""
-    query = select(event.hour, func.sum(_at_least()), func.sum(_at_most(now))).where(
-        event.livemode == int(month.livemode),
-        event.meter == month.meter,
-        event.stripe_customer == month.stripe_customer,
-        event.hour >= month.period.start,
-        event.hour < month.period.end,
-    )
-    return {
-        hour: MinuteBounds(int(least), int(most))
-        for hour, least, most in connection.execute(query.group_by(event.hour))
-    }
-
-
-def most_by_hour(
-    connection: Connection,
-    period: BillingPeriod,
-    stripe_customers: Collection[str],
-    now: datetime,
-) -> Mapping[str, Mapping[datetime, int]]:
-    """Return the most that can be ours in each hour of some of Stripe's customers."""
-    keys = event.stripe_customer, event.hour
-    query = select(*keys, func.sum(_at_most(now))).where(
-        event.period == str(period), event.stripe_customer.in_(stripe_customers)
-    )
-    most: dict[str, dict[datetime, int]] = {name: {} for name in stripe_customers}
-    for name, hour, minutes in connection.execute(query.group_by(*keys)):
-        most[name][hour] = int(minutes)
-    return most
-
-
-def found_absent(
-    connection: Connection, month: MeterMonth, before: datetime
-) -> Sequence[Row[Any, Any, Any]]:
-    """Return the hours before a time with events that were sent, and found absent."""
-    columns = (
-        event.hour,
-        func.sum(event.minutes).label("minutes"),
-        func.max(event.rearmed_at).label("at"),
-    )
-    query = select(*columns).where(
-        event.livemode == int(month.livemode),
-        event.meter == month.meter,
-        event.stripe_customer == month.stripe_customer,
-        event.hour >= month.period.start,
-        event.hour < min(month.period.end, before),
-        event.state == EventState.PENDING.value,
-        event.minutes > 0,
-        event.last_sent_at <= event.rearmed_at,
-    )
-    return connection.execute(query.group_by(event.hour)).all()
-
-
-def _at_least() -> ColumnElement[int]:
-    """Return the least that an event comes to in a summary which lags for none."""
-    return case(
-        (event.state == EventState.SYNCED.value, event.minutes),
-        (_may_count() & (event.minutes < 0), event.minutes),
-        else_=0,
-    )
-
-
-def _at_most(now: datetime) -> ColumnElement[int]:
-    """Return the most that an event can come to.
-
-    What takes minutes back, a cancellation or an event below zero, may be missing in a
-    summary for some days.
-    """
-    since = now - LATEST_DECREASE
-    is_synced = event.state == EventState.SYNCED.value
-    may_be_missing = (event.minutes < 0) & (event.last_sent_at > since)
-    return case(
-        (is_synced & may_be_missing, 0),
-        (is_synced, event.minutes),
-        (event.minutes <= 0, 0),
-        (_may_count(), event.minutes),
-        (_taken_back_since(since), event.minutes),
-        else_=0,
-    )
+_LATE = "decreases_since"  # what took minutes back since then may be missing
 
 
 def _may_count() -> ColumnElement[bool]:
@@ -143,10 +43,130 @@ def _may_count() -> ColumnElement[bool]:
     )
 
 
-def _taken_back_since(since: datetime) -> ColumnElement[bool]:
+def _taken_back_lately() -> ColumnElement[bool]:
     cancelled = exists().where(
         attempt.event_id == event.id,
         attempt.kind == CANCEL,
-        attempt.started_at > since,
+        attempt.started_at > bindparam(_LATE),
     )
     return and_(event.reason == FailReason.REPLACED.value, cancelled)
+
+
+def _at_least() -> ColumnElement[int]:
+    """Return the least that an event comes to in a summary which lags for none."""
+    return case(
+        (event.state == EventState.SYNCED.value, event.minutes),
+        (_may_count() & (event.minutes < 0), event.minutes),
+        else_=0,
+    )
+
+
+def _at_most() -> ColumnElement[int]:
+    """Return the most that an event can come to.
+
+    What takes minutes back, a cancellation or an event below zero, may be missing in a
+    summary for some days.
+    """
+    is_synced = event.state == EventState.SYNCED.value
+    may_be_missing = (event.minutes < 0) & (event.last_sent_at > bindparam(_LATE))
+    return case(
+        (is_synced & may_be_missing, 0),
+        (is_synced, event.minutes),
+        (event.minutes <= 0, 0),
+        (_may_count(), event.minutes),
+        (_taken_back_lately(), event.minutes),
+        else_=0,
+    )
+
+
+# Of a month of one of Stripe's customers. Made once: each customer's sync asks them.
+OF_MONTH = and_(
+    event.livemode == bindparam("livemode"),
+    event.meter == bindparam("meter"),
+    event.stripe_customer == bindparam("stripe_customer"),
+    event.hour >= bindparam("start"),
+    event.hour < bindparam("end"),
+)
+_LOWER, _UPPER = func.sum(_at_least()), func.sum(_at_most())
+_MONTH = select(func.coalesce(_LOWER, 0), func.coalesce(_UPPER, 0)).where(OF_MONTH)
+_HOURS = select(event.hour, _LOWER, _UPPER).where(OF_MONTH).group_by(event.hour)
+_FOUND_ABSENT = (
+    select(
+        event.hour,
+        func.sum(event.minutes).label("minutes"),
+        func.max(event.rearmed_at).label("at"),
+    )
+    .where(
+        OF_MONTH,
+        event.hour < bindparam("before"),
+        event.state == EventState.PENDING.value,
+        event.minutes > 0,
+        event.last_sent_at <= event.rearmed_at,
+    )
+    .group_by(event.hour)
+)
+_MOST_BY_HOUR = (
+    select(event.stripe_customer, event.hour, _UPPER)
+    .where(
+        event.period == bindparam("period"),
+        event.stripe_customer.in_(bindparam("stripe_customers", expanding=True)),
+    )
+    .group_by(event.stripe_customer, event.hour)
+)
+
+
+def of_month(month: MeterMonth) -> dict[str, object]:
+    """Return what `OF_MONTH` asks for."""
+    return {
+        "livemode": int(month.livemode),
+        "meter": month.meter,
+        "stripe_customer": month.stripe_customer,
+        "start": month.period.start,
+        "end": month.period.end,
+    }
+
+
+def month_bounds(
+    connection: Connection, month: MeterMonth, now: datetime
+) -> MinuteBounds:
+    """Return the least and the most that can be ours in a month, whoever it is for."""
+    asked = of_month(month) | _late(now)
+    least, most = connection.execute(_MONTH, asked).one()
+    return MinuteBounds(int(least), int(most))
+
+
+def hourly_bounds(
+    connection: Connection, month: MeterMonth, now: datetime
+) -> dict[datetime, MinuteBounds]:
+    """Return the same of each hour of a month that anything is ours in."""
+    asked = of_month(month) | _late(now)
+    return {
+        hour: MinuteBounds(int(least), int(most))
+        for hour, least, most in connection.execute(_HOURS, asked)
+    }
+
+
+def most_by_hour(
+    connection: Connection,
+    period: BillingPeriod,
+    stripe_customers: Collection[str],
+    now: datetime,
+) -> Mapping[str, Mapping[datetime, int]]:
+    """Return the most that can be ours in each hour of some of Stripe's customers."""
+    asked = {"period": str(period), "stripe_customers": [*stripe_customers]}
+    most: dict[str, dict[datetime, int]] = {name: {} for name in stripe_customers}
+    for name, hour, minutes in connection.execute(_MOST_BY_HOUR, asked | _late(now)):
+        most[name][hour] = int(minutes)
+    return most
+
+
+def found_absent(
+    connection: Connection, month: MeterMonth, before: datetime
+) -> Sequence[Row[Any, Any, Any]]:
+    """Return the hours before a time with events that were sent, and found absent."""
+    asked = of_month(month) | {"before": before}
+    return connection.execute(_FOUND_ABSENT, asked).all()
+
+
+def _late(now: datetime) -> dict[str, object]:
+    return {_LATE: now - LATEST_DECREASE}

@@ -51,9 +51,13 @@ _WITH_OPEN = (
 )
 _REFUSED = (event.state != "synced") & (event.reason == FailReason.REJECTED.value)
 _WITH_REFUSED = select(event.customer, event.stripe_customer).where(_REFUSED).distinct()
+_IS_UNSTAGED = (usage.customer == bindparam("customer")) & usage.meter_event_id.is_(
+    None
+)
 _UNSTAGED = select(
     usage.id, usage.hour, usage.billed_minutes, usage.amount_micro
-).where(usage.customer == bindparam("customer"), usage.meter_event_id.is_(None))
+).where(_IS_UNSTAGED)
+_TAKES_BACK = select(usage.id).where(_IS_UNSTAGED, usage.billed_minutes < 0).limit(1)
 
 
 def customers_with_work(
@@ -114,6 +118,11 @@ def unstaged_places(
     return place_rows(rows, closed, now)
 
 
+def takes_minutes_back(connection: Connection, customer: str) -> bool:
+    """Say whether a row that no event carries takes minutes from any hour."""
+    return connection.execute(_TAKES_BACK, {"customer": customer}).first() is not None
+
+
 def count_by_opening(
     connection: Connection, to: MeterDestination, actor: Actor
 ) -> None:
@@ -121,13 +130,14 @@ def count_by_opening(
 
     They came after it: nothing is known to stand at the meter for them.
     """
-    rows = unstaged_rows(connection, to.customer)
-    adopted = adoption_of(connection, to.names) if rows else None
-    closed = closed_months(connection) if adopted else []
+    adopted = adoption_of(connection, to.names)
+    if adopted is None:
+        return
+    rows, closed = unstaged_rows(connection, to.customer), closed_months(connection)
     by_hour: dict[datetime, list[UnstagedRow]] = defaultdict(list)
     for row in adopted_rows(adopted, rows, closed):
         by_hour[row.hour].append(row)
-    if adopted and by_hour:
+    if by_hour:
         hours = {hour: OpeningHour(0, of_hour) for hour, of_hour in by_hour.items()}
         add_openings(connection, to.customer, adopted, hours, actor)
 

@@ -28,6 +28,8 @@ def cancel_what_is_too_much(
         if uncertain.reason is FailReason.CANCELLING and not _resume(context, uncertain)
     }
     with context.ledger.reading() as connection:
+        if not staging.takes_minutes_back(connection, context.to.customer):
+            return frozenset(waiting)  # as it mostly is: a first sync reads millions
         places = staging.unstaged_places(connection, context.to, context.actor.at)
     for place, rows in places.items():
         minutes = sum(row.minutes for row in rows)

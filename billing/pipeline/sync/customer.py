@@ -123,7 +123,8 @@ class CustomerSync:
             write(
                 lambda ledger: staging.release_misaddressed(ledger, context.to, actor)
             )
-        events = self._requeue(context)
+            events = self._unsynced()
+        events = self._requeue(context, events)
         report.settled = settle_uncertain(context, events)
         if self.settle_only or self.stops.holds(self._all_names):
             return
@@ -138,9 +139,10 @@ class CustomerSync:
         if due:
             self._send_if_known(context, due, report)
 
-    def _requeue(self, context: SyncContext) -> list[OpenEvent]:
+    def _requeue(
+        self, context: SyncContext, events: list[OpenEvent]
+    ) -> list[OpenEvent]:
         """Requeue unanswered events, while that is safe; return all that are open."""
-        events = self._unsynced()
         now = self.sender.time.now()
         unanswered = [e for e in events if e.reason is FailReason.UNANSWERED]
         sendable = [*unanswered, *(e for e in events if e.state is EventState.PENDING)]
