@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import Call, Quarantined
@@ -33,8 +33,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SourceCall:
+class SourceCall(NamedTuple):
     """A call as its source told it, or why it cannot be understood."""
 
     call: Call | Quarantined

@@ -120,6 +120,8 @@ class Window:
 
 def as_utc(moment: datetime) -> datetime:
     """Return the same moment in UTC; raises ValueError for a naive time."""
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError(f"a time without a zone cannot be placed: {moment!r}")
     return moment.astimezone(UTC)

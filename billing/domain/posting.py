@@ -52,6 +52,8 @@ def posting_hour(
     When its month is closed, it stands in the first open month after it: now, or, where
     that month is over, in its last hour.
     """
+    if not closed:
+        return hour
     period = BillingPeriod.of(hour)
     if period not in closed:
         return hour

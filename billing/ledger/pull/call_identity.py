@@ -114,6 +114,8 @@ def find_held(
     others = _listed_by_others(connection, rated_calls[0].call.account, new)
     held = []
     for name, rated in zip(names, rated_calls, strict=True):
+        if name not in known and name not in others:
+            continue  # new, as most of a first pull are
         hold = why_held(rated.call, known.get(name, UNKNOWN), others.get(name, {}))
         if hold is not None:
             held.append(HeldCall(rated, hold))

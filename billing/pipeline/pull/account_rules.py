@@ -15,7 +15,7 @@ from billing.domain.call import (
 from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_phone
 from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import charge_call
-from billing.domain.rating import NoPrice, PriceList, billed_minutes, why_not_billable
+from billing.domain.rating import NoPrice, PriceList, why_not_billable
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.registry import Account
 from billing.ports import SourceCall
@@ -82,16 +82,16 @@ class AccountRules:
         reason: NotBillable | None,
         customer: str = "",
     ) -> RatedCall:
-        own_period = BillingPeriod.of(call.placed_at) if call.placed_at else period
+        placed_at = call.placed_at
         due = None if reason else charge_call(call, customer, self.prices)
         gap, price_date = 0, None
-        if due and call.started_at and call.duration_seconds is not None:
+        if due and call.started_at:
             price_date = self.prices.at(call.started_at).effective_from
             if call.source_minutes is not None:
-                gap = call.source_minutes - billed_minutes(call.duration_seconds)
+                gap = call.source_minutes - due[1].minutes
         return RatedCall(
             call=call,
-            period=own_period,
+            period=BillingPeriod.of(placed_at) if placed_at else period,
             extract_sha256=call.digest(),
             source_sha256=digest,
             not_billable=reason,

@@ -246,8 +246,9 @@ class _Pull:
         understood = {item.call.call_id for item in day.readings}
         with self.ledger.writing() as connection:
             recorded = calls.record_readings(connection, context, day.readings)
-            held = {each.rated.call.call_id for each in recorded.held}
-            kept = [item for item in day.readings if item.call.call_id not in held]
+            kept, held = day.readings, {each.item.call_id for each in recorded.held}
+            if held:
+                kept = [item for item in kept if item.call.call_id not in held]
             call_metadata.keep(connection, kept, now)
             account = rules.account.name
             released = quarantine.release(connection, account, understood - held, now)
