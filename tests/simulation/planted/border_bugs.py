@@ -14,7 +14,7 @@ from billing.domain.meter_contact import (
 )
 from billing.ledger.reconcile import break_cases
 from billing.ledger.sync import after_restore
-from billing.ledger.sync import first_contact as contacts
+from billing.ledger.sync.contact_context import EVER, ContactContext
 from billing.output import LossyFile
 from billing.pipeline import run
 from billing.pipeline.pull.day import PullCounts
@@ -118,7 +118,7 @@ BORDER_BUGS: tuple[Planted, ...] = (
     ),
     bug(
         "a contact is not repeated after a restore",
-        (contacts, "since", lambda _: lambda column, _restored: column.is_not(None)),
+        (ContactContext, "remembers_from", lambda _: property(lambda _: EVER)),
     ),
     bug(
         "a restored ledger sends what waited as if nothing was sent since",
