@@ -88,10 +88,13 @@ class PageWalk:
         return list(fresh.values())
 
     def _lose(self, start: int, total: int | None) -> None:
-        if not self._lost and total is not None and self._total is not None:
-            self._end = max(self._end + total - self._total, 0)
-        elif self._lost == len(BACK) or (self._lost and not start):
+        was = self._total
+        moved = 0 if total is None or was is None else total - was
+        if self._lost == len(BACK) or (self._lost and not start and not moved):
             raise ListMoved("the list of calls moved too much to be read whole")
+        # It may move on while it is looked for.
+        self._end = max(self._end + moved, 0)
+        self._total = was if total is None else total
         self._lost += 1
 
     def _goes_on(self, page: CallListResponse) -> bool:

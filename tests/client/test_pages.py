@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pamela import InvalidResponse, ListMoved, PamelaClient, ValidationError
-from tests.client.moving import READERS, MovingList, read_blocking
+from tests.client.moving import READERS, Move, MovingList, read_blocking
 
 HOW = [(reader, parallel) for reader in READERS for parallel in (1, 2, 8)]
 
@@ -39,12 +39,29 @@ def test_small_pages_and_servers_that_give_less_than_asked_lose_nothing(
         assert read_blocking(calls, page_size=size, parallel=parallel) == calls.ids
 
 
+def adding(count: int) -> Move:
+    """Make a move that adds calls."""
+    return lambda calls: calls.add(count)
+
+
 @pytest.mark.parametrize(("reader", "parallel"), HOW)
 @pytest.mark.parametrize("moved", [1, 30, 99, 100, 101, 250, 5000])
 def test_calls_that_arrive_while_reading_neither_repeat_nor_hide_any(
     reader: str, parallel: int, moved: int
 ) -> None:
     calls = MovingList(1000, nothing, lambda calls: calls.add(moved))
+    there = list(calls.ids)
+    ids = READERS[reader](calls, parallel=parallel)
+    assert [call_id for call_id in ids if call_id in set(there)] == there
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(("reader", "parallel"), HOW)
+@pytest.mark.parametrize("moved", [(1892, 4108), (3, 2500), (5000, 5000, 5000)])
+def test_a_list_that_moves_on_while_it_is_looked_for_is_found(
+    reader: str, parallel: int, moved: tuple[int, ...]
+) -> None:
+    calls = MovingList(1000, *map(adding, moved))
     there = list(calls.ids)
     ids = READERS[reader](calls, parallel=parallel)
     assert [call_id for call_id in ids if call_id in set(there)] == there
