@@ -68,6 +68,11 @@ def _cases() -> Select[Any]:
 
 
 _STOPPING = _cases().where(case.acknowledged_at.is_(None))
+_LETS_BE = (
+    select(case.id)
+    .where(case.resolved_at.is_(None), case.acknowledged_at.is_not(None))
+    .limit(1)
+)
 _LET_BE = _cases().where(
     case.customer == bindparam("customer"), case.acknowledged_at.is_not(None)
 )
@@ -81,6 +86,7 @@ class ContactContext:
     watched: frozenset[BillingPeriod]  # reconciled in the running day
     stops: tuple[SendingStop, ...]
     adoptions: Mapping[str, Adoption]
+    lets_be: bool  # a person has acknowledged a break that is not resolved
     all_sole: bool
     sole: Mapping[str, bool]  # what was stated of a customer alone
     # Stripe's customers of whoever had several, where a restore may have forgotten what
@@ -154,6 +160,7 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
         watched=frozenset(watched),
         stops=tuple(_stops(connection, months, adoptions)),
         adoptions=adoptions,
+        lets_be=connection.execute(_LETS_BE).first() is not None,
         all_sole=all_sole,
         sole=sole,
         addresses=addresses_in_turn(connection)

@@ -100,13 +100,16 @@ def contact_bounds(
     month: MeterMonth,
     now: datetime,
     hours: Mapping[datetime, int] | None = None,
+    *,
+    lets_be: bool = True,
 ) -> MinuteBounds:
     """Return what of a month can be ours, or is known and let be by a person.
 
-    Where its hours were read, what one shows too much stands for no other hour.
+    Where its hours were read, what one shows too much stands for no other hour. Unless
+    anything is let be at all, nobody needs to be asked for it.
     """
     bounds = month_bounds(connection, month, now)
-    more = acknowledged_minutes(connection, customer, month.period)
+    more = acknowledged_minutes(connection, customer, month.period) if lets_be else 0
     upper = bounds.upper + more
     if hours is not None:
         own = hourly_bounds(connection, month, now)

@@ -81,6 +81,7 @@ class CustomerSync:
     customer: str
     names: CustomerNames
     contacts: ContactContext
+    is_reported: bool  # an error report, or an hour found short, may be about it
     at_once: bool
     settle_only: bool = False
 
@@ -117,7 +118,8 @@ class CustomerSync:
 
     def _sync(self, context: SyncContext, report: CustomerReport) -> None:
         actor, write = context.actor, self.sender.writer.write
-        report.rejected = reject_what_is_reported(context)
+        if self.is_reported:
+            report.rejected = reject_what_is_reported(context)
         events = self._unsynced()
         if any(e.event.stripe_customer != context.to.stripe_customer for e in events):
             write(

@@ -91,7 +91,9 @@ def read_contact(
         return None
     # What can be ours is asked after the meter: nothing of it can be newer than that.
     with ledger.reading() as connection:
-        bounds = contact_bounds(connection, customer, month, now, hours)
+        bounds = contact_bounds(
+            connection, customer, month, now, hours, lets_be=contacts.lets_be
+        )
     return ShownMonth(ContactReading(now, minutes, bounds.upper), bounds.lower)
 
 

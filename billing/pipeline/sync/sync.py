@@ -1,7 +1,14 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -117,7 +124,7 @@ def sync_meter(
     with ledger.reading() as connection:
         shadow = read_shadow(connection, options.shadow)
     report.in_shadow += shadow.among(options.stripe_customers)
-    customers = _customers_with_work(ledger, meter, options, shadow, time)
+    waiting, reported = _customers_with_work(ledger, meter, options, shadow, time)
     breaker = CircuitBreaker(options.stopping)
     stops = SendingStops(ledger, time)
     with (
@@ -136,7 +143,8 @@ def sync_meter(
             ledger,
             sender,
             options,
-            customers,
+            waiting | reported,
+            reported=reported,
             sent=ProgressCounter(progress),
             stops=stops,
         )
@@ -154,8 +162,8 @@ def _customers_with_work(
     options: SyncOptions,
     shadow: Shadow,
     time: MonotonicClock,
-) -> set[str]:
-    """Return whoever has something due or reported; raises MeterUnfit."""
+) -> tuple[set[str], set[str]]:
+    """Return whoever has something due, and whoever is reported; raises MeterUnfit."""
     with ledger.reading() as connection:
         customers = staging.customers_with_work(connection, options.stripe_customers)
     customers = {name for name in customers if not shadow.holds(name)}
@@ -164,7 +172,7 @@ def _customers_with_work(
     reported = note_error_reports(ledger, meter, time)
     if reported and not customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
-    return customers | {name for name in reported if not shadow.holds(name)}
+    return customers, {name for name in reported if not shadow.holds(name)}
 
 
 def _customer_syncs(
@@ -173,6 +181,7 @@ def _customer_syncs(
     options: SyncOptions,
     customers: Iterable[str],
     *,
+    reported: Collection[str],
     sent: ProgressCounter,
     stops: SendingStops,
 ) -> list[CustomerSync]:
@@ -191,6 +200,7 @@ def _customer_syncs(
             customer=name,
             names=names,
             contacts=contacts,
+            is_reported=name in reported,
             at_once=options.at_once,
             settle_only=options.settle_only,
         )
