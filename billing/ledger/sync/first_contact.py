@@ -23,6 +23,7 @@ from billing.ledger.sync.contact_context import (
     acknowledged_minutes,
 )
 from billing.ledger.sync.meter_bounds import (
+    AT_ADDRESS,
     OF_MONTH,
     found_absent,
     hourly_bounds,
@@ -44,14 +45,11 @@ _READINGS = (
     .where(_AT_METER, contact.stripe_customer == bindparam("stripe_customer"))
     .order_by(contact.id)
 )
-_OPENINGS_ELSEWHERE = (
-    select(contact.stripe_customer)
-    .where(
-        _AT_METER,
-        contact.stripe_customer != bindparam("stripe_customer"),
-        text("minutes > upper"),  # as the index says that finds them
-    )
-    .distinct()
+# Not `distinct`: SQLite would then take the index that has all readings of the month.
+_OPENINGS_ELSEWHERE = select(contact.stripe_customer).where(
+    _AT_METER,
+    contact.stripe_customer != bindparam("stripe_customer"),
+    text("minutes > upper"),  # as the index says that finds them
 )
 _NEWEST = (
     select(func.max(contact.id))
@@ -72,9 +70,7 @@ _SENT = (
 _LAST_COUNTED = (
     select(event.customer, event.period)
     .where(
-        event.livemode == bindparam("livemode"),
-        event.meter == bindparam("meter"),
-        event.stripe_customer == bindparam("stripe_customer"),
+        AT_ADDRESS,
         event.hour < bindparam("start"),
         event.state == EventState.SYNCED.value,
         event.last_sent_at.is_not(None),
@@ -212,10 +208,10 @@ def _opening_elsewhere(
     about those, too.
     """
     asked = _asked(month, context)
-    elsewhere = connection.scalars(_OPENINGS_ELSEWHERE, asked).all()
+    elsewhere = {*connection.scalars(_OPENINGS_ELSEWHERE, asked)}
     if not elsewhere:
         return 0  # as it mostly is: nobody's names have to be looked up
-    asked["stripe_customers"] = elsewhere
+    asked["stripe_customers"] = sorted(elsewhere)
     readings = connection.execute(_NEWEST_READINGS, asked).all()
     names = names_of(connection, customer)
     last = {row.stripe_customer: row for row in readings if row.customer in names}

@@ -79,11 +79,15 @@ def _at_most() -> ColumnElement[int]:
     )
 
 
-# Of a month of one of Stripe's customers. Made once: each customer's sync asks them.
-OF_MONTH = and_(
+# Of one of Stripe's customers, and of a month there. Made once: each customer's sync
+# asks them.
+AT_ADDRESS = and_(
     event.livemode == bindparam("livemode"),
     event.meter == bindparam("meter"),
     event.stripe_customer == bindparam("stripe_customer"),
+)
+OF_MONTH = and_(
+    AT_ADDRESS,
     event.hour >= bindparam("start"),
     event.hour < bindparam("end"),
 )
