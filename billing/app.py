@@ -35,7 +35,7 @@ from billing.pipeline.sync.context import Negative, Policy
 from billing.pipeline.sync.sync import SyncOptions
 from billing.settings import Settings, read_settings
 
-OBJECTS_BETWEEN_COLLECTIONS = 10_000
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _fewer_collections() -> Iterator[None]:
     Calls and rows are made by the million and refer to nothing that refers to them.
     """
     usual = gc.get_threshold()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
         yield
     finally:

@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from billing.domain.break_causes import CARRIED, SOMEBODY_ELSE, Cause, known_amount
 from billing.domain.break_kinds import Book, Resolution
@@ -16,9 +15,17 @@ from billing.domain.period import BillingPeriod
 from billing.errors import NoOpenBreak
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.schema.findings import CASES_AS_FOUND
 from billing.ledger.schema.tables import break_case, reconciliation_break
 
 case, break_ = break_case.c, reconciliation_break.c
+_AS_FOUND = select(
+    break_case,
+    break_.minutes,
+    break_.amount_micro,
+    break_.evidence,
+    break_.calls.label("last_calls"),
+).select_from(CASES_AS_FOUND)
 # What resolves itself does so within a day, or somebody has to look.
 OVERDUE = timedelta(hours=24)
 NOBODYS = CARRIED | {Cause.NOT_SETTLED}
@@ -143,9 +150,7 @@ def _acknowledged_before(owned: OwnedBreak, rows: Iterable[Any]) -> dict[str, An
 
 
 def _open(connection: Connection, period: BillingPeriod) -> list[Any]:
-    query = _with_last_break().where(
-        case.period == str(period), case.resolved_at.is_(None)
-    )
+    query = _AS_FOUND.where(case.period == str(period), case.resolved_at.is_(None))
     return list(connection.execute(query.order_by(case.id)))
 
 
@@ -231,7 +236,7 @@ def list_cases(
 
     Minutes, amount and calls are those of the last run that found the break.
     """
-    query = _with_last_break()
+    query = _AS_FOUND
     if period is not None:
         query = query.where(case.period == str(period))
     if not resolved:
@@ -241,7 +246,7 @@ def list_cases(
 
 def acknowledge(connection: Connection, actor: Actor, number: int, reason: str) -> Case:
     """Record who knows of a break and why it is left; raises NoOpenBreak."""
-    row = connection.execute(_with_last_break().where(case.id == number)).first()
+    row = connection.execute(_AS_FOUND.where(case.id == number)).first()
     if row is None:
         raise NoOpenBreak(number, "there is none of that number")
     if row.resolved_at is not None:
@@ -259,23 +264,8 @@ def acknowledge(connection: Connection, actor: Actor, number: int, reason: str) 
     audit_log.record(
         connection, actor, "break.acknowledged", str(number), detail, reason=reason
     )
-    changed = connection.execute(_with_last_break().where(case.id == number))
+    changed = connection.execute(_AS_FOUND.where(case.id == number))
     return _case(changed.one())
-
-
-@cache
-def _with_last_break() -> Select[Any]:
-    newest = reconciliation_break.alias("newest")
-    last = (
-        select(func.max(newest.c.id))
-        .where(newest.c.case_id == case.id)
-        .correlate(break_case)
-        .scalar_subquery()
-    )
-    columns = break_.minutes, break_.amount_micro, break_.evidence
-    return select(break_case, *columns, break_.calls.label("last_calls")).select_from(
-        break_case.join(reconciliation_break, break_.id == last)
-    )
 
 
 def _case(row: Any) -> Case:

@@ -1,6 +1,14 @@
 """What was found, closed and recorded."""
 
-from sqlalchemy import Column, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
 
 from billing.ledger.schema.base import (
     key,
@@ -83,6 +91,17 @@ break_case = table(
     time("resolved_at", null=True),
     text_column("resolved_by", null=True),
     partial_index("ix_break_case_open", "period", where="resolved_at IS NULL"),
+)
+
+_newest = reconciliation_break.alias("newest")
+# Each case with the break by which a run found it last.
+CASES_AS_FOUND = break_case.join(
+    reconciliation_break,
+    reconciliation_break.c.id
+    == select(func.max(_newest.c.id))
+    .where(_newest.c.case_id == break_case.c.id)
+    .correlate(break_case)
+    .scalar_subquery(),
 )
 
 period_close = table(

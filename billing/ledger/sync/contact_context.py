@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Select,
     bindparam,
     exists,
     func,
@@ -25,6 +24,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import last_of_actions
 from billing.ledger.registry import addresses_in_turn, customers_renamed
+from billing.ledger.schema.findings import CASES_AS_FOUND
 from billing.ledger.schema.tables import (
     break_case,
     meter_contact,
@@ -42,38 +42,28 @@ EVER = datetime.min.replace(tzinfo=UTC)
 STATED = "meter.sole_reporter"
 
 
-def _cases() -> Select[Any]:
-    """Select open cases by which somebody else reports, as they were found last."""
-    newest = reconciliation_break.alias("newest")
-    last = (
-        select(func.max(newest.c.id))
-        .where(newest.c.case_id == case.id)
-        .correlate(break_case)
-        .scalar_subquery()
-    )
-    return (
-        select(break_case, break_.minutes, reconciliation_run.c.started_at)
-        .select_from(
-            break_case.join(reconciliation_break, break_.id == last).join(
-                reconciliation_run, reconciliation_run.c.id == break_.run_id
-            )
+# Open cases by which somebody else reports, as they were found last.
+_CASES = (
+    select(break_case, break_.minutes, reconciliation_run.c.started_at)
+    .select_from(
+        CASES_AS_FOUND.join(
+            reconciliation_run, reconciliation_run.c.id == break_.run_id
         )
-        .where(
-            case.period.in_(bindparam("months", expanding=True)),
-            case.resolved_at.is_(None),
-            case.cause.in_([cause.value for cause in SOMEBODY_ELSE]),
-        )
-        .order_by(case.id)
     )
-
-
-_STOPPING = _cases().where(case.acknowledged_at.is_(None))
+    .where(
+        case.period.in_(bindparam("months", expanding=True)),
+        case.resolved_at.is_(None),
+        case.cause.in_([cause.value for cause in SOMEBODY_ELSE]),
+    )
+    .order_by(case.id)
+)
+_STOPPING = _CASES.where(case.acknowledged_at.is_(None))
 _LETS_BE = (
     select(case.id)
     .where(case.resolved_at.is_(None), case.acknowledged_at.is_not(None))
     .limit(1)
 )
-_LET_BE = _cases().where(
+_LET_BE = _CASES.where(
     case.customer == bindparam("customer"), case.acknowledged_at.is_not(None)
 )
 
