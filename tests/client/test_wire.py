@@ -28,6 +28,7 @@ from pamela import (
     SubscriptionError,
 )
 from tests.client.scripted import Script, ScriptedServer, http
+from tests.waiting import LONGEST_WAIT_SECONDS
 
 CALL = {"id": "call_1", "status": "completed"}
 BODY = json.dumps(CALL).encode()
@@ -102,7 +103,7 @@ def test_an_answer_that_drips_ends_at_the_total_time(head: bytes) -> None:
     started = time.monotonic()
     error = fail(drip(head), timeout=5.0, total_timeout=0.3)
     assert type(error) is PamelaTimeoutError
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < LONGEST_WAIT_SECONDS
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"])
@@ -121,7 +122,7 @@ def test_a_wait_for_a_free_connection_ends_at_the_total_time() -> None:
 
         with ThreadPoolExecutor(3) as threads:
             list(threads.map(ask, range(3)))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < LONGEST_WAIT_SECONDS
 
 
 def test_a_gzip_bomb_is_put_down() -> None:
@@ -135,7 +136,7 @@ def test_a_length_over_the_limit_is_refused_before_it_is_read() -> None:
     started = time.monotonic()
     error = fail(say(http(b"", length=200_000_000)), timeout=5.0)
     assert type(error) is ResponseTooLarge
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < LONGEST_WAIT_SECONDS
 
 
 def test_an_answer_without_a_length_stops_at_the_limit() -> None:

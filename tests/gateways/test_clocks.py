@@ -15,7 +15,7 @@ from tests.sandbox.pamela.pamela_world import NOW, World
 def test_the_system_clock_tells_an_aware_time_in_utc() -> None:
     now = SystemClock().now()
     assert now.tzinfo is UTC
-    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=60)
 
 
 def test_the_system_clock_waits() -> None:
@@ -44,7 +44,7 @@ def test_a_move_of_a_sandboxs_clock_has_elapsed(world: World) -> None:
         before = clock.elapsed()
         world.advance(days=2)
         moved = clock.elapsed() - before - timedelta(days=2)
-        assert abs(moved) < timedelta(seconds=1)
+        assert abs(moved) < timedelta(seconds=60)
     finally:
         clock.close()
 
@@ -53,9 +53,9 @@ def test_the_clock_of_a_sandbox_is_followed_when_it_moves(world: World) -> None:
     clock = RemoteClock(f"{world.url}/_sandbox/clock")
     clock.FRESH_SECONDS = 0.0
     try:
-        assert abs(clock.now() - NOW) < timedelta(seconds=1)
+        assert abs(clock.now() - NOW) < timedelta(seconds=60)
         world.advance(days=40)
-        assert abs(clock.now() - NOW - timedelta(days=40)) < timedelta(seconds=1)
+        assert abs(clock.now() - NOW - timedelta(days=40)) < timedelta(seconds=60)
         assert clock.now().tzinfo is UTC
     finally:
         clock.close()

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from billing.ledger.database import open_ledger
 from tests.cli.audit.test_trail import minutes_at_stripe, restore, sends
 from tests.cli.desk import HOUR, LAST, Desk
 from tests.postgres import PostgresServer
+from tests.waiting import LONGEST_WAIT_SECONDS
 
 WHY = ("--reason", "the disk died")
 
@@ -46,9 +48,9 @@ def test_backups_while_the_ledger_is_written_to_are_each_one_moment(
     desk: Desk, tmp_path: Path
 ) -> None:
     desk.done("run")
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
-    def write() -> None:
+    def write() -> int:
         with closing(sqlite3.connect(desk.folder / "billing.db")) as connection:
             connection.execute("CREATE TABLE one (n INTEGER)")
             connection.execute("CREATE TABLE other (n INTEGER)")
@@ -58,20 +60,26 @@ def test_backups_while_the_ledger_is_written_to_are_each_one_moment(
                 connection.execute("INSERT INTO one VALUES (?)", (number,))
                 connection.execute("INSERT INTO other VALUES (?)", (number,))
                 connection.commit()
+                begun.set()
+        return number
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for number in range(5):
-            target = tmp_path / f"saved-{number}.db"
-            desk.done("db", "backup", str(target))
-            with closing(sqlite3.connect(target)) as copy:
-                sums = "SELECT (SELECT sum(n) FROM one), (SELECT sum(n) FROM other)"
-                [(one, other)] = copy.execute(sums).fetchall()
-                assert one == other
-    finally:
-        stop.set()
-        writer.join()
+    with ThreadPoolExecutor(1) as writer:
+        written = writer.submit(write)
+        try:
+            assert begun.wait(LONGEST_WAIT_SECONDS)
+            for number in range(5):
+                desk.done("db", "backup", str(tmp_path / f"saved-{number}.db"))
+        finally:
+            stop.set()
+        last = written.result()
+    sums = []
+    for number in range(5):
+        with closing(sqlite3.connect(tmp_path / f"saved-{number}.db")) as copy:
+            [(one,)] = copy.execute("SELECT sum(n) FROM one").fetchall()
+            [(other,)] = copy.execute("SELECT sum(n) FROM other").fetchall()
+        sums.append((one, other))
+    assert [one for one, _ in sums] == [other for _, other in sums]
+    assert 1 <= sums[0][0] < sums[-1][0] <= last * (last + 1) // 2
 
 
 def test_on_postgresql_it_names_the_line_to_type() -> None:

@@ -140,12 +140,11 @@ def test_a_check_that_fails_lets_nothing_leave() -> None:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """Find a port at which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def free_port() -> Iterator[int]:
+    """Keep a port at which nobody listens, nor can begin to."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @pytest.fixture
