@@ -39,7 +39,7 @@ from billing.ledger.sync.attempts import (
     record_attempts,
 )
 from billing.ledger.sync.contact_context import state_sole_reporter
-from billing.ledger.sync.first_contact import record_contact
+from billing.ledger.sync.first_contact import Contact, record_contacts
 from billing.ledger.sync.outbox import OpenEvent
 from tests.ledger.bookkeeping import (
     ACTOR,
@@ -220,8 +220,8 @@ def add_contacts(ledger: Ledger) -> None:
     )
     with ledger.writing() as connection:
         for minutes in (0, 1):
-            contact = ContactReading(ACTOR.at, minutes, 0)
-            record_contact(connection, "acme", month, contact, lower=0)
+            reading = ContactReading(ACTOR.at, minutes, 0)
+            record_contacts(connection, [Contact("acme", month, reading, lower=0)])
         state_sole_reporter(connection, ACTOR, "it is new")
         state_sole_reporter(connection, ACTOR, "it was not", "acme", withdrawn=True)
 

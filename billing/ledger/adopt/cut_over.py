@@ -31,8 +31,8 @@ from billing.ledger.sync.adoptions import (
     charge_of,
 )
 from billing.ledger.sync.event_rows import release
-from billing.ledger.sync.first_contact import contact_bounds, record_contact
-from billing.ledger.sync.meter_bounds import hourly_bounds
+from billing.ledger.sync.first_contact import Contact, record_contacts
+from billing.ledger.sync.meter_bounds import contact_bounds, hourly_bounds
 from billing.ledger.sync.staging import unstaged_rows
 
 event, usage = meter_event.c, b2b_usage.c
@@ -227,8 +227,9 @@ def _know(
     """Keep the reading as the month's contact, of which nothing is unknown now."""
     bounds = contact_bounds(connection, customer, reading.month, now)
     minutes = sum(reading.hours.values())
-    contact = ContactReading(reading.read_at, minutes, bounds.upper)
-    record_contact(connection, customer, reading.month, contact, bounds.lower)
+    shown = ContactReading(reading.read_at, minutes, bounds.upper)
+    contact = Contact(customer, reading.month, shown, bounds.lower)
+    record_contacts(connection, [contact])
 
 
 def _rated(

@@ -23,7 +23,8 @@ from billing.ledger.schema.tables import (
 )
 from billing.ledger.sync.adoptions import adoption_of, read_adoptions
 from billing.ledger.sync.event_rows import release
-from billing.ledger.sync.first_contact import contact_bounds, record_contact
+from billing.ledger.sync.first_contact import Contact, record_contacts
+from billing.ledger.sync.meter_bounds import contact_bounds
 
 column, event, contact = adoption.c, meter_event.c, meter_contact.c
 _ACTIONS = {
@@ -185,4 +186,5 @@ def _forget(connection: Connection, adopted: Adoption, now: datetime) -> None:
         row = connection.execute(newest.order_by(contact.id.desc()).limit(1)).one()
         bounds = contact_bounds(connection, adopted.customer, month, now)
         reading = ContactReading(row.read_at, row.minutes, bounds.upper)
-        record_contact(connection, adopted.customer, month, reading, bounds.lower)
+        again = Contact(adopted.customer, month, reading, bounds.lower)
+        record_contacts(connection, [again])

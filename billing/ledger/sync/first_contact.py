@@ -1,33 +1,39 @@
 """First contact: what was read of a month at the meter before anything was sent."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Insert,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+)
 
-from billing.domain.breaks import MinuteBounds
 from billing.domain.meter_contact import ContactReading, MeterMonth, MonthContact
 from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.registry import names_of
+from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all
 from billing.ledger.schema.tables import (
     meter_contact,
     meter_event,
     reconciliation_reading,
 )
-from billing.ledger.sync.contact_context import (
-    ContactContext,
-    acknowledged_minutes,
-)
+from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.meter_bounds import (
     AT_ADDRESS,
     OF_MONTH,
+    contact_bounds,
     found_absent,
-    hourly_bounds,
-    month_bounds,
     of_month,
 )
 
@@ -62,21 +68,26 @@ _NEWEST = (
 _NEWEST_READINGS = (
     select(meter_contact).where(contact.id.in_(_NEWEST)).order_by(contact.id)
 )
-_SENT = (
-    select(event.id)
-    .where(OF_MONTH, event.last_sent_at > bindparam("remembers_from"))
-    .limit(1)
+_COUNTED_EARLIER = (
+    AT_ADDRESS,
+    event.hour < bindparam("start"),
+    event.state == EventState.SYNCED.value,
+    event.last_sent_at.is_not(None),
 )
 _LAST_COUNTED = (
     select(event.customer, event.period)
-    .where(
-        AT_ADDRESS,
-        event.hour < bindparam("start"),
-        event.state == EventState.SYNCED.value,
-        event.last_sent_at.is_not(None),
-    )
+    .where(*_COUNTED_EARLIER)
     .order_by(event.hour.desc())
     .limit(1)
+)
+# Asked first, in one go: of a customer's first month there is nothing of all this.
+_WHAT_THERE_IS = select(
+    _READINGS.order_by(None).exists().label("readings"),
+    exists()
+    .where(OF_MONTH, event.last_sent_at > bindparam("remembers_from"))
+    .label("sent"),
+    exists().where(*_COUNTED_EARLIER).label("counted"),
+    _OPENINGS_ELSEWHERE.exists().label("elsewhere"),
 )
 _LAST_RECONCILED = (
     select(reading.read_at, reading.stripe_minutes)
@@ -88,36 +99,28 @@ _LAST_RECONCILED = (
     .order_by(reading.id.desc())
     .limit(1)
 )
+_KEPT = (
+    "customer",
+    "stripe_customer",
+    "meter",
+    "livemode",
+    "period",
+    "read_at",
+    "minutes",
+    "lower",
+    "upper",
+    "whole_month",
+)
 
 
-def contact_bounds(
-    connection: Connection,
-    customer: str,
-    month: MeterMonth,
-    now: datetime,
-    hours: Mapping[datetime, int] | None = None,
-    *,
-    lets_be: bool = True,
-) -> MinuteBounds:
-    """Return what of a month can be ours, or is known and let be by a person.
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a month showed of a customer, and the least of it that can be ours."""
 
-    Where its hours were read, what one shows too much stands for no other hour. Unless
-    anything is let be at all, nobody needs to be asked for it.
-    """
-    bounds = month_bounds(connection, month, now)
-    more = acknowledged_minutes(connection, customer, month.period) if lets_be else 0
-    upper = bounds.upper + more
-    if hours is not None:
-        own = hourly_bounds(connection, month, now)
-        most = {hour: each.upper for hour, each in own.items()}
-        for absent in found_absent(connection, month, now):
-            most[absent.hour] -= absent.minutes
-        too_much = sum(
-            max(0, minutes - most.get(hour, 0)) for hour, minutes in hours.items()
-        )
-        if too_much > more:
-            upper = min(upper, sum(hours.values()) - (too_much - more))
-    return MinuteBounds(bounds.lower, upper)
+    customer: str
+    month: MeterMonth
+    reading: ContactReading
+    lower: int
 
 
 def month_contact(
@@ -128,10 +131,13 @@ def month_contact(
     now: datetime,
 ) -> MonthContact:
     """Return what is known of a month at the meter before anything is sent into it."""
-    readings = _readings(connection, month, context)
-    has_sent = _has_sent(connection, month, context)
+    asked = of_month(month) | _asked(month, context)
+    there = connection.execute(_WHAT_THERE_IS, asked).one()
+    readings = _readings(connection, month, context) if there.readings else []
+    has_sent = bool(there.sent)
     is_known = not has_sent and (
-        _is_adopted(customer, month, context) or _is_known(connection, month, now)
+        _is_adopted(customer, month, context)
+        or (there.counted and _is_known(connection, month, now))
     )
     # A restored ledger has forgotten events: each of its months is read by the hour.
     if is_known and context.restored_at is None:
@@ -144,9 +150,9 @@ def month_contact(
         is_known=is_known,
         is_sole=context.is_sole(customer),
         found_absent_at=_found_absent_at(connection, month, context.restored_at),
-        opening_elsewhere=0
-        if has_sent  # it is looked at before the first send alone
-        else _opening_elsewhere(connection, customer, month, context),
+        opening_elsewhere=_opening_elsewhere(connection, customer, month, context)
+        if there.elsewhere and not has_sent  # it is looked at before the first send
+        else 0,
     )
 
 
@@ -157,29 +163,32 @@ def unread_since_restore(
     return [month for month in months if not _readings(connection, month, context)]
 
 
-def record_contact(
-    connection: Connection,
-    customer: str,
-    month: MeterMonth,
-    reading: ContactReading,
-    lower: int,
-) -> None:
-    """Keep what a month showed, as the evidence for what follows from it."""
-    values = {
-        "customer": customer,
-        "stripe_customer": month.stripe_customer,
-        "meter": month.meter,
-        "livemode": int(month.livemode),
-        "period": str(month.period),
-        "read_at": reading.at,
-        "minutes": reading.minutes,
-        "lower": lower,
-        "upper": reading.upper,
-        "whole_month": int(reading.at >= month.period.end),
-    }
-    connection.execute(insert(meter_contact).values(values))
-    detail = {"period": str(month.period), "minutes": reading.minutes}
-    audit_log.note(connection, "meter.contacted", customer, detail)
+def record_contacts(connection: Connection, contacts: Sequence[Contact]) -> None:
+    """Keep what months showed, as the evidence for what follows from it."""
+    values = [
+        {
+            "customer": each.customer,
+            "stripe_customer": each.month.stripe_customer,
+            "meter": each.month.meter,
+            "livemode": int(each.month.livemode),
+            "period": str(each.month.period),
+            "read_at": each.reading.at,
+            "minutes": each.reading.minutes,
+            "lower": each.lower,
+            "upper": each.reading.upper,
+            "whole_month": int(each.reading.at >= each.month.period.end),
+        }
+        for each in contacts
+    ]
+    execute_for_all(connection, _keep, values)
+    for each in contacts:
+        detail = {"period": str(each.month.period), "minutes": each.reading.minutes}
+        audit_log.note(connection, "meter.contacted", each.customer, detail)
+
+
+def _keep(row: BoundRow) -> Insert:
+    fields = row.fields(meter_contact, _KEPT)
+    return insert(meter_contact).from_select([*fields], select(*fields.values()))
 
 
 def _asked(month: MeterMonth, context: ContactContext) -> dict[str, object]:
@@ -209,8 +218,6 @@ def _opening_elsewhere(
     """
     asked = _asked(month, context)
     elsewhere = {*connection.scalars(_OPENINGS_ELSEWHERE, asked)}
-    if not elsewhere:
-        return 0  # as it mostly is: nobody's names have to be looked up
     asked["stripe_customers"] = sorted(elsewhere)
     readings = connection.execute(_NEWEST_READINGS, asked).all()
     names = names_of(connection, customer)
@@ -227,13 +234,6 @@ def _opening_elsewhere(
     )
 
 
-def _has_sent(
-    connection: Connection, month: MeterMonth, context: ContactContext
-) -> bool:
-    asked = of_month(month) | {"remembers_from": context.remembers_from}
-    return connection.execute(_SENT, asked).first() is not None
-
-
 def _found_absent_at(
     connection: Connection, month: MeterMonth, restored_at: datetime | None
 ) -> datetime | None:
@@ -245,9 +245,7 @@ def _found_absent_at(
 
 def _is_known(connection: Connection, month: MeterMonth, now: datetime) -> bool:
     """Say whether our last month there was found to hold no more than is ours."""
-    last = connection.execute(_LAST_COUNTED, of_month(month)).first()
-    if last is None:
-        return False
+    last = connection.execute(_LAST_COUNTED, of_month(month)).one()
     earlier = replace(month, period=BillingPeriod.parse(last.period))
     row = _last_reading(connection, last.customer, earlier)
     if row is None:

@@ -23,6 +23,7 @@ from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.ledger.schema.tables import meter_attempt, meter_event
 from billing.ledger.sync.attempts import CANCEL
+from billing.ledger.sync.contact_context import acknowledged_minutes
 
 event, attempt = meter_event.c, meter_attempt.c
 _NOT_COUNTED = [
@@ -137,6 +138,36 @@ def month_bounds(
     asked = of_month(month) | _late(now)
     least, most = connection.execute(_MONTH, asked).one()
     return MinuteBounds(int(least), int(most))
+
+
+def contact_bounds(
+    connection: Connection,
+    customer: str,
+    month: MeterMonth,
+    now: datetime,
+    hours: Mapping[datetime, int] | None = None,
+    *,
+    lets_be: bool = True,
+) -> MinuteBounds:
+    """Return what of a month can be ours, or is known and let be by a person.
+
+    Where its hours were read, what one shows too much stands for no other hour. Unless
+    anything is let be at all, nobody needs to be asked for it.
+    """
+    bounds = month_bounds(connection, month, now)
+    more = acknowledged_minutes(connection, customer, month.period) if lets_be else 0
+    upper = bounds.upper + more
+    if hours is not None:
+        own = hourly_bounds(connection, month, now)
+        most = {hour: each.upper for hour, each in own.items()}
+        for absent in found_absent(connection, month, now):
+            most[absent.hour] -= absent.minutes
+        too_much = sum(
+            max(0, minutes - most.get(hour, 0)) for hour, minutes in hours.items()
+        )
+        if too_much > more:
+            upper = min(upper, sum(hours.values()) - (too_much - more))
+    return MinuteBounds(bounds.lower, upper)
 
 
 def hourly_bounds(

@@ -1,8 +1,9 @@
 """Staging: usage rows are bound to the meter events that carry them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     select,
 )
 
+from billing.domain.adoption import Adoption
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.staging import (
     MeterDestination,
@@ -60,6 +62,14 @@ _UNSTAGED = select(
 _TAKES_BACK = select(usage.id).where(_IS_UNSTAGED, usage.billed_minutes < 0).limit(1)
 
 
+class _UnstagedRows(NamedTuple):
+    """A customer's rows that no event carries, as they stand to its cut-over."""
+
+    adopted: Adoption | None
+    counted: Sequence[UnstagedRow]  # by its opening: they are never sent
+    places: dict[ReportSlot, list[UnstagedRow]]
+
+
 def customers_with_work(
     connection: Connection, stripe_customers: Mapping[str, str]
 ) -> set[str]:
@@ -83,9 +93,11 @@ def stage(
 
     Rows of hours that are `waiting`, for a cancellation to end, are left.
     """
-    count_by_opening(connection, to, actor)
-    unstaged = unstaged_places(connection, to, actor.at)
-    slots = {slot: rows for slot, rows in unstaged.items() if slot.hour not in waiting}
+    unstaged = _unstaged(connection, to, actor.at)
+    if unstaged.adopted is not None:
+        _count_by_opening(connection, to, unstaged.adopted, unstaged.counted, actor)
+    places = unstaged.places.items()
+    slots = {slot: rows for slot, rows in places if slot.hour not in waiting}
     if not slots:
         return StagingPlan(())
     staged = next_sequences(connection, to, {slot.hour for slot in slots})
@@ -108,14 +120,20 @@ def unstaged_places(
 
     What an opening counts is not among them: it is never sent.
     """
+    return _unstaged(connection, to, now).places
+
+
+def _unstaged(
+    connection: Connection, to: MeterDestination, now: datetime
+) -> _UnstagedRows:
     rows = unstaged_rows(connection, to.customer)
     if not rows:
-        return {}
-    closed = closed_months(connection)
-    counted = adopted_rows(adoption_of(connection, to.names), rows, closed)
+        return _UnstagedRows(None, [], {})
+    adopted, closed = adoption_of(connection, to.names), closed_months(connection)
+    counted = adopted_rows(adopted, rows, closed)
     if counted:
         rows = sorted({*rows}.difference(counted))
-    return place_rows(rows, closed, now)
+    return _UnstagedRows(adopted, counted, place_rows(rows, closed, now))
 
 
 def takes_minutes_back(connection: Connection, customer: str) -> bool:
@@ -123,19 +141,19 @@ def takes_minutes_back(connection: Connection, customer: str) -> bool:
     return connection.execute(_TAKES_BACK, {"customer": customer}).first() is not None
 
 
-def count_by_opening(
-    connection: Connection, to: MeterDestination, actor: Actor
+def _count_by_opening(
+    connection: Connection,
+    to: MeterDestination,
+    adopted: Adoption,
+    rows: Iterable[UnstagedRow],
+    actor: Actor,
 ) -> None:
     """Bind rows of hours before a customer's cut-over to its opening.
 
     They came after it: nothing is known to stand at the meter for them.
     """
-    adopted = adoption_of(connection, to.names)
-    if adopted is None:
-        return
-    rows, closed = unstaged_rows(connection, to.customer), closed_months(connection)
     by_hour: dict[datetime, list[UnstagedRow]] = defaultdict(list)
-    for row in adopted_rows(adopted, rows, closed):
+    for row in rows:
         by_hour[row.hour].append(row)
     if by_hour:
         hours = {hour: OpeningHour(0, of_hour) for hour, of_hour in by_hour.items()}

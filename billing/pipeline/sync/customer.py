@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,7 +28,7 @@ from billing.pipeline.sync.context import (
 )
 from billing.pipeline.sync.error_reports import reject_what_is_reported
 from billing.pipeline.sync.first_contact import admit_events
-from billing.pipeline.sync.send import Outcome, PendingAnswers, Sender
+from billing.pipeline.sync.send import Outcome, PendingWrites, Sender
 from billing.pipeline.sync.sending_stops import SendingStops, StoppableHold
 from billing.pipeline.sync.settle import settle_uncertain
 
@@ -120,7 +121,12 @@ class CustomerSync:
         actor, write = context.actor, self.sender.writer.write
         if self.is_reported:
             report.rejected = reject_what_is_reported(context)
-        events = self._unsynced()
+        with self.ledger.reading() as connection:
+            events = outbox.unsynced_events(connection, self.customer)
+            # Where nothing is open, nothing is released below: these rows are all.
+            takes_back = bool(events) or staging.takes_minutes_back(
+                connection, self.customer
+            )
         if any(e.event.stripe_customer != context.to.stripe_customer for e in events):
             write(
                 lambda ledger: staging.release_misaddressed(ledger, context.to, actor)
@@ -130,16 +136,27 @@ class CustomerSync:
         report.settled = settle_uncertain(context, events)
         if self.settle_only or self.stops.holds(self._all_names):
             return
-        waiting = cancel_what_is_too_much(context, events)
-        plan = write(
-            lambda ledger: staging.stage(
-                ledger, context.to, actor, at_once=self.at_once, waiting=waiting
+        waiting = cancel_what_is_too_much(context, events) if takes_back else ()
+        due = self._due(self._stage(context, waiting, report), report)
+        if due:
+            self._send_if_known(context, due, report)
+
+    def _stage(
+        self,
+        context: SyncContext,
+        waiting: Collection[datetime],
+        report: CustomerReport,
+    ) -> list[OpenEvent]:
+        """Stage what is due; return all that is open then."""
+        to, actor = context.to, context.actor
+        plan, events = self.sender.writer.write(
+            lambda ledger: (
+                staging.stage(ledger, to, actor, at_once=self.at_once, waiting=waiting),
+                outbox.unsynced_events(ledger, self.customer),
             )
         )
         report.staged, report.full_hours = len(plan.events), plan.full_hours
-        due = self._due(report)
-        if due:
-            self._send_if_known(context, due, report)
+        return events
 
     def _requeue(
         self, context: SyncContext, events: list[OpenEvent]
@@ -164,9 +181,11 @@ class CustomerSync:
         with self.ledger.reading() as connection:
             return outbox.unsynced_events(connection, self.customer)
 
-    def _due(self, report: CustomerReport) -> list[OpenEvent]:
+    def _due(
+        self, events: Iterable[OpenEvent], report: CustomerReport
+    ) -> list[OpenEvent]:
         """Return what is to be sent: what adds minutes first, then what takes some."""
-        pending = [e for e in self._unsynced() if e.state is EventState.PENDING]
+        pending = [event for event in events if event.state is EventState.PENDING]
         livemode = self.to is not None and self.to.livemode
         ours = [e for e in pending if e.event.livemode == livemode]
         if len(ours) < len(pending):
@@ -194,18 +213,19 @@ class CustomerSync:
             own = self._all_names
             stops = [stop for stop in self.contacts.stops if stop.customer in own]
             report.contact.stops += stops
-            admitted = admit_events(context, self.contacts, due, report.contact)
-            report.outcomes.update([Outcome.WAITING] * (len(due) - len(admitted)))
-            if admitted:
-                self._send(context, admitted, report)
+            self._send(context, due, report)
 
     def _send(
         self, context: SyncContext, due: list[OpenEvent], report: CustomerReport
     ) -> None:
-        self.sent.expect(len(due))
-        pending = PendingAnswers(context.hold)
+        pending = PendingWrites(context.hold)
         try:
-            self._send_in_turn(context, due, pending, report)
+            admitted = admit_events(
+                context, self.contacts, due, report.contact, pending
+            )
+            report.outcomes.update([Outcome.WAITING] * (len(due) - len(admitted)))
+            self.sent.expect(len(admitted))
+            self._send_in_turn(context, admitted, pending, report)
         finally:
             pending.settle()
 
@@ -213,7 +233,7 @@ class CustomerSync:
         self,
         context: SyncContext,
         due: list[OpenEvent],
-        pending: PendingAnswers,
+        pending: PendingWrites,
         report: CustomerReport,
     ) -> None:
         for position, event in enumerate(due):
@@ -229,7 +249,7 @@ class CustomerSync:
                 return
 
     def _takes_too_much(
-        self, context: SyncContext, open_event: OpenEvent, pending: PendingAnswers
+        self, context: SyncContext, open_event: OpenEvent, pending: PendingWrites
     ) -> bool:
         """Say whether an event has to wait: Stripe loses a total below zero."""
         event = open_event.event

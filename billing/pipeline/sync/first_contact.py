@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 from billing.domain.meter_contact import (
     ContactDecision,
@@ -16,15 +15,18 @@ from billing.domain.meter_contact import (
 )
 from billing.domain.period import BillingPeriod, Window
 from billing.ledger.database import Ledger
+from billing.ledger.group_commit import BatchedWrite
 from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.first_contact import (
-    contact_bounds,
+    Contact,
     month_contact,
-    record_contact,
+    record_contacts,
     unread_since_restore,
 )
+from billing.ledger.sync.meter_bounds import contact_bounds
 from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.sync.context import SyncContext
+from billing.pipeline.sync.send import PendingWrites
 
 
 def admit_events(
@@ -32,17 +34,19 @@ def admit_events(
     contacts: ContactContext,
     due: Iterable[OpenEvent],
     findings: ContactFindings,
+    pending: PendingWrites,
 ) -> list[OpenEvent]:
     """Return the events that may be sent now; `findings` says why others may not.
 
-    It has the customer's stops already. A person knows the customer by what the
-    settings call it now.
+    It has the customer's stops already. What is read is durable once `pending`, which
+    is the customer's, is settled, as it is before anything is sent. A person knows the
+    customer by what the settings call it now.
     """
     events = list(due)
     months = {_month_of(event): None for event in events}
     clear = set()
     for month in months:
-        decision = _decide(context, contacts, month)
+        decision = _decide(context, contacts, month, pending)
         if decision is not None:
             findings.note(context.present_name, month.period, decision)
             if decision.state is ContactState.CLEAR:
@@ -62,13 +66,6 @@ def _month_of(open_event: OpenEvent) -> MeterMonth:
     )
 
 
-class ShownMonth(NamedTuple):
-    """What a month showed, and the least and most of it that can be ours."""
-
-    reading: ContactReading
-    lower: int
-
-
 def read_contact(
     ledger: Ledger,
     customer: str,
@@ -78,7 +75,7 @@ def read_contact(
     *,
     read_total: Callable[[str, Window], int | None],
     read_hours: Callable[[str, Window], Mapping[datetime, int] | None],
-) -> ShownMonth | None:
+) -> Contact | None:
     """Read a month at the meter, of a restored ledger by the hour; None without one."""
     window = Window(month.period.start, month.period.end)
     hours = None
@@ -94,26 +91,31 @@ def read_contact(
         bounds = contact_bounds(
             connection, customer, month, now, hours, lets_be=contacts.lets_be
         )
-    return ShownMonth(ContactReading(now, minutes, bounds.upper), bounds.lower)
+    reading = ContactReading(now, minutes, bounds.upper)
+    return Contact(customer, month, reading, bounds.lower)
 
 
 def _decide(
-    context: SyncContext, contacts: ContactContext, month: MeterMonth
+    context: SyncContext,
+    contacts: ContactContext,
+    month: MeterMonth,
+    pending: PendingWrites,
 ) -> ContactDecision | None:
     """Decide by what is known, else by a reading that is kept; None without one."""
     customer, now = context.to.customer, context.sender.time.now()
     for other in _unread_elsewhere(context, contacts, month):
-        if _read(context, contacts, other, now) is None:
+        if _read(context, contacts, other, now, pending) is None:
             return None
+        pending.settle()  # the ledger is asked for it below
     with context.ledger.reading() as connection:
         contact = month_contact(connection, customer, month, contacts, now)
     decision = decide_contact(contact, now)
     if not asks_for_reading(contact, decision, now):
         return decision
-    shown = _read(context, contacts, month, now)
-    if shown is None:
+    reading = _read(context, contacts, month, now, pending)
+    if reading is None:
         return None
-    contact = replace(contact, readings=[*contact.readings, shown.reading])
+    contact = replace(contact, readings=[*contact.readings, reading])
     return decide_contact(contact, now)
 
 
@@ -128,23 +130,23 @@ def _unread_elsewhere(
 
 
 def _read(
-    context: SyncContext, contacts: ContactContext, month: MeterMonth, now: datetime
-) -> ShownMonth | None:
+    context: SyncContext,
+    contacts: ContactContext,
+    month: MeterMonth,
+    now: datetime,
+    pending: PendingWrites,
+) -> ContactReading | None:
     """Read a month, and keep what it showed; None when there is no answer."""
-    customer = context.to.customer
-    shown = read_contact(
+    contact = read_contact(
         context.ledger,
-        customer,
+        context.to.customer,
         month,
         contacts,
         now,
         read_total=context.read_minutes,
         read_hours=context.read_hours,
     )
-    if shown is not None:
-        context.sender.writer.write(
-            lambda connection: record_contact(
-                connection, customer, month, shown.reading, shown.lower
-            )
-        )
-    return shown
+    if contact is None:
+        return None
+    pending.keep(context.sender.writer.hand_in(BatchedWrite(record_contacts, contact)))
+    return contact.reading

@@ -1,7 +1,7 @@
 """Sending one meter event: write the attempt down, send it, write the answer down."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -63,32 +63,31 @@ class Outcome(StrEnum):
 
 
 @dataclass(slots=True)
-class PendingAnswers:
-    """One customer's lock, and the last answer that is not surely durable yet.
+class PendingWrites:
+    """One customer's lock, and what of it is not surely durable yet.
 
-    The answer that an event counts is written down in the commit of the attempt that
-    follows, or when all is settled. If it is lost, the event is sent again, and Stripe
-    says that it has it.
+    What its months showed, and the answer that an event counts, are written down in
+    the commit of the attempt that follows, before that is sent, or when all is settled.
+    If the answer is lost, the event is sent again, and Stripe says that it has it.
     """
 
     hold: Hold
     lost: bool = False
-    _last: PendingWrite[None] | None = None
+    _kept: list[PendingWrite[None]] = field(default_factory=list)
 
     def still_held(self) -> bool:
         """Ask whether the lock is held; once lost it stays lost."""
         self.lost = self.lost or not self.hold.still_held()
         return not self.lost
 
-    def keep(self, answer: PendingWrite[None]) -> None:
-        """Remember an answer that was handed in."""
-        self._last = answer
+    def keep(self, write: PendingWrite[None]) -> None:
+        """Remember what was handed in."""
+        self._kept.append(write)
 
     def settle(self) -> None:
-        """Return once every answer is durable; raises LedgerFault."""
-        last, self._last = self._last, None
-        if last is not None:
-            last.wait()
+        """Return once all of it is durable; raises LedgerFault."""
+        while self._kept:
+            self._kept.pop().wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Sender:
     time: MonotonicClock
     owner: str
 
-    def send(self, event: OpenEvent, pending: PendingAnswers) -> Outcome:
+    def send(self, event: OpenEvent, pending: PendingWrites) -> Outcome:
         """Send one event, retry it as is due, and record what came of it.
 
         `pending` is that of its customer; settle it at the end. Raises Overtaken.
@@ -137,7 +136,7 @@ class Sender:
             self.time.sleep(rest.total_seconds())
 
     def _attempt(
-        self, event: OpenEvent, pending: PendingAnswers
+        self, event: OpenEvent, pending: PendingWrites
     ) -> tuple[SendAnswer, OpenEvent]:
         """Record an attempt, send, record the answer; returns it and what it leaves."""
         now = self.time.now()
@@ -164,7 +163,7 @@ class Sender:
         return answer, after_answer(event, answer, now)
 
     def _may_send(
-        self, event: OpenEvent, written_at: datetime, pending: PendingAnswers
+        self, event: OpenEvent, written_at: datetime, pending: PendingWrites
     ) -> bool:
         """Decide anew right before each send: time passes, and a lock may be lost.
 
@@ -175,7 +174,7 @@ class Sender:
         return pending.still_held() and self._is_due(event, since, pending)
 
     def _is_due(
-        self, event: OpenEvent, unknown_since: datetime | None, pending: PendingAnswers
+        self, event: OpenEvent, unknown_since: datetime | None, pending: PendingWrites
     ) -> bool:
         if self.time.clock_was_set():
             self.breaker.stop(CLOCK_WAS_SET)

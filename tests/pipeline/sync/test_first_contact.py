@@ -66,6 +66,16 @@ def test_a_new_ledger_sends_after_two_equal_readings_a_day_apart(new: Bench) -> 
     assert new.counted() == {"acme": 6}
 
 
+def test_what_a_month_showed_is_durable_before_anything_is_sent_into_it(
+    either_bench: Bench,
+) -> None:
+    bench, seen = either_bench, list[tuple[object, ...]]()
+    bench.meter.watch = lambda _event: seen.extend(bench.rows(CONTACTS))
+    bench.take(call("c", NOON, 300))
+    assert bench.sync().outcomes == {Outcome.SYNCED: 1}
+    assert seen == [("acme", "2026-03", 0, 0, 0)]
+
+
 def test_what_a_lagging_summary_shows_only_a_day_later_is_an_opening(
     new: Bench,
 ) -> None:

@@ -25,7 +25,7 @@ from tests.simulation.world.borders.memory import SimMemory
 
 
 def _admit_all(_real: Any) -> Any:
-    return lambda _context, _contacts, due, _findings: list(due)
+    return lambda _context, _contacts, due, *_findings: list(due)
 
 
 def _without_stops(real: Any) -> Any:
