@@ -13,14 +13,18 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Executable,
+    Row,
     Table,
     Text,
     bindparam,
     func,
+    insert,
     literal_column,
+    select,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -61,13 +65,39 @@ def execute_for_all(
     on_sqlite = connection.dialect.name == "sqlite"
     executable = _built(statement, on_sqlite=on_sqlite)
     if on_sqlite:
-        result = connection.execute(
-            executable, {"rows": json.dumps(rows, default=_time_text)}
-        )
+        result = connection.execute(executable, _json(rows))
     else:
         bound = [{_bound_name(name): row[name] for name in row} for row in rows]
         result = connection.execute(executable, bound)
     return result.rowcount
+
+
+def insert_for_all(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+    *returning: Column[Any],
+) -> Sequence[Row[Any]]:
+    """Insert rows that name the same columns; return columns of all that were made."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    executable = _insert(table, tuple(rows[0]), returning, on_sqlite=on_sqlite)
+    result = connection.execute(executable, _json(rows) if on_sqlite else [*rows])
+    return result.all() if returning else ()
+
+
+@lru_cache
+def _insert(
+    table: Table,
+    names: tuple[str, ...],
+    returning: tuple[Column[Any], ...],
+    *,
+    on_sqlite: bool,
+) -> Executable:
+    statement = insert(table)
+    if on_sqlite:
+        fields = BoundRow(on_sqlite).fields(table, names)
+        statement = statement.from_select([*fields], select(*fields.values()))
+    return statement.returning(*returning) if returning else statement
 
 
 @lru_cache
@@ -79,6 +109,10 @@ def _built(statement: Statement, *, on_sqlite: bool) -> Executable:
 def _bound_name(name: str) -> str:
     """Return the name of a bound value; a column's own is SQLAlchemy's."""
     return f"bound_{name}"
+
+
+def _json(rows: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    return {"rows": json.dumps(rows, default=_time_text)}
 
 
 def _time_text(moment: object) -> str:

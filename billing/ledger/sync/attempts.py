@@ -8,25 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Insert, Update, insert, select, update
+from sqlalchemy import Connection, Update, update
 
 from billing.domain.meter_event import FailReason, SendAnswer, SendVerdict
 from billing.errors import Overtaken
 from billing.ledger.audit import audit_log
-from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all
+from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all, insert_for_all
 from billing.ledger.schema.tables import meter_attempt, meter_event
 from billing.ledger.sync.outbox import OpenEvent, as_read, moved, unchanged
 
 EVENT, CANCEL = "event", "cancel"
 
-_ADDED = ("event_id", "number", "idempotency_key", "owner", "started_at", "kind")
 _NOTED = ("answered_at", "verdict", "http_status", "request_id", "detail")
 _TRIED = ("tries", "first_unknown_at", "last_sent_at")
-
-
-def _add(row: BoundRow) -> Insert:
-    fields = row.fields(meter_attempt, _ADDED)
-    return insert(meter_attempt).from_select([*fields], select(*fields.values()))
 
 
 def _note(row: BoundRow) -> Update:
@@ -106,7 +100,7 @@ def add_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
         }
         for attempt in attempts
     ]
-    execute_for_all(connection, _add, rows)
+    insert_for_all(connection, meter_attempt, rows)
     for attempt in attempts:
         audit_log.note(
             connection, f"{attempt.kind}.attempted", attempt.event.event.customer

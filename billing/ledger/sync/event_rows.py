@@ -5,11 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import (
     Connection,
-    Insert,
     Update,
     bindparam,
     func,
-    insert,
     select,
     update,
 )
@@ -18,40 +16,18 @@ from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import MeterDestination, PlannedEvent
 from billing.ledger.audit import audit_log
-from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all
+from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all, insert_for_all
 from billing.ledger.schema.tables import b2b_usage, meter_event
 
 _NUMBERS_PER_STATEMENT = 10_000
 NOTHING_TO_SEND = "its rows cancel out: nothing to report"
 event, usage = meter_event.c, b2b_usage.c
-_ADDED = (
-    "identifier",
-    "customer",
-    "stripe_customer",
-    "meter",
-    "livemode",
-    "period",
-    "hour",
-    "sequence",
-    "timestamp",
-    "minutes",
-    "amount_micro",
-    "usage_rows",
-    "carries",
-    "staged_at",
-    "state",
-    "evidence",
-    "tries",
-)
 # So few rows are bound together with those of other events.
 _FEW_ROWS = 20
 _BIND = (
     update(b2b_usage)
     .where(usage.id.in_(bindparam("numbers", expanding=True)))
     .values(meter_event_id=bindparam("to_event"))
-)
-_NUMBERS = select(event.identifier, event.id).where(
-    event.identifier.in_(bindparam("identifiers", expanding=True))
 )
 _NEXT_SEQUENCES = (
     select(event.hour, func.max(event.sequence) + 1)
@@ -63,11 +39,6 @@ _NEXT_SEQUENCES = (
     )
     .group_by(event.hour)
 )
-
-
-def _add(row: BoundRow) -> Insert:
-    fields = row.fields(meter_event, _ADDED)
-    return insert(meter_event).from_select([*fields], select(*fields.values()))
 
 
 def _bind(row: BoundRow) -> Update:
@@ -89,13 +60,9 @@ def add_events(
     """
     if not plans:
         return {}
-    execute_for_all(connection, _add, [_row(plan, now, evidence) for plan in plans])
-    names = [plan.event.identifier for plan in plans]
-    numbers: dict[str, int] = {}
-    for first in range(0, len(names), _NUMBERS_PER_STATEMENT):
-        part = names[first : first + _NUMBERS_PER_STATEMENT]
-        rows = connection.execute(_NUMBERS, {"identifiers": part})
-        numbers |= dict(map(tuple, rows))
+    made = [_row(plan, now, evidence) for plan in plans]
+    rows = insert_for_all(connection, meter_event, made, event.identifier, event.id)
+    numbers = dict(map(tuple, rows))
     audit_log.touch_binding(connection, numbers.values())
     few: list[dict[str, object]] = []
     for plan in plans:

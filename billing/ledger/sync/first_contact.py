@@ -7,12 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Insert,
     and_,
     bindparam,
     exists,
     func,
-    insert,
     select,
     text,
 )
@@ -22,7 +20,7 @@ from billing.domain.meter_event import EventState
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.registry import names_of
-from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all
+from billing.ledger.schema.bulk_execute import insert_for_all
 from billing.ledger.schema.tables import (
     meter_contact,
     meter_event,
@@ -99,18 +97,6 @@ _LAST_RECONCILED = (
     .order_by(reading.id.desc())
     .limit(1)
 )
-_KEPT = (
-    "customer",
-    "stripe_customer",
-    "meter",
-    "livemode",
-    "period",
-    "read_at",
-    "minutes",
-    "lower",
-    "upper",
-    "whole_month",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +166,10 @@ def record_contacts(connection: Connection, contacts: Sequence[Contact]) -> None
         }
         for each in contacts
     ]
-    execute_for_all(connection, _keep, values)
+    insert_for_all(connection, meter_contact, values)
     for each in contacts:
         detail = {"period": str(each.month.period), "minutes": each.reading.minutes}
         audit_log.note(connection, "meter.contacted", each.customer, detail)
-
-
-def _keep(row: BoundRow) -> Insert:
-    fields = row.fields(meter_contact, _KEPT)
-    return insert(meter_contact).from_select([*fields], select(*fields.values()))
 
 
 def _asked(month: MeterMonth, context: ContactContext) -> dict[str, object]:
