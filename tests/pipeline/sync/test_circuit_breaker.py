@@ -10,6 +10,7 @@ import pytest
 from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger, open_ledger
+from billing.pipeline.sync.circuit_breaker import AN_OUTAGE
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SENDERS
 from tests.pipeline.bench import NOON, START, Bench, call, of
@@ -21,6 +22,7 @@ from tests.pipeline.fakes import (
     find_nobody,
     lose_request,
 )
+from tests.waiting import LONGEST_WAIT_SECONDS, wait_until
 
 FIFTY = tuple(f"c{number}" for number in range(50))
 HOUR = timedelta(hours=1)
@@ -40,6 +42,20 @@ def crowded(ledger: Ledger, names: tuple[str, ...] = FIFTY, hours: int = 2) -> B
     return bench
 
 
+def wait_in_company(bench: Bench) -> None:
+    """Let no wait end before two threads have begun one: a sleep here takes no time.
+
+    In the seconds that it stands for, the others would have met the same outage.
+    """
+    waiting: set[int] = set()
+
+    def wait(_seconds: float) -> None:
+        waiting.add(threading.get_ident())
+        wait_until(lambda: len(waiting) >= AN_OUTAGE)
+
+    bench.clock.on_sleep = wait
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [(lose_request, "connection reset"), (find_nobody, "connection refused")],
@@ -49,6 +65,7 @@ def test_an_outage_costs_one_backoff_not_one_for_each_customer(
 ) -> None:
     bench = crowded(sqlite_ledger)
     bench.meter.always = reply
+    wait_in_company(bench)
     began = bench.clock.latest
     report = bench.sync()
     assert bench.clock.latest - began <= ONE_BACKOFF
@@ -86,9 +103,23 @@ def test_one_customer_whose_events_go_unanswered_is_no_outage(
     assert bench.counted() == dict.fromkeys(set(FIFTY) - {"c7"}, 2)
 
 
+def lose_first_requests(customers: int) -> Reply:
+    """Lose the first request of each of so many customers."""
+    lost: set[str] = set()
+
+    def reply(meter: StrictMeter, request: Request) -> SendAnswer:
+        customer = request.event.customer
+        if customer in lost or len(lost) == customers:
+            return count(meter, request)
+        lost.add(customer)
+        return lose_request(meter, request)
+
+    return reply
+
+
 def test_an_outage_that_passes_stops_nobody(sqlite_ledger: Ledger) -> None:
     bench = crowded(sqlite_ledger)
-    bench.meter.script = [lose_request] * 12
+    bench.meter.always = lose_first_requests(12)
     assert bench.sync().clean
     assert bench.counted() == dict.fromkeys(FIFTY, 2)
 
@@ -142,7 +173,9 @@ def test_a_customer_has_one_request_in_flight_at_a_time(sqlite_ledger: Ledger) -
 
     def meet(event: MeterEvent) -> None:
         if event.hour == NOON:
-            together.wait(10)  # different customers do go side by side
+            together.wait(
+                LONGEST_WAIT_SECONDS
+            )  # different customers do go side by side
 
     bench.meter.watch = meet
     assert bench.sync().clean
