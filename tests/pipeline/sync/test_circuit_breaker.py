@@ -173,9 +173,8 @@ def test_a_customer_has_one_request_in_flight_at_a_time(sqlite_ledger: Ledger) -
 
     def meet(event: MeterEvent) -> None:
         if event.hour == NOON:
-            together.wait(
-                LONGEST_WAIT_SECONDS
-            )  # different customers do go side by side
+            # Different customers do go side by side.
+            together.wait(LONGEST_WAIT_SECONDS)
 
     bench.meter.watch = meet
     assert bench.sync().clean
