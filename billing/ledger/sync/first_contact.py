@@ -5,15 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    bindparam,
-    exists,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, text
 
 from billing.domain.meter_contact import ContactReading, MeterMonth, MonthContact
 from billing.domain.meter_event import EventState

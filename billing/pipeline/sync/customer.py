@@ -124,7 +124,7 @@ class CustomerSync:
         with self.ledger.reading() as connection:
             events = outbox.unsynced_events(connection, self.customer)
             # Where nothing is open, nothing is released below: these rows are all.
-            takes_back = bool(events) or staging.takes_minutes_back(
+            may_take_back = bool(events) or staging.takes_minutes_back(
                 connection, self.customer
             )
         if any(e.event.stripe_customer != context.to.stripe_customer for e in events):
@@ -136,7 +136,7 @@ class CustomerSync:
         report.settled = settle_uncertain(context, events)
         if self.settle_only or self.stops.holds(self._all_names):
             return
-        waiting = cancel_what_is_too_much(context, events) if takes_back else ()
+        waiting = cancel_what_is_too_much(context, events) if may_take_back else ()
         due = self._due(self._stage(context, waiting, report), report)
         if due:
             self._send_if_known(context, due, report)
@@ -149,6 +149,7 @@ class CustomerSync:
     ) -> list[OpenEvent]:
         """Stage what is due; return all that is open then."""
         to, actor = context.to, context.actor
+        # In this order: what is staged is open then.
         plan, events = self.sender.writer.write(
             lambda ledger: (
                 staging.stage(ledger, to, actor, at_once=self.at_once, waiting=waiting),
