@@ -20,10 +20,10 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from billing.app import App, opened_app
 from billing.documents import step_line
 from billing.domain.cycle_schedule import Moment, Trigger, plan_cycle, until_next_look
+from billing.domain.period import cycle_months
 from billing.errors import BillingError
 from billing.output import limit_patience, new_losses
 from billing.pipeline.concurrency import Progress, no_progress
-from billing.pipeline.cycle import periods_at
 from billing.pipeline.cycle_report import Step
 from billing.pipeline.run import run_round
 from billing.reports.sheets.formatting import format_time
@@ -200,7 +200,7 @@ class _Cycles:
             app.meter,
             app.cycle_options(Trigger.DAEMON, untold=self._untold),
             app.trail,
-            periods_at(now, app.settings.first_period),
+            cycle_months(now, app.settings.first_period),
             watch=_no_progress,
             on_step=self._on_step,
         )

@@ -31,8 +31,7 @@ from billing.commands.results import (
 from billing.documents import cycle_document
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.parity_sentences import parity_complaints, parity_sentence
-from billing.domain.period import Month
-from billing.pipeline.cycle import periods_at
+from billing.domain.period import Month, cycle_months
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.run import run_round
 
@@ -55,7 +54,7 @@ def run(settings_file: Path, as_json: bool, periods: tuple[Month, ...]) -> int:
         now = app.clock.now()
         months = [app.billed_period(period) for period in periods]
         app.expire_metadata(now)
-        months = months or periods_at(now, app.settings.first_period)
+        months = months or cycle_months(now, app.settings.first_period)
         with progress_bars() as watch:
             report = run_round(
                 app.ledger,

@@ -7,14 +7,14 @@ from pathlib import Path
 from billing.app import App, opened_app
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World, wait_until
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.installation.first_settings import (
     A_SANDBOX,
     make_ledger,
     write_sandbox_settings,
 )
 from billing.pipeline.concurrency import Progress
-from billing.pipeline.cycle import periods_at, pull_month
+from billing.pipeline.cycle import pull_month
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.reconcile.reconcile import reconcile_period
 from billing.pipeline.run import run_round
@@ -212,7 +212,7 @@ class _Story:
             ]
 
     def _months(self) -> list[BillingPeriod]:
-        return periods_at(self.app.clock.now(), self.app.settings.first_period)
+        return cycle_months(self.app.clock.now(), self.app.settings.first_period)
 
     def _rows(self) -> tuple[int, int]:
         totals = [

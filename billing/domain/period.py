@@ -93,6 +93,12 @@ def period_at(month: Month, now: datetime) -> BillingPeriod:
             return month
 
 
+def cycle_months(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
+    """Return the months a cycle works on: the last one, and the present one."""
+    present = BillingPeriod.of(now)
+    return [month for month in (present.previous, present) if month >= first]
+
+
 @cache
 def _month(year: int, month: int) -> BillingPeriod:
     return BillingPeriod(year, month)

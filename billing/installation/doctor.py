@@ -8,6 +8,7 @@ from pathlib import Path
 from billing.adapters import make_meter, make_source, make_trail
 from billing.atomic_file import is_private
 from billing.domain.invariants import SENTENCES
+from billing.domain.period import cycle_months
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
 from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSession
@@ -20,7 +21,6 @@ from billing.ledger.rights import refuse_reader
 from billing.ledger.sync.send_holds import holds_in_force
 from billing.offline import ledger_url, make_clock
 from billing.pipeline.concurrency import THREADS
-from billing.pipeline.cycle import periods_at
 from billing.pipeline.doctor.accounts import check_accounts
 from billing.pipeline.doctor.checks import (
     Check,
@@ -229,7 +229,7 @@ def _contacts(
             migration.refuse_other_schema(ledger)
             is_on = settings.stripe.send == "shadow"
             rule = ShadowRule(is_on, customers, meter.event_name, livemode)
-            periods = periods_at(now, settings.first_period)
+            periods = cycle_months(now, settings.first_period)
             yield from check_shadow(ledger, rule, periods)
             shadow = in_shadow(ledger, rule)
             sent = {n: c for n, c in customers.items() if n not in shadow}

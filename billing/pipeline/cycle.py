@@ -78,12 +78,6 @@ def identified(ledger: Ledger, options: CycleOptions) -> IdentifiedOptions:
     return IdentifiedOptions(options.only(identities.sources), identities.faults)
 
 
-def periods_at(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
-    """Return the months a cycle works on: the last one, and the present one."""
-    present = BillingPeriod.of(now)
-    return [month for month in (present.previous, present) if month >= first]
-
-
 def run_cycle(
     ledger: Ledger,
     meter: Meter,

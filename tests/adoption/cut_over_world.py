@@ -10,7 +10,7 @@ from random import Random
 from sqlalchemy import Engine
 
 from billing.domain.break_causes import Cause
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.errors import BadInput
 from billing.ledger.reconcile import break_cases
 from billing.pipeline.adopt.cut_over import AdoptionState, CutOverOptions, adopt_meter
@@ -21,7 +21,7 @@ from billing.pipeline.adopt.decide import (
 )
 from billing.pipeline.close import CloseReport, close_period
 from billing.pipeline.concurrency import SERIAL, no_progress
-from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
+from billing.pipeline.cycle import CycleOptions, run_cycle
 from billing.pipeline.sync.operator_actions import hold_sending, release_sending
 from billing.sandbox.pamela.state import PamelaState
 from billing.sandbox.world import BilledCustomer, new_sandbox
@@ -188,7 +188,7 @@ class CutOverWorld:
 
     def cycle(self) -> None:
         """Run a whole cycle."""
-        months = periods_at(self.clock.now(), MARCH)
+        months = cycle_months(self.clock.now(), MARCH)
         report = run_cycle(
             self.bench.ledger, self.meter, self.options(), months, lambda _: no_progress
         )

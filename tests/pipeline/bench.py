@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.domain.rating import Price, PriceList
 from billing.gateways.retries import send_with_retries
 from billing.ledger import registry
@@ -20,7 +20,7 @@ from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
+from billing.pipeline.cycle import CycleOptions, run_cycle
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.pull import PullOptions, pull_usage
@@ -194,7 +194,7 @@ class Bench:
 
     def cycle(self) -> CycleReport:
         """Run a whole cycle."""
-        periods = periods_at(self.clock.now(), self.first_period)
+        periods = cycle_months(self.clock.now(), self.first_period)
         terms = self.cycle_options()
         return run_cycle(self.ledger, self.meter, terms, periods, lambda _: no_progress)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.domain.rating import Price, PriceList
 from billing.gateways.pamela import PamelaUsage, connect_usage
 from billing.gateways.retries import send_with_retries
@@ -21,7 +21,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.registry import Account, Customer
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import CycleOptions, periods_at, run_cycle
+from billing.pipeline.cycle import CycleOptions, run_cycle
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
@@ -88,7 +88,7 @@ class Circuit:
             first_period=FIRST,
             actor="tests",
         )
-        periods = periods_at(clock.now(), FIRST)
+        periods = cycle_months(clock.now(), FIRST)
         return run_cycle(self.ledger, self.meter, terms, periods, lambda _: no_progress)
 
     def retry(self) -> int:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from billing.domain.period import cycle_months
 from billing.ledger.audit.events import chain_tip
 from billing.pipeline.concurrency import no_progress
-from billing.pipeline.cycle import periods_at
 from billing.pipeline.cycle_report import CycleReport, Step
 from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions
@@ -28,7 +28,7 @@ def run(
         bench.meter,
         bench.cycle_options(),
         TrailOptions(key, anchors, memory),
-        periods_at(bench.clock.now(), bench.first_period),
+        cycle_months(bench.clock.now(), bench.first_period),
         watch=lambda _: no_progress,
         on_step=([] if steps is None else steps).append,
     )

@@ -9,9 +9,9 @@ import click
 from billing.commands.display import mark, say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
 from billing.domain.parity_sentences import parity_complaints
+from billing.domain.period import cycle_months
 from billing.installation.trail_key import restored_ledger
 from billing.offline import opened_ledger
-from billing.pipeline.cycle import periods_at
 from billing.reports.parity.shadow_status import ShadowStatus, read_shadow_status
 from billing.reports.sheets.formatting import counted, format_time
 from billing.reports.status.attention import HEADINGS as MONTH_HEADINGS
@@ -52,7 +52,7 @@ def status(settings_file: Path, as_json: bool) -> int:
     """Show what blocks and what to do, and how far the newest months have come."""
     with opened_ledger(settings_file) as opened:
         ledger, now, settings = opened.ledger, opened.now, opened.settings
-        periods = periods_at(now, settings.first_period)
+        periods = cycle_months(now, settings.first_period)
         months = read_status(ledger, reversed(periods))
         shadow = read_shadow_status(ledger, opened.shadow, periods)
         deadlines = read_deadlines(

@@ -16,14 +16,13 @@ from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World, wait_until
 from billing.domain.parity import ParityVerdict
 from billing.domain.parity_sentences import parity_complaints, parity_sentence
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.installation.first_settings import (
     A_SANDBOX,
     make_ledger,
     write_sandbox_settings,
 )
 from billing.offline import opened_ledger
-from billing.pipeline.cycle import periods_at
 from billing.pipeline.run import run_round
 from billing.reports.parity.parity_sheet import parity_report, read_parity_month
 from billing.reports.reconciliation.live import Reconciliation
@@ -257,7 +256,7 @@ def _without(world: World, folder: Path, stage: Stage, others: int) -> Without:
     make_ledger(file, sole_because=A_SANDBOX)
     with opened_app(file, actor=ACTOR) as app, app.exclusive():
         wait_until(app.clock.now, world.now())
-        periods = periods_at(app.clock.now(), app.settings.first_period)
+        periods = cycle_months(app.clock.now(), app.settings.first_period)
         with stage.bars() as watch:
             report = run_round(
                 app.ledger,

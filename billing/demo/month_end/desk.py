@@ -10,9 +10,9 @@ from billing.app import App, opened_app
 from billing.demo.month_end.cast import Cast
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World, wait_until
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.pipeline.close import CloseReport, close_period
-from billing.pipeline.cycle import periods_at, pull_month
+from billing.pipeline.cycle import pull_month
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
 from billing.pipeline.run import run_round
@@ -109,7 +109,7 @@ class Desk:
 
     def months(self) -> list[BillingPeriod]:
         """Return the months that are worked on now."""
-        return periods_at(self.app.clock.now(), self.app.settings.first_period)
+        return cycle_months(self.app.clock.now(), self.app.settings.first_period)
 
 
 def day(moment: datetime) -> str:

@@ -5,16 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from billing.domain.meter_contact import ContactFindings
-from billing.domain.period import BillingPeriod
+from billing.domain.period import BillingPeriod, cycle_months
 from billing.errors import BillingError
 from billing.pipeline.close import close_period
 from billing.pipeline.concurrency import Progress, no_progress
-from billing.pipeline.cycle import (
-    identified,
-    periods_at,
-    pull_month,
-    run_cycle,
-)
+from billing.pipeline.cycle import identified, pull_month, run_cycle
 from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
 from billing.pipeline.sync.operator_actions import retry_rejected, void_event
@@ -40,7 +35,7 @@ def unwatched(_name: str) -> Progress:
 
 def cycle(world: World, desk: Desk) -> None:
     """Run one whole cycle, as cron and daemon do."""
-    months = periods_at(desk.machine.now(), world.first_period)
+    months = cycle_months(desk.machine.now(), world.first_period)
     output = SimOutput(world.weather)
     if world.memory is None:
         report = run_cycle(
@@ -107,7 +102,7 @@ def void(world: World, desk: Desk) -> None:
 
 def close(world: World, desk: Desk) -> None:
     """Close last month, or hear what stands in the way."""
-    months = periods_at(desk.machine.now(), world.first_period)
+    months = cycle_months(desk.machine.now(), world.first_period)
     if not months:
         return
     month = months[0]
@@ -123,7 +118,7 @@ def close(world: World, desk: Desk) -> None:
 def repair(world: World, desk: Desk) -> None:
     """Read every month whole, and free what was refused."""
     terms = identified(desk.ledger, desk.terms).options
-    for month in periods_at(desk.machine.now(), world.first_period):
+    for month in cycle_months(desk.machine.now(), world.first_period):
         for source, rules in terms.sources:
             result = pull_month(
                 desk.ledger, source, rules, terms, month, watch=unwatched
