@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from billing.domain.contact_sentences import contact_complaints
 from billing.domain.parity_sentences import shadow_sentence
 from billing.pipeline.cycle_report import PullResult
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.sheets.cells import UNKNOWN
 from billing.reports.sheets.formatting import counted, format_time
-from billing.reports.status.first_contact import contact_complaints, wait_sentence
+from billing.reports.status.first_contact import wait_sentence
 
 PULL_HEADINGS = [
     "account",

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from billing.domain.listed_names import listed_names
 from billing.domain.parity import ParityVerdict
 
-# So many customers are named; their count is given in full.
-_MOST_NAMES = 5
 REMOVE_THE_LINE = 'take `send = "shadow"` out of [stripe] in the settings'
 NOBODY_LEFT = "nobody is in shadow any more"
 
@@ -13,26 +12,25 @@ NOBODY_LEFT = "nobody is in shadow any more"
 def shadow_sentence(customers: Sequence[str]) -> str:
     """Say for whom nothing is sent, and what ends that."""
     return (
-        f"In shadow: nothing is sent for {_listed(customers)}, whose meter another "
-        "program feeds; `pamela-billing adopt` takes a meter over"
+        f"In shadow: nothing is sent for {listed_names(customers)}, whose meter "
+        "another program feeds; `pamela-billing adopt` takes a meter over"
     )
 
 
 def taken_over_sentence(customers: Sequence[str]) -> str:
     """Say who is sent although the settings say shadow."""
-    return f"Taken over, and sent all the same: {_listed(customers)}"
+    return f"Taken over, and sent all the same: {listed_names(customers)}"
 
 
 def parity_sentence(verdict: ParityVerdict) -> str:
     """Say for how many days parity has held, or why that is not known."""
     if verdict.unread:
-        return (
-            f"Parity is not known: the meter of {_listed(verdict.unread)} was not read"
-        )
+        unread = listed_names(verdict.unread)
+        return f"Parity is not known: the meter of {unread} was not read"
     if not any(customer.judged for customer in verdict.customers):
         return "Parity is not known yet: no day with minutes is over and settled"
     if verdict.broken:
-        names = _listed([customer.customer for customer in verdict.broken])
+        names = listed_names([customer.customer for customer in verdict.broken])
         return f"Parity is broken for {names}"
     days = verdict.held_days
     return f"Parity has held for {days:,} day{'' if days == 1 else 's'} with minutes"
@@ -53,9 +51,3 @@ def parity_complaints(verdict: ParityVerdict) -> Iterator[str]:
             f"see `pamela-billing report parity {day.day:%Y-%m} --customer "
             f"{customer.customer}`"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    listed = ", ".join(names[:_MOST_NAMES])
-    return f"{listed} and {more:,} more" if more > 0 else listed

@@ -8,6 +8,7 @@ import click
 
 from billing.commands.display import mark, say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
+from billing.domain.contact_sentences import contact_complaints
 from billing.domain.parity_sentences import parity_complaints
 from billing.domain.period import cycle_months
 from billing.installation.trail_key import restored_ledger
@@ -26,7 +27,6 @@ from billing.reports.status.cycles import read_cycles
 from billing.reports.status.deadlines import HEADINGS as DEADLINE_HEADINGS
 from billing.reports.status.deadlines import DeadlineReport, read_deadlines
 from billing.reports.status.first_contact import (
-    contact_complaints,
     contact_document,
     read_contacts,
     wait_sentence,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 
 from billing.domain.adoption import Adoption
+from billing.domain.listed_names import listed_names
 from billing.errors import SettingsFault
 from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync.adoptions import read_adoptions
 
 event = meter_event.c
-_MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,10 @@ def refuse_shadow_of_senders(connection: Connection, rule: ShadowRule) -> None:
     shadow = read_shadow(connection, rule)
     senders = shadow.among(list(connection.scalars(query)))
     if senders:
-        more = len(senders) - _MOST_NAMES
-        listed = ", ".join(senders[:_MOST_NAMES])
-        listed += f" and {more:,} more" if more > 0 else ""
         what = (
-            f'"shadow" is refused: this ledger has sent for {listed} already, without '
-            'an adoption of that meter; take `send = "shadow"` out, and if nothing is '
-            "to be sent, run `pamela-billing sync --hold --reason TEXT`"
+            f'"shadow" is refused: this ledger has sent for {listed_names(senders)} '
+            'already, without an adoption of that meter; take `send = "shadow"` out, '
+            "and if nothing is to be sent, run `pamela-billing sync --hold --reason "
+            "TEXT`"
         )
         raise SettingsFault("stripe.send", what)

@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from billing.domain.contact_sentences import (
+    openings_sentence,
+    stops_sentence,
+    waits_sentence,
+)
 from billing.domain.meter_contact import (
+    BETWEEN_CONTACTS,
     OPENING_REMEDY,
     STOP_REMEDY,
+    ContactFindings,
     ContactState,
+    FirstSendWait,
     MeterMonth,
+    Opening,
     decide_contact,
 )
 from billing.domain.period import BillingPeriod
@@ -31,41 +40,62 @@ def check_contacts(
         return  # which is said where the meter is looked at
     with ledger.reading() as connection:
         context = read_context(connection, now)
-    for stop in context.stops:
-        found = (
-            f"{stop.minutes:+,} minutes of {stop.period} are not from this ledger "
-            f"(break {stop.case}, {stop.cause}); nothing is sent"
-        )
-        yield Check(f"meter of {stop.customer}", False, found, STOP_REMEDY)
-    clear = True
-    for name, stripe_customer in customers.items():
-        month = MeterMonth(
+    months = {
+        name: MeterMonth(
             stripe_customer=stripe_customer,
             meter=meter.event_name,
             livemode=state.livemode,
             period=BillingPeriod.of(now),
         )
-        try:
-            check = _check(ledger, meter, context, name, month, now=now)
-        except NoSuchCustomer:
-            continue  # which is said where the customers are looked for
-        except MeterFault as fault:
-            yield failed(NAME, fault, "let the key read meter event summaries")
-            return
-        if check is not None:
-            clear = False
-            yield check
+        for name, stripe_customer in customers.items()
+    }
+    try:
+        findings = _find(ledger, meter, context, months, now)
+    except MeterFault as fault:
+        yield failed(NAME, fault, "let the key read meter event summaries")
+        return
+    if findings.stops:
+        found = stops_sentence(findings.stops)
+        yield Check("other reporters", False, found, STOP_REMEDY)
+    if findings.openings:
+        found = openings_sentence(findings.openings)
+        yield Check(NAME, False, found, OPENING_REMEDY)
+    if findings.waits:
+        found = f"nothing stands there; {waits_sentence(findings.waits)}"
+        yield Check(NAME, True, found)
     if context.adoptions:
         last = max(adopted.from_hour for adopted in context.adoptions.values())
         found = f"{len(context.adoptions)} taken over from another program"
         yield Check(
             "adopted meters", True, f"{found}, the last from {last:%Y-%m-%dT%HZ}"
         )
-    if clear:
+    if not (findings.openings or findings.waits):
         yield Check(NAME, True, "no minutes at the meter that are not from this ledger")
 
 
-def _check(
+def _find(
+    ledger: Ledger,
+    meter: Meter,
+    context: ContactContext,
+    months: Mapping[str, MeterMonth],
+    now: datetime,
+) -> ContactFindings:
+    """Read the months of all customers; raises MeterFault."""
+    findings = ContactFindings(stops=list(context.stops))
+    for customer, month in months.items():
+        try:
+            found = _look(ledger, meter, context, customer, month, now=now)
+        except NoSuchCustomer:
+            continue  # which is said where the customers are looked for
+        match found:
+            case Opening():
+                findings.openings.append(found)
+            case FirstSendWait():
+                findings.waits.append(found)
+    return findings
+
+
+def _look(
     ledger: Ledger,
     meter: Meter,
     context: ContactContext,
@@ -73,8 +103,8 @@ def _check(
     month: MeterMonth,
     *,
     now: datetime,
-) -> Check | None:
-    """Return what is worth a word of a customer's month; None when nothing is."""
+) -> Opening | FirstSendWait | None:
+    """Return what stands in a customer's month, or until when its first send waits."""
     with ledger.reading() as connection:
         contact = month_contact(connection, customer, month, context, now)
     decision = decide_contact(contact, now)
@@ -89,17 +119,10 @@ def _check(
         read_total=meter.read_total,
         read_hours=meter.read_hours,
     )
-    name = f"{NAME} of {customer}"
     if shown is not None and shown.reading.opening:
-        found = (
-            f"{shown.reading.opening:,} minutes of {month.period} stand at the meter "
-            "that this ledger never sent; nothing is sent"
-        )
-        return Check(name, False, found, OPENING_REMEDY)
+        return Opening(customer, month.period, shown.reading.opening)
     if decision.until is not None:
-        until = f"until {decision.until:%Y-%m-%dT%H:%M:%SZ}"
-    elif not (contact.is_known or contact.is_sole):
-        until = "for a day, till a second reading says the same"
-    else:
+        return FirstSendWait(customer, month.period, decision.until)
+    if contact.is_known or contact.is_sole:
         return None
-    return Check(name, True, f"nothing stands there; the first send waits {until}")
+    return FirstSendWait(customer, month.period, now + BETWEEN_CONTACTS)

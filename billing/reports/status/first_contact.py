@@ -1,22 +1,15 @@
 """First contact as people read it: who waits, and why nothing is sent."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 
-from billing.domain.meter_contact import (
-    OPENING_REMEDY,
-    STOP_REMEDY,
-    ContactFindings,
-    decide_contact,
-)
+from billing.domain.contact_sentences import waits_sentence
+from billing.domain.meter_contact import ContactFindings, decide_contact
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.sync.contact_context import read_context, unsent_contacts
 from billing.ledger.sync.first_contact import month_contact
 from billing.reports.sheets.formatting import Document, format_time
-
-# So many customers that wait are named; their count is given in full.
-_MOST_NAMES = 5
 
 
 def read_contacts(
@@ -65,33 +58,8 @@ def contact_document(findings: ContactFindings) -> Document:
     }
 
 
-def contact_complaints(findings: ContactFindings) -> Iterator[str]:
-    """Say for whom nothing is sent before a person decides, and what to do."""
-    for opening in sorted(findings.openings):
-        yield (
-            f"{opening.customer}: {opening.minutes:,} minutes of {opening.period} "
-            "stand at the meter that this ledger never sent, so nothing is sent for "
-            f"{opening.customer}; {OPENING_REMEDY}"
-        )
-    for stop in sorted(findings.stops):
-        yield (
-            f"{stop.customer}: {stop.minutes:+,} minutes of {stop.period} at the meter "
-            f"are not from this ledger (break {stop.case}, {stop.cause}), so nothing "
-            f"is sent for {stop.customer}; {STOP_REMEDY}"
-        )
-
-
 def wait_sentence(findings: ContactFindings) -> str | None:
     """Say until when first sends wait; None when none does."""
-    waits = findings.waits
-    if not waits:
+    if not findings.waits:
         return None
-    names = list(dict.fromkeys(wait.customer for wait in waits))
-    listed = ", ".join(names[:_MOST_NAMES])
-    more = len(names) - _MOST_NAMES
-    listed += f" and {more:,} more" if more > 0 else ""
-    until = format_time(max(wait.until for wait in waits))
-    return (
-        f"New to this meter: the first send for {listed} waits until {until}, when the "
-        "month is read a second time, a day after the first."
-    )
+    return f"New to this meter: {waits_sentence(findings.waits)}."

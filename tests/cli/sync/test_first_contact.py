@@ -45,7 +45,11 @@ def test_a_new_ledger_on_a_used_meter_sends_nothing_and_says_why(second: Desk) -
     status = second.json("status")
     assert status["openings"]
     assert status["openings"] == second.json("sync", code=1)["openings"]
-    assert "Not sent: " in second.done("status")
+    assert second.done("status").count("Not sent: ") == 2  # before us, and beside us
+    checks = [
+        one for one in second.json("doctor", code=1)["checks"] if not one["passed"]
+    ]
+    assert [one["name"] for one in checks] == ["other reporters", "first contact"]
     assert second.query("SELECT count(*) FROM meter_attempt") == [(0,)]
 
 
