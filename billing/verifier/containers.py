@@ -1,35 +1,20 @@
 """Where a bundle lies: a zip file, or the folder that it was unpacked into."""
 
-import re
 import struct
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from billing.verifier.findings import BadRecord, Unreadable
-from billing.verifier.shapes import EVENTS, HEADS, LATER_FILES, TABLE_FILES
+from billing.verifier.bundle_names import sort_names
+from billing.verifier.findings import BadRecord, Unreadable, shown
+from billing.verifier.zip_layout import check_layout, find_end, is_encrypted
 
-MANIFEST, SEAL, GUIDE, PROGRAM = (
-    "manifest.json",
-    "manifest.sig",
-    "README.txt",
-    "verify.py",
-)
-NAMES = frozenset(
-    {MANIFEST, SEAL, GUIDE, PROGRAM, EVENTS, HEADS, *TABLE_FILES.values()}
-)
 LONGEST_LINE = 64 * 2**20
-LARGEST_DIRECTORY = 2**20
 # Deflate packs up to 1,030 times; ledgers pack some 20 times.
 MOST_PACKED, SMALL = 200, 2**20
 _CHUNK = 2**20
-_END_OF_DIRECTORY = b"PK\x05\x06"
-_TAIL = 22 + 65_535
-_ENCRYPTED = 0x1 | 0x40
-_ODD = re.compile(r"[^ -~]")
 # What Python's zip reader raises when it is fed with nonsense.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -48,9 +33,10 @@ _BROKEN = (
 
 
 class Container(Protocol):
-    """A bundle's files, each with its size."""
+    """A bundle's files, each with its size, and what lies there and is none of it."""
 
     sizes: dict[str, int]
+    left: list[str]
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading."""
@@ -59,11 +45,6 @@ class Container(Protocol):
     def close(self) -> None:
         """Let go of it."""
         ...
-
-
-def shown(name: str) -> str:
-    """Return a name as it may be printed."""
-    return _ODD.sub("?", name[:80])
 
 
 def open_container(path: Path) -> Container:
@@ -75,38 +56,31 @@ def open_container(path: Path) -> Container:
     return ZipBundle(path)
 
 
-def check_names(names: list[str]) -> None:
-    """Raise BadRecord for a name that is none of a bundle, there twice, or missing."""
-    for name in names:
-        if name not in NAMES:
-            raise BadRecord(shown(name), "no bundle has a file of this name")
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise BadRecord(name, "it is there twice")
-    if missing := sorted(NAMES - LATER_FILES - set(names)):
-        raise BadRecord(missing[0], "it is missing")
-
-
 class FolderBundle:
     """A bundle that was unpacked."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        names = []
+        names, folders = [], []
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             if path.is_symlink():
                 raise BadRecord(shown(name), "it is a link; a bundle has only files")
-            if not path.is_dir():
+            if path.is_dir():
+                folders.append(f"{name}/")
+            elif path.is_file():
                 names.append(name)
-            elif name != "tables":
-                raise BadRecord(shown(name), "no bundle has a folder of this name")
-        check_names(names)
-        self.sizes = {name: (folder / name).stat().st_size for name in names}
+            else:  # to open it might never end
+                raise BadRecord(shown(name), "it is a device or a pipe, and no file")
+        self._places, self.left = sort_names(names, folders)
+        self.sizes = {
+            name: (folder / place).stat().st_size
+            for name, place in self._places.items()
+        }
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading."""
-        return (self._folder / name).open("rb")
+        return (self._folder / self._places[name]).open("rb")
 
     def close(self) -> None:
         """Nothing is held."""
@@ -116,27 +90,28 @@ class ZipBundle:
     """A bundle as it was sent; nothing of it is written anywhere."""
 
     def __init__(self, path: Path) -> None:
-        self._name = shown(path.name)
-        try:
-            _check_directory(path)
-            self._zip = zipfile.ZipFile(path)
-        except _BROKEN as fault:
-            why = f"it is no whole zip file ({fault}); ask for it again"
-            raise BadRecord(self._name, why) from None
+        self._zip = _open_zip(path)
         try:
             members = self._zip.infolist()
-            check_names([member.orig_filename for member in members])
             for member in members:
                 _check_member(member)
+            files = [
+                member.orig_filename for member in members if not _is_folder(member)
+            ]
+            folders = [member.orig_filename for member in members if _is_folder(member)]
+            self._places, self.left = sort_names(files, folders)
         except BadRecord:
             self._zip.close()
             raise
-        self.sizes = {member.filename: member.file_size for member in members}
+        self.sizes = {
+            name: self._zip.getinfo(place).file_size
+            for name, place in self._places.items()
+        }
 
     def open(self, name: str) -> BinaryIO:
         """Open a member for reading; raises BadRecord."""
         try:
-            return cast(BinaryIO, self._zip.open(name))
+            return cast(BinaryIO, self._zip.open(self._places[name]))
         except _BROKEN as fault:
             raise BadRecord(name, f"it cannot be unpacked ({fault})") from None
 
@@ -145,28 +120,35 @@ class ZipBundle:
         self._zip.close()
 
 
-def _check_directory(path: Path) -> None:
-    """Look at how large the list of members is, before anything reads it."""
-    with path.open("rb") as file:
-        length = file.seek(0, 2)
-        file.seek(max(length - _TAIL, 0))
-        tail = file.read(_TAIL)
-    at = tail.rfind(_END_OF_DIRECTORY)
-    if at < 0 or len(tail) - at < 22:
-        raise zipfile.BadZipFile("its end is missing")
-    size = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if size > LARGEST_DIRECTORY:
-        raise zipfile.BadZipFile("its list of files is far too long")
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        with path.open("rb") as file:
+            end = find_end(file)
+            archive = zipfile.ZipFile(path)
+            try:
+                check_layout(file, archive, end)
+            except _BROKEN:
+                archive.close()
+                raise
+            return archive
+    except _BROKEN as fault:
+        why = f"it is no whole zip file ({fault}); ask for it again"
+        raise BadRecord(shown(path.name), why) from None
+
+
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return member.orig_filename.endswith("/") and not member.file_size
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
-    if member.flag_bits & _ENCRYPTED:
-        raise BadRecord(member.filename, "it is encrypted; a bundle is not")
+    name = shown(member.orig_filename)
+    if is_encrypted(member):
+        raise BadRecord(name, "it is encrypted; a bundle is not")
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise BadRecord(member.filename, "it is packed in a way that only bombs need")
+        raise BadRecord(name, "it is packed in a way that only bombs need")
     if member.file_size > max(SMALL, MOST_PACKED * member.compress_size):
         claim = f"{member.compress_size:,} bytes claim to hold {member.file_size:,}"
-        raise BadRecord(member.filename, f"{claim}; no ledger packs so well")
+        raise BadRecord(name, f"{claim}; no ledger packs so well")
 
 
 def read_chunks(container: Container, name: str) -> Iterator[bytes]:

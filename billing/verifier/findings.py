@@ -1,5 +1,14 @@
 """What the verifier finds: the first bad record, or that there is nothing to read."""
 
+import re
+
+_ODD = re.compile(r"[^ -~]")
+
+
+def shown(name: str) -> str:
+    """Return a name as it may be printed."""
+    return _ODD.sub("?", name[:80])
+
 
 class BadRecord(Exception):
     """A record that proves nothing, or the contrary: where it is, and why."""

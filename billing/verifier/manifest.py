@@ -1,24 +1,22 @@
 """The manifest: what a bundle says it holds, who signed it, and whether it does."""
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from billing.verifier.containers import (
-    MANIFEST,
-    SEAL,
-    Container,
-    read_chunks,
-    read_whole,
-)
+from billing.verifier.bundle_names import MANIFEST, SEAL
+from billing.verifier.containers import Container, read_chunks, read_whole
 from billing.verifier.ed25519 import is_signed
 from billing.verifier.findings import BadRecord
-from billing.verifier.shapes import HEX64, MONTH, read_json
+from billing.verifier.shapes import MONTH, read_json
 
-FORMAT = "pamela-billing audit bundle 3"
-# Earlier formats have not the tables that came later; nothing else differs.
-_READABLE = {FORMAT, *(f"pamela-billing audit bundle {n}" for n in (1, 2))}
-_LARGEST_MANIFEST, _LARGEST_SEAL = 64 * 2**20, 1_000
+FORMAT = "pamela-billing audit bundle 4"
+# Earlier formats have not the tables that came later, and list open items.
+_READABLE = {FORMAT, *(f"pamela-billing audit bundle {n}" for n in (1, 2, 3))}
+# So much is read before anybody is known to have signed it.
+_LARGEST_MANIFEST, _LARGEST_SEAL = 2**20, 1_000
+_NAMED_KEY = re.compile(rb'"public_key": ?"([0-9a-f]{64})"')
 _PARTS_OF_MANIFEST: dict[str, type | tuple[type, ...]] = {
     "format": str,
     "period": str,
@@ -53,10 +51,14 @@ def fingerprint(public_key: bytes) -> str:
     return sha256(public_key).hexdigest()[:32]
 
 
-def read_manifest(container: Container) -> Manifest:
-    """Return the manifest, once its signature is right; raises BadRecord."""
+def read_manifest(container: Container, trusted: str | None = None) -> Manifest:
+    """Return the manifest, once its signature is right; raises BadRecord.
+
+    Nothing of it is parsed before: who signs it, if not the key that is trusted?
+    """
     raw = read_whole(container, MANIFEST, _LARGEST_MANIFEST)
     seal = read_whole(container, SEAL, _LARGEST_SEAL)
+    signer = _signer(raw, seal, trusted)
     try:
         document = read_json(raw.rstrip())
     except (ValueError, RecursionError) as fault:
@@ -73,12 +75,10 @@ def read_manifest(container: Container) -> Manifest:
     if not MONTH.fullmatch(document["period"]):
         raise BadRecord(MANIFEST, "its period is no month")
     key, public_key = document["key"], document["public_key"]
-    if not HEX64.fullmatch(public_key):
-        raise BadRecord(MANIFEST, "its public key is no key")
-    if fingerprint(bytes.fromhex(public_key)) != key:
+    if public_key != signer.hex():
+        raise BadRecord(MANIFEST, "it names a key that did not sign it")
+    if fingerprint(signer) != key:
         raise BadRecord(MANIFEST, "the key has another fingerprint than it names")
-    if not is_signed(bytes.fromhex(public_key), raw, _signature(seal)):
-        raise BadRecord(SEAL, f"it is no signature over {MANIFEST} by the key {key}")
     return Manifest(
         period=document["period"],
         key=key,
@@ -86,6 +86,22 @@ def read_manifest(container: Container) -> Manifest:
         files=document["files"],
         document=document,
     )
+
+
+def _signer(raw: bytes, seal: bytes, trusted: str | None) -> bytes:
+    """Return the public key that signed these bytes; raises BadRecord."""
+    named = _NAMED_KEY.findall(raw)
+    if len(named) != 1:
+        raise BadRecord(MANIFEST, "it does not name one public key")
+    public_key = bytes.fromhex(named[0].decode())
+    key = fingerprint(public_key)
+    if trusted is not None and key != trusted.strip().lower():
+        raise BadRecord(
+            SEAL, f"it is signed by the key {key}, not by the one you trust"
+        )
+    if not is_signed(public_key, raw, _signature(seal)):
+        raise BadRecord(SEAL, f"it is no signature over {MANIFEST} by the key {key}")
+    return public_key
 
 
 def _signature(seal: bytes) -> bytes:

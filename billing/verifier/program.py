@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from billing.verifier.bundle_names import PROGRAM
+from billing.verifier.claims import Month
 from billing.verifier.findings import BadRecord, Unreadable
 from billing.verifier.proof import money
 from billing.verifier.verification import Verification, verify_bundle
@@ -46,27 +48,30 @@ def report_verification(
     except BadRecord as bad:
         document = {"verdict": "FAIL", "where": bad.where, "why": bad.why}
         return FAILED, document, [f"FAIL  {bad}"]
-    except (Unreadable, OSError) as fault:
-        document = {"verdict": "UNREADABLE", "why": str(fault)}
-        return UNUSABLE, document, [f"Nothing was verified: {fault}"]
+    except (Unreadable, OSError, MemoryError) as fault:
+        why = str(fault) or "the memory of this machine is too small for it"
+        document = {"verdict": "UNREADABLE", "why": why}
+        return UNUSABLE, document, [f"Nothing was verified: {why}"]
     document = {"verdict": "PASS", **_document(verdict, trusted=key is not None)}
     return PASSED, document, list(_lines(verdict, bundle.name, trusted=key is not None))
 
 
 def _document(verdict: Verification, *, trusted: bool) -> dict[str, Any]:
-    manifest = verdict.manifest.document
+    month, run = verdict.month, verdict.month.reconciliation
     return {
         "period": verdict.manifest.period,
-        "provisional": manifest["provisional"],
+        "provisional": month.close is None,
         "key": verdict.manifest.key,
         "key_is_the_trusted_one": trusted,
         "chain": verdict.shown.chain,
         "keys": verdict.shown.keys,
         "calls": verdict.shown.calls,
         "usage_rows": verdict.shown.usage_rows,
-        "totals": verdict.totals,
-        "close": manifest["close"],
-        "reconciliation": manifest["reconciliation"],
+        "totals": month.totals,
+        "close": month.close,
+        "reconciliation": run and {**run, "open_items": month.unresolved},
+        "verifier_sha256": verdict.manifest.files[PROGRAM]["sha256"],
+        "not_part_of_the_bundle": verdict.left,
         "extends_events": verdict.older_events,
         "proof": list(verdict.proof),
     }
@@ -77,7 +82,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
-    manifest, shown = verdict.manifest.document, verdict.shown
+    month, shown = verdict.month, verdict.shown
     chain = shown.chain
     seal = f"it is signed by the key {verdict.manifest.key}"
     events = f"{_counted(chain['events'], 'audit event')} without a gap"
@@ -89,39 +94,46 @@ def _lines(verdict: Verification, name: str, *, trusted: bool) -> list[str]:
         f"  {events}, {heads}; its end is {chain['hash']}",
         f"  {rated} from {_counted(shown.calls, 'call')}",
     ]
-    for total in verdict.totals:
+    for total in month.totals:
         amount = money(total["amount_micro"], total["currency"])
         rows = _counted(total["rows"], "row")
         minutes = _counted(total["minutes"], "minute")
         customers = _counted(total["customers"], "customer")
         lines.append(f"  total: {rows}, {minutes}, {amount}, {customers}")
-    closed = manifest["close"]
     lines.append(
-        f"  the month is frozen under the digest {closed['digest']}"
-        if closed
+        f"  the month is frozen under the digest {month.close['digest']}"
+        if month.close
         else "  PROVISIONAL: the month is not closed, its figures may still change"
     )
-    run = manifest["reconciliation"]
-    if run:
-        difference = _counted(run["difference_minutes"], "minute")
-        still_open = _counted(len(run["open_items"]), "item")
-        lines.append(
-            f"  reconciliation {run['run']}: Stripe less Pamela is {difference}; "
-            f"{still_open} open"
-        )
-    else:
-        lines.append("  the month was never reconciled")
+    lines.append(f"  {_reconciled(month)}")
     if verdict.older_events is not None:
         lines.append(
             f"  the older bundle's {verdict.older_events:,} audit events are the "
             "beginning of this chain"
         )
+    if verdict.left:
+        lines.append(f"  not part of the bundle: {', '.join(verdict.left)}")
+    sha256 = verdict.manifest.files[PROGRAM]["sha256"]
+    lines.append(f"  the verify.py inside has the SHA-256 {sha256}")
     if not trusted:
         lines.append(
             "  whose key that is, no bundle can show: compare it with the fingerprint "
             "that you were given, or give it with --key"
         )
     return [*lines, *verdict.proof]
+
+
+def _reconciled(month: Month) -> str:
+    run, still_open = month.reconciliation, len(month.open_items)
+    if run is None:
+        return "the month was never reconciled"
+    difference = _counted(run["difference_minutes"], "minute")
+    known = len(month.unresolved) - still_open
+    acknowledged = f", {known:,} acknowledged" if known else ""
+    return (
+        f"reconciliation {run['run']}: Stripe less Pamela is {difference}; "
+        f"{_counted(still_open, 'item')} open{acknowledged}"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -209,11 +209,27 @@ def _refuse_float(text: str) -> Any:
     raise ValueError(f"{text[:40]} is no whole number")
 
 
-_decoder = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_float)
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that is there twice, readers would see either."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key is there twice")
+    return document
+
+
+_decoder = json.JSONDecoder(
+    parse_float=_refuse_float,
+    parse_constant=_refuse_float,
+    object_pairs_hook=_without_twins,
+)
+# A long line may hold so many lists and objects: each costs far more than it says.
+_LONG, _MOST_PARTS = 2**20, 2**20
 
 
 def read_json(line: bytes) -> Any:
     """Return the one JSON value of a line; raises ValueError, RecursionError."""
+    if len(line) > _LONG and line.count(b"[") + line.count(b"{") > _MOST_PARTS:
+        raise ValueError("it has more parts than any line of ours")
     text = line.decode()
     value, end = _decoder.raw_decode(text)
     if end != len(text):

@@ -11,6 +11,8 @@ _MODULES = (
     "findings",
     "ed25519",
     "shapes",
+    "bundle_names",
+    "zip_layout",
     "containers",
     "manifest",
     "workspace",
@@ -31,9 +33,20 @@ _MODULES = (
 _OPENING = '''"""Verify an audit bundle: PASS, or the first bad record, and why.
 
 It needs Python 3.11 or newer and nothing else: no network, no packages, no keys.
-Run `python verify.py` in the folder that the bundle was unpacked into, or
-`python verify.py BUNDLE.zip`; `python verify.py --help` says what else there is.
+Run `python -I verify.py` in the folder that the bundle was unpacked into, or
+`python -I verify.py BUNDLE.zip`; `python -I verify.py --help` says what else there is.
 """
+import os
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("verify.py needs Python 3.11 or newer, and this is %d.%d"
+             % sys.version_info[:2])
+if __name__ == "__main__":
+    # What lies beside this program is no part of it: nothing is imported from there.
+    # These two modules are inside Python itself.
+    _beside = {os.path.dirname(os.path.realpath(__file__)), os.path.realpath("")}
+    sys.path[:] = [path for path in sys.path if os.path.realpath(path) not in _beside]
 '''
 _END = """
 
@@ -58,6 +71,11 @@ def one_file() -> str:
     plain = sorted(line for line in imports if line.startswith("import"))
     chosen = sorted(imports - set(plain))
     return "\n".join([_OPENING, *plain, *chosen, *parts]) + _END
+
+
+def program() -> bytes:
+    """Return the file as it is written, everywhere the same."""
+    return one_file().rstrip("\n").encode() + b"\n"
 
 
 def _body(module: str, text: str, tree: ast.Module, imports: set[str]) -> str:

@@ -6,11 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from billing.verifier.bundle_names import SEAL
 from billing.verifier.calls import Rating, read_calls
 from billing.verifier.chain import follow_chain
-from billing.verifier.claims import check_claims, currency_totals
+from billing.verifier.claims import Month, check_claims, read_month
 from billing.verifier.closes import Closes
-from billing.verifier.containers import SEAL, BundleLines, open_container
+from billing.verifier.containers import BundleLines, open_container
 from billing.verifier.covers import Months
 from billing.verifier.entries import compare_entries, load_bindings
 from billing.verifier.findings import NONSENSE, BadRecord, Unreadable
@@ -37,8 +38,9 @@ class Verification(NamedTuple):
     """What was shown of a bundle, and of one call where it was asked for."""
 
     manifest: Manifest
+    left: list[str]  # files that lie there and are no part of the bundle
     shown: BundleSummary
-    totals: list[dict[str, Any]]
+    month: Month
     older_events: int | None
     proof: tuple[str, ...]
 
@@ -87,16 +89,15 @@ def verify_bundle(
     """Verify a bundle; raises BadRecord for the first one, Unreadable for none."""
     with closing(open_container(path)) as container, open_workspace() as work:
         try:
-            manifest = read_manifest(container)
-            _check_key(manifest, key)
+            manifest = read_manifest(container, key)
             check_files(container, manifest)
             source = BundleLines(container)
             shown = verify_lines(source, work, Months(manifest.period))
             if manifest.key not in shown.keys:
                 why = f"the key {manifest.key} is not in the chain"
                 raise BadRecord(SEAL, why)
-            check_claims(manifest, work, shown.chain)
-            totals = currency_totals(work, manifest.period)
+            month = read_month(work, manifest.period)
+            check_claims(manifest, month, shown.chain)
             events = None if older is None else _check_extends(older, work)
             proof = () if call_id is None else prove_call(source, work, call_id)
         except NONSENSE as fault:
@@ -105,8 +106,9 @@ def verify_bundle(
             raise out_of_room(fault) from None
         return Verification(
             manifest=manifest,
+            left=container.left,
             shown=shown,
-            totals=totals,
+            month=month,
             older_events=events,
             proof=tuple(proof),
         )
@@ -118,12 +120,6 @@ def out_of_room(fault: sqlite3.OperationalError) -> BadRecord | Unreadable:
         return BadRecord("b2b_usage", "its rows add up to more than 64 bits hold")
     where = "in the folder for temporary files (TMPDIR)"
     return Unreadable(f"{fault}; make room {where}, then verify again")
-
-
-def _check_key(manifest: Manifest, trusted: str | None) -> None:
-    if trusted is not None and manifest.key != trusted.strip().lower():
-        why = f"it is signed by the key {manifest.key}, not by the one you trust"
-        raise BadRecord(SEAL, why)
 
 
 def _check_extends(older: Path, work: sqlite3.Connection) -> int:

@@ -55,19 +55,26 @@ CREATE TABLE meter_opening (
 CREATE TABLE price (
   id INTEGER PRIMARY KEY, effective_from TEXT, per_minute TEXT, currency TEXT
 );
-CREATE TABLE period_close (period TEXT PRIMARY KEY, digest TEXT, totals TEXT);
+CREATE TABLE period_close (
+  period TEXT PRIMARY KEY, closed_at TEXT, closed_by TEXT, digest TEXT, totals TEXT
+);
 CREATE TABLE reconciliation_run (
-  id INTEGER PRIMARY KEY, period TEXT, difference_minutes INTEGER, breaks INTEGER
+  id INTEGER PRIMARY KEY, period TEXT, started_at TEXT, settled INTEGER,
+  complete INTEGER, difference_minutes INTEGER, breaks INTEGER
 );
 CREATE TABLE reconciliation_reading (
   id INTEGER PRIMARY KEY, run_id INTEGER, pamela_minutes INTEGER,
   ledger_minutes INTEGER, stripe_minutes INTEGER, invoiced_minutes INTEGER
 );
 CREATE TABLE reconciliation_break (
-  id INTEGER PRIMARY KEY, run_id INTEGER, minutes INTEGER, amount_micro INTEGER
+  id INTEGER PRIMARY KEY, run_id INTEGER, minutes INTEGER, amount_micro INTEGER,
+  case_id INTEGER
 );
+CREATE INDEX break_of_case ON reconciliation_break (case_id);
 CREATE TABLE break_case (
-  id INTEGER PRIMARY KEY, period TEXT, opened_run INTEGER, resolved_at TEXT
+  id INTEGER PRIMARY KEY, period TEXT, customer TEXT, account TEXT, cause TEXT,
+  opened_at TEXT, opened_run INTEGER, acknowledged_at TEXT, acknowledged_by TEXT,
+  reason TEXT, resolved_at TEXT
 );
 """
 

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
-from billing.verifier.containers import GUIDE, MANIFEST, PROGRAM, SEAL
+from billing.verifier.bundle_names import GUIDE, MANIFEST, PROGRAM, SEAL
 from billing.verifier.shapes import EVENTS, HEADS
 from tests.tamper.bundles import Files, Original
 from tests.verifier.signing import TestKey

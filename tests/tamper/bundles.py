@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from billing.reports.audit.writing import write_bundle
-from billing.verifier.containers import MANIFEST, SEAL
+from billing.verifier.bundle_names import MANIFEST, SEAL
 from tests.verifier.paper import Paper
 from tests.verifier.signing import TestKey
 from tests.verifier.stories import ledger_on_paper, manifest_claims

@@ -12,9 +12,10 @@ from billing.verifier.verification import verify_bundle
 from tests.tamper.alterations import PLAIN
 from tests.tamper.bundles import Files, Original, pack, packed
 from tests.tamper.clever import CLEVER, FORGED, REWRITTEN, forged, rewritten
+from tests.tamper.zip_tricks import ZIP_TRICKS
 
 CUT = "zip file cut"
-KINDS = [*PLAIN, CUT, *CLEVER, FORGED, REWRITTEN]
+KINDS = [*PLAIN, CUT, *ZIP_TRICKS, *CLEVER, FORGED, REWRITTEN]
 
 
 class Trial(NamedTuple):
@@ -44,6 +45,9 @@ def _try(
     if kind == CUT:
         whole = packed(original.files)
         path.write_bytes(whole[: chance.randrange(len(whole))])
+        return failure_of(path)
+    if kind in ZIP_TRICKS:
+        path.write_bytes(ZIP_TRICKS[kind](packed(original.files)))
         return failure_of(path)
     if kind == FORGED:
         pack(forged(chance, original), path)

@@ -5,7 +5,7 @@ import random
 from hashlib import sha256
 from typing import Any
 
-from billing.verifier.containers import MANIFEST
+from billing.verifier.bundle_names import MANIFEST, SEAL
 from billing.verifier.shapes import EVENTS, HEADS
 from tests.tamper.alterations import ON_ROWS, Alteration
 from tests.tamper.bundles import Files, Original, repair, sign
@@ -59,6 +59,25 @@ def claims(chance: random.Random, original: Original) -> Files:
     if chance.random() < 0.2:
         document["provisional"] = not document["provisional"]
     return sign(original.files, document, original.key)
+
+
+def close_claimed(chance: random.Random, original: Original) -> Files:
+    """Say otherwise when a month was closed, by whom, or that it was at all."""
+    document = json.loads(original.files[MANIFEST])
+    close = document["close"] or {"closed_at": "", "closed_by": "", "digest": None}
+    close[chance.choice(["closed_at", "closed_by"])] = f"it {chance.random()}"
+    document["close"] = close
+    return sign(original.files, document, original.key)
+
+
+def key_twice(chance: random.Random, original: Original) -> Files:
+    """Name a part of the manifest twice, and sign that with the true key."""
+    document = json.loads(original.files[MANIFEST])
+    name = chance.choice(sorted(document))
+    twin = f'{{"{name}": {json.dumps(document[name])},'.encode()
+    raw = original.files[MANIFEST].replace(b"{", twin, 1)
+    seal = f"{original.key.sign(raw).hex()}\n".encode()
+    return {**original.files, MANIFEST: raw, SEAL: seal}
 
 
 def forged(chance: random.Random, original: Original) -> Files:
@@ -140,6 +159,8 @@ CLEVER: dict[str, Alteration] = {
         f"{name}, the true key": by_an_insider(alter) for name, alter in ON_ROWS.items()
     },
     "claims changed, the true key": claims,
+    "close claimed, the true key": close_claimed,
+    "a key twice, the true key": key_twice,
 }
 # Whole ledgers of somebody else's: only the fingerprint, or an older bundle, tells.
 FORGED, REWRITTEN = "all made anew, another key", "all made anew, the true key"

@@ -63,14 +63,15 @@ def _last_run(paper: Paper, month: str) -> dict[str, Any] | None:
     run = runs[-1]
     all_readings = paper.rows["reconciliation_reading"].values()
     readings = [r for r in all_readings if r[1] == run[0]]
-    cases = [r for r in paper.rows["break_case"].values() if r[1] == month]
     names = ("pamela_minutes", "ledger_minutes", "stripe_minutes")
     sums = {name: sum(r[5 + n] for r in readings) for n, name in enumerate(names)}
     return {
         "run": run[0],
+        "at": run[2],
+        "settled": bool(run[4]),
+        "complete": bool(run[5]),
         "difference_minutes": run[6],
         "breaks": run[7],
         **sums,
         "invoiced_minutes": None,
-        "open_items": [{"case": row[0]} for row in cases if row[13] is None],
     }

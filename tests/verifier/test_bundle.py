@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.verifier.containers import GUIDE, MANIFEST, NAMES, PROGRAM
+from billing.verifier.bundle_names import GUIDE, MANIFEST, NAMES, PROGRAM
 from billing.verifier.program import main
 from billing.verifier.shapes import LATER_FILES, SHAPES, TABLE_FILES
 from billing.verifier.single_file import one_file
@@ -93,7 +93,7 @@ def test_the_guide_names_every_file_and_how_to_verify(original: Original) -> Non
     text = original.files[GUIDE].decode()
     for name in NAMES - {GUIDE}:
         assert name in text
-    assert "python verify.py" in text
+    assert "python -I verify.py" in text
     assert original.key.fingerprint in text
     assert "PROVISIONAL" not in text
     assert max(map(len, text.splitlines())) <= 88

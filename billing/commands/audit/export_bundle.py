@@ -17,6 +17,7 @@ from billing.commands.options import (
 from billing.domain.period import Month
 from billing.offline import opened_ledger, signing_key
 from billing.reports.audit.bundle import Export, export_bundle
+from billing.verifier.bundle_names import PROGRAM
 
 
 @click.command()
@@ -62,7 +63,12 @@ def _lines(target: Path, manifest: Any) -> list[str]:
     rows = sum(total["rows"] for total in manifest["totals"])
     events, key = manifest["chain"]["events"], manifest["key"]
     held = f"{rows:,} rows of usage, {events:,} audit events"
-    lines = [f"{target}: {held}, signed by the key {key}."]
+    sha256 = manifest["files"][PROGRAM]["sha256"]
+    lines = [
+        f"{target}: {held}, signed by the key {key}.",
+        f"Its {PROGRAM} has the SHA-256 {sha256}.",
+        "Tell whoever verifies it both on another way than with the file.",
+    ]
     if manifest["provisional"]:
         month = manifest["period"]
         lines.append(f"{month} is not closed: the bundle is marked provisional.")

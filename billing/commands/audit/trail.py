@@ -1,16 +1,19 @@
 """`audit`: the trail of who did what, its signed heads, its key, and a restore."""
 
+import hashlib
 from pathlib import Path
 
 import click
 
 from billing.app import opened_app
+from billing.atomic_file import replace_file
 from billing.commands.display import complain, mark, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
     acting,
     common_options,
+    json_option,
     show_json,
 )
 from billing.installation.trail_key import accept_restored, restored_ledger, rotate
@@ -19,6 +22,8 @@ from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import format_time
 from billing.reports.status.audit_trail import read_heads, read_trail
 from billing.reports.status.moves import read_move
+from billing.verifier.bundle_names import PROGRAM
+from billing.verifier.single_file import program
 
 
 @click.group()
@@ -48,6 +53,28 @@ def trail(settings_file: Path, as_json: bool, last: int, action: str | None) -> 
     else:
         headings = ["event", "at", "who", "did", "to", "why", "rows"]
         show_table(headings, [entry.line() for entry in entries])
+    return CLEAN
+
+
+@audit.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path(PROGRAM),
+    show_default=True,
+    metavar="FILE",
+    help="Write it to this file.",
+)
+@json_option
+def verifier(output: Path, as_json: bool) -> int:
+    """Write the program that verifies bundles, for whoever does not take theirs."""
+    content = program()
+    replace_file(output, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if as_json:
+        show_json({"file": str(output), "sha256": sha256})
+    else:
+        say(f"{output}: run it by `python -I {output} BUNDLE`; its SHA-256 is {sha256}")
     return CLEAN
 
 

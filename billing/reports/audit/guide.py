@@ -52,13 +52,16 @@ How to verify it
 ----------------
 You need Python 3.11 or newer, and nothing else: no network, no packages, no keys.
 
-    python verify.py                     in the folder that you unpacked it into
-    python verify.py BUNDLE.zip          without unpacking it
-    python verify.py --key FINGERPRINT   with the fingerprint that you were given
-    python verify.py --call ID           also prints all that proves one call
-    python verify.py --consistent-with OLDER.zip
+    python -I verify.py                  in the folder that you unpacked it into
+    python -I verify.py BUNDLE.zip       without unpacking it
+    python -I verify.py --key FINGERPRINT
+                                         with the fingerprint that you were given
+    python -I verify.py --call ID        also prints all that proves one call
+    python -I verify.py --consistent-with OLDER.zip
                                          also shows that an older bundle was only
                                          added to
+
+-I keeps Python from importing what else lies in the folder, or in your settings.
 
 It prints PASS, or FAIL with the first bad record and why. Exit codes: 0 PASS, 1 FAIL,
 2 nothing could be verified.
@@ -69,7 +72,8 @@ This bundle is signed by the key
 
 Compare it with the fingerprint that you were given on another way than this file, for
 whoever forges a bundle brings a key of their own. For the same reason take verify.py
-from a source that you trust, or read it: it is one file of plain Python.
+from a source that you trust, whose documentation names its SHA-256, or read it: it is
+one file of plain Python.
 
 
 What a PASS proves
@@ -103,7 +107,7 @@ What it does not prove
 The files
 ---------
 manifest.json        who made this, when and how; every file with its SHA-256; totals;
-                     the last reconciliation with what is open
+                     the last reconciliation
 manifest.sig         the signature over manifest.json (Ed25519, RFC 8032), in hex
 verify.py            the verifier
 audit_events.jsonl   the whole audit trail, an event a line. `covers` holds SHA-256s of

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from billing.atomic_file import whole_file
 from billing.reports.audit.guide import guide
-from billing.verifier.containers import GUIDE, MANIFEST, PROGRAM, SEAL
+from billing.verifier.bundle_names import GUIDE, MANIFEST, PROGRAM, SEAL
 from billing.verifier.keys import NO_HEAD
 from billing.verifier.manifest import FORMAT, fingerprint
 from billing.verifier.shapes import EVENTS, HEADS, TABLE_FILES, digest, read_json
-from billing.verifier.single_file import one_file
+from billing.verifier.single_file import program
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _PLAIN_FILE = 0o644 << 16
@@ -67,7 +67,9 @@ def _write(
     with zipfile.ZipFile(stream, "w") as bundle:
         files = {
             GUIDE: _add(bundle, GUIDE, [_text(guide(summary, key))]),
-            PROGRAM: _add(bundle, PROGRAM, [_text(one_file())]),
+            PROGRAM: _add(
+                bundle, PROGRAM, [program().removesuffix(b"\n").split(b"\n")]
+            ),
         }
         end = _Ends()
         for name in (EVENTS, HEADS, *sorted(TABLE_FILES.values())):
