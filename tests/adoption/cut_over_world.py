@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from billing.domain.break_causes import Cause
 from billing.domain.period import BillingPeriod, cycle_months
 from billing.errors import BadInput
-from billing.ledger.reconcile import break_cases
+from billing.ledger.reconcile import case_list
 from billing.pipeline.adopt.cut_over import AdoptionState, CutOverOptions, adopt_meter
 from billing.pipeline.adopt.decide import (
     DifferenceChoice,
@@ -241,7 +241,7 @@ class CutOverWorld:
     def decide(self) -> None:
         """Decide the differences that reconciliations have found."""
         with self.bench.ledger.reading() as connection:
-            cases = break_cases.list_cases(connection, MARCH)
+            cases = case_list.list_cases(connection, case_list.CaseFilter(period=MARCH))
         for case in cases:
             is_open = case.acknowledged_at is None
             if case.cause is Cause.OPENING_DIFFERS and case.customer and is_open:

@@ -6,8 +6,8 @@ from billing.demo.month_end.cast import THIRD
 from billing.demo.month_end.desk import ACTOR, Desk
 from billing.demo.stage import DemoFailed
 from billing.domain.break_causes import Cause
-from billing.pipeline.sync.operator_actions import acknowledge_break
-from billing.reports.reconciliation.breaks import read_breaks
+from billing.pipeline.sync.operator_actions import acknowledge_breaks
+from billing.reports.reconciliation.breaks import CaseFilter, read_breaks
 
 SECONDS, MINUTES = 150, 3
 WHY = f"{MINUTES} minutes, invoiced by hand"
@@ -36,13 +36,13 @@ def play_too_late(desk: Desk) -> Missed:
     ledger, month = desk.app.ledger, cast.month
     numbers = [
         case.number
-        for case in read_breaks(ledger, month, resolved=False)
+        for case in read_breaks(ledger, CaseFilter(period=month))
         if case.cause is Cause.INVOICED_BEFORE_IT_ARRIVED
     ]
     if len(numbers) != 1 or len(refused.obstacles) != 1:
         raise DemoFailed(f"{month} should be open for one break, {THIRD}'s")
     [number] = numbers
-    acknowledge_break(ledger, ACTOR, desk.app.clock.now(), number, WHY)
+    acknowledge_breaks(ledger, ACTOR, desk.app.clock.now(), numbers, WHY)
     desk.begin(
         7,
         at,

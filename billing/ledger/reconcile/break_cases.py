@@ -3,31 +3,20 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from billing.domain.break_causes import CARRIED, SOMEBODY_ELSE, Cause, known_amount
-from billing.domain.break_kinds import Book, Resolution
+from billing.domain.break_causes import CARRIED, SOMEBODY_ELSE, Cause
+from billing.domain.break_kinds import Book
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
-from billing.errors import NoOpenBreak
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.schema.findings import CASES_AS_FOUND
-from billing.ledger.schema.tables import break_case, reconciliation_break
+from billing.ledger.reconcile.case_list import AS_FOUND
+from billing.ledger.schema.tables import break_case
 
-case, break_ = break_case.c, reconciliation_break.c
-_AS_FOUND = select(
-    break_case,
-    break_.minutes,
-    break_.amount_micro,
-    break_.evidence,
-    break_.calls.label("last_calls"),
-).select_from(CASES_AS_FOUND)
-# What resolves itself does so within a day, or somebody has to look.
-OVERDUE = timedelta(hours=24)
+case = break_case.c
 NOBODYS = CARRIED | {Cause.NOT_SETTLED}
 
 
@@ -150,7 +139,7 @@ def _acknowledged_before(owned: OwnedBreak, rows: Iterable[Any]) -> dict[str, An
 
 
 def _open(connection: Connection, period: BillingPeriod) -> list[Any]:
-    query = _AS_FOUND.where(case.period == str(period), case.resolved_at.is_(None))
+    query = AS_FOUND.where(case.period == str(period), case.resolved_at.is_(None))
     return list(connection.execute(query.order_by(case.id)))
 
 
@@ -184,107 +173,3 @@ def _open_case(
 
 def _format(calls: tuple[str, ...]) -> str:
     return json.dumps(list(calls))
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A break with its life: found, acknowledged by whom and why, resolved by what."""
-
-    number: int
-    period: BillingPeriod
-    customer: str | None
-    account: str | None
-    cause: Cause
-    hour: datetime | None
-    event: str | None
-    evidence: str | None
-    calls: tuple[str, ...]
-    minutes: int
-    amount_micro: int
-    opened_at: datetime
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    reason: str | None
-    resolved_at: datetime | None
-    resolved_by: str | None
-
-    @property
-    def known_amount_micro(self) -> int | None:
-        """The amount; None when nobody can price the minutes."""
-        return known_amount(self.cause, self.minutes, self.amount_micro)
-
-    def state_at(self, now: datetime) -> str:
-        """Say in a word where it stands."""
-        if self.resolved_at is not None:
-            return "resolved"
-        if self.acknowledged_at is not None:
-            return "acknowledged"
-        waits = self.cause.resolution is Resolution.WAITS
-        if waits and now - self.opened_at < OVERDUE:
-            return "waiting"
-        return "overdue" if waits else "open"
-
-    def age_at(self, now: datetime) -> timedelta:
-        """Return how long it was, or has been, open."""
-        return (self.resolved_at or now) - self.opened_at
-
-
-def list_cases(
-    connection: Connection, period: BillingPeriod | None, *, resolved: bool = False
-) -> list[Case]:
-    """Return the open cases (and the resolved ones) of a month, or of all; by number.
-
-    Minutes, amount and calls are those of the last run that found the break.
-    """
-    query = _AS_FOUND
-    if period is not None:
-        query = query.where(case.period == str(period))
-    if not resolved:
-        query = query.where(case.resolved_at.is_(None))
-    return [_case(row) for row in connection.execute(query.order_by(case.id))]
-
-
-def acknowledge(connection: Connection, actor: Actor, number: int, reason: str) -> Case:
-    """Record who knows of a break and why it is left; raises NoOpenBreak."""
-    row = connection.execute(_AS_FOUND.where(case.id == number)).first()
-    if row is None:
-        raise NoOpenBreak(number, "there is none of that number")
-    if row.resolved_at is not None:
-        raise NoOpenBreak(number, f"it was resolved by {row.resolved_by}")
-    if row.acknowledged_at is not None:
-        raise NoOpenBreak(number, f"{row.acknowledged_by} acknowledged it already")
-    values = {
-        "acknowledged_at": actor.at,
-        "acknowledged_by": actor.name,
-        "reason": reason,
-    }
-    connection.execute(update(break_case).where(case.id == number).values(values))
-    audit_log.touch(connection, break_case, [number])
-    detail = {"cause": row.cause, "minutes": row.minutes}
-    audit_log.record(
-        connection, actor, "break.acknowledged", str(number), detail, reason=reason
-    )
-    changed = connection.execute(_AS_FOUND.where(case.id == number))
-    return _case(changed.one())
-
-
-def _case(row: Any) -> Case:
-    return Case(
-        number=row.id,
-        period=BillingPeriod.parse(row.period),
-        customer=row.customer,
-        account=row.account,
-        cause=Cause(row.cause),
-        hour=row.hour,
-        event=row.event,
-        evidence=row.evidence,
-        calls=tuple(json.loads(row.last_calls)),
-        minutes=row.minutes,
-        amount_micro=row.amount_micro,
-        opened_at=row.opened_at,
-        acknowledged_at=row.acknowledged_at,
-        acknowledged_by=row.acknowledged_by,
-        reason=row.reason,
-        resolved_at=row.resolved_at,
-        resolved_by=row.resolved_by,
-    )

@@ -9,7 +9,7 @@ from billing.domain.break_causes import Cause
 from billing.errors import BadInput
 from billing.ledger.adopt.decisions import AdoptionDecision, record_decision
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.reconcile.break_cases import acknowledge, list_cases
+from billing.ledger.reconcile.case_list import CaseFilter, acknowledge, list_cases
 
 
 def leave_difference(
@@ -23,7 +23,7 @@ def leave_difference(
 
     Raises BadInput where no reconciliation has found it as it is.
     """
-    for case in list_cases(connection, difference.period):
+    for case in list_cases(connection, CaseFilter(period=difference.period)):
         is_meant = (case.customer, case.cause) == (
             adopted.customer,
             Cause.OPENING_DIFFERS,
@@ -41,5 +41,5 @@ def leave_difference(
     decision = AdoptionDecision.of(adopted, AdoptionKind.LEAVE_DIFFERENCE, reason)
     decision = replace(decision, period=difference.period, minutes=difference.minutes)
     record_decision(connection, actor, decision)
-    acknowledge(connection, actor, case.number, reason)
+    acknowledge(connection, actor, [case.number], reason)
     return True

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.ledger.reconcile.break_cases import Case, list_cases
+from billing.ledger.reconcile.case_list import Case, CaseFilter, list_cases
 from billing.ledger.schema.tables import reconciliation_reading, reconciliation_run
 
 run, reading = reconciliation_run.c, reconciliation_reading.c
@@ -56,5 +56,5 @@ def run_totals(connection: Connection, period: BillingPeriod) -> RunTotals | Non
         invoiced_minutes=None if invoiced is None else int(invoiced),
         difference_minutes=int(last.difference_minutes),
         breaks=int(last.breaks),
-        open_items=tuple(list_cases(connection, period)),
+        open_items=tuple(list_cases(connection, CaseFilter(period=period))),
     )

@@ -1,5 +1,6 @@
 """Operator actions: a person gives up an event, or has refused ones sent anew."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from billing.errors import AnotherProcess, BadInput, UnknownName
@@ -7,8 +8,8 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
-from billing.ledger.reconcile import break_cases
-from billing.ledger.reconcile.break_cases import Case
+from billing.ledger.reconcile import case_list
+from billing.ledger.reconcile.case_list import Case
 from billing.ledger.sync import operator_actions, send_holds
 
 
@@ -75,11 +76,14 @@ def release_sending(
         send_holds.record_hold(connection, actor, customer, why, held=False)
 
 
-def acknowledge_break(
-    ledger: Ledger, who: str, now: datetime, number: int, why: str
-) -> Case:
-    """Record that somebody knows of a break, and why it is left; raises BadInput."""
+def acknowledge_breaks(
+    ledger: Ledger, who: str, now: datetime, numbers: Sequence[int], why: str
+) -> list[Case]:
+    """Record that somebody knows of breaks, and why they are left; raises BadInput.
+
+    All of them, or none.
+    """
     if not why.strip():
-        raise BadInput("say why the break is left as it is: --reason TEXT")
+        raise BadInput("say why it is left as it is: --reason TEXT")
     with ledger.writing() as connection:
-        return break_cases.acknowledge(connection, Actor(who, now), number, why.strip())
+        return case_list.acknowledge(connection, Actor(who, now), numbers, why.strip())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from billing.ledger.reconcile.break_cases import Case
+from billing.ledger.reconcile.case_list import Case
 from billing.ledger.reconcile.stored_runs import KeptBreak
 from billing.reports.reconciliation.stored import Reconciled, age_name
 from billing.reports.sheets.sheet import Cell, Column, Kind, Row, Unknown

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from billing.domain.money import format_known
-from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
-from billing.ledger.reconcile.break_cases import Case, list_cases
+from billing.ledger.reconcile.case_list import Case, CaseFilter, list_cases
 from billing.reports.sheets.cells import UNKNOWN, format_amount
 from billing.reports.sheets.formatting import Document, format_span, format_time
 
 __all__ = [
     "HEADINGS",
     "Case",
+    "CaseFilter",
     "break_document",
     "break_lines",
     "read_breaks",
@@ -33,12 +33,10 @@ HEADINGS = [
 _CALLS_IN_A_LINE = 3
 
 
-def read_breaks(
-    ledger: Ledger, period: BillingPeriod | None, *, resolved: bool
-) -> list[Case]:
-    """Return the open breaks (and the resolved ones) of a month, or of all."""
+def read_breaks(ledger: Ledger, wanted: CaseFilter) -> list[Case]:
+    """Return the breaks that are looked for."""
     with ledger.reading() as connection:
-        return list_cases(connection, period, resolved=resolved)
+        return list_cases(connection, wanted)
 
 
 def break_lines(cases: Iterable[Case], currency: str, now: datetime) -> list[list[str]]:

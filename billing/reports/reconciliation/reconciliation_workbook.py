@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from billing.ledger.reconcile.break_cases import Case
+from billing.ledger.reconcile.case_list import Case
 from billing.ledger.reconcile.stored_runs import KeptReading
 from billing.reports.reconciliation.break_rows import BREAKS, amount_cell, break_rows
 from billing.reports.reconciliation.breaks import break_document

@@ -15,7 +15,7 @@ from billing.errors import BadInput
 from billing.ledger.close.period_close import closed_month
 from billing.ledger.database import Ledger
 from billing.ledger.queries.usage_totals import currency_of
-from billing.ledger.reconcile.break_cases import Case, list_cases
+from billing.ledger.reconcile.case_list import Case, CaseFilter, list_cases
 from billing.ledger.reconcile.stored_runs import (
     KeptBreak,
     KeptReading,
@@ -129,6 +129,8 @@ def read_reconciled(ledger: Ledger, period: BillingPeriod) -> Reconciled:
             period=period,
             currency=currency_of(connection, period) or "usd",
             run=run,
-            cases=tuple(list_cases(connection, period, resolved=True)),
+            cases=tuple(
+                list_cases(connection, CaseFilter(period=period, resolved=True))
+            ),
             provisional=closed_month(connection, period) is None,
         )

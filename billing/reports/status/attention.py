@@ -9,7 +9,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
 from billing.ledger.pull.accounts import present_labels
 from billing.ledger.queries.usage_totals import UsageTotal, currency_of, totals_by
-from billing.ledger.reconcile.break_cases import list_cases
+from billing.ledger.reconcile.case_list import CaseFilter, list_cases
 from billing.ledger.sync.send_holds import SendHold, holds_in_force
 from billing.reports.sheets.cells import format_amount
 from billing.reports.sheets.formatting import counted, format_span, format_time
@@ -179,7 +179,7 @@ def _failed(month: PeriodStatus) -> Iterator[str]:
 
 def _breaks(ledger: Ledger, now: datetime) -> Iterator[str]:
     with ledger.reading() as connection:
-        cases = list_cases(connection, None)
+        cases = list_cases(connection, CaseFilter())
     periods = Counter(
         case.period for case in cases if case.state_at(now) in _FOR_A_PERSON
     )

@@ -1,5 +1,7 @@
 """`breaks` and `reconcile --heal`: what differs, who knows, and what needs nobody."""
 
+import pytest
+
 from tests.cli.desk import LAST, PRESENT, Desk
 
 
@@ -38,6 +40,57 @@ def test_a_break_is_acknowledged_once_with_a_reason(desk: Desk) -> None:
     assert again["error"]["kind"] == "NoOpenBreak"
     desk.done("breaks", "--acknowledge", "999", "--reason", "none", code=2)
     desk.done("breaks", "--reason", "of what", code=2)
+
+
+def test_several_breaks_are_acknowledged_at_once_or_none(desk: Desk) -> None:
+    reconciled(desk)
+    why = ("--reason", "Stripe is slow today")
+    count = len(desk.json("breaks", LAST)["breaks"])
+    assert count > 5
+    desk.json("breaks", "--acknowledge", "2,4-5,999", *why, code=2)
+    assert {one["state"] for one in desk.json("breaks")["breaks"]} == {"waiting"}
+    known = desk.json("breaks", "--acknowledge", "2,4-5", *why)["breaks"]
+    assert [one["break"] for one in known] == [2, 4, 5]
+    customer = desk.json("breaks")["breaks"][0]["customer"]
+    of = ("--cause", "not_staged", "--customer", customer, "--all-of", "1")
+    listed = desk.json("breaks", LAST, *of)["breaks"]
+    assert 0 < len(listed) < count
+    assert {one["customer"] for one in listed} == {customer}
+    said = desk.done("breaks", LAST, *of, "--acknowledge", "all", *why)
+    assert "acknowledged" in said
+    desk.done("breaks", LAST, "--acknowledge", "all", *why)
+    assert {one["state"] for one in desk.json("breaks")["breaks"]} == {"acknowledged"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("breaks --acknowledge all --reason x", "say of what all are known"),
+        ("breaks 2026-01 --acknowledge all --reason x", "no such break is open"),
+        ("breaks --acknowledge 3-1 --reason x", "3, 3,5-9 or all"),
+        ("breaks --acknowledge 1-999999 --reason x", "3, 3,5-9 or all"),
+        ("breaks --acknowledge 0 --reason x", "3, 3,5-9 or all"),
+        ("breaks --acknowledge 1, --reason x", "3, 3,5-9 or all"),
+        ("breaks --cause not_stagd", "did you mean not_staged"),
+        ("breaks --calls 7", "there is no break 7"),
+        ("breaks --calls 7 --acknowledge 7 --reason x", "give one of"),
+    ],
+)
+def test_what_cannot_be_acknowledged_is_refused_in_a_sentence(
+    desk: Desk, line: str, words: str
+) -> None:
+    result = desk(*line.split())
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_every_call_of_a_break_can_be_listed(desk: Desk) -> None:
+    reconciled(desk)
+    most = max(desk.json("breaks")["breaks"], key=lambda one: len(one["calls"]))
+    assert len(most["calls"]) > 3
+    assert " more" in desk.done("breaks")
+    shown = desk.done("breaks", "--calls", str(most["break"]))
+    assert shown.splitlines() == most["calls"]
 
 
 def test_heal_says_what_it_did_and_ends_clean(desk: Desk) -> None:

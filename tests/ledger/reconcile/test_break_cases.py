@@ -10,8 +10,9 @@ from billing.domain.breaks import Break, CustomerFinding
 from billing.errors import NoOpenBreak
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.reconcile import break_cases, runs
-from billing.ledger.reconcile.break_cases import Case
+from billing.ledger.reconcile import runs
+from billing.ledger.reconcile.case_list import Case, CaseFilter, list_cases
+from billing.ledger.reconcile.case_list import acknowledge as acknowledge_all
 from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
 from tests.ledger.bookkeeping import ACTOR, APRIL, HOUR, MARCH, NOON, rows
 
@@ -71,7 +72,7 @@ def find(
 
 def listed(ledger: Ledger, *, resolved: bool = True) -> list[Case]:
     with ledger.reading() as connection:
-        return break_cases.list_cases(connection, MARCH, resolved=resolved)
+        return list_cases(connection, CaseFilter(period=MARCH, resolved=resolved))
 
 
 def lives(ledger: Ledger) -> list[tuple[Cause, str | None]]:
@@ -81,7 +82,8 @@ def lives(ledger: Ledger) -> list[tuple[Cause, str | None]]:
 
 def acknowledge(ledger: Ledger, number: int, reason: str = "we know") -> Case:
     with ledger.writing() as connection:
-        return break_cases.acknowledge(connection, ACTOR, number, reason)
+        [case] = acknowledge_all(connection, ACTOR, [number], reason)
+    return case
 
 
 def test_a_break_that_stays_is_one_case(ledger: Ledger) -> None:
@@ -107,8 +109,8 @@ def test_a_break_that_is_gone_is_resolved_by_the_run_without_it(
     assert listed(ledger)[0].age_at(ACTOR.at + 99 * HOUR) == 5 * HOUR
     assert [case.number for case in listed(ledger, resolved=False)] == [2]
     with ledger.reading() as connection:
-        assert break_cases.list_cases(connection, APRIL, resolved=True) == []
-        assert len(break_cases.list_cases(connection, None)) == 1
+        assert list_cases(connection, CaseFilter(period=APRIL, resolved=True)) == []
+        assert len(list_cases(connection, CaseFilter())) == 1
 
 
 def test_another_cause_at_the_same_place_is_another_case_that_is_named(

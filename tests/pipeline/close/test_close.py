@@ -10,7 +10,8 @@ from billing.domain.period import BillingPeriod, Window
 from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.close.period_close import freeze, period_digest
-from billing.ledger.reconcile import break_cases
+from billing.ledger.reconcile import case_list
+from billing.ledger.reconcile.case_list import CaseFilter
 from billing.pipeline.close import CloseReport, check_close, close_period
 from billing.pipeline.concurrency import no_progress
 from tests.pipeline.bench import MARCH, NOON, Bench, call, of
@@ -231,10 +232,10 @@ def test_a_month_that_lost_a_call_to_one_before_all_can_be_closed(
     bench.clock.advance(hours=3)
     bench.reconcile()
     with bench.ledger.writing() as connection:
-        [case] = break_cases.list_cases(connection, MARCH)
+        [case] = case_list.list_cases(connection, CaseFilter(period=MARCH))
         assert case.cause is Cause.BEFORE_FIRST_PERIOD
         actor = Actor("tests", bench.clock.now())
-        break_cases.acknowledge(connection, actor, case.number, "known")
+        case_list.acknowledge(connection, actor, [case.number], "known")
     assert close(bench).obstacles == ()
 
 

@@ -10,7 +10,7 @@ from billing.domain.breaks import Break, CustomerFinding
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.reconcile.break_cases import acknowledge, list_cases
+from billing.ledger.reconcile.case_list import CaseFilter, acknowledge, list_cases
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline.bench import MARCH, NOON, START, Bench, call, of
 from tests.pipeline.cause_cases import CASES
@@ -178,8 +178,8 @@ def test_who_is_asked_once_and_answers_is_asked_again_when_the_minutes_change(
     assert bench.reconcile().needs_a_person
     with bench.ledger.writing() as connection:
         actor = Actor("ada", bench.clock.now())
-        for case in list_cases(connection, MARCH, resolved=False):
-            acknowledge(connection, actor, case.number, "known")
+        for case in list_cases(connection, CaseFilter(period=MARCH)):
+            acknowledge(connection, actor, [case.number], "known")
     assert not bench.reconcile().needs_a_person
     assert not bench.reconcile().clean
     bench.take(call("y", NOON + HOUR, 300))

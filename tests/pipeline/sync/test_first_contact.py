@@ -11,7 +11,7 @@ from billing.domain.break_causes import Cause
 from billing.domain.meter_contact import FirstSendWait, Opening
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.reconcile import break_cases
+from billing.ledger.reconcile import case_list
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call, of
@@ -42,9 +42,9 @@ def second(bench: Bench, sqlite_template: Path, tmp_path: Path) -> Iterator[Benc
 
 def acknowledge(bench: Bench) -> None:
     with bench.ledger.writing() as connection:
-        for case in break_cases.list_cases(connection, None):
+        for case in case_list.list_cases(connection, case_list.CaseFilter()):
             actor = Actor("a person", bench.clock.now())
-            break_cases.acknowledge(connection, actor, case.number, "it is known")
+            case_list.acknowledge(connection, actor, [case.number], "it is known")
 
 
 def test_a_new_ledger_sends_after_two_equal_readings_a_day_apart(new: Bench) -> None:

@@ -11,7 +11,7 @@ from billing.domain.breaks import Break, CustomerFinding
 from billing.errors import BadInput
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.reconcile import break_cases, runs
+from billing.ledger.reconcile import case_list, runs
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.reconciliation_workbook import reconciled_report
 from billing.reports.reconciliation.stored import age_name, read_reconciled
@@ -67,7 +67,7 @@ def live(ledger: Ledger) -> None:
     reconcile(ledger, ACTOR.at, LOST, LATE, CARRIED)
     with ledger.writing() as connection:
         who = Actor("ada", ACTOR.at + 8 * DAY)
-        break_cases.acknowledge(connection, who, 1, "the customer was deleted")
+        case_list.acknowledge(connection, who, [1], "the customer was deleted")
     reconcile(ledger, ACTOR.at + DAY, LOST, CARRIED)
 
 

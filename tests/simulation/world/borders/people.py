@@ -7,9 +7,9 @@ from functools import partial
 from billing.domain.break_causes import SOMEBODY_ELSE
 from billing.domain.period import hour_of
 from billing.errors import BillingError
-from billing.ledger.reconcile.break_cases import list_cases
+from billing.ledger.reconcile.case_list import CaseFilter, list_cases
 from billing.pipeline.sync.operator_actions import (
-    acknowledge_break,
+    acknowledge_breaks,
     hold_sending,
     release_sending,
 )
@@ -95,14 +95,14 @@ class People:
         world = self._world
         ledger = world.ledger()
         with ledger.reading() as connection:
-            cases = list_cases(connection, None)
+            cases = list_cases(connection, CaseFilter())
         for case in [] if world.is_restored else cases:
             if case.cause in SOMEBODY_ELSE and case.acknowledged_at is None:
                 owner, month = world.settings.owners[str(case.customer)], case.period
                 if case.minutes > world.stripe.foreign_minutes(owner, str(month)):
                     continue
                 now = world.schedule.now
-                acknowledge_break(ledger, PERSON, now, case.number, "it is theirs")
+                acknowledge_breaks(ledger, PERSON, now, [case.number], "it is theirs")
                 world.schedule.note(f"lets {case.minutes} of {case.customer} be")
                 world.trace.sometimes("a person lets foreign minutes be")
                 world.judge.contacts.allow(owner, str(month), case.number, case.minutes)
