@@ -53,7 +53,7 @@ def test_a_month_is_verified_from_its_bundle(
     verdict = verify_bundle(
         export(proven, tmp_path / "b.zip", period), key=KEY.fingerprint
     )
-    assert verdict.shown.usage_rows >= len(verdict.totals) == 1
+    assert verdict.shown.usage_rows >= len(verdict.month.totals) == 1
     said = verdict.manifest.document
     assert said["provisional"] is (period == MARCH)
     assert said["run_by"] == "tests"
