@@ -6,13 +6,28 @@ import click
 
 from billing.app import App, opened_app
 from billing.commands.display import complain, progress_bars, say
-from billing.commands.hold import HoldOrder, carry_out, hold_options
-from billing.commands.options import CLEAN, FAILED, common_options, show_json
+from billing.commands.options import (
+    CLEAN,
+    FAILED,
+    acting,
+    common_options,
+    show_json,
+)
 from billing.commands.results import sync_complaints, sync_sentence
+from billing.commands.sync_orders import (
+    OrderKind,
+    SyncOrder,
+    carry_out,
+    order_options,
+)
 from billing.documents import sync_document
-from billing.errors import BadInput
 from billing.pipeline.integrity import require_invariants
-from billing.pipeline.sync.operator_actions import retry_rejected, void_event
+from billing.pipeline.sync.operator_actions import (
+    Refused,
+    retry_rejected,
+    void_events,
+    voidable_events,
+)
 from billing.pipeline.sync.sync import SyncReport, sync_meter
 from billing.reports.sheets.formatting import counted
 
@@ -26,63 +41,31 @@ ACTOR = "pamela-billing sync"
     is_flag=True,
     help="Report the present hour too, as far as it has come.",
 )
-@click.option(
-    "--retry",
-    is_flag=True,
-    help="Send anew, under new identifiers, what Stripe refused, once you have fixed "
-    "the cause.",
-)
-@click.option(
-    "--settle",
-    is_flag=True,
-    help="Send nothing; read from Stripe whether events with an uncertain outcome were "
-    "counted, and settle them.",
-)
-@click.option(
-    "--void",
-    metavar="EVENT",
-    help="Give up this failed event for good; `breaks` and `explain` name it.",
-)
-@hold_options
-@click.option(
-    "--reason",
-    default="",
-    help="Why, with --void, --hold or --release; kept in the audit trail.",
-)
+@order_options
 @common_options
 def sync(
-    *,
-    settings_file: Path,
-    as_json: bool,
-    at_once: bool,
-    retry: bool,
-    settle: bool,
-    void: str | None,
-    hold: HoldOrder | None,
-    reason: str,
+    *, settings_file: Path, as_json: bool, at_once: bool, order: SyncOrder | None
 ) -> int:
     """Report to the Stripe meter what the ledger holds and the meter does not.
 
     Hours that are over are reported, each customer's as one event. Ends with 0 when all
     of it was counted, and with 1 when something was not; the next sync goes on.
     """
-    if sum((retry, settle, void is not None, hold is not None)) > 1:
-        raise BadInput("give one of --retry, --settle, --void, --hold and --release")
-    if reason and void is None and hold is None:
-        raise BadInput("--reason belongs to --void, --hold or --release")
-    if hold is not None:
-        document, sentence = carry_out(settings_file, hold, reason)
+    kind = order and order.kind
+    if order and kind in {OrderKind.HOLD, OrderKind.RELEASE}:
+        document, sentence = carry_out(settings_file, order)
         return _show(document, sentence, as_json=as_json)
+    settle = kind is OrderKind.SETTLE
     with opened_app(settings_file, actor=ACTOR) as app, app.exclusive():
-        if void is not None:
-            void_event(app.ledger, ACTOR, app.clock.now(), void, reason)
-            return _show({"voided": void}, f"{void} is given up.", as_json=as_json)
+        if order and kind is OrderKind.VOID:
+            document, sentence = _void(app, order)
+            return _show(document, sentence, as_json=as_json)
         if not settle:
             require_invariants(app.ledger, app.clock.now())
-        freed = retry_rejected(app.ledger, ACTOR, app.clock.now()) if retry else 0
+        freed = _retry(app, order) if order and kind is OrderKind.RETRY else None
         report = _sync(app, at_once=at_once, settle_only=settle)
     document, sentence = sync_document(report), sync_sentence(report)
-    if retry:
+    if freed is not None:
         document["retried"] = freed
         sentence = f"{counted(freed, 'refused event')} to be sent anew. {sentence}"
     _show(document, sentence, as_json=as_json)
@@ -90,6 +73,23 @@ def sync(
         for complaint in sync_complaints(report):
             complain(f"pamela-billing: {complaint}")
     return CLEAN if report.clean else FAILED
+
+
+def _void(app: App, order: SyncOrder) -> tuple[dict[str, object], str]:
+    """Give up the events that an order names, all or none."""
+    who, now = acting("sync"), app.clock.now()
+    names = order.events or voidable_events(app.ledger, str(order.customer))
+    void_events(app.ledger, who, now, names, order.reason)
+    if len(names) == 1:
+        return {"voided": names[0]}, f"{names[0]} is given up."
+    return {"voided": list(names)}, f"{len(names):,} events are given up."
+
+
+def _retry(app: App, order: SyncOrder) -> int:
+    """Free the refused events that an order means; returns how many those are."""
+    which = Refused(order.customer, order.events)
+    who, now = acting("sync"), app.clock.now()
+    return retry_rejected(app.ledger, who, now, which, order.reason)
 
 
 def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:

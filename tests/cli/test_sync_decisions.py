@@ -42,10 +42,52 @@ def test_an_event_is_given_up_with_a_reason_and_never_again(desk: Desk) -> None:
     assert desk.query(EVENTS, "rejected") == [(second,)]
 
 
+def test_some_refused_events_are_retried_and_the_reason_is_kept(desk: Desk) -> None:
+    first, second = refused(desk)
+    why = ("--reason", "the customer is back")
+    assert desk.json("sync", "--retry", "--event", second, *why)["retried"] == 1
+    assert desk.query(EVENTS, "rejected") == [(first,)]
+    audited = "SELECT actor, reason FROM audit_event WHERE action = ?"
+    [(actor, reason)] = desk.query(audited, "events.retried")
+    assert reason == "the customer is back"
+    assert actor.endswith(", pamela-billing sync")
+    settled = desk("sync", "--retry", "--event", second)
+    assert (settled.exit_code, "only what Stripe refused" in settled.output) == (
+        2,
+        True,
+    )
+    [(customer,)] = desk.query(
+        "SELECT customer FROM meter_event WHERE identifier = ?", first
+    )
+    assert desk.json("sync", "--retry", "--customer", customer)["retried"] == 1
+
+
+def test_all_failed_events_of_a_customer_are_given_up_at_once(desk: Desk) -> None:
+    first, second = refused(desk)
+    why = ("--reason", "paid in cash")
+    both = ("sync", "--void", first, "--void", "no-such", *why)
+    assert desk(*both).exit_code == 2
+    assert desk.query(EVENTS, "voided") == []
+    owners = "SELECT DISTINCT customer FROM meter_event WHERE reason = 'rejected'"
+    for (customer,) in desk.query(owners):
+        line = ("sync", "--void", "all", "--customer", customer, *why)
+        desk.json(*line)
+        assert "has no failed event" in desk(*line).stderr
+    assert desk.query(EVENTS, "rejected") == []
+    assert desk.query(EVENTS, "voided") == [(first,), (second,)]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (("--void", "no-such", "--reason", "x"), "there is no event no-such"),
+        (("--void", "all", "--reason", "x"), "say whose events are given up"),
+        (("--void", "all", "--customer", "acne", "--reason", "x"), "acne"),
+        (("--void", "all", "--void", "one", "--reason", "x"), "`all` with --customer"),
+        (("--retry", "--event", "no-such"), "there is no event no-such"),
+        (("--retry", "--customer", "acne"), "acne"),
+        (("--event", "no-such"), "--event belongs to --retry"),
+        (("--customer", "acme"), "--customer belongs to --hold"),
         (("--void", "no-such"), "say why the event is given up"),
         (("--reason", "x"), "--reason belongs to --void"),
         (("--retry", "--settle"), "give one of --retry, --settle, --void, --hold and"),

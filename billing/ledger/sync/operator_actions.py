@@ -1,5 +1,7 @@
 """Operator actions: what people decide of events, each with its audit event."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Connection, select
 
 from billing.domain.meter_event import EventState, FailReason
@@ -37,36 +39,76 @@ def void(connection: Connection, actor: Actor, failed: OpenEvent, why: str) -> N
     """Give up an event for good; raises BadInput unless it failed."""
     name = failed.event.identifier
     if failed.state is not EventState.FAILED or failed.reason not in VOIDABLE:
-        status = failed.reason.value if failed.reason else failed.state.value
-        raise BadInput(f"the event {name} is {status}; only what failed can be voided")
+        raise BadInput(
+            f"the event {name} is {_status(failed)}; only what failed can be voided"
+        )
     outbox.move_to_failed(connection, failed, FailReason.VOIDED)
     detail = {"event": name, "minutes": failed.event.minutes}
     customer = failed.event.customer
     audit_log.record(connection, actor, "event.voided", customer, detail, reason=why)
 
 
-def rejected_customers(connection: Connection) -> list[str]:
-    """Return the customers with events that Stripe refused."""
-    query = select(event.customer).where(_refused()).distinct()
+def voidable_events(connection: Connection, customer: str) -> list[str]:
+    """Return a customer's events that a person may give up."""
+    reasons = [reason.value for reason in VOIDABLE]
+    query = select(event.identifier).where(
+        event.customer == customer,
+        event.state == EventState.FAILED.value,
+        event.reason.in_(reasons),
+    )
+    return list(connection.scalars(query.order_by(event.id)))
+
+
+def rejected_customers(
+    connection: Connection, identifiers: Sequence[str] = ()
+) -> list[str]:
+    """Return the customers with events that Stripe refused, or of those that are named.
+
+    Raises BadInput for an event that it did not refuse.
+    """
+    for name in identifiers:
+        named = find_event(connection, name)
+        if named.reason is not FailReason.REJECTED:
+            raise BadInput(
+                f"the event {name} is {_status(named)}; only what Stripe refused is "
+                "sent anew"
+            )
+    query = select(event.customer).where(_refused(identifiers)).distinct()
     return sorted(connection.scalars(query))
 
 
-def retry_rejected(connection: Connection, actor: Actor, customer: str) -> int:
+def retry_rejected(
+    connection: Connection,
+    actor: Actor,
+    customer: str,
+    identifiers: Sequence[str] = (),
+    *,
+    reason: str | None = None,
+) -> int:
     """Free the rows of events that Stripe refused, to be staged and sent anew.
 
     They go under new identifiers: Stripe remembers the ones that it took and refused.
     """
     query = select(event.id, event.identifier).where(
-        _refused(), event.customer == customer
+        _refused(identifiers), event.customer == customer
     )
     rows = connection.execute(query.order_by(event.id)).all()
     for row in rows:
         event_rows.release(connection, row.id)
     if rows:
         detail = {"events": [row.identifier for row in rows]}
-        audit_log.record(connection, actor, "events.retried", customer, detail)
+        audit_log.record(
+            connection, actor, "events.retried", customer, detail, reason=reason
+        )
     return len(rows)
 
 
-def _refused() -> ColumnElement[bool]:
-    return (event.state == "failed") & (event.reason == FailReason.REJECTED.value)
+def _refused(identifiers: Sequence[str]) -> ColumnElement[bool]:
+    refused = (event.state == EventState.FAILED.value) & (
+        event.reason == FailReason.REJECTED.value
+    )
+    return refused & event.identifier.in_(identifiers) if identifiers else refused
+
+
+def _status(known: OpenEvent) -> str:
+    return known.reason.value if known.reason else known.state.value

@@ -1,7 +1,9 @@
 """Operator actions: a person gives up an event, or has refused ones sent anew."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from billing.errors import AnotherProcess, BadInput, UnknownName
 from billing.ledger import registry
@@ -13,37 +15,71 @@ from billing.ledger.reconcile.case_list import Case
 from billing.ledger.sync import operator_actions, send_holds
 
 
-def void_event(
-    ledger: Ledger, who: str, now: datetime, identifier: str, why: str
+class Refused(NamedTuple):
+    """Which refused events are meant: all, a customer's, or those that are named."""
+
+    customer: str | None = None
+    events: Sequence[str] = ()
+
+
+def voidable_events(ledger: Ledger, customer: str) -> Sequence[str]:
+    """Return a customer's events that can be given up; raises BadInput without one."""
+    with ledger.reading() as connection:
+        _require_known(connection, customer)
+        names = operator_actions.voidable_events(connection, customer)
+    if not names:
+        raise BadInput(f"{customer} has no failed event that could be given up")
+    return names
+
+
+def void_events(
+    ledger: Ledger, who: str, now: datetime, identifiers: Sequence[str], why: str
 ) -> None:
-    """Give up an event for good, with a reason; raises BadInput or AnotherProcess."""
+    """Give up events for good, all or none; raises BadInput or AnotherProcess."""
     if not why.strip():
         raise BadInput("say why the event is given up: --reason TEXT")
     with ledger.reading() as connection:
-        event = operator_actions.find_event(connection, identifier)
-    subject = f"customer:{event.event.customer}"
-    with try_lock(ledger, subject) as hold:
-        if hold is None:
-            raise AnotherProcess(subject)
+        found = [operator_actions.find_event(connection, name) for name in identifiers]
+    with ExitStack() as locks:
+        for customer in sorted({each.event.customer for each in found}):
+            subject = f"customer:{customer}"
+            if locks.enter_context(try_lock(ledger, subject)) is None:
+                raise AnotherProcess(subject)
         with ledger.writing() as connection:
-            event = operator_actions.find_event(connection, identifier)
-            operator_actions.void(connection, Actor(who, now), event, why)
+            for name in dict.fromkeys(identifiers):
+                event = operator_actions.find_event(connection, name)
+                operator_actions.void(connection, Actor(who, now), event, why.strip())
 
 
-def retry_rejected(ledger: Ledger, who: str, now: datetime) -> int:
+def retry_rejected(
+    ledger: Ledger,
+    who: str,
+    now: datetime,
+    which: Refused | None = None,
+    why: str = "",
+) -> int:
     """Free what Stripe refused, to be sent anew; returns how many events that were.
 
     Whoever calls this has fixed the cause, such as a customer that was not there.
+    Raises BadInput for an event that Stripe did not refuse.
     """
-    freed, actor = 0, Actor(who, now)
+    which, freed, actor = which or Refused(), 0, Actor(who, now)
     with ledger.reading() as connection:
-        customers = operator_actions.rejected_customers(connection)
+        if which.customer is not None:
+            _require_known(connection, which.customer)
+        customers = operator_actions.rejected_customers(connection, which.events)
     for customer in customers:
+        if which.customer not in {None, customer}:
+            continue
         with try_lock(ledger, f"customer:{customer}") as hold:
             if hold is not None:
                 with ledger.writing() as connection:
                     freed += operator_actions.retry_rejected(
-                        connection, actor, customer
+                        connection,
+                        actor,
+                        customer,
+                        which.events,
+                        reason=why.strip() or None,
                     )
     return freed
 
@@ -56,9 +92,7 @@ def hold_sending(
         raise BadInput("say why nothing is to be sent: --reason TEXT")
     with ledger.writing() as connection:
         if customer is not None:
-            names = registry.known_customers(connection)
-            if customer not in names:
-                raise UnknownName("customer", customer, names, "the ledger knows")
+            _require_known(connection, customer)
         actor = Actor(who, now)
         send_holds.record_hold(connection, actor, customer, reason.strip(), held=True)
 
@@ -87,3 +121,9 @@ def acknowledge_breaks(
         raise BadInput("say why it is left as it is: --reason TEXT")
     with ledger.writing() as connection:
         return case_list.acknowledge(connection, Actor(who, now), numbers, why.strip())
+
+
+def _require_known(connection: Any, customer: str) -> None:
+    names = registry.known_customers(connection)
+    if customer not in names:
+        raise UnknownName("customer", customer, names, "the ledger knows")

@@ -106,7 +106,13 @@ def claim_anyway(connection: Connection, made: Any) -> None:
         attempts.add_attempts(connection, [replace(one, event=event)])
 
 
-def arm_refused(connection: Connection, _actor: object, customer: str) -> int:
+def arm_refused(
+    connection: Connection,
+    _actor: object,
+    customer: str,
+    *_which: object,
+    **_why: object,
+) -> int:
     """Let refused events be sent again as they are."""
     event = meter_event.c
     refused = (event.customer == customer) & (event.reason == "rejected")

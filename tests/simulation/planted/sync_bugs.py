@@ -120,7 +120,9 @@ SYNC_BUGS: tuple[Planted, ...] = (
         (
             operator_actions,
             "_refused",
-            lambda _: lambda: event.reason.in_(["rejected", "uncertain", "unanswered"]),
+            lambda _: (
+                lambda _names: event.reason.in_(["rejected", "uncertain", "unanswered"])
+            ),
         ),
     ),
     bug(

@@ -12,7 +12,7 @@ from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import identified, pull_month, run_cycle
 from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
-from billing.pipeline.sync.operator_actions import retry_rejected, void_event
+from billing.pipeline.sync.operator_actions import retry_rejected, void_events
 from billing.pipeline.sync.sync import sync_meter
 from tests.simulation.judge.closes import judge_absent, judge_obstacle
 from tests.simulation.world.borders.output import SimOutput
@@ -96,7 +96,7 @@ def void(world: World, desk: Desk) -> None:
     if events:
         event = world.chance.pick(events)
         now = desk.machine.now()
-        void_event(desk.ledger, PERSON, now, event.identifier, "it was a test")
+        void_events(desk.ledger, PERSON, now, [event.identifier], "it was a test")
         world.trace.sometimes("a person gives up an event")
 
 
