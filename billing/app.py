@@ -10,6 +10,7 @@ from pathlib import Path
 
 from billing.adapters import make_meter, make_source, make_trail
 from billing.domain.call_metadata import MetadataRule
+from billing.domain.call_times import TimeTolerance
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.rating import PriceList
@@ -224,6 +225,7 @@ def _register(settings: Settings, ledger: Ledger, actor: Actor) -> list[AccountR
             price_ids=numbers,
             metadata=metadata,
             first_period=settings.first_period,
+            times=TimeTolerance(**settings.calls.model_dump()),
         )
         for account in accounts
     ]

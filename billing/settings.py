@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveInt,
     StringConstraints,
     ValidationError,
@@ -48,7 +49,6 @@ DEFAULT_FILE = Path("billing.toml")
 # Stripe's limits, less a margin: events a second, and reads a second an endpoint.
 RATES = {True: (900, 20), False: (20, 20)}
 SENDING = ("meter", "shadow")
-
 _PORT = re.compile(r"[\w+]+://(?:[^@]*@)?(?:\[[^/]*\]|[^/:]*):([^/?]+)")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
@@ -71,8 +71,7 @@ def _database_url(text: str) -> str:
 
 def _sending(word: object) -> object:
     if word not in SENDING:
-        hint = did_you_mean(str(word), SENDING)
-        raise ValueError(f'it is "meter" or "shadow"{hint}')
+        raise ValueError(f'it is "meter" or "shadow"{did_you_mean(str(word), SENDING)}')
     return word
 
 
@@ -115,6 +114,14 @@ class BillingSettings(_Section):
     """From which month on this service bills."""
 
     first_period: Annotated[str, AfterValidator(_period)]
+
+
+class CallSettings(_Section):
+    """How long a call may be, and how far its times may be off its duration."""
+
+    longest_seconds: PositiveInt = 3_600
+    tolerance_seconds: NonNegativeInt = 60
+    tolerance_percent: Annotated[int, Field(ge=0, le=100)] = 10
 
 
 class AccountSettings(_Section):
@@ -188,6 +195,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     stripe: StripeSettings
     billing: BillingSettings
+    calls: CallSettings = CallSettings()
     accounts: Annotated[tuple[AccountSettings, ...], Field(min_length=1)]
     customers: Annotated[tuple[CustomerSettings, ...], Field(min_length=1)]
     prices: tuple[PriceSettings, ...] = (
@@ -273,22 +281,18 @@ def _check_names(file: Path, settings: Settings) -> None:
     customers = [customer.name for customer in settings.customers]
     stripe = [customer.stripe_customer for customer in settings.customers]
     accounts = [account.name for account in settings.accounts]
-    for what, names in (
-        ("customer", customers),
-        ("stripe_customer", stripe),
-        ("account", accounts),
-    ):
+    named = {"customer": customers, "stripe_customer": stripe, "account": accounts}
+    for what, names in named.items():
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             raise SettingsFault(str(file), f"{what} {min(twice)} stands there twice")
-    listed = frozenset(customers)
     for account in settings.accounts:
         where = f"accounts.{account.name}"
         if account.customer is None and account.customer_metadata_key is None:
             raise SettingsFault(
                 str(file), f"{where}: name a customer, or a customer_metadata_key"
             )
-        if account.customer is not None and account.customer not in listed:
+        if account.customer is not None and account.customer not in customers:
             hint = did_you_mean(account.customer, customers)
             raise SettingsFault(
                 str(file), f"{where}: customer {account.customer} is not listed{hint}"

@@ -14,9 +14,11 @@ Who and when
 Calls
     call                    what Pamela said of a phone call; each change is a revision
     pull                    one reading of an account's calls, and its certificate
+    rereading               a closed month is read whole again after 1, 7, 35, 90 days
     certificate             window, pages and counts that show a pull to be whole
     pull_scope              calls of other months that a pull met; how far it looked
     quarantine              records that could not be understood, each with its reason
+    contradicting_call      a call that was billed though its times contradict it
     call_metadata           what is kept of a call under the keys that the settings name
 
 Usage
@@ -66,6 +68,7 @@ Reconcile
     reconcile               to compare Pamela, the ledger and Stripe for each customer
     reconciliation_run      one comparison of a month
     reconciliation_reading  what each side said of a customer in a run
+    reconciliation_source   an account's figures in a run, as of when they were read
     reconciliation_break    one difference, with its minutes and its cause
     break                   the same: signed minutes, a cause, evidence and calls
     cause                   why two sides differ; the list is closed

@@ -15,6 +15,7 @@ class Cause(StrEnum):
     SOURCE_MINUTES_DIFFER = "source_minutes_differ"
     QUARANTINED = "quarantined"
     CALL_UNDERWAY = "call_underway"
+    TIMES_CONTRADICT = "times_contradict"
     CALL_IN_TWO_ACCOUNTS = "call_in_two_accounts"
     SOURCE_TOTAL_DIFFERS = "source_total_differs"
     BEFORE_FIRST_PERIOD = "before_first_period"
@@ -98,7 +99,7 @@ CAUSES: dict[Cause, Explanation] = {
     Cause.QUARANTINED: Explanation(
         Book.SOURCE,
         _STAYS,
-        "in quarantine here: Pamela counts it, and it is not billed",
+        "in quarantine here: Pamela counts it, and it is not billed as it is now",
         "the evidence says whose it is to mend; the next pull then bills it",
     ),
     Cause.CALL_UNDERWAY: Explanation(
@@ -106,6 +107,12 @@ CAUSES: dict[Cause, Explanation] = {
         _WAITS,
         "not over yet, and counted by Pamela already",
         "the pull after its end bills it",
+    ),
+    Cause.TIMES_CONTRADICT: Explanation(
+        Book.SOURCE,
+        _STAYS,
+        "billed already, and its duration and its times contradict each other",
+        "ask Pamela which is right; it stays billed, so acknowledge it",
     ),
     Cause.CALL_IN_TWO_ACCOUNTS: Explanation(
         Book.SOURCE,

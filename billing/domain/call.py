@@ -38,6 +38,7 @@ class QuarantineReason(StrEnum):
     NO_DURATION = "no_duration"
     NEGATIVE_DURATION = "negative_duration"
     ABSURD_DURATION = "absurd_duration"
+    TIMES_CONTRADICT = "times_contradict"
     DUPLICATE_ID = "duplicate_id"
     UNKNOWN_CUSTOMER = "unknown_customer"
     NO_PRICE = "no_price"
@@ -92,6 +93,7 @@ class Quarantined(NamedTuple):
     call_id: str | None
     reason: QuarantineReason
     detail: str
+    extract_sha256: str | None = None  # where the call itself can be understood
 
 
 class Unreadable(Exception):
@@ -104,7 +106,9 @@ class Unreadable(Exception):
 
     def quarantined(self, account: str, call_id: str | None) -> Quarantined:
         """Return the record, set aside."""
-        return Quarantined(account, call_id, self.reason, self.detail)
+        return Quarantined(
+            account=account, call_id=call_id, reason=self.reason, detail=self.detail
+        )
 
 
 def accept_call(

@@ -25,7 +25,12 @@ def understand(
     if not isinstance(record, Mapping):
         # Nobody knows what such text holds: its kind is told, and none of it kept.
         kind = f"it is a {type(record).__name__}"
-        return Quarantined(account, None, QuarantineReason.NOT_AN_OBJECT, kind)
+        return Quarantined(
+            account=account,
+            call_id=None,
+            reason=QuarantineReason.NOT_AN_OBJECT,
+            detail=kind,
+        )
     call_id: str | None = None
     try:
         call_id = read_id(record, id_field)

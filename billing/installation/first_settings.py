@@ -33,6 +33,11 @@ grace_hours = 1                        # how long Stripe keeps invoices open: 1 
 [billing]
 first_period = "{period}"               # the first month that is billed from here
 
+# [calls]                              # what cannot be right is set aside
+# longest_seconds = 3600               # no call is longer
+# tolerance_seconds = 60               # its times may be off its duration by so much,
+# tolerance_percent = 10               # or by so much of it
+
 [audit]
 key = "audit.key"                      # signs the audit trail; `init` makes it: keep it
 memory = "billing.trail"               # how far the trail came: not to be restored

@@ -18,7 +18,7 @@ from billing.ledger.close.period_close import ClosedMonth, closed_month, freeze
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
 from billing.pipeline.cycle import CycleOptions, Watcher, identified, pull_month
-from billing.pipeline.reconcile.reconcile import CLOSELY, reconcile_period
+from billing.pipeline.reconcile.reconcile import AFTER_PULL, reconcile_period
 from billing.ports import Meter
 
 
@@ -131,7 +131,12 @@ def _read_anew(
     progress = watch(f"reconcile {period}")
     try:
         reconcile_period(
-            ledger, meter, options.reconcile, period, depth=CLOSELY, progress=progress
+            ledger,
+            meter,
+            options.reconcile,
+            period,
+            depth=AFTER_PULL,
+            progress=progress,
         )
     except BillingError as fault:
         yield Obstacle(kind=ObstacleKind.UNREADABLE, found=str(fault), remedy=again)

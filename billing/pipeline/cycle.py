@@ -1,6 +1,6 @@
 """One whole cycle: pull what is new, sync, reconcile; what cron and daemon run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,13 +15,10 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
-from billing.pipeline.adopt.shadow import (
-    ShadowReport,
-    all_in_shadow,
-    compare_in_shadow,
-)
+from billing.pipeline.adopt.shadow import all_in_shadow, try_in_shadow
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress
 from billing.pipeline.cycle_report import CycleReport, PullResult, Step, on_step_ignored
+from billing.pipeline.earlier_months import EarlierMonths
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.identity import Sources, identify_sources
@@ -109,31 +106,39 @@ def run_cycle(
         report.add(sync_meter(ledger, meter, options.sync, progress=watch("sync")))
     except BillingError as fault:
         report.add(fault)
-    if (compared := _compared(ledger, meter, options, periods, watch)) is not None:
+    compared = try_in_shadow(
+        ledger, meter, options.sync, periods, progress=watch("shadow")
+    )
+    if compared is not None:
         report.add(compared)
-    for period in [] if all_in_shadow(ledger, options.sync) else periods:
-        if options.stopping():
-            return report
-        report.add(_reconcile(ledger, meter, options, period, watch))
+    for step in _reconciled(ledger, meter, options, periods, watch):
+        report.add(step)
     return report
 
 
-def _compared(
+def _reconciled(
     ledger: Ledger,
     meter: Meter,
     options: CycleOptions,
     periods: Sequence[BillingPeriod],
     watch: Watcher,
-) -> ShadowReport | BillingError | None:
-    """Read and compare the meters that another program feeds; None without any."""
-    if not options.sync.shadow.is_on or options.stopping():
-        return None
-    try:
-        return compare_in_shadow(
-            ledger, meter, options.sync, periods, progress=watch("shadow")
-        )
-    except BillingError as fault:
-        return fault
+) -> Iterator[Step]:
+    """Reconcile the months, and read an earlier one again when one is due."""
+    if all_in_shadow(ledger, options.sync):
+        return
+    for period in periods:
+        if options.stopping():
+            return
+        yield _reconcile(ledger, meter, options, period, watch)
+    earlier = EarlierMonths(
+        ledger=ledger,
+        meter=meter,
+        options=options.reconcile,
+        first_period=options.first_period,
+        besides=periods,
+        watch=watch,
+    )
+    yield from [] if options.stopping() else earlier.read_due()
 
 
 def _reconcile(

@@ -80,7 +80,7 @@ class RowLoader:
         return [period for (period,) in self._work.execute(query, (name,))]
 
     def _month_of(self, name: str) -> Callable[[list[Any]], str]:
-        if name == "reconciliation_break":
+        if SHAPES[name].month == "run_id":
             run = SHAPES[name].place("run_id")
             return lambda row: self._runs.get(row[run], "no month")
         place = SHAPES[name].place("period")

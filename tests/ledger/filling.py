@@ -20,11 +20,12 @@ from billing.ledger.pull import quarantine
 from billing.ledger.pull.accounts import AccountNews, record_news
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile import runs
-from billing.ledger.reconcile.runs import Reconciliation
+from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
 from billing.ledger.registry import register as register_more
 from billing.ledger.schema.tables import (
     adoption,
     break_case,
+    contradicting_call,
     error_report,
     law_check,
     meter_opening,
@@ -62,6 +63,7 @@ MOVING: dict[str, set[str]] = {
     "account_identity": set(),
     "account_rename": set(),
     "call": set(),
+    "contradicting_call": set(),
     "b2b_usage": {"meter_event_id"},
     "meter_event": {
         "state",
@@ -83,6 +85,7 @@ MOVING: dict[str, set[str]] = {
     "reconciliation_run": set(),
     "reconciliation_reading": set(),
     "reconciliation_break": set(),
+    "reconciliation_source": set(),
     "period_close": set(),
     "meter_reading": set(),
     "error_report": {"settled_at"},
@@ -121,6 +124,9 @@ MOVING: dict[str, set[str]] = {
         "ledger_minutes",
     },
 }
+
+
+MAIN = AccountFinding(account="main", usage_minutes=4, calls_minutes=4, complete=True)
 
 
 def fill(ledger: Ledger) -> None:
@@ -207,6 +213,9 @@ def add_settlement_rows(ledger: Ledger) -> None:
             counts = {"calls": 1, "billed_here": 0, "looked_back_to": at}
             scope = insert(pull_scope).values(pull_id=number, **months, **counts)
             connection.execute(scope)
+            listed = {"account": "main", "call_id": f"call_{number}", "revision": 1}
+            listed |= {"period": str(MARCH), "detail": "-", "pull_id": 1, "seen_at": at}
+            connection.execute(insert(contradicting_call).values(listed))
             cycle = cycle_runs.record_start(connection, ACTOR, Trigger.RUN)
             end = CycleEnd(CycleOutcome.CLEAN, (), HOUR)
             cycle_runs.record_end(connection, ACTOR, cycle, end)
@@ -267,7 +276,7 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
         period=MARCH,
         started_at=ACTOR.at,
         customers=(finding,),
-        accounts=(),
+        accounts=(MAIN,),
         quarantined=2,
     )
     items = [

@@ -1,13 +1,16 @@
 """Every cause of a break: the mishap that brings it about, and what it comes to."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from billing.domain.break_causes import Cause
+from billing.domain.call_times import TimeTolerance
 from billing.domain.period import BillingPeriod
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth
 from tests.pipeline import mishaps
-from tests.pipeline.bench import APRIL, MARCH, Bench
+from tests.pipeline.bench import APRIL, MARCH, NOON, Bench, call
 
 
 class Case(NamedTuple):
@@ -20,6 +23,17 @@ class Case(NamedTuple):
     beside: Cause | None = None  # what comes with it
 
 
+def times_contradict(bench: Bench) -> None:
+    """Bill a call whose times contradict, and read it again with more care."""
+    strict = bench.rules
+    bench.rules = replace(strict, times=TimeTolerance(tolerance_seconds=86_400))
+    ended = (NOON + timedelta(hours=1)).isoformat()
+    bench.take(call("c", seconds=300, ended_at=ended))
+    bench.sync()
+    bench.rules = strict
+    bench.pull()
+
+
 INVOICES = Depth(invoices=True)
 CASES: dict[Cause, Case] = {
     Cause.LATE_CALL: Case(arrange=mishaps.late_call, minutes=-2),
@@ -29,6 +43,7 @@ CASES: dict[Cause, Case] = {
     Cause.SOURCE_MINUTES_DIFFER: Case(
         arrange=mishaps.source_minutes_differ, minutes=-2
     ),
+    Cause.TIMES_CONTRADICT: Case(arrange=times_contradict, minutes=0),
     Cause.BEFORE_FIRST_PERIOD: Case(arrange=mishaps.before_first_period, minutes=0),
     Cause.BILLED_IN_LATER_MONTH: Case(arrange=mishaps.post_in_april, minutes=-2),
     Cause.CORRECTS_EARLIER_MONTH: Case(

@@ -13,6 +13,7 @@ FLAT = {
     "billing/domain",
     "billing/verifier",
     "client/pamela",
+    "migrations/versions",
     "tests/client",
     "tests/domain",
     "tests/verifier",

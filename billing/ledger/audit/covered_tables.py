@@ -12,6 +12,7 @@ from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
     call,
+    contradicting_call,
     customer,
     cycle_run,
     error_report,
@@ -28,6 +29,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    reconciliation_source,
     send_hold,
     shadow_reading,
     sole_reporter,
@@ -127,5 +129,7 @@ TABLES: dict[str, Covered] = {
         _covered(adoption, _NO_MONTH),
         _covered(meter_opening, "e.period", joined=_OF_EVENT),
         _covered_together(shadow_reading),
+        _covered_together(contradicting_call),
+        _covered_together(reconciliation_source, period="r.period", joined=_OF_RUN),
     )
 }

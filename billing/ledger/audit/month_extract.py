@@ -42,7 +42,9 @@ _CONDITIONS = {
     **dict.fromkeys(("meter_attempt", "meter_reading", "meter_opening"), _OF_EVENT),
     "meter_event": "t.period = :month OR t.carries = :month",
     "pull": _PULLS,
-    "reconciliation_break": "r.period = :month",
+    **dict.fromkeys(
+        ("reconciliation_break", "reconciliation_source"), "r.period = :month"
+    ),
 }
 # Calls with rows in several months are among those that were changed or carried.
 _MOVED = """

@@ -1,4 +1,4 @@
-"""Call identity: an id is one call of one account, and its creation never changes."""
+"""Call identity: an id is one call of one account, and what it says can be."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ _REVISIONS = (
         call.c.extract_sha256,
         call.c.created_at,
         call.c.period,
+        call.c.customer,
     )
     .where(
         call.c.account == bindparam("account"),
@@ -51,7 +52,7 @@ class KnownCall:
 
 @dataclass(frozen=True, slots=True)
 class CallHold:
-    """Why a call that is understood is not taken for what its id says."""
+    """Why a call that is understood is not taken for what it says."""
 
     reason: QuarantineReason
     detail: str
@@ -101,12 +102,24 @@ def known_calls(
     return known
 
 
+def billed_extracts(
+    connection: Connection, account: str, names: Sequence[str]
+) -> dict[str, str | None]:
+    """Return the digests of calls' newest revisions; None of one that is not billed."""
+    extracts: dict[str, str | None] = {}
+    for first in range(0, len(names), _BATCH):
+        values = {"account": account, "names": names[first : first + _BATCH]}
+        for row in connection.execute(_REVISIONS, values):
+            extracts[row.call_id] = row.extract_sha256 if row.customer else None
+    return extracts
+
+
 def find_held(
     connection: Connection,
     rated_calls: Sequence[RatedCall],
     known: Mapping[str, KnownCall],
 ) -> list[HeldCall]:
-    """Return those of an account's calls that are not what their ids say."""
+    """Return those of an account's calls that are not taken for what they say."""
     if not rated_calls:
         return []
     names = [rated.call.call_id for rated in rated_calls]
@@ -114,9 +127,11 @@ def find_held(
     others = _listed_by_others(connection, rated_calls[0].call.account, new)
     held = []
     for name, rated in zip(names, rated_calls, strict=True):
-        if name not in known and name not in others:
+        if name not in known and name not in others and rated.contradiction is None:
             continue  # new, as most of a first pull are
-        hold = why_held(rated.call, known.get(name, UNKNOWN), others.get(name, {}))
+        before = known.get(name, UNKNOWN)
+        hold = why_held(rated.call, before, others.get(name, {}))
+        hold = hold or why_impossible(rated, before)
         if hold is not None:
             held.append(HeldCall(rated, hold))
     return held
@@ -167,3 +182,13 @@ def why_held(call: Call, known: KnownCall, others: Listings) -> CallHold | None:
                 f"the account {label} lists it too, created at the same moment",
             )
     return None
+
+
+def why_impossible(rated: RatedCall, known: KnownCall) -> CallHold | None:
+    """Say what of a revision contradicts itself, when it is read for the first time.
+
+    What was recorded before anybody looked stays as it is.
+    """
+    if rated.contradiction is None or known.digest == rated.extract_sha256:
+        return None
+    return CallHold(QuarantineReason.TIMES_CONTRADICT, rated.contradiction)

@@ -16,6 +16,7 @@ from billing.domain.posting import (
     posting_hour,
 )
 from billing.ledger.audit import audit_log
+from billing.ledger.pull import contradictions
 from billing.ledger.pull.call_identity import (
     UNKNOWN,
     HeldCall,
@@ -126,6 +127,7 @@ def _record_batch(
     ]
     held = find_held(connection, billed_here, known)
     held_ids = {each.rated.call.call_id for each in held}
+    contradictions.note(connection, billed_here, known, context.pull_id, context.at)
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
     revised: list[tuple[RatedCall, int]] = []

@@ -29,6 +29,7 @@ class SetAside(NamedTuple):
     source_sha256: str
     period: BillingPeriod
     minutes: int | None = None
+    extract_sha256: str | None = None  # where the call itself can be understood
 
 
 class QuarantinedCall(NamedTuple):
@@ -52,9 +53,12 @@ def set_aside(
 ) -> None:
     """Add what is not in quarantine already, to its month; `period` is being pulled.
 
-    Nobody looks at a closed month any more, so what is of one stands in this one.
+    Nobody looks at a closed month any more, so what is of one stands in this one, or
+    in the first open one after it.
     """
     closed = closed_months(connection) if items else frozenset()
+    while period in closed:
+        period = period.next
     for item in items:
         same_item = select(quarantine.c.id).where(
             quarantine.c.account == item.account,

@@ -21,6 +21,7 @@ class RatedCall(NamedTuple):
     price_date: datetime | None
     minutes_gap: int
     metadata: CallMetadata = NOTHING
+    contradiction: str | None = None  # between its duration and its times
 
     @property
     def before_first_period(self) -> bool:

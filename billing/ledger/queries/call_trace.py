@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, func, or_, select
+from sqlalchemy import Connection, Row, Table, case, func, or_, select
 
 from billing.domain.rating import Price
 from billing.ledger.schema.tables import (
@@ -25,6 +25,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    reconciliation_source,
 )
 
 # How many neighbours of an unknown call are looked at, in either direction.
@@ -194,9 +195,14 @@ def _newest_reading(
     connection: Connection, customer: str, period: str
 ) -> Sequence[Row[Any]]:
     reading = reconciliation_reading.c
-    query = select(reconciliation_reading).where(
-        reading.period == period, reading.customer == customer
-    )
+    source = reconciliation_source.c
+    # As of when all of Pamela's calls were read; None where an account's never were.
+    moment = source.calls_read_at
+    calls_read_at = case((func.count() == func.count(moment), func.min(moment)))
+    oldest = select(calls_read_at).where(source.run_id == reading.run_id)
+    query = select(
+        reconciliation_reading, oldest.scalar_subquery().label("calls_read_at")
+    ).where(reading.period == period, reading.customer == customer)
     return connection.execute(query.order_by(reading.id.desc()).limit(1)).all()
 
 

@@ -14,6 +14,10 @@ from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 from billing.ledger import registry
 from billing.ledger.adopt.opening_differences import opening_differences
+from billing.ledger.pull.contradictions import (
+    ContradictingCall,
+    contradicting_calls,
+)
 from billing.ledger.reconcile import (
     events_with_calls,
     late_events,
@@ -62,6 +66,7 @@ class MonthSnapshot:
     carried: Sequence[CarriedRow]
     gaps: Sequence[SourceGap]
     dated_back: Sequence[DatedBack]
+    contradicting: Sequence[ContradictingCall]
     synced: Mapping[MeterCustomer, SyncedTotal]
     unsynced: Sequence[tuple[MeterCustomer, Unsynced]]
     carrying: Sequence[tuple[str, CarryingEvent]]
@@ -90,6 +95,7 @@ def read_month(
         carried=ledger_totals.carried_calls(connection, period),
         gaps=ledger_totals.source_gaps(connection, period),
         dated_back=dated_back(connection, period),
+        contradicting=contradicting_calls(connection, period),
         synced=synced_totals.synced_totals(connection, period),
         unsynced=list(events_with_calls.unsynced(connection, period)),
         carrying=list(events_with_calls.carrying_events(connection, period)),

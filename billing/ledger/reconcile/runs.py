@@ -1,6 +1,7 @@
 """Runs: every reconciliation is stored with its breaks, also when clean."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    reconciliation_source,
 )
 
 # Two days of hourly runs; a settled reading is never older.
@@ -33,6 +35,8 @@ class AccountFinding:
     edge_calls: tuple[str, ...] = ()  # at the month's edges, and all that is left
     explained: tuple[Break, ...] = ()  # by calls that are not billed, or not yet
     looked_back_to: datetime | None = None  # where the last search for more ended
+    calls_read_at: datetime | None = None  # whole, at the latest; None: never
+    usage_read_at: datetime | None = None
 
     @property
     def difference_minutes(self) -> int:
@@ -76,6 +80,11 @@ class Reconciliation:
     invoices_read: bool = False
     invoices_fault: str | None = None
     acknowledged: frozenset[tuple[str, ...]] = frozenset()  # keys of breaks
+
+    @property
+    def calls_read_at(self) -> datetime | None:
+        """As of when every account's calls were read whole; None before that."""
+        return oldest(account.calls_read_at for account in self.accounts)
 
     @property
     def complete(self) -> bool:
@@ -127,6 +136,13 @@ class Reconciliation:
         )
 
 
+def oldest(moments: Iterable[datetime | None]) -> datetime | None:
+    """Return the earliest moment; None where one is unknown, or there is none."""
+    each = list(moments)
+    known = [moment for moment in each if moment is not None]
+    return min(known) if known and len(known) == len(each) else None
+
+
 def invoices_read_at(connection: Connection, period: BillingPeriod) -> datetime | None:
     """Return when what was invoiced of a month was last read; None if never."""
     run = reconciliation_run.c
@@ -168,6 +184,8 @@ def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -
         for finding in reconciliation.customers
     ]
     _insert(connection, reconciliation_reading, readings)
+    sources = [_source(number, account) for account in reconciliation.accounts]
+    _insert(connection, reconciliation_source, sources)
     run = Run(
         number,
         reconciliation.period,
@@ -203,6 +221,17 @@ def _reading(
         "unknown_minutes": finding.unknown_minutes,
         "invoiced_minutes": finding.invoiced_minutes,
         "invoice": finding.invoice,
+    }
+
+
+def _source(number: int, account: AccountFinding) -> dict[str, object]:
+    return {
+        "run_id": number,
+        "account": account.account,
+        "calls_minutes": account.calls_minutes,
+        "calls_read_at": account.calls_read_at,
+        "usage_minutes": account.usage_minutes,
+        "usage_read_at": account.usage_read_at,
     }
 
 

@@ -8,10 +8,12 @@ from sqlalchemy import Connection, select
 
 from billing.domain.break_causes import Cause, known_amount
 from billing.domain.period import BillingPeriod
+from billing.ledger.reconcile.runs import oldest
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    reconciliation_source,
 )
 
 
@@ -27,6 +29,16 @@ class KeptReading(NamedTuple):
     settled: bool
     invoiced_minutes: int | None
     invoice: str | None
+
+
+class KeptSource(NamedTuple):
+    """What an account's source said, and as of when it was read."""
+
+    account: str
+    calls_minutes: int
+    calls_read_at: datetime | None
+    usage_minutes: int | None
+    usage_read_at: datetime | None
 
 
 class KeptBreak(NamedTuple):
@@ -59,7 +71,13 @@ class KeptRun(NamedTuple):
     complete: bool
     invoices_read: bool
     readings: tuple[KeptReading, ...]
+    sources: tuple[KeptSource, ...]  # none in runs of earlier versions
     breaks: tuple[KeptBreak, ...]
+
+    @property
+    def calls_read_at(self) -> datetime | None:
+        """As of when every account's calls were read whole; None where nobody knows."""
+        return oldest(source.calls_read_at for source in self.sources)
 
 
 def newest_run(connection: Connection, period: BillingPeriod) -> KeptRun | None:
@@ -77,6 +95,7 @@ def newest_run(connection: Connection, period: BillingPeriod) -> KeptRun | None:
         complete=bool(row.complete),
         invoices_read=bool(row.invoices),
         readings=_readings(connection, row.id),
+        sources=_sources(connection, row.id),
         breaks=_breaks(connection, row.id),
     )
 
@@ -89,6 +108,13 @@ def _readings(connection: Connection, run: int) -> tuple[KeptReading, ...]:
         KeptReading(**row._mapping)._replace(settled=bool(row.settled))
         for row in connection.execute(query)
     )
+
+
+def _sources(connection: Connection, run: int) -> tuple[KeptSource, ...]:
+    source = reconciliation_source.c
+    columns = [source[name] for name in KeptSource._fields]
+    query = select(*columns).where(source.run_id == run).order_by(source.id)
+    return tuple(KeptSource(**row._mapping) for row in connection.execute(query))
 
 
 def _breaks(connection: Connection, run: int) -> tuple[KeptBreak, ...]:

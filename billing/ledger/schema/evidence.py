@@ -145,6 +145,21 @@ quarantine = table(
     ),
 )
 
+# Billed before anybody compared their times; `period` is their month.
+contradicting_call = table(
+    "contradicting_call",
+    key(),
+    text_column("account"),
+    text_column("call_id"),
+    number("revision"),
+    text_column("period"),
+    text_column("detail"),
+    number("pull_id", ForeignKey("pull.id")),
+    time("seen_at"),
+    UniqueConstraint("account", "call_id", "revision"),
+    Index(None, "period", "id"),
+)
+
 account_identity = table(
     "account_identity",
     key(),

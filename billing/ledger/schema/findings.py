@@ -53,6 +53,19 @@ reconciliation_reading = table(
     Index(None, "period", "customer", "id"),
 )
 
+# What each account's figures of a run are, and as of when they were read.
+reconciliation_source = table(
+    "reconciliation_source",
+    key(),
+    number("run_id", ForeignKey("reconciliation_run.id")),
+    text_column("account"),
+    number("calls_minutes"),
+    time("calls_read_at", null=True),
+    number("usage_minutes", null=True),
+    time("usage_read_at", null=True),
+    UniqueConstraint("run_id", "account"),
+)
+
 reconciliation_break = table(
     "reconciliation_break",
     key(),

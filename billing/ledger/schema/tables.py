@@ -14,6 +14,7 @@ from billing.ledger.schema.evidence import (
     account_rename,
     call,
     call_metadata,
+    contradicting_call,
     customer,
     price,
     pull,
@@ -30,6 +31,7 @@ from billing.ledger.schema.findings import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
+    reconciliation_source,
 )
 from billing.ledger.schema.operations import cycle_run, ledger_move, send_hold
 from billing.ledger.schema.usage import (
@@ -52,6 +54,7 @@ __all__ = [
     "break_case",
     "call",
     "call_metadata",
+    "contradicting_call",
     "customer",
     "cycle_run",
     "error_report",
@@ -71,6 +74,7 @@ __all__ = [
     "reconciliation_break",
     "reconciliation_reading",
     "reconciliation_run",
+    "reconciliation_source",
     "send_hold",
     "shadow_reading",
     "sole_reporter",

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from billing.domain.meter_contact import MeterMonth
 from billing.domain.parity import ParityVerdict, settled_day_at
 from billing.domain.period import BillingPeriod, Window
-from billing.errors import BadInput, MeterFault, MeterRefused, MeterUnavailable
+from billing.errors import (
+    BadInput,
+    BillingError,
+    MeterFault,
+    MeterRefused,
+    MeterUnavailable,
+)
 from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.adopt.shadow_readings import (
     ShadowReading,
@@ -41,6 +47,23 @@ class _MeterRead:
     customer: str
     reading: ShadowReading | None = None
     fault: str | None = None
+
+
+def try_in_shadow(
+    ledger: Ledger,
+    meter: Meter,
+    options: SyncOptions,
+    periods: Sequence[BillingPeriod],
+    *,
+    progress: Progress = no_progress,
+) -> ShadowReport | BillingError | None:
+    """Read and compare the meters that another program feeds; None without any."""
+    if not options.shadow.is_on or options.stopping():
+        return None
+    try:
+        return compare_in_shadow(ledger, meter, options, periods, progress=progress)
+    except BillingError as fault:
+        return fault
 
 
 def compare_in_shadow(

@@ -13,6 +13,11 @@ from billing.domain.call import (
     accept_call,
 )
 from billing.domain.call_metadata import NOTHING_KEPT, MetadataRule, could_be_phone
+from billing.domain.call_times import (
+    USUAL_TOLERANCE,
+    TimeTolerance,
+    find_contradiction,
+)
 from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import charge_call
 from billing.domain.rating import NoPrice, PriceList, why_not_billable
@@ -32,6 +37,7 @@ class AccountRules:
     metadata: MetadataRule = NOTHING_KEPT
     first_period: BillingPeriod = EARLIEST
     identity: SourceIdentity | None = None  # who it said it was before it was pulled
+    times: TimeTolerance = USUAL_TOLERANCE
 
     def rate(
         self, told: SourceCall, period: BillingPeriod, now: datetime
@@ -59,16 +65,26 @@ class AccountRules:
         if customer is None or customer not in self.customers:
             detail = f"customer {_shown(customer)} is not in the settings"
             reason = QuarantineReason.UNKNOWN_CUSTOMER
-            return Quarantined(self.account.name, call.call_id, reason, detail)
+            return self._set_aside(call, reason, detail)
         try:
             rated = self._rated(call, digest, period, None, customer)
         except NoPrice as fault:
-            reason = QuarantineReason.NO_PRICE
-            return Quarantined(self.account.name, call.call_id, reason, str(fault))
+            return self._set_aside(call, QuarantineReason.NO_PRICE, str(fault))
         if not self.metadata.keys or call.started_at is None:
             return rated
         kept = self.metadata.read(told.metadata, call.started_at, now)
         return rated._replace(metadata=kept)
+
+    def _set_aside(
+        self, call: Call, reason: QuarantineReason, detail: str
+    ) -> Quarantined:
+        return Quarantined(
+            account=self.account.name,
+            call_id=call.call_id,
+            reason=reason,
+            detail=detail,
+            extract_sha256=call.digest(),
+        )
 
     def _is_before_first(self, call: Call) -> bool:
         placed_at = call.placed_at
@@ -98,6 +114,7 @@ class AccountRules:
             due=due,
             price_date=price_date,
             minutes_gap=gap,
+            contradiction=find_contradiction(call, self.times) if due else None,
         )
 
 

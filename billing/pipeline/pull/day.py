@@ -94,6 +94,7 @@ def _rate(
             source_sha256=told.sha256,
             period=_month_of(told, period, now),
             minutes=_minutes_of(told),
+            extract_sha256=rated.extract_sha256,
         )
     return rated
 

@@ -1,7 +1,7 @@
 """The comparison: one customer's sides, and a cause for every minute between them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -28,9 +28,14 @@ from billing.domain.breaks_meter import (
 from billing.domain.breaks_source import CarriedCall, find_month_breaks
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
+from billing.ledger.pull.contradictions import ContradictingCall
+from billing.ledger.reconcile.dated_back import DatedBack
 from billing.ledger.reconcile.month_snapshot import MonthSnapshot
 from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
+from billing.pipeline.reconcile.meter_side import MeterReading
 from billing.pipeline.reconcile.source_side import SourceSide
+
+NamedCall = DatedBack | ContradictingCall
 
 
 @dataclass(slots=True)
@@ -95,44 +100,6 @@ class CustomerComparison:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class MeterReading:
-    """What Stripe shows of one customer: totals, and hours where those were read."""
-
-    totals: Mapping[MeterCustomer, int | None]  # None: Stripe does not know it
-    hours: Mapping[MeterCustomer, Mapping[datetime, int]]
-
-    @classmethod
-    def of(
-        cls,
-        meter_customers: Collection[MeterCustomer],
-        totals: Mapping[MeterCustomer, int | None],
-        hours: Mapping[MeterCustomer, Mapping[datetime, int]],
-    ) -> "MeterReading":
-        """Take out what was read of one customer."""
-        return cls(
-            {
-                meter_customer: totals[meter_customer]
-                for meter_customer in meter_customers
-            },
-            {
-                meter_customer: hours[meter_customer]
-                for meter_customer in meter_customers
-                if meter_customer in hours
-            },
-        )
-
-    @property
-    def minutes(self) -> int:
-        """The minutes on the meter."""
-        return sum(
-            sum(self.hours[meter_customer].values())
-            if meter_customer in self.hours
-            else total or 0
-            for meter_customer, total in self.totals.items()
-        )
-
-
 def customer_comparisons(
     month: MonthSnapshot, sources: Mapping[str, SourceSide], names: Mapping[str, str]
 ) -> dict[str, CustomerComparison]:
@@ -171,16 +138,8 @@ class _MonthReader:
         """Take in what the ledger holds."""
         for total in month.totals:
             self.of(total.customer).ledger_minutes += total.minutes
-        for dated_back in month.dated_back:
-            self.of(dated_back.customer).source_breaks.append(
-                Break(
-                    cause=Cause.BEFORE_FIRST_PERIOD,
-                    minutes=0,
-                    amount_micro=0,
-                    calls=(dated_back.call_id,),
-                    evidence=dated_back.evidence,
-                )
-            )
+        self._name_calls(Cause.BEFORE_FIRST_PERIOD, month.dated_back)
+        self._name_calls(Cause.TIMES_CONTRADICT, month.contradicting)
         for row in month.carried:
             self.of(row.customer).carried.append(row.carried)
         for meter_customer, synced in month.synced.items():
@@ -191,6 +150,18 @@ class _MonthReader:
             self.of(customer).carrying.append(event)
         for difference in month.openings:
             self.of(difference.customer).openings.append(difference)
+
+    def _name_calls(self, cause: Cause, calls: Iterable[NamedCall]) -> None:
+        """Name calls whose minutes are the same on both sides, and in question."""
+        for each in calls:
+            named = Break(
+                cause=cause,
+                minutes=0,
+                amount_micro=0,
+                calls=(each.call_id,),
+                evidence=each.evidence,
+            )
+            self.of(each.customer).source_breaks.append(named)
 
 
 @dataclass(frozen=True, slots=True)

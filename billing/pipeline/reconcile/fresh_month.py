@@ -20,7 +20,11 @@ from billing.domain.call import (
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
-from billing.ledger.pull.call_identity import HeldCall, held_calls
+from billing.ledger.pull.call_identity import (
+    HeldCall,
+    billed_extracts,
+    held_calls,
+)
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile.ledger_totals import SourceGap
@@ -48,6 +52,9 @@ class FreshMonth:
     started: dict[str, datetime] = field(default_factory=dict)
     shared: dict[str, int] = field(default_factory=dict)
     reused: dict[str, str] = field(default_factory=dict)  # why the id is another call's
+    aside: dict[str, str] = field(default_factory=dict)  # why it is not understood
+    # Billed just as they are read, whoever the settings name today: their minutes.
+    recorded: dict[str, int] = field(default_factory=dict)
 
     def add(self, reading: RatedCall, period: BillingPeriod) -> None:
         """Take in one call, of this month or of one beside it."""
@@ -78,12 +85,13 @@ class FreshMonth:
         self, reading: RatedCall | SetAside, period: BillingPeriod, now: datetime
     ) -> None:
         """Take in a call of this month that is in quarantine, or not over."""
-        if reading.period != period:
-            return
         if isinstance(reading, SetAside):
             evidence = quarantine_evidence(reading.reason, reading.detail)
-            minutes = reading.minutes
-            self.quarantined.append(UnbilledCall(reading.call_id, minutes, evidence))
+            self.aside[reading.call_id] = evidence
+            unbilled = UnbilledCall(reading.call_id, reading.minutes, evidence)
+            self.quarantined += [unbilled] * (reading.period == period)
+        elif reading.period != period:
+            return
         elif reading.not_billable is NotBillable.UNDERWAY:
             call, talking = reading.call, timedelta()
             if call.started_at is not None:
@@ -96,18 +104,20 @@ class FreshMonth:
             )
 
     def hold(self, held: HeldCall, period: BillingPeriod) -> None:
-        """Take in a call that is not what its id says."""
+        """Take in a call that is not taken for what it says."""
         reason, detail = held.hold.reason, held.hold.detail
         call_id, minutes = held.rated.call.call_id, held.item.minutes
+        evidence = quarantine_evidence(reason, detail)
         if reason is QuarantineReason.ID_REUSED:
             self.reused[call_id] = detail
+        elif reason is QuarantineReason.TIMES_CONTRADICT:
+            self.aside[call_id] = evidence
         if minutes is None or held.rated.period != period:
             return
-        if reason is QuarantineReason.ID_REUSED:
-            evidence = quarantine_evidence(reason, detail)
-            self.quarantined.append(UnbilledCall(call_id, minutes, evidence))
-        else:
+        if reason is QuarantineReason.CALL_IN_TWO_ACCOUNTS:
             self.shared[call_id] = minutes
+        else:
+            self.quarantined.append(UnbilledCall(call_id, minutes, evidence))
 
     @property
     def shared_break(self) -> Break:
@@ -124,7 +134,8 @@ class FreshMonth:
         """The minutes of all calls, as the source states them."""
         charges = (c for calls in self.charges.values() for c in calls.values())
         gaps = sum(gap.minutes for gap in self.gaps)
-        return sum(charge.minutes for charge in charges) + gaps
+        recorded = sum(self.recorded.values())
+        return sum(charge.minutes for charge in charges) + gaps + recorded
 
 
 def read_again(
@@ -143,28 +154,76 @@ def read_again(
     `usage_minutes` is the source's total from before. Calls that the ledger has `known`
     and that no list has are asked for by their names.
     """
-    fresh = FreshMonth()
     window = Window(period.start - READ_AGAIN, min(period.end + READ_AGAIN, now))
+    reading = _Rereading(ledger=ledger, account=source.account, period=period)
     with concurrency.pool(READERS, "compare") as pool:
         days = pool.map(
             lambda day: read_day(source, rules, day, period, now), window.days()
         )
-        latest = PulledDay.joined(days)
-    unmet = sorted({*known} - latest.keys())[:MOST_ASKED]
+        for day in days:
+            reading.take(day)
+    unmet = sorted({*known} - reading.names)[:MOST_ASKED]
     answers = [call for call in map(source.get_call, unmet) if call is not None]
-    latest |= PulledDay.joined([rate_calls(rules, answers, period, now)])
-    rated_calls = [each for each in latest.values() if isinstance(each, RatedCall)]
-    with ledger.reading() as connection:
-        held = held_calls(connection, rated_calls)
-    for each in held:
-        fresh.hold(each, period)
-        del latest[each.rated.call.call_id]
-    for reading in latest.values():
-        if isinstance(reading, RatedCall):
-            fresh.add(reading, period)
-        fresh.add_unbilled(reading, period, now)
+    reading.take(rate_calls(rules, answers, period, now))
+    fresh = reading.month(now)
     # The month may move while it is read: either total may be the matching one.
     after = source.read_totals(period).billed_minutes
     moved = fresh.calls_minutes == usage_minutes
     fresh.usage_minutes = usage_minutes if moved else after
     return fresh
+
+
+@dataclass(frozen=True, slots=True)
+class _Rereading:
+    """An account's calls, each as it was read last: most are just as recorded."""
+
+    ledger: Ledger
+    account: str
+    period: BillingPeriod
+    changed: dict[str, RatedCall | SetAside] = field(default_factory=dict)
+    recorded: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """The calls that were read."""
+        return {*self.changed, *self.recorded}
+
+    def take(self, day: PulledDay) -> None:
+        """Take in a day; of what is billed as it is read, only minutes are kept."""
+        latest = PulledDay.joined([day])
+        with self.ledger.reading() as connection:
+            billed = billed_extracts(connection, self.account, list(latest))
+        for name, each in latest.items():
+            self.changed.pop(name, None)
+            self.recorded.pop(name, None)
+            is_read_to_bill = isinstance(each, SetAside) or each.due is not None
+            extract = each.extract_sha256
+            if is_read_to_bill and extract and billed.get(name) == extract:
+                self.recorded[name] = self._minutes_of(each)
+            else:
+                self.changed[name] = each
+
+    def _minutes_of(self, each: RatedCall | SetAside) -> int:
+        """Return the minutes that the source counts in this month."""
+        if each.period != self.period:
+            return 0
+        if isinstance(each, SetAside):
+            return each.minutes or 0
+        return each.due[1].minutes + each.minutes_gap if each.due else 0
+
+    def month(self, now: datetime) -> FreshMonth:
+        """Say what the month is, as it was read."""
+        fresh = FreshMonth(recorded=self.recorded)
+        rated_calls = [e for e in self.changed.values() if isinstance(e, RatedCall)]
+        with self.ledger.reading() as connection:
+            held = held_calls(connection, rated_calls)
+        held_ids = {each.rated.call.call_id for each in held}
+        for each in held:
+            fresh.hold(each, self.period)
+        for name, reading in self.changed.items():
+            if name in held_ids:
+                continue
+            if isinstance(reading, RatedCall):
+                fresh.add(reading, self.period)
+            fresh.add_unbilled(reading, self.period, now)
+        return fresh

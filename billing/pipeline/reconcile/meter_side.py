@@ -20,6 +20,44 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
+class MeterReading:
+    """What Stripe shows of one customer: totals, and hours where those were read."""
+
+    totals: Mapping[MeterCustomer, int | None]  # None: Stripe does not know it
+    hours: Mapping[MeterCustomer, Mapping[datetime, int]]
+
+    @classmethod
+    def of(
+        cls,
+        meter_customers: Collection[MeterCustomer],
+        totals: Mapping[MeterCustomer, int | None],
+        hours: Mapping[MeterCustomer, Mapping[datetime, int]],
+    ) -> "MeterReading":
+        """Take out what was read of one customer."""
+        return cls(
+            {
+                meter_customer: totals[meter_customer]
+                for meter_customer in meter_customers
+            },
+            {
+                meter_customer: hours[meter_customer]
+                for meter_customer in meter_customers
+                if meter_customer in hours
+            },
+        )
+
+    @property
+    def minutes(self) -> int:
+        """The minutes on the meter."""
+        return sum(
+            sum(self.hours[meter_customer].values())
+            if meter_customer in self.hours
+            else total or 0
+            for meter_customer, total in self.totals.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MeterView:
     """Stripe's side of one month; many customers are read side by side."""
 

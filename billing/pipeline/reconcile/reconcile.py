@@ -27,11 +27,10 @@ from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_prog
 from billing.pipeline.pull.identity import Sources
 from billing.pipeline.reconcile.comparison import (
     Comparison,
-    MeterReading,
     customer_comparisons,
 )
 from billing.pipeline.reconcile.fresh_month import FreshMonth, read_again
-from billing.pipeline.reconcile.meter_side import MeterView
+from billing.pipeline.reconcile.meter_side import MeterReading, MeterView
 from billing.pipeline.reconcile.shared_customers import SharedCustomers
 from billing.pipeline.reconcile.source_side import (
     SourceSide,
@@ -59,11 +58,14 @@ class ReconcileOptions:
 class Depth:
     """How closely a reconciliation looks, whether the totals agree or not."""
 
+    calls: bool = False  # every account's calls, one by one
     hours: bool = False  # the meter's hours of every customer
     invoices: bool = False  # what was invoiced of a month that is over
 
 
-BY_TOTALS, CLOSELY = Depth(), Depth(hours=True, invoices=True)
+BY_TOTALS = Depth()
+AFTER_PULL = Depth(hours=True, invoices=True)  # which has just read every call
+CLOSELY = replace(AFTER_PULL, calls=True)
 
 
 def reconcile_period(
@@ -118,7 +120,14 @@ class _Reconciling:
         if fresh:
             view = self._read_ledger(totals, fresh)
         asked = {source.account for source, _ in self.options.sources}
-        accounts = account_findings(self.ledger, view.sources, self.period, asked=asked)
+        accounts = account_findings(
+            self.ledger,
+            view.sources,
+            self.period,
+            asked=asked,
+            again=fresh.keys(),
+            now=self.now,
+        )
         invoiced, fault = self._read_invoices(view)
         readings = self._read_meter(view, progress)
         finals = {
@@ -168,9 +177,12 @@ class _Reconciling:
     def _read_again(self, sides: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.
 
-        When the source's own total equals what was pulled, what was pulled holds.
+        An equal total says nothing of its customers, so whoever asks for the calls has
+        all of them read.
         """
-        off = [name for name, side in sides.items() if side.is_off]
+        asked = {source.account for source, _ in self.options.sources}
+        everybody = asked if self.depth.calls else set()
+        off = everybody.union(name for name, side in sides.items() if side.is_off)
         with self.ledger.reading() as connection:
             known = {
                 name: ledger_totals.known_calls(connection, self.period, name)

@@ -1,8 +1,9 @@
 """The source's side: what Pamela says of a month, by customer, down to the calls."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
@@ -70,7 +71,8 @@ def source_sides(
     for gap in month.gaps:
         sides[gap.account].add_gap(gap)
     for account, again in fresh.items():
-        sides[account] = _compare(month.calls[account], again, month.period)
+        gaps = [gap for gap in month.gaps if gap.account == account]
+        sides[account] = _compare(month.calls[account], again, gaps, month.period)
     return dict(sides)
 
 
@@ -80,13 +82,19 @@ def account_findings(
     period: BillingPeriod,
     *,
     asked: Collection[str],
+    again: Collection[str],
+    now: datetime,
 ) -> tuple[AccountFinding, ...]:
-    """Say what each account's side comes to; `asked` are those that were read."""
+    """Say what each account's side comes to.
+
+    Of those that were `asked` for their total now, some were read `again` call by call.
+    """
     findings = []
     for name, side in sides.items():
         with ledger.reading() as connection:
             last = pulls.state_of(connection, name, period)
             looked_back_to = pulls.looked_back_to(connection, name, period)
+            whole_at = pulls.last_complete(connection, name, period, pulls.MONTH)
         finding = AccountFinding(
             account=name,
             usage_minutes=side.usage_minutes,
@@ -95,6 +103,8 @@ def account_findings(
             edge_calls=side.edge_calls,
             explained=side.explained,
             looked_back_to=looked_back_to,
+            calls_read_at=now if name in again else whole_at,
+            usage_read_at=None if side.usage_minutes is None else now,
         )
         findings.append(finding)
     return tuple(findings)
@@ -110,14 +120,22 @@ def _pulled(month: MonthSnapshot) -> Iterator[tuple[str, str, int]]:
 
 
 def _compare(
-    ours: AccountCalls, fresh: FreshMonth, period: BillingPeriod
+    ours: AccountCalls,
+    fresh: FreshMonth,
+    gaps: Iterable[SourceGap],
+    period: BillingPeriod,
 ) -> SourceSide:
     source_side = SourceSide(usage_minutes=fresh.usage_minutes)
-    for gap in fresh.gaps:
+    as_recorded = [gap for gap in gaps if gap.call_id in fresh.recorded]
+    for gap in (*fresh.gaps, *as_recorded):
         source_side.add_gap(gap)
     other_places = _other_places(ours, fresh, period)
     for customer in sorted({*ours.posted, *fresh.charges}):
-        posted, theirs = ours.posted.get(customer, {}), fresh.charges.get(customer, {})
+        posted = ours.posted.get(customer, {})
+        theirs = {
+            name: charge for name, charge in posted.items() if name in fresh.recorded
+        }
+        theirs |= fresh.charges.get(customer, {})
         source_side.minutes[customer] += sum(
             charge.minutes for charge in theirs.values()
         )
@@ -146,6 +164,9 @@ def _other_places(
         for call_id in billed_to.keys() & belongs_to.keys()
         if billed_to[call_id] != belongs_to[call_id]
     }
+    for call_id in fresh.aside.keys() & billed_to.keys():
+        words = f"billed as it was before; now {fresh.aside[call_id]}"
+        places[call_id] = OtherPlace(Cause.QUARANTINED, words)
     for call_id in fresh.reused.keys() & billed_to.keys():
         reason = fresh.reused[call_id]
         places[call_id] = OtherPlace(Cause.MISSING_AT_SOURCE, reason)

@@ -32,6 +32,8 @@ _TABLES = {
     "adoption": "whose meter was taken over from another program, from which hour",
     "meter_opening": "the events that stand for what the other program had reported",
     "shadow_reading": "what the meter showed by the hour before we sent anything",
+    "contradicting_call": "calls that were billed before anybody compared their times",
+    "reconciliation_source": "each account's minutes in it, and as of when it was read",
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\

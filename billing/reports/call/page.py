@@ -10,6 +10,7 @@ from billing.domain.money import format_micro
 from billing.domain.period import hour_of
 from billing.domain.rating import amount_micro, billed_minutes
 from billing.ledger.queries.call_trace import CallTrace, TracedEvent, TracedRow
+from billing.reports.reconciliation.read_times import read_sentence
 from billing.reports.sheets.cells import UNKNOWN, format_amount
 from billing.reports.sheets.formatting import counted, format_time
 
@@ -230,7 +231,7 @@ def _months(trace: CallTrace) -> PagePart:
         for month in trace.months
     ]
     sentences = [
-        f"{month.period} was read at {format_time(month.read_at)}."
+        f"{month.period}: {read_sentence([month.calls_read_at], month.read_at)}"
         for month in trace.months
     ]
     return PagePart(

@@ -6,6 +6,7 @@ from billing.domain.break_causes import CARRIED, Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
 from billing.domain.money import format_known
 from billing.ledger.reconcile.runs import Reconciliation
+from billing.reports.reconciliation.read_times import read_sentence
 from billing.reports.sheets.cells import UNKNOWN
 from billing.reports.sheets.formatting import Document, counted, format_time
 
@@ -48,18 +49,31 @@ def reconciliation_document(report: Reconciliation, currency: str) -> Document:
         "quarantined": report.quarantined,
         "invoices_read": report.invoices_read,
         "invoices_fault": report.invoices_fault,
-        "customers": [_customer(each, currency) for each in report.customers],
+        "customers": [
+            _customer(each, currency) | _read_at(report) for each in report.customers
+        ],
         "accounts": [
             {
                 "account": account.account,
                 "complete": account.complete,
                 "usage_minutes": account.usage_minutes,
+                "usage_read_at": format_time(account.usage_read_at),
+                "calls_read_at": format_time(account.calls_read_at),
                 "calls_minutes": account.calls_minutes,
                 "difference_minutes": account.difference_minutes,
                 "breaks": [_break(item, currency) for item in account.breaks],
             }
             for account in report.accounts
         ],
+    }
+
+
+def _read_at(report: Reconciliation) -> Document:
+    """Say as of when the figures of a customer were read, the earliest of each side."""
+    return {
+        "pamela_read_at": format_time(report.calls_read_at),
+        "ledger_read_at": format_time(report.started_at),
+        "stripe_read_at": format_time(report.started_at),
     }
 
 
@@ -138,7 +152,9 @@ def _cell(value: str | int | None) -> str:
 
 def reconciliation_sentences(report: Reconciliation) -> list[str]:
     """Say what a reconciliation comes to, the verdict last."""
-    sentences = [
+    read_at = [account.calls_read_at for account in report.accounts]
+    sentences = [read_sentence(read_at, report.started_at)]
+    sentences += [
         f"Account {account.account} was not read whole: pull {report.period} again."
         for account in report.accounts
         if not account.complete

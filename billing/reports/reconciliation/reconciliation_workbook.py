@@ -7,6 +7,7 @@ from billing.ledger.reconcile.case_list import Case
 from billing.ledger.reconcile.stored_runs import KeptReading
 from billing.reports.reconciliation.break_rows import BREAKS, amount_cell, break_rows
 from billing.reports.reconciliation.breaks import break_document
+from billing.reports.reconciliation.read_times import read_sentence
 from billing.reports.reconciliation.stored import (
     Reconciled,
     Sum,
@@ -46,6 +47,13 @@ _BOOKS = (
     Column("settled"),
     Column("invoiced_minutes", Kind.MINUTES),
     Column("invoice"),
+)
+_ACCOUNTS = (
+    Column("account"),
+    Column("calls_minutes", Kind.MINUTES),
+    Column("calls_read_at", Kind.MOMENT),
+    Column("usage_minutes", Kind.MINUTES),
+    Column("usage_read_at", Kind.MOMENT),
 )
 _SUMS = (
     Column("breaks", Kind.COUNT),
@@ -89,6 +97,10 @@ def reconciled_report(month: Reconciled) -> Report:
         _BOOKS,
         _totals(month),
     )
+    totals = replace(totals, notes=[_read_note(month)])
+    title = "what Pamela said of each account"
+    accounts: list[Row] = [list(source) for source in month.run.sources]
+    sources = _sheet(month, "Accounts", title, _ACCOUNTS, accounts)
     causes = _sheet(month, "Causes", "breaks by cause", _CAUSES, _causes(month))
     causes = replace(causes, notes=[_INVOICES])
     aged: list[Row] = [[name, *_cells(total)] for name, total in month.by_age().items()]
@@ -96,13 +108,18 @@ def reconciled_report(month: Reconciled) -> Report:
     ages = _sheet(month, "Ageing", "open breaks by age", open_by_age, aged)
     resolved = [_resolved(case) for case in month.cases if case.resolved_at]
     past = _sheet(month, "Resolved", "what was resolved", _RESOLVED, resolved)
-    sheets = [_run(month), totals, causes, ages, breaks, past]
+    sheets = [_run(month), totals, sources, causes, ages, breaks, past]
     name, brief = f"reconciliation-{month.period}", _without(breaks, _FOR_FILES)
     open_now = replace(ages, rows=[row for row in aged if row[1]])
-    shown = [sheets[0], totals, causes, open_now, brief, past]
+    shown = [sheets[0], totals, sources, causes, open_now, brief, past]
     return Report(
         name=name, sheets=sheets, flat=breaks, document=_document(month), shown=shown
     )
+
+
+def _read_note(month: Reconciled) -> str:
+    moments = [source.calls_read_at for source in month.run.sources]
+    return read_sentence(moments, month.run.started_at)
 
 
 def _without(sheet: Sheet, names: frozenset[str]) -> Sheet:
@@ -224,9 +241,20 @@ def _document(month: Reconciled) -> Document:
             | {
                 "difference_minutes": reading.stripe_minutes - reading.pamela_minutes
                 if is_known(reading)
-                else None
+                else None,
+                "pamela_read_at": format_time(run.calls_read_at),
+                "ledger_read_at": format_time(run.started_at),
+                "stripe_read_at": format_time(run.started_at),
             }
             for reading in run.readings
+        ],
+        "accounts": [
+            source._asdict()
+            | {
+                "calls_read_at": format_time(source.calls_read_at),
+                "usage_read_at": format_time(source.usage_read_at),
+            }
+            for source in run.sources
         ],
         "causes": {
             cause.value: _sum(total, currency)

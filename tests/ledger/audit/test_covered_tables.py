@@ -32,6 +32,8 @@ COLUMNS = {
     "adoption": "1950ae9ecf37",
     "meter_opening": "33eb34f80a4a",
     "shadow_reading": "4230a8a1a83e",
+    "contradicting_call": "3d6ea8315126",
+    "reconciliation_source": "1fddc3ce604a",
 }
 
 
