@@ -4,12 +4,14 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
+from billing.domain.period import BillingPeriod
 from tests.simulation.judge.ending import (
     in_doubt,
     judge_books,
     judge_liveness,
     judge_refused,
 )
+from tests.simulation.source.judging import compare, judge_corrected, swap
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.daemons import HOUR, Daemon
@@ -110,6 +112,10 @@ def _heal(world: World) -> None:
         world.trace.sometimes("a person exchanges two keys")
         run_once(world, "H", cycle)
     schedule.run(schedule.now + HOUR)
+    if world.weather.may_have(Fault.SWAPPED):
+        world.trace.sometimes(Fault.SWAPPED.name)
+        swap(world)
+        run_once(world, "P", compare)
     run_once(world, "P", repair)
     run_once(world, "H", cycle)
     for hours in HOURS_OF_DOUBT:
@@ -124,6 +130,24 @@ def _heal(world: World) -> None:
         run_once(world, "P", close)
     judge_liveness(world)
     judge_books(world)
+    if world.weather.may_have(Fault.SWAPPED_IN_CLOSED):
+        _change_what_is_closed(world)
     if world.weather.may_have(Fault.FIRST_MONTH_MOVED):
         world.trace.sometimes(Fault.FIRST_MONTH_MOVED.name)
         begin_later(world)
+
+
+def _change_what_is_closed(world: World) -> None:
+    """Let minutes move in a closed month, when no cycle reads it any more."""
+    world.trace.sometimes(Fault.SWAPPED_IN_CLOSED.name)
+    run_once(world, "P", close)
+    for name in world.view.closed():
+        month = BillingPeriod.parse(name)
+        world.schedule.run(month.next.end + 9 * HOUR)
+        calls = swap(world, month)
+        # One month a cycle is read again, and there may be another.
+        for _ in range(3):
+            run_once(world, "H", cycle)
+            world.schedule.run(world.schedule.now + HOUR)
+        judge_corrected(world, calls)
+        world.judge.judge_closed_months()

@@ -44,7 +44,7 @@ from billing.reports.reconciliation.live import (
 @click.option(
     "--thorough",
     is_flag=True,
-    help="Read every customer's hours, also where the totals agree.",
+    help="Read every call and every customer's hours, also where the totals agree.",
 )
 @common_options
 def reconcile(

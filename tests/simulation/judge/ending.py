@@ -9,6 +9,7 @@ from tests.simulation.judge.identities import judge_unread
 from tests.simulation.judge.invoices import judge_invoices
 from tests.simulation.judge.ledger_view import EventRow, Posted, as_posted
 from tests.simulation.judge.stops import judge_stops
+from tests.simulation.source.judging import judge_contradiction
 from tests.simulation.trace import Violation
 from tests.simulation.world.pamela import SimCall
 from tests.simulation.world.world import World
@@ -96,7 +97,8 @@ def _judge_source(world: World) -> None:
     billed, aside = world.view.billed(world.settings.owners), _aside(world)
     for call in world.present_calls():
         held = billed.pop(call.truth, {})
-        is_lost = call.malformed and call.id not in aside
+        is_listed = call.contradicts and judge_contradiction(world, call)
+        is_lost = call.malformed and call.id not in aside and not is_listed
         if is_lost and not (world.is_unread(call) or _is_out_of_sight(world, call)):
             raise Violation("I24", f"{call.id} makes no sense, and is not set aside")
         wanted = _owed(world, call)

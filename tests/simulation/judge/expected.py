@@ -12,6 +12,7 @@ EXPECTED = (
     "a run is quiet",
     "a cancellation is answered cancelled",
     "a cancellation is answered unknown",
+    "a billed call that contradicts itself is listed",
     "an event is cancelled",
     "an event is rejected later",
     "an unknown outcome is resent",
@@ -35,5 +36,7 @@ EXPECTED = (
     "pending -> failed/uncertain",
     "pending -> synced",
     "synced -> failed/cancelling",
+    "what moved in a closed month is corrected",
+    "what moved within a total is named",
     "synced -> failed/rejected",
 )

@@ -8,11 +8,14 @@ from tests.simulation.planted.beside_bugs import BESIDE_BUGS
 from tests.simulation.planted.border_bugs import BORDER_BUGS
 from tests.simulation.planted.identity_bugs import IDENTITY_BUGS
 from tests.simulation.planted.pull_bugs import PULL_BUGS
+from tests.simulation.planted.source_bugs import SOURCE_BUGS
 from tests.simulation.planted.sync_bugs import SYNC_BUGS
 from tests.simulation.seed_run import run_seed
 from tests.simulation.world.storage import Storage
 
-PLANTED = SYNC_BUGS + PULL_BUGS + IDENTITY_BUGS + BORDER_BUGS + BESIDE_BUGS
+PLANTED = (
+    SYNC_BUGS + PULL_BUGS + IDENTITY_BUGS + BORDER_BUGS + BESIDE_BUGS + SOURCE_BUGS
+)
 MOST_SEEDS = 500
 # What a bug breaks has to be an invariant, not the simulation.
 NO_CATCH = {"no traceback", "determinism"}

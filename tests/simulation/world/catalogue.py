@@ -88,6 +88,11 @@ class Fault(Enum):
     DELETED = 65, 80, "a call is deleted at the source"
     CONNECTED_LATER = 66, 80, "a call gets its start only later"
     MALFORMED = 67, 80, "a record that cannot be understood, fixed later"
+    TIMES_CONTRADICT = 67, 80, "a duration and times that contradict each other"
+    TIMES_APART = 67, 500, "a call's end is nearly a minute off its duration"
+    EARLIER_VERSION = 67, 400, "an earlier version, which compared no times, began"
+    SWAPPED = 64, 500, "minutes move between customers, and the total stays"
+    SWAPPED_IN_CLOSED = 64, 500, "the same in a month that is closed"
     OTHER_MINUTES = 68, 80, "Pamela's minutes are not by the rule"
     TWO_OF_ONE_ID = 69, 20, "one id on two records of a page"
     UNREADABLE_PAGE = 70, 15, "a page that makes no sense"
@@ -201,6 +206,9 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
     (F.LEDGER_COPIED, F.FROZEN_BEFORE_SEND, F.REVISED_UP, F.SEEN_LATE),
     (F.SESSION_MOVED, F.TWO_DAEMONS, F.JOB_TWICE),
     (F.FIRST_MONTH_MOVED, F.MONTH_EDGE, F.PERSON_CLOSES),
+    (F.TIMES_CONTRADICT, F.TIMES_APART, F.EARLIER_VERSION, F.REVISED_UP),
+    (F.TIMES_CONTRADICT, F.TIMES_APART, F.REVISED_DOWN, F.SEEN_LATE),
+    (F.SWAPPED, F.SWAPPED_IN_CLOSED, F.MONTH_EDGE, F.SECOND_ACCOUNT),
 )
 
 

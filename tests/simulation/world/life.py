@@ -5,16 +5,19 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from billing.domain.period import Window
+from tests.simulation.source.contradictions import contradiction
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.pamela import (
     DEFAULT_CUSTOMER,
     Record,
     SimCall,
     SimPamela,
+    spelled,
 )
 from tests.simulation.world.schedule import Schedule
 
 HOUR = timedelta(hours=1)
+NEARLY = timedelta(seconds=59)  # a minute apart is let pass
 SECONDS = (0, 1, 30, 59, 60, 61, 119, 120, 121, 600, 1_801, 3_599)
 BROKEN: tuple[Record, ...] = (
     {"status": "wandering"},
@@ -34,11 +37,6 @@ NOT_BEGUN: Record = {
     "duration_seconds": None,
     "billed_minutes": None,
 }
-
-
-def spelled(moment: datetime) -> str:
-    """Spell a moment as Pamela does."""
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 class Life:
@@ -92,7 +90,6 @@ class Life:
         if weather.strikes(Fault.STUCK_CALL):
             longest = max(self._until - started, HOUR)
             length = min(timedelta(hours=chance.between(5, 23)), longest)
-            seconds = int(length.total_seconds())
         if weather.strikes(Fault.PLANNED):
             created -= chance.span(timedelta(days=1), timedelta(days=89))
         customer = chance.pick(sorted(self._pamela.customers))
@@ -112,9 +109,13 @@ class Life:
             self._later(started, lambda: self._pamela.change(call, **talks))
             return call
         connects = not chance.happens(120)
-        self._play(call, started, seconds, connects=connects)
+        self._play(call, started, seconds, started + length, connects=connects)
         if connects and is_first and weather.strikes(Fault.MALFORMED):
             self._later(started + length, lambda: self._break(call))
+        elif connects and is_first and weather.strikes(Fault.TIMES_CONTRADICT):
+            # Some of them are billed before their times contradict.
+            later = chance.pick((timedelta(), chance.span(HOUR, 9 * HOUR)))
+            self._later(started + length + later, lambda: self._contradict(call))
         else:
             self._change_later(call, started + length)
         return call
@@ -151,9 +152,17 @@ class Life:
                     other.add(again)
 
     def _play(
-        self, call: SimCall, started: datetime, seconds: int, *, connects: bool
+        self,
+        call: SimCall,
+        started: datetime,
+        seconds: int,
+        over_at: datetime,
+        *,
+        connects: bool,
     ) -> None:
         ended = started + timedelta(seconds=seconds)
+        if self._weather.strikes(Fault.TIMES_APART):
+            ended = max(ended + self._chance.span(-NEARLY, NEARLY), started)
         end: Record = {
             "status": self._chance.pick(("completed", "completed", "failed")),
             "started_at": spelled(started) if connects else None,
@@ -166,7 +175,7 @@ class Life:
         if connects:
             talks: Record = {"status": "in_progress", "started_at": spelled(started)}
             self._later(started, lambda: self._pamela.change(call, **talks))
-        self._later(ended, lambda: self._pamela.change(call, **end))
+        self._later(over_at, lambda: self._pamela.change(call, **end))
 
     def _later(self, moment: datetime, change: Callable[[], object]) -> None:
         if moment <= self._schedule.now:
@@ -194,12 +203,24 @@ class Life:
                     self._later(moment, partial(change, call))
 
     def _break(self, call: SimCall) -> None:
+        self._spoil(call, self._chance.pick(BROKEN))
+
+    def _contradict(self, call: SimCall) -> None:
+        if self._talked(call) is None:
+            return
+        call.contradicts = True
+        self._spoil(call, contradiction(call, self._chance))
+        # As an earlier version bills it.
+        call.billed.append(call.as_said())
+
+    def _spoil(self, call: SimCall, fields: Record) -> None:
+        """Let a record make no sense for some hours, or for good."""
         whole = call.record
         call.malformed = True
-        self._pamela.change(call, **self._chance.pick(BROKEN))
+        self._pamela.change(call, **fields)
 
         def repair() -> None:
-            call.malformed = False
+            call.malformed = call.contradicts = False
             self._pamela.change(call, **whole)
 
         moment = self._schedule.now + self._chance.span(HOUR, 40 * HOUR)
@@ -211,8 +232,14 @@ class Life:
         return seconds if call.bill() and isinstance(seconds, int) else None
 
     def _set_length(self, call: SimCall, seconds: int) -> None:
-        minutes = -(-seconds // 60) or 1
-        self._pamela.change(call, duration_seconds=seconds, billed_minutes=minutes)
+        seconds = min(seconds, SECONDS[-1])
+        ended = spelled(call.place + timedelta(seconds=seconds))
+        self._pamela.change(
+            call,
+            duration_seconds=seconds,
+            billed_minutes=-(-seconds // 60) or 1,
+            ended_at=call.record["ended_at"] and ended,
+        )
 
     def _revise_up(self, call: SimCall) -> None:
         seconds = self._talked(call)

@@ -28,6 +28,11 @@ DEFAULT_CUSTOMER = "acme"  # of the calls that name none
 OVER = frozenset({"completed", "failed", "cancelled"})
 
 
+def spelled(moment: datetime) -> str:
+    """Spell a moment as Pamela does."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 class Bill(NamedTuple):
     """What a call owes, counted apart from the product's own rules."""
 
@@ -46,6 +51,7 @@ class SimCall:
     sound: Record = field(init=False)  # the last of its records that made sense
     listed: bool = True
     malformed: bool = False
+    contradicts: bool = False  # its duration and its times; it is malformed, too
     billed: list[Bill | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -53,8 +59,12 @@ class SimCall:
 
     def bill(self) -> Bill | None:
         """Return what is owed for the call as it stands."""
+        return None if self.malformed else self.as_said()
+
+    def as_said(self) -> Bill | None:
+        """Return what the record alone would come to."""
         record, start = self.record, self.record["started_at"]
-        if self.malformed or record["status"] not in OVER or start is None:
+        if record["status"] not in OVER or start is None:
             return None
         seconds = record["duration_seconds"]
         metadata = record["metadata"]
@@ -152,7 +162,7 @@ class SimPamela:
         """Return the month's own totals; they include customers that nobody knows."""
         minutes = 0
         for call in self.calls.values():
-            bill = call.bill()
+            bill = call.as_said() if call.contradicts else call.bill()
             if call.listed and bill and bill.hour in period:
                 stated = call.record["billed_minutes"]
                 minutes += stated if isinstance(stated, int) else bill.minutes

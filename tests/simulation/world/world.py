@@ -199,6 +199,7 @@ class World:
                 prices=PriceList([PRICE]),
                 price_ids=numbers,
                 first_period=self.first_period,
+                times=settings.times,
             )
             for account in accounts
         ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from billing.domain.call_times import USUAL_TOLERANCE
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import HOUR
 from tests.simulation.world.world import World
@@ -43,10 +44,17 @@ class AccountStorms:
                     self._later(begins, begin)
                     if end is not None:
                         self._later(begins + self._some_hours(), end)
+        if self._settings.was_lenient:
+            self._later(self._moment(), self._upgrade)
         if weather.strikes(Fault.KEY_REASSIGNED) and len(self._settings.homes) > 1:
             begins = self._moment()
             self._later(begins, self._swap_at_pamela)
             self._later(begins + self._some_hours(), self._swap_at_pamela)
+
+    def _upgrade(self) -> None:
+        """Let the version that compares times take an earlier one's place."""
+        self._settings.times = USUAL_TOLERANCE
+        self._edited("an upgrade")
 
     def _some_hours(self) -> timedelta:
         return self._world.chance.span(HOUR / 6, 20 * HOUR)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from billing.domain.account_identity import NOBODY, SourceIdentity
+from billing.domain.call_times import USUAL_TOLERANCE, TimeTolerance
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.pamela import DEFAULT_CUSTOMER, SimPamela
 
 PARTNERS = ("main", "second")
+ANYTHING = TimeTolerance(10**9, 10**9, 100)
 
 
 @dataclass(slots=True)
@@ -20,6 +22,8 @@ class SimSettings:
     homes: dict[str, tuple[str, str]] = field(default_factory=dict)
     partners: dict[str, SimPamela] = field(default_factory=dict)
     default: str = DEFAULT_CUSTOMER
+    times: TimeTolerance = USUAL_TOLERANCE
+    was_lenient: bool = False  # an earlier version compared no times
 
     @classmethod
     def of(cls, weather: Weather, customers: dict[str, str]) -> "SimSettings":
@@ -34,6 +38,8 @@ class SimSettings:
             settings.keys[key] = settings.partners[name] = pamela
             settings.homes[name] = (name, key)
         settings.put_back()
+        if weather.strikes(Fault.EARLIER_VERSION):
+            settings.times, settings.was_lenient = ANYTHING, True
         return settings
 
     @property
@@ -57,6 +63,7 @@ class SimSettings:
                 if key.startswith(f"key_{name}"):
                     self.keys[key] = pamela
         self.put_back()
+        self.times = USUAL_TOLERANCE
 
     def exchange_keys(self) -> None:
         """Give each of two labels the other's key, as who is told that they are so."""
