@@ -141,6 +141,11 @@ def _change_what_is_closed(world: World) -> None:
     """Let minutes move in a closed month, when no cycle reads it any more."""
     world.trace.sometimes(Fault.SWAPPED_IN_CLOSED.name)
     run_once(world, "P", close)
+    if not world.view.closed():
+        world.schedule.run(BillingPeriod.of(world.schedule.now).end + 9 * HOUR)
+        for job in (cycle, cycle, close):
+            run_once(world, "H", job)
+            world.schedule.run(world.schedule.now + 2 * HOUR)
     for name in world.view.closed():
         month = BillingPeriod.parse(name)
         world.schedule.run(month.next.end + 9 * HOUR)

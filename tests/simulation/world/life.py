@@ -224,7 +224,8 @@ class Life:
             self._pamela.change(call, **whole)
 
         moment = self._schedule.now + self._chance.span(HOUR, 40 * HOUR)
-        if moment < self._until:
+        for_good = call.contradicts and self._chance.happens(500)
+        if moment < self._until and not for_good:
             self._later(moment, repair)
 
     def _talked(self, call: SimCall) -> int | None:
