@@ -22,6 +22,8 @@ LOOK_BACK = timedelta(days=90)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _DAY = re.compile(r"'\d{4}-\d\d-\d\d")  # as a quoted time begins
 LARGEST_NUMBER = 2**63 - 1
+# No account has as many in a month; priced and added up they still fit a database.
+MOST_MINUTES = 10**10
 
 
 class QuarantineReason(StrEnum):

@@ -55,7 +55,9 @@ def read_time(record: Mapping[str, object], field: str) -> datetime | None:
     return moment
 
 
-def read_count(record: Mapping[str, object], field: str) -> int | None:
+def read_count(
+    record: Mapping[str, object], field: str, most: int = LARGEST_NUMBER
+) -> int | None:
     """Read a whole number that a database can hold."""
     value = record.get(field)
     # A bool is an int to Python and never one to us; a float is never a count.
@@ -63,6 +65,6 @@ def read_count(record: Mapping[str, object], field: str) -> int | None:
         return None
     if type(value) is not int:
         raise Unreadable(QuarantineReason.WRONG_TYPE, field, value)
-    if abs(value) > LARGEST_NUMBER:
+    if abs(value) > most:
         raise Unreadable(QuarantineReason.ABSURD_DURATION, field, value)
     return value

@@ -70,6 +70,7 @@ class BillingPeriod:
 
 # No call is older: where nobody says from when on months are billed, all are.
 EARLIEST = BillingPeriod(1970, 1)
+LATEST = BillingPeriod(9998, 12)
 
 
 class RelativePeriod(StrEnum):

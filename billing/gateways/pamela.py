@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from billing.domain.account_identity import SourceIdentity
-from billing.domain.call import Call, Quarantined
-from billing.domain.call_fields import read_count, read_status, read_time
+from billing.domain.call import MOST_MINUTES
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import (
     SettingsFault,
@@ -18,92 +16,38 @@ from billing.errors import (
     SourceUnavailable,
     SourceUnreadable,
 )
+from billing.gateways.call_pages import (
+    PAGE_SIZE,
+    CallPage,
+    as_source_call,
+    walk_calls,
+)
+from billing.gateways.patience import USUAL, Patience
 from billing.gateways.retries import Sleep, read_with_retries
-from billing.gateways.source_calls import Record, digest_of, understand
 from billing.ports import SourceCall, SourceTotals
 from pamela import (
     AuthenticationError,
     CallError,
     InvalidResponse,
-    ListMoved,
-    PageWalk,
     PamelaClient,
     PamelaConnectionError,
     PamelaError,
     RateLimitError,
+    ResponseTooLarge,
     SubscriptionError,
 )
 
 if TYPE_CHECKING:
-    from pamela import CallListResponse
+    pass
 
 T = TypeVar("T")
 NOT_FOUND = 404
 SERVER_ERROR = 500
-PAGE_SIZE = 100
+SMALLEST_PAGE = 2  # each shares a call with the one before it
+# A page of calls has some 50 kB; what many threads read at once has to fit into memory.
+MOST_BYTES = 1_000_000
 # What may stand in a sentence, a log and a database.
 _NAME = re.compile(r"[!-~]{1,200}")
-
-
-@dataclass(frozen=True, slots=True)
-class CallPage:
-    """One page of a list of calls, as Pamela answered it."""
-
-    records: Sequence[object]
-    total: int
-    has_more: bool
-
-
-def read_call(record: object, account: str) -> Call | Quarantined:
-    """Read one record by Pamela's names, strictly."""
-
-    def read(call_id: str, record: Record) -> Call:
-        return Call(
-            account=account,
-            call_id=call_id,
-            status=read_status(record, "status"),
-            created_at=read_time(record, "created_at"),
-            started_at=read_time(record, "started_at"),
-            ended_at=read_time(record, "ended_at"),
-            duration_seconds=read_count(record, "duration_seconds"),
-            source_minutes=read_count(record, "billed_minutes"),
-            customer_key=None,
-        )
-
-    return understand(record, read, account=account, id_field="id")
-
-
-def as_source_call(record: object, account: str) -> SourceCall:
-    """Return what crosses the border of a record."""
-    metadata = record.get("metadata") if isinstance(record, Mapping) else None
-    return SourceCall(read_call(record, account), digest_of(record), metadata)
-
-
-def walk_calls(
-    account: str, window: Window, read_page: Callable[[int], CallPage]
-) -> Iterator[Sequence[SourceCall]]:
-    """Read a list that moves, from the newest call to the oldest, losing none.
-
-    `read_page` reads the page at an offset; raises SourceUnreadable.
-    """
-    walk = PageWalk(PAGE_SIZE)
-    while offsets := walk.plan():
-        page = read_page(offsets[0])
-        answer = {
-            "items": list(page.records),
-            "total": page.total,
-            "has_more": page.has_more,
-        }
-        try:
-            walk.take(cast("CallListResponse", answer))
-        except ListMoved as fault:
-            raise SourceUnreadable(
-                account,
-                f"the list of {window.start:%Y-%m-%d} moved too much to be read whole "
-                f"({fault.message}); it is read again in the next run",
-            ) from fault
-        if walk.joined:
-            yield [as_source_call(record, account) for record in page.records]
 
 
 class PamelaUsage:
@@ -148,15 +92,27 @@ class PamelaUsage:
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first."""
-        return walk_calls(
-            self._account, window, lambda offset: self.read_page(window, offset)
-        )
+        limit = PAGE_SIZE
 
-    def read_page(self, window: Window, offset: int) -> CallPage:
+        def read_page(offset: int) -> CallPage:
+            nonlocal limit
+            while True:
+                try:
+                    return self.read_page(window, offset, limit)
+                except _TooLarge:
+                    if limit == SMALLEST_PAGE:
+                        raise
+                    limit = max(limit // 4, SMALLEST_PAGE)
+
+        return walk_calls(self._account, window, read_page)
+
+    def read_page(
+        self, window: Window, offset: int, limit: int = PAGE_SIZE
+    ) -> CallPage:
         """Read one page of the calls created in a window, newest first."""
         answer = self._ask(
             lambda: self._client.list_calls(
-                limit=PAGE_SIZE,
+                limit=limit,
                 offset=offset,
                 start_date=_format(window.start),
                 end_date=_format(window.end),
@@ -167,6 +123,7 @@ class PamelaUsage:
         if (
             not isinstance(items, list)
             or type(total) is not int
+            or total < 0
             or not isinstance(more, bool)
         ):
             raise SourceUnreadable(
@@ -180,6 +137,10 @@ class PamelaUsage:
             record = self._ask(lambda: dict(self._client.get_call(call_id)))
         except _NotFound:
             return None
+        if record.get("id") != call_id:
+            raise SourceUnreadable(
+                self._label, f"the answer names another call than {call_id}"
+            )
         return as_source_call(record, self._account)
 
     def read_totals(self, period: BillingPeriod) -> SourceTotals:
@@ -207,10 +168,11 @@ class PamelaUsage:
         )
 
     def _count(self, value: object, name: str) -> int | None:
-        if value is None or type(value) is int:
+        if value is None or (type(value) is int and abs(value) <= MOST_MINUTES):
             return value
         raise SourceUnreadable(
-            self._label, f"the usage's {name} is not a whole number: {value!r}"
+            self._label,
+            f"the usage's {name} is not a whole number that can be: {value!r:.60}",
         )
 
     def _name(self, value: object, name: str) -> str | None:
@@ -254,6 +216,8 @@ class PamelaUsage:
             return self._unavailable(words, fault)
         if fault.status_code is not None and fault.status_code >= SERVER_ERROR:
             return self._unavailable(words, fault)
+        if isinstance(fault, ResponseTooLarge):
+            return _TooLarge(self._label, words)
         if isinstance(fault, InvalidResponse):
             return SourceUnreadable(self._label, f"an unreadable answer: {words}")
         return SourceFault(self._label, words)
@@ -266,10 +230,19 @@ def connect_usage(
     *,
     sleep: Sleep,
     proxy: str | None = None,
+    patience: Patience = USUAL,
 ) -> PamelaUsage:
     """Return an account's source; raises SettingsFault for a key or URL of no use."""
     try:
-        client = PamelaClient(api_key, base_url, retries=None, proxy=proxy)
+        client = PamelaClient(
+            api_key,
+            base_url,
+            retries=None,
+            proxy=proxy,
+            max_response_bytes=MOST_BYTES,
+            timeout=patience.step,
+            total_timeout=patience.whole,
+        )
     except PamelaError as fault:
         raise SettingsFault(f"accounts.{account}", fault.message) from None
     return PamelaUsage(account, client, sleep=sleep)
@@ -277,6 +250,12 @@ def connect_usage(
 
 class _NotFound(SourceFault):
     """The source does not know a call; never leaves this module."""
+
+
+class _TooLarge(SourceUnreadable):
+    """An answer is larger than is read; a smaller page may be readable."""
+
+    kind = "SourceUnreadable"
 
 
 def _format(moment: datetime) -> str:

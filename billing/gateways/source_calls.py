@@ -1,5 +1,6 @@
 """Records of any source: each is read into a call, or set aside with a reason."""
 
+import json
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
@@ -41,4 +42,8 @@ def understand(
 
 def digest_of(record: object) -> str:
     """Return the SHA-256 of what the source sent, with its keys in order."""
-    return sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        text = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a number beyond 64 bits
+        text = json.dumps(record, sort_keys=True).encode()
+    return sha256(text).hexdigest()

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.domain.meter_event import MeterEvent
-from billing.gateways.stripe.meter import TIMEOUT_SECONDS, StripeMeter
+from billing.gateways.patience import USUAL, Patience
+from billing.gateways.stripe.meter import StripeMeter
 
 EVENT = MeterEvent(
     customer="acme",
@@ -120,7 +121,7 @@ def meter_at(
     slept: list[float] | None = None,
     *,
     proxy: str | None = None,
-    timeout_seconds: float = TIMEOUT_SECONDS,
+    patience: Patience = USUAL,
 ) -> Iterator[StripeMeter]:
     """Connect a meter to a server; waits take no time."""
     meter = StripeMeter(
@@ -131,7 +132,7 @@ def meter_at(
         reads_per_second=10_000,
         sleep=(slept if slept is not None else []).append,
         proxy=proxy,
-        timeout_seconds=timeout_seconds,
+        patience=patience,
     )
     try:
         yield meter

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.domain.call import Call, Quarantined, QuarantineReason, accept_call
 from billing.domain.period import BillingPeriod
-from billing.gateways.pamela import as_source_call, read_call
+from billing.gateways.call_pages import as_source_call, read_call
 
 NOW = datetime(2026, 3, 15, tzinfo=UTC)
 RECORD: dict[str, Any] = {

@@ -1,9 +1,6 @@
 """What Stripe's answers mean: for an event, for a cancellation, and for a read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from decimal import Decimal
 
 import stripe
 
@@ -14,20 +11,30 @@ from billing.errors import (
     MeterUnavailable,
     NoSuchCustomer,
 )
+from billing.gateways.stripe.fields import LONGEST_TEXT
 
 CONFLICT = 409
 NOT_FOUND = 404
 # Stripe refuses a repeated identifier in these words, and gives no code.
 ALREADY_EXISTS = "already exists with identifier"
 ALREADY = "already"
-# What reading a field leads to that is not there, or not what was promised.
-NONSENSE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+MOST_WORDS = 500
+
+
+class AnswerTooLarge(stripe.APIConnectionError):
+    """An answer was larger than is read, or of more parts."""
+
+
+class UnreadablyLarge(MeterFault):
+    """An answer to a read was larger than is read; a smaller page may be readable."""
+
+    kind = "MeterFault"
 
 
 def answer_of(fault: stripe.StripeError, event: MeterEvent) -> SendAnswer:
     """Say what a fault means for the event: there are three answers, not two."""
-    status, words = fault.http_status, str(fault.user_message or fault)
-    request_id = fault.request_id
+    status, whole = fault.http_status, str(fault.user_message or fault)
+    words, request_id = whole[:MOST_WORDS], request_id_of(fault.request_id)
     if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
         return SendAnswer(SendVerdict.LOCKED_OUT, status, request_id, words)
     if isinstance(fault, stripe.RateLimitError | stripe.IdempotencyError):
@@ -35,7 +42,7 @@ def answer_of(fault: stripe.StripeError, event: MeterEvent) -> SendAnswer:
     if status == CONFLICT:
         return SendAnswer(SendVerdict.BUSY, status, request_id, words)
     if isinstance(fault, stripe.InvalidRequestError) and (
-        ALREADY_EXISTS in words and event.identifier in words
+        ALREADY_EXISTS in whole and event.identifier in whole
     ):
         return SendAnswer(SendVerdict.DUPLICATE, status, request_id, words)
     # A 404 of a proxy in between is no word of Stripe's: that one stays unknown.
@@ -57,7 +64,10 @@ def as_cancellation(answer: SendAnswer, event: MeterEvent) -> SendAnswer:
 
 def fault_of(fault: stripe.StripeError) -> MeterFault:
     """Say what a fault means for a read."""
-    words = f"{fault.user_message or fault} (HTTP {fault.http_status or 'no answer'})"
+    said = str(fault.user_message or fault)[:MOST_WORDS]
+    words = f"{said} (HTTP {fault.http_status or 'no answer'})"
+    if isinstance(fault, AnswerTooLarge):
+        return UnreadablyLarge(said)
     if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
         return MeterRefused(f"the API key is refused: {words}; check the settings")
     if isinstance(fault, stripe.InvalidRequestError):
@@ -67,22 +77,6 @@ def fault_of(fault: stripe.StripeError) -> MeterFault:
     return MeterUnavailable(words)
 
 
-@contextmanager
-def sensible(what: str) -> Iterator[None]:
-    """Read an answer's fields; raises MeterFault where they are not as promised."""
-    try:
-        yield
-    except NONSENSE as fault:
-        words = f"{type(fault).__name__}: {fault}"[:200]
-        raise MeterFault(f"{what} cannot be read ({words})") from fault
-
-
-def whole_minutes(value: object, where: str) -> int:
-    """Read a number of minutes exactly; raises MeterFault unless it is whole."""
-    exact = Decimal(str(value))
-    if exact != exact.to_integral_value():
-        raise MeterFault(
-            f"{where} holds {exact} minutes, which is not whole: an event there is "
-            "not from this ledger"
-        )
-    return int(exact)
+def request_id_of(header: str | None) -> str | None:
+    """Return Stripe's name of a request, as long as a name may be."""
+    return header and header[:LONGEST_TEXT]

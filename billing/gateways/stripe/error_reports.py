@@ -5,36 +5,35 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.domain.error_report import RejectionReport
-from billing.domain.period import Window, as_utc
+from billing.domain.period import EARLIEST, LATEST, Window, as_utc
 from billing.errors import MeterFault
+from billing.gateways.stripe.fields import LONGEST_TEXT, Json
 from billing.gateways.stripe.meter_identity import OurMeters
-from billing.gateways.stripe.requests import StripeReads
+from billing.gateways.stripe.reads import StripeReads, segment
 
 TYPES = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
-PAGE_SIZE = 100
-Json = Mapping[str, Any]
+EVENTS = "/v2/core/events"
+# The oldest of them; the next look goes on with those after it.
+MOST_REPORTS = 1_000
+# A report of more is believed to be of so many.
+MOST_ERRORS = 10**9
 
 
 def read_reports(
     reads: StripeReads, meters: OurMeters, since: datetime
 ) -> list[RejectionReport]:
     """Read the reports on these meters, and those on none, oldest first."""
-    params: Any = {
+    parameters = {
         "types": list(TYPES),
         "created": {"gte": since.astimezone(UTC).isoformat()},
-        "limit": PAGE_SIZE,
     }
     # A row of the list has no data: each event is fetched by its id.
-    listed = reads.ask(
-        lambda client: [
-            event.to_dict()
-            for event in client.v2.core.events.list(params).auto_paging_iter()
-        ]
-    )
+    listed = reads.list_linked(EVENTS, parameters)
     ours = [event for event in listed if _meter_of(event) in {None, *meters.ids}]
     for event in ours:
         meters.refuse_other_mode(event.get("livemode"), f"the event {event['id']}")
-    names = dict.fromkeys(str(event["id"]) for event in ours)
+    ours.sort(key=lambda event: str(event.get("created")))
+    names = [str(event["id"]) for event in ours[:MOST_REPORTS]]
     reports = [_read_report(reads, name) for name in names]
     return sorted(reports, key=lambda report: (report.created_at, report.name))
 
@@ -46,10 +45,10 @@ def report_of(event: Json) -> RejectionReport:
         raise MeterFault(f"the event {event.get('id')} does not say when it was made")
     data = _group(event, "data")
     start = _moment(data.get("validation_start")) or created
-    end = _moment(data.get("validation_end")) or start
+    end = max(_moment(data.get("validation_end")) or start, start)
     reason = _group(data, "reason")
     types = [_as_group(row) for row in _rows(reason, "error_types")]
-    codes = [str(group["code"]) for group in types if group.get("code")]
+    codes = [code for group in types if (code := _short_text(group.get("code")))]
     identifiers = [name for group in types for name in _identifiers(group)]
     return RejectionReport(
         name=str(event.get("id")),
@@ -62,7 +61,9 @@ def report_of(event: Json) -> RejectionReport:
 
 
 def _read_report(reads: StripeReads, name: str) -> RejectionReport:
-    event = reads.ask(lambda client: client.v2.core.events.retrieve(name).to_dict())
+    event = reads.get(f"{EVENTS}/{segment(name)}").fields
+    if event.get("id") != name:
+        raise MeterFault(f"the answer names another event than {name}")
     return report_of(event)
 
 
@@ -74,8 +75,8 @@ def _meter_of(event: Json) -> str | None:
 
 def _count(reason: Json, types: list[Json]) -> int:
     counts = [reason.get("error_count"), *(group.get("error_count") for group in types)]
-    total, *parts = (count if isinstance(count, int) else 0 for count in counts)
-    return max(total, sum(parts))
+    total, *parts = (count if type(count) is int else 0 for count in counts)
+    return min(max(total, sum(parts), 0), MOST_ERRORS)
 
 
 def _identifiers(error_type: Json) -> Iterator[str]:
@@ -83,15 +84,23 @@ def _identifiers(error_type: Json) -> Iterator[str]:
         request = _group(_as_group(sample), "request")
         # The older shape of a report has only the key.
         for key in ("identifier", "idempotency_key"):
-            if request.get(key):
-                yield str(request[key])
+            if name := _short_text(request.get(key)):
+                yield name
 
 
 def _moment(text: object) -> datetime | None:
     try:
-        return as_utc(datetime.fromisoformat(str(text)))
-    except ValueError:
+        moment = as_utc(datetime.fromisoformat(str(text)))
+    except (ValueError, OverflowError):
         return None
+    return moment if EARLIEST.start <= moment < LATEST.end else None
+
+
+def _short_text(value: object) -> str | None:
+    """Return a text that may be a name; None for anything else."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT:
+        return value
+    return None
 
 
 def _group(parent: Json, name: str) -> Json:

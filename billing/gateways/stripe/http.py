@@ -11,26 +11,46 @@ import stripe
 import urllib3
 from requests.utils import get_auth_from_url
 
+from billing.gateways.patience import USUAL, Patience
+from billing.gateways.rate_limit import Pacer
+from billing.gateways.stripe.answers import AnswerTooLarge
+from billing.gateways.stripe.fields import NONSENSE
 from billing.gateways.stripe.send_guard import GUARDED_POOLS, HeldBack
+from billing.gateways.stripe.wire import bounded_exchange
 
 MOST_CONNECTIONS = 16
+# A page of invoices with all their lines has some 300 kB and 5,000 parts; what many
+# threads read at once has to fit into memory, decoded.
+MOST_BYTES = 1_000_000
+MOST_PARTS = 50_000  # objects and lists
+# A refusal is a few words, and the library makes much of each of its parts.
+MOST_BYTES_OF_A_REFUSAL = 65_536
+_CHUNK_BYTES = 65_536
 
 
 class PooledClient(stripe.HTTPClient):
     """Sends for all threads over connections that are kept; never sends twice.
 
-    A `.netrc`, which could take the place of the API key, is never read.
+    Each read waits for its turn, whoever asks. A `.netrc`, which could take the place
+    of the API key, is never read.
     """
 
     name = "urllib3"
 
     def __init__(
-        self, url: str, *, timeout_seconds: float, proxy: str | None = None
+        self,
+        url: str,
+        *,
+        read_pace: Pacer,
+        patience: Patience = USUAL,
+        proxy: str | None = None,
     ) -> None:
         """Make the pool for a base URL; the environment's proxies are never used."""
         super().__init__()
         self._address = url
-        self._pool = _pool_for(proxy, timeout_seconds)
+        self._patience = patience
+        self._read_pace = read_pace
+        self._pool = _pool_for(proxy, patience.step)
         # Without a proxy the one host's pool is found once, not at each request.
         proxied = isinstance(self._pool, urllib3.ProxyManager)
         self._host = None if proxied else self._pool.connection_from_url(url)
@@ -43,30 +63,82 @@ class PooledClient(stripe.HTTPClient):
         post_data: Any = None,
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send once; raises stripe.APIConnectionError when there is no whole answer."""
+        if not url.startswith(f"{self._address}/"):
+            # The key goes nowhere else, whatever an answer names as its next page.
+            raise _no_answer(f"{url[:200]} is not at {self._address}")
+        if method.lower() == "get":
+            self._read_pace.wait()
         pool: urllib3.PoolManager | urllib3.HTTPConnectionPool = self._pool
         target = url
-        if self._host is not None and url.startswith(f"{self._address}/"):
+        if self._host is not None:
             pool, target = self._host, url.removeprefix(self._address)
-        try:
-            answer = pool.urlopen(
-                method.upper(), target, body=post_data, headers=headers, redirect=False
-            )
-        except (urllib3.exceptions.HTTPError, OSError, HeldBack) as fault:
-            words = f"{type(fault).__name__}: {fault}"
-            no_answer: Any = stripe.APIConnectionError
-            raise no_answer(words, should_retry=False) from fault
-        return answer.data, answer.status, answer.headers
+        with bounded_exchange(self._patience.whole, MOST_BYTES) as exchange:
+            try:
+                answer = pool.urlopen(
+                    method.upper(),
+                    target,
+                    body=post_data,
+                    headers=headers,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
+                body = _whole_body(answer)
+            except (urllib3.exceptions.HTTPError, HeldBack, *NONSENSE) as fault:
+                if exchange.too_large:
+                    raise _too_large(f"it has over {MOST_BYTES:,} bytes") from fault
+                words = f"{type(fault).__name__}: {fault}"[:500]
+                raise _no_answer(words) from fault
+        _refuse_excess(answer.status, body)
+        return body, answer.status, answer.headers
 
     def close(self) -> None:
         """Close every connection."""
         self._pool.clear()
 
 
-def _pool_for(proxy: str | None, timeout_seconds: float) -> urllib3.PoolManager:
+def _whole_body(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """Read an answer to its end; one that is left unread takes its connection along."""
+    is_whole = False
+    try:
+        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise ValueError(f"nobody asked for the encoding {encoding[:40]!r}")
+        body = b"".join(answer.stream(_CHUNK_BYTES, decode_content=False))
+        is_whole = True
+        return body
+    finally:
+        if not is_whole:
+            answer.close()
+        answer.release_conn()
+
+
+def _refuse_excess(status: int, body: bytes) -> None:
+    if not 200 <= status < 300 and len(body) > MOST_BYTES_OF_A_REFUSAL:
+        raise _too_large(f"a refusal (HTTP {status}) has {len(body):,} bytes")
+    if body.count(b"{") + body.count(b"[") > MOST_PARTS:
+        raise _too_large(f"it has over {MOST_PARTS:,} objects and lists")
+
+
+def _no_answer(words: str) -> stripe.APIConnectionError:
+    no_answer: Any = stripe.APIConnectionError
+    error: stripe.APIConnectionError = no_answer(words, should_retry=False)
+    return error
+
+
+def _too_large(words: str) -> AnswerTooLarge:
+    too_large: Any = AnswerTooLarge
+    error: AnswerTooLarge = too_large(
+        f"an answer is larger than any should be: {words}", should_retry=False
+    )
+    return error
+
+
+def _pool_for(proxy: str | None, step_seconds: float) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         "maxsize": MOST_CONNECTIONS,
         "retries": False,
-        "timeout": timeout_seconds,
+        "timeout": step_seconds,
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": stripe.ca_bundle_path,
     }

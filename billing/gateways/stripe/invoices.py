@@ -1,22 +1,27 @@
 """Invoices and subscriptions: what Stripe bills of a meter's minutes."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
 
 from billing.domain.period import Window
 from billing.domain.stripe_invoice import InvoiceLine, MeteredItem, StripeInvoice
 from billing.errors import MeterFault
-from billing.gateways.stripe.answers import whole_minutes
+from billing.gateways.stripe.fields import (
+    Json,
+    read_flag,
+    read_moment,
+    read_number,
+    read_text,
+    read_whole,
+    whole_minutes,
+)
 from billing.gateways.stripe.meter_identity import OurMeters
-from billing.gateways.stripe.requests import StripeReads
+from billing.gateways.stripe.reads import StripeReads, segment
 
-PAGE_SIZE = 100
 BILLED = frozenset({"open", "paid", "uncollectible"})
 # Subscriptions that bill nothing, or nothing any more.
 OVER = frozenset({"canceled", "incomplete", "incomplete_expired"})
-Json = Mapping[str, Any]
+_NO_PARAMETERS: Json = {}
 
 
 class StripeInvoices:
@@ -30,18 +35,12 @@ class StripeInvoices:
         self, stripe_customer: str, window: Window, meters: OurMeters
     ) -> list[StripeInvoice]:
         """Read the invoices with lines of these meters in a window, oldest first."""
-        params: Any = {
+        parameters = {
             "customer": stripe_customer,
             # Minutes are billed in arrears, so never before the window.
             "created": {"gte": int(window.start.timestamp())},
-            "limit": PAGE_SIZE,
         }
-        listed: list[Json] = self._reads.ask(
-            lambda client: [
-                invoice.to_dict()
-                for invoice in client.v1.invoices.list(params).auto_paging_iter()
-            ]
-        )
+        listed = self._reads.list_all("/v1/invoices", parameters).rows
         for row in listed:
             meters.refuse_other_mode(row.get("livemode"), f"the invoice {row['id']}")
         invoices = [self._invoice(row, window, meters) for row in listed]
@@ -54,15 +53,8 @@ class StripeInvoices:
         self, stripe_customer: str, meters: OurMeters
     ) -> list[MeteredItem]:
         """Read the items of a customer's subscriptions that bill the meter in use."""
-        params: Any = {"customer": stripe_customer, "limit": PAGE_SIZE}
-        listed: list[Json] = self._reads.ask(
-            lambda client: [
-                subscription.to_dict()
-                for subscription in client.v1.subscriptions.list(
-                    params
-                ).auto_paging_iter()
-            ]
-        )
+        parameters = {"customer": stripe_customer}
+        listed = self._reads.list_all("/v1/subscriptions", parameters).rows
         for row in listed:
             name = f"the subscription {row['id']}"
             meters.refuse_other_mode(row.get("livemode"), name)
@@ -87,47 +79,35 @@ class StripeInvoices:
         times = invoice.get("status_transitions") or {}
         return StripeInvoice(
             name=invoice["id"],
-            status=invoice["status"],
+            status=read_text(invoice["status"], "status"),
             final=invoice["status"] in BILLED,
-            created_at=_moment(invoice["created"]),
-            finalized_at=_maybe_moment(times.get("finalized_at")),
-            finalizes_at=_maybe_moment(invoice.get("automatically_finalizes_at")),
+            created_at=read_moment(invoice["created"], "created"),
+            finalized_at=_maybe_moment(times, "finalized_at"),
+            finalizes_at=_maybe_moment(invoice, "automatically_finalizes_at"),
             lines=tuple(lines),
         )
 
     def _lines(self, invoice: Json) -> list[Json]:
-        name = invoice["id"]
-        return self._all_of(
-            invoice["lines"],
-            lambda client: client.v1.invoices.line_items.list(
-                name, {"limit": PAGE_SIZE}
-            ),
-        )
+        path = f"/v1/invoices/{segment(invoice['id'])}/lines"
+        return self._all_of(invoice["lines"], path)
 
     def _items(self, subscription: Json) -> list[Json]:
-        name = subscription["id"]
-        return self._all_of(
-            subscription["items"],
-            lambda client: client.v1.subscription_items.list(
-                {"subscription": name, "limit": PAGE_SIZE}
-            ),
-        )
+        named = {"subscription": subscription["id"]}
+        return self._all_of(subscription["items"], "/v1/subscription_items", named)
 
-    def _all_of(self, first: Json, list_all: Callable[[Any], Any]) -> list[Json]:
+    def _all_of(
+        self, first: Json, path: str, parameters: Json = _NO_PARAMETERS
+    ) -> list[Json]:
         """Return a list's rows; what came with its parent may be the first few."""
-        if not first.get("has_more"):
-            return list(first["data"])
-        return self._reads.ask(
-            lambda client: [
-                row.to_dict() for row in list_all(client).auto_paging_iter()
-            ]
-        )
+        if read_flag(first.get("has_more", False), "has_more"):
+            return self._reads.list_all(path, parameters).rows
+        if not isinstance(first["data"], list):
+            raise TypeError("data is no list")
+        return first["data"]
 
     def _meter(self, price: str) -> str | None:
         if price not in self._meters:
-            document = self._reads.ask(
-                lambda client: client.v1.prices.retrieve(price).to_dict()
-            )
+            document = self._reads.get(f"/v1/prices/{segment(price)}").fields
             self._meters[price] = _meter_of(document)
         return self._meters[price]
 
@@ -135,33 +115,38 @@ class StripeInvoices:
 def _price_of(line: Json) -> str | None:
     details = (line.get("pricing") or {}).get("price_details") or {}
     price = details.get("price")
-    return price["id"] if isinstance(price, Mapping) else price
+    name = price["id"] if isinstance(price, Mapping) else price
+    return None if name is None else read_text(name, "the id of a price")
 
 
 def _line_of(line: Json, price: str) -> InvoiceLine:
+    name = read_text(line["id"], "the id of an invoice line")
     exact = line.get("quantity_decimal")
     if exact is None:
-        raise MeterFault(f"the invoice line {line['id']} has no exact quantity")
+        raise MeterFault(f"the invoice line {name} has no exact quantity")
     return InvoiceLine(
         price=price,
-        quantity=whole_minutes(exact, f"the invoice line {line['id']}"),
+        quantity=whole_minutes(exact, f"the invoice line {name}"),
         window=_window_of(line),
-        amount_minor=line["amount"],
-        currency=line["currency"],
+        amount_minor=read_whole(line["amount"], "amount"),
+        currency=read_text(line["currency"], "currency"),
     )
 
 
 def _item_of(subscription: Json, item: Json) -> MeteredItem:
     price = item["price"]
     exact = price.get("unit_amount_decimal")
+    anchor = subscription["billing_cycle_anchor"]
     return MeteredItem(
         subscription=subscription["id"],
-        item=item["id"],
-        price=price["id"],
-        status=subscription["status"],
-        anchor=_moment(subscription["billing_cycle_anchor"]),
-        unit_amount_decimal=None if exact is None else Decimal(str(exact)),
-        currency=price["currency"],
+        item=read_text(item["id"], "the id of an item"),
+        price=read_text(price["id"], "the id of a price"),
+        status=read_text(subscription["status"], "status"),
+        anchor=read_moment(anchor, "billing_cycle_anchor"),
+        unit_amount_decimal=None
+        if exact is None
+        else read_number(exact, "unit_amount_decimal"),
+        currency=read_text(price["currency"], "currency"),
         interval=_interval_of(price["recurring"]),
         threshold=any(
             document.get("billing_thresholds") for document in (subscription, item)
@@ -170,23 +155,24 @@ def _item_of(subscription: Json, item: Json) -> MeteredItem:
 
 
 def _interval_of(recurring: Json) -> str:
-    count, interval = recurring.get("interval_count", 1), recurring["interval"]
-    return str(interval) if count == 1 else f"{count} {interval}s"
+    interval = read_text(recurring["interval"], "interval")
+    count = read_whole(recurring.get("interval_count", 1), "interval_count")
+    return interval if count == 1 else f"{count} {interval}s"
 
 
 def _meter_of(price: Json) -> str | None:
     meter = (price.get("recurring") or {}).get("meter")
-    return str(meter) if meter else None
+    return read_text(meter, "meter") if meter else None
 
 
 def _window_of(line: Json) -> Window:
     period = line["period"]
-    return Window(_moment(period["start"]), _moment(period["end"]))
+    return Window(
+        read_moment(period["start"], "the start of a line"),
+        read_moment(period["end"], "the end of a line"),
+    )
 
 
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _maybe_moment(seconds: int | None) -> datetime | None:
-    return None if seconds is None else _moment(seconds)
+def _maybe_moment(fields: Json, name: str) -> datetime | None:
+    value = fields.get(name)
+    return None if value is None else read_moment(value, name)

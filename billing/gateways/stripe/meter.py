@@ -1,7 +1,7 @@
 """A Stripe meter: sends events and takes them back, and reads what was counted."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,18 +12,27 @@ from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.domain.period import Window, as_utc
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import MeterFault, NoSuchCustomer
+from billing.gateways.patience import USUAL, Patience
 from billing.gateways.rate_limit import Pacer
 from billing.gateways.retries import Sleep
-from billing.gateways.stripe.answers import as_cancellation, sensible, whole_minutes
+from billing.gateways.stripe.answers import as_cancellation
 from billing.gateways.stripe.error_reports import read_reports
+from billing.gateways.stripe.fields import (
+    NONSENSE,
+    Json,
+    read_flag,
+    read_moment,
+    read_text,
+    whole_minutes,
+)
 from billing.gateways.stripe.http import PooledClient
 from billing.gateways.stripe.invoices import StripeInvoices
 from billing.gateways.stripe.meter_identity import OurMeters
-from billing.gateways.stripe.requests import StripeReads, send_once
+from billing.gateways.stripe.reads import StripeReads, one_read, segment
+from billing.gateways.stripe.requests import send_once
 from billing.ports import MaySend, MeterState
 
-TIMEOUT_SECONDS = 30
-PAGE_SIZE = 100
+METERS = "/v1/billing/meters"
 
 
 class StripeMeter:
@@ -39,13 +48,18 @@ class StripeMeter:
         reads_per_second: int,
         sleep: Sleep,
         proxy: str | None = None,
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        patience: Patience = USUAL,
     ) -> None:
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
         address = base_url or stripe.DEFAULT_API_BASE
-        self._http = PooledClient(address, timeout_seconds=timeout_seconds, proxy=proxy)
+        self._http = PooledClient(
+            address,
+            read_pace=Pacer(reads_per_second),
+            patience=patience,
+            proxy=proxy,
+        )
         self._client = stripe.StripeClient(
             api_key,
             max_network_retries=0,
@@ -54,7 +68,7 @@ class StripeMeter:
         )
         self._event_name = event_name
         self._event_pace = Pacer(events_per_second)
-        self._reads = StripeReads(self._client, Pacer(reads_per_second), sleep)
+        self._reads = StripeReads(self._client, sleep)
         self._invoices = StripeInvoices(self._reads)
         self._ours: OurMeters | None = None
 
@@ -63,57 +77,36 @@ class StripeMeter:
         """The name under which events are reported."""
         return self._event_name
 
-    @sensible("the list of meters")
+    @one_read("the list of meters")
     def describe(self) -> MeterState | None:
         """Read how the meter is set up; an active one goes before an inactive one."""
-
-        def read(client: stripe.StripeClient) -> tuple[list[Any], datetime | None]:
-            page = client.v1.billing.meters.list({"limit": PAGE_SIZE})
-            answered_at = _server_time(page)
-            named = [
-                meter
-                for meter in page.auto_paging_iter()
-                if meter.event_name == self._event_name
-            ]
-            return named, answered_at
-
-        named, server_time = self._reads.ask(read)
-        meters = sorted(named, key=lambda meter: meter.status != "active")
+        rows, headers = self._reads.list_all(METERS)
+        named = [row for row in rows if row.get("event_name") == self._event_name]
+        meters = sorted(named, key=lambda meter: meter["status"] != "active")
         if not meters:
             return None
-        in_use = meters[0]
-        ids = tuple(meter.id for meter in meters)
-        self._ours = OurMeters(ids, in_use.livemode)
-        return MeterState(
-            meter_id=in_use.id,
-            event_name=in_use.event_name,
-            status=in_use.status,
-            formula=in_use.default_aggregation.formula,
-            event_time_window=in_use.event_time_window,
-            customer_key=in_use.customer_mapping.event_payload_key,
-            value_key=in_use.value_settings.event_payload_key,
-            livemode=in_use.livemode,
-            server_time=server_time,
-        )
+        ids = tuple(read_text(meter["id"], "the id of a meter") for meter in meters)
+        state = _state_of(meters[0], _server_time(headers))
+        self._ours = OurMeters(ids, state.livemode)
+        return state
 
-    @sensible("the customer")
+    @one_read("the customer")
     def has_customer(self, stripe_customer: str) -> bool:
         """Say whether the customer exists and is not deleted."""
+        path = f"/v1/customers/{segment(stripe_customer)}"
         try:
-            customer = self._reads.ask(
-                lambda client: client.v1.customers.retrieve(stripe_customer)
-            )
+            customer = self._reads.get(path).fields
         except NoSuchCustomer:
             return False
-        if customer.id != stripe_customer:
+        if customer["id"] != stripe_customer:
             raise MeterFault(
                 f"the answer names another customer than {stripe_customer}"
             )
-        if getattr(customer, "deleted", False):
+        if customer.get("deleted"):
             return False
         if self._ours is not None:
             self._ours.refuse_other_mode(
-                customer.livemode, f"the customer {stripe_customer}"
+                customer["livemode"], f"the customer {stripe_customer}"
             )
         return True
 
@@ -128,14 +121,14 @@ class StripeMeter:
             "value": str(event.minutes),
         }
         return send_once(
-            lambda: self._client.v1.billing.meter_events.create(
-                {
-                    "event_name": event.meter,
-                    "identifier": event.identifier,
-                    "timestamp": timestamp,
-                    "payload": payload,
-                },
-                {"idempotency_key": idempotency_key},
+            lambda: self._client.raw_request(
+                "post",
+                "/v1/billing/meter_events",
+                event_name=event.meter,
+                identifier=event.identifier,
+                timestamp=timestamp,
+                payload=payload,
+                idempotency_key=idempotency_key,
             ),
             event,
             may_send,
@@ -148,13 +141,13 @@ class StripeMeter:
         """Take an event back, once, and say what came of it."""
         self._event_pace.wait()
         answer = send_once(
-            lambda: self._client.v1.billing.meter_event_adjustments.create(
-                {
-                    "event_name": event.meter,
-                    "type": "cancel",
-                    "cancel": {"identifier": event.identifier},
-                },
-                {"idempotency_key": idempotency_key},
+            lambda: self._client.raw_request(
+                "post",
+                "/v1/billing/meter_event_adjustments",
+                event_name=event.meter,
+                type="cancel",
+                cancel={"identifier": event.identifier},
+                idempotency_key=idempotency_key,
             ),
             event,
             may_send,
@@ -171,19 +164,19 @@ class StripeMeter:
         hours = self._summaries(stripe_customer, window, value_grouping_window="hour")
         return {hour: minutes for hour, minutes in hours.items() if minutes}
 
-    @sensible("an error report")
+    @one_read("an error report")
     def error_reports(self, since: datetime) -> Sequence[RejectionReport]:
         """Read what the meter refused after it had taken it, oldest first."""
         return read_reports(self._reads, self._our_meters(), since)
 
-    @sensible("an invoice")
+    @one_read("an invoice")
     def read_invoices(
         self, stripe_customer: str, window: Window
     ) -> Sequence[StripeInvoice]:
         """Read the invoices that bill this meter's minutes in a window."""
         return self._invoices.read_invoices(stripe_customer, window, self._our_meters())
 
-    @sensible("a subscription")
+    @one_read("a subscription")
     def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
         """Read what a customer is billed by this meter for, and on which terms."""
         return self._invoices.read_subscriptions(stripe_customer, self._our_meters())
@@ -199,38 +192,50 @@ class StripeMeter:
             raise MeterFault(f"there is no meter named {self._event_name}")
         return self._ours
 
-    @sensible("a summary")
+    @one_read("a summary")
     def _summaries(
         self, stripe_customer: str, window: Window, **grouping: str
     ) -> dict[datetime, int]:
         ours = self._our_meters()
-        params: Any = {
+        parameters = {
             "customer": stripe_customer,
             "start_time": int(window.start.timestamp()),
             "end_time": int(window.end.timestamp()),
-            "limit": PAGE_SIZE,
             **grouping,
         }
-
-        def read(client: stripe.StripeClient) -> list[Any]:
-            summaries = client.v1.billing.meters.event_summaries
-            return list(summaries.list(ours.in_use, params).auto_paging_iter())
-
-        rows = self._reads.ask(read)
-        for row in rows:
-            ours.refuse_other_mode(row.livemode, "a summary")
-        return {
-            datetime.fromtimestamp(row.start_time, UTC): whole_minutes(
-                row.aggregated_value, "the meter"
-            )
-            for row in rows
-        }
+        path = f"{METERS}/{segment(ours.in_use)}/event_summaries"
+        minutes: dict[datetime, int] = {}
+        for row in self._reads.list_all(path, parameters).rows:
+            ours.refuse_other_mode(row["livemode"], "a summary")
+            start = read_moment(row["start_time"], "start_time")
+            if not window.start <= start < window.end:
+                raise ValueError(f"it is of {start.isoformat()}, which was not asked")
+            if start in minutes:
+                raise ValueError(f"two rows are of {start.isoformat()}")
+            minutes[start] = whole_minutes(row["aggregated_value"], "the meter")
+        whole_minutes(sum(minutes.values()), "the meter")
+        return minutes
 
 
-def _server_time(answer: Any) -> datetime | None:
+def _state_of(meter: Json, server_time: datetime | None) -> MeterState:
+    window = meter["event_time_window"]
+    customers, values = meter["customer_mapping"], meter["value_settings"]
+    return MeterState(
+        meter_id=read_text(meter["id"], "the id of a meter"),
+        event_name=read_text(meter["event_name"], "event_name"),
+        status=read_text(meter["status"], "status"),
+        formula=read_text(meter["default_aggregation"]["formula"], "formula"),
+        event_time_window=window and read_text(window, "event_time_window"),
+        customer_key=read_text(customers["event_payload_key"], "event_payload_key"),
+        value_key=read_text(values["event_payload_key"], "event_payload_key"),
+        livemode=read_flag(meter["livemode"], "livemode"),
+        server_time=server_time,
+    )
+
+
+def _server_time(headers: Mapping[str, str]) -> datetime | None:
     """Read when Stripe answered; None when it does not say."""
-    response = answer.last_response
     try:
-        return as_utc(parsedate_to_datetime(response.headers["Date"]))
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return as_utc(parsedate_to_datetime(headers["Date"]))
+    except NONSENSE:
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from billing.gateways.stripe.wire import BoundedResponse
 from billing.ports import MaySend
 
 
@@ -54,6 +55,7 @@ class GuardedConnection(HTTPConnection):
     could leave before the check, nor after a refusal.
     """
 
+    response_class = BoundedResponse
     _gathered: list[bytes] | None = None
 
     def request(self, *args: Any, **more: Any) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import stripe
 
+from billing.gateways.patience import Patience
+from billing.gateways.rate_limit import Pacer
 from billing.gateways.stripe.http import PooledClient
 
 HEADERS = {"Authorization": "Bearer sk_test_own"}
@@ -42,7 +44,9 @@ def listening() -> Iterator[tuple[int, list[tuple[str, dict[str, str]]]]]:
 
 
 def ask(url: str, proxy: str | None = None) -> tuple[bytes, int]:
-    client = PooledClient(url, timeout_seconds=5, proxy=proxy)
+    client = PooledClient(
+        url, read_pace=Pacer(1_000), patience=Patience(5), proxy=proxy
+    )
     body, status, _ = client.request("get", f"{url}/v1/meters?limit=1", HEADERS)
     client.close()
     return body, status

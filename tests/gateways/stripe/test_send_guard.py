@@ -9,6 +9,7 @@ import pytest
 
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.errors import LedgerFault
+from billing.gateways.patience import Patience
 from billing.gateways.stripe.meter import StripeMeter
 from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
 from tests.waiting import wait_until
@@ -220,7 +221,7 @@ def test_a_tunnel_that_leads_nowhere_was_no_request(act: Act) -> None:
 
     with serving(lambda _: "") as proxy:
         with meter_at(
-            "https://nobody.invalid", proxy=proxy.url, timeout_seconds=1
+            "https://nobody.invalid", proxy=proxy.url, patience=Patience(1)
         ) as meter:
             answer = act(meter, may_send)
         assert (answer.verdict, checks) == (SendVerdict.BUSY, [])

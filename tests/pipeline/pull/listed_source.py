@@ -10,7 +10,7 @@ from typing import Self
 
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.period import BillingPeriod, Window
-from billing.gateways.pamela import PAGE_SIZE, CallPage, as_source_call, walk_calls
+from billing.gateways.call_pages import PAGE_SIZE, CallPage, as_source_call, walk_calls
 from billing.ports import SourceCall, SourceTotals
 
 Record = dict[str, object]

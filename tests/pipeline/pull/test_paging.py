@@ -11,7 +11,7 @@ import pytest
 from billing.domain.call import Call
 from billing.domain.period import Window
 from billing.errors import SourceUnreadable
-from billing.gateways.pamela import PAGE_SIZE, CallPage
+from billing.gateways.call_pages import PAGE_SIZE, CallPage
 from billing.pipeline.pull.paging import read_window
 from billing.ports import SourceCall
 from tests.pipeline.bench import NOON, call

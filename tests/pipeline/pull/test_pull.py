@@ -8,7 +8,7 @@ from sqlalchemy import text
 from billing.domain.call import READ_AGAIN
 from billing.domain.period import Window
 from billing.errors import SourceUnavailable
-from billing.gateways.pamela import CallPage
+from billing.gateways.call_pages import CallPage
 from billing.pipeline.cycle import SWEEP_EVERY
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call, of
 from tests.pipeline.fakes import ListedSource, Record, VirtualClock

@@ -16,7 +16,7 @@ from billing.errors import (
     SourceUnavailable,
     SourceUnreadable,
 )
-from billing.gateways.pamela import CallPage, as_source_call, walk_calls
+from billing.gateways.call_pages import CallPage, as_source_call, walk_calls
 from billing.gateways.retries import read_with_retries
 from billing.ports import SourceCall, SourceTotals
 from tests.simulation.world.catalogue import Fault

@@ -1,0 +1,91 @@
+"""The wire to Stripe: an exchange ends in time, and within so many bytes."""
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Any
+
+# With less than this a socket would not wait at all.
+_SHORTEST_WAIT_SECONDS = 0.001
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What one request may still cost: until when, and how many bytes of answer."""
+
+    ends_at: float  # by the monotonic clock
+    bytes_left: int
+    too_large: bool = False
+
+    def next_wait(self, step_seconds: float | None) -> float:
+        """Return how long the next bytes may take; raises TimeoutError when over."""
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the whole answer takes too long")
+        return max(min(left, step_seconds or left), _SHORTEST_WAIT_SECONDS)
+
+    def take(self, count: int) -> None:
+        """Count bytes that came; raises OSError for the first one too many."""
+        self.bytes_left -= count
+        if self.bytes_left < 0:
+            self.too_large = True
+            raise OSError("the answer is too large")
+
+
+# One exchange a thread: whoever asks reads the answer, over whichever connection.
+_CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+@contextmanager
+def bounded_exchange(seconds: float, most_bytes: int) -> Iterator[Exchange]:
+    """Bound what this thread receives in the block."""
+    exchange = Exchange(time.monotonic() + seconds, most_bytes)
+    token = _CURRENT.set(exchange)
+    try:
+        yield exchange
+    finally:
+        _CURRENT.reset(token)
+
+
+class BoundedResponse(HTTPResponse):
+    """An answer of which every byte, of its head too, counts against the exchange."""
+
+    fp: Any
+
+    def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
+        super().__init__(sock, *args, **more)
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+
+
+class _BoundedReader(io.RawIOBase):
+    """The bytes of a socket, as long as the exchange allows for them."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        super().__init__()
+        self._raw = raw
+        self._socket = sock
+        self._step_seconds = sock.gettimeout()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Wait for bytes, at most for what is left."""
+        exchange = _CURRENT.get()
+        if exchange is None:
+            return self._raw.readinto(buffer)
+        self._socket.settimeout(exchange.next_wait(self._step_seconds))
+        count = self._raw.readinto(buffer)
+        exchange.take(count or 0)
+        return count
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()

@@ -1,0 +1,1 @@
+"""Hostile servers: whatever an API answers, nothing crashes, hangs or swallows all."""

@@ -1,0 +1,1 @@
+"""Bad behaviours: on the wire, in HTTP, and in documents."""
