@@ -201,6 +201,10 @@ class MeterUnfit(MeterFault):
     """The meter would count minutes wrongly, so nothing is sent."""
 
 
+# Faults of Stripe as a whole; any other is of what was asked for.
+WHOLE_METER = (MeterRefused, MeterUnavailable)
+
+
 class InvariantViolated(BillingError):
     """The ledger contradicts itself; nothing is sent until it no longer does."""
 

@@ -130,7 +130,7 @@ def _read_anew(
             )
     progress = watch(f"reconcile {period}")
     try:
-        reconcile_period(
+        run = reconcile_period(
             ledger,
             meter,
             options.reconcile,
@@ -140,3 +140,8 @@ def _read_anew(
         )
     except BillingError as fault:
         yield Obstacle(kind=ObstacleKind.UNREADABLE, found=str(fault), remedy=again)
+        return
+    for name, found in {**run.unread, **run.accounts_unread}.items():
+        yield Obstacle(
+            kind=ObstacleKind.UNREADABLE, found=found, remedy=again, names=(name,)
+        )

@@ -1,15 +1,16 @@
 """Concurrency: who works side by side, whose writes share a commit, how far it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from billing.errors import BillingError
+from billing.errors import BillingError, MeterFault, MeterRefused, MeterUnavailable
 from billing.ledger.database import Ledger
 from billing.ledger.group_commit import DirectCommit, GroupCommit, Writer
 
 T = TypeVar("T")
+K = TypeVar("K")
 # So many requests at once to one server, when calls or totals are read.
 READERS = 16
 Progress = Callable[[int, int], None]
@@ -72,3 +73,39 @@ class _AtOnce(Executor):
 
 THREADS: Concurrency = ThreadedExecutor()
 SERIAL: Concurrency = SerialExecutor()
+
+
+def read_each(
+    concurrency: Concurrency,
+    read: Callable[[K], T],
+    keys: Collection[K],
+    progress: Progress = no_progress,
+) -> tuple[dict[K, T], dict[K, MeterFault]]:
+    """Read one after another's side of a meter; one's odd answer ends only its own.
+
+    Returns what was read, and why the rest was not. Raises MeterRefused, and
+    MeterUnavailable when nobody has an answer, or many in a row have none.
+    """
+    values: dict[K, T] = {}
+    faults: dict[K, MeterFault] = {}
+    unanswered = 0
+    with concurrency.pool(READERS, "read") as pool:
+        work = [(key, pool.submit(read, key)) for key in keys]
+        try:
+            for done, (key, future) in enumerate(work, start=1):
+                try:
+                    values[key] = future.result()
+                    unanswered = 0
+                except MeterFault as fault:
+                    faults[key] = fault
+                    unanswered += isinstance(fault, MeterUnavailable)
+                    if isinstance(fault, MeterRefused) or unanswered >= READERS:
+                        raise
+                progress(done, len(work))
+        finally:
+            for _, future in work:
+                future.cancel()
+    for why in faults.values():
+        if isinstance(why, MeterUnavailable) and not values:
+            raise why
+    return values, faults

@@ -19,6 +19,9 @@ RECONCILED = {
     "accounts",
     "invoices_read",
     "invoices_fault",
+    "unread",
+    "invoices_unread",
+    "accounts_unread",
 }
 CUSTOMER = {
     "customer",

@@ -54,11 +54,15 @@ class Run:
     period: BillingPeriod
     complete: bool  # every account's month was read whole
     invoices_read: bool
+    unread: frozenset[str] = frozenset()  # customers that were left out
+    invoices_unread: frozenset[str] = frozenset()
 
-    def compared(self, cause: Cause) -> bool:
-        """Say whether the run would have found a break of this cause."""
+    def compared(self, cause: Cause, customer: str | None) -> bool:
+        """Say whether the run would have found a break of this cause of a customer."""
+        if customer in self.unread:
+            return False
         if cause.book is Book.INVOICE:
-            return self.invoices_read
+            return self.invoices_read and customer not in self.invoices_unread
         return cause.book is not Book.SOURCE or self.complete
 
 
@@ -95,7 +99,7 @@ def track(
                 )
         numbers.append(case_of_key[key])
     for key, row in open_rows.items():
-        if run.compared(Cause(key[0])):
+        if run.compared(Cause(key[0]), row.customer):
             how = f"run {run.number}: {now_at.get(key[1:], 'no longer there')}"
             values = {"resolved_at": actor.at, "resolved_by": how}
             connection.execute(

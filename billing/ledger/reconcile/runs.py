@@ -1,8 +1,8 @@
 """Runs: every reconciliation is stored with its breaks, also when clean."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Table, insert, select
@@ -79,6 +79,9 @@ class Reconciliation:
     quarantined: int
     invoices_read: bool = False
     invoices_fault: str | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)  # customers, and why
+    invoices_unread: Mapping[str, str] = field(default_factory=dict)
+    accounts_unread: Mapping[str, str] = field(default_factory=dict)
     acknowledged: frozenset[tuple[str, ...]] = frozenset()  # keys of breaks
 
     @property
@@ -89,12 +92,19 @@ class Reconciliation:
     @property
     def complete(self) -> bool:
         """Whether every account's month was read whole."""
-        return all(account.complete for account in self.accounts)
+        is_read = not self.accounts_unread
+        return is_read and all(account.complete for account in self.accounts)
 
     @property
     def settled(self) -> bool:
         """Whether every reading may be believed and nothing is missing to judge."""
-        return self.complete and all(customer.settled for customer in self.customers)
+        is_whole = self.complete and not self.unread
+        return is_whole and all(customer.settled for customer in self.customers)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Who could not be read, of accounts, at the meter, or on invoices; and why."""
+        return {**self.invoices_unread, **self.unread, **self.accounts_unread}
 
     @property
     def difference_minutes(self) -> int:
@@ -123,7 +133,8 @@ class Reconciliation:
             for owned in self.breaks
             if owned.key not in self.acknowledged
         }
-        return bool(unknown - WAITING - CARRIED) or bool(self.quarantined)
+        to_decide = unknown - WAITING - CARRIED
+        return bool(to_decide or self.quarantined or self.left_out)
 
     @property
     def clean(self) -> bool:
@@ -191,6 +202,8 @@ def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -
         reconciliation.period,
         reconciliation.complete,
         reconciliation.invoices_read,
+        unread=frozenset(reconciliation.unread),
+        invoices_unread=frozenset(reconciliation.invoices_unread),
     )
     cases = track(connection, run, breaks, actor)
     rows = [
@@ -198,7 +211,12 @@ def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -
         for owned, case in zip(breaks, cases, strict=True)
     ]
     _insert(connection, reconciliation_break, rows)
-    detail = {"run": number, "difference_minutes": reconciliation.difference_minutes}
+    detail: dict[str, object] = {
+        "run": number,
+        "difference_minutes": reconciliation.difference_minutes,
+    }
+    if reconciliation.left_out:
+        detail["left_out"] = reconciliation.left_out
     audit_log.record(
         connection, actor, "period.reconciled", str(reconciliation.period), detail
     )

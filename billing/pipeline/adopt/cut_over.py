@@ -14,7 +14,13 @@ from billing.domain.adoption import (
 from billing.domain.meter_contact import MeterMonth
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.staging import MeterDestination
-from billing.errors import AnotherProcess, BadInput, NoSuchCustomer
+from billing.errors import (
+    WHOLE_METER,
+    AnotherProcess,
+    BadInput,
+    MeterFault,
+    NoSuchCustomer,
+)
 from billing.ledger.adopt.cut_over import (
     CutOverPlan,
     MonthPlan,
@@ -117,7 +123,9 @@ def adopt_meter(
         )
         try:
             results.append(_CustomerCutOver(ledger, meter, options, to).run())
-        except (BadInput, NoSuchCustomer) as fault:
+        except WHOLE_METER:
+            raise
+        except (BadInput, MeterFault) as fault:
             why = _why_refused(fault, to)
             if len(stripe_customers) == 1:
                 raise BadInput(why) from None
@@ -126,8 +134,8 @@ def adopt_meter(
     return results
 
 
-def _why_refused(fault: BadInput | NoSuchCustomer, to: MeterDestination) -> str:
-    if isinstance(fault, BadInput):
+def _why_refused(fault: BadInput | MeterFault, to: MeterDestination) -> str:
+    if not isinstance(fault, NoSuchCustomer):
         return str(fault)
     return (
         f"Stripe has no customer {to.stripe_customer}: set the stripe_customer of "
@@ -178,9 +186,8 @@ class _CustomerCutOver:
             with self.ledger.reading() as connection:
                 adopted = adoption_of(connection, self.to.names)
             if adopted is not None and self._is_done(adopted):
-                return CustomerCutOver(
-                    customer=self.to.customer, state=AdoptionState.ALREADY
-                )
+                already = AdoptionState.ALREADY
+                return CustomerCutOver(customer=self.to.customer, state=already)
             return self._cut_over(self._read())
 
     def _is_done(self, adopted: Adoption) -> bool:

@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from billing.domain.meter_contact import MeterMonth
 from billing.domain.parity import ParityVerdict, settled_day_at
 from billing.domain.period import BillingPeriod, Window
-from billing.errors import (
-    BadInput,
-    BillingError,
-    MeterFault,
-    MeterRefused,
-    MeterUnavailable,
-)
+from billing.errors import BadInput, BillingError
 from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.adopt.shadow_readings import (
     ShadowReading,
@@ -22,7 +17,7 @@ from billing.ledger.adopt.shadow_readings import (
 )
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
-from billing.pipeline.concurrency import READERS, Progress, no_progress
+from billing.pipeline.concurrency import Progress, no_progress, read_each
 from billing.pipeline.sync.sync import SyncOptions
 from billing.ports import Meter
 
@@ -38,15 +33,6 @@ class ShadowReport:
     customers: tuple[str, ...]
     verdict: ParityVerdict
     faults: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _MeterRead:
-    """A meter as it was just read, or why it cannot be."""
-
-    customer: str
-    reading: ShadowReading | None = None
-    fault: str | None = None
 
 
 def try_in_shadow(
@@ -86,9 +72,18 @@ def compare_in_shadow(
     faults: list[str] = []
     for period in sorted(periods):
         due = _due(ledger, customers, period, options.clock.now())
-        read = _read_all(meter, options, due, period, progress)
-        faults += [each.fault for each in read if each.fault]
-        _keep(ledger, [each.reading for each in read if each.reading])
+        # One walk each, side by side.
+        read, unread = read_each(
+            options.concurrency,
+            partial(_read, meter, options, period),
+            due,
+            progress,
+        )
+        faults += [
+            f"the meter of {name} cannot be compared in {period}: {fault}"
+            for name, fault in unread.items()
+        ]
+        _keep(ledger, list(read.values()))
     with ledger.reading() as connection:
         verdict = read_verdict(connection, customers, periods)
     return ShadowReport(tuple(customers), verdict, tuple(dict.fromkeys(faults)))
@@ -130,26 +125,9 @@ def _due(
     ]
 
 
-def _read_all(
-    meter: Meter,
-    options: SyncOptions,
-    customers: Sequence[str],
-    period: BillingPeriod,
-    progress: Progress,
-) -> list[_MeterRead]:
-    """Read a month of each customer, one walk each, side by side."""
-    readings = []
-    with options.concurrency.pool(READERS, "shadow") as pool:
-        work = [pool.submit(_read, meter, options, name, period) for name in customers]
-        for done, future in enumerate(work, start=1):
-            readings.append(future.result())
-            progress(done, len(work))
-    return readings
-
-
 def _read(
-    meter: Meter, options: SyncOptions, customer: str, period: BillingPeriod
-) -> _MeterRead:
+    meter: Meter, options: SyncOptions, period: BillingPeriod, customer: str
+) -> ShadowReading:
     month = MeterMonth(
         stripe_customer=options.stripe_customers[customer],
         meter=meter.event_name,
@@ -159,14 +137,8 @@ def _read(
     # What may arrive while the walk goes on is not claimed to have been seen.
     asked_at = options.clock.now()
     window = Window(period.start, period.end)
-    try:
-        hours = meter.read_hours(month.stripe_customer, window)
-    except (MeterUnavailable, MeterRefused):
-        raise
-    except MeterFault as fault:
-        what = f"the meter of {customer} cannot be compared in {period}: {fault}"
-        return _MeterRead(customer, fault=what)
-    return _MeterRead(customer, ShadowReading(customer, month, asked_at, hours))
+    hours = meter.read_hours(month.stripe_customer, window)
+    return ShadowReading(customer, month, asked_at, hours)
 
 
 def _keep(ledger: Ledger, readings: Sequence[ShadowReading]) -> None:

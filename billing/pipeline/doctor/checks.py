@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.errors import BillingError, MeterFault, SourceFault
+from billing.errors import WHOLE_METER, BillingError, MeterFault, SourceFault
 from billing.pipeline.sync.preflight import find_flaws
 from billing.ports import Clock, Meter
 
@@ -90,6 +90,8 @@ def check_customers(meter: Meter, customers: Mapping[str, str]) -> Iterator[Chec
             exists = meter.has_customer(stripe_customer)
         except MeterFault as fault:
             yield failed(what, fault, remedy)
-            return
+            if isinstance(fault, WHOLE_METER):
+                return
+            continue
         found = f"{stripe_customer} is {'there' if exists else 'not there'}"
         yield Check(what, exists, found, "" if exists else remedy)

@@ -20,7 +20,7 @@ from billing.domain.meter_contact import (
     decide_contact,
 )
 from billing.domain.period import BillingPeriod
-from billing.errors import MeterFault, NoSuchCustomer
+from billing.errors import WHOLE_METER, MeterFault, NoSuchCustomer
 from billing.ledger.database import Ledger
 from billing.ledger.sync.contact_context import ContactContext, read_context
 from billing.ledger.sync.first_contact import month_contact
@@ -29,6 +29,7 @@ from billing.pipeline.sync.first_contact import read_contact
 from billing.ports import Meter
 
 NAME = "first contact"
+READ_REMEDY = "let the key read meter event summaries"
 
 
 def check_contacts(
@@ -50,10 +51,11 @@ def check_contacts(
         for name, stripe_customer in customers.items()
     }
     try:
-        findings = _find(ledger, meter, context, months, now)
+        findings, unread = _find(ledger, meter, context, months, now)
     except MeterFault as fault:
-        yield failed(NAME, fault, "let the key read meter event summaries")
+        yield failed(NAME, fault, READ_REMEDY)
         return
+    yield from unread
     if findings.stops:
         found = stops_sentence(findings.stops)
         yield Check("other reporters", False, found, STOP_REMEDY)
@@ -69,7 +71,7 @@ def check_contacts(
         yield Check(
             "adopted meters", True, f"{found}, the last from {last:%Y-%m-%dT%HZ}"
         )
-    if not (findings.openings or findings.waits):
+    if not (findings.openings or findings.waits or unread):
         yield Check(NAME, True, "no minutes at the meter that are not from this ledger")
 
 
@@ -79,20 +81,28 @@ def _find(
     context: ContactContext,
     months: Mapping[str, MeterMonth],
     now: datetime,
-) -> ContactFindings:
-    """Read the months of all customers; raises MeterFault."""
-    findings = ContactFindings(stops=list(context.stops))
+) -> tuple[ContactFindings, list[Check]]:
+    """Read the months of all customers, and say whose answer was odd.
+
+    Raises a MeterFault that concerns all of them.
+    """
+    findings, unread = ContactFindings(stops=list(context.stops)), []
     for customer, month in months.items():
         try:
             found = _look(ledger, meter, context, customer, month, now=now)
         except NoSuchCustomer:
             continue  # which is said where the customers are looked for
+        except WHOLE_METER:
+            raise
+        except MeterFault as fault:
+            unread.append(failed(f"{NAME} of {customer}", fault, READ_REMEDY))
+            continue
         match found:
             case Opening():
                 findings.openings.append(found)
             case FirstSendWait():
                 findings.waits.append(found)
-    return findings
+    return findings, unread
 
 
 def _look(

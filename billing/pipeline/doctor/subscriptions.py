@@ -11,7 +11,7 @@ from billing.domain.subscription_terms import (
     find_misfits,
     observed_grace,
 )
-from billing.errors import MeterFault, NoSuchCustomer
+from billing.errors import WHOLE_METER, MeterFault, NoSuchCustomer
 from billing.pipeline.doctor.checks import Check
 from billing.ports import Meter
 
@@ -43,7 +43,9 @@ def check_subscriptions(
         except MeterFault as fault:
             remedy = "let the key read subscriptions, prices and invoices"
             yield Check(what, True, str(fault), remedy)
-            return
+            if isinstance(fault, WHOLE_METER):
+                return
+            continue
         misfits = find_misfits(items, ours.price)
         for misfit in misfits:
             yield Check(what, True, misfit.found, misfit.remedy)

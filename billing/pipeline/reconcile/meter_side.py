@@ -1,7 +1,7 @@
 """The meter's side: what Stripe shows of a month, read no closer than needed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -10,12 +10,16 @@ from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import NoSuchCustomer
 from billing.ledger.reconcile.synced_totals import MeterCustomer
-from billing.pipeline.concurrency import READERS, Concurrency, Progress, no_progress
+from billing.pipeline.concurrency import (
+    Concurrency,
+    Progress,
+    no_progress,
+    read_each,
+)
 from billing.ports import Meter
 
 # With a month's hours, which take eight requests, a customer that differs costs twenty.
 MOST_OWN_MINUTES = 12
-K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -59,11 +63,16 @@ class MeterReading:
 
 @dataclass(frozen=True, slots=True)
 class MeterView:
-    """Stripe's side of one month; many customers are read side by side."""
+    """Stripe's side of one month; many customers are read side by side.
+
+    Whoever cannot be read is left out, and `unread` says why, by Stripe's customer.
+    """
 
     meter: Meter
     period: BillingPeriod
     concurrency: Concurrency
+    unread: dict[str, str] = field(default_factory=dict)
+    invoices_unread: dict[str, str] = field(default_factory=dict)
 
     @property
     def window(self) -> Window:
@@ -83,7 +92,7 @@ class MeterView:
             except NoSuchCustomer:
                 return None
 
-        return self._side_by_side(read, meter_customers, progress)
+        return self._side_by_side(read, meter_customers, progress=progress)
 
     def hours(
         self, meter_customers: Collection[MeterCustomer]
@@ -104,13 +113,17 @@ class MeterView:
         self, events_of: Mapping[str, Iterable[tuple[MeterCustomer, SentEvent]]]
     ) -> dict[str, SentEvent]:
         """Read the own minutes of customers' events, so many of each; by identifier."""
+        asked = {name: list(events) for name, events in events_of.items()}
 
         def read(customer: str) -> list[SentEvent]:
-            events = list(events_of[customer])[:MOST_OWN_MINUTES]
+            events = asked[customer][:MOST_OWN_MINUTES]
             return [self._read_own_minute(*event) for event in events]
 
-        read_events = self._side_by_side(read, list(events_of))
-        return {e.identifier: e for events in read_events.values() for e in events}
+        shown, faults = read_each(self.concurrency, read, list(asked))
+        for customer, fault in faults.items():
+            for meter_customer, _ in asked[customer]:
+                self.unread[meter_customer.stripe_customer] = str(fault)
+        return {e.identifier: e for events in shown.values() for e in events}
 
     def invoices(
         self, meter_customers: Collection[MeterCustomer]
@@ -126,7 +139,7 @@ class MeterView:
                 return None
             return invoiced_month(invoices, self.period)
 
-        return self._side_by_side(read, meter_customers)
+        return self._side_by_side(read, meter_customers, self.invoices_unread)
 
     def _read_own_minute(
         self, meter_customer: MeterCustomer, event: SentEvent
@@ -136,14 +149,27 @@ class MeterView:
 
     def _side_by_side(
         self,
-        read: Callable[[K], V],
-        keys: Collection[K],
+        read: Callable[[MeterCustomer], V],
+        meter_customers: Collection[MeterCustomer],
+        unread: dict[str, str] | None = None,
         progress: Progress = no_progress,
-    ) -> dict[K, V]:
-        values = {}
-        with self.concurrency.pool(READERS, "reconcile") as pool:
-            work = [(key, pool.submit(read, key)) for key in keys]
-            for done, (key, future) in enumerate(work, start=1):
-                values[key] = future.result()
-                progress(done, len(work))
+    ) -> dict[MeterCustomer, V]:
+        values, faults = read_each(self.concurrency, read, meter_customers, progress)
+        left_out = self.unread if unread is None else unread
+        for meter_customer, fault in faults.items():
+            left_out[meter_customer.stripe_customer] = str(fault)
         return values
+
+
+def whose(
+    unread: Mapping[str, str], meter_customers: Iterable[MeterCustomer]
+) -> dict[str, str]:
+    """Return which customers are unread: all that a Stripe customer in it stands for.
+
+    One Stripe customer may be several of ours, told apart by what all of them have.
+    """
+    return {
+        each.customer: unread[each.stripe_customer]
+        for each in meter_customers
+        if each.stripe_customer in unread
+    }

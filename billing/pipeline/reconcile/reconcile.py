@@ -14,7 +14,7 @@ from billing.ledger.adopt.shadow import NO_SHADOW, ShadowRule, read_shadow
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import quarantine
-from billing.ledger.reconcile import ledger_totals, runs
+from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.break_cases import acknowledged_keys
 from billing.ledger.reconcile.month_snapshot import (
     NO_DETAIL,
@@ -29,11 +29,11 @@ from billing.pipeline.reconcile.comparison import (
     Comparison,
     customer_comparisons,
 )
-from billing.pipeline.reconcile.fresh_month import FreshMonth, read_again
-from billing.pipeline.reconcile.meter_side import MeterReading, MeterView
+from billing.pipeline.reconcile.fresh_month import FreshMonth
+from billing.pipeline.reconcile.meter_side import MeterReading, MeterView, whose
 from billing.pipeline.reconcile.shared_customers import SharedCustomers
+from billing.pipeline.reconcile.source_readings import SourceReadings
 from billing.pipeline.reconcile.source_side import (
-    SourceSide,
     account_findings,
     source_sides,
 )
@@ -79,16 +79,20 @@ def reconcile_period(
 ) -> Reconciliation:
     """Compare Pamela, the ledger and Stripe, and keep what was found.
 
-    Raises SourceFault or MeterFault when a side cannot be read: no figure is better
-    than a wrong one.
+    What cannot be read of one customer or account is left out and told: no figure is
+    better than a wrong one. Raises SourceFault or MeterFault when a whole side cannot.
     """
+    now = options.clock.now()
     work = _Reconciling(
         ledger=ledger,
-        meter_view=MeterView(meter, period, options.concurrency),
+        meter_view=MeterView(
+            meter=meter, period=period, concurrency=options.concurrency
+        ),
+        source_readings=SourceReadings(sources=options.sources, period=period, now=now),
         options=options,
         period=period,
         depth=depth,
-        now=options.clock.now(),
+        now=now,
     )
     reconciliation = work.run(progress)
     with ledger.writing() as connection:
@@ -104,6 +108,7 @@ class _Reconciling:
 
     ledger: Ledger
     meter_view: MeterView
+    source_readings: SourceReadings
     options: ReconcileOptions
     period: BillingPeriod
     depth: Depth
@@ -111,20 +116,17 @@ class _Reconciling:
 
     def run(self, progress: Progress) -> Reconciliation:
         """Read every side, then compare them."""
-        totals = {
-            source.account: source.read_totals(self.period).billed_minutes
-            for source, _ in self.options.sources
-        }
-        view = self._read_ledger(totals, {})
-        fresh = self._read_again(view.sources)
-        if fresh:
-            view = self._read_ledger(totals, fresh)
-        asked = {source.account for source, _ in self.options.sources}
+        sources = self.source_readings
+        sources.read_totals()
+        view = self._read_ledger({})
+        fresh = self._read_again(view)
+        if fresh or sources.unread:
+            view = self._read_ledger(fresh)
         accounts = account_findings(
             self.ledger,
             view.sources,
             self.period,
-            asked=asked,
+            asked=sources.totals,
             again=fresh.keys(),
             now=self.now,
         )
@@ -140,9 +142,11 @@ class _Reconciling:
         newest = view
         if readings.differing or finals:
             details = DetailRequest({}, readings.hours, finals, self.now)
-            newest = self._read_ledger(totals, fresh, details)
+            newest = self._read_ledger(fresh, details)
         comparisons = self._compare(view, newest, readings)
-        customers = self._findings(comparisons, invoiced or {}, newest.month.arrived)
+        found = self._findings(comparisons, invoiced or {}, newest.month.arrived)
+        unread = self._unread(view)  # also whose single minutes could not be read
+        customers = [each for each in found if each.customer not in unread]
         with self.ledger.reading() as connection:
             quarantined = quarantine.count_open(connection, self.period)
         return Reconciliation(
@@ -153,11 +157,18 @@ class _Reconciling:
             quarantined=quarantined,
             invoices_read=invoiced is not None,
             invoices_fault=fault,
+            unread=unread,
+            invoices_unread=whose(
+                self.meter_view.invoices_unread, view.meter_customers
+            ),
+            accounts_unread=sources.unread,
         )
+
+    def _unread(self, view: LedgerView) -> dict[str, str]:
+        return whose(self.meter_view.unread, view.meter_customers)
 
     def _read_ledger(
         self,
-        totals: Mapping[str, int | None],
         fresh: Mapping[str, FreshMonth],
         details: DetailRequest = NO_DETAIL,
     ) -> LedgerView:
@@ -169,39 +180,23 @@ class _Reconciling:
         with self.ledger.reading() as connection:
             month = read_month(connection, self.period, replace(details, calls=calls))
             shadow = read_shadow(connection, self.options.shadow)
-        sources = source_sides(month, totals, fresh)
+        sources = source_sides(month, self.source_readings.totals, fresh)
         customers = customer_comparisons(month, sources, self.options.stripe_customers)
         sent = {n: each for n, each in customers.items() if not shadow.holds(n)}
         return LedgerView(month, sources, sent)
 
-    def _read_again(self, sides: Mapping[str, SourceSide]) -> dict[str, FreshMonth]:
+    def _read_again(self, view: LedgerView) -> dict[str, FreshMonth]:
         """Read again, call by call, each account whose total is not that of its calls.
 
         An equal total says nothing of its customers, so whoever asks for the calls has
         all of them read.
         """
-        asked = {source.account for source, _ in self.options.sources}
-        everybody = asked if self.depth.calls else set()
-        off = everybody.union(name for name, side in sides.items() if side.is_off)
-        with self.ledger.reading() as connection:
-            known = {
-                name: ledger_totals.known_calls(connection, self.period, name)
-                for name in off
-            }
-        return {
-            source.account: read_again(
-                self.ledger,
-                source,
-                rules,
-                self.period,
-                self.now,
-                usage_minutes=sides[source.account].usage_minutes,
-                known=known[source.account],
-                concurrency=self.options.concurrency,
-            )
-            for source, rules in self.options.sources
-            if source.account in known
-        }
+        sources = self.source_readings
+        off = {name for name, side in view.sources.items() if side.is_off}
+        accounts = off.union(sources.totals) if self.depth.calls else off
+        return sources.read_again(
+            self.ledger, accounts, view.sources, self.options.concurrency
+        )
 
     def _read_meter(self, view: LedgerView, progress: Progress) -> MeterReadings:
         """Read the meter's totals, and its hours where those differ."""
@@ -211,10 +206,12 @@ class _Reconciling:
         if not self.depth.hours:
             totals |= self.meter_view.totals(meter_customers, progress)
             totals |= shared.own_totals(totals)
+        unread = self._unread(view)
         differing = frozenset(
             name
             for name, customer in view.customers.items()
-            if self.depth.hours or customer.differs_from(totals)
+            if name not in unread
+            and (self.depth.hours or customer.differs_from(totals))
         )
         hours = self.meter_view.hours(
             [each for each in meter_customers if each.customer in differing]
@@ -232,8 +229,10 @@ class _Reconciling:
         self, first: LedgerView, newest: LedgerView, readings: MeterReadings
     ) -> list[Comparison]:
         """Put each customer's sides together, of the view of the ledger that holds."""
-        comparisons = []
+        comparisons, unread = [], self._unread(first)
         for name, customer in first.customers.items():
+            if name in unread:
+                continue
             view = newest if name in readings.differing else first
             shown = MeterReading.of(customer.synced, readings.totals, readings.hours)
             comparisons.append(

@@ -23,6 +23,7 @@ class CircuitBreaker:
         self._stopping = stopping
         self._changed = threading.Condition()
         self._troubled: set[str] = set()
+        self._unread: set[str] = set()
         self._over = False
         self.reason: str | None = None
 
@@ -53,6 +54,14 @@ class CircuitBreaker:
                 self._over, self.reason = True, reason
             self._troubled.discard(customer)
             self._changed.notify_all()
+
+    def unread(self, customer: str, reason: str) -> None:
+        """Note that a customer's reads went unanswered; when others' do too, stop."""
+        with self._changed:
+            self._unread.add(customer)
+            if len(self._unread) < AN_OUTAGE:
+                return
+        self.stop(reason)
 
     def stop(self, reason: str) -> None:
         """Stop all sending, such as when the key is refused."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from billing.domain.period import Window
 from billing.domain.staging import MeterDestination
-from billing.errors import MeterFault, NoSuchCustomer
+from billing.errors import MeterRefused, NoSuchCustomer
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Hold, Ledger
 from billing.pipeline.sync.send import Sender
@@ -76,13 +76,16 @@ class SyncContext:
         return Actor(self.sender.owner, self.sender.time.now())
 
     def read_minutes(self, stripe_customer: str, window: Window) -> int | None:
-        """Read what a window holds at Stripe; None when it cannot be read now."""
+        """Read what a window holds at Stripe; None while nothing is to be read.
+
+        Raises MeterFault, which ends this customer's part.
+        """
         return self._read(self.sender.meter.read_total, stripe_customer, window)
 
     def read_hours(
         self, stripe_customer: str, window: Window
     ) -> dict[datetime, int] | None:
-        """Read the same, hour by hour; None when it cannot be read now."""
+        """Read the same, hour by hour."""
         return self._read(self.sender.meter.read_hours, stripe_customer, window)
 
     def _read(
@@ -94,6 +97,6 @@ class SyncContext:
             return read(stripe_customer, window)
         except NoSuchCustomer:
             return None
-        except MeterFault as fault:
+        except MeterRefused as fault:
             self.sender.breaker.stop(str(fault))
             return None

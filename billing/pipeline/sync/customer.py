@@ -12,7 +12,7 @@ from billing.domain.meter_contact import ContactFindings
 from billing.domain.meter_event import EventState, FailReason, may_resend
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import MeterDestination
-from billing.errors import MeterFault
+from billing.errors import MeterFault, MeterRefused, MeterUnavailable
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
@@ -110,12 +110,24 @@ class CustomerSync:
                     present_name=self.names.present(self.customer),
                     hold=StoppableHold(hold, self.stops, self._all_names),
                 )
-                self._sync(context, report)
+                try:
+                    self._sync(context, report)
+                except MeterFault as fault:
+                    self._end_early(fault, report)
         return report
 
     @property
     def _all_names(self) -> frozenset[str]:
         return self.names.all_of(self.customer)
+
+    def _end_early(self, fault: MeterFault, report: CustomerReport) -> None:
+        """Say why this customer's part is over; what is odd of it ends no other's."""
+        breaker = self.sender.breaker
+        if isinstance(fault, MeterRefused):
+            breaker.stop(str(fault))
+        elif isinstance(fault, MeterUnavailable):
+            breaker.unread(self.customer, str(fault))
+        report.held = f"its part of the sync ended early: {fault}"
 
     def _sync(self, context: SyncContext, report: CustomerReport) -> None:
         actor, write = context.actor, self.sender.writer.write
@@ -203,8 +215,9 @@ class CustomerSync:
             known = all(
                 breaker.may_send() and meter.has_customer(name) for name in names
             )
-        except MeterFault as fault:
-            breaker.stop(str(fault))
+        except MeterFault:
+            report.outcomes[Outcome.WAITING] += len(due)
+            raise
         if breaker.stopped:
             report.outcomes[Outcome.WAITING] += len(due)
         elif not known:
@@ -221,9 +234,13 @@ class CustomerSync:
     ) -> None:
         pending = PendingWrites(context.hold)
         try:
-            admitted = admit_events(
-                context, self.contacts, due, report.contact, pending
-            )
+            try:
+                admitted = admit_events(
+                    context, self.contacts, due, report.contact, pending
+                )
+            except MeterFault:
+                report.outcomes[Outcome.WAITING] += len(due)
+                raise
             report.outcomes.update([Outcome.WAITING] * (len(due) - len(admitted)))
             self.sent.expect(len(admitted))
             self._send_in_turn(context, admitted, pending, report)

@@ -16,6 +16,7 @@ from datetime import datetime
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.domain.staging import MeterDestination
+from billing.errors import MeterFault, MeterRefused
 from billing.ledger import registry
 from billing.ledger.adopt.shadow import NO_SHADOW, Shadow, ShadowRule, read_shadow
 from billing.ledger.database import Ledger
@@ -124,7 +125,9 @@ def sync_meter(
     with ledger.reading() as connection:
         shadow = read_shadow(connection, options.shadow)
     report.in_shadow += shadow.among(options.stripe_customers)
-    waiting, reported = _customers_with_work(ledger, meter, options, shadow, time)
+    waiting, reported = _customers_with_work(
+        ledger, meter, options, shadow, time, report=report
+    )
     breaker = CircuitBreaker(options.stopping)
     stops = SendingStops(ledger, time)
     with (
@@ -162,14 +165,23 @@ def _customers_with_work(
     options: SyncOptions,
     shadow: Shadow,
     time: MonotonicClock,
+    *,
+    report: SyncReport,
 ) -> tuple[set[str], set[str]]:
-    """Return whoever has something due, and whoever is reported; raises MeterUnfit."""
+    """Return whoever has something due, and whoever is reported; raises MeterFault."""
     with ledger.reading() as connection:
         customers = staging.customers_with_work(connection, options.stripe_customers)
     customers = {name for name in customers if not shadow.holds(name)}
     if customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
-    reported = note_error_reports(ledger, meter, time)
+    try:
+        reported = note_error_reports(ledger, meter, time)
+    except MeterRefused:
+        raise
+    except MeterFault as fault:
+        # Nothing that is due waits for it: the hours that lack minutes are found too.
+        report.held.append(f"what was refused late could not be read: {fault}")
+        reported = set()
     if reported and not customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
     return customers, {name for name in reported if not shadow.holds(name)}

@@ -49,6 +49,9 @@ def reconciliation_document(report: Reconciliation, currency: str) -> Document:
         "quarantined": report.quarantined,
         "invoices_read": report.invoices_read,
         "invoices_fault": report.invoices_fault,
+        "unread": dict(report.unread),
+        "invoices_unread": dict(report.invoices_unread),
+        "accounts_unread": dict(report.accounts_unread),
         "customers": [
             _customer(each, currency) | _read_at(report) for each in report.customers
         ],
@@ -174,6 +177,12 @@ def reconciliation_sentences(report: Reconciliation) -> list[str]:
         sentences.append(
             f"What was invoiced could not be read: {report.invoices_fault}"
         )
+    for name, fault in report.unread.items():
+        sentences.append(f"{name} was left out, since it could not be read: {fault}")
+    for name, fault in report.accounts_unread.items():
+        sentences.append(f"Account {name} could not be read: {fault}")
+    for name, fault in report.invoices_unread.items():
+        sentences.append(f"What was invoiced to {name} could not be read: {fault}")
     carried = {item.cause for _, _, item in report.breaks} & CARRIED
     if report.clean and carried:
         sentences.append("Every difference stands in another month; the totals agree.")
@@ -200,6 +209,7 @@ def is_only_unsettled(report: Reconciliation) -> bool:
         causes - CARRIED == {Cause.NOT_SETTLED}
         and report.complete
         and not report.quarantined
+        and not report.left_out
         and not any(account.difference_minutes for account in report.accounts)
     )
 

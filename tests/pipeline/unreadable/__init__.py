@@ -1,0 +1,1 @@
+"""Answers that cannot be read: whose part they end, and who is told."""
