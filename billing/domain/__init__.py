@@ -73,6 +73,7 @@ Reconcile
     break                   the same: signed minutes, a cause, evidence and calls
     cause                   why two sides differ; the list is closed
     break_case              the life of a break, from its first run to its last
+    left out                a customer or account that a run could not read, and told
     heal                    to do what is safe about breaks, and reconcile again
 
 Close

@@ -129,6 +129,6 @@ PAMELA = [
     ),
     Endpoint("list of calls", "GET", CALLS, pages),
     Endpoint("call", "GET", f"{CALLS}/.+", lambda source: source.get_call("call_1")),
-    Endpoint("time", "GET", ".*", PamelaUsage.server_time),
+    Endpoint("time", "GET", "/api/b2b/v1/.*", PamelaUsage.server_time),
 ]
 ENDPOINTS = [*STRIPE, *PAMELA]

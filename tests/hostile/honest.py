@@ -42,7 +42,7 @@ def line(name: str) -> Row:
         "currency": "usd",
         "period": {"start": START, "end": END},
         "pricing": {"price_details": {"price": "price_1"}},
-        "quantity_decimal": "5",
+        "quantity_decimal": "3",
         "livemode": False,
     }
 
@@ -54,7 +54,7 @@ def invoice(*, more: bool) -> Row:
         "object": "invoice",
         "created": END,
         "status": "paid",
-        "status_transitions": {"finalized_at": END + HOUR},
+        "status_transitions": {"finalized_at": END + 20 * HOUR},
         "automatically_finalizes_at": None,
         "livemode": False,
         "lines": listing(line("il_1"), more=more),
