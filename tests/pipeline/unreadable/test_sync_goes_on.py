@@ -108,7 +108,9 @@ def test_what_is_uncertain_waits_until_its_minute_can_be_read(
     odd.faults = {"cus_acme": ODD}
     report = bench.sync()
     assert report.held == [f"acme: its part of the sync ended early: {ODD}"]
-    assert bench.events()[0][:2] == ("failed", "uncertain")
+    # Customers work side by side: whose event has which number is nobody's promise.
+    states = {event[:2] for event in bench.events()}
+    assert states == {("failed", "uncertain"), ("synced", "")}
     assert bench.counted() == {"globex": 2}
 
 
