@@ -98,7 +98,10 @@ _PERIOD = click.argument(
     "period", type=PERIOD, required=False, help=f"{PERIOD_HELP} [default: all]."
 )
 _CAUSE = click.option(
-    "--cause", type=Choice([cause.value for cause in Cause]), help="Of this cause only."
+    "--cause",
+    type=Choice([cause.value for cause in Cause]),
+    metavar="CAUSE",
+    help="Of this cause only.",
 )
 _CUSTOMER = click.option("--customer", metavar="NAME", help="Of this customer only.")
 _RUN = click.option(
