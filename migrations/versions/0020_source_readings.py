@@ -18,8 +18,18 @@ KEYS = {
 }
 
 
+_WHOLE = sa.text("scope = 'month'")
+
+
 def upgrade() -> None:
-    """Make the tables, which are only ever added to."""
+    """Make the tables, which are only ever added to, and index whole readings."""
+    op.create_index(
+        "ix_pull_whole",
+        "pull",
+        ["account", "period", "state", "started_at"],
+        sqlite_where=_WHOLE,
+        postgresql_where=_WHOLE,
+    )
     _add_contradicting_call()
     _add_reconciliation_source()
     dialect = op.get_bind().dialect.name
@@ -29,9 +39,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables."""
+    """Drop the tables and the index."""
     for table in reversed(KEYS):
         op.drop_table(table)
+    op.drop_index("ix_pull_whole", "pull")
 
 
 def _add_contradicting_call() -> None:

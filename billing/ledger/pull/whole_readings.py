@@ -4,7 +4,16 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+)
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rereading import MonthReading
@@ -34,13 +43,15 @@ def month_readings(
 @cache
 def _readings() -> Select[Any]:
     keys = pull.c.account, pull.c.period
+    # A literal, so that SQLite finds the index of just these.
+    whole: ColumnElement[str] = literal_column(f"'{MONTH}'")
     read_at = func.max(case((pull.c.state == "complete", pull.c.started_at)))
     return (
         select(*keys, read_at, func.max(pull.c.started_at), period_close.c.closed_at)
         .join(period_close, period_close.c.period == pull.c.period, isouter=True)
         .where(
             pull.c.account.in_(bindparam("accounts", expanding=True)),
-            pull.c.scope == MONTH,
+            pull.c.scope == whole,
         )
         .group_by(*keys, period_close.c.closed_at)
         .having(read_at.is_not(None))

@@ -68,6 +68,15 @@ pull = table(
     CheckConstraint("scope IN ('month', 'recent')", name="scope"),
     CheckConstraint("fetched = billed + not_billable + quarantined", name="partition"),
     Index(None, "account", "period", "id"),
+    # When each month was read whole is found without the readings of every hour.
+    partial_index(
+        "ix_pull_whole",
+        "account",
+        "period",
+        "state",
+        "started_at",
+        where="scope = 'month'",
+    ),
 )
 
 call = table(
