@@ -137,7 +137,7 @@ def _shadow_fields(report: ShadowReport) -> Document:
 
 
 def _reconciliation_fields(run: Reconciliation) -> Document:
-    return {
+    fields: Document = {
         "period": str(run.period),
         "settled": run.settled,
         "clean": run.clean,
@@ -145,3 +145,4 @@ def _reconciliation_fields(run: Reconciliation) -> Document:
         "breaks": sum(len(customer.breaks) for customer in run.customers),
         "quarantined": run.quarantined,
     }
+    return fields | ({"left_out": run.left_out} if run.left_out else {})

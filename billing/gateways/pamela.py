@@ -65,6 +65,7 @@ class PamelaUsage:
         self._account = account or label
         self._client = client
         self._sleep = sleep
+        self._page_size = PAGE_SIZE
 
     @property
     def account(self) -> str:
@@ -92,19 +93,22 @@ class PamelaUsage:
 
     def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first."""
-        limit = PAGE_SIZE
+        return walk_calls(
+            self._account, window, lambda offset: self._page_that_fits(window, offset)
+        )
 
-        def read_page(offset: int) -> CallPage:
-            nonlocal limit
-            while True:
-                try:
-                    return self.read_page(window, offset, limit)
-                except _TooLarge:
-                    if limit == SMALLEST_PAGE:
-                        raise
-                    limit = max(limit // 4, SMALLEST_PAGE)
-
-        return walk_calls(self._account, window, read_page)
+    def _page_that_fits(self, window: Window, offset: int) -> CallPage:
+        """Read a page; where it is too large, it and those after it in smaller ones."""
+        while True:
+            size = self._page_size
+            try:
+                return self.read_page(window, offset, size)
+            except _TooLarge:
+                if size == SMALLEST_PAGE:
+                    raise
+                # Other threads may have found the same.
+                smaller = max(size // 4, SMALLEST_PAGE)
+                self._page_size = min(self._page_size, smaller)
 
     def read_page(
         self, window: Window, offset: int, limit: int = PAGE_SIZE

@@ -216,7 +216,8 @@ def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -
         "difference_minutes": reconciliation.difference_minutes,
     }
     if reconciliation.left_out:
-        detail["left_out"] = reconciliation.left_out
+        # Names alone: why is in the words of others, and a trail keeps all for ever.
+        detail["left_out"] = sorted(reconciliation.left_out)
     audit_log.record(
         connection, actor, "period.reconciled", str(reconciliation.period), detail
     )
