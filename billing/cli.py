@@ -40,6 +40,10 @@ COMMANDS = {
         "reconcile.breaks:breaks",
         "List what differs, since when; acknowledge it.",
     ),
+    "quarantine": (
+        "pull.quarantine:quarantine",
+        "List calls that nobody can read; decide on them.",
+    ),
     "status": ("queries.status:status", "Show what is pending, synced and failed."),
     "close": ("close:close", "Freeze a month, or say what stands in the way."),
     "explain": (

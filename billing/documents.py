@@ -46,6 +46,7 @@ def pull_document(result: PullResult) -> Document:
                 for month, passed in certificate.passed_over.items()
             },
             "looked_back_to": format_time(certificate.looked_back_to),
+            "decisions_overruled": list(certificate.overruled),
         }
     return document
 

@@ -39,6 +39,9 @@ class SourceCall(NamedTuple):
     call: Call | Quarantined
     sha256: str  # of the record, as the source sent it
     metadata: object = None  # what the call is tagged with, unread
+    # Of a record that cannot be understood, where they are readable.
+    created_at: datetime | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

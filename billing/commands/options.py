@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,24 @@ class MonthType(click.ParamType[Month]):
         except ValueError:
             message = f"a period is written 2026-10, last or this, not {value!r}"
             self.fail(message, param, ctx)
+
+
+class MomentType(click.ParamType[datetime]):
+    """A moment on the command line, in UTC unless it says otherwise."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read the moment, or refuse it in one sentence."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            message = f"a time is written 2026-10-31T14:00Z, not {value!r}"
+            self.fail(message, param, ctx)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
 
 
 class Choice(click.Choice[str]):

@@ -22,6 +22,7 @@ PULL_HEADINGS = [
     "minutes by Pamela",
     "minutes here",
 ]
+_NAMES = 5
 LOCKED_BY_ANOTHER = "another process is pulling it"
 
 
@@ -65,6 +66,21 @@ def pull_sentences(results: Iterable[PullResult]) -> list[str]:
             left = (certificate.source_minutes or 0) - certificate.ledger_minutes
             end = f", and {left} are still missing" if left > 0 else ", and all ties"
             sentences.append(f"{words}{end}.")
+    return sentences
+
+
+def overruled_sentences(results: Iterable[PullResult]) -> list[str]:
+    """Say of which calls Pamela now says itself what a person had decided."""
+    sentences = []
+    for result in results:
+        names = result.certificate.overruled if result.certificate else ()
+        if names:
+            more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+            sentences.append(
+                f"{result.account}: Pamela can be understood, so what was decided "
+                f"holds no more, and the difference is posted: "
+                f"{', '.join(names[:_NAMES])}{more}."
+            )
     return sentences
 
 

@@ -23,6 +23,7 @@ from billing.commands.options import (
 )
 from billing.commands.results import (
     PULL_HEADINGS,
+    overruled_sentences,
     pull_line,
     sync_complaints,
     sync_sentence,
@@ -78,6 +79,8 @@ def show_cycle(report: CycleReport) -> None:
     show_table(["period", *PULL_HEADINGS], lines, title="Pull")
     if withheld := withheld_sentence(report.pulls):
         say(withheld)
+    for sentence in overruled_sentences(report.pulls):
+        say(sentence)
     if report.sync:
         say(sync_sentence(report.sync))
     complaints = list(report.errors)

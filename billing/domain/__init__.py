@@ -19,6 +19,8 @@ Calls
     pull_scope              calls of other months that a pull met; how far it looked
     quarantine              records that could not be understood, each with its reason
     contradicting_call      a call that was billed though its times contradict it
+    quarantine_place        when such a record began and who would pay, where it tells
+    call_decision           what a person says that a call comes to, and why
     call_metadata           what is kept of a call under the keys that the settings name
 
 Usage
@@ -104,6 +106,7 @@ Commands
     adopt                   take over a meter that another program has fed
     run, daemon             one whole cycle; one every hour
     status, breaks          what is open; what differs, and who knows of it
+    quarantine              calls that nobody can read, and what people decide of them
     explain                 the life of one call, and whether it is billed
     report, export          figures for people; rows for programs
     verify, audit           a bundle; the trail

@@ -14,6 +14,7 @@ class Cause(StrEnum):
     MONTH_EDGE = "month_edge"
     SOURCE_MINUTES_DIFFER = "source_minutes_differ"
     QUARANTINED = "quarantined"
+    DECIDED = "decided"
     CALL_UNDERWAY = "call_underway"
     TIMES_CONTRADICT = "times_contradict"
     CALL_IN_TWO_ACCOUNTS = "call_in_two_accounts"
@@ -64,7 +65,7 @@ class Cause(StrEnum):
         return CAUSES[self].remedy
 
 
-_WAITS, _STAYS, _CARRIED = Resolution
+_WAITS, _STAYS, _CARRIED, _DECIDED = Resolution
 CAUSES: dict[Cause, Explanation] = {
     Cause.LATE_CALL: Explanation(
         Book.SOURCE,
@@ -101,6 +102,12 @@ CAUSES: dict[Cause, Explanation] = {
         _STAYS,
         "in quarantine here: Pamela counts it, and it is not billed as it is now",
         "the evidence says whose it is to mend; the next pull then bills it",
+    ),
+    Cause.DECIDED: Explanation(
+        Book.SOURCE,
+        _DECIDED,
+        "a person decided what the call comes to, which Pamela leaves unclear",
+        "nothing; `quarantine --decide CALL` decides anew",
     ),
     Cause.CALL_UNDERWAY: Explanation(
         Book.SOURCE,
@@ -281,6 +288,7 @@ UNPRICED = frozenset(
         Cause.MONTH_EDGE,
         Cause.OPENING_DIFFERS,
         Cause.QUARANTINED,
+        Cause.DECIDED,
         Cause.CALL_UNDERWAY,
         Cause.CALL_IN_TWO_ACCOUNTS,
         Cause.FOREIGN_EVENT,
@@ -291,6 +299,7 @@ WAITING = frozenset(cause for cause in Cause if cause.resolution is Resolution.W
 # Of these somebody else reports to the meter, so sending stops till a person decides.
 SOMEBODY_ELSE = frozenset({Cause.ABOVE_LEDGER, Cause.FOREIGN_EVENT})
 CARRIED = frozenset(cause for cause in Cause if cause.resolution is Resolution.CARRIED)
+EXPLAINED = CARRIED | {Cause.DECIDED}  # nobody has to do anything about these
 
 
 def known_amount(cause: Cause, minutes: int, amount_micro: int) -> int | None:

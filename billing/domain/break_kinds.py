@@ -20,6 +20,7 @@ class Resolution(StrEnum):
     WAITS = "waits"  # the next hours resolve it
     STAYS = "stays"  # a person decides
     CARRIED = "carried"  # the same minutes stand in another month, for good
+    DECIDED = "decided"  # a person has decided it already
 
 
 class Explanation(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.break_causes import CARRIED, WAITING, Cause, known_amount
+from billing.domain.break_causes import EXPLAINED, WAITING, Cause, known_amount
 from billing.domain.break_kinds import Book
 from billing.domain.posting import Charge
 
@@ -133,7 +133,7 @@ class CustomerFinding:
         return (
             self.verdict is MeterVerdict.EXACT
             and self.unexplained_minutes == self.unexplained_invoice_minutes == 0
-            and all(item.cause in CARRIED for item in self.breaks)
+            and all(item.cause in EXPLAINED for item in self.breaks)
         )
 
     def _explained(self, *, of_invoice: bool) -> int:

@@ -114,6 +114,7 @@ def find_month_breaks(
 def explain_shortfall(
     shortfall: int,
     quarantined: Iterable[UnbilledCall],
+    decided: Iterable[UnbilledCall],
     underway: Iterable[UnbilledCall],
 ) -> list[Break]:
     """Say how far unbilled calls account for what our calls have less than the total.
@@ -125,6 +126,7 @@ def explain_shortfall(
     unknown: dict[Cause, list[UnbilledCall]] = {}
     for cause, calls in (
         (Cause.QUARANTINED, quarantined),
+        (Cause.DECIDED, decided),
         (Cause.CALL_UNDERWAY, underway),
     ):
         for call in sorted(calls, key=attrgetter("call_id")):
@@ -135,9 +137,12 @@ def explain_shortfall(
                 left -= call.minutes
     # Nobody knows what a broken record comes to: it may be all that is left.
     broken = unknown.get(Cause.QUARANTINED, [])
+    decided_on = unknown.get(Cause.DECIDED, [])
     not_over = unknown.get(Cause.CALL_UNDERWAY, [])
     if left > 0 and broken:
         breaks.append(_unbilled(Cause.QUARANTINED, left, broken))
+    elif left > 0 and decided_on:
+        breaks.append(_unbilled(Cause.DECIDED, left, decided_on))
     elif 0 < left <= sum(call.most for call in not_over):
         breaks.append(_unbilled(Cause.CALL_UNDERWAY, left, not_over))
     return breaks

@@ -11,9 +11,14 @@ from billing.domain.call_metadata import could_be_phone
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
+# A record without an id: what stands for one is made of its digest.
+NAMELESS = "?"
+# No source says so: a person did, of a call that nothing can be made of.
+DECIDED = "decided"
 
 # The API takes at most an hour a call; a day leaves room for what it may allow later.
 LONGEST_CALL_SECONDS = 86_400
+LONGEST_CALL = timedelta(seconds=LONGEST_CALL_SECONDS)
 # A call may wait and talk for hours between its creation and its end.
 READ_AGAIN = timedelta(hours=48)
 # It may be planned long before it starts: a total that is more than the calls that
@@ -55,6 +60,7 @@ class NotBillable(StrEnum):
     NEVER_CONNECTED = "never_connected"
     OTHER_MONTH = "other_month"
     BEFORE_FIRST_PERIOD = "before_first_period"
+    BY_DECISION = "by_decision"
 
 
 class Call(NamedTuple):
@@ -73,7 +79,12 @@ class Call(NamedTuple):
     @property
     def terminal(self) -> bool:
         """Whether nothing more will happen to the call."""
-        return self.status in TERMINAL
+        return self.status in TERMINAL or self.decided
+
+    @property
+    def decided(self) -> bool:
+        """Whether a person says what it comes to, and not its source."""
+        return self.status == DECIDED
 
     @property
     def placed_at(self) -> datetime | None:

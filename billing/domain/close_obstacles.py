@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing.domain.break_causes import CARRIED, WAITING, Cause
+from billing.domain.break_causes import EXPLAINED, WAITING, Cause
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 
@@ -18,6 +18,7 @@ _SYNC = "run `pamela-billing sync`"
 _PUT_BACK = "put the account back into the settings until the month is closed"
 _VOID = "`sync --void EVENT --reason TEXT`"
 _ACKNOWLEDGE = "acknowledge it: `breaks --acknowledge N --reason TEXT`"
+_DECIDE = "`pamela-billing quarantine` lists them, and how to decide on them"
 _REMEDIES: dict[FailReason | None, str] = {
     FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
     FailReason.REJECTED: f"fix what Stripe names, then {_SYNC[:-1]} --retry`",
@@ -110,6 +111,7 @@ class MonthEnd:
     earlier_open: Share
     accounts: tuple[AccountReading, ...]
     underway: Share
+    stuck: Share
     quarantined: Share
     unstaged: Share
     events: tuple[EventShare, ...]
@@ -179,12 +181,16 @@ def _source(month: MonthEnd) -> Iterator[Obstacle]:
         yield _of(
             ObstacleKind.UNDERWAY, month.underway, found, f"wait a while, then {pull}"
         )
+    if month.stuck.count:
+        found = "calls that have been underway for more than a day"
+        remedy = f"ask Pamela, then {pull}; or {_DECIDE}"
+        yield _of(ObstacleKind.UNDERWAY, month.stuck, found, remedy)
     if month.quarantined.count:
         yield _of(
             ObstacleKind.QUARANTINED,
             month.quarantined,
             "calls in quarantine, which could not be understood",
-            f"`pamela-billing status` says why; fix that, then {pull}",
+            f"fix what is wrong with them, then {pull}; or {_DECIDE}",
         )
 
 
@@ -227,7 +233,7 @@ def _reconciliation(month: MonthEnd) -> Iterator[Obstacle]:
         count = len(names) or 1
         yield _of(ObstacleKind.NOT_SETTLED, Share(count, 0, names), found, remedy)
     for cause, acknowledged, share in month.breaks:
-        if cause in CARRIED or (acknowledged and cause not in WAITING):
+        if cause in EXPLAINED or (acknowledged and cause not in WAITING):
             continue
         then = ", then close again" if cause in WAITING else f"; or {_ACKNOWLEDGE}"
         if "acknowledge it" in cause.remedy:

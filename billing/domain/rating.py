@@ -81,5 +81,6 @@ def why_not_billable(call: Call) -> NotBillable | None:
     if not call.terminal:
         return NotBillable.UNDERWAY
     if call.started_at is None:
-        return NotBillable.NEVER_CONNECTED
+        by_person = NotBillable.BY_DECISION
+        return by_person if call.decided else NotBillable.NEVER_CONNECTED
     return None

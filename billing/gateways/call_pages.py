@@ -8,7 +8,7 @@ from billing.domain.call import MOST_MINUTES, Call, Quarantined
 from billing.domain.call_fields import read_count, read_status, read_time
 from billing.domain.period import Window
 from billing.errors import SourceUnreadable
-from billing.gateways.source_calls import Record, digest_of, understand
+from billing.gateways.source_calls import Record, digest_of, readable_time, understand
 from billing.ports import SourceCall
 from pamela import ListMoved, PageWalk
 
@@ -52,7 +52,15 @@ def read_call(record: object, account: str) -> Call | Quarantined:
 def as_source_call(record: object, account: str) -> SourceCall:
     """Return what crosses the border of a record."""
     metadata = record.get("metadata") if isinstance(record, Mapping) else None
-    return SourceCall(read_call(record, account), digest_of(record), metadata)
+    call, digest = read_call(record, account), digest_of(record)
+    unread = not isinstance(call, Call)
+    return SourceCall(
+        call=call,
+        sha256=digest,
+        metadata=metadata,
+        created_at=readable_time(record, "created_at") if unread else None,
+        started_at=readable_time(record, "started_at") if unread else None,
+    )
 
 
 def walk_calls(

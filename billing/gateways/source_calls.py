@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from hashlib import sha256
 
 import orjson
 
 from billing.domain.call import Call, Quarantined, QuarantineReason, Unreadable
-from billing.domain.call_fields import read_id
+from billing.domain.call_fields import read_id, read_time
 
 Record = Mapping[str, object]
 
@@ -38,6 +39,16 @@ def understand(
         return read_call(call_id, record)
     except Unreadable as fault:
         return fault.quarantined(account, call_id)
+
+
+def readable_time(record: object, field: str) -> datetime | None:
+    """Return a time of a record that is otherwise not understood, where it is one."""
+    if not isinstance(record, Mapping):
+        return None
+    try:
+        return read_time(record, field)
+    except Unreadable:
+        return None
 
 
 def digest_of(record: object) -> str:

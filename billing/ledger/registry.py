@@ -87,6 +87,14 @@ def known_customers(connection: Connection) -> dict[str, str]:
     return {row.name: row.stripe_customer for row in rows}
 
 
+def only_customer(connection: Connection, name: str) -> str | None:
+    """Return who pays for all calls of an account; None where each call names it."""
+    query = select(account.c.customer).where(
+        account.c.name == name, account.c.customer_metadata_key.is_(None)
+    )
+    return connection.execute(query).scalar()
+
+
 def customers_renamed(
     connection: Connection, named: Mapping[str, str] | None = None
 ) -> dict[str, frozenset[str]]:

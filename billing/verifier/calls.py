@@ -12,7 +12,9 @@ from billing.verifier.findings import BadRecord
 from billing.verifier.prices import MOMENT, PriceList
 from billing.verifier.shapes import TABLE_FILES
 
-TERMINAL = frozenset({"completed", "failed", "cancelled"})
+# Of this status is what a person decided; no source says so.
+DECIDED = "decided"
+TERMINAL = frozenset({"completed", "failed", "cancelled", DECIDED})
 # Dated by the source into a month that was not billed here: what was billed is undone.
 BEFORE_FIRST = "before_first_period"
 _SECONDS_PER_MINUTE = 60
@@ -25,6 +27,9 @@ _USAGE = """
 SELECT account, call_id, call_revision, call_hour, customer, id, type, period, hour,
   billed_minutes, amount_micro, currency, price_id, corrects, pull_id, posted_at
 FROM b2b_usage ORDER BY account, call_id, call_revision, call_hour, customer, id
+"""
+_DECISIONS = """
+SELECT account, call_id, revision, seconds FROM call_decision ORDER BY id
 """
 _name = itemgetter(0, 1)
 _number = itemgetter(5)
@@ -114,13 +119,29 @@ def read_one_call(
     return list(map(Revision._make, calls)), list(map(Usage._make, rows))
 
 
+Decisions = dict[Name, dict[int, int | None]]
+
+
+def read_decisions(work: sqlite3.Connection) -> Decisions:
+    """Return what people decided of calls: by call and revision, its seconds."""
+    decisions: Decisions = defaultdict(dict)
+    for account, call_id, revision, seconds in work.execute(_DECISIONS):
+        decisions[account, call_id][revision] = seconds
+    return decisions
+
+
 class Rating:
     """Rates calls again, as the rules say, and compares their rows."""
 
     def __init__(
-        self, prices: PriceList, months: Months, closed: Collection[str]
+        self,
+        prices: PriceList,
+        months: Months,
+        closed: Collection[str],
+        decisions: Decisions,
     ) -> None:
         self._prices, self._months, self._closed = prices, months, closed
+        self._decisions = decisions
 
     def concerns(self, revisions: Sequence[Revision], rows: Sequence[Usage]) -> bool:
         """Say whether anything of a call is of the months that are looked at."""
@@ -134,6 +155,7 @@ class Rating:
         """Rate every revision of a call; up to it, the rows are just that."""
         ordered = rows if len(rows) < 2 else sorted(rows, key=_number)
         self._check_corrections(ordered)
+        self._check_decisions(revisions)
         posted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         remaining = iter(rows)
         row = next(remaining, None)
@@ -157,6 +179,25 @@ class Rating:
             raise BadRecord(
                 row.where, f"it bills revision {row.call_revision}, not there"
             )
+
+    def _check_decisions(self, revisions: Sequence[Revision]) -> None:
+        """Check that what a person decided is what a decision says, and no more."""
+        decided = {each.revision: each for each in revisions if each.status == DECIDED}
+        stated = self._decisions.get(_name(revisions[0]), {}) if revisions else {}
+        for number, revision in decided.items():
+            where = f"{TABLE_FILES['call']}, row {revision.id}"
+            if number not in stated:
+                raise BadRecord(
+                    where, "it is said to be decided, and no decision is there"
+                )
+            if stated[number] != revision.duration_seconds:
+                raise BadRecord(where, "it is of another length than was decided")
+            if (stated[number] is None) is not (revision.started_at is None):
+                raise BadRecord(where, "it is billed, or not, other than was decided")
+        for number in stated.keys() - decided.keys():
+            name = f"revision {number} of call {revisions[0].call_id!r:.80}"
+            why = f"{name} is decided, and is none of a person's"
+            raise BadRecord(TABLE_FILES["call_decision"], why)
 
     def _due(self, revision: Revision) -> Due | None:
         """Return (customer, hour, minutes, amount, price) of a call; None when free."""

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from billing.verifier.calls import Usage, read_one_call
+from billing.verifier.calls import DECIDED, Revision, Usage, read_one_call
 from billing.verifier.findings import Unreadable
 from billing.verifier.prices import MICRO, PriceList
 from billing.verifier.shapes import LineSource, read_rows
@@ -18,6 +18,10 @@ SELECT sequence, lower(hex(sha)), hash, at FROM entry JOIN event USING (sequence
 WHERE tbl = ? AND key = ?
 """
 _HEAD = "SELECT MIN(number) FROM head WHERE event >= ?"
+_DECISION = """
+SELECT id, actor, at, reason, evidence FROM call_decision
+WHERE account = ? AND call_id = ? AND revision = ?
+"""
 _CARRIERS = """
 SELECT id, identifier, minutes, state, reason, evidence FROM meter_event
 WHERE id IN (SELECT event FROM bound WHERE usage = ?)
@@ -40,13 +44,15 @@ def prove_call(
         raise Unreadable(f"the bundle holds no call {call_id!r:.80}")
     prices = PriceList(work)
     yield f"Call {call_id}"
-    yield "  What Pamela said of it:"
+    decided = any(revision.status == DECIDED for revision in revisions)
+    yield "  What Pamela said of it" + (", and a person decided:" if decided else ":")
     for revision in revisions:
         when = f"began {revision.started_at}" if revision.started_at else "never began"
         seconds = revision.duration_seconds
         lasted = "" if seconds is None else f", {seconds} s"
         name = f"revision {revision.revision} of account {revision.account}"
         yield f"    {name}: {revision.status}, {when}{lasted}"
+        yield from _decided(work, revision)
         yield from _covered(work, "call", revision.period, revision.id)
         price = prices.at(revision.started_at) if revision.started_at else None
         if revision.customer and price and seconds is not None:
@@ -61,6 +67,13 @@ def prove_call(
     for row in rows:
         yield from _billed(work, row)
     yield from _reported(source, work, rows)
+
+
+def _decided(work: sqlite3.Connection, revision: Revision) -> Iterator[str]:
+    values = revision.account, revision.call_id, revision.revision
+    for number, actor, at, reason, evidence in work.execute(_DECISION, values):
+        yield f"      {actor} decided it at {at}: {reason} ({evidence})"
+        yield from _entered(work, "call_decision", number)
 
 
 def _billed(work: sqlite3.Connection, row: Usage) -> Iterator[str]:

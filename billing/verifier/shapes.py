@@ -184,6 +184,14 @@ SHAPES = {
         together=True,
         month="run_id",
     ),
+    "quarantine_place": _shape(
+        "id:i quarantine_id:i period:t created_at:T started_at:T customer:T",
+    ),
+    "call_decision": _shape(
+        "id:i account:t call_id:t revision:i quarantine_id:I seconds:I evidence:t at:t "
+        "actor:t reason:t",
+        month="",
+    ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}
 # The first bundles had so many of the tables. A bundle of then has no file of any

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from billing.verifier.bundle_names import SEAL
-from billing.verifier.calls import Rating, read_calls
+from billing.verifier.calls import Rating, read_calls, read_decisions
 from billing.verifier.chain import follow_chain
 from billing.verifier.claims import Month, check_claims, read_month
 from billing.verifier.closes import Closes
@@ -56,7 +56,7 @@ def verify_lines(
     compare_entries(work, months)
     prices = PriceList(work)
     closes = Closes(work, prices)
-    rating = Rating(prices, months, closes.closed)
+    rating = Rating(prices, months, closes.closed, read_decisions(work))
     calls = rows_rated = 0
     for revisions, rows in read_calls(work):
         if rating.concerns(revisions, rows):

@@ -52,6 +52,10 @@ CREATE TABLE meter_opening (
   id INTEGER PRIMARY KEY, adoption_id INTEGER, event_id INTEGER UNIQUE,
   minutes INTEGER
 );
+CREATE TABLE call_decision (
+  id INTEGER PRIMARY KEY, account TEXT, call_id TEXT, revision INTEGER,
+  seconds INTEGER, evidence TEXT, at TEXT, actor TEXT, reason TEXT
+);
 CREATE TABLE price (
   id INTEGER PRIMARY KEY, effective_from TEXT, per_minute TEXT, currency TEXT
 );

@@ -56,6 +56,7 @@ from tests.ledger.bookkeeping import (
     start_pull,
     unsynced,
 )
+from tests.ledger.deciding import decide
 
 # What moves in rows that are otherwise kept as they are: states, answers, ends.
 MOVING: dict[str, set[str]] = {
@@ -82,6 +83,8 @@ MOVING: dict[str, set[str]] = {
         "detail",
     },
     "quarantine": {"released_at"},
+    "quarantine_place": set(),
+    "call_decision": set(),
     "reconciliation_run": set(),
     "reconciliation_reading": set(),
     "reconciliation_break": set(),
@@ -287,6 +290,7 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
             detail="-",
             source_sha256="0" * 64,
             period=MARCH,
+            created_at=NOON,
         )
         for n in (1, 2)
     ]
@@ -297,3 +301,5 @@ def set_aside_and_reconcile(ledger: Ledger) -> None:
         )
         runs.save(connection, reconciliation, ACTOR)
         runs.save(connection, reconciliation, ACTOR)
+    for seconds in (61, None):
+        decide(ledger, "bad_1", seconds)

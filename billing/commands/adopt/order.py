@@ -2,33 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
 import click
 
-from billing.commands.options import Choice
+from billing.commands.options import Choice, MomentType
 from billing.errors import BadInput
 from billing.pipeline.adopt.decide import DifferenceChoice
-
-
-class MomentType(click.ParamType[datetime]):
-    """A moment on the command line, in UTC unless it says otherwise."""
-
-    name = "TIME"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Read the moment, or refuse it in one sentence."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            message = f"a time is written 2026-10-31T14:00Z, not {value!r}"
-            self.fail(message, param, ctx)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from billing.commands.options import (
 )
 from billing.commands.results import (
     PULL_HEADINGS,
+    overruled_sentences,
     pull_line,
     pull_sentences,
     withheld_sentence,
@@ -51,7 +52,7 @@ def pull(
         show_json({"period": str(month), "pulls": pulls})
     else:
         show_table(PULL_HEADINGS, map(pull_line, results), title=f"Pull {month}")
-        for sentence in pull_sentences(results):
+        for sentence in (*pull_sentences(results), *overruled_sentences(results)):
             say(sentence)
         if withheld := withheld_sentence(results):
             say(withheld)

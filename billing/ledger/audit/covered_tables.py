@@ -12,6 +12,7 @@ from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
     call,
+    call_decision,
     contradicting_call,
     customer,
     cycle_run,
@@ -26,6 +27,7 @@ from billing.ledger.schema.tables import (
     pull,
     pull_scope,
     quarantine,
+    quarantine_place,
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
@@ -131,5 +133,7 @@ TABLES: dict[str, Covered] = {
         _covered_together(shadow_reading),
         _covered_together(contradicting_call),
         _covered_together(reconciliation_source, period="r.period", joined=_OF_RUN),
+        _covered(quarantine_place),
+        _covered(call_decision, _NO_MONTH),
     )
 }

@@ -37,7 +37,7 @@ _CONDITIONS = {
     **dict.fromkeys(
         ("account", "customer", "price", "error_report", "sole_reporter"), _WHOLE
     ),
-    **dict.fromkeys(("send_hold", "adoption"), _WHOLE),
+    **dict.fromkeys(("send_hold", "adoption", "call_decision"), _WHOLE),
     **dict.fromkeys(("account_identity", "account_rename"), _WHOLE),
     **dict.fromkeys(("meter_attempt", "meter_reading", "meter_opening"), _OF_EVENT),
     "meter_event": "t.period = :month OR t.carries = :month",

@@ -3,12 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from billing.domain.break_causes import Cause
-from billing.domain.call import LONGEST_CALL_SECONDS
+from billing.domain.call import LONGEST_CALL
 from billing.domain.close_obstacles import (
     MOST_NAMES,
     AccountReading,
@@ -23,6 +23,8 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.close.period_close import closed_periods
 from billing.ledger.pull import pulls
 from billing.ledger.pull.accounts import present_labels
+from billing.ledger.pull.quarantine import is_undecided
+from billing.ledger.pull.unclear_calls import is_stuck
 from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
@@ -34,6 +36,7 @@ from billing.ledger.schema.tables import (
     reconciliation_reading,
     reconciliation_run,
 )
+from billing.ledger.schema.usage_joins import is_newest
 from billing.ledger.sync import error_reports
 from billing.ledger.sync.open_items import is_open
 
@@ -58,6 +61,7 @@ def read_month_end(
         earlier_open=_earlier_open(connection, period, first_period),
         accounts=tuple(_readings(connection, period, accounts)),
         underway=_underway(connection, period, now),
+        stuck=_stuck(connection, period, now),
         quarantined=_quarantined(connection, period),
         unstaged=_unstaged(connection, period),
         events=tuple(_events(connection, period)),
@@ -104,24 +108,25 @@ def _readings(
 
 def _underway(connection: Connection, period: BillingPeriod, now: datetime) -> Share:
     """Count the calls that may still end; no call is longer than a day."""
-    newer = call.alias("newer")
-    later = select(newer.c.id).where(
-        newer.c.account == call.c.account,
-        newer.c.call_id == call.c.call_id,
-        newer.c.revision > call.c.revision,
-    )
-    alive = call.c.started_at > now - timedelta(seconds=LONGEST_CALL_SECONDS)
+    alive = call.c.started_at > now - LONGEST_CALL
     where = (
         (call.c.not_billable == "underway")
         & (call.c.period == str(period))
         & alive
-        & ~later.exists()
+        & is_newest()
     )
     return _share(connection, select(call.c.call_id).where(where), call.c.id)
 
 
+def _stuck(connection: Connection, period: BillingPeriod, now: datetime) -> Share:
+    """Count the calls that are underway for so long that nobody will hear of them."""
+    where = is_stuck(now) & (call.c.period == str(period))
+    return _share(connection, select(call.c.call_id).where(where), call.c.id)
+
+
 def _quarantined(connection: Connection, period: BillingPeriod) -> Share:
-    is_held = quarantine.c.released_at.is_(None) & (quarantine.c.period == str(period))
+    """Count the records that nobody can read, and that no person has decided on."""
+    is_held = is_undecided() & (quarantine.c.period == str(period))
     query = select(quarantine.c.call_id).where(is_held)
     return _share(connection, query, quarantine.c.id)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from billing.domain.call import Call, QuarantineReason
+from billing.domain.call import DECIDED, Call, QuarantineReason
 from billing.domain.period import BillingPeriod
 from billing.ledger.pull.accounts import accounts_with_calls, present_labels
 from billing.ledger.pull.quarantine import SetAside
@@ -23,6 +23,7 @@ _REVISIONS = (
         call.c.created_at,
         call.c.period,
         call.c.customer,
+        call.c.status,
     )
     .where(
         call.c.account == bindparam("account"),
@@ -33,17 +34,23 @@ _REVISIONS = (
 _OTHERS = select(call.c.account, call.c.call_id, call.c.created_at).where(
     call.c.account.in_(bindparam("accounts", expanding=True)),
     call.c.call_id.in_(bindparam("names", expanding=True)),
+    call.c.status != DECIDED,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCall:
-    """A call as the ledger has it: its newest revision, and when it was created."""
+    """A call as the ledger has it: its newest revision, and when it was created.
+
+    `decided`: that revision is a person's; `was_read`: one of its source's is kept.
+    """
 
     revision: int
     digest: str | None
     created_at: datetime | None
     period: str
+    decided: bool = False
+    was_read: bool = False
 
     def is_billed_from(self, first: BillingPeriod) -> bool:
         """Say whether it is of a month that is billed here."""
@@ -58,7 +65,7 @@ class CallHold:
     detail: str
 
 
-UNKNOWN = KnownCall(0, None, None, "")
+UNKNOWN = KnownCall(revision=0, digest=None, created_at=None, period="")
 # The accounts that list a call too, each with the moment of its creation.
 Listings = Mapping[str, datetime | None]
 
@@ -81,6 +88,9 @@ class HeldCall(NamedTuple):
             source_sha256=self.rated.source_sha256,
             period=self.rated.period,
             minutes=due[1].minutes + self.rated.minutes_gap if due else None,
+            created_at=call.created_at,
+            started_at=call.started_at,
+            customer=due[0].customer if due else None,
         )
 
 
@@ -95,9 +105,17 @@ def known_calls(
     known: dict[str, KnownCall] = {}
     for row in connection.execute(_REVISIONS, values):
         earlier = known.get(row.call_id, UNKNOWN)
-        created_at = row.created_at or earlier.created_at
+        created_at = earlier.created_at
+        if row.status != DECIDED:
+            created_at = row.created_at or created_at
+        decided = row.status == DECIDED
         known[row.call_id] = KnownCall(
-            row.revision, row.extract_sha256, created_at, row.period
+            revision=row.revision,
+            digest=row.extract_sha256,
+            created_at=created_at,
+            period=row.period,
+            decided=decided,
+            was_read=earlier.was_read or not decided,
         )
     return known
 
@@ -123,7 +141,7 @@ def find_held(
     if not rated_calls:
         return []
     names = [rated.call.call_id for rated in rated_calls]
-    new = [name for name in names if name not in known]
+    new = [name for name in names if not known.get(name, UNKNOWN).was_read]
     others = _listed_by_others(connection, rated_calls[0].call.account, new)
     held = []
     for name, rated in zip(names, rated_calls, strict=True):
@@ -173,7 +191,7 @@ def why_held(call: Call, known: KnownCall, others: Listings) -> CallHold | None:
             f"created_at was {known.created_at.isoformat()}, and now it is "
             f"{created_at.isoformat()}: the id stands for another call",
         )
-    if known.revision:
+    if known.was_read:
         return None
     for label, created_there in sorted(others.items()):
         if created_there == created_at:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, select
 
+from billing.domain.call import NotBillable
 from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import (
     Charge,
@@ -33,6 +34,7 @@ __all__ = [
     "PullContext",
     "RatedCall",
     "RecordedCalls",
+    "record_decided",
     "record_readings",
 ]
 _BATCH = 5_000
@@ -85,14 +87,22 @@ class PullContext(NamedTuple):
 
 
 class RecordedCalls(NamedTuple):
-    """What became of calls that were read: new revisions, and those that are held."""
+    """What became of calls that were read: new revisions, and those that are held.
+
+    `overruled` are those of which a person had said what they come to.
+    """
 
     changed: int = 0
     held: tuple[HeldCall, ...] = ()
+    overruled: tuple[str, ...] = ()
 
     def with_more(self, other: "RecordedCalls") -> "RecordedCalls":
         """Add what became of others."""
-        return RecordedCalls(self.changed + other.changed, self.held + other.held)
+        return RecordedCalls(
+            self.changed + other.changed,
+            self.held + other.held,
+            self.overruled + other.overruled,
+        )
 
 
 def record_readings(
@@ -131,12 +141,17 @@ def _record_batch(
     calls: list[tuple[Any, ...]] = []
     usage: list[tuple[Any, ...]] = []
     revised: list[tuple[RatedCall, int]] = []
+    overruled: list[str] = []
     for rated in billed_here:
         call_id = rated.call.call_id
         newest = known.get(call_id, UNKNOWN)
         revision = newest.revision
         if newest.digest == rated.extract_sha256 or call_id in held_ids:
             continue
+        if newest.decided:
+            if rated.not_billable is NotBillable.UNDERWAY:
+                continue  # what is not over says nothing yet of what it comes to
+            overruled.append(call_id)
         calls.append(_call_row(context, rated, revision + 1))
         if revision:
             revised.append((rated, revision + 1))
@@ -147,7 +162,25 @@ def _record_batch(
         usage.extend(_corrections(connection, context, revised))
     _load(connection, call, _CALL_COLUMNS, calls)
     _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
-    return RecordedCalls(len(calls), tuple(held))
+    return RecordedCalls(len(calls), tuple(held), tuple(overruled))
+
+
+def record_decided(
+    connection: Connection, context: PullContext, rated: RatedCall
+) -> int | None:
+    """Record what a person says of a call, with its postings; returns the revision.
+
+    None, and nothing is recorded, when the same was said last.
+    """
+    context = context._replace(closed=closed_months(connection))
+    newest = known_calls(connection, [rated]).get(rated.call.call_id, UNKNOWN)
+    if newest.digest == rated.extract_sha256:
+        return None
+    revision = newest.revision + 1
+    _load(connection, call, _CALL_COLUMNS, [_call_row(context, rated, revision)])
+    usage = list(_corrections(connection, context, [(rated, revision)]))
+    _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
+    return revision
 
 
 def _load(

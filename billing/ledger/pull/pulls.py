@@ -66,6 +66,7 @@ class Certificate:
     withheld: Mapping[str, int] = field(default_factory=dict)  # of their metadata
     passed_over: Mapping[str, PassedOver] = field(default_factory=dict)  # by month
     looked_back_to: datetime | None = None  # None: no further than its window
+    overruled: tuple[str, ...] = ()  # of which a person had said what they come to
 
     @property
     def of_period(self) -> int:

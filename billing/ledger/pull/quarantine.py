@@ -4,12 +4,20 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.schema.closed_months import closed_months
-from billing.ledger.schema.tables import quarantine
+from billing.ledger.schema.tables import call_decision, quarantine, quarantine_place
 
 _OPEN_OF_ACCOUNT = select(quarantine.c.id, quarantine.c.call_id).where(
     quarantine.c.account == bindparam("account"), quarantine.c.released_at.is_(None)
@@ -20,6 +28,7 @@ class SetAside(NamedTuple):
     """One record set aside: its reason, and the digest of what the source sent.
 
     `period` is its month, as far as it says one, and `minutes` what it may come to.
+    When it began and who would pay are what a decision on it starts from.
     """
 
     account: str
@@ -30,6 +39,9 @@ class SetAside(NamedTuple):
     period: BillingPeriod
     minutes: int | None = None
     extract_sha256: str | None = None  # where the call itself can be understood
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    customer: str | None = None
 
 
 class QuarantinedCall(NamedTuple):
@@ -67,7 +79,8 @@ def set_aside(
             quarantine.c.source_sha256 == item.source_sha256,
             quarantine.c.released_at.is_(None),
         )
-        if connection.execute(same_item).first() is None:
+        number = connection.execute(same_item).scalar()
+        if number is None:
             row = {
                 "account": item.account,
                 "call_id": item.call_id,
@@ -78,7 +91,29 @@ def set_aside(
                 "pull_id": pull_id,
                 "seen_at": now,
             }
-            connection.execute(insert(quarantine).values(row))
+            add = insert(quarantine).values(row).returning(quarantine.c.id)
+            number = connection.execute(add).scalar_one()
+        _keep_place(connection, number, item)
+
+
+def _keep_place(connection: Connection, number: int, item: SetAside) -> None:
+    """Keep when a record began and who would pay, unless that is known of it."""
+    of_item = quarantine.c.id == number
+    kept = select(quarantine_place.c.id).where(
+        quarantine_place.c.quarantine_id == number
+    )
+    period = connection.execute(
+        select(quarantine.c.period).where(of_item, ~kept.exists())
+    ).scalar()
+    if period is not None and (item.customer or item.created_at or item.started_at):
+        row = {
+            "quarantine_id": number,
+            "period": period,
+            "created_at": item.created_at,
+            "started_at": item.started_at,
+            "customer": item.customer,
+        }
+        connection.execute(insert(quarantine_place).values(row))
 
 
 def release(
@@ -94,12 +129,22 @@ def release(
     return len(numbers)
 
 
+def is_undecided() -> ColumnElement[bool]:
+    """Return the condition that a record waits: neither understood nor decided."""
+    decided = select(call_decision.c.id).where(
+        call_decision.c.account == quarantine.c.account,
+        call_decision.c.call_id == quarantine.c.call_id,
+        call_decision.c.quarantine_id >= quarantine.c.id,
+    )
+    return quarantine.c.released_at.is_(None) & ~decided.exists()
+
+
 def open_items(
     connection: Connection, period: BillingPeriod | None = None
 ) -> list[QuarantinedCall]:
-    """Return what is in quarantine, oldest first."""
+    """Return what is in quarantine and not decided, oldest first."""
     columns = [quarantine.c[name] for name in QuarantinedCall._fields]
-    query = select(*columns).where(quarantine.c.released_at.is_(None))
+    query = select(*columns).where(is_undecided())
     if period is not None:
         query = query.where(quarantine.c.period == str(period))
     rows = connection.execute(query.order_by(quarantine.c.id))
@@ -107,8 +152,8 @@ def open_items(
 
 
 def count_open(connection: Connection, period: BillingPeriod) -> int:
-    """Return how many items of a month are in quarantine."""
+    """Return how many items of a month are in quarantine and not decided."""
     query = select(func.count()).where(
-        quarantine.c.released_at.is_(None), quarantine.c.period == str(period)
+        is_undecided(), quarantine.c.period == str(period)
     )
     return int(connection.execute(query).scalar_one())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Table, case, func, or_, select
 
 from billing.domain.rating import Price
+from billing.ledger.pull.call_decisions import Decision, decisions
 from billing.ledger.schema.tables import (
     account,
     adoption,
@@ -58,6 +59,7 @@ class CallTrace:
     call_id: str
     revisions: Sequence[Row[Any]]  # of `call`, with read_at and scope of their pull
     set_aside: Sequence[Row[Any]]  # of `quarantine`
+    decisions: Sequence[Decision]
     rows: Sequence[TracedRow]
     events: Sequence[TracedEvent]
     months: Sequence[Row[Any]]  # of `reconciliation_reading`, the newest of each month
@@ -103,6 +105,7 @@ def trace_call(connection: Connection, account_name: str, call_id: str) -> CallT
             )
             .order_by(quarantine.c.id)
         ).all(),
+        decisions=decisions(connection, account=account_name, call_id=call_id),
         rows=rows,
         events=_events(connection, rows),
         months=[

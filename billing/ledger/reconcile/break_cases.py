@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, update
 
-from billing.domain.break_causes import CARRIED, SOMEBODY_ELSE, Cause
+from billing.domain.break_causes import EXPLAINED, SOMEBODY_ELSE, Cause
 from billing.domain.break_kinds import Book
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
@@ -17,7 +17,7 @@ from billing.ledger.reconcile.case_list import AS_FOUND
 from billing.ledger.schema.tables import break_case
 
 case = break_case.c
-NOBODYS = CARRIED | {Cause.NOT_SETTLED}
+NOBODYS = EXPLAINED | {Cause.NOT_SETTLED}
 
 
 class OwnedBreak(NamedTuple):

@@ -15,8 +15,8 @@ from sqlalchemy import (
 )
 
 from billing.domain.period import BillingPeriod
-from billing.ledger.reconcile.ledger_totals import is_newest
 from billing.ledger.schema.tables import b2b_usage, call
+from billing.ledger.schema.usage_joins import is_newest
 
 
 class DatedBack(NamedTuple):

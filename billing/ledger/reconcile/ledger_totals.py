@@ -21,7 +21,7 @@ from billing.domain.breaks_source import CarriedCall, EdgeCall
 from billing.domain.period import HOUR, BillingPeriod
 from billing.domain.posting import Charge
 from billing.ledger.schema.tables import b2b_usage, call, quarantine
-from billing.ledger.schema.usage_joins import called_between
+from billing.ledger.schema.usage_joins import called_between, is_newest
 
 usage = b2b_usage.c
 # A statement is made once, with these for the month: making it costs as much as asking.
@@ -163,18 +163,6 @@ def _underway() -> Select[Any]:
         is_newest(),
     )
     return query.order_by(call.c.id)
-
-
-@cache
-def is_newest() -> ColumnElement[bool]:
-    """Return the condition that a revision of a call is its last."""
-    newer = call.alias("newer")
-    later = select(newer.c.id).where(
-        newer.c.account == call.c.account,
-        newer.c.call_id == call.c.call_id,
-        newer.c.revision > call.c.revision,
-    )
-    return ~later.exists()
 
 
 def source_gaps(connection: Connection, period: BillingPeriod) -> list[SourceGap]:

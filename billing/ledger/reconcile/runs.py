@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, insert, select
 
-from billing.domain.break_causes import CARRIED, WAITING, Cause
+from billing.domain.break_causes import EXPLAINED, WAITING, Cause
 from billing.domain.breaks import Break, CustomerFinding
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
@@ -60,6 +60,11 @@ class AccountFinding:
             evidence=None if edge else self._searched,
         )
         return *self.explained, remainder
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the totals agree, but for what a person has decided."""
+        return all(item.cause in EXPLAINED for item in self.breaks)
 
     @property
     def _searched(self) -> str | None:
@@ -133,7 +138,7 @@ class Reconciliation:
             for owned in self.breaks
             if owned.key not in self.acknowledged
         }
-        to_decide = unknown - WAITING - CARRIED
+        to_decide = unknown - WAITING - EXPLAINED
         return bool(to_decide or self.quarantined or self.left_out)
 
     @property
@@ -143,7 +148,7 @@ class Reconciliation:
             self.settled
             and not self.quarantined
             and all(customer.agrees for customer in self.customers)
-            and not any(account.difference_minutes for account in self.accounts)
+            and all(account.agrees for account in self.accounts)
         )
 
 

@@ -1,4 +1,4 @@
-"""What the source said: accounts, pulls, calls, and what was set aside."""
+"""What the source said: accounts, pulls, calls, what was set aside and decided."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -167,6 +167,36 @@ contradicting_call = table(
     time("seen_at"),
     UniqueConstraint("account", "call_id", "revision"),
     Index(None, "period", "id"),
+)
+
+# What is readable of a record that was set aside: when it began, and who would pay.
+quarantine_place = table(
+    "quarantine_place",
+    key(),
+    number("quarantine_id", ForeignKey("quarantine.id")),
+    text_column("period"),
+    time("created_at", null=True),
+    time("started_at", null=True),
+    text_column("customer", null=True),
+    UniqueConstraint("quarantine_id"),
+)
+
+# What a person says that a call comes to: its seconds, or that it is not billed. The
+# revision that it made says from when, and for whom.
+call_decision = table(
+    "call_decision",
+    key(),
+    text_column("account"),
+    text_column("call_id"),
+    number("revision"),
+    number("quarantine_id", ForeignKey("quarantine.id"), null=True),
+    number("seconds", null=True),
+    text_column("evidence"),
+    time("at"),
+    text_column("actor"),
+    text_column("reason"),
+    UniqueConstraint("account", "call_id", "revision"),
+    CheckConstraint("seconds >= 0", name="seconds"),
 )
 
 account_identity = table(

@@ -13,6 +13,7 @@ from billing.ledger.schema.evidence import (
     account_identity,
     account_rename,
     call,
+    call_decision,
     call_metadata,
     contradicting_call,
     customer,
@@ -20,6 +21,7 @@ from billing.ledger.schema.evidence import (
     pull,
     pull_scope,
     quarantine,
+    quarantine_place,
 )
 from billing.ledger.schema.findings import (
     audit_anchor,
@@ -53,6 +55,7 @@ __all__ = [
     "b2b_usage",
     "break_case",
     "call",
+    "call_decision",
     "call_metadata",
     "contradicting_call",
     "customer",
@@ -71,6 +74,7 @@ __all__ = [
     "pull",
     "pull_scope",
     "quarantine",
+    "quarantine_place",
     "reconciliation_break",
     "reconciliation_reading",
     "reconciliation_run",

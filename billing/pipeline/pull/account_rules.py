@@ -86,6 +86,15 @@ class AccountRules:
             extract_sha256=call.digest(),
         )
 
+    def customer_of(self, told: SourceCall) -> str | None:
+        """Return who would pay for a call, as far as its record tells."""
+        key, named = self.account.customer_metadata_key, None
+        if key is not None and isinstance(told.metadata, Mapping):
+            named = told.metadata.get(key)
+        customer = named or self.account.customer
+        known = isinstance(customer, str) and customer in self.customers
+        return customer if known else None
+
     def _is_before_first(self, call: Call) -> bool:
         placed_at = call.placed_at
         return placed_at is not None and placed_at < self.first_period.start

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from billing.domain.call import (
     LONGEST_CALL_SECONDS,
+    NAMELESS,
     Call,
     NotBillable,
     Quarantined,
@@ -64,7 +65,7 @@ def read_day(
     for rated in reading.anonymous:
         day.add(rated)
     for call_id, told in reading.duplicates.items():
-        day.add(_duplicate(call_id, told, period, now))
+        day.add(_duplicate(rules, call_id, told, period, now))
     return day
 
 
@@ -88,20 +89,28 @@ def _rate(
     if isinstance(rated, Quarantined):
         return SetAside(
             account=rated.account,
-            call_id=rated.call_id or f"?{told.sha256[:16]}",
+            call_id=rated.call_id or f"{NAMELESS}{told.sha256[:16]}",
             reason=rated.reason,
             detail=rated.detail,
             source_sha256=told.sha256,
             period=_month_of(told, period, now),
             minutes=_minutes_of(told),
             extract_sha256=rated.extract_sha256,
+            created_at=_source_of(told).created_at,
+            started_at=_source_of(told).started_at,
+            customer=rules.customer_of(told),
         )
     return rated
 
 
+def _source_of(told: SourceCall) -> Call | SourceCall:
+    """Return what tells when a call began, also of one that is not understood."""
+    return told.call if isinstance(told.call, Call) else told
+
+
 def _month_of(told: SourceCall, period: BillingPeriod, now: datetime) -> BillingPeriod:
     """Return the month of a call that is set aside: its own, where it says one."""
-    placed_at = told.call.placed_at if isinstance(told.call, Call) else None
+    placed_at = told.call.placed_at if isinstance(told.call, Call) else told.started_at
     is_past = placed_at is not None and EARLIEST.start <= placed_at <= now
     return BillingPeriod.of(placed_at) if placed_at and is_past else period
 
@@ -119,7 +128,11 @@ def _minutes_of(told: SourceCall) -> int | None:
 
 
 def _duplicate(
-    call_id: str, told: SourceCall, period: BillingPeriod, now: datetime
+    rules: AccountRules,
+    call_id: str,
+    told: SourceCall,
+    period: BillingPeriod,
+    now: datetime,
 ) -> SetAside:
     return SetAside(
         account=told.call.account,
@@ -128,6 +141,7 @@ def _duplicate(
         detail="the id stands on two records of one page that say different things",
         source_sha256=told.sha256,
         period=_month_of(told, period, now),
+        customer=rules.customer_of(told),
     )
 
 
@@ -141,6 +155,7 @@ class PullCounts:
     passed_over: dict[str, RatedCall] = field(default_factory=dict)
     quarantined: dict[str, SetAside] = field(default_factory=dict)
     withheld: Counter[Withheld] = field(default_factory=Counter)
+    overruled: set[str] = field(default_factory=set)  # a person had decided on them
     unmet_minutes: int = 0  # billed, and no longer at the source as it was
 
     def __contains__(self, call_id: str) -> bool:
@@ -212,4 +227,5 @@ class PullCounts:
             withheld={why.value: n for why, n in self.withheld.items()},
             passed_over=self._other_months(),
             looked_back_to=looked_back_to,
+            overruled=tuple(sorted(self.overruled)),
         )

@@ -1,18 +1,24 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.call import LOOK_BACK, READ_AGAIN
+from billing.domain.call import LOOK_BACK, NAMELESS, READ_AGAIN
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import AccountRefused, BillingError
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.pull import call_metadata, calls, pulls, quarantine
-from billing.ledger.pull.call_identity import HeldCall
+from billing.ledger.pull import (
+    call_decisions,
+    call_metadata,
+    calls,
+    pulls,
+    quarantine,
+)
+from billing.ledger.pull.calls import RecordedCalls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import ledger_totals
 from billing.pipeline.concurrency import (
@@ -186,9 +192,12 @@ class _Pull:
         return read_day(self.source, self.rules, window, self.period, now)
 
     def _underway(self) -> list[str]:
-        """Name the calls that were not over when last seen."""
+        """Name the calls that were not over when last seen, or are decided."""
+        account = self.source.account
         with self.ledger.reading() as connection:
-            return ledger_totals.calls_underway(connection, self.source.account)
+            names = ledger_totals.calls_underway(connection, account)
+            decided = call_decisions.decided_calls(connection, account)
+        return names + [name for name in decided if not name.startswith(NAMELESS)]
 
     def _ask_for_unmet(self, counts: PullCounts) -> None:
         """Ask for the month's calls that no list had: planned long before, or gone.
@@ -224,17 +233,18 @@ class _Pull:
 
     def _take_in(self, day: PulledDay, counts: PullCounts) -> None:
         """Record a day's calls, and count them."""
-        held = self._record(day)
+        recorded = self._record(day)
         counts.add(day)
-        counts.hold(held)
+        counts.hold(recorded.held)
+        counts.overruled.update(recorded.overruled)
 
-    def _record(self, day: PulledDay) -> Sequence[HeldCall]:
+    def _record(self, day: PulledDay) -> RecordedCalls:
         """Record a day's calls, with all they change, in one commit.
 
-        Returns the calls that are held: each is another one than its id says.
+        Calls that are held go into quarantine: each is another one than its id says.
         """
         if not day.readings and not day.set_aside:
-            return ()
+            return RecordedCalls()
         now, rules = self.options.clock.now(), self.rules
         context = calls.PullContext(
             pull_id=self.number,
@@ -266,6 +276,7 @@ class _Pull:
                     "calls_changed": recorded.changed,
                     "released": released,
                     "set_aside": len(set_aside),
+                    "decisions_overruled": sorted(recorded.overruled),
                     "metadata_withheld": sum(
                         len(item.metadata.withheld) for item in day.readings
                     ),
@@ -274,4 +285,4 @@ class _Pull:
                 audit_log.record(
                     connection, actor, "calls.recorded", str(self.period), detail
                 )
-        return recorded.held
+        return recorded

@@ -12,7 +12,7 @@ from billing.domain.breaks_source import (
     quarantine_evidence,
 )
 from billing.domain.call import (
-    LONGEST_CALL_SECONDS,
+    LONGEST_CALL,
     READ_AGAIN,
     NotBillable,
     QuarantineReason,
@@ -20,6 +20,7 @@ from billing.domain.call import (
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
+from billing.ledger.pull import call_decisions
 from billing.ledger.pull.call_identity import (
     HeldCall,
     billed_extracts,
@@ -47,6 +48,7 @@ class FreshMonth:
     )
     gaps: list[SourceGap] = field(default_factory=list)
     quarantined: list[UnbilledCall] = field(default_factory=list)
+    decided: list[UnbilledCall] = field(default_factory=list)
     underway: list[UnbilledCall] = field(default_factory=list)
     outside: dict[str, datetime] = field(default_factory=dict)  # started then
     started: dict[str, datetime] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class FreshMonth:
     aside: dict[str, str] = field(default_factory=dict)  # why it is not understood
     # Billed just as they are read, whoever the settings name today: their minutes.
     recorded: dict[str, int] = field(default_factory=dict)
+    decisions: dict[str, str] = field(default_factory=dict)  # who decided, and why
 
     def add(self, reading: RatedCall, period: BillingPeriod) -> None:
         """Take in one call, of this month or of one beside it."""
@@ -86,38 +89,54 @@ class FreshMonth:
     ) -> None:
         """Take in a call of this month that is in quarantine, or not over."""
         if isinstance(reading, SetAside):
-            evidence = quarantine_evidence(reading.reason, reading.detail)
-            self.aside[reading.call_id] = evidence
-            unbilled = UnbilledCall(reading.call_id, reading.minutes, evidence)
-            self.quarantined += [unbilled] * (reading.period == period)
+            if reading.call_id not in self.decisions:
+                evidence = quarantine_evidence(reading.reason, reading.detail)
+                self.aside[reading.call_id] = evidence
+            if reading.period == period:
+                self._add_unclear(
+                    reading.call_id, reading.minutes, reading.reason, reading.detail
+                )
         elif reading.period != period:
             return
         elif reading.not_billable is NotBillable.UNDERWAY:
             call, talking = reading.call, timedelta()
             if call.started_at is not None:
                 talking = max(now - call.started_at, talking)
-            is_alive = talking < timedelta(seconds=LONGEST_CALL_SECONDS)
-            most = -(-talking // MINUTE) if is_alive else 0
-            evidence = f"it is {call.status}"
-            self.underway.append(
+            most = -(-talking // MINUTE) if talking < LONGEST_CALL else 0
+            decision = self.decisions.get(call.call_id)
+            evidence = decision or f"it is {call.status}"
+            unbilled = self.underway if decision is None else self.decided
+            unbilled.append(
                 UnbilledCall(call.call_id, call.source_minutes, evidence, most)
             )
+
+    def _add_unclear(
+        self, call_id: str, minutes: int | None, reason: str, detail: str
+    ) -> None:
+        """Take in a call that is in quarantine, or was till a person decided."""
+        decision = self.decisions.get(call_id)
+        evidence = decision or quarantine_evidence(reason, detail)
+        unbilled = self.quarantined if decision is None else self.decided
+        unbilled.append(UnbilledCall(call_id, minutes, evidence))
 
     def hold(self, held: HeldCall, period: BillingPeriod) -> None:
         """Take in a call that is not taken for what it says."""
         reason, detail = held.hold.reason, held.hold.detail
         call_id, minutes = held.rated.call.call_id, held.item.minutes
-        evidence = quarantine_evidence(reason, detail)
         if reason is QuarantineReason.ID_REUSED:
             self.reused[call_id] = detail
-        elif reason is QuarantineReason.TIMES_CONTRADICT:
-            self.aside[call_id] = evidence
+        elif (
+            reason is QuarantineReason.TIMES_CONTRADICT
+            and call_id not in self.decisions
+        ):
+            self.aside[call_id] = quarantine_evidence(reason, detail)
         if minutes is None or held.rated.period != period:
             return
-        if reason is QuarantineReason.CALL_IN_TWO_ACCOUNTS:
+        in_two = reason is QuarantineReason.CALL_IN_TWO_ACCOUNTS
+        if in_two and call_id not in self.decisions:
             self.shared[call_id] = minutes
         else:
-            self.quarantined.append(UnbilledCall(call_id, minutes, evidence))
+            self._add_unclear(call_id, minutes, reason, detail)
 
     @property
     def shared_break(self) -> Break:
@@ -213,10 +232,12 @@ class _Rereading:
 
     def month(self, now: datetime) -> FreshMonth:
         """Say what the month is, as it was read."""
-        fresh = FreshMonth(recorded=self.recorded)
         rated_calls = [e for e in self.changed.values() if isinstance(e, RatedCall)]
         with self.ledger.reading() as connection:
             held = held_calls(connection, rated_calls)
+            decided = call_decisions.decided_calls(connection, self.account)
+        decisions = {name: each.sentence for name, each in decided.items()}
+        fresh = FreshMonth(recorded=self.recorded, decisions=decisions)
         held_ids = {each.rated.call.call_id for each in held}
         for each in held:
             fresh.hold(each, self.period)

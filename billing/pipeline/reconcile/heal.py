@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from billing.domain.break_causes import CARRIED, Cause
+from billing.domain.break_causes import EXPLAINED, Cause
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.runs import Reconciliation
@@ -149,7 +149,7 @@ def heal_period(
     remaining = [
         Healing(cause, cause.remedy, total)
         for cause, total in left.items()
-        if cause not in CARRIED
+        if cause not in EXPLAINED
     ]
     return HealReport(before, tuple(done), tuple(remaining), after)
 

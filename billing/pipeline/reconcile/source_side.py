@@ -144,7 +144,9 @@ def _compare(
         shared = fresh.shared_break
         source_side.explained = (shared,) if shared.minutes else ()
         off = source_side.calls_minutes - source_side.usage_minutes - shared.minutes
-        explained = explain_shortfall(-off, fresh.quarantined, fresh.underway)
+        explained = explain_shortfall(
+            -off, fresh.quarantined, fresh.decided, fresh.underway
+        )
         off -= sum(item.minutes for item in explained)
         source_side.explained += tuple(explained)
         source_side.edge_calls = find_edge_calls(off, ours.at_edges, period)
@@ -167,7 +169,9 @@ def _other_places(
     for call_id in fresh.aside.keys() & billed_to.keys():
         words = f"billed as it was before; now {fresh.aside[call_id]}"
         places[call_id] = OtherPlace(Cause.QUARANTINED, words)
-    for call_id in fresh.reused.keys() & billed_to.keys():
+    for call_id in fresh.decisions.keys() & billed_to.keys():
+        places[call_id] = OtherPlace(Cause.DECIDED, fresh.decisions[call_id])
+    for call_id in fresh.reused.keys() & billed_to.keys() - fresh.decisions.keys():
         reason = fresh.reused[call_id]
         places[call_id] = OtherPlace(Cause.MISSING_AT_SOURCE, reason)
     for call_id in fresh.outside.keys() & billed_to.keys():

@@ -14,6 +14,8 @@ _TABLES = {
     "period_close": "months that are frozen, each with the digest of its rows",
     "pull": "each reading of Pamela's calls, with the counts that must add up",
     "quarantine": "records that could not be understood, and why; not billed",
+    "quarantine_place": "when such a record began and who would pay, where it tells",
+    "call_decision": "what a person said that such a call comes to, and why",
     "call": "what Pamela said of each call: a changed call is another revision",
     "b2b_usage": "what is billed; a correction is another row, never an edit",
     BINDING: "which rows of usage each meter event carries",
@@ -90,7 +92,9 @@ What a PASS proves
       minutes = max(ceil(seconds / 60), 1), counted in whole numbers;
       amount = minutes x the price that held when the call began;
       a call belongs to the UTC month that it began in; once that month is frozen,
-      what changes is billed in the first open month as an adjustment.
+      what changes is billed in the first open month as an adjustment;
+      a call whose status is "decided" is billed, or not, as a person decided: who and
+      why stands in call_decision.
 - Each meter event reports just the rows that it carries, and whatever counts as
   reported has an answer or a reading of Stripe's that shows it.
 - The totals in manifest.json are those of the rows, and a frozen month still has the

@@ -14,6 +14,7 @@ from billing.ledger.queries.call_trace import (
     neighbours_of,
     trace_call,
 )
+from billing.reports.call.quarantine_list import decision_document
 from billing.reports.call.verdict import counted_at, verdict_on
 from billing.reports.sheets.formatting import Document, format_time
 
@@ -45,6 +46,7 @@ def explanation_document(trace: CallTrace) -> Document:
         "verdict": verdict_on(trace),
         "revisions": [_fields(revision) for revision in trace.revisions],
         "quarantine": [_fields(item) for item in trace.set_aside],
+        "decisions": [decision_document(each) for each in trace.decisions],
         "usage": [_usage(traced) for traced in trace.rows],
         "events": [_event(traced) for traced in trace.events],
         "months": [_fields(month) for month in trace.months],

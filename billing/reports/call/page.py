@@ -42,6 +42,8 @@ def page_of(trace: CallTrace) -> Iterator[PagePart]:
         yield _source(trace)
     if trace.set_aside:
         yield _quarantine(trace)
+    if trace.decisions:
+        yield _decisions(trace)
     if trace.revisions:
         yield PagePart("Rating", sentences=_rating(trace))
     if trace.rows:
@@ -99,6 +101,31 @@ def _quarantine(trace: CallTrace) -> PagePart:
         for item in trace.set_aside
     ]
     return PagePart("Set aside", headings, lines)
+
+
+def _decisions(trace: CallTrace) -> PagePart:
+    headings = ["rev", "decided", "by", "seconds", "why", "on what", "holds"]
+    lines = [
+        [
+            str(decision.revision),
+            format_time(decision.at) or "",
+            decision.actor,
+            "not billed" if decision.seconds is None else f"{decision.seconds:,}",
+            decision.reason,
+            decision.evidence,
+            "yes" if decision.in_force else _after(trace, decision.revision),
+        ]
+        for decision in trace.decisions
+    ]
+    return PagePart("Decided by a person", headings, lines)
+
+
+def _after(trace: CallTrace, number: int) -> str:
+    """Say what came after a decision, and so holds in its place."""
+    later = {decision.revision for decision in trace.decisions}
+    if number + 1 in later:
+        return "no: decided anew"
+    return f"no: Pamela says revision {number + 1}"
 
 
 def _rating(trace: CallTrace) -> list[str]:

@@ -3,32 +3,26 @@
 from collections import defaultdict
 from datetime import datetime
 
-from billing.domain.meter_event import EventState, SendVerdict
+from billing.domain.break_causes import Cause
+from billing.domain.meter_event import EventState, FailReason, SendVerdict
 from billing.domain.money import format_micro
-from billing.ledger.queries.call_trace import CallTrace, TracedEvent
+from billing.ledger.queries.call_trace import CallTrace, TracedEvent, TracedRow
+from billing.reports.call.standing import Standing
 from billing.reports.sheets.formatting import format_time
 
 _COUNTED = {SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value}
-_COUNTED_BY_STRIPE = "counted by Stripe"
 _WHY_NOT = {
     "underway": "not billed yet: it is not over",
     "never_connected": "not billed: it never connected, so it has no started_at",
     "before_first_period": "not billed: it began before first_period of the settings",
 }
-# What becomes of an event that failed, in words.
-_FAILED = {
-    "unanswered": "Stripe gave no answer yet, and the next run sends it again",
-    "rejected": "Stripe refused it; fix the cause, then `sync --retry`",
-    "uncertain": "perhaps counted; its own minute is read until that is settled",
-    "expired": "too old for Stripe to take; invoice it by hand",
-    "cancelling": "being taken back, to be reported anew",
-    "voided": "a person decided that it is never reported",
-}
 
 
 def verdict_on(trace: CallTrace) -> str:
     """Say in one sentence whether a call is billed, and how far that has come."""
-    aside = [item for item in trace.set_aside if item.released_at is None]
+    decided = max((each.quarantine_id or 0 for each in trace.decisions), default=0)
+    held = [item for item in trace.set_aside if item.released_at is None]
+    aside = [item for item in held if item.id > decided]
     if not trace.revisions:
         if not aside:
             return "not billed: it was set aside, and then released without a revision"
@@ -37,18 +31,33 @@ def verdict_on(trace: CallTrace) -> str:
             f"not billed: it is in quarantine since {format_time(item.seen_at)}, "
             f"{item.reason}: {item.detail}"
         )
-    newest = trace.revisions[-1]
+    newest, decision = trace.revisions[-1], _decision(trace)
     minutes = sum(traced.row.billed_minutes for traced in trace.rows)
     if newest.not_billable and not minutes:
         why = _WHY_NOT.get(newest.not_billable, f"not billed: {newest.not_billable}")
+        why = f"{why} (status {newest.status})"
+        if decision is not None:
+            why = f"not billed: {decision}"
         taken_back = "; what was billed before is taken back" if trace.rows else ""
-        sentence = f"{why} (status {newest.status}){taken_back}"
+        sentence = f"{why}{taken_back}"
     else:
-        sentence = f"billed: {_sum(trace, minutes)}{_carried(trace)}: "
-        sentence += f"{_reported(trace)}{_invoiced(trace)}"
+        by_whom = "" if decision is None else f" ({decision})"
+        sentence = f"billed: {_sum(trace, minutes)}{by_whom}{_carried(trace)}: "
+        sentence += ". ".join(_standings(trace))
     if aside:
         sentence += f"; its newest record is in quarantine, {aside[-1].reason}"
     return sentence
+
+
+def _decision(trace: CallTrace) -> str | None:
+    """Say who decided what a call comes to, and why; None where nobody did."""
+    held = [decision for decision in trace.decisions if decision.in_force]
+    if not held:
+        return None
+    decision = held[-1]
+    return (
+        f"{decision.actor} decided so at {format_time(decision.at)}: {decision.reason}"
+    )
 
 
 def counted_at(traced: TracedEvent) -> datetime | None:
@@ -74,39 +83,58 @@ def _sum(trace: CallTrace, minutes: int) -> str:
     return f"{minutes} {unit}, {total}"
 
 
-def _reported(trace: CallTrace) -> str:
-    """Say how far the rows have come, each part of the minutes by itself."""
+def _standings(trace: CallTrace) -> list[str]:
+    """Say how far the rows have come, a sentence for each part of the minutes."""
     events = {traced.event.id: traced for traced in trace.events}
-    parts: dict[str, int] = defaultdict(int)
+    minutes: dict[Standing, int] = defaultdict(int)
+    moments: dict[Standing, datetime] = {}
     for traced in trace.rows:
-        stage = _stage(events.get(traced.row.meter_event_id))
-        parts[stage] += traced.row.billed_minutes
-    moments = [at for traced in trace.events if (at := counted_at(traced)) is not None]
-    if _COUNTED_BY_STRIPE in parts and moments:
-        # The last moment is told: until then not all of it was there.
-        minutes = parts.pop(_COUNTED_BY_STRIPE)
-        parts[f"{_COUNTED_BY_STRIPE} at {format_time(max(moments))}"] = minutes
-    if len(parts) == 1:
-        return next(iter(parts))
-    return "; ".join(f"{minutes} {stage}" for stage, minutes in parts.items())
+        event = events.get(traced.row.meter_event_id)
+        standing = _standing(trace, traced, event)
+        minutes[standing] += traced.row.billed_minutes
+        at = None if event is None else counted_at(event)
+        if at is not None:
+            # The last moment is told: until then not all of it was there.
+            moments[standing] = max(at, moments.get(standing, at))
+    told = {standing: held for standing, held in minutes.items() if held} or minutes
+    sentences = {
+        standing.sentence(format_time(moments.get(standing))): held
+        for standing, held in told.items()
+    }
+    if len(sentences) == 1:
+        return list(sentences)
+    return [f"{held} {words}" for words, held in sentences.items()]
 
 
-def _stage(traced: TracedEvent | None) -> str:
-    if traced is None:
-        return "to be reported by a sync, when the hour is over"
-    event = traced.event
-    if event.state == EventState.FAILED.value:
-        return f"not counted by Stripe ({_FAILED.get(event.reason, event.reason)})"
-    if event.state == EventState.PENDING.value:
-        return "on the way to Stripe, and not answered yet"
-    if traced.opening_before is not None:
-        return (
-            "counted by the opening of what another program reported before "
-            f"{format_time(traced.opening_before)}, and not sent"
-        )
-    if not event.minutes:
-        return "cancelled out within the hour, with nothing to report"
-    return _COUNTED_BY_STRIPE
+def _standing(
+    trace: CallTrace, traced: TracedRow, event: TracedEvent | None
+) -> Standing:
+    place = traced.row.period, traced.row.customer
+    read = {(month.period, month.customer): month for month in trace.months}.get(place)
+    looked, invoice = read is not None, read.invoice if read else None
+    if event is None:
+        return Standing(state=None, looked_for_invoice=looked, invoice=invoice)
+    at = counted_at(event)
+    return Standing(
+        state=EventState(event.event.state),
+        reason=FailReason(event.event.reason) if event.event.reason else None,
+        causes=_causes(trace, event),
+        opening_before=format_time(event.opening_before),
+        cancelled_out=not event.event.minutes,
+        looked_for_invoice=looked,
+        invoice=invoice,
+        invoice_read_before=bool(invoice and read and at and read.read_at < at),
+    )
+
+
+def _causes(trace: CallTrace, event: TracedEvent) -> frozenset[Cause]:
+    """Return why Stripe's figures differ for an event, as last found."""
+    return frozenset(
+        Cause(item.cause)
+        for item in trace.breaks
+        if item.event == event.event.identifier
+        or (item.event is None and item.hour == event.event.hour)
+    )
 
 
 def _carried(trace: CallTrace) -> str:
@@ -120,24 +148,4 @@ def _carried(trace: CallTrace) -> str:
     return "".join(
         f", {minutes} of it in {period} as {month} is closed"
         for (period, month), minutes in parts.items()
-    )
-
-
-def _invoiced(trace: CallTrace) -> str:
-    """Say which invoice shows the minutes, month by month where there are several."""
-    minutes: dict[tuple[str, str], int] = defaultdict(int)
-    for traced in trace.rows:
-        minutes[traced.row.period, traced.row.customer] += traced.row.billed_minutes
-    places = [place for place, held in minutes.items() if held]
-    read = {(month.period, month.customer): month.invoice for month in trace.months}
-    notes = [
-        f"on invoice {read[place]}" if read[place] else "on no invoice yet"
-        for place in places
-        if place in read
-    ]
-    if len(places) == 1 or len(set(notes)) == 1:
-        return "".join(f", {words}" for words in sorted(set(notes)))
-    parts = zip([place for place in places if place in read], notes, strict=True)
-    return "".join(
-        f", {minutes[place]:+d} in {place[0]} {words}" for place, words in parts
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from billing.domain.break_causes import CARRIED, Cause
+from billing.domain.break_causes import CARRIED, EXPLAINED, Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
 from billing.domain.money import format_known
 from billing.ledger.reconcile.runs import Reconciliation
@@ -171,46 +171,49 @@ def reconciliation_sentences(report: Reconciliation) -> list[str]:
     if report.quarantined:
         sentences.append(
             f"{counted(report.quarantined, 'call')} in quarantine: see "
-            "`pamela-billing status`."
+            "`pamela-billing quarantine`."
         )
-    if report.invoices_fault:
-        sentences.append(
-            f"What was invoiced could not be read: {report.invoices_fault}"
-        )
-    for name, fault in report.unread.items():
-        sentences.append(f"{name} was left out, since it could not be read: {fault}")
-    for name, fault in report.accounts_unread.items():
-        sentences.append(f"Account {name} could not be read: {fault}")
-    for name, fault in report.invoices_unread.items():
-        sentences.append(f"What was invoiced to {name} could not be read: {fault}")
-    carried = {item.cause for _, _, item in report.breaks} & CARRIED
-    if report.clean and carried:
-        sentences.append("Every difference stands in another month; the totals agree.")
-    elif report.clean:
-        sentences.append("Pamela, the ledger and Stripe agree, minute by minute.")
-    elif is_only_unsettled(report):
-        sentences.append(
-            "Not settled yet: Stripe's summaries lag behind; reconcile again later."
-        )
-    else:
-        total = difference_of(report)
-        if total is None:
-            sentences.append("The total difference is not settled yet.")
-        else:
-            minutes = counted(total, "minute", sign="+")
-            sentences.append(f"Total difference: {minutes}.")
+    sentences += _left_out(report)
+    sentences.append(_verdict(report))
     return sentences
+
+
+def _left_out(report: Reconciliation) -> Iterator[str]:
+    if report.invoices_fault:
+        yield f"What was invoiced could not be read: {report.invoices_fault}"
+    for name, fault in report.unread.items():
+        yield f"{name} was left out, since it could not be read: {fault}"
+    for name, fault in report.accounts_unread.items():
+        yield f"Account {name} could not be read: {fault}"
+    for name, fault in report.invoices_unread.items():
+        yield f"What was invoiced to {name} could not be read: {fault}"
+
+
+def _verdict(report: Reconciliation) -> str:
+    causes = {item.cause for _, _, item in report.breaks}
+    if report.clean and Cause.DECIDED in causes:
+        return "Every difference was decided by a person, or stands in another month."
+    if report.clean and causes & CARRIED:
+        return "Every difference stands in another month; the totals agree."
+    if report.clean:
+        return "Pamela, the ledger and Stripe agree, minute by minute."
+    if is_only_unsettled(report):
+        return "Not settled yet: Stripe's summaries lag behind; reconcile again later."
+    total = difference_of(report)
+    if total is None:
+        return "The total difference is not settled yet."
+    return f"Total difference: {counted(total, 'minute', sign='+')}."
 
 
 def is_only_unsettled(report: Reconciliation) -> bool:
     """Say whether waiting for Stripe's summaries is all that is left to do."""
     causes = {item.cause for each in report.customers for item in each.breaks}
     return (
-        causes - CARRIED == {Cause.NOT_SETTLED}
+        causes - EXPLAINED == {Cause.NOT_SETTLED}
         and report.complete
         and not report.quarantined
         and not report.left_out
-        and not any(account.difference_minutes for account in report.accounts)
+        and all(account.agrees for account in report.accounts)
     )
 
 

@@ -34,6 +34,8 @@ COLUMNS = {
     "shadow_reading": "4230a8a1a83e",
     "contradicting_call": "3d6ea8315126",
     "reconciliation_source": "1fddc3ce604a",
+    "quarantine_place": "3b70a9ba2abe",
+    "call_decision": "cf09acc72e73",
 }
 
 

@@ -76,4 +76,6 @@ def test_the_view_shows_what_became_of_each_row(ledger: Ledger) -> None:
         ("call_2", "synced", "counted: req_1"),
         ("call_3", "pending", None),
         ("call_4", "pending", None),
+        ("bad_1", "pending", None),
+        ("bad_1", "pending", None),
     ]

@@ -69,7 +69,7 @@ def as_source_call(record: object) -> SourceCall:
     """Return what crosses the border of a record."""
     call = understand(record, read_call, account="main", id_field="sid")
     tags = record.get("tags") if isinstance(record, Mapping) else None
-    return SourceCall(call, digest_of(record), tags)
+    return SourceCall(call=call, sha256=digest_of(record), metadata=tags)
 
 
 def read_call(call_id: str, record: Record) -> Call:

@@ -95,8 +95,8 @@ def page(ledger: Ledger, call_id: str) -> dict[str, PagePart]:
             "february",
             (
                 "billed: 4 minutes, $0.40, 2 of it in 2026-03 as 2026-02 is closed: 2 "
-                "to be reported by a sync, when the hour is over; 2 counted by Stripe "
-                "at 2026-03-12T12:00:00Z, on no invoice yet"
+                "counted by Stripe at 2026-03-12T12:00:00Z. 2 to be reported by a "
+                "sync, when the hour is over, on no invoice yet"
             ),
         ),
         (
@@ -137,7 +137,7 @@ def test_the_invoice_is_named(filled: Ledger) -> None:
     record(filled, reading("invoiced", customer="initech", account="main"))
     with filled.writing() as connection:
         connection.execute(insert(reconciliation_reading).values(values))
-    assert said(filled, "invoiced").endswith(", on invoice in_1")
+    assert said(filled, "invoiced").endswith("; the invoice in_1 is without it")
 
 
 def test_what_was_billed_and_then_never_connected_is_taken_back(

@@ -1,0 +1,112 @@
+"""How far minutes have come: to Stripe's meter, and to the invoice of their month."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.domain.break_causes import Cause
+from billing.domain.meter_event import EventState, FailReason
+
+
+class _Counted(StrEnum):
+    """Whether minutes are on the meter, as far as is known."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+_NOT_SENT = "to be reported by a sync, when the hour is over"
+_SHOWN = "on Stripe's meter when that was last read, with its answer lost"
+_GONE = "and not on its meter when that was last read"
+_OPENING = (
+    "counted by the opening of what another program reported before {}, and not sent"
+)
+_STRANGER = "which does not know the customer any more"
+_FAILED = {
+    FailReason.UNANSWERED: (
+        _Counted.UNKNOWN,
+        "sent to Stripe without an answer; the next run sends it again, to count once",
+    ),
+    FailReason.REJECTED: (
+        _Counted.NO,
+        "not counted by Stripe, which refused it: fix the cause, then `sync --retry`",
+    ),
+    FailReason.UNCERTAIN: (
+        _Counted.UNKNOWN,
+        "perhaps counted by Stripe; its own minute is read until that is settled",
+    ),
+    FailReason.EXPIRED: (
+        _Counted.NO,
+        "not counted by Stripe, which takes nothing so old: invoice it by hand",
+    ),
+    FailReason.CANCELLING: (
+        _Counted.UNKNOWN,
+        "being taken back from Stripe, to be reported anew",
+    ),
+    FailReason.REPLACED: (
+        _Counted.NO,
+        "not counted by Stripe; its minutes go on in another event",
+    ),
+    FailReason.VOIDED: (
+        _Counted.NO,
+        "not counted by Stripe: a person decided that it is never reported",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that decides what may be said of minutes: their event, breaks and invoice.
+
+    Without a state no event carries them yet. The invoice is that of their month, read
+    before or after they were counted; where none was looked for, nothing is said.
+    """
+
+    state: EventState | None
+    reason: FailReason | None = None
+    causes: frozenset[Cause] = frozenset()
+    opening_before: str | None = None  # it stands for what another program reported
+    cancelled_out: bool = False  # its event comes to nothing
+    looked_for_invoice: bool = False
+    invoice: str | None = None
+    invoice_read_before: bool = False
+
+    def sentence(self, counted_at: str | None = None) -> str:
+        """Say how far the minutes have come, in a sentence that agrees with itself."""
+        counted, words = self._stage(f" at {counted_at}" if counted_at else "")
+        return words + self._invoiced(counted)
+
+    def _stage(self, at: str) -> tuple[_Counted, str]:
+        if self.state is None:
+            return _Counted.NO, _NOT_SENT
+        if self.state is EventState.SYNCED:
+            return self._synced(at)
+        if self.causes & {Cause.COUNTED_UNRECORDED, Cause.COUNTED_AFTER_ALL}:
+            return _Counted.YES, _SHOWN
+        if self.state is EventState.PENDING:
+            return _Counted.UNKNOWN, "on the way to Stripe, and not answered yet"
+        return _FAILED[self.reason or FailReason.UNCERTAIN]
+
+    def _synced(self, at: str) -> tuple[_Counted, str]:
+        if self.opening_before is not None:
+            return _Counted.YES, _OPENING.format(self.opening_before)
+        if self.cancelled_out:
+            return _Counted.NO, "cancelled out within the hour, with nothing to report"
+        if Cause.NOT_COUNTED in self.causes:
+            return _Counted.NO, f"taken by Stripe{at}, {_GONE}"
+        if Cause.UNKNOWN_CUSTOMER in self.causes:
+            return _Counted.UNKNOWN, f"taken by Stripe{at}, {_STRANGER}"
+        return _Counted.YES, f"counted by Stripe{at}"
+
+    def _invoiced(self, counted: _Counted) -> str:
+        if not self.looked_for_invoice:
+            return ""
+        if self.invoice is None:
+            return ", on no invoice yet"
+        if Cause.INVOICED_BEFORE_IT_ARRIVED in self.causes:
+            return f", after the invoice {self.invoice} was final"
+        if counted is _Counted.NO:
+            return f"; the invoice {self.invoice} is without it"
+        if counted is _Counted.UNKNOWN or self.invoice_read_before:
+            return f"; whether the invoice {self.invoice} has it is not known"
+        return f", on invoice {self.invoice}"
