@@ -26,7 +26,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.tables import b2b_usage, call, period_close, price
-from billing.ledger.schema.usage_joins import RATED_FROM
+from billing.ledger.schema.usage_joins import RATED_FROM, stands_for
 
 FORMAT = "pamela-billing close 1"
 _ROWS_AT_ONCE = 2_000
@@ -72,6 +72,19 @@ def closed_month(connection: Connection, period: BillingPeriod) -> ClosedMonth |
     )
 
 
+def as_recorded(connection: Connection, period: BillingPeriod) -> ColumnElement[bool]:
+    """Return which revision of its call a row of a month stands for, in every document.
+
+    Of a closed month it is what was recorded at its close. Earlier versions did not
+    keep how far that was: there it is what the row was rated from, as in the digest.
+    """
+    closed = closed_month(connection, period)
+    if closed is None:
+        return stands_for(None)
+    last_call = closed.totals.get("last_call")
+    return RATED_FROM if last_call is None else stands_for(int(last_call))
+
+
 def freeze(
     connection: Connection,
     period: BillingPeriod,
@@ -88,6 +101,7 @@ def freeze(
         "amount_micro": sum(total.amount_micro for total in customers),
         "customers": [total._asdict() for total in customers],
         "reconciliation": run,
+        "last_call": connection.execute(select(func.max(call.c.id))).scalar() or 0,
     }
     digest = period_digest(connection, period)
     row = {

@@ -4,7 +4,7 @@ It is no evidence of anything that is billed, so this table alone loses what it 
 value that was erased leaves its place empty, or the next pull would bring it back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,9 +19,11 @@ from sqlalchemy import (
     update,
 )
 
+from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.pull.calls import RatedCall
+from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, call_metadata
 
 _BATCH = 5_000
@@ -40,10 +42,41 @@ class Erasure(NamedTuple):
 def keep(
     connection: Connection, rated_calls: Sequence[RatedCall], now: datetime
 ) -> None:
-    """Keep what billed calls say, in place of what they said before."""
+    """Keep what billed calls say, in place of what they said before.
+
+    What a month that is closed has billed stays as it was recorded by then.
+    """
     with_values = [rated for rated in rated_calls if rated.metadata.values]
+    closed = closed_months(connection) if with_values else frozenset()
+    if closed:
+        frozen = _billed_in(connection, closed, with_values)
+        with_values = [
+            rated for rated in with_values if rated.call.call_id not in frozen
+        ]
     for first in range(0, len(with_values), _BATCH):
         _keep(connection, with_values[first : first + _BATCH], now)
+
+
+def _billed_in(
+    connection: Connection,
+    closed: Collection[BillingPeriod],
+    rated_calls: Sequence[RatedCall],
+) -> set[str]:
+    """Name those of an account's calls that closed months have billed."""
+    names = [
+        rated.call.call_id
+        for rated in rated_calls
+        if rated.call.started_at and BillingPeriod.of(rated.call.started_at) in closed
+    ]
+    usage, billed = b2b_usage.c, set[str]()
+    for first in range(0, len(names), _BATCH):
+        query = select(usage.call_id).where(
+            usage.account == rated_calls[0].call.account,
+            usage.call_id.in_(names[first : first + _BATCH]),
+            usage.period.in_([str(month) for month in closed]),
+        )
+        billed.update(connection.scalars(query))
+    return billed
 
 
 def _keep(connection: Connection, batch: Sequence[RatedCall], now: datetime) -> None:

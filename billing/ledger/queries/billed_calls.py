@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from billing.domain.period import BillingPeriod
-from billing.domain.rating import billed_minutes
+from billing.ledger.close.period_close import as_recorded
 from billing.ledger.schema.tables import b2b_usage, call
 from billing.ledger.schema.usage_joins import called_between
 
@@ -36,31 +36,30 @@ class Carried(NamedTuple):
 
 
 def billed_calls(connection: Connection, period: BillingPeriod) -> Iterator[BilledCall]:
-    """Yield the calls of a month that it bills, in the order they were posted."""
+    """Yield the calls of a month that it bills, in the order they were posted.
+
+    Of a month that is closed they are as they were at its close.
+    """
     options = {"yield_per": _AT_ONCE}
-    query = _billed_calls(period)
+    query = _billed_calls(period, as_recorded(connection, period))
     for row in connection.execute(query, execution_options=options):
-        # A revision that changes the seconds and not the minutes posts no row.
-        newest, minutes = row.newest, int(row.minutes)
-        is_same = newest is not None and billed_minutes(newest) == minutes
         yield BilledCall(
             account=row.account,
             customer=row.customer,
             call_id=row.call_id,
             started_at=row.started_at,
-            seconds=newest if is_same else row.duration_seconds or 0,
-            minutes=minutes,
+            seconds=row.duration_seconds or 0,
+            minutes=int(row.minutes),
             amount_micro=int(row.amount),
         )
 
 
-def _billed_calls(period: BillingPeriod) -> Select[Any]:
-    """Select each call with the revision it was rated from and its newest seconds."""
+def _billed_calls(period: BillingPeriod, recorded: ColumnElement[bool]) -> Select[Any]:
+    """Select each call with its sums, and the revision that its last row stands for."""
     keys = usage.account, usage.customer, usage.call_id
     billed = (
         select(
-            *keys,
-            func.max(usage.call_revision).label("revision"),
+            func.max(usage.id).label("last"),
             func.sum(usage.billed_minutes).label("minutes"),
             func.sum(usage.amount_micro).label("amount"),
             func.min(usage.id).label("first"),
@@ -70,29 +69,16 @@ def _billed_calls(period: BillingPeriod) -> Select[Any]:
         .having(func.sum(usage.billed_minutes) != 0)
         .subquery()
     )
-    same = (call.c.account == billed.c.account) & (call.c.call_id == billed.c.call_id)
-    rated = same & (call.c.revision == billed.c.revision)
-    later = call.alias("later")
-    newest = (
-        select(later.c.duration_seconds)
-        .where(later.c.account == billed.c.account, later.c.call_id == billed.c.call_id)
-        .order_by(later.c.revision.desc())
-        .limit(1)
-        .scalar_subquery()
-        .label("newest")
-    )
+    last_row = billed.join(b2b_usage, usage.id == billed.c.last)
     return (
         select(
-            billed.c.account,
-            billed.c.customer,
-            billed.c.call_id,
+            *keys,
             call.c.started_at,
             call.c.duration_seconds,
-            newest,
             billed.c.minutes,
             billed.c.amount,
         )
-        .select_from(billed.join(call, rated))
+        .select_from(last_row.join(call, recorded))
         .order_by(billed.c.first)
     )
 

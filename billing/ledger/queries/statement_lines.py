@@ -11,7 +11,11 @@ from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 from billing.errors import UnknownName
-from billing.ledger.close.period_close import ClosedMonth, closed_month
+from billing.ledger.close.period_close import (
+    ClosedMonth,
+    as_recorded,
+    closed_month,
+)
 from billing.ledger.known_months import refuse_unknown_month
 from billing.ledger.queries.period_status import SyncStatus, sync_status
 from billing.ledger.queries.usage_totals import currency_of
@@ -25,7 +29,6 @@ from billing.ledger.schema.tables import (
     price,
     reconciliation_reading,
 )
-from billing.ledger.schema.usage_joins import RATED_FROM
 
 usage = b2b_usage.c
 _IS_USAGE = usage.type == "api_usage"
@@ -197,7 +200,7 @@ def day_lines(
     )
     query = (
         select(usage.hour, *sums)
-        .select_from(_with_calls())
+        .select_from(_with_calls(connection, period))
         .where(_of(period, customer), _IS_USAGE)
         .group_by(usage.hour)
         .order_by(usage.hour)
@@ -227,7 +230,7 @@ def corrections(
     )
     query = (
         select(*columns)
-        .select_from(_with_calls())
+        .select_from(_with_calls(connection, period))
         .where(_of(period, customer), ~_IS_USAGE)
         .order_by(usage.id)
     )
@@ -282,9 +285,9 @@ def invoice_tie(
     return InvoiceTie(**row._mapping)._replace(settled=bool(row.settled))
 
 
-def _with_calls() -> FromClause:
-    """Join each row with the revision of the call that it was rated from."""
-    return b2b_usage.outerjoin(call, RATED_FROM)
+def _with_calls(connection: Connection, period: BillingPeriod) -> FromClause:
+    """Join each row of a month with the revision of its call that it stands for."""
+    return b2b_usage.outerjoin(call, as_recorded(connection, period))
 
 
 def _of(period: BillingPeriod, customer: str) -> ColumnElement[bool]:
