@@ -43,12 +43,17 @@ class Deadlines:
     bill_until: datetime
 
     def next_at(self, now: datetime) -> tuple[Limit, datetime] | None:
-        """Return the nearest deadline that is still ahead; None when all are past."""
+        """Return the nearest deadline that can still be met; None when none can.
+
+        What Stripe takes no more reaches no invoice either; what was counted by then
+        can be taken back all the same.
+        """
+        too_old = self.bill_until < now
         ahead = [
             (until, limit)
             for limit, until in (
                 (Limit.CANCEL, self.cancel_until),
-                (Limit.INVOICE, self.invoice_until),
+                (Limit.INVOICE, None if too_old else self.invoice_until),
                 (Limit.BILL, self.bill_until),
             )
             if until is not None and until >= now

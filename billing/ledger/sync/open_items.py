@@ -7,13 +7,15 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from billing.domain.close_obstacles import FINAL_REASONS
 from billing.domain.deadlines import OpenItem
-from billing.domain.meter_event import EventState
+from billing.domain.meter_event import EventState, FailReason
 from billing.domain.posting import posting_hour
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, meter_event
 
 event, usage = meter_event.c, b2b_usage.c
 _AT_ONCE = 2_000
+# Whatever was not known of these once, it is known by now that they do not count.
+_CERTAINLY_ABSENT = {FailReason.REJECTED.value, FailReason.EXPIRED.value}
 
 
 def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
@@ -48,7 +50,9 @@ def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
             minutes=row.minutes,
             rows=row.usage_rows,
             state=row.reason or row.state,
-            in_doubt_since=row.last_sent_at if row.first_unknown_at else None,
+            in_doubt_since=row.last_sent_at
+            if row.first_unknown_at and row.reason not in _CERTAINLY_ABSENT
+            else None,
         )
 
 

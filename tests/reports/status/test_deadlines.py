@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from billing.domain.deadlines import Limit
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.ledger.database import Ledger
+from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync.attempts import Answered, record_answers
 from billing.reports.sheets.formatting import format_span
 from billing.reports.status.deadlines import MOST, DeadlineReport, read_deadlines
@@ -84,6 +86,28 @@ def test_an_event_that_was_perhaps_counted_can_be_cancelled_for_a_day(
     assert "'seconds_left': 86400" in str(report.document())
     [line] = read(ledger, after=DAY + HOUR).lines()
     assert line[0].startswith("reach the invoice of 2026-03: test-stripe_minutes")
+
+
+def test_what_stripe_refused_has_nothing_left_to_be_cancelled(ledger: Ledger) -> None:
+    register(ledger)
+    record(ledger, reading())
+    stage(ledger)
+    answer(ledger, SendVerdict.UNKNOWN)
+    with ledger.writing() as connection:
+        refused = {"state": "failed", "reason": "rejected"}  # by an error report
+        connection.execute(update(meter_event).values(refused))
+    [near] = read(ledger).nearest
+    assert near.deadlines.cancel_until is None
+    assert near.limit is Limit.INVOICE
+
+
+def test_what_stripe_takes_no_more_reaches_no_invoice(ledger: Ledger) -> None:
+    register(ledger)
+    record(ledger, reading(started_at=MARCH.start))
+    grace = timedelta(days=30)
+    for after, limit in ((20 * DAY, Limit.BILL), (26 * DAY, None)):
+        report = read_deadlines(ledger, NOW + after, grace)
+        assert [near.limit for near in report.nearest] == ([limit] if limit else [])
 
 
 def test_what_is_past_every_deadline_is_told_in_figures(ledger: Ledger) -> None:
