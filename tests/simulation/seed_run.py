@@ -13,6 +13,7 @@ from tests.simulation.judge.ending import (
 )
 from tests.simulation.source.judging import compare, judge_corrected, swap
 from tests.simulation.trace import Trace, Violation
+from tests.simulation.world.borders.decider import Decider
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.daemons import HOUR, Daemon
 from tests.simulation.world.jobs import (
@@ -51,6 +52,7 @@ def run_seed(
 ) -> Result:
     """Run one seed from its beginning to its verdict."""
     world = World(seed, storage, keep_all=keep_all, borders=borders)
+    world.decider = Decider(world, seed)
     trace: Trace = world.trace
     violation = invariant = None
     try:

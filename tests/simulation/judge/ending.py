@@ -11,6 +11,7 @@ from tests.simulation.judge.ledger_view import EventRow, Posted, as_posted
 from tests.simulation.judge.stops import judge_stops
 from tests.simulation.source.judging import judge_contradiction
 from tests.simulation.trace import Violation
+from tests.simulation.world.borders.decider import decided_bill
 from tests.simulation.world.pamela import SimCall
 from tests.simulation.world.world import World
 
@@ -107,7 +108,7 @@ def _judge_source(world: World) -> None:
             raise Violation("I23", words)
     for call in world.gone_calls():
         held = billed.pop(call.truth, {})
-        if held not in [as_posted(bill) for bill in call.billed]:
+        if held not in [*map(as_posted, call.billed), decided_bill(world, call)]:
             raise Violation("I23", f"{call.id}, deleted, never was {held}")
     if billed:
         raise Violation("I23", f"calls that never were: {sorted(billed)}")
@@ -130,6 +131,10 @@ def _aside(world: World) -> set[str]:
 def _owed(world: World, call: SimCall) -> list[Posted]:
     """Return what may stand of a call: what it owes, unless something is named."""
     ever = [as_posted(bill) for bill in call.billed]
+    decided = decided_bill(world, call)
+    if decided is not None:
+        world.trace.sometimes("a call is billed as a person decided")
+        return [decided]
     if call.malformed or world.is_unread(call):
         return ever
     if call.id in world.view.held("id_reused"):

@@ -174,7 +174,10 @@ class LedgerView:
             period,
         )
         ((aside,),) = self.rows(
-            "SELECT count(*) FROM quarantine WHERE period = ? AND released_at IS NULL",
+            "SELECT count(*) FROM quarantine q "
+            "WHERE period = ? AND released_at IS NULL AND NOT EXISTS "
+            "(SELECT 1 FROM call_decision d WHERE d.account = q.account "
+            "AND d.call_id = q.call_id AND d.quarantine_id >= q.id)",
             period,
         )
         return int(rows + events + aside)

@@ -180,3 +180,16 @@ def drop_late_rows(real: Part) -> Part:
         real(connection, table, columns, rows)
 
     return load
+
+
+def heed_decisions_for_ever(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Take whatever is read of a call that a person decided for what was decided."""
+
+    def known(connection: Any, batch: Any) -> Any:
+        read = {each.call.call_id: each.extract_sha256 for each in batch}
+        return {
+            name: replace(one, digest=read[name]) if one.decided else one
+            for name, one in real(connection, batch).items()
+        }
+
+    return known

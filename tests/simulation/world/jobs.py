@@ -138,6 +138,7 @@ def do_a_job(world: World, desk: Desk) -> None:
     ):
         if world.weather.strikes(fault):
             job = act
+    world.decider.look()
     desk.machine.began_at = world.schedule.now
     try:
         if world.memory is not None and job is not cycle:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
@@ -24,6 +24,7 @@ from tests.simulation.judge.judge import Judge
 from tests.simulation.judge.ledger_view import LedgerView
 from tests.simulation.trace import Trace
 from tests.simulation.world.borders.memory import SimMemory
+from tests.simulation.world.borders.roles import Person, Watcher
 from tests.simulation.world.borders.settings import SimSettings
 from tests.simulation.world.catalogue import Fault, Weather
 from tests.simulation.world.chance import Chance
@@ -52,20 +53,10 @@ class Desk:
     terms: CycleOptions
 
 
-class Watcher(Protocol):
-    """Who starts processes: it looks after each step whether one is due."""
-
-    def look(self) -> None:
-        """Start whoever is due."""
-        ...
-
-    def retire(self) -> None:
-        """Start no more."""
-        ...
-
-
 class World:
     """Everything outside the product, and the way the product is put together."""
+
+    decider: Person
 
     def __init__(
         self, seed: int, storage: Storage, *, keep_all: bool, borders: bool

@@ -1,0 +1,29 @@
+"""Roles: who else acts in a world, as the world itself sees them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class Watcher(Protocol):
+    """Who starts processes: it looks after each step whether one is due."""
+
+    def look(self) -> None:
+        """Start whoever is due."""
+        ...
+
+    def retire(self) -> None:
+        """Start no more."""
+        ...
+
+
+class Person(Protocol):
+    """Who looks in, and decides what nobody else can."""
+
+    @property
+    def said(self) -> Mapping[str, Sequence[object]]:
+        """What was decided of each call, ever."""
+        ...
+
+    def look(self) -> None:
+        """Decide something, or nothing."""
+        ...
