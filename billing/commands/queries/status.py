@@ -21,6 +21,7 @@ from billing.reports.status.attention import (
     month_sentence,
     old_pulls,
     read_holds,
+    stuck_document,
     waiting_for_a_person,
 )
 from billing.reports.status.cycles import read_cycles
@@ -69,7 +70,7 @@ def status(settings_file: Path, as_json: bool) -> int:
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
             document |= {"cycles": cycles.document(), "restored": restored}
-            document["moved"] = moved
+            document |= {"moved": moved, **stuck_document(ledger, months, now)}
             document["holds"] = [hold.sentence() for hold in holds]
             document["shadow"] = shadow.document()
             document["absent_accounts"] = absent_document(absent)

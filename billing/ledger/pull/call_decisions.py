@@ -30,6 +30,7 @@ class Decision(NamedTuple):
     The month, the start and the customer are those of the revision that it made.
     """
 
+    id: int
     account: str
     call_id: str
     revision: int
@@ -114,6 +115,22 @@ def decided_before(connection: Connection, call_id: str) -> list[UnclearCall]:
         )
         for row in connection.execute(query)
     ]
+
+
+def billed_elsewhere(
+    connection: Connection, account: str, call_id: str, created_at: datetime | None
+) -> str | None:
+    """Return another account that bills the very same call, if one does."""
+    query = select(call.c.account).where(
+        call.c.account != account,
+        call.c.call_id == call_id,
+        call.c.created_at == created_at,
+    )
+    others: list[str] = sorted(set(connection.scalars(query)))
+    for other in others:
+        if charged(connection, other, call_id).minutes:
+            return other
+    return None
 
 
 def charged(connection: Connection, account: str, call_id: str) -> Charge:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from billing.domain.call import DECIDED, Call, QuarantineReason
 from billing.domain.period import BillingPeriod
@@ -34,7 +34,8 @@ _REVISIONS = (
 _OTHERS = select(call.c.account, call.c.call_id, call.c.created_at).where(
     call.c.account.in_(bindparam("accounts", expanding=True)),
     call.c.call_id.in_(bindparam("names", expanding=True)),
-    call.c.status != DECIDED,
+    # What a person decided not to bill here is nothing that another may not bill.
+    or_(call.c.status != DECIDED, call.c.started_at.is_not(None)),
 )
 
 

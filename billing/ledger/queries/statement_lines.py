@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, FromClause, case, func, select
@@ -17,7 +16,9 @@ from billing.ledger.close.period_close import (
     closed_month,
 )
 from billing.ledger.known_months import refuse_unknown_month
+from billing.ledger.queries.decided_calls import DecidedCall, decided_calls
 from billing.ledger.queries.period_status import SyncStatus, sync_status
+from billing.ledger.queries.price_uses import PriceUse, price_uses
 from billing.ledger.queries.usage_totals import currency_of
 from billing.ledger.registry import known_customers
 from billing.ledger.schema.tables import (
@@ -26,7 +27,6 @@ from billing.ledger.schema.tables import (
     call,
     meter_event,
     meter_opening,
-    price,
     reconciliation_reading,
 )
 
@@ -57,16 +57,6 @@ class Correction(NamedTuple):
     amount_micro: int
     posted_at: datetime
     corrects: int | None  # the row; None for a call that came late
-
-
-class PriceUse(NamedTuple):
-    """What was billed at one price; a call taken back wholly names none."""
-
-    effective_from: datetime | None
-    per_minute: Decimal | None
-    rows: int
-    minutes: int
-    amount_micro: int
 
 
 class InvoiceTie(NamedTuple):
@@ -109,6 +99,7 @@ class CustomerMonth:
     invoice: InvoiceTie | None
     closed: ClosedMonth | None
     opening: OpeningShare | None = None
+    decided: Sequence[DecidedCall] = ()
 
     @property
     def stripe_customer(self) -> str:
@@ -137,6 +128,7 @@ def customer_month(
         invoice=invoice_tie(connection, period, customer),
         closed=closed_month(connection, period),
         opening=opening_share(connection, period, customer),
+        decided=decided_calls(connection, period, customer),
     )
 
 
@@ -237,35 +229,6 @@ def corrections(
     return [Correction(**row._mapping) for row in connection.execute(query)]
 
 
-def price_uses(
-    connection: Connection, period: BillingPeriod, customer: str
-) -> list[PriceUse]:
-    """Return the prices of a customer's month, in the order of their dates."""
-    sums = func.count(), func.sum(usage.billed_minutes), func.sum(usage.amount_micro)
-    sums_by_price = (
-        select(usage.price_id, *sums)
-        .where(_of(period, customer))
-        .group_by(usage.price_id)
-    )
-    prices = {row.id: row for row in connection.execute(select(price))}
-    uses = []
-    for number, rows, minutes, amount in connection.execute(sums_by_price):
-        row = prices.get(number)
-        since, per_minute = (
-            (row.effective_from, row.per_minute) if row else (None, None)
-        )
-        uses.append(
-            PriceUse(
-                effective_from=since,
-                per_minute=per_minute,
-                rows=rows,
-                minutes=int(minutes),
-                amount_micro=int(amount),
-            )
-        )
-    return sorted(uses, key=_by_date)
-
-
 def invoice_tie(
     connection: Connection, period: BillingPeriod, customer: str
 ) -> InvoiceTie | None:
@@ -292,8 +255,3 @@ def _with_calls(connection: Connection, period: BillingPeriod) -> FromClause:
 
 def _of(period: BillingPeriod, customer: str) -> ColumnElement[bool]:
     return (usage.period == str(period)) & (usage.customer == customer)
-
-
-def _by_date(use: PriceUse) -> tuple[bool, str]:
-    since = use.effective_from
-    return since is None, since.isoformat() if since else ""

@@ -66,6 +66,8 @@ def decide_call(
         call, customer = _decided(connection, order, unclear, now)
         if order.seconds is None:
             _refuse_reused(unclear, order, before)
+        else:
+            _refuse_twice(connection, call)
         rated = _rate(connection, call, customer, unclear[-1], first_period)
         context = PullContext(
             pull_id=unclear[-1].pull_id,
@@ -203,6 +205,18 @@ def _refuse_reused(
             f"the first call with the id {order.call_id} is billed "
             f"{before.minutes} minutes: say with --seconds what all calls of this id "
             "come to"
+        )
+
+
+def _refuse_twice(connection: Any, call: Call) -> None:
+    """Refuse to bill a call that another account bills: it lists the same one."""
+    other = call_decisions.billed_elsewhere(
+        connection, call.account, call.call_id, call.created_at
+    )
+    if other is not None:
+        raise BadInput(
+            f"call {call.call_id} is billed under the account {other} already: decide "
+            "--not-billable here"
         )
 
 

@@ -103,10 +103,10 @@ class Standing:
             return ""
         if self.invoice is None:
             return ", on no invoice yet"
-        if Cause.INVOICED_BEFORE_IT_ARRIVED in self.causes:
-            return f", after the invoice {self.invoice} was final"
         if counted is _Counted.NO:
             return f"; the invoice {self.invoice} is without it"
+        if Cause.INVOICED_BEFORE_IT_ARRIVED in self.causes:
+            return f", after the invoice {self.invoice} was final"
         if counted is _Counted.UNKNOWN or self.invoice_read_before:
             return f"; whether the invoice {self.invoice} has it is not known"
         return f", on invoice {self.invoice}"

@@ -1,6 +1,7 @@
 """A reconciliation as people and programs read it."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from billing.domain.break_causes import CARRIED, EXPLAINED, Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict

@@ -10,6 +10,7 @@ from billing.reports.sheets.cells import grouped
 from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.statement.statement import (
     Statement,
+    decided_words,
     month_of,
     reason_of,
     tie_lines,
@@ -76,6 +77,7 @@ def page_document(statement: Statement) -> Document:
             ]
             for correction in month.corrections
         ],
+        "decided": _decided(statement),
         "prices": [
             [
                 f"{use.effective_from:%Y-%m-%d}" if use.effective_from else "",
@@ -88,6 +90,19 @@ def page_document(statement: Statement) -> Document:
             [what, f"{held:,}", words] for what, held, words in tie_lines(statement)
         ],
     }
+
+
+def _decided(statement: Statement) -> list[list[str]]:
+    return [
+        [
+            each.call_id,
+            decided_words(each),
+            f"{each.decided_at:%Y-%m-%d}",
+            each.decided_by,
+            each.reason,
+        ]
+        for each in statement.month.decided
+    ]
 
 
 def _figures(statement: Statement, minutes: int, amount_micro: int) -> list[str]:

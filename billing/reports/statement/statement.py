@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from billing.domain.money import format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
+from billing.ledger.queries.decided_calls import DecidedCall
+from billing.ledger.queries.price_uses import PriceUse
 from billing.ledger.queries.statement_lines import (
     Correction,
     CustomerMonth,
     InvoiceTie,
-    PriceUse,
     billed_customers,
     customer_month,
 )
@@ -91,6 +92,7 @@ class Statement:
                 self._correction(correction) for correction in month.corrections
             ],
             "adjusted": self._sum(*self.adjusted),
+            "decided": [self._decided(each) for each in month.decided],
             "total": self._sum(*self.billed),
             "prices": [self._price(use) for use in month.prices],
             "sync": {
@@ -123,6 +125,20 @@ class Statement:
             "amount": self.amount(correction.amount_micro),
         }
 
+    def _decided(self, decided: DecidedCall) -> Document:
+        return {
+            "call": decided.call_id,
+            "account": decided.account,
+            "started_at": format_time(decided.started_at),
+            "billable": decided.seconds is not None,
+            "seconds": decided.seconds,
+            "decided_at": format_time(decided.decided_at),
+            "decided_by": decided.decided_by,
+            "reason": decided.reason,
+            "in_force": decided.in_force,
+            **self._sum(decided.minutes, decided.amount_micro),
+        }
+
     def _price(self, use: PriceUse) -> Document:
         price = None if use.per_minute is None else format(use.per_minute, "f")
         total = self._sum(use.minutes, use.amount_micro, rows=use.rows)
@@ -147,6 +163,12 @@ def month_of(correction: Correction) -> str:
 def reason_of(correction: Correction) -> str:
     """Say in a word or two why there is a correction."""
     return "came late" if correction.corrects is None else "call changed"
+
+
+def decided_words(decided: DecidedCall) -> str:
+    """Say what was decided of a call, and whether that holds."""
+    what = "not billed" if decided.seconds is None else f"{decided.seconds:,} s"
+    return what if decided.in_force else f"{what}, till it was read or decided anew"
 
 
 def tie_lines(statement: Statement) -> Iterator[tuple[str, int, str]]:

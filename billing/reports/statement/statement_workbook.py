@@ -7,6 +7,7 @@ from billing.reports.sheets.sheet import Added, Column, Kind, Report, Row, Sheet
 from billing.reports.statement.pdf import statement_pdf
 from billing.reports.statement.statement import (
     Statement,
+    decided_words,
     month_of,
     reason_of,
     tie_lines,
@@ -38,6 +39,7 @@ def statement_report(statement: Statement) -> Report:
             _summary(statement),
             _days(statement),
             _adjustments(statement),
+            *_decided(statement),
             _prices(statement),
             _stripe(statement),
         ],
@@ -114,6 +116,32 @@ def _adjustments(statement: Statement) -> Sheet:
         for correction in statement.month.corrections
     ]
     return _sheet(statement, "Adjustments", columns, *rows)
+
+
+def _decided(statement: Statement) -> list[Sheet]:
+    """Return who decided what of calls that nobody can read; nothing without one."""
+    columns = (
+        Column("call"),
+        Column("account"),
+        Column("started_at", Kind.MOMENT),
+        Column("decided"),
+        Column("decided_at", Kind.MOMENT),
+        Column("decided_by"),
+        Column("why"),
+    )
+    rows: list[Row] = [
+        [
+            each.call_id,
+            each.account,
+            each.started_at,
+            decided_words(each),
+            each.decided_at,
+            each.decided_by,
+            each.reason,
+        ]
+        for each in statement.month.decided
+    ]
+    return [_sheet(statement, "Decided", columns, *rows)] if rows else []
 
 
 def _prices(statement: Statement) -> Sheet:

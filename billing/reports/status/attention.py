@@ -8,11 +8,17 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
 from billing.ledger.pull.accounts import present_labels
+from billing.ledger.pull.unclear_calls import UnclearCall, unclear_calls
 from billing.ledger.queries.usage_totals import UsageTotal, currency_of, totals_by
 from billing.ledger.reconcile.case_list import CaseFilter, list_cases
 from billing.ledger.sync.send_holds import SendHold, holds_in_force
 from billing.reports.sheets.cells import format_amount
-from billing.reports.sheets.formatting import counted, format_span, format_time
+from billing.reports.sheets.formatting import (
+    Document,
+    counted,
+    format_span,
+    format_time,
+)
 from billing.reports.status.deadlines import DeadlineReport
 from billing.reports.status.periods import PeriodStatus
 from billing.reports.usage.report import DEFAULT_CURRENCY
@@ -80,6 +86,7 @@ def waiting_for_a_person(
         for month in months
         for sentence in (*_quarantined(month), *_failed(month))
     ]
+    sentences += _stuck(_stuck_calls(ledger, months, now))
     sentences += _breaks(ledger, now)
     if deadlines.missed_items:
         items = counted(deadlines.missed_items, "open item")
@@ -165,10 +172,51 @@ def _quarantined(month: PeriodStatus) -> Iterator[str]:
     for item in calls[:_NAMES]:
         yield (
             f"{month.period}: {item.call_id} of {item.account} is in quarantine, "
-            f"{item.reason}: {item.detail}; fix it at Pamela, the next pull reads it"
+            f"{item.reason}: {item.detail}; fix it at Pamela, the next pull reads it; "
+            "or decide on it: `pamela-billing quarantine`"
         )
     if (more := len(calls) - _NAMES) > 0:
         yield f"{month.period}: {counted(more, 'more call')} in quarantine"
+
+
+def _stuck_calls(
+    ledger: Ledger, months: Sequence[PeriodStatus], now: datetime
+) -> list[UnclearCall]:
+    """Return the calls of the months that are underway for longer than any can be."""
+    with ledger.reading() as connection:
+        return [
+            call
+            for month in months
+            for call in unclear_calls(connection, now, period=month.period)
+            if call.number is None
+        ]
+
+
+def stuck_document(
+    ledger: Ledger, months: Sequence[PeriodStatus], now: datetime
+) -> Document:
+    """Return the calls that are underway for too long, with stable names."""
+    calls = [
+        {
+            "account": call.account,
+            "call": call.call_id,
+            "period": call.period,
+            "since": format_time(call.seen_at),
+        }
+        for call in _stuck_calls(ledger, months, now)
+    ]
+    return {"underway_too_long": calls}
+
+
+def _stuck(calls: Sequence[UnclearCall]) -> Iterator[str]:
+    for call in calls[:_NAMES]:
+        yield (
+            f"{call.period}: {call.call_id} of {call.account} is underway for over a "
+            f"day, {call.detail}; ask Pamela, or decide on it: "
+            "`pamela-billing quarantine`"
+        )
+    if (more := len(calls) - _NAMES) > 0:
+        yield f"{counted(more, 'more call')} underway for more than a day"
 
 
 def _failed(month: PeriodStatus) -> Iterator[str]:

@@ -111,7 +111,7 @@ def test_a_month_that_was_closed_by_an_earlier_version_says_what_was_frozen(
 def test_what_calls_say_of_themselves_stays_as_it_was_at_the_close(
     bench: Bench,
 ) -> None:
-    rule = MetadataRule(frozenset({"campaign"}), timedelta(days=400))
+    rule = MetadataRule(("campaign",), timedelta(days=400))
     bench.rules = replace(bench.rules, metadata=rule)
     bench.take(call("c", metadata={"campaign": "spring"}))
     closed(bench)

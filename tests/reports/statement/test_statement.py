@@ -19,6 +19,8 @@ from tests.ledger.bookkeeping import (
     record,
     rows,
 )
+from tests.ledger.deciding import decide
+from tests.ledger.filling import set_aside_and_reconcile
 from tests.reports.bookkeeping import fill, fill_awkwardly
 
 
@@ -58,6 +60,26 @@ def test_a_statement_keeps_corrections_apart_from_days(ledger: Ledger) -> None:
             "amount": "0.30",
         }
     ]
+
+
+def test_a_statement_names_who_decided_what_of_a_call(ledger: Ledger) -> None:
+    set_aside_and_reconcile(ledger)  # and bad_1 is billed, then not
+    decide(ledger, "bad_2", 61)
+    report = report_of(ledger)
+    decided = read_statement(ledger, MARCH, "acme").document()["decided"]
+    assert [
+        (each["call"], each["seconds"], each["minutes"], each["in_force"])
+        for each in decided  # type: ignore[attr-defined] # a document
+    ] == [("bad_1", 61, 0, False), ("bad_1", None, 0, True), ("bad_2", 61, 2, True)]
+    [sheet] = [sheet for sheet in report.sheets if sheet.name == "Decided"]
+    words = [(row[0], row[3], row[6]) for row in text_rows(sheet)][:3]
+    assert words == [
+        ("bad_1", "61 s, till it was read or decided anew", "why"),
+        ("bad_1", "not billed", "why"),
+        ("bad_2", "61 s", "why"),
+    ]
+    assert report.page
+    assert report.page().startswith(b"%PDF")
 
 
 def test_a_correction_downwards_is_a_negative_amount(ledger: Ledger) -> None:

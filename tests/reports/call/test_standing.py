@@ -1,0 +1,188 @@
+"""What is said of minutes agrees with itself, whatever their event, breaks and invoice.
+
+The table has every cause that Stripe's side can differ by, every state, every invoice.
+"""
+
+from itertools import product
+
+import pytest
+
+from billing.domain.break_causes import Cause
+from billing.domain.break_kinds import Book
+from billing.domain.meter_event import EventState, FailReason
+from billing.reports.call.standing import Standing
+
+AT = "2026-03-12T12:00:00Z"
+NO_INVOICE: dict[str, object] = {}
+NOT_YET: dict[str, object] = {"looked_for_invoice": True}
+INVOICE = NOT_YET | {"invoice": "in_1"}
+REFUSED = "not counted by Stripe, which refused it: fix the cause, then `sync --retry`"
+NO_ANSWER = (
+    "sent to Stripe without an answer; the next run sends it again, to count once"
+)
+STATES = [
+    (None, None),
+    (EventState.PENDING, None),
+    (EventState.SYNCED, None),
+    *((EventState.FAILED, reason) for reason in FailReason),
+]
+CAUSES = [cause for cause in Cause if cause.book in {Book.METER, Book.INVOICE}]
+ON_INVOICE, WITHOUT, UNKNOWN, LATE = (
+    ", on invoice in_1",
+    "; the invoice in_1 is without it",
+    "; whether the invoice in_1 has it is not known",
+    ", after the invoice in_1 was final",
+)
+
+
+def said(
+    state: EventState | None,
+    reason: FailReason | None,
+    *causes: Cause,
+    **invoice: object,
+) -> str:
+    standing = Standing(
+        state=state,
+        reason=reason,
+        causes=frozenset(causes),
+        **invoice,  # type: ignore[arg-type] # a table's columns
+    )
+    return standing.sentence(AT if state is EventState.SYNCED else None)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words", "invoiced"),
+    [
+        (None, None, "to be reported by a sync, when the hour is over", WITHOUT),
+        (
+            EventState.PENDING,
+            None,
+            "on the way to Stripe, and not answered yet",
+            UNKNOWN,
+        ),
+        (EventState.SYNCED, None, f"counted by Stripe at {AT}", ON_INVOICE),
+        (
+            EventState.FAILED,
+            FailReason.UNANSWERED,
+            NO_ANSWER,
+            UNKNOWN,
+        ),
+        (
+            EventState.FAILED,
+            FailReason.REJECTED,
+            REFUSED,
+            WITHOUT,
+        ),
+        (
+            EventState.FAILED,
+            FailReason.UNCERTAIN,
+            "perhaps counted by Stripe; its own minute is read until that is settled",
+            UNKNOWN,
+        ),
+        (
+            EventState.FAILED,
+            FailReason.EXPIRED,
+            "not counted by Stripe, which takes nothing so old: invoice it by hand",
+            WITHOUT,
+        ),
+        (
+            EventState.FAILED,
+            FailReason.CANCELLING,
+            "being taken back from Stripe, to be reported anew",
+            UNKNOWN,
+        ),
+        (
+            EventState.FAILED,
+            FailReason.REPLACED,
+            "not counted by Stripe; its minutes go on in another event",
+            WITHOUT,
+        ),
+        (
+            EventState.FAILED,
+            FailReason.VOIDED,
+            "not counted by Stripe: a person decided that it is never reported",
+            WITHOUT,
+        ),
+    ],
+)
+def test_each_state_has_its_sentence_with_each_invoice(
+    state: EventState | None, reason: FailReason | None, words: str, invoiced: str
+) -> None:
+    assert said(state, reason, **NO_INVOICE) == words
+    assert said(state, reason, **NOT_YET) == f"{words}, on no invoice yet"
+    assert said(state, reason, **INVOICE) == words + invoiced
+
+
+SHOWN = "on Stripe's meter when that was last read, with its answer lost"
+
+
+@pytest.mark.parametrize(
+    ("cause", "state", "reason", "sentence"),
+    [
+        (
+            Cause.NOT_COUNTED,
+            EventState.SYNCED,
+            None,
+            f"taken by Stripe at {AT}, and not on its meter when that was last read"
+            + WITHOUT,
+        ),
+        (
+            Cause.UNKNOWN_CUSTOMER,
+            EventState.SYNCED,
+            None,
+            f"taken by Stripe at {AT}, which does not know the customer any more"
+            + UNKNOWN,
+        ),
+        (
+            Cause.INVOICED_BEFORE_IT_ARRIVED,
+            EventState.SYNCED,
+            None,
+            f"counted by Stripe at {AT}{LATE}",
+        ),
+        (
+            Cause.COUNTED_AFTER_ALL,
+            EventState.FAILED,
+            FailReason.REJECTED,
+            SHOWN + ON_INVOICE,
+        ),
+        (
+            Cause.COUNTED_UNRECORDED,
+            EventState.FAILED,
+            FailReason.UNCERTAIN,
+            SHOWN + ON_INVOICE,
+        ),
+        (Cause.COUNTED_UNRECORDED, EventState.PENDING, None, SHOWN + ON_INVOICE),
+    ],
+)
+def test_a_cause_that_was_found_says_more_than_the_state(
+    cause: Cause, state: EventState, reason: FailReason | None, sentence: str
+) -> None:
+    assert said(state, reason, cause, **INVOICE) == sentence
+
+
+@pytest.mark.parametrize("causes", [(), *((cause,) for cause in CAUSES)])
+@pytest.mark.parametrize(("state", "reason"), STATES)
+def test_no_sentence_says_that_an_invoice_has_what_was_not_counted(
+    causes: tuple[Cause, ...], state: EventState | None, reason: FailReason | None
+) -> None:
+    for invoice, read_before in product([NO_INVOICE, NOT_YET, INVOICE], [False, True]):
+        words = said(state, reason, *causes, **invoice, invoice_read_before=read_before)
+        counts = "not counted" not in words and "perhaps" not in words
+        assert counts or "on invoice" not in words
+        assert words.count("invoice in_1") == (1 if "invoice" in invoice else 0)
+
+
+def test_an_invoice_that_was_read_before_they_counted_says_nothing_of_them() -> None:
+    words = said(EventState.SYNCED, None, **INVOICE, invoice_read_before=True)
+    assert words == f"counted by Stripe at {AT}{UNKNOWN}"
+
+
+def test_an_opening_and_what_comes_to_nothing_are_told_as_such() -> None:
+    synced = EventState.SYNCED
+    assert said(synced, None, opening_before=AT, **INVOICE) == (
+        "counted by the opening of what another program reported before "
+        f"{AT}, and not sent{ON_INVOICE}"
+    )
+    assert said(synced, None, cancelled_out=True) == (
+        "cancelled out within the hour, with nothing to report"
+    )
