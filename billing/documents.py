@@ -122,6 +122,8 @@ def _pull_fields(result: PullResult) -> Document:
             fields["metadata_withheld"] = sum(certificate.withheld.values())
         if certificate.looked_back_to:
             fields["looked_back_to"] = format_time(certificate.looked_back_to)
+        if certificate.overruled:
+            fields["decisions_overruled"] = list(certificate.overruled)
     elif result.error is None:
         fields["elsewhere"] = True
     return fields | ({"error": result.error} if result.error else {})

@@ -17,7 +17,7 @@ from billing.ledger.pull.unclear_calls import UnclearCall
 from billing.ledger.schema.tables import b2b_usage, call, call_decision
 from billing.ledger.schema.usage_joins import is_newest
 
-_OF_REVISION = (
+OF_REVISION = (
     (call.c.account == call_decision.c.account)
     & (call.c.call_id == call_decision.c.call_id)
     & (call.c.revision == call_decision.c.revision)
@@ -64,7 +64,7 @@ def decisions(
     of_revision = call.c.period, call.c.started_at, call.c.customer
     query = (
         select(call_decision, *of_revision, is_newest().label("in_force"))
-        .join(call, _OF_REVISION)
+        .join(call, OF_REVISION)
         .order_by(call_decision.c.id)
     )
     if account is not None:
@@ -94,7 +94,7 @@ def decided_before(connection: Connection, call_id: str) -> list[UnclearCall]:
             call_decision.c.at.label("decided_at"),
             call,
         )
-        .join(call, _OF_REVISION)
+        .join(call, OF_REVISION)
         .where(call_decision.c.call_id == call_id, is_newest())
         .order_by(call_decision.c.id)
     )

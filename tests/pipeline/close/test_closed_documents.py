@@ -15,6 +15,7 @@ from billing.reports.usage.rounding import read_rounding
 from billing.reports.usage.what_if import read_terms, rerated
 from tests.pipeline.bench import APRIL, MARCH, NOON, Bench, call
 from tests.pipeline.close.test_close import close
+from tests.pipeline.close.test_unclear_calls import decide
 
 TERMS = read_terms(None, step=1, least=0)
 
@@ -93,6 +94,34 @@ def test_a_closed_month_says_what_was_recorded_at_its_close_whatever_comes_later
         assert documents(bench) == before
     april = read_statement(bench.ledger, APRIL, "acme").month.corrections
     assert [each.seconds for each in april][-1] == 61
+
+
+@pytest.mark.parametrize("seconds", [300, None])
+def test_what_is_decided_after_a_close_is_told_where_it_is_billed(
+    bench: Bench, seconds: int | None
+) -> None:
+    bench.take(call("c", seconds=61), call("odd", seconds=-1))
+    decide(bench, 120)
+    closed(bench)
+    before = documents(bench)
+    decide(bench, seconds)
+    assert documents(bench) == before
+    told = read_statement(bench.ledger, MARCH, "acme").month.decided
+    assert [(each.seconds, each.in_force) for each in told] == [(120, True)]
+    told = read_statement(bench.ledger, APRIL, "acme").month.decided
+    assert [(each.seconds, each.in_force) for each in told] == [
+        (120, False),
+        (seconds, True),
+    ]
+
+
+def test_what_is_not_billed_by_decision_is_on_the_statement_too(bench: Bench) -> None:
+    bench.take(call("c"), call("odd", seconds=-1))
+    decide(bench, None)
+    told = read_statement(bench.ledger, MARCH, "acme").month.decided
+    assert [(each.call_id, each.seconds, each.minutes) for each in told] == [
+        ("odd", None, 0)
+    ]
 
 
 def test_a_month_that_was_closed_by_an_earlier_version_says_what_was_frozen(

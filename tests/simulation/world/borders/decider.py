@@ -21,7 +21,7 @@ class Decider:
     def __init__(self, world: World, seed: int) -> None:
         self._world = world
         self._chance = Chance(f"decides {seed}")
-        self._per_mille = self._chance.pick((0, 0, 100, 400, 900))
+        self._per_mille = self._chance.pick((0, 500, 900))
         self.said: dict[str, list[Posted]] = {}
 
     def look(self) -> None:
