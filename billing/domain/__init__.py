@@ -47,6 +47,7 @@ Sync
     uncertain               an outcome that nobody told: sent, and perhaps counted
     settle                  to decide an uncertain outcome by reading the own minute
     meter_reading           what the meter showed of one event's own minute, and when
+    summary_lag             how late a summary first showed an event, as far as seen
     carried                 sent by an event of a later month than the usage is of
     replaced                taken back or refused; its usage is in another event
     voided                  given up by a person, with a reason

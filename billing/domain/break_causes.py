@@ -40,6 +40,7 @@ class Cause(StrEnum):
     UNKNOWN_CUSTOMER = "unknown_customer"
     NOT_COUNTED = "not_counted"
     ABOVE_LEDGER = "above_ledger"
+    COUNTED_TWICE = "counted_twice"
     FOREIGN_EVENT = "foreign_event"
     INVOICED_BEFORE_IT_ARRIVED = "invoiced_before_it_arrived"
     INVOICE_DIFFERS = "invoice_differs"
@@ -260,6 +261,13 @@ CAUSES: dict[Cause, Explanation] = {
         "find who else reports to this meter; till then nothing is sent, unless "
         "`breaks --acknowledge N --reason TEXT` says to go on",
     ),
+    Cause.COUNTED_TWICE: Explanation(
+        Book.METER,
+        _STAYS,
+        "sent again after an uncertain outcome, and counted more than once",
+        "while its invoice is open, report the minutes less by a negative event; "
+        "after that, credit the customer",
+    ),
     Cause.FOREIGN_EVENT: Explanation(
         Book.METER,
         _STAYS,
@@ -296,8 +304,8 @@ UNPRICED = frozenset(
     }
 )
 WAITING = frozenset(cause for cause in Cause if cause.resolution is Resolution.WAITS)
-# Of these somebody else reports to the meter, so sending stops till a person decides.
-SOMEBODY_ELSE = frozenset({Cause.ABOVE_LEDGER, Cause.FOREIGN_EVENT})
+# More stands at the meter than is billed here: sending stops till a person decides.
+TOO_MUCH = frozenset({Cause.ABOVE_LEDGER, Cause.COUNTED_TWICE, Cause.FOREIGN_EVENT})
 CARRIED = frozenset(cause for cause in Cause if cause.resolution is Resolution.CARRIED)
 EXPLAINED = CARRIED | {Cause.DECIDED}  # nobody has to do anything about these
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from billing.domain.break_causes import EXPLAINED, WAITING, Cause, known_amount
 from billing.domain.break_kinds import Book
 from billing.domain.posting import Charge
+from billing.domain.summary_lag import SummaryLook
 
 # Stripe gives no bound on how late a summary may be; these are this project's.
 QUIET_BEFORE_READ = timedelta(hours=2)
@@ -83,6 +84,7 @@ class CustomerFinding:
     bounds: MinuteBounds | None = None  # None: nothing is uncertain
     invoiced_minutes: int | None = None  # None: no final invoice was read
     invoice: str | None = None
+    look: SummaryLook | None = None  # None: Stripe does not know the customer
 
     @property
     def difference_minutes(self) -> int:

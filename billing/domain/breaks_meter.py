@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.adoption import OpeningDifference
-from billing.domain.break_causes import SOMEBODY_ELSE, Cause
+from billing.domain.break_causes import TOO_MUCH, Cause
 from billing.domain.breaks import NOTHING, Break, less, priced
+from billing.domain.breaks_event import SentEvent, gaps_of
 from billing.domain.meter_event import EventState, FailReason
-from billing.domain.period import Window
 from billing.domain.posting import Charge
 
-_OF_NO_EVENT = {Cause.COUNTED_UNRECORDED, *SOMEBODY_ELSE}
+_OF_NO_EVENT = {Cause.COUNTED_UNRECORDED, *TOO_MUCH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,6 @@ class CarryingEvent:
     calls: tuple[str, ...]
     other_month: str
     here: bool  # whether the event, rather than its rows, is of the month looked at
-
-
-@dataclass(frozen=True, slots=True)
-class SentEvent:
-    """An event of an hour that was sent, and what its own minute shows."""
-
-    identifier: str
-    own_minute: Window
-    charge: Charge
-    calls: tuple[str, ...]
-    counted: bool  # as the ledger knows it
-    uncertain: bool = False
-    shown: int | None = None  # None: not read
-
-    @property
-    def expected(self) -> int:
-        """The minutes that its own minute should show."""
-        return self.charge.minutes if self.counted else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +126,9 @@ def find_meter_breaks(meter_totals: MeterTotals, *, settled: bool) -> list[Break
     breaks: list[Break] = []
     for hour, residue in meter_totals.residues():
         named = [
-            event_break
+            _event_break(event, hour, cause, minutes)
             for event in meter_totals.events.get(hour, ())
-            if (event_break := _event_break(event, hour))
+            for cause, minutes in gaps_of(event)
         ]
         breaks += named
         rest = residue - sum(item.minutes for item in named)
@@ -194,26 +176,16 @@ def _cause_of(waiting: Unsynced) -> Cause:
     return Cause.HELD if waiting.held else Cause.IN_FLIGHT
 
 
-def _event_break(event: SentEvent, hour: datetime) -> Break | None:
-    """Say what an event's own minute shows that it should not."""
-    if event.shown is None or event.shown == event.expected:
-        return None
-    gap, whole = event.shown - event.expected, event.charge.minutes
-    if event.counted:
-        counted_in_part = min(0, whole) <= event.shown <= max(0, whole)
-        cause = Cause.NOT_COUNTED if counted_in_part else Cause.FOREIGN_EVENT
-    else:
-        cause = Cause.COUNTED_UNRECORDED if event.uncertain else Cause.COUNTED_AFTER_ALL
-    evidence = f"event {event.identifier}: its minute shows {event.shown} of {whole}"
-    amount = priced(gap, event.charge)
+def _event_break(event: SentEvent, hour: datetime, cause: Cause, minutes: int) -> Break:
+    shown, whole = event.shown, event.charge.minutes
     return Break(
         cause=cause,
-        minutes=gap,
-        amount_micro=amount,
+        minutes=minutes,
+        amount_micro=priced(minutes, event.charge),
         calls=event.calls,
         hour=hour,
         event=event.identifier,
-        evidence=evidence,
+        evidence=f"event {event.identifier}: its minute shows {shown} of {whole}",
     )
 
 
@@ -255,10 +227,13 @@ def _rest_cause(
     if not settled:
         is_possible = meter_totals.can_be_ours(hour, rest)
         return Cause.NOT_SETTLED if is_possible else Cause.ABOVE_LEDGER
-    if read:
-        return Cause.FOREIGN_EVENT
     missing = rest < 0 or _only_one_missing(rest, events) is not None
-    return Cause.NOT_COUNTED if missing else Cause.FOREIGN_EVENT
+    if missing and not read:
+        return Cause.NOT_COUNTED
+    # Only where no event of ours can explain it is it somebody else's.
+    unread = [event for event in events if event.shown is None]
+    may_be_doubled = any(event.was_sent_again for event in unread)
+    return Cause.ABOVE_LEDGER if may_be_doubled else Cause.FOREIGN_EVENT
 
 
 def _lies_within(minutes: int, parts: Sequence[int]) -> bool:

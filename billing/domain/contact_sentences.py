@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from billing.domain.break_causes import Cause
 from billing.domain.listed_names import listed_names
 from billing.domain.meter_contact import (
     OPENING_REMEDY,
-    STOP_REMEDY,
     ContactFindings,
     FirstSendWait,
     Opening,
@@ -18,8 +18,8 @@ def contact_complaints(findings: ContactFindings) -> Iterator[str]:
     """Say for whom nothing is sent before a person decides, and what to do."""
     if findings.openings:
         yield f"{openings_sentence(findings.openings)}; {OPENING_REMEDY}"
-    if findings.stops:
-        yield f"{stops_sentence(findings.stops)}; {STOP_REMEDY}"
+    for stops in stops_by_remedy(findings.stops):
+        yield f"{stops_sentence(stops)}; {stops[0].remedy}"
 
 
 def openings_sentence(openings: Sequence[Opening]) -> str:
@@ -31,15 +31,27 @@ def openings_sentence(openings: Sequence[Opening]) -> str:
     )
 
 
+def stops_by_remedy(stops: Sequence[SendingStop]) -> list[list[SendingStop]]:
+    """Put together what a person does the same about."""
+    alike: dict[str, list[SendingStop]] = {}
+    for stop in stops:
+        alike.setdefault(stop.remedy, []).append(stop)
+    return list(alike.values())
+
+
 def stops_sentence(stops: Sequence[SendingStop]) -> str:
-    """Say how much somebody else reports beside us, and for whom nothing is sent."""
+    """Say how much too much stands there, and for whom nothing is sent."""
     cases = sorted(stop.case for stop in stops)
     causes = ", ".join(sorted({stop.cause for stop in stops}))
     which = f"break {cases[0]}" if len(cases) == 1 else f"{len(cases):,} breaks"
+    is_one = sum(each.minutes for each in stops) == 1
+    if stops[0].cause is Cause.COUNTED_TWICE:
+        found = f"{'was' if is_one else 'were'} counted twice"
+    else:
+        found = f"{'is' if is_one else 'are'} not from this ledger"
     return (
-        f"{_by_month(stops, '+')} at the meter "
-        f"{'is' if sum(each.minutes for each in stops) == 1 else 'are'} not from this "
-        f"ledger ({which}, {causes}), so nothing is sent for {_customers(stops)}"
+        f"{_by_month(stops, '+')} at the meter {found} ({which}, {causes}), "
+        f"so nothing is sent for {_customers(stops)}"
     )
 
 

@@ -25,6 +25,10 @@ OPENING_REMEDY = (
     "on with that ledger instead of a new one; if it was another program, stop it, and "
     "`adopt --from HOUR --dry-run` shows what taking over from it comes to"
 )
+TWICE_REMEDY = (
+    f"{Cause.COUNTED_TWICE.remedy}; `breaks --acknowledge N --reason TEXT` goes on "
+    "sending meanwhile"
+)
 STOP_REMEDY = (
     "find out who else reports to this meter, and stop it; `adopt --from HOUR --reason "
     "TEXT` takes these minutes over, `breaks --acknowledge N --reason TEXT` goes on "
@@ -118,13 +122,18 @@ class FirstSendWait(NamedTuple):
 
 
 class SendingStop(NamedTuple):
-    """A break that says that somebody else reports, and that nobody has taken over."""
+    """A break that says that too much stands at the meter, and that nobody decided."""
 
     customer: str
     period: BillingPeriod
     case: int
     cause: Cause
     minutes: int
+
+    @property
+    def remedy(self) -> str:
+        """What a person does about it."""
+        return TWICE_REMEDY if self.cause is Cause.COUNTED_TWICE else STOP_REMEDY
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from billing.domain.breaks import Break, CustomerFinding, MinuteBounds
+from billing.domain.breaks_event import SentEvent
 from billing.domain.breaks_meter import (
     CarryingEvent,
     MeterTotals,
-    SentEvent,
     Unsynced,
     find_meter_breaks,
     find_sending_breaks,

@@ -6,9 +6,9 @@ import pytest
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break
+from billing.domain.breaks_event import SentEvent
 from billing.domain.breaks_meter import (
     MeterTotals,
-    SentEvent,
     Unsynced,
     asks_for_own_minutes,
     find_meter_breaks,
@@ -172,7 +172,13 @@ def test_a_customer_that_stripe_does_not_know_is_missing_every_minute() -> None:
 
 
 def sent(
-    name: str, charge: Charge = TWO, *, counted: bool = True, shown: int | None = None
+    name: str,
+    charge: Charge = TWO,
+    *,
+    counted: bool = True,
+    shown: int | None = None,
+    again: bool = False,
+    uncertain: bool = False,
 ) -> SentEvent:
     window = Window(NOON, NOON + timedelta(minutes=1))
     return SentEvent(
@@ -181,6 +187,8 @@ def sent(
         charge=charge,
         calls=(f"of {name}",),
         counted=counted,
+        uncertain=uncertain,
+        was_sent_again=again,
         shown=shown,
     )
 

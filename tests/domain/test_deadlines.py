@@ -7,6 +7,8 @@ import pytest
 from billing.domain.deadlines import Deadlines, Limit, OpenItem, deadlines_of
 from billing.domain.meter_event import SendWindow, send_window
 from billing.domain.period import BillingPeriod
+from billing.domain.settlement import MinuteReading
+from billing.domain.summary_lag import NEVER_MEASURED
 
 MARCH = BillingPeriod(2026, 3)
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -24,7 +26,7 @@ EVENT = OpenItem(
 
 
 def found(item: OpenItem = EVENT, grace: timedelta = HOUR) -> Deadlines:
-    return deadlines_of(item, grace)
+    return deadlines_of(item, grace, NEVER_MEASURED, NOON + 2 * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,45 @@ def test_early_in_a_long_month_billing_ends_before_the_invoice_does() -> None:
     early = EVENT._replace(hour=MARCH.start, timestamp=MARCH.start)
     ahead = found(early, 72 * HOUR * 2).next_at(MARCH.start)
     assert ahead == (Limit.BILL, MARCH.start + 34 * DAY + 12 * HOUR)
+
+
+def uncertain(sent: datetime, *reads: datetime) -> OpenItem:
+    """Return an event that was sent then, with an outcome that nobody knows."""
+    return EVENT._replace(
+        state="uncertain",
+        in_doubt_since=sent,
+        first_unknown_at=sent,
+        readings=tuple(MinuteReading(at, 0) for at in reads),
+    )
+
+
+SENT = NOON + 29 * DAY
+
+
+@pytest.mark.parametrize(
+    ("item", "now", "provable", "limit"),
+    [
+        (EVENT, NOON, None, Limit.BILL),
+        # Stripe knows the identifier: half an hour of silence is soon enough.
+        (uncertain(SENT), SENT, SENT + 2 * HOUR + 30 * 60 * SECOND, Limit.BILL),
+        # It does not any more: it takes three days, and one from the first read.
+        (uncertain(SENT), SENT + DAY, SENT + 4 * DAY, Limit.BILL),
+        (uncertain(SENT + 2 * DAY), SENT + 3 * DAY, SENT + 6 * DAY, Limit.DECIDE),
+        (
+            uncertain(SENT, SENT + 3 * DAY + HOUR),
+            SENT + 3 * DAY + HOUR,
+            SENT + 4 * DAY + HOUR,
+            Limit.BILL,
+        ),
+        (uncertain(SENT), SENT + 4 * DAY + HOUR, SENT + 5 * DAY + HOUR, Limit.DECIDE),
+    ],
+)
+def test_what_is_too_old_to_wait_for_proof_is_for_a_person(
+    item: OpenItem, now: datetime, provable: datetime | None, limit: Limit
+) -> None:
+    deadlines = deadlines_of(item, HOUR, NEVER_MEASURED, now)
+    assert deadlines.provable_at == provable
+    assert deadlines.outlasts_proof is (limit is Limit.DECIDE)
+    later = MARCH.end + 2 * HOUR if now < MARCH.end else now
+    until = EVENT.timestamp + 34 * DAY + 12 * HOUR
+    assert deadlines.next_at(max(later, SENT + 4 * DAY)) == (limit, until)

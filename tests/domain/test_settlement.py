@@ -1,22 +1,27 @@
 """Settling: when reads of an event's own minute prove something, and what."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from billing.domain.settlement import (
-    QUIET_TO_REPLACE,
+    WHILE_REMEMBERED,
     MinuteReading,
     SettleVerdict,
+    SilenceRule,
     may_requeue,
+    proof_of_absence,
+    provable_at,
+    rule_before_resend,
     settle,
     settle_cancel,
 )
+from billing.domain.summary_lag import NEVER_MEASURED, LagsMeasured
 from tests.domain.telling import NOON
 
 H, M, TICK = timedelta(hours=1), timedelta(minutes=1), timedelta(microseconds=1)
 SENT = NOON
-QUIET = SENT + 2 * H
+PROOF = proof_of_absence(NEVER_MEASURED, NOON)
 
 
 def read(after: timedelta, minutes: int) -> MinuteReading:
@@ -43,9 +48,9 @@ def read(after: timedelta, minutes: int) -> MinuteReading:
 def test_a_value_is_proof_at_once_and_nothing_only_when_it_lasts(
     readings: list[MinuteReading], verdict: SettleVerdict
 ) -> None:
-    assert settle(5, readings, SENT) is verdict
+    assert settle(5, readings, SENT, WHILE_REMEMBERED) is verdict
     negative = [reading._replace(minutes=-reading.minutes) for reading in readings]
-    assert settle(-5, negative, SENT) is verdict
+    assert settle(-5, negative, SENT, WHILE_REMEMBERED) is verdict
 
 
 @pytest.mark.parametrize(
@@ -53,28 +58,109 @@ def test_a_value_is_proof_at_once_and_nothing_only_when_it_lasts(
     [
         ([], SettleVerdict.OPEN),
         ([read(3 * H, 5)], SettleVerdict.OPEN),
-        ([read(3 * H, 0)], SettleVerdict.OPEN),
-        ([read(24 * H, 5), read(25 * H, 5)], SettleVerdict.COUNTED),
-        ([read(24 * H, 0), read(25 * H, 0)], SettleVerdict.ABSENT),
-        ([read(24 * H, 5), read(25 * H, 0)], SettleVerdict.OPEN),
-        ([read(23 * H, 0), read(24 * H - M, 0)], SettleVerdict.OPEN),
-        ([read(2 * H, 0), read(3 * H, 0)], SettleVerdict.OPEN),
+        ([read(72 * H, 0)], SettleVerdict.OPEN),
+        ([read(72 * H, 5), read(96 * H, 5)], SettleVerdict.COUNTED),
+        ([read(72 * H, 0), read(96 * H, 0)], SettleVerdict.ABSENT),
+        ([read(72 * H, 0), read(96 * H - TICK, 0)], SettleVerdict.OPEN),
+        ([read(72 * H - TICK, 0), read(96 * H, 0)], SettleVerdict.OPEN),
+        ([read(72 * H, 5), read(96 * H, 0)], SettleVerdict.OPEN),
+        ([read(24 * H, 0), read(48 * H, 0)], SettleVerdict.OPEN),
     ],
 )
 def test_whether_a_cancelled_event_still_counts_has_to_last_either_way(
     readings: list[MinuteReading], verdict: SettleVerdict
 ) -> None:
-    assert settle_cancel(5, readings, SENT) is verdict
+    rule = proof_of_absence(NEVER_MEASURED, NOON)
+    assert settle_cancel(5, readings, SENT, rule) is verdict
 
 
-def test_what_would_go_out_under_another_name_has_to_be_gone_for_a_day() -> None:
-    pairs = [[read(h * H, 0), read(h * H + 30 * M, 0)] for h in (2, 23, 24)]
-    verdicts = [settle(5, pair, SENT, quiet=QUIET_TO_REPLACE) for pair in pairs]
-    assert verdicts == [SettleVerdict.OPEN, SettleVerdict.OPEN, SettleVerdict.ABSENT]
+@pytest.mark.parametrize(
+    ("first_unknown", "at", "rule"),
+    [
+        (SENT, 22 * H, WHILE_REMEMBERED),
+        (SENT, 23 * H - TICK, WHILE_REMEMBERED),
+        (SENT, 23 * H, PROOF),
+        (SENT, 40 * 24 * H, PROOF),
+        # Its proof has become too old, and nothing of Stripe's guards it any more.
+        (None, H, PROOF),
+    ],
+)
+def test_only_stripes_memory_of_the_identifier_makes_a_short_silence_enough(
+    first_unknown: datetime | None, at: timedelta, rule: SilenceRule
+) -> None:
+    assert rule_before_resend(first_unknown, NEVER_MEASURED, SENT + at) == rule
+
+
+DAYS = 24 * H
+
+
+@pytest.mark.parametrize(
+    ("longest", "measured_for", "after_send"),
+    [
+        # As it is at first, and in a ledger of before lags were measured.
+        (None, None, 72 * H),
+        (M, 34 * DAYS, 72 * H),
+        (M, 35 * DAYS - TICK, 72 * H),
+        # A longer lag counts at once.
+        (25 * H, H, 75 * H),
+        (25 * H, 35 * DAYS, 75 * H),
+        # What was measured for so long is believed, but never less than two hours.
+        (2 * H, 35 * DAYS, 6 * H),
+        (M, 35 * DAYS, 2 * H),
+        # Nobody looked for 35 days: there is nothing to believe.
+        (None, 90 * DAYS, 72 * H),
+    ],
+)
+def test_silence_is_proof_a_day_apart_and_after_three_times_the_longest_lag(
+    longest: timedelta | None, measured_for: timedelta | None, after_send: timedelta
+) -> None:
+    since = None if measured_for is None else NOON - measured_for
+    rule = proof_of_absence(LagsMeasured(longest, since), NOON)
+    assert rule == SilenceRule(after_send, timedelta(hours=24))
+
+
+@pytest.mark.parametrize(
+    ("shown", "sent_again", "verdict"),
+    [
+        (10, True, SettleVerdict.COUNTED),
+        (15, True, SettleVerdict.COUNTED),
+        # Sent once, it cannot count twice: somebody else is there, too.
+        (10, False, SettleVerdict.CONTRADICTS),
+        (12, True, SettleVerdict.CONTRADICTS),
+        (-5, True, SettleVerdict.CONTRADICTS),
+    ],
+)
+def test_what_was_sent_again_counts_where_its_minute_holds_a_multiple_of_it(
+    shown: int, sent_again: bool, verdict: SettleVerdict
+) -> None:
+    for sign in (1, -1):
+        reads = [read(M, sign * shown)]
+        found = settle(sign * 5, reads, SENT, PROOF, was_sent_again=sent_again)
+        assert found is verdict
+
+
+@pytest.mark.parametrize(
+    ("readings", "at"),
+    [
+        ([], 72 * H + 24 * H),
+        ([read(30 * H, 0)], 72 * H + 24 * H),
+        ([read(80 * H, 0)], 80 * H + 24 * H),
+        ([read(80 * H, 0), read(90 * H, 0)], 80 * H + 24 * H),
+        # It was shown since, so silence begins anew.
+        ([read(80 * H, 0), read(90 * H, 5)], 100 * H + 24 * H),
+    ],
+)
+def test_the_earliest_proof_is_known_beforehand(
+    readings: list[MinuteReading], at: timedelta
+) -> None:
+    now = SENT + max([reading.at - SENT for reading in readings], default=H)
+    now = SENT + 100 * H if readings and readings[-1].minutes else now
+    assert provable_at(readings, SENT, PROOF, now) == SENT + at
 
 
 def test_what_was_never_sent_needs_no_quiet() -> None:
-    assert settle(5, [read(M, 0), read(31 * M, 0)], None) is SettleVerdict.ABSENT
+    reads = [read(M, 0), read(31 * M, 0)]
+    assert settle(5, reads, None, WHILE_REMEMBERED) is SettleVerdict.ABSENT
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from billing.ledger.schema.tables import (
     meter_opening,
     meter_reading,
     pull_scope,
+    summary_lag,
 )
 from billing.ledger.sync import send_holds
 from billing.ledger.sync.attempts import (
@@ -109,6 +110,7 @@ MOVING: dict[str, set[str]] = {
     "adoption": set(),
     "meter_opening": set(),
     "shadow_reading": set(),
+    "summary_lag": set(),
     "audit_head": set(),
     "audit_anchor": set(),
     "pull_scope": set(),
@@ -207,6 +209,10 @@ def add_settlement_rows(ledger: Ledger) -> None:
         for number in (1, 2):
             reading = {"event_id": 1, "read_at": at, "minutes": number}
             connection.execute(insert(meter_reading).values(reading))
+            lag = {"sent_at": at, "first_shown_at": at, "lag_seconds": 0}
+            connection.execute(
+                insert(summary_lag).values(event_id=number, open_from=1, **lag)
+            )
             report = {"name": f"evt_{number}", "error_count": 1, **window, **words}
             connection.execute(insert(error_report).values(report))
             opened = {"opened_at": at, "opened_run": number}

@@ -35,6 +35,7 @@ from billing.ledger.schema.tables import (
     send_hold,
     shadow_reading,
     sole_reporter,
+    summary_lag,
 )
 
 BINDING = "b2b_usage.meter_event_id"
@@ -135,5 +136,6 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_source, period="r.period", joined=_OF_RUN),
         _covered(quarantine_place),
         _covered(call_decision, _NO_MONTH),
+        _covered_together(summary_lag, period="e.period", joined=_OF_EVENT),
     )
 }

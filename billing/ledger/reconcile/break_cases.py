@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, update
 
-from billing.domain.break_causes import EXPLAINED, SOMEBODY_ELSE, Cause
+from billing.domain.break_causes import EXPLAINED, TOO_MUCH, Cause
 from billing.domain.break_kinds import Book
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod
@@ -128,12 +128,12 @@ def _has_outgrown(item: Break, row: Any) -> bool:
 def _acknowledged_before(owned: OwnedBreak, rows: Iterable[Any]) -> dict[str, Any]:
     """Return who has acknowledged the same minutes of somebody else by another name."""
     item = owned.item
-    if item.cause not in SOMEBODY_ELSE:
+    if item.cause not in TOO_MUCH:
         return {}
     for row in rows:
         same = (owned.customer, item.hour, item.minutes)
         if (
-            Cause(row.cause) in SOMEBODY_ELSE
+            Cause(row.cause) in TOO_MUCH
             and row.acknowledged_at is not None
             and (row.customer, row.hour, row.minutes) == same
         ):

@@ -17,12 +17,14 @@ from sqlalchemy import (
     select,
 )
 
-from billing.domain.breaks_meter import CarryingEvent, SentEvent, Unsynced
-from billing.domain.meter_event import EventState, FailReason
+from billing.domain.breaks_event import SentEvent
+from billing.domain.breaks_meter import CarryingEvent, Unsynced
+from billing.domain.meter_event import EventState, FailReason, SendVerdict
 from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.reconcile.synced_totals import MeterCustomer
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
+from billing.ledger.sync.attempts import EVENT
 
 event, usage = meter_event.c, b2b_usage.c
 MINUTE = timedelta(minutes=1)
@@ -168,7 +170,7 @@ def sent_events(
     hours: Collection[tuple[MeterCustomer, datetime]],
 ) -> dict[tuple[MeterCustomer, datetime], list[SentEvent]]:
     """Return the events of some hours that were ever sent, in their order."""
-    query = _with_calls().where(
+    query = _with_calls(_was_sent_again()).where(
         event.period == str(period),
         event.customer.in_({meter_customer.customer for meter_customer, _ in hours}),
         event.hour.in_({hour for _, hour in hours}),
@@ -186,9 +188,28 @@ def sent_events(
                     calls=calls,
                     counted=row.state == EventState.SYNCED,
                     uncertain=_is_uncertain(row),
+                    was_sent_again=bool(row.was_sent_again),
                 )
             )
     return events
+
+
+def _was_sent_again() -> ColumnElement[bool]:
+    """Say of an event whether it was sent after a send whose outcome nobody knew.
+
+    A restored ledger may not know of the first one; it armed the event again.
+    """
+    earlier, later = meter_attempt.alias("earlier").c, meter_attempt.alias("later").c
+    unknown = earlier.verdict.is_(None) | (earlier.verdict == SendVerdict.UNKNOWN.value)
+    resent = select(earlier.id).where(
+        earlier.event_id == event.id,
+        earlier.kind == EVENT,
+        unknown,
+        later.event_id == event.id,
+        later.kind == EVENT,
+        later.number > earlier.number,
+    )
+    return (event.rearmed_at.is_not(None) | resent.exists()).label("was_sent_again")
 
 
 def _with_calls(*more: ColumnElement[Any]) -> Select[Any]:

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from billing.domain.adoption import OpeningDifference
+from billing.domain.breaks_event import SentEvent
 from billing.domain.breaks_invoice import ArrivedEvent
-from billing.domain.breaks_meter import CarryingEvent, MeterTotals, SentEvent, Unsynced
+from billing.domain.breaks_meter import CarryingEvent, MeterTotals, Unsynced
 from billing.domain.breaks_source import EdgeCall
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge

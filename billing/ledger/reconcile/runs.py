@@ -13,6 +13,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.reconcile.break_cases import OwnedBreak, Run, track
+from billing.ledger.reconcile.summary_lags import MonthLook, record_lags
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
@@ -183,6 +184,7 @@ def earlier_readings(
 def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -> int:
     """Store a reconciliation with its readings and breaks; returns its number."""
     breaks = reconciliation.breaks
+    record_lags(connection, _look(connection, reconciliation, actor.at))
     query = insert(reconciliation_run).values(
         period=str(reconciliation.period),
         started_at=reconciliation.started_at,
@@ -227,6 +229,22 @@ def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -
         connection, actor, "period.reconciled", str(reconciliation.period), detail
     )
     return number
+
+
+def _look(
+    connection: Connection, reconciliation: Reconciliation, now: datetime
+) -> MonthLook:
+    run = reconciliation_run.c
+    query = select(run.started_at).where(run.period == str(reconciliation.period))
+    earlier = connection.execute(query.order_by(run.id.desc()).limit(1)).scalar()
+    looks = {each.customer: each.look for each in reconciliation.customers if each.look}
+    return MonthLook(
+        period=reconciliation.period,
+        started_at=reconciliation.started_at,
+        ended_at=now,
+        earlier_at=earlier,
+        customers=looks,
+    )
 
 
 def _reading(

@@ -42,6 +42,7 @@ from billing.ledger.schema.usage import (
     meter_attempt,
     meter_event,
     meter_reading,
+    summary_lag,
 )
 
 __all__ = [
@@ -82,4 +83,5 @@ __all__ = [
     "send_hold",
     "shadow_reading",
     "sole_reporter",
+    "summary_lag",
 ]

@@ -120,6 +120,26 @@ meter_reading = table(
     Index(None, "event_id", "id"),
 )
 
+# When a reconciliation first saw an event in the meter's summaries. `lag_seconds` is
+# null where nobody looked soon enough; attempts before `open_from` need no look.
+summary_lag = table(
+    "summary_lag",
+    key(),
+    number("event_id", ForeignKey("meter_event.id")),
+    time("sent_at"),
+    time("last_unshown_at", null=True),
+    time("first_shown_at"),
+    number("lag_seconds", null=True),
+    number("open_from"),
+    UniqueConstraint("event_id"),
+    partial_index(
+        "ix_summary_lag_measured",
+        "first_shown_at",
+        "lag_seconds",
+        where="lag_seconds IS NOT NULL",
+    ),
+)
+
 error_report = table(
     "error_report",
     key(),

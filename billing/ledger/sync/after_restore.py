@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, literal, update
+from sqlalchemy import ColumnElement, Connection, func, update
 
 from billing.domain.meter_event import EventState, FailReason
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.events import last_of_actions
-from billing.ledger.schema.columns import UtcTime
 from billing.ledger.schema.tables import meter_event
 
 RESTORED = "ledger.restored"
@@ -40,7 +39,9 @@ def mark_staged_uncertain(connection: Connection, customer: str) -> None:
 def _mark_uncertain(
     connection: Connection, condition: ColumnElement[bool], at: datetime
 ) -> None:
-    since = func.coalesce(event.first_unknown_at, literal(at, UtcTime()))
+    # Nobody knows when it was sent, if it was: at the earliest in its own hour. Counted
+    # from the restore, Stripe would seem to know a name that it has long forgotten.
+    since = func.coalesce(event.first_unknown_at, event.hour)
     values = {
         "state": EventState.FAILED.value,
         "reason": FailReason.UNCERTAIN.value,

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from billing.domain.adoption import Adoption
-from billing.domain.break_causes import SOMEBODY_ELSE, Cause
+from billing.domain.break_causes import TOO_MUCH, Cause
 from billing.domain.meter_contact import RUNNING_DAY, MeterMonth, SendingStop
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
@@ -53,7 +53,7 @@ _CASES = (
     .where(
         case.period.in_(bindparam("months", expanding=True)),
         case.resolved_at.is_(None),
-        case.cause.in_([cause.value for cause in SOMEBODY_ELSE]),
+        case.cause.in_([cause.value for cause in TOO_MUCH]),
     )
     .order_by(case.id)
 )

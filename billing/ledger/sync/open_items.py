@@ -1,5 +1,6 @@
 """Open items: rows that no event carries yet, and events without a final answer."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -9,13 +10,21 @@ from billing.domain.close_obstacles import FINAL_REASONS
 from billing.domain.deadlines import OpenItem
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.posting import posting_hour
+from billing.domain.settlement import MinuteReading
 from billing.ledger.schema.closed_months import closed_months
-from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.ledger.schema.tables import b2b_usage, meter_event, meter_reading
 
 event, usage = meter_event.c, b2b_usage.c
 _AT_ONCE = 2_000
 # Whatever was not known of these once, it is known by now that they do not count.
 _CERTAINLY_ABSENT = {FailReason.REJECTED.value, FailReason.EXPIRED.value}
+_UNCERTAIN = FailReason.UNCERTAIN.value
+_OF_UNCERTAIN = (
+    select(meter_reading.c.event_id, meter_reading.c.read_at, meter_reading.c.minutes)
+    .join(meter_event)
+    .where(event.state != EventState.SYNCED.value, event.reason == _UNCERTAIN)
+    .order_by(meter_reading.c.id)
+)
 
 
 def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
@@ -40,6 +49,9 @@ def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
             rows=int(rows),
             state=state,
         )
+    readings: dict[int, list[MinuteReading]] = defaultdict(list)
+    for number, *reading in connection.execute(_OF_UNCERTAIN):
+        readings[number].append(MinuteReading(*reading))
     unsynced = select(meter_event).where(is_open())
     for row in connection.execute(unsynced.execution_options(yield_per=_AT_ONCE)):
         yield OpenItem(
@@ -53,6 +65,8 @@ def open_items(connection: Connection, now: datetime) -> Iterator[OpenItem]:
             in_doubt_since=row.last_sent_at
             if row.first_unknown_at and row.reason not in _CERTAINLY_ABSENT
             else None,
+            first_unknown_at=row.first_unknown_at,
+            readings=tuple(readings.get(row.id, ())),
         )
 
 

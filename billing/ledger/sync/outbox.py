@@ -43,6 +43,11 @@ class OpenEvent:
     rearmed_at: datetime | None = None
     last_answered_at: datetime | None = None
 
+    @property
+    def was_sent_again(self) -> bool:
+        """Whether it was sent more than once, so that it may count more than once."""
+        return self.attempts > 1 or self.rearmed_at is not None
+
 
 def _attempts_made() -> ScalarSelect[int]:
     query = select(func.count()).where(meter_attempt.c.event_id == meter_event.c.id)

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from billing.domain.contact_sentences import (
     openings_sentence,
+    stops_by_remedy,
     stops_sentence,
     waits_sentence,
 )
 from billing.domain.meter_contact import (
     BETWEEN_CONTACTS,
     OPENING_REMEDY,
-    STOP_REMEDY,
     ContactFindings,
     ContactState,
     FirstSendWait,
@@ -56,9 +56,9 @@ def check_contacts(
         yield failed(NAME, fault, READ_REMEDY)
         return
     yield from unread
-    if findings.stops:
-        found = stops_sentence(findings.stops)
-        yield Check("other reporters", False, found, STOP_REMEDY)
+    for stops in stops_by_remedy(findings.stops):
+        found, remedy = stops_sentence(stops), stops[0].remedy
+        yield Check("other reporters", False, found, remedy)
     if findings.openings:
         found = openings_sentence(findings.openings)
         yield Check(NAME, False, found, OPENING_REMEDY)

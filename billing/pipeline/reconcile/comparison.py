@@ -14,10 +14,10 @@ from billing.domain.breaks import (
     MinuteBounds,
     is_settled,
 )
+from billing.domain.breaks_event import SentEvent
 from billing.domain.breaks_meter import (
     CarryingEvent,
     MeterTotals,
-    SentEvent,
     Unsynced,
     asks_for_own_minutes,
     find_meter_breaks,
@@ -28,6 +28,7 @@ from billing.domain.breaks_meter import (
 from billing.domain.breaks_source import CarriedCall, find_month_breaks
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
+from billing.domain.summary_lag import SummaryLook
 from billing.ledger.pull.contradictions import ContradictingCall
 from billing.ledger.reconcile.dated_back import DatedBack
 from billing.ledger.reconcile.month_snapshot import MonthSnapshot
@@ -232,7 +233,20 @@ class Comparison:
                 *self._meter_breaks(events),
             ),
             bounds=self.customer.bounds,
+            look=self._look(events),
         )
+
+    def _look(self, events: Mapping[str, SentEvent]) -> SummaryLook | None:
+        """Say which of its events the meter's summaries show."""
+        if None in self.shown.totals.values():
+            return None
+        unshown = {
+            (meter_customer.stripe_customer, hour)
+            for meter_customer in self.shown.hours
+            for hour, _ in self._meter_totals(meter_customer, {}).residues()
+        }
+        shown = {each.identifier for each in events.values() if each.is_shown_whole}
+        return SummaryLook(frozenset(unshown), frozenset(shown))
 
     def _meter_breaks(self, events: Mapping[str, SentEvent]) -> list[Break]:
         breaks: list[Break] = []

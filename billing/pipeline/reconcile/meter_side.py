@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
+from billing.domain.breaks_event import SentEvent
 from billing.domain.breaks_invoice import InvoicedMonth, invoiced_month
-from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import NoSuchCustomer
 from billing.ledger.reconcile.synced_totals import MeterCustomer

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.breaks import CustomerFinding
+from billing.domain.breaks_event import SentEvent
 from billing.domain.breaks_invoice import ArrivedEvent, InvoicedMonth, with_invoice
-from billing.domain.breaks_meter import SentEvent
 from billing.domain.period import BillingPeriod
 from billing.errors import MeterFault
 from billing.ledger.adopt.shadow import NO_SHADOW, ShadowRule, read_shadow

@@ -6,7 +6,7 @@ from datetime import datetime
 from billing.domain.cancellation import choose_to_cancel, may_cancel
 from billing.domain.meter_event import FailReason, SendVerdict
 from billing.domain.period import BillingPeriod
-from billing.domain.settlement import SettleVerdict, settle_cancel
+from billing.domain.settlement import SettleVerdict, proof_of_absence, settle_cancel
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.attempts import CANCEL, Answered, Attempt
 from billing.ledger.sync.outbox import OpenEvent
@@ -61,7 +61,9 @@ def _resume(context: SyncContext, uncertain: OpenEvent) -> bool:
         return False
     with context.ledger.reading() as connection:
         touched = settlement.last_touched_at(connection, uncertain.id)
-    verdict = settle_cancel(uncertain.event.minutes, readings, touched)
+    # What it leaves is staged anew, under another name.
+    rule = proof_of_absence(context.lags(), context.actor.at)
+    verdict = settle_cancel(uncertain.event.minutes, readings, touched, rule)
     if verdict not in {SettleVerdict.ABSENT, SettleVerdict.COUNTED}:
         return False
     gone, actor = verdict is SettleVerdict.ABSENT, context.actor

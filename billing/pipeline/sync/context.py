@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from billing.domain.period import Window
 from billing.domain.staging import MeterDestination
+from billing.domain.summary_lag import LagsMeasured
 from billing.errors import MeterRefused, NoSuchCustomer
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Hold, Ledger
+from billing.ledger.reconcile.summary_lags import lags_measured
 from billing.pipeline.sync.send import Sender
 
 T = TypeVar("T")
@@ -74,6 +76,11 @@ class SyncContext:
     def actor(self) -> Actor:
         """Who acts, now."""
         return Actor(self.sender.owner, self.sender.time.now())
+
+    def lags(self) -> LagsMeasured:
+        """Return how late Stripe's summaries were seen to be, as of now."""
+        with self.ledger.reading() as connection:
+            return lags_measured(connection, self.sender.time.now())
 
     def read_minutes(self, stripe_customer: str, window: Window) -> int | None:
         """Read what a window holds at Stripe; None while nothing is to be read.

@@ -7,12 +7,7 @@ its window are read; so are those of hours of which a summary was found short.
 from datetime import timedelta
 from typing import NamedTuple
 
-from billing.domain.settlement import (
-    QUIET_AFTER_SEND,
-    QUIET_TO_REPLACE,
-    SettleVerdict,
-    settle,
-)
+from billing.domain.settlement import SettleVerdict, proof_of_absence, settle
 from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
@@ -59,37 +54,23 @@ def reject_what_is_reported(context: SyncContext) -> int:
 
 
 class _Suspicion(NamedTuple):
-    """An event that may not count: why, and how long its minute has to be empty."""
+    """An event that may not count, and why."""
 
     suspect: Suspect
     why: str
-    quiet: timedelta
 
 
 def _suspects(context: SyncContext) -> list[_Suspicion]:
-    """Return this customer's suspects, each once, by the strongest word against it.
-
-    Nobody names the most of them, and what is rejected may go out anew under a new
-    name: so an empty minute is believed after a day, or sooner when there are just so
-    many errors as suspects.
-    """
+    """Return this customer's suspects, each once, by the strongest word against it."""
     with context.ledger.reading() as connection:
         reports = error_reports.open_reports(connection)
         reported = [(r, error_reports.suspects(connection, r)) for r in reports]
-        errors = sum(
-            report.error_count - error_reports.named_and_rejected(connection, report)
-            for report in reports
-        )
         missing = error_reports.missing_events(connection, context.to.customer)
-    events = {suspect.event_id for _, suspects in reported for suspect in suspects}
-    quiet = QUIET_AFTER_SEND if len(events) <= errors else QUIET_TO_REPLACE
     unexplained = "its minute is empty, and no report says why"
-    all_suspicions = [
-        _Suspicion(suspect, unexplained, QUIET_TO_REPLACE) for suspect in missing
-    ]
+    all_suspicions = [_Suspicion(suspect, unexplained) for suspect in missing]
     for report, suspects in reported:
         why = f"{report.name} ({', '.join(report.codes)})"
-        all_suspicions += [_Suspicion(suspect, why, quiet) for suspect in suspects]
+        all_suspicions += [_Suspicion(suspect, why) for suspect in suspects]
     customer = context.to.customer
     ours = [each for each in all_suspicions if each.suspect.customer == customer]
     ours.sort(key=lambda suspicion: suspicion.suspect.named)
@@ -117,7 +98,11 @@ def settle_reports(ledger: Ledger, time: MonotonicClock) -> None:
 
 
 def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
-    """Say whether a suspect does not count: named and absent, or firmly absent."""
+    """Say whether a suspect does not count: named and absent, or proved absent.
+
+    Nobody names the most of them, others' errors are counted with ours, and what is
+    rejected may go out anew under a new name: so silence alone has to be proof.
+    """
     with context.ledger.reading() as connection:
         event = outbox.event_numbered(connection, suspicion.suspect.event_id)
     readings = read_own_minute(context, event)
@@ -126,7 +111,8 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
     if suspicion.suspect.named and readings[-1].minutes == 0:
         return True
     minutes, sent = event.event.minutes, event.last_sent_at
-    verdict = settle(minutes, readings, sent, quiet=suspicion.quiet)
+    rule = proof_of_absence(context.lags(), context.actor.at)
+    verdict = settle(minutes, readings, sent, rule)
     return verdict is SettleVerdict.ABSENT
 
 

@@ -1,16 +1,20 @@
 """Settle: an unknown outcome is decided by what the event's own minute holds."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from billing.domain.meter_event import FailReason
 from billing.domain.period import BillingPeriod
 from billing.domain.settlement import (
-    QUIET_TO_REPLACE,
     MinuteReading,
     SettleVerdict,
+    SilenceRule,
     may_requeue,
+    proof_of_absence,
+    rule_before_resend,
     settle,
 )
+from billing.domain.summary_lag import LagsMeasured
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.sync import outbox, settlement
 from billing.ledger.sync.outbox import OpenEvent
@@ -20,7 +24,10 @@ from billing.pipeline.sync.context import SyncContext
 def settle_uncertain(context: SyncContext, events: Sequence[OpenEvent]) -> int:
     """Read the minutes of uncertain events; returns how many were decided."""
     uncertain = [e for e in events if e.reason is FailReason.UNCERTAIN]
-    return sum(_settle_one(context, event) for event in uncertain)
+    if not uncertain:
+        return 0
+    lags = context.lags()
+    return sum(_settle_one(context, event, lags) for event in uncertain)
 
 
 def read_own_minute(
@@ -38,37 +45,55 @@ def read_own_minute(
         return settlement.readings_of(connection, event.id)
 
 
-def _settle_one(context: SyncContext, uncertain: OpenEvent) -> bool:
+def _settle_one(context: SyncContext, uncertain: OpenEvent, lags: LagsMeasured) -> bool:
     readings = read_own_minute(context, uncertain)
     if readings is None:
         return False
-    minutes = uncertain.event.minutes
-    match settle(minutes, readings, uncertain.last_sent_at):
+    with context.ledger.reading() as connection:
+        closed = closed_months(connection)
+    is_closed = BillingPeriod.of(uncertain.event.hour) in closed
+    verdict = settle(
+        uncertain.event.minutes,
+        readings,
+        uncertain.last_sent_at,
+        _rule(uncertain, lags, context.actor.at, is_closed=is_closed),
+        was_sent_again=uncertain.was_sent_again,
+    )
+    match verdict:
         case SettleVerdict.COUNTED:
+            shown = readings[-1].minutes
             context.sender.writer.write(
                 lambda connection: settlement.record_counted(
-                    connection, context.actor, uncertain, minutes
+                    connection, context.actor, uncertain, shown
                 )
             )
             return True
         case SettleVerdict.ABSENT:
-            return _conclude_absent(context, uncertain)
+            return _conclude_absent(context, uncertain, is_closed=is_closed)
         case _:
             return False
 
 
-def _conclude_absent(context: SyncContext, absent: OpenEvent) -> bool:
+def _rule(
+    uncertain: OpenEvent, lags: LagsMeasured, now: datetime, *, is_closed: bool
+) -> SilenceRule:
+    """Return how long its minute has to be empty, by what would guard its next send.
+
+    In a closed month, and when it is too old to go out again as it is, whoever bills
+    it then does so under another name, which no memory of Stripe's guards.
+    """
+    if is_closed or not may_requeue(uncertain.event.timestamp, now):
+        return proof_of_absence(lags, now)
+    return rule_before_resend(uncertain.first_unknown_at, lags, now)
+
+
+def _conclude_absent(
+    context: SyncContext, absent: OpenEvent, *, is_closed: bool
+) -> bool:
     """Requeue it, where it may still be sent as it is; else say that it is lost."""
-    with context.ledger.reading() as connection:
-        closed = closed_months(connection)
-        readings = settlement.readings_of(connection, absent.id)
     write, actor = context.sender.writer.write, context.actor
-    if BillingPeriod.of(absent.event.hour) in closed:
-        # It would go out anew, in another month: only what is surely gone may.
-        event, sent = absent.event, absent.last_sent_at
-        verdict = settle(event.minutes, readings, sent, quiet=QUIET_TO_REPLACE)
-        if verdict is not SettleVerdict.ABSENT:
-            return False
+    if is_closed:
+        # It goes out anew, in another month.
         why = "its minute is empty, and its month is closed"
         write(lambda ledger: settlement.reject(ledger, actor, absent.id, why))
     elif not may_requeue(absent.event.timestamp, actor.at):

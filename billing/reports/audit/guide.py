@@ -22,6 +22,7 @@ _TABLES = {
     "meter_event": "what was reported to Stripe: a customer's minutes of one UTC hour",
     "meter_attempt": "each request to Stripe, written before it left, with the answer",
     "meter_reading": "Stripe's meter, read back for one event",
+    "summary_lag": "how late Stripe's summaries first showed each event",
     "error_report": "what Stripe reported as lost or refused",
     "reconciliation_run": "each comparison of Pamela, this ledger and Stripe",
     "reconciliation_reading": "the three books in it, customer by customer",

@@ -93,6 +93,8 @@ def waiting_for_a_person(
         minutes = counted(deadlines.missed_minutes, "minute")
         remedy = "bill them outside the meter, then `sync --void EVENT --reason TEXT`"
         sentences.append(f"Past every deadline: {items}, {minutes}: {remedy}")
+    if deadlines.undecided_items:
+        sentences.append(_undecided(deadlines))
     sentences += [
         f"{month.period} is over and not closed: `pamela-billing close "
         f"{month.period} --dry-run` says what stands in the way"
@@ -100,6 +102,16 @@ def waiting_for_a_person(
         if month.period.end <= now and month.closed is None and month.sync.rows.total()
     ]
     return sentences
+
+
+def _undecided(deadlines: DeadlineReport) -> str:
+    items = counted(deadlines.undecided_items, "uncertain item")
+    minutes = counted(deadlines.undecided_minutes, "minute")
+    return (
+        f"Too old to wait for proof: {items}, {minutes}, to be decided by "
+        f"{format_time(deadlines.decide_until)}: ask Stripe for the event; if it does "
+        "not count, bill it outside the meter, then `sync --void EVENT --reason TEXT`"
+    )
 
 
 def month_lines(ledger: Ledger, months: Iterable[PeriodStatus]) -> list[list[str]]:

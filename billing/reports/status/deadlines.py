@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from billing.domain.deadlines import Deadlines, Limit, deadlines_of
 from billing.ledger.database import Ledger
+from billing.ledger.reconcile.summary_lags import lags_measured
 from billing.ledger.sync.open_items import open_items
 from billing.reports.sheets.formatting import Document, format_span, format_time
 
@@ -35,6 +36,10 @@ class DeadlineReport:
     minutes: int = 0
     missed_items: int = 0
     missed_minutes: int = 0
+    # Uncertain, and too old to wait for proof: a person decides.
+    undecided_items: int = 0
+    undecided_minutes: int = 0
+    decide_until: datetime | None = None
     nearest: tuple[NearDeadline, ...] = ()
 
     def document(self) -> Document:
@@ -44,8 +49,27 @@ class DeadlineReport:
             "open_minutes": self.minutes,
             "missed_items": self.missed_items,
             "missed_minutes": self.missed_minutes,
+            "undecided_items": self.undecided_items,
+            "undecided_minutes": self.undecided_minutes,
+            "decide_until": format_time(self.decide_until),
             "nearest": [self._item(near) for near in self.nearest],
         }
+
+    def count(self, deadlines: Deadlines) -> tuple[Limit, datetime] | None:
+        """Count an open item; return its nearest deadline, None when all are past."""
+        minutes = deadlines.item.minutes
+        self.items += 1
+        self.minutes += minutes
+        ahead = deadlines.next_at(self.as_of)
+        if ahead is None:
+            self.missed_items += 1
+            self.missed_minutes += minutes
+        elif deadlines.outlasts_proof:
+            self.undecided_items += 1
+            self.undecided_minutes += minutes
+            until = self.decide_until or deadlines.bill_until
+            self.decide_until = min(until, deadlines.bill_until)
+        return ahead
 
     def lines(self) -> list[list[str]]:
         """Return the nearest deadlines under HEADINGS."""
@@ -72,6 +96,7 @@ class DeadlineReport:
             "cancel_until": format_time(deadlines.cancel_until),
             "invoice_until": format_time(deadlines.invoice_until),
             "bill_until": format_time(deadlines.bill_until),
+            "provable_at": format_time(deadlines.provable_at),
             "next": near.limit.value,
             "deadline": format_time(near.until),
             "seconds_left": (near.until - self.as_of) // _SECOND,
@@ -91,16 +116,13 @@ def read_deadlines(
     report = DeadlineReport(as_of=now)
     near: list[NearDeadline] = []
     with ledger.reading() as connection:
+        lags = lags_measured(connection, now)
         for item in open_items(connection, now):
             if item.customer in besides:
                 continue
-            deadlines = deadlines_of(item, grace)
-            ahead = deadlines.next_at(now)
-            report.items += 1
-            report.minutes += item.minutes
+            deadlines = deadlines_of(item, grace, lags, now)
+            ahead = report.count(deadlines)
             if ahead is None:
-                report.missed_items += 1
-                report.missed_minutes += item.minutes
                 continue
             near.append(NearDeadline(deadlines, *ahead))
             if len(near) > _KEPT:
@@ -126,3 +148,5 @@ def _what(near: NearDeadline) -> str:
             return f"reach the invoice of {near.deadlines.period}: {named}"
         case Limit.BILL:
             return f"be billed at all: {named}"
+        case Limit.DECIDE:
+            return f"be decided by a person: {named}"

@@ -109,8 +109,8 @@ def test_what_was_not_sent_since_the_backup_is_sent_once_it_is_known_absent(
     lose_a_day(bench, memory, tmp_path / "saved.db")
     accept_restore(bench.ledger, memory, Actor("alice", bench.clock.now()), "a test")
     bench.take(call("call_3", NOON + HOUR / 2, 30))
-    for _ in range(6):
-        bench.clock.advance(hours=3)
+    for _ in range(10):
+        bench.clock.advance(hours=12)
         bench.pull()
         bench.sync()
     assert bench.counted() == bench.minutes() == {"acme": 6}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from billing.domain.break_causes import Cause
 from billing.domain.meter_event import MeterEvent
 from billing.pipeline.sync.context import Policy
 from tests.pipeline.bench import Bench, call
@@ -51,21 +52,64 @@ def test_what_is_seen_in_its_minute_is_synced_with_the_read_as_evidence(
     assert either_bench.rows(query)[0][0].startswith("reading: its minute holds 5 at ")
 
 
-def test_what_is_absent_twice_is_requeued_as_it_is_and_sent(bench: Bench) -> None:
+def test_what_is_absent_a_day_apart_is_requeued_as_it_is_and_sent(bench: Bench) -> None:
     lose(bench, lose_request)
     sent = len(bench.meter.requests)
+    for hours in (24, 24, 23):
+        bench.sync()
+        assert bench.events()[0][:2] == ("failed", "uncertain")
+        bench.clock.advance(hours=hours)
     bench.sync()
     assert bench.events()[0][:2] == ("failed", "uncertain")
-    bench.clock.advance(minutes=29)
-    bench.sync()
-    assert bench.events()[0][:2] == ("failed", "uncertain")
-    bench.clock.advance(minutes=1)
+    bench.clock.advance(hours=1)
     report = bench.sync()
     assert report.settled == 1
-    assert readings(bench) == [0, 0, 0]
     assert sent_since(bench, sent) == [bench.meter.requests[0].event.identifier]
     assert bench.events()[0][:2] == ("synced", "")
     assert bench.counted() == {"acme": 5}
+
+
+def test_a_summary_that_is_a_day_late_is_waited_for(bench: Bench) -> None:
+    """Seen: 14 minutes were counted for 7, and called a foreign event."""
+    lose(bench, lose_answer)
+    bench.meter.hidden = {bench.meter.requests[0].event.identifier}
+    sent = len(bench.meter.requests)
+    for minutes in (30, 60, 2_000):
+        bench.sync()
+        bench.clock.advance(minutes=minutes)
+    assert bench.events()[0][:2] == ("failed", "uncertain")
+    bench.meter.hidden.clear()
+    bench.sync()
+    assert sent_since(bench, sent) == []
+    assert bench.events()[0][:2] == ("synced", "")
+    assert bench.counted() == {"acme": 5}
+
+
+def test_while_stripe_knows_the_identifier_two_reads_in_half_an_hour_are_enough(
+    bench: Bench,
+) -> None:
+    bench.meter.script = [lose_request, refuse]
+    bench.take(call("c", seconds=300))
+    bench.sync()
+    assert bench.events()[0][:2] == ("failed", "uncertain")
+    bench.clock.advance(hours=2, minutes=1)
+    assert bench.sync().settled == 0
+    bench.clock.advance(minutes=30)
+    assert bench.sync().settled == 1
+    assert bench.counted() == {"acme": 5}
+
+
+def test_what_counts_twice_after_all_is_synced_and_named_so(bench: Bench) -> None:
+    lose(bench, lose_answer)
+    bench.meter.counted.append(bench.meter.counted[0])
+    assert bench.sync().settled == 1
+    query = "SELECT evidence FROM meter_event"
+    assert bench.rows(query)[0][0].startswith("reading: its minute holds 10 at ")
+    for _ in range(2):
+        bench.clock.advance(hours=3)
+        report = bench.reconcile()
+    breaks = [item for _, _, item in report.breaks]
+    assert [(item.cause, item.minutes) for item in breaks] == [(Cause.COUNTED_TWICE, 5)]
 
 
 def test_a_summary_that_lags_is_not_taken_for_absence(bench: Bench) -> None:
@@ -106,13 +150,17 @@ def test_what_is_absent_and_too_old_to_send_is_expired(bench: Bench) -> None:
     bench.sync()
     bench.clock.advance(hours=1)
     bench.sync()
+    assert bench.events()[0][:2] == ("failed", "uncertain")
+    bench.clock.advance(hours=23)
+    bench.sync()
     assert bench.events()[0][:2] == ("failed", "expired")
 
 
 def test_the_proof_of_absence_serves_for_an_hour(bench: Bench) -> None:
     lose(bench, lose_request)
+    bench.clock.advance(hours=72)
     bench.sync()
-    bench.clock.advance(minutes=30)
+    bench.clock.advance(hours=24)
     bench.stopping = lambda: len(readings(bench)) == 2
     bench.sync()
     bench.stopping = lambda: False

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from billing.domain import breaks_meter
-from billing.domain.break_causes import SOMEBODY_ELSE, Cause
+from billing.domain.break_causes import TOO_MUCH, Cause
 from billing.domain.period import EARLIEST
 from billing.ledger import locks
 from billing.ledger.close import readiness
@@ -57,7 +57,7 @@ def _late_in_own_hours(real: Any) -> Any:
     def cause(meter_totals: Any, hour: Any, rest: Any, *, settled: bool) -> Cause:
         found: Cause = real(meter_totals, hour, rest, settled=settled)
         is_own = bool(meter_totals.events.get(hour))
-        return Cause.NOT_SETTLED if is_own and found in SOMEBODY_ELSE else found
+        return Cause.NOT_SETTLED if is_own and found in TOO_MUCH else found
 
     return cause
 

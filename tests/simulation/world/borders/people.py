@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from billing.domain.break_causes import SOMEBODY_ELSE
+from billing.domain.break_causes import TOO_MUCH
 from billing.domain.period import hour_of
 from billing.errors import BillingError
 from billing.ledger.reconcile.case_list import CaseFilter, list_cases
@@ -97,7 +97,7 @@ class People:
         with ledger.reading() as connection:
             cases = list_cases(connection, CaseFilter())
         for case in [] if world.is_restored else cases:
-            if case.cause in SOMEBODY_ELSE and case.acknowledged_at is None:
+            if case.cause in TOO_MUCH and case.acknowledged_at is None:
                 owner, month = world.settings.owners[str(case.customer)], case.period
                 if case.minutes > world.stripe.foreign_minutes(owner, str(month)):
                     continue

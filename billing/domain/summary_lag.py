@@ -1,0 +1,70 @@
+"""Summary lags: how late Stripe's summaries have shown our events, as far as measured.
+
+Stripe gives no bound. What is believed of silence rests on the longest lag that was
+seen, with a margin; before lags were measured for long enough, on a bound that is named
+here.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+# Only what was seen in so many days counts, and only once so many were measured.
+LAGS_COUNT_FOR = timedelta(days=35)
+# A lag may become so many times the longest that was seen.
+MARGIN = 3
+# How late a summary is taken to be where no lags were measured for long enough.
+UNMEASURED_LAG = timedelta(hours=72)
+# Where nobody looked for longer, nobody knows when an event was first shown.
+LOOKED_WITHIN = timedelta(hours=2)
+
+
+class LagsMeasured(NamedTuple):
+    """The longest lag of 35 days, and since when lags are measured; None: never."""
+
+    longest: timedelta | None = None
+    since: datetime | None = None
+
+
+NEVER_MEASURED = LagsMeasured()
+
+
+class SummaryLook(NamedTuple):
+    """What a reconciliation saw of a customer's events in the meter's summaries.
+
+    Where an hour shows just what is known as counted, it shows each of its events.
+    """
+
+    unshown_hours: frozenset[tuple[str, datetime]] = frozenset()  # at whose address
+    shown_events: frozenset[str] = frozenset()  # whose own minutes were read
+
+    def shows(self, stripe_customer: str, hour: datetime, identifier: str) -> bool:
+        """Say whether an event that is known as counted was shown."""
+        is_off = (stripe_customer, hour) in self.unshown_hours
+        return identifier in self.shown_events or not is_off
+
+
+def longest_lag_to_expect(lags: LagsMeasured, now: datetime) -> timedelta:
+    """Return how long after a send its minutes may not be shown yet."""
+    expected = UNMEASURED_LAG if lags.longest is None else MARGIN * lags.longest
+    if is_measured_for_long(lags, now):
+        return expected
+    return max(expected, UNMEASURED_LAG)
+
+
+def is_measured_for_long(lags: LagsMeasured, now: datetime) -> bool:
+    """Say whether lags are measured for so long that the longest is believed."""
+    return lags.since is not None and now - lags.since >= LAGS_COUNT_FOR
+
+
+def lag_seen(
+    sent_at: datetime, last_unshown_at: datetime | None, first_shown_at: datetime
+) -> timedelta | None:
+    """Return the lag that reads prove; None when nobody looked soon enough to tell.
+
+    Between two reads that are far apart it was surely not shown at the first, and
+    nobody knows how much earlier than the second it was.
+    """
+    looked_until = last_unshown_at or sent_at
+    if first_shown_at - looked_until <= LOOKED_WITHIN:
+        return max(first_shown_at - sent_at, timedelta())
+    return None if last_unshown_at is None else last_unshown_at - sent_at

@@ -1,0 +1,197 @@
+"""Summary lags: how late the meter's summaries first showed each event that was sent.
+
+They are written with the reconciliation that saw it. What no summary has shown yet is
+looked for again: each row says from which attempt on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, case, func, select
+
+from billing.domain.meter_event import EventState, FailReason, SendVerdict
+from billing.domain.period import BillingPeriod
+from billing.domain.summary_lag import (
+    LAGS_COUNT_FOR,
+    LOOKED_WITHIN,
+    LagsMeasured,
+    SummaryLook,
+    lag_seen,
+)
+from billing.ledger.schema.bulk_execute import insert_for_all
+from billing.ledger.schema.tables import (
+    meter_attempt,
+    meter_event,
+    meter_reading,
+    summary_lag,
+)
+
+event, attempt, lag = meter_event.c, meter_attempt.c, summary_lag.c
+_SECOND = timedelta(seconds=1)
+_SENT = "event"
+# What will never be shown, or is not looked for any more.
+_DROPPED = frozenset(
+    {
+        FailReason.REJECTED.value,
+        FailReason.REPLACED.value,
+        FailReason.VOIDED.value,
+        FailReason.EXPIRED.value,
+    }
+)
+_IS_COUNTED = attempt.verdict == SendVerdict.COUNTED.value
+_IS_DUPLICATE = attempt.verdict == SendVerdict.DUPLICATE.value
+_OPEN = (
+    select(
+        event.id,
+        event.customer,
+        event.stripe_customer,
+        event.period,
+        event.hour,
+        event.identifier,
+        event.minutes,
+        event.state,
+        event.reason,
+        func.min(attempt.id).label("first_attempt"),
+        func.min(attempt.started_at).label("first_sent_at"),
+        func.max(case((_IS_COUNTED, attempt.started_at))).label("taken_at"),
+        func.max(case((_IS_COUNTED | _IS_DUPLICATE, attempt.answered_at))).label(
+            "answered_at"
+        ),
+    )
+    .select_from(meter_attempt.join(meter_event))
+    .where(
+        attempt.id >= bindparam("open_from"),
+        attempt.kind == _SENT,
+        ~select(lag.id).where(lag.event_id == event.id).exists(),
+    )
+    .group_by(event.id)
+    .order_by(event.id)
+)
+_NEWEST_ROW = select(lag.open_from).order_by(lag.id.desc()).limit(1)
+_NEWEST_ATTEMPT = select(func.max(attempt.id))
+_LAST_BEFORE = (
+    select(attempt.id)
+    .where(attempt.started_at < bindparam("moment"))
+    .order_by(attempt.id.desc())
+    .limit(1)
+)
+_IS_MEASURED = lag.lag_seconds.is_not(None)
+_LONGEST = select(func.max(lag.lag_seconds)).where(
+    _IS_MEASURED, lag.first_shown_at >= bindparam("moment")
+)
+_SINCE = select(func.min(lag.first_shown_at)).where(_IS_MEASURED)
+
+
+class MonthLook(NamedTuple):
+    """One reconciliation's look at a month, and when the one before it looked."""
+
+    period: BillingPeriod
+    started_at: datetime
+    ended_at: datetime
+    earlier_at: datetime | None
+    customers: Mapping[str, SummaryLook]  # those that Stripe knows
+
+
+def lags_measured(connection: Connection, now: datetime) -> LagsMeasured:
+    """Return the longest lag that was seen in the last 35 days, and since when."""
+    since: datetime | None = connection.execute(_SINCE).scalar()
+    moment = {"moment": now - LAGS_COUNT_FOR}
+    seconds = connection.execute(_LONGEST, moment).scalar()
+    return LagsMeasured(None if seconds is None else seconds * _SECOND, since)
+
+
+def record_lags(connection: Connection, look: MonthLook) -> int:
+    """Write down which events a reconciliation was the first to see; returns how many.
+
+    An upgraded ledger measures what is sent from then on.
+    """
+    open_from = _open_from(connection, look)
+    sent: Sequence[Any] = connection.execute(_OPEN, {"open_from": open_from}).all()
+    looked_for = [row for row in sent if not _is_dropped(row, look)]
+    doubtful = [row.id for row in looked_for if row.taken_at is None]
+    readings = _own_minutes(connection, doubtful)
+    shown, unshown = [], []
+    for row in looked_for:
+        if _is_shown(row, look, readings):
+            shown.append(row)
+        else:
+            unshown.append(row.first_attempt)
+    if shown:
+        newest = connection.execute(_NEWEST_ATTEMPT).scalar_one()
+        open_from = min(unshown, default=newest + 1)
+        rows = [_lag_row(row, look, readings.get(row.id, ())) for row in shown]
+        insert_for_all(
+            connection, summary_lag, [row | {"open_from": open_from} for row in rows]
+        )
+    return len(shown)
+
+
+def _open_from(connection: Connection, look: MonthLook) -> int:
+    """Return the first attempt of which nobody knows yet when its event was shown."""
+    number: int | None = connection.execute(_NEWEST_ROW).scalar()
+    if number is not None:
+        return number
+    moment = {"moment": look.started_at - LOOKED_WITHIN}
+    return int(connection.execute(_LAST_BEFORE, moment).scalar() or 0) + 1
+
+
+def _is_dropped(row: Any, look: MonthLook) -> bool:
+    is_old = look.started_at - row.first_sent_at > LAGS_COUNT_FOR
+    return row.reason in _DROPPED or is_old
+
+
+def _own_minutes(
+    connection: Connection, events: Sequence[int]
+) -> dict[int, list[tuple[datetime, int]]]:
+    """Return what was read of the own minutes of events in doubt, oldest first."""
+    found: dict[int, list[tuple[datetime, int]]] = {}
+    if events:
+        reading = meter_reading.c
+        query = select(reading.event_id, reading.read_at, reading.minutes)
+        among = reading.event_id.between(min(events), max(events))
+        for number, at, minutes in connection.execute(
+            query.where(among).order_by(reading.id)
+        ):
+            found.setdefault(number, []).append((at, minutes))
+    return found
+
+
+def _is_shown(
+    row: Any,
+    look: MonthLook,
+    readings: Mapping[int, Iterable[tuple[datetime, int]]],
+) -> bool:
+    """Say whether summaries show an event, as far as this look or a read can tell."""
+    if row.state != EventState.SYNCED.value:
+        return False
+    if any(minutes == row.minutes for _, minutes in readings.get(row.id, ())):
+        return True
+    if row.period != str(look.period) or row.customer not in look.customers:
+        return False
+    # Was it known as counted before the ledger was compared?
+    if row.answered_at is None or row.answered_at > look.started_at:
+        return False
+    customer = look.customers[row.customer]
+    return customer.shows(row.stripe_customer, row.hour, row.identifier)
+
+
+def _lag_row(
+    row: Any, look: MonthLook, readings: Sequence[tuple[datetime, int]]
+) -> dict[str, object]:
+    sent_at = row.taken_at or row.first_sent_at
+    seen = [at for at, minutes in readings if minutes == row.minutes]
+    first_shown_at = min([*seen, look.ended_at])
+    looks = [at for at, minutes in readings if minutes != row.minutes]
+    if look.earlier_at and row.answered_at and look.earlier_at > row.answered_at:
+        looks.append(look.earlier_at)
+    before = [at for at in looks if sent_at < at < first_shown_at]
+    last_unshown_at = max(before, default=None)
+    seen_lag = lag_seen(sent_at, last_unshown_at, first_shown_at)
+    return {
+        "event_id": row.id,
+        "sent_at": sent_at,
+        "last_unshown_at": last_unshown_at,
+        "first_shown_at": first_shown_at,
+        "lag_seconds": None if seen_lag is None else -(-seen_lag // _SECOND),
+    }

@@ -1,0 +1,50 @@
+"""Summary lags: what two reads say of how late a summary was."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from billing.domain.summary_lag import SummaryLook, lag_seen
+from tests.domain.telling import NOON
+
+H, M = timedelta(hours=1), timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("unshown", "shown", "lag"),
+    [
+        # Somebody looked soon enough to tell.
+        (None, M, M),
+        (None, 2 * H, 2 * H),
+        (H, 2 * H, 2 * H),
+        (50 * H, 51 * H, 51 * H),
+        # A machine that was off measures no long lag, nor a short one.
+        (None, 2 * H + M, None),
+        (None, 90 * H, None),
+        # It was surely late for an hour; how much later, nobody saw.
+        (H, 90 * H, H),
+        # Two clocks: shown before it was sent is no lag at all.
+        (None, -M, 0 * M),
+    ],
+)
+def test_a_lag_is_as_long_as_somebody_looked(
+    unshown: timedelta | None, shown: timedelta, lag: timedelta | None
+) -> None:
+    last_unshown = None if unshown is None else NOON + unshown
+    assert lag_seen(NOON, last_unshown, NOON + shown) == lag
+
+
+@pytest.mark.parametrize(
+    ("address", "hour", "event", "shown"),
+    [
+        ("cus_a", NOON, "of_the_hour", False),
+        ("cus_a", NOON, "read_by_itself", True),
+        ("cus_a", NOON + H, "of_another_hour", True),
+        ("cus_b", NOON, "of_another_address", True),
+    ],
+)
+def test_an_hour_that_is_as_it_is_known_shows_each_of_its_events(
+    address: str, hour: datetime, event: str, shown: bool
+) -> None:
+    look = SummaryLook(frozenset({("cus_a", NOON)}), frozenset({"read_by_itself"}))
+    assert look.shows(address, hour, event) is shown
