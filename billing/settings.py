@@ -100,7 +100,8 @@ class StripeSettings(_Section):
     reads_per_second: PositiveInt | None = None
     # What becomes of a difference below zero that no cancellation can report.
     negative: Literal["event", "hold"] = "event"
-    # Whether an event that was proved absent is sent again without asking anybody.
+    # Whether an event that was proved absent is sent again without asking anybody: the
+    # proof needs no more than its named bounds, and a person would have no better one.
     rearm: bool = True
     grace_hours: Annotated[int, Field(ge=1, le=72)] = 1
 

@@ -68,3 +68,25 @@ def lag_seen(
     if first_shown_at - looked_until <= LOOKED_WITHIN:
         return max(first_shown_at - sent_at, timedelta())
     return None if last_unshown_at is None else last_unshown_at - sent_at
+
+
+def lag_sentence(lags: LagsMeasured, now: datetime) -> str:
+    """Say how late Stripe's summaries were seen to be, and what follows."""
+    days = LAGS_COUNT_FOR.days
+    if lags.since is None:
+        seen = "how late Stripe's summaries are was never measured"
+    elif lags.longest is None:
+        seen = f"no lag of Stripe's summaries was measured in the last {days} days"
+    else:
+        longest = _spelled(lags.longest)
+        seen = f"the longest lag of Stripe's summaries in {days} days is {longest}"
+    if lags.since is not None:
+        seen += f", measured since {lags.since:%Y-%m-%d}"
+    expected = _spelled(longest_lag_to_expect(lags, now))
+    return f"{seen}; for {expected} after a send, an empty minute proves nothing"
+
+
+def _spelled(span: timedelta) -> str:
+    minutes = -(-span // timedelta(minutes=1))
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"

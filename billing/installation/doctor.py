@@ -30,6 +30,7 @@ from billing.pipeline.doctor.checks import (
     failed,
 )
 from billing.pipeline.doctor.contact_checks import check_contacts
+from billing.pipeline.doctor.outcome_checks import check_outcomes
 from billing.pipeline.doctor.shadow_checks import check_shadow, in_shadow
 from billing.pipeline.doctor.subscriptions import ExpectedTerms, check_subscriptions
 from billing.pipeline.signing import refuse_rewound
@@ -52,13 +53,14 @@ def doctor_checks(settings_file: Path) -> list[Check]:
     ]
     with closing(make_clock(settings)) as clock:
         try:
-            clock.now()
+            now = clock.now()
         except SettingsFault as fault:
             remedy = "start the sandbox, or take [sandbox] clock_url out of the file"
             return [*checks, failed("clock", fault, remedy)]
         for account in settings.accounts:
             checks += _account(settings, account, folder, clock)
         checks += _identities(settings, folder, clock)
+        checks += _outcomes(settings, folder, now)
         return [*checks, *_stripe(settings, folder, clock)]
 
 
@@ -191,6 +193,17 @@ def _identities(settings: Settings, folder: Path, clock: Clock) -> Iterator[Chec
             yield from check_accounts(ledger, sources, THREADS)
         except BillingError:
             return  # the checks of the ledger and the keys say so
+
+
+def _outcomes(settings: Settings, folder: Path, now: datetime) -> Iterator[Check]:
+    with ExitStack() as stack:
+        try:
+            ledger = open_ledger(ledger_url(settings, folder))
+            stack.callback(ledger.close)
+            migration.refuse_other_schema(ledger)
+            yield from check_outcomes(ledger, now, settings.stripe.grace)
+        except BillingError:
+            return  # the checks of the ledger say so
 
 
 def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:

@@ -193,10 +193,9 @@ SHAPES = {
         month="",
     ),
     "summary_lag": _shape(
-        "id:i event_id:i sent_at:t last_unshown_at:T first_shown_at:t lag_seconds:I "
-        "open_from:i",
+        "id:i event_id:i period:t sent_at:t last_unshown_at:T first_shown_at:t "
+        "lag_seconds:I open_from:i",
         together=True,
-        month="event_id",
     ),
 }
 TABLE_FILES = {name: f"tables/{name}.jsonl" for name in (*SHAPES, BINDING)}

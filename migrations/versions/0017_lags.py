@@ -21,6 +21,7 @@ def upgrade() -> None:
         TABLE,
         sa.Column("id", ExactInteger(), nullable=False),
         sa.Column("event_id", ExactInteger(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
         sa.Column("sent_at", UtcTime(), nullable=False),
         sa.Column("last_unshown_at", UtcTime(), nullable=True),
         sa.Column("first_shown_at", UtcTime(), nullable=False),

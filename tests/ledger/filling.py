@@ -209,10 +209,9 @@ def add_settlement_rows(ledger: Ledger) -> None:
         for number in (1, 2):
             reading = {"event_id": 1, "read_at": at, "minutes": number}
             connection.execute(insert(meter_reading).values(reading))
-            lag = {"sent_at": at, "first_shown_at": at, "lag_seconds": 0}
-            connection.execute(
-                insert(summary_lag).values(event_id=number, open_from=1, **lag)
-            )
+            seen = {"event_id": number, "period": str(MARCH), "open_from": 1}
+            moments = {"sent_at": at, "first_shown_at": at}
+            connection.execute(insert(summary_lag).values(**seen, **moments))
             report = {"name": f"evt_{number}", "error_count": 1, **window, **words}
             connection.execute(insert(error_report).values(report))
             opened = {"opened_at": at, "opened_run": number}

@@ -73,6 +73,7 @@ CASES: dict[Cause, Case] = {
     Cause.UNKNOWN_CUSTOMER: Case(arrange=mishaps.unknown_customer, minutes=-5),
     Cause.NOT_COUNTED: Case(arrange=mishaps.not_counted, minutes=-5),
     Cause.ABOVE_LEDGER: Case(arrange=mishaps.above_ledger, minutes=3),
+    Cause.COUNTED_TWICE: Case(arrange=mishaps.counted_twice, minutes=5),
     Cause.FOREIGN_EVENT: Case(arrange=mishaps.foreign_event, minutes=3),
     Cause.INVOICED_BEFORE_IT_ARRIVED: Case(
         arrange=mishaps.invoiced_before_it_arrived, minutes=-5, depth=INVOICES

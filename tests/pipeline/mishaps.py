@@ -21,6 +21,7 @@ from tests.pipeline.fakes import (
     count,
     kill_after,
     lock_out,
+    lose_answer,
     lose_request,
     refuse,
 )
@@ -155,6 +156,15 @@ def above_ledger(bench: Bench) -> None:
 
 def foreign_event(bench: Bench) -> None:
     above_ledger(bench)
+    settle(bench)
+
+
+def counted_twice(bench: Bench) -> None:
+    """Let Stripe forget an event's name, and count it again when it is sent again."""
+    bench.take(call("c", seconds=300))
+    bench.meter.script = [lose_answer]
+    bench.sync()
+    bench.meter.counted.append(bench.meter.counted[0])
     settle(bench)
 
 

@@ -9,6 +9,8 @@ import os
 import sys
 
 from tests.simulation.campaign import Campaign, run_seeds
+from tests.simulation.failed_seeds import FAILED_SEEDS
+from tests.simulation.judge.doubles import BEYOND_BOUNDS, DOUBLED
 from tests.simulation.planted.planting import show_planted
 from tests.simulation.seed_run import Result, run_seed
 from tests.simulation.world.storage import Storage
@@ -38,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         return show_seed(asked.seed, borders=asked.borders)
     if asked.planted is not None:
         return show_planted(asked.jobs, asked.planted)
-    seeds = range(asked.first, asked.first + asked.seeds)
+    seeds = [*FAILED_SEEDS, *range(asked.first, asked.first + asked.seeds)]
     campaign = run_seeds(
-        seeds, jobs=asked.jobs, borders=asked.borders, watch=progress(asked.seeds).show
+        seeds, jobs=asked.jobs, borders=asked.borders, watch=progress(len(seeds)).show
     )
     return show(campaign)
 
@@ -78,6 +80,11 @@ def show(campaign: Campaign) -> int:
         print(f"seed {result.seed} violates {words}")
     for name in campaign.missing:
         print(f"never happened: {name}")
+    beyond, doubled = campaign.happened[BEYOND_BOUNDS], campaign.happened[DOUBLED]
+    print(
+        f"{beyond} of the seeds went beyond the named bounds: {doubled} events counted "
+        "twice there, each found and named, unless a violation says otherwise"
+    )
     print(
         f"{campaign.seeds} seeds, {campaign.steps} steps, {rate(campaign)} seeds a "
         f"minute: {len(campaign.failures)} violations"

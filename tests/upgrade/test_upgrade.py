@@ -120,9 +120,11 @@ def test_a_month_goes_on_to_its_end(
     [newest] = desk.rows("SELECT max(id) AS id FROM break_case")
     desk.json("db", "upgrade")
     _go_on(desk, FIRST_HOURS)
+    _waits_for_proof(desk)
+    _go_on(desk, DAYS[:6])
     assert _undecided_events(desk) == []
     assert desk.json("sync", "--retry")["clean"]
-    _go_on(desk, (*DAYS, *LAST_HOURS))
+    _go_on(desk, (*DAYS[6:], *LAST_HOURS))
     _every_minute_counts_once(desk)
     assert _causes(desk, "resolved_at IS NULL") == BREAKS_AT_THE_END
     assert _causes(desk, f"id > {newest['id']}").keys() <= MAY_COME
@@ -143,6 +145,16 @@ def _undecided_events(desk: Desk) -> list[Document]:
         "SELECT identifier, reason FROM meter_event WHERE state = 'pending' OR reason "
         "IN ('unanswered', 'uncertain', 'cancelling')"
     )
+
+
+def _waits_for_proof(desk: Desk) -> None:
+    """Lags were never measured: only days of silence prove that nothing counts."""
+    reasons = {event["reason"] for event in _undecided_events(desk)}
+    assert reasons
+    assert reasons <= {"uncertain", "cancelling"}
+    lag = desk.json("status")["summary_lag"]
+    assert lag["measured_for_long"] is False
+    assert lag["expected_seconds"] == 72 * 3_600
 
 
 def _every_minute_counts_once(desk: Desk) -> None:

@@ -37,6 +37,7 @@ from billing.reports.status.integrity import (
     integrity_sentence,
     read_integrity,
 )
+from billing.reports.status.lags import read_lags
 from billing.reports.status.moves import read_move
 from billing.reports.status.periods import (
     absent_document,
@@ -60,8 +61,8 @@ def status(settings_file: Path, as_json: bool) -> int:
             ledger, now, settings.stripe.grace, besides=shadow.customers
         )
         integrity, moved = read_integrity(ledger), read_move(ledger)
-        labels = [account.name for account in settings.accounts]
-        absent = read_absent(ledger, labels)
+        lags = read_lags(ledger, now)
+        absent = read_absent(ledger, labels := [a.name for a in settings.accounts])
         contacts = read_contacts(ledger, periods, now).without(shadow.customers)
         cycles, holds = read_cycles(ledger, now), read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)
@@ -70,7 +71,8 @@ def status(settings_file: Path, as_json: bool) -> int:
             document["deadlines"] = deadlines.document()
             document["laws"] = integrity_document(integrity)
             document |= {"cycles": cycles.document(), "restored": restored}
-            document |= {"moved": moved, **stuck_document(ledger, months, now)}
+            document |= {"summary_lag": lags.document(), "moved": moved}
+            document |= stuck_document(ledger, months, now)
             document["holds"] = [hold.sentence() for hold in holds]
             document["shadow"] = shadow.document()
             document["absent_accounts"] = absent_document(absent)
@@ -94,7 +96,8 @@ def status(settings_file: Path, as_json: bool) -> int:
     _show_attention(blocking, waiting, wait_sentence(contacts), stopped=bool(stops))
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)
-    say("\n".join(["", *map(month_sentence, months), cycles.sentence()]))
+    ends = [cycles.sentence(), lags.sentence()]
+    say("\n".join(["", *map(month_sentence, months), *ends]))
     if not violated:
         say(integrity_sentence(integrity))
     return CLEAN

@@ -136,6 +136,6 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_source, period="r.period", joined=_OF_RUN),
         _covered(quarantine_place),
         _covered(call_decision, _NO_MONTH),
-        _covered_together(summary_lag, period="e.period", joined=_OF_EVENT),
+        _covered_together(summary_lag),
     )
 }

@@ -39,9 +39,7 @@ _CONDITIONS = {
     ),
     **dict.fromkeys(("send_hold", "adoption", "call_decision"), _WHOLE),
     **dict.fromkeys(("account_identity", "account_rename"), _WHOLE),
-    **dict.fromkeys(
-        ("meter_attempt", "meter_reading", "meter_opening", "summary_lag"), _OF_EVENT
-    ),
+    **dict.fromkeys(("meter_attempt", "meter_reading", "meter_opening"), _OF_EVENT),
     "meter_event": "t.period = :month OR t.carries = :month",
     "pull": _PULLS,
     **dict.fromkeys(

@@ -14,7 +14,6 @@ from billing.domain.meter_event import EventState, FailReason, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.domain.summary_lag import (
     LAGS_COUNT_FOR,
-    LOOKED_WITHIN,
     LagsMeasured,
     SummaryLook,
     lag_seen,
@@ -69,6 +68,7 @@ _OPEN = (
     .order_by(event.id)
 )
 _NEWEST_ROW = select(lag.open_from).order_by(lag.id.desc()).limit(1)
+_OLDEST_ROW = select(lag.first_shown_at).order_by(lag.id).limit(1)
 _NEWEST_ATTEMPT = select(func.max(attempt.id))
 _LAST_BEFORE = (
     select(attempt.id)
@@ -104,13 +104,17 @@ def lags_measured(connection: Connection, now: datetime) -> LagsMeasured:
 def record_lags(connection: Connection, look: MonthLook) -> int:
     """Write down which events a reconciliation was the first to see; returns how many.
 
-    An upgraded ledger measures what is sent from then on.
+    Whoever looked before the first row was written, as in a ledger that was upgraded,
+    did not say what was shown: that look is none.
     """
+    began_at: datetime | None = connection.execute(_OLDEST_ROW).scalar()
+    if began_at is None or (look.earlier_at and look.earlier_at < began_at):
+        look = look._replace(earlier_at=None)
     open_from = _open_from(connection, look)
     sent: Sequence[Any] = connection.execute(_OPEN, {"open_from": open_from}).all()
     looked_for = [row for row in sent if not _is_dropped(row, look)]
     doubtful = [row.id for row in looked_for if row.taken_at is None]
-    readings = _own_minutes(connection, doubtful)
+    readings = {} if began_at is None else _own_minutes(connection, doubtful)
     shown, unshown = [], []
     for row in looked_for:
         if _is_shown(row, look, readings):
@@ -132,7 +136,7 @@ def _open_from(connection: Connection, look: MonthLook) -> int:
     number: int | None = connection.execute(_NEWEST_ROW).scalar()
     if number is not None:
         return number
-    moment = {"moment": look.started_at - LOOKED_WITHIN}
+    moment = {"moment": look.started_at - LAGS_COUNT_FOR}
     return int(connection.execute(_LAST_BEFORE, moment).scalar() or 0) + 1
 
 
@@ -190,6 +194,7 @@ def _lag_row(
     seen_lag = lag_seen(sent_at, last_unshown_at, first_shown_at)
     return {
         "event_id": row.id,
+        "period": row.period,
         "sent_at": sent_at,
         "last_unshown_at": last_unshown_at,
         "first_shown_at": first_shown_at,

@@ -126,6 +126,7 @@ summary_lag = table(
     "summary_lag",
     key(),
     number("event_id", ForeignKey("meter_event.id")),
+    text_column("period"),
     time("sent_at"),
     time("last_unshown_at", null=True),
     time("first_shown_at"),

@@ -7,7 +7,12 @@ its window are read; so are those of hours of which a summary was found short.
 from datetime import timedelta
 from typing import NamedTuple
 
-from billing.domain.settlement import SettleVerdict, proof_of_absence, settle
+from billing.domain.settlement import (
+    WHILE_REMEMBERED,
+    SettleVerdict,
+    proof_of_absence,
+    settle,
+)
 from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
@@ -44,9 +49,12 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: MonotonicClock) -> se
     return {suspect.customer for suspect in [*suspects, *missing]}
 
 
-def reject_what_is_reported(context: SyncContext) -> int:
-    """Read the minutes of this customer's suspects; returns how many were rejected."""
-    suspects = _suspects(context)
+def reject_what_is_reported(context: SyncContext, *, is_alone: bool) -> int:
+    """Read the minutes of this customer's suspects; returns how many were rejected.
+
+    `is_alone`: a person stated that nothing else reports to this meter.
+    """
+    suspects = _suspects(context, is_alone=is_alone)
     rejected = [each for each in suspects if _is_gone(context, each)]
     for suspicion in rejected:
         _reject(context, suspicion.why, suspicion.suspect)
@@ -54,23 +62,34 @@ def reject_what_is_reported(context: SyncContext) -> int:
 
 
 class _Suspicion(NamedTuple):
-    """An event that may not count, and why."""
+    """An event that may not count, and why; whether Stripe's errors prove as much."""
 
     suspect: Suspect
     why: str
+    is_counted_error: bool = False
 
 
-def _suspects(context: SyncContext) -> list[_Suspicion]:
-    """Return this customer's suspects, each once, by the strongest word against it."""
+def _suspects(context: SyncContext, *, is_alone: bool) -> list[_Suspicion]:
+    """Return this customer's suspects, each once, by the strongest word against it.
+
+    Nobody names the most of them; but where all errors are ours, and there are as many
+    as suspects, each suspect is an error.
+    """
     with context.ledger.reading() as connection:
         reports = error_reports.open_reports(connection)
         reported = [(r, error_reports.suspects(connection, r)) for r in reports]
+        errors = sum(
+            report.error_count - error_reports.named_and_rejected(connection, report)
+            for report in reports
+        )
         missing = error_reports.missing_events(connection, context.to.customer)
+    events = {suspect.event_id for _, suspects in reported for suspect in suspects}
+    is_error = is_alone and len(events) <= errors
     unexplained = "its minute is empty, and no report says why"
     all_suspicions = [_Suspicion(suspect, unexplained) for suspect in missing]
     for report, suspects in reported:
         why = f"{report.name} ({', '.join(report.codes)})"
-        all_suspicions += [_Suspicion(suspect, why) for suspect in suspects]
+        all_suspicions += [_Suspicion(suspect, why, is_error) for suspect in suspects]
     customer = context.to.customer
     ours = [each for each in all_suspicions if each.suspect.customer == customer]
     ours.sort(key=lambda suspicion: suspicion.suspect.named)
@@ -100,8 +119,7 @@ def settle_reports(ledger: Ledger, time: MonotonicClock) -> None:
 def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
     """Say whether a suspect does not count: named and absent, or proved absent.
 
-    Nobody names the most of them, others' errors are counted with ours, and what is
-    rejected may go out anew under a new name: so silence alone has to be proof.
+    What is rejected may go out anew under a new name: so silence alone has to be proof.
     """
     with context.ledger.reading() as connection:
         event = outbox.event_numbered(connection, suspicion.suspect.event_id)
@@ -111,7 +129,9 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
     if suspicion.suspect.named and readings[-1].minutes == 0:
         return True
     minutes, sent = event.event.minutes, event.last_sent_at
-    rule = proof_of_absence(context.lags(), context.actor.at)
+    rule = WHILE_REMEMBERED
+    if not suspicion.is_counted_error:
+        rule = proof_of_absence(context.lags(), context.actor.at)
     verdict = settle(minutes, readings, sent, rule)
     return verdict is SettleVerdict.ABSENT
 

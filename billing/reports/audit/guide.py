@@ -109,6 +109,10 @@ What it does not prove
   bundle (--consistent-with) shows it, and so do heads that were published when they
   were signed.
 - Whose key it is.
+- That Stripe keeps to what is assumed of it: that it knows an event's identifier for 23
+  hours; that a summary is late by no more than three times the longest lag of 35 days,
+  and by no more than 72 hours where fewer days were measured; that nobody else writes
+  into the minutes of these events. tables/summary_lag.jsonl holds what was measured.
 
 
 The files

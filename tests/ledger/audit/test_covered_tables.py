@@ -36,7 +36,7 @@ COLUMNS = {
     "reconciliation_source": "1fddc3ce604a",
     "quarantine_place": "3b70a9ba2abe",
     "call_decision": "cf09acc72e73",
-    "summary_lag": "88b01d7133a8",
+    "summary_lag": "a128665b87b5",
 }
 
 

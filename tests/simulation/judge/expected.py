@@ -29,6 +29,8 @@ EXPECTED = (
     "failed/unanswered -> pending",
     "failed/uncertain -> pending",
     "failed/uncertain -> synced",
+    "a double is named counted_twice",
+    "beyond the named bounds",
     "none -> pending",
     "none -> synced",
     "pending -> failed/rejected",

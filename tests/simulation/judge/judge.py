@@ -19,23 +19,15 @@ from tests.simulation.judge.ledger_view import (
 )
 from tests.simulation.judge.moves import may_move
 from tests.simulation.trace import Trace, Violation
-from tests.simulation.world.catalogue import Fault, Weather
+from tests.simulation.world.catalogue import CLOCKS, LONG_LAGS, Weather
 from tests.simulation.world.machine import Machine
-from tests.simulation.world.stripe_side import Sendings, SimStripe
+from tests.simulation.world.stripe_side import RESEND_WINDOW, Sendings, SimStripe
 
 MOST_TRIES = 6
-RESEND_WINDOW = timedelta(hours=23)
 CANCELLABLE = timedelta(hours=24)
 OLDEST = timedelta(days=35) - timedelta(hours=12)
 NEWEST = timedelta(minutes=4)
-QUIET = timedelta(hours=2)
 LONGEST_LAG = timedelta(hours=6)
-CLOCKS = (
-    Fault.CLOCK_BACK,
-    Fault.CLOCK_DAYS,
-    Fault.CLOCK_FORWARD,
-    Fault.CLOCK_SKEWED,
-)
 
 
 class Judge:
@@ -55,7 +47,7 @@ class Judge:
         self._owners = owners
         self._trace: Trace = stripe.schedule.trace
         self._clocks_hold = not any(weather.may_have(fault) for fault in CLOCKS)
-        self._lags_long = weather.may_have(Fault.SUMMARY_LAGS_LONG)
+        self._lags_long = any(weather.may_have(fault) for fault in LONG_LAGS)
         self._events: dict[int, EventRow] = {}
         self._closed: dict[str, int] = {}
         self.contacts = Contacts(
@@ -176,15 +168,11 @@ class Judge:
         if row.state == "pending" and before:
             sent.round_tries = 0
             if was == "failed/uncertain":
-                if truth is not None and not self._was_long_unseen(sent):
+                is_known = sent.is_remembered(self._stripe.schedule.now)
+                may_be_unseen = self._stripe.is_beyond or (is_known and self._lags_long)
+                if truth is not None and not may_be_unseen:
                     raise Violation("I12", f"{name} counts, and is requeued")
-                sent.first_unknown_at = None
-
-    def _was_long_unseen(self, sent: Sendings) -> bool:
-        """Whether summaries lag longer than reads wait; then Stripe's memory guards."""
-        told = sent.last_outcome_at
-        waited = told is not None and self._stripe.schedule.now - told >= QUIET
-        return self._lags_long and waited
+                sent.first_unknown_at = sent.first_unknown_at if is_known else None
 
     def _judge_standing(self, row: EventRow) -> None:
         name, truth = row.identifier, self._stripe.counted(row.identifier)
@@ -193,7 +181,8 @@ class Judge:
                 raise Violation("I14", f"{name} is synced without evidence")
             if not self._stripe.received[name]:
                 raise Violation("I14", f"{name} is synced, and Stripe never took it")
-        if row.reason in {"rejected", "expired", "replaced"} and truth is not None:
+        is_over = row.reason in {"rejected", "expired", "replaced"}
+        if is_over and truth is not None and not self._stripe.is_beyond:
             raise Violation("I15", f"{name} is {row.standing}, and counts {truth}")
 
     def relax(self) -> None:

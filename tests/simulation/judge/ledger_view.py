@@ -223,9 +223,25 @@ class LedgerView:
         """Return what was found to be more than this ledger ever sent."""
         return self.rows(
             "SELECT customer, minutes FROM reconciliation_break WHERE minutes > 0 "
-            "AND cause IN ('above_ledger', 'foreign_event') AND run_id IN "
-            "(SELECT max(id) FROM reconciliation_run GROUP BY period)"
+            "AND cause IN ('above_ledger', 'foreign_event', 'counted_twice') "
+            "AND run_id IN (SELECT max(id) FROM reconciliation_run GROUP BY period)"
         )
+
+    def above_ledger(self) -> set[str]:
+        """Return of whom more was found than can be this ledger's, as last found."""
+        query = (
+            "SELECT customer FROM reconciliation_break WHERE cause = 'above_ledger' "
+            "AND run_id IN (SELECT max(id) FROM reconciliation_run GROUP BY period)"
+        )
+        return {customer for (customer,) in self.rows(query)}
+
+    def named_doubles(self) -> set[str]:
+        """Return the events that were found to count twice, as last found."""
+        query = (
+            "SELECT event FROM reconciliation_break WHERE cause = 'counted_twice' "
+            "AND run_id IN (SELECT max(id) FROM reconciliation_run GROUP BY period)"
+        )
+        return {event for (event,) in self.rows(query)}
 
     def not_counted(self) -> list[tuple[str, int]]:
         """Return what the ledger itself says is not on the meter, by customer."""

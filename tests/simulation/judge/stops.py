@@ -31,4 +31,5 @@ def _not_ours(world: World) -> set[str]:
         world.settings.owner_at_stripe(taken.customer)
         for taken in [*world.stripe.counting(), *world.stripe.foreign]
         if int(taken.value) > staged.get(taken.identifier, 0)
+        or taken.identifier in world.stripe.doubled
     }

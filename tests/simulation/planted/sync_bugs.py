@@ -2,16 +2,17 @@
 
 from datetime import timedelta
 
-from sqlalchemy import or_, update
+from sqlalchemy import literal, or_, update
 
 from billing.domain import cancellation, settlement
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
+from billing.ledger.reconcile import events_with_calls
 from billing.ledger.schema.tables import b2b_usage, meter_event
 from billing.ledger.sync import attempts, operator_actions, staging
 from billing.ledger.sync import error_reports as reports
 from billing.pipeline.reconcile import comparison
-from billing.pipeline.sync import cancel, customer, error_reports, send
+from billing.pipeline.sync import cancel, customer, error_reports, send, settle
 from tests.simulation.planted import parts
 from tests.simulation.planted.bug import Planted, always, bug, taken_as
 from tests.simulation.world import meter
@@ -110,6 +111,22 @@ SYNC_BUGS: tuple[Planted, ...] = (
     bug(
         "one empty read proves that an event does not count",
         (settlement, "_is_firm", always(True)),
+    ),
+    bug(
+        "two empty reads are proof, though Stripe may have forgotten the identifier",
+        (settle, "rule_before_resend", always(settlement.WHILE_REMEMBERED)),
+    ),
+    bug(
+        "a summary is taken to be no later than two hours",
+        (settlement, "longest_lag_to_expect", always(timedelta(hours=2))),
+    ),
+    bug(
+        "what was sent again and counts twice is somebody else's",
+        (
+            events_with_calls,
+            "_was_sent_again",
+            lambda _: lambda: literal(value=False).label("was_sent_again"),
+        ),
     ),
     bug(
         "a summary is believed at once",

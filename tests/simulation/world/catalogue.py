@@ -1,5 +1,6 @@
 """The catalogue of faults: what can go wrong, and the number of its row."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 from tests.simulation.trace import Trace
@@ -138,6 +139,12 @@ class Fault(Enum):
     PROJECT_BESIDE = 86, 200, "a project stands in the settings beside its partner"
     KEY_REASSIGNED = 87, 150, "two keys change hands at Pamela, in the middle of a run"
     CUSTOMER_RENAMED = 88, 200, "a customer gets another name; Stripe's stays"
+    # Days
+    SUMMARY_LAGS_DAYS = 52, 900, "summaries lag up to seventy-two hours"
+    OFF_FOR_DAYS = 4, 300, "the machine is off for days"
+    # Beyond what is assumed of Stripe
+    LAGS_BEYOND = 52, 700, "summaries lag up to ten days"
+    FORGETS_EARLY = 48, 700, "identifiers are forgotten within the hour"
 
     @property
     def number(self) -> int:
@@ -216,6 +223,15 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
 BORDERS = frozenset(fault for fault in Fault if fault.number >= F.SECOND_ACCOUNT.number)
 
 
+# Drawn apart from the others, so that a seed of before stays the run that it was.
+DAYS = (F.SUMMARY_LAGS_DAYS, F.OFF_FOR_DAYS, F.LOST_ANSWER, F.MUTE, F.DIES_AFTER_SEND)
+BEYOND = (F.LAGS_BEYOND, F.FORGETS_EARLY)
+DRAWN_APART = frozenset({F.SUMMARY_LAGS_DAYS, F.OFF_FOR_DAYS, *BEYOND})
+# A clock that is off by hours is no measure of days: that is assumed as well.
+LONG_LAGS = (F.SUMMARY_LAGS_LONG, F.SUMMARY_LAGS_DAYS, F.LAGS_BEYOND)
+CLOCKS = (F.CLOCK_FORWARD, F.CLOCK_BACK, F.CLOCK_DAYS, F.CLOCK_SKEWED)
+
+
 class Weather:
     """Which faults one run has, and how strong; a tenth of the runs is calm."""
 
@@ -223,8 +239,11 @@ class Weather:
     DENSITIES = (80, 150, 300, 500)
     STRENGTHS = (300, 1_000, 1_000, 3_000)
     THEMED = 750
+    OF_DAYS, OF_BEYOND = 150, 40
 
-    def __init__(self, chance: Chance, trace: Trace, *, borders: bool) -> None:
+    def __init__(
+        self, chance: Chance, apart: Chance, trace: Trace, *, borders: bool
+    ) -> None:
         self._chance = chance
         self._trace = trace
         self.over = False
@@ -235,15 +254,24 @@ class Weather:
         themed = chance.happens(self.THEMED)
         density = self.DENSITIES[0] if themed else chance.pick(self.DENSITIES)
         for fault in Fault:
-            if chance.happens(density):
+            if fault not in DRAWN_APART and chance.happens(density):
                 strength = chance.pick(self.STRENGTHS)
                 self._odds[fault] = fault.per_mille * strength // OF_ALL
         if themed:
             for fault in chance.pick(THEMES):
                 self._odds[fault] = min(fault.per_mille * 3, 900)
+        if apart.happens(self.OF_BEYOND):
+            self._have((*DAYS, *BEYOND), without=(*BORDERS, *CLOCKS))
+        elif apart.happens(self.OF_DAYS):
+            self._have(DAYS, without=CLOCKS)
         if not borders:
-            for fault in BORDERS:
-                self._odds.pop(fault, None)
+            self._have((), without=BORDERS)
+
+    def _have(self, faults: Iterable[Fault], without: Iterable[Fault]) -> None:
+        for fault in without:
+            self._odds.pop(fault, None)
+        for fault in faults:
+            self._odds[fault] = min(fault.per_mille * 3, 900)
 
     def strikes(self, fault: Fault) -> bool:
         """Say whether a fault happens at this chance of it, and count it."""
@@ -256,6 +284,13 @@ class Weather:
     def may_have(self, fault: Fault) -> bool:
         """Say whether a fault can happen in this run at all."""
         return fault in self._odds
+
+    @property
+    def longest_run(self) -> int:
+        """The hours of the longest run; a daemon of two clocks works every hour."""
+        if self.may_have(Fault.CLOCK_DAYS):
+            return 16
+        return 152 if self.may_have(Fault.OFF_FOR_DAYS) else 56
 
     def present(self) -> list[str]:
         """Name the faults of this run."""

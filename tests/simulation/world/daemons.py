@@ -47,6 +47,8 @@ class Daemon:
 
     def _pause(self) -> timedelta:
         weather = self._world.weather
+        if weather.strikes(Fault.OFF_FOR_DAYS):
+            return self._chance.span(2 * DAY, 5 * DAY)
         if weather.strikes(Fault.STAYS_DEAD):
             return self._chance.span(22 * HOUR, 30 * HOUR)
         if weather.strikes(Fault.CRASH_LOOP):

@@ -18,12 +18,13 @@ from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 from tests.simulation.trace import Violation
 from tests.simulation.world.borders.settings import SimSettings
-from tests.simulation.world.catalogue import Fault, Weather
+from tests.simulation.world.catalogue import BEYOND, Fault, Weather
 from tests.simulation.world.schedule import Schedule
 
 METER = "stripe_minutes"
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+RESEND_WINDOW, QUIET = timedelta(hours=23), timedelta(hours=2)
 
 
 class SimStripe:
@@ -38,6 +39,14 @@ class SimStripe:
             rules.summary_spread = 2 * HOUR
         if weather.strikes(Fault.SUMMARY_LAGS_LONG):
             rules.summary_spread = 6 * HOUR
+        if weather.strikes(Fault.SUMMARY_LAGS_DAYS):
+            rules.summary_spread = 72 * HOUR
+        if weather.strikes(Fault.LAGS_BEYOND):
+            rules.summary_spread = 240 * HOUR
+        if weather.strikes(Fault.FORGETS_EARLY):
+            rules.identifier_memory, rules.identifier_spread = HOUR / 60, HOUR
+        self.is_beyond = any(weather.may_have(fault) for fault in BEYOND)
+        self.doubled: set[str] = set()  # identifiers that count twice, beyond bounds
         self.rules = rules
         self.books = StripeMode(rules, livemode=False)
         made = self.books.create_meter(
@@ -104,7 +113,9 @@ class SimStripe:
             self._count(taken, int(taken.value))
         counted = [one for one in self.received[event.identifier] if counts(one)]
         if len(counted) > 1 and not self.is_shared:
-            raise Violation("I12", f"{event.identifier} is counted twice")
+            if not self.is_beyond:
+                raise Violation("I12", f"{event.identifier} is counted twice")
+            self.doubled.add(event.identifier)
 
     def take_foreign(self, customer: str, minutes: int, at: datetime) -> None:
         """Take an event that somebody else reports; raises StripeError."""
@@ -240,3 +251,10 @@ class Sendings:
     last_outcome_at: datetime | None = None
     last_key: str = ""
     keys: set[str] = field(default_factory=set)
+
+    def is_remembered(self, now: datetime) -> bool:
+        """Whether Stripe surely refuses the identifier, should the event count."""
+        first, told = self.first_unknown_at, self.last_outcome_at
+        if first is None or told is None:
+            return False
+        return now - told >= QUIET and now - first < RESEND_WINDOW

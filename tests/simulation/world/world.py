@@ -63,14 +63,13 @@ class World:
     ) -> None:
         self.chance = Chance(seed)
         self.trace = Trace(keep_all=keep_all)
-        self.weather = Weather(self.chance, self.trace, borders=borders)
+        apart = Chance(f"days {seed}")
+        self.weather = Weather(self.chance, apart, self.trace, borders=borders)
         at_edge = self.weather.strikes(Fault.MONTH_EDGE)
         start = MONTH_END if at_edge else MID_MONTH
         start += self.chance.span(timedelta(), 12 * HOUR)
         self.schedule = Schedule(self.chance, self.trace, start)
-        by_the_hour = self.weather.may_have(Fault.CLOCK_DAYS)
-        longest = 16 if by_the_hour else 56  # a daemon of two clocks works every hour
-        self.until = start + self.chance.between(12, longest) * HOUR
+        self.until = start + self.chance.between(12, self.weather.longest_run) * HOUR
         self.storage = storage
         self.view = LedgerView(storage.renew(self.schedule))
         self.first_period = BillingPeriod.of(start - timedelta(hours=90))

@@ -1,0 +1,139 @@
+"""How late a summary first showed each event is measured by whoever reconciles."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.domain.summary_lag import LagsMeasured
+from billing.ledger.reconcile.summary_lags import lags_measured
+from tests.pipeline.bench import NOON, START, Bench, call
+from tests.pipeline.fakes import lose_answer, lose_request
+from tests.pipeline.mishaps import HOUR
+
+MINUTE = timedelta(minutes=1)
+LAGS = "SELECT event_id, lag_seconds FROM summary_lag ORDER BY event_id"
+
+
+def hide_last(bench: Bench) -> None:
+    bench.meter.hidden = {bench.meter.requests[-1].event.identifier}
+
+
+def begin(bench: Bench) -> None:
+    """Have measured an event before."""
+    bench.take(call("before", NOON - HOUR, 60))
+    bench.sync()
+    bench.reconcile()
+    bench.clock.advance(minutes=1)
+
+
+def measured(bench: Bench) -> LagsMeasured:
+    with bench.ledger.reading() as connection:
+        return lags_measured(connection, bench.clock.now())
+
+
+def test_each_event_is_measured_once_by_the_look_that_first_shows_it(
+    either_bench: Bench,
+) -> None:
+    bench = either_bench
+    bench.take(call("a", NOON, 300), call("b", NOON + HOUR, 60))
+    bench.sync()
+    hide_last(bench)
+    bench.clock.advance(minutes=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, 60)]
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, 60), (2, 2 * 3_600 + 60)]
+    assert measured(bench) == LagsMeasured(2 * HOUR + MINUTE, START + MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("looks", "lag"),
+    [
+        # Nobody looked for days: that is no long lag, and no short one.
+        ([(96, False)], None),
+        # It was late for an hour at least; how long then, nobody saw.
+        ([(1, True), (96, False)], 3_600),
+        ([(1, True), (1, True), (1, False)], 3 * 3_600),
+    ],
+)
+def test_only_what_somebody_looked_for_is_a_lag(
+    bench: Bench, looks: list[tuple[int, bool]], lag: int | None
+) -> None:
+    begin(bench)
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    for hours, is_hidden in looks:
+        if is_hidden:
+            hide_last(bench)
+        else:
+            bench.meter.hidden.clear()
+        bench.clock.advance(hours=hours)
+        bench.reconcile()
+    assert bench.rows(LAGS)[1:] == [(2, lag)]
+
+
+def test_what_was_settled_by_its_own_minute_is_measured_by_the_reads_of_it(
+    bench: Bench,
+) -> None:
+    begin(bench)
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    for hours in (24, 1):
+        bench.clock.advance(hours=hours)
+        bench.sync()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.sync()
+    bench.reconcile()
+    _, (_, lag) = bench.rows(LAGS)
+    assert timedelta(seconds=lag) // HOUR == 26
+
+
+def test_what_is_never_shown_keeps_nothing_else_from_being_measured(
+    bench: Bench,
+) -> None:
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    for number in range(3):
+        bench.take(call(f"b{number}", NOON + (number + 1) * HOUR, 60))
+        bench.sync()
+        bench.clock.advance(minutes=5)
+        bench.reconcile()
+    assert bench.rows(LAGS) == [(2, 300), (3, 300), (4, 300)]
+
+
+def test_what_an_upgraded_ledger_has_sent_before_is_no_lag(bench: Bench) -> None:
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    for _ in range(3):
+        bench.clock.advance(hours=1)
+        bench.reconcile()
+    bench.execute("DROP TRIGGER summary_lag_keeps")
+    bench.execute("DELETE FROM summary_lag")
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, None)]
+    assert measured(bench) == LagsMeasured(None, None)
+    bench.take(call("b", NOON + HOUR, 60))
+    bench.sync()
+    bench.clock.advance(minutes=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, None), (2, 60)]
+
+
+def test_only_the_longest_of_35_days_counts(bench: Bench) -> None:
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    bench.clock.advance(hours=2)
+    bench.reconcile()
+    assert measured(bench).longest == 2 * HOUR
+    bench.clock.advance(days=36)
+    assert measured(bench) == LagsMeasured(None, START + 2 * HOUR)
