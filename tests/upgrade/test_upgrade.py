@@ -121,10 +121,10 @@ def test_a_month_goes_on_to_its_end(
     desk.json("db", "upgrade")
     _go_on(desk, FIRST_HOURS)
     _waits_for_proof(desk)
-    _go_on(desk, DAYS[:6])
+    _go_on(desk, DAYS[:5])
     assert _undecided_events(desk) == []
     assert desk.json("sync", "--retry")["clean"]
-    _go_on(desk, (*DAYS[6:], *LAST_HOURS))
+    _go_on(desk, (*DAYS[5:], *LAST_HOURS))
     _every_minute_counts_once(desk)
     assert _causes(desk, "resolved_at IS NULL") == BREAKS_AT_THE_END
     assert _causes(desk, f"id > {newest['id']}").keys() <= MAY_COME
@@ -154,7 +154,7 @@ def _waits_for_proof(desk: Desk) -> None:
     assert reasons <= {"uncertain", "cancelling"}
     lag = desk.json("status")["summary_lag"]
     assert lag["measured_for_long"] is False
-    assert lag["expected_seconds"] == 72 * 3_600
+    assert lag["expected_seconds"] >= 72 * 3_600
 
 
 def _every_minute_counts_once(desk: Desk) -> None:
