@@ -1,7 +1,8 @@
 """The simulation's command: many seeds, or one of them line by line.
 
-`python -m tests.simulation [--seeds N] [--jobs N] | --seed N | --planted [WORDS]`, from
-the checkout's root; exit code 1 when an invariant was violated.
+`python -m tests.simulation [--seeds N] [--jobs N] [--conform] | --seed N | --planted
+[WORDS]`, from the checkout's root; exit code 1 when an invariant was violated, or the
+model does not accept a trace.
 """
 
 import argparse
@@ -35,14 +36,21 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_false",
         help="one ledger, one account, and nobody beside",
     )
+    parser.add_argument(
+        "--conform", action="store_true", help="have the model accept every trace"
+    )
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
-        return show_seed(asked.seed, borders=asked.borders)
+        return show_seed(asked.seed, borders=asked.borders, conform=asked.conform)
     if asked.planted is not None:
         return show_planted(asked.jobs, asked.planted)
     seeds = [*FAILED_SEEDS, *range(asked.first, asked.first + asked.seeds)]
     campaign = run_seeds(
-        seeds, jobs=asked.jobs, borders=asked.borders, watch=progress(len(seeds)).show
+        seeds,
+        jobs=asked.jobs,
+        borders=asked.borders,
+        conform=asked.conform,
+        watch=progress(len(seeds)).show,
     )
     return show(campaign)
 
@@ -99,9 +107,10 @@ def show_failure(result: Result) -> None:
     print(f"again: uv run python -m tests.simulation --seed {result.seed}")
 
 
-def show_seed(seed: int, *, borders: bool) -> int:
+def show_seed(seed: int, *, borders: bool, conform: bool) -> int:
     """Print a seed line by line."""
-    result = run_seed(seed, Storage(), keep_all=True, borders=borders)
+    storage = Storage()
+    result = run_seed(seed, storage, keep_all=True, borders=borders, conform=conform)
     print("\n".join(result.last))
     print("faults:", ", ".join(result.faults) or "none")
     print(f"{result.steps} steps, trace {result.digest}")

@@ -55,6 +55,7 @@ def run_alone(
     until: float | None = None,
     twice: bool = True,
     borders: bool = True,
+    conform: bool = False,
 ) -> Iterator[Result]:
     """Run seeds in this process, one after another, until the time is up."""
     storage = Storage()
@@ -62,9 +63,9 @@ def run_alone(
         for seed in seeds:
             if until is not None and time.monotonic() > until:
                 return
-            result = run_seed(seed, storage, borders=borders)
+            result = run_seed(seed, storage, borders=borders, conform=conform)
             if twice and seed % TWICE == 0 and not result.violation:
-                again = run_seed(seed, storage, borders=borders)
+                again = run_seed(seed, storage, borders=borders, conform=conform)
                 if again.digest != result.digest:
                     result.violation = "determinism: two runs of a seed differ"
                     result.invariant = "determinism"
@@ -79,6 +80,7 @@ def run_seeds(
     jobs: int,
     until: float | None = None,
     borders: bool = True,
+    conform: bool = False,
     watch: Callable[[Campaign], None] = lambda _campaign: None,
 ) -> Campaign:
     """Run seeds over several processes; `watch` is shown each step forward."""
@@ -88,7 +90,7 @@ def run_seeds(
     results = context.Queue()
     workers = [
         context.Process(
-            target=_work, args=(share, until, borders, results), daemon=True
+            target=_work, args=(share, until, borders, conform, results), daemon=True
         )
         for share in shares
     ]
@@ -114,13 +116,14 @@ def _work(
     seeds: Sequence[int],
     until: float | None,
     borders: bool,
+    conform: bool,
     results: "multiprocessing.Queue[Result | None]",
 ) -> None:
     # What is imported stays, and a seed leaves little that goes round in circles.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        for result in run_alone(seeds, until=until, borders=borders):
+        for result in run_alone(seeds, until=until, borders=borders, conform=conform):
             results.put(result)
     finally:
         results.put(None)

@@ -49,11 +49,17 @@ class Result:
 
 
 def run_seed(
-    seed: int, storage: Storage, *, keep_all: bool = False, borders: bool = True
+    seed: int,
+    storage: Storage,
+    *,
+    keep_all: bool = False,
+    borders: bool = True,
+    conform: bool = False,
 ) -> Result:
-    """Run one seed from its beginning to its verdict."""
+    """Run one seed from its beginning to its verdict; it may have to `conform`."""
     world = World(seed, storage, keep_all=keep_all, borders=borders)
     world.decider = Decider(world, seed)
+    world.judge.conformance.is_on = conform
     trace: Trace = world.trace
     violation = invariant = None
     try:

@@ -7,6 +7,7 @@ from itertools import product
 
 from billing.domain.meter_event import MeterEvent
 from billing.domain.period import Window
+from tests.simulation.conform.conformance import Conformance
 from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.contacts import Contacts
 from tests.simulation.judge.holds import judge_holds
@@ -48,6 +49,7 @@ class Judge:
         self._trace: Trace = stripe.schedule.trace
         self._clocks_hold = not any(weather.may_have(fault) for fault in CLOCKS)
         self._lags_long = any(weather.may_have(fault) for fault in LONG_LAGS)
+        self.conformance = Conformance(view, weather, self._trace)
         self._events: dict[int, EventRow] = {}
         self._closed: dict[str, int] = {}
         self.contacts = Contacts(
@@ -135,6 +137,7 @@ class Judge:
 
     def committed(self, machine: Machine, touched: set[str]) -> None:
         """Judge what a transaction has made of the ledger."""
+        self.conformance.committed(touched, machine.now())
         if "meter_event" in touched and not self.relaxed:
             for row in self._view.events():
                 before = self._events.get(row.id)
@@ -188,6 +191,7 @@ class Judge:
     def relax(self) -> None:
         """Let another ledger be on the meter, or an older state of this one."""
         self.relaxed = True
+        self.conformance.is_on = False
         self._events.clear()
         self._closed = self._view.closed()
         self._certificates.begin_anew()

@@ -1,5 +1,7 @@
 """The meter as a process sends to it: each request is judged, then answered or lost."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import stripe
@@ -58,6 +60,7 @@ class SimMeter(SimMeterReads):
         before = self._judge.sendings[event.identifier].first_unknown_at
         if not self._leaves("sends", event, may_send):
             return SendAnswer(SendVerdict.UNSENT)
+        self._leave(event, idempotency_key)
         self._judge.sending(self._machine, event, idempotency_key)
         self._uncertain = False
         answer = self._exchange(event, idempotency_key)
@@ -77,6 +80,7 @@ class SimMeter(SimMeterReads):
         """Take an event back, unless the process may not or does not live to do it."""
         if not self._leaves("cancels", event, may_send):
             return SendAnswer(SendVerdict.UNSENT)
+        self._leave(event, idempotency_key)
         self._judge.cancelling(self._machine, event, idempotency_key)
         answer = as_cancellation(self._exchange_cancel(event, idempotency_key), event)
         words = f"cancelling {event.identifier}: {answer.verdict.value}"
@@ -90,7 +94,8 @@ class SimMeter(SimMeterReads):
         if fault is not None:
             return answer_of(self._lose(fault), event)
         try:
-            self._stripe.cancel(event.identifier)
+            with self._arrival(event, key, "cancelled"):
+                self._stripe.cancel(event.identifier)
         except StripeError as refusal:
             fault = NO_ANSWER if self._stripe.mute else as_raised(refusal)
             return answer_of(self._lose(fault), event)
@@ -131,7 +136,8 @@ class SimMeter(SimMeterReads):
         latency = self._latency()
         sim.busy_until[event.stripe_customer] = machine.schedule.now + latency
         try:
-            sim.take(event, key)
+            with self._arrival(event, key, "counted"):
+                sim.take(event, key)
         except StripeError as refusal:
             fault = NO_ANSWER if sim.mute else as_raised(refusal)
             return answer_of(self._lose(fault, latency), event)
@@ -146,9 +152,31 @@ class SimMeter(SimMeterReads):
 
     def _arrive(self, event: MeterEvent, key: str) -> None:
         try:
-            self._stripe.take(event, key)
+            with self._arrival(event, key, "counted"):
+                self._stripe.take(event, key)
         except StripeError:
             self._machine.schedule.note(f"{event.identifier} comes late, in vain")
+
+    def _leave(self, event: MeterEvent, key: str) -> None:
+        now = self._machine.schedule.now
+        self._judge.conformance.leaves(event, key, now)
+
+    @contextmanager
+    def _arrival(self, event: MeterEvent, key: str, taken_as: str) -> Iterator[None]:
+        """Tell the model what Stripe makes of a request."""
+        arrives, sim = self._judge.conformance.arrives, self._stripe
+        try:
+            yield
+        except StripeError as refusal:
+            as_read = answer_of(as_raised(refusal), event)
+            if taken_as == "cancelled":
+                as_read = as_cancellation(as_read, event)
+            if as_read.verdict is not SendVerdict.UNKNOWN:
+                arrives(event, key, as_read.verdict.value, sim.schedule.now)
+            raise
+        if taken_as == "counted" and sim.received[event.identifier][-1].rejected:
+            taken_as = "rejected later"
+        arrives(event, key, taken_as, sim.schedule.now)
 
     def _lose(
         self, fault: stripe.StripeError, latency: timedelta | None = None

@@ -81,6 +81,8 @@ class SimMeterReads:
                 )
             self._judge.reading(self._machine, stripe_customer, window, since)
             hours = sim.shown(stripe_customer, window)
+            minutes, now = sum(hours.values()), sim.schedule.now
+            self._judge.conformance.shows(stripe_customer, window, minutes, now)
             return {hour: minutes for hour, minutes in hours.items() if minutes}
 
         hours = self._ask(f"reads {stripe_customer} from {window.start}", read)

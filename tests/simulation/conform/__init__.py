@@ -1,0 +1,1 @@
+"""Conformance: whatever happens to an event in the simulation, the model allows it."""
