@@ -15,6 +15,7 @@ from billing.domain.settlement import (
     settle,
 )
 from billing.domain.summary_lag import LagsMeasured
+from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.sync import outbox, settlement
 from billing.ledger.sync.outbox import OpenEvent
@@ -34,10 +35,11 @@ def read_own_minute(
     context: SyncContext, event: OpenEvent
 ) -> list[MinuteReading] | None:
     """Read an event's own minute, keep it, and return all reads of it so far."""
+    # Asked before: a process that is frozen after it read has read no later than this.
+    now = context.sender.time.now()
     minutes = context.read_minutes(event.event.stripe_customer, event.event.own_minute)
     if minutes is None:
         return None
-    now = context.sender.time.now()
     context.sender.writer.write(
         lambda connection: settlement.record_reading(connection, event, minutes, now)
     )
@@ -52,11 +54,12 @@ def _settle_one(context: SyncContext, uncertain: OpenEvent, lags: LagsMeasured) 
     with context.ledger.reading() as connection:
         closed = closed_months(connection)
     is_closed = BillingPeriod.of(uncertain.event.hour) in closed
+    actor = context.actor  # at one moment: what is proved then is concluded as of then
     verdict = settle(
         uncertain.event.minutes,
         readings,
         uncertain.last_sent_at,
-        _rule(uncertain, lags, context.actor.at, is_closed=is_closed),
+        _rule(uncertain, lags, actor.at, is_closed=is_closed),
         was_sent_again=uncertain.was_sent_again,
     )
     match verdict:
@@ -64,12 +67,12 @@ def _settle_one(context: SyncContext, uncertain: OpenEvent, lags: LagsMeasured) 
             shown = readings[-1].minutes
             context.sender.writer.write(
                 lambda connection: settlement.record_counted(
-                    connection, context.actor, uncertain, shown
+                    connection, actor, uncertain, shown
                 )
             )
             return True
         case SettleVerdict.ABSENT:
-            return _conclude_absent(context, uncertain, is_closed=is_closed)
+            return _conclude_absent(context, actor, uncertain, is_closed=is_closed)
         case _:
             return False
 
@@ -88,10 +91,10 @@ def _rule(
 
 
 def _conclude_absent(
-    context: SyncContext, absent: OpenEvent, *, is_closed: bool
+    context: SyncContext, actor: Actor, absent: OpenEvent, *, is_closed: bool
 ) -> bool:
     """Requeue it, where it may still be sent as it is; else say that it is lost."""
-    write, actor = context.sender.writer.write, context.actor
+    write = context.sender.writer.write
     if is_closed:
         # It goes out anew, in another month.
         why = "its minute is empty, and its month is closed"
