@@ -79,7 +79,7 @@ class FairWeather:
         while state not in self._ends:
             way.append(state)
             seen.add(state)
-            if is_done(self._rules, state):
+            if is_done(self._rules, state) or any(broken_by(state)):
                 self._ends[state] = True
                 break
             step = self._fair_step(state)

@@ -2,7 +2,9 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tests.model.assumptions import Assumption, Invariant, Rules
 from tests.model.invariants import FairWeather, broken_by
@@ -11,6 +13,15 @@ from tests.model.simplified import simplified
 from tests.model.state import Event, State, Step
 
 Ways = dict[State, tuple[State, Step] | None]
+
+
+class Beginning(NamedTuple):
+    """How often what is rare may happen, and whether the minutes are nearly too old."""
+
+    faults: int = 0  # a process loses its lock, and a second one takes over
+    revisions: int = 0  # the usage falls
+    rejections: int = 0  # Stripe takes an event and rejects it later
+    is_old: bool = False
 
 
 @dataclass(slots=True)
@@ -23,44 +34,45 @@ class Found:
     traces: dict[Invariant, list[str]] = field(default_factory=dict)
 
 
-def first_states(rules: Rules) -> list[State]:
-    """Return where it begins: minutes that are staged, fresh or nearly too old.
+def beginnings(rules: Rules) -> list[Beginning]:
+    """Return where it begins: a usage that falls, or a rejection, or a second process.
 
-    Where an assumption is broken, that alone is looked at: one process, fresh minutes.
+    Where an assumption is broken, one process and fresh minutes are enough.
     """
-    old = 1 - rules.bounds.oldest_to_rearm
-    # A usage that falls, or a rejection; or a second process, early or late.
-    beginnings = [(0, 1, 0, None), (0, 0, 1, None)]
     if not rules.holds(Assumption.CORRECTED_IS_NOT_REJECTED):
-        beginnings = [(0, 1, 1, None)]
-    elif not rules.broken:
-        beginnings += [(1, 0, 0, None), (1, 0, 0, old)]
-    return [
-        State(
-            now=0,
-            minute_at=minute_at,
-            usage=2,
-            most_usage=2,
-            events=(Event(2),),
-            faults=faults,
-            revisions=revisions,
-            rejections=rejections,
-        )
-        for faults, revisions, rejections, minute_at in beginnings
-    ]
+        return [Beginning(revisions=1, rejections=1)]
+    alone = [Beginning(revisions=1), Beginning(rejections=1)]
+    if rules.broken:
+        return alone
+    return [*alone, Beginning(faults=1), Beginning(faults=1, is_old=True)]
 
 
-def search(rules: Rules, *, liveness: bool = True) -> Found:
+def _first_state(rules: Rules, beginning: Beginning) -> State:
+    old = 1 - rules.bounds.oldest_to_rearm
+    return State(
+        now=0,
+        minute_at=old if beginning.is_old else None,
+        usage=2,
+        most_usage=2,
+        events=(Event(2),),
+        faults=beginning.faults,
+        revisions=beginning.revisions,
+        rejections=beginning.rejections,
+    )
+
+
+def search(rules: Rules, begin: Sequence[Beginning] = ()) -> Found:
     """Look at every state; one that breaks an invariant is an end."""
     started = time.monotonic()
     found = Found(next(iter(rules.broken), None))
     fair = FairWeather(rules)
-    ways: Ways = {simplified(rules, state): None for state in first_states(rules)}
+    first = [_first_state(rules, each) for each in begin or beginnings(rules)]
+    ways: Ways = {simplified(rules, state): None for state in first}
     coming = deque(ways)
     while coming:
         state = coming.popleft()
         broken = list(broken_by(state))
-        if liveness and not broken and not fair.ends(state):
+        if not broken and _is_followed(rules, state) and not fair.ends(state):
             broken.append(Invariant.NOTHING_STUCK)
         for invariant in broken:
             if invariant not in found.traces:
@@ -74,6 +86,15 @@ def search(rules: Rules, *, liveness: bool = True) -> Found:
                 coming.append(after)
     found.states, found.seconds = len(ways), time.monotonic() - started
     return found
+
+
+def _is_followed(rules: Rules, state: State) -> bool:
+    """Say whether a state is followed to its end.
+
+    Where an assumption is broken, only those are whose usage does not fall: it is long.
+    """
+    falls = state.revisions or state.usage != state.most_usage
+    return not (rules.broken and falls)
 
 
 def trace_to(ways: Ways, state: State) -> list[str]:

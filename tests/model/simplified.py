@@ -7,6 +7,8 @@ from typing import NamedTuple
 from tests.model.assumptions import Bounds, Rules
 from tests.model.sending import rearmed_at
 from tests.model.state import (
+    ANSWERED,
+    CANCEL,
     CANCELLING,
     COUNTED,
     FAILED,
@@ -19,6 +21,7 @@ from tests.model.state import (
     UNANSWERED,
     VOIDED,
     WRITTEN,
+    ZOMBIE,
     Copy,
     Event,
     Reading,
@@ -97,7 +100,7 @@ class _Clip(NamedTuple):
         bare = bare._replace(
             attempts=NEWEST if requests else 0,
             first_sent_at=first_sent_at if may_cancel else None,
-            cancels_unknown=event.cancels_unknown,
+            cancels_unknown=_known_as_one(event.cancels_unknown, requests),
             suspicion=event.suspicion if event.state == SYNCED else None,
             readings=readings,
             last_sent_at=self._sent_at(event) if is_cancelling else since,
@@ -132,13 +135,15 @@ class _Clip(NamedTuple):
     def _awaited(self, event: Event, request: Request) -> Request:
         before, bounds = request.before, self.bounds
         is_written = request.place == WRITTEN
+        may_leave = request.waits != ZOMBIE if is_written else request.place != ANSWERED
+        longest = bounds.resend if is_written else bounds.wire
         first = self.at(before.first_unknown_at, bounds.resend)
         # What is held back counts as sent when it was written down: a longer wait.
         was_sent = is_written and before.last_sent_at is not None
         sent = self._sent_at(event) if was_sent else None
         return request._replace(
             number=NEWEST,
-            at=self.at(request.at, bounds.resend if is_written else bounds.wire) or 0,
+            at=(self.at(request.at, longest) or 0) if may_leave else 0,
             before=before._replace(first_unknown_at=first, last_sent_at=sent),
         )
 
@@ -186,3 +191,9 @@ def _that_decide(
         late = [r for r in agreeing if since is None or r.at - since >= quiet]
         kept.update(late[-1:])
     return sorted(kept)
+
+
+def _known_as_one(unknown: int, requests: tuple[Request, ...]) -> int:
+    """Count cancellations without an outcome as one, apart from those awaited."""
+    awaited = sum(one.kind == CANCEL and one.waits != NOBODY for one in requests)
+    return awaited + min(unknown - awaited, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from billing.reports.audit.assumptions import ASSUMPTIONS
 from billing.verifier.shapes import BINDING, BINDING_COLUMNS, SHAPES, TABLE_FILES
 
 _TABLES = {
@@ -114,6 +115,7 @@ What it does not prove
   and by no more than 72 hours where fewer days were measured; that nobody else writes
   into the minutes of these events. tables/summary_lag.jsonl holds what was measured.
 
+{assumptions}
 
 The files
 ---------
@@ -142,6 +144,7 @@ def guide(summary: Mapping[str, Any], key: str) -> str:
         mark=mark,
         rule="=" * len(f"AUDIT BUNDLE, {period}{mark}"),
         standing=_status(summary),
+        assumptions=ASSUMPTIONS,
         key=key,
     )
     return opening + "\n".join(_table(name) for name in sorted(TABLE_FILES))

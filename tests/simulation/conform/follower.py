@@ -27,6 +27,7 @@ from tests.model.state import (
     NAMED,
     ON_THE_WIRE,
     PENDING,
+    REJECTED,
     SUSPECTED,
     SYNCED,
     UNCERTAIN,
@@ -214,8 +215,10 @@ class Follower:
     def _next_moves(self, state: State) -> Iterator[Step]:
         event = state.events[0]
         if event.state == SYNCED:
-            # Any event may be under suspicion; who names it is not followed here.
-            doubted = NAMED if event.suspicion == NAMED else SUSPECTED
+            # Reports are not followed: any event may be under suspicion, and those that
+            # were rejected may be named.
+            rejected = any(copy.fate == REJECTED for copy in event.copies)
+            doubted = NAMED if rejected else SUSPECTED
             state = state.with_event(0, event._replace(suspicion=doubted))
         for moves in MOVES:
             for step in moves(self._rules, state, 0):
