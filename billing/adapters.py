@@ -2,21 +2,22 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from billing.credentials import is_live, read_secret
+from billing.credentials import held_secrets, is_live, read_secret
 from billing.domain.web_address import check_proxy, is_loopback
 from billing.errors import SettingsFault
 from billing.gateways.anchors import NOTIFY, make_anchor
+from billing.gateways.gated import GatedMeter, GatedUsage
 from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import read_key
+from billing.gateways.word_gate import WordGate
 from billing.pipeline.signing import TrailOptions
 from billing.settings import RATES, AccountSettings, Settings
 
-# Both load an HTTP library, for which a command that asks nobody has no use.
-if TYPE_CHECKING:
-    from billing.gateways.pamela import PamelaUsage
-    from billing.gateways.stripe.meter import StripeMeter
+
+def make_gate(settings: Settings, folder: Path) -> WordGate:
+    """Return the gate of foreign words, which knows the secrets of the settings."""
+    return WordGate(held_secrets(settings, folder))
 
 
 def make_trail(settings: Settings, folder: Path) -> TrailOptions:
@@ -25,14 +26,18 @@ def make_trail(settings: Settings, folder: Path) -> TrailOptions:
     Without a key file nobody signs. Raises SettingsFault or SigningFault.
     """
     audit, where = settings.audit, "audit.anchors"
-    key = folder / audit.key
+    key, gate = folder / audit.key, make_gate(settings, folder)
     anchors = []
     for place in audit.anchors:
         reference = place.removeprefix(NOTIFY) if place.startswith(NOTIFY) else None
         secret = reference and read_secret(reference, where=where, folder=folder)
         anchors.append(
             make_anchor(
-                place, folder, endpoint=audit.s3_endpoint, secret=secret or None
+                place,
+                folder,
+                endpoint=audit.s3_endpoint,
+                secret=secret or None,
+                gate=gate,
             )
         )
     signer = read_key(key) if key.exists() else None
@@ -45,9 +50,13 @@ def make_memory(settings: Settings, folder: Path) -> FileMemory:
 
 
 def make_meter(
-    settings: Settings, folder: Path, sleep: Callable[[float], None]
-) -> tuple["StripeMeter", bool]:
+    settings: Settings,
+    folder: Path,
+    sleep: Callable[[float], None],
+    gate: WordGate | None = None,
+) -> tuple[GatedMeter, bool]:
     """Return the meter, and whether it is live; raises SettingsFault."""
+    # It loads an HTTP library, for which a command that asks nobody has no use.
     from billing.gateways.stripe.meter import StripeMeter  # noqa: PLC0415
 
     stripe = settings.stripe
@@ -63,7 +72,7 @@ def make_meter(
         sleep=sleep,
         proxy=proxy_for(settings, folder, stripe.base_url),
     )
-    return meter, livemode
+    return GatedMeter(meter, gate or make_gate(settings, folder)), livemode
 
 
 def make_source(
@@ -71,19 +80,22 @@ def make_source(
     account: AccountSettings,
     folder: Path,
     sleep: Callable[[float], None],
-) -> "PamelaUsage":
+    gate: WordGate | None = None,
+) -> GatedUsage:
     """Return an account's source; raises SettingsFault."""
+    # Likewise.
     from billing.gateways.pamela import connect_usage  # noqa: PLC0415
 
     where = f"accounts.{account.name}"
     key = read_secret(account.api_key, where=f"{where}.api_key", folder=folder)
-    return connect_usage(
+    source = connect_usage(
         account.name,
         key.get_secret_value(),
         account.base_url,
         sleep=sleep,
         proxy=proxy_for(settings, folder, account.base_url),
     )
+    return GatedUsage(source, gate or make_gate(settings, folder))
 
 
 def proxy_for(settings: Settings, folder: Path, address: str | None) -> str | None:

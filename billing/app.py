@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from billing.adapters import make_meter, make_source, make_trail
+from billing.adapters import make_gate, make_meter, make_source, make_trail
 from billing.domain.call_metadata import MetadataRule
 from billing.domain.call_times import TimeTolerance
 from billing.domain.cycle_schedule import Trigger
@@ -16,9 +16,8 @@ from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.rating import PriceList
 from billing.errors import BadInput, SettingsFault, UnknownName
 from billing.gateways.clocks import StoppableClock
-from billing.gateways.pamela import PamelaUsage
+from billing.gateways.gated import GatedMeter, GatedUsage
 from billing.gateways.retries import send_with_retries
-from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import migration, registry
 from billing.ledger.adopt.shadow import ShadowRule, refuse_shadow_of_senders
 from billing.ledger.audit.audit_log import Actor, AuditSession
@@ -46,9 +45,9 @@ class App:
     settings: Settings
     ledger: Ledger
     clock: StoppableClock
-    meter: StripeMeter
+    meter: GatedMeter
     livemode: bool
-    sources: tuple[tuple[PamelaUsage, AccountRules], ...]
+    sources: tuple[tuple[GatedUsage, AccountRules], ...]
     stripe_customers: dict[str, str]
     actor: str
     trail: TrailOptions
@@ -99,7 +98,7 @@ class App:
             untold=untold,
         )
 
-    def source(self, account: str) -> tuple[PamelaUsage, AccountRules]:
+    def source(self, account: str) -> tuple[GatedUsage, AccountRules]:
         """Return an account's source; raises UnknownName."""
         for source, rules in self.sources:
             if source.account == account:
@@ -240,9 +239,10 @@ def _compose(
 ) -> App:
     trail = make_trail(settings, folder)
     refuse_rewound(ledger, trail.memory)
-    meter, livemode = make_meter(settings, folder, clock.sleep)
+    gate = make_gate(settings, folder)
+    meter, livemode = make_meter(settings, folder, clock.sleep, gate)
     sources = [
-        make_source(settings, account, folder, clock.sleep)
+        make_source(settings, account, folder, clock.sleep, gate)
         for account in settings.accounts
     ]
     rules = _register(settings, ledger, Actor(actor, clock.now()))

@@ -65,7 +65,7 @@ def _period(text: str) -> str:
 def _database_url(text: str) -> str:
     port = _PORT.match(text)
     if port and not port[1].isdecimal():
-        raise ValueError(f"the port {port[1]} is no number")
+        raise ValueError("the port is no number")
     return text
 
 

@@ -1,13 +1,18 @@
 """Where settings come from: files of text, and variables of the environment."""
 
 import os
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from billing.domain.held_secrets import HeldSecrets
 from billing.errors import SettingsFault
 
 PREFIX = "PAMELA_BILLING_"
 NESTED = "__"
+# A variable of such a name holds a secret, whether the settings name it or not.
+_SECRET_NAME = re.compile(r"(?i)(?:.*_)?(?:(?:pg)?password|passwd|secret|token|key)")
+_SHORTEST_SECRET = 8
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -49,3 +54,14 @@ def variable_of(path: Sequence[str | int]) -> str | None:
         if name in spellings:
             return spellings[name]
     return None
+
+
+def environment_secrets() -> HeldSecrets:
+    """Return what the environment holds under names that say it is secret."""
+    return HeldSecrets(
+        (variable, value.strip())
+        for variable, value in os.environ.items()
+        if _SECRET_NAME.fullmatch(variable)
+        and not variable.upper().startswith(PREFIX)
+        and len(value.strip()) >= _SHORTEST_SECRET
+    )

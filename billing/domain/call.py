@@ -1,6 +1,5 @@
 """Calls as a source told them: accepted as possible, or set aside with a reason."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from billing.domain.call_metadata import could_be_phone
+from billing.domain.foreign_text import without_times
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 UNDERWAY = frozenset({"queued", "ringing", "in_progress"})
@@ -25,10 +25,10 @@ READ_AGAIN = timedelta(hours=48)
 # were found is searched for back to here.
 LOOK_BACK = timedelta(days=90)
 CLOCK_TOLERANCE = timedelta(minutes=5)
-_DAY = re.compile(r"'\d{4}-\d\d-\d\d")  # as a quoted time begins
 LARGEST_NUMBER = 2**63 - 1
 # No account has as many in a month; priced and added up they still fit a database.
 MOST_MINUTES = 10**10
+_LONGEST_NUMBER_SHOWN = 6
 
 
 class QuarantineReason(StrEnum):
@@ -179,7 +179,11 @@ def _shown(value: object) -> str:
     # Escapes keep hostile text out of terminals, logs and databases (NUL, surrogates).
     if type(value) is int and abs(value) > LARGEST_NUMBER:
         return "a number beyond 64 bits"
+    if type(value) is int:
+        digits = len(str(abs(value)))
+        is_short = digits <= _LONGEST_NUMBER_SHOWN
+        return str(value) if is_short else f"a number of {digits} digits"
     text = ascii(value)[:120]
-    if not isinstance(value, int) and could_be_phone(text) and not _DAY.match(text):
+    if could_be_phone(without_times(text)):
         return f"a {type(value).__name__} (withheld: it could be a phone number)"
     return text

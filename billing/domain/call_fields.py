@@ -10,6 +10,7 @@ from billing.domain.call import (
     QuarantineReason,
     Unreadable,
 )
+from billing.domain.call_metadata import could_be_phone
 
 _LONGEST_ID = 200
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
@@ -22,7 +23,7 @@ def read_id(record: Mapping[str, object], field: str) -> str:
         raise Unreadable(QuarantineReason.NO_ID, field, call_id)
     if not isinstance(call_id, str) or len(call_id) > _LONGEST_ID:
         raise Unreadable(QuarantineReason.WRONG_TYPE, field, call_id)
-    if "\x00" in call_id or not call_id.isprintable():
+    if not call_id.isprintable() or ("+" in call_id and could_be_phone(call_id)):
         raise Unreadable(QuarantineReason.WRONG_TYPE, field, call_id)
     return call_id
 

@@ -1,6 +1,7 @@
 """Anchors: where the heads of the audit trail are published, out of our own reach."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,27 +11,39 @@ from pydantic import SecretStr
 from billing.atomic_file import replace_file
 from billing.domain.signed_head import Head
 from billing.errors import AnchorFault, SettingsFault
+from billing.gateways.word_gate import WordGate
 from billing.ports import Anchor
 
 FOLDER, S3, NOTIFY = "folder:", "s3://", "notify:"
 
 
 def make_anchor(
-    place: str, folder: Path, *, endpoint: str | None, secret: SecretStr | None
+    place: str,
+    folder: Path,
+    *,
+    endpoint: str | None,
+    secret: SecretStr | None,
+    gate: WordGate | None = None,
 ) -> Anchor:
     """Return the anchor that the settings name; raises SettingsFault.
 
     `secret` is the notification's address, for a place that begins with notify:.
     """
+    return GatedAnchor(_anchor(place, folder, endpoint, secret), gate or WordGate())
+
+
+def _anchor(
+    place: str, folder: Path, endpoint: str | None, secret: SecretStr | None
+) -> Anchor:
     if place.startswith(FOLDER):
         return FolderAnchor(place, folder / place.removeprefix(FOLDER))
-    if place.startswith(S3) and urlsplit(place).netloc:
+    if place.startswith(S3) and urlsplit(place).netloc and "@" not in place:
         return BucketAnchor(place, endpoint)
     if place.startswith(NOTIFY) and secret is not None:
         return NotificationAnchor(place, secret.get_secret_value())
+    # The place itself may hold a password, so it is not repeated.
     raise SettingsFault(
-        "audit.anchors",
-        f"{place}: give folder:PATH, s3://BUCKET/PREFIX or notify:env:NAME",
+        "audit.anchors", "give folder:PATH, s3://BUCKET/PREFIX or notify:env:NAME"
     )
 
 
@@ -38,6 +51,23 @@ def published_text(head: Head, signature: str) -> str:
     """Return a head as it is published: the line that is signed, and its signature."""
     document = {"head": head.line().decode("ascii"), "signature": signature}
     return json.dumps(document) + "\n"
+
+
+class GatedAnchor:
+    """An anchor behind the word gate, since a bucket and a mail server speak too."""
+
+    def __init__(self, anchor: Anchor, gate: WordGate) -> None:
+        self._anchor, self._gate = anchor, gate
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self._anchor.name
+
+    def publish(self, head: Head, signature: str) -> None:
+        """Publish a head; raises AnchorFault."""
+        with self._gate.faults():
+            self._anchor.publish(head, signature)
 
 
 class FolderAnchor:
@@ -118,6 +148,9 @@ class NotificationAnchor:
                 self.name,
                 "apprise is not installed: `pip install pamela-billing[notify]`",
             ) from None
+        # What its libraries warn of would go past us, to standard error.
+        for library in ("apprise", "urllib3", "requests"):
+            logging.getLogger(library).addHandler(logging.NullHandler())
         messenger = apprise.Apprise()
         title = f"pamela-billing: head {head.number} of the audit trail"
         try:

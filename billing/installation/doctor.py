@@ -5,13 +5,14 @@ from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
-from billing.adapters import make_meter, make_source, make_trail
+from billing.adapters import make_gate, make_meter, make_source, make_trail
 from billing.atomic_file import is_private
 from billing.domain.invariants import SENTENCES
 from billing.domain.period import cycle_months
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
 from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSession
+from billing.gateways.word_gate import WordGate
 from billing.ledger import migration
 from billing.ledger.adopt.shadow import ShadowRule
 from billing.ledger.database import Ledger, open_ledger
@@ -57,11 +58,12 @@ def doctor_checks(settings_file: Path) -> list[Check]:
         except SettingsFault as fault:
             remedy = "start the sandbox, or take [sandbox] clock_url out of the file"
             return [*checks, failed("clock", fault, remedy)]
+        gate = make_gate(settings, folder)
         for account in settings.accounts:
-            checks += _account(settings, account, folder, clock)
-        checks += _identities(settings, folder, clock)
+            checks += _account(settings, account, folder, clock, gate)
+        checks += _identities(settings, folder, clock, gate)
         checks += _outcomes(settings, folder, now)
-        return [*checks, *_stripe(settings, folder, clock)]
+        return [*checks, *_stripe(settings, folder, clock, gate)]
 
 
 def _ledger(settings: Settings, folder: Path) -> Iterator[Check]:
@@ -166,11 +168,15 @@ def _invariants(ledger: Ledger) -> Iterator[Check]:
 
 
 def _account(
-    settings: Settings, account: AccountSettings, folder: Path, clock: Clock
+    settings: Settings,
+    account: AccountSettings,
+    folder: Path,
+    clock: Clock,
+    gate: WordGate,
 ) -> Iterator[Check]:
     name = account.name
     try:
-        source = make_source(settings, account, folder, clock.sleep)
+        source = make_source(settings, account, folder, clock.sleep, gate)
     except SettingsFault as fault:
         yield failed(f"account {name}", fault, f"give the account {name} its key")
         return
@@ -178,7 +184,9 @@ def _account(
         yield from check_source(name, source.server_time, clock)
 
 
-def _identities(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
+def _identities(
+    settings: Settings, folder: Path, clock: Clock, gate: WordGate
+) -> Iterator[Check]:
     """Ask every account who it is, where its key and the ledger can be had."""
     with ExitStack() as stack:
         try:
@@ -186,7 +194,8 @@ def _identities(settings: Settings, folder: Path, clock: Clock) -> Iterator[Chec
             stack.callback(ledger.close)
             migration.refuse_other_schema(ledger)
             sources = [
-                make_source(settings, a, folder, clock.sleep) for a in settings.accounts
+                make_source(settings, account, folder, clock.sleep, gate)
+                for account in settings.accounts
             ]
             for source in sources:
                 stack.callback(source.close)
@@ -206,9 +215,11 @@ def _outcomes(settings: Settings, folder: Path, now: datetime) -> Iterator[Check
             return  # the checks of the ledger say so
 
 
-def _stripe(settings: Settings, folder: Path, clock: Clock) -> Iterator[Check]:
+def _stripe(
+    settings: Settings, folder: Path, clock: Clock, gate: WordGate
+) -> Iterator[Check]:
     try:
-        meter, livemode = make_meter(settings, folder, clock.sleep)
+        meter, livemode = make_meter(settings, folder, clock.sleep, gate)
     except SettingsFault as fault:
         yield failed("Stripe", fault, "give [stripe] api_key a secret key")
         return

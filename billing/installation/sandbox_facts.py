@@ -13,6 +13,7 @@ from pydantic import (
     ValidationError,
 )
 
+from billing.domain.foreign_text import foreign_text
 from billing.errors import BadInput
 
 TIMEOUT_SECONDS = 10
@@ -68,7 +69,7 @@ def read_facts(url: str) -> SandboxFacts:
             answer.raise_for_status()
         facts = SandboxFacts.model_validate(answer.json())
     except (httpx2.HTTPError, httpx2.InvalidURL, ValidationError, ValueError) as fault:
-        words = str(fault).splitlines()[0]
+        words = foreign_text(str(fault).split("\n", 1)[0])
         raise BadInput(
             f"no sandbox answers at {where} ({words}); "
             "`pamela-billing sandbox` starts one and prints its URL"
