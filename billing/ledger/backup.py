@@ -1,5 +1,6 @@
 """Backup: a SQLite ledger is copied whole, as it stands at one moment."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,9 +8,11 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from billing.errors import BadInput, LedgerFault
-from billing.ledger.database import Ledger, as_ledger_faults
+from billing.ledger.database import Ledger, as_ledger_faults, driver_words
 
 _LAST_EVENT = "SELECT id, hash FROM audit_event ORDER BY id DESC LIMIT 1"
+# Of a URL; another one of them, such as sslkey, names a file.
+_SECRET_OPTION = re.compile("password|secret|_key")
 
 
 class LastEvent(NamedTuple):
@@ -23,6 +26,8 @@ def refuse_backup_elsewhere(ledger: Ledger, target: Path) -> None:
     """Raise BadInput unless the ledger is a file that is copied here."""
     if ledger.file is None:
         url = ledger.engine.url._replace(drivername="postgresql", password=None)
+        secret = [option for option in url.query if _SECRET_OPTION.search(option)]
+        url = url.difference_update_query(secret)
         line = f"pg_dump --format=custom --file={quote(str(target))} {quote(str(url))}"
         raise BadInput(
             "the ledger is on PostgreSQL, whose own program saves it, also while the "
@@ -47,7 +52,8 @@ def copy_ledger(ledger: Ledger, target: Path) -> LastEvent:
             (sound,) = copy.execute("PRAGMA quick_check(1)").fetchone()
             last = copy.execute(_LAST_EVENT).fetchone()
     except sqlite3.Error as fault:
-        raise LedgerFault(f"the backup {target.name} failed: {fault}") from fault
+        words = driver_words(ledger.engine.url, fault)
+        raise LedgerFault(f"the backup {target.name} failed: {words}") from fault
     finally:
         pooled.close()
     if sound != "ok":

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.util import immutabledict
 
+from billing.domain.foreign_text import foreign_text
+from billing.domain.held_secrets import HeldSecrets
 from billing.errors import LedgerFault, SettingsFault
 from billing.ledger.audit import pending
 from billing.ledger.audit.pending import Actor, AuditSession, Pending
@@ -17,6 +20,8 @@ from billing.ledger.sqlite_files import refuse_changed, set_up_files
 
 LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"
+# Options of a URL whose values are no secrets, and stand in many a sentence.
+_PLAIN = frozenset({"host", "port", "user", "dbname", "sslmode", "options"})
 _CANNOT_OPEN = (
     "check that the folder exists, and that you may read the file and write beside it; "
     "a reader needs its log (-wal) and the log's index (-shm), or neither"
@@ -68,6 +73,11 @@ class Ledger:
         """The SQLite file, or None on PostgreSQL."""
         name = self.engine.url.database
         return Path(name) if self.on_sqlite and name else None
+
+    @property
+    def address(self) -> str:
+        """Where it is, without a password or what else may hold one."""
+        return _address(self.engine.url)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -167,7 +177,9 @@ def _checked(url: str) -> URL:
         target = make_url(url)
         backend = target.get_backend_name()
     except (ArgumentError, SQLAlchemyError, ValueError) as fault:
-        raise SettingsFault("ledger url", f"not a database URL ({fault})") from None
+        # What is no URL to SQLAlchemy may still hold a password, and so may its words.
+        what = f"not a database URL ({type(fault).__name__})"
+        raise SettingsFault("ledger url", what) from None
     if backend == "postgresql":
         return target.set(drivername="postgresql+psycopg")
     if backend != "sqlite" or not target.database or target.database == ":memory:":
@@ -183,20 +195,38 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _address(url: URL) -> str:
+    places = {name: url.query[name] for name in ("host", "port") if name in url.query}
+    bare = url._replace(password=None, query=immutabledict(places))
+    return bare.render_as_string(hide_password=False)
+
+
+def driver_words(url: URL, fault: BaseException) -> str:
+    """Return what a driver says in one line, without the passwords of its URL."""
+    values = [value for name, value in url.query.items() if name not in _PLAIN]
+    texts = [url.password, *values]
+    secrets = HeldSecrets(
+        ("ledger.url", secret)
+        for text in texts
+        for secret in ([text] if isinstance(text, str) else text or ())
+    )
+    return foreign_text(" ".join(str(fault).split()), secrets, 200)
+
+
 @contextmanager
 def as_ledger_faults(engine: Engine) -> Iterator[None]:
     """Turn the driver's faults into one sentence that says what to do."""
     try:
         yield
     except DBAPIError as fault:
-        raise LedgerFault(_sentence(engine, str(fault.orig))) from fault
+        raise LedgerFault(_sentence(engine, fault.orig or fault)) from fault
     except engine.dialect.loaded_dbapi.Error as fault:  # from what goes past SQLAlchemy
-        raise LedgerFault(_sentence(engine, str(fault))) from fault
+        raise LedgerFault(_sentence(engine, fault)) from fault
 
 
-def _sentence(engine: Engine, words: str) -> str:
-    where = engine.url.render_as_string(hide_password=True)
-    short = " ".join(words.split())[:200]
+def _sentence(engine: Engine, fault: BaseException) -> str:
+    where, words = _address(engine.url), str(fault)
+    short = driver_words(engine.url, fault)
     for sign, advice in (
         ("is locked", "another program holds it; close that one, then run again"),
         ("is full", "make room on the disk, then run again; nothing was half done"),

@@ -76,7 +76,7 @@ def current_on(connection: Connection) -> str | None:
 
 def refuse_other_schema(ledger: Ledger) -> None:
     """Raise LedgerUnready unless the schema is the one this code is for."""
-    where = ledger.engine.url.render_as_string(hide_password=True)
+    where = ledger.address
     if ledger.file is not None and not ledger.file.exists():
         raise LedgerUnready(
             f"there is no ledger at {where}; `pamela-billing db upgrade` makes one"

@@ -19,7 +19,6 @@ from billing.ledger.integrity.find_faults import find_faults
 from billing.ledger.move.at_work import hold_turn, refuse_others_at_work
 from billing.ledger.move.marks import MoveState, newest_mark, set_mark
 from billing.ledger.move.targets import (
-    address_of,
     new_target,
     open_target,
     refuse_unfit_target,
@@ -58,7 +57,7 @@ def plan_copy(ledger: Ledger, memory: Memory, url: str) -> CopyPlan:
     """Return what would be copied; raises what the copying would raise at first."""
     target = _refuse_unfit(ledger, memory, url)
     with ledger.reading() as connection:
-        return CopyPlan(address_of(ledger), target, counts(connection))
+        return CopyPlan(ledger.address, target, counts(connection))
 
 
 def copy_ledger_to(
@@ -87,7 +86,7 @@ def _copy(ledger: Ledger, url: str, actor: Actor, watch: Watcher) -> Digests:
             target.complete()
             compare(target, tables, watch("compare"))
             tip = chain_tip(connection)
-            target.mark_arriving(address_of(ledger), tip, actor)
+            target.mark_arriving(ledger.address, tip, actor)
             unfinished.close()  # from here on it is whole, and not in force
             set_mark(connection, MoveState.MOVED, target.address, tip, actor)
     return tables
@@ -115,7 +114,7 @@ def _waits_there(ledger: Ledger, url: str) -> bool:
         return False
     reason = str(mark.why_not_in_force())
     with closing(open_target(url)) as target:
-        if address_of(target) == mark.address:
+        if target.address == mark.address:
             migration.refuse_other_schema(target)
             with target.reading() as connection:
                 there = newest_mark(connection)
@@ -136,7 +135,7 @@ def _put_in_force(
         tip = chain_tip(connection)
     # From now on a backup of the ledger from before its move is known as one.
     memory.remember(tip.sequence, tip.hash)
-    source = address_of(ledger)
+    source = ledger.address
     with closing(open_target(url)) as copy:
         with copy.writing() as connection:
             set_mark(connection, MoveState.ARRIVED, source, tip, actor)
@@ -144,7 +143,7 @@ def _put_in_force(
             head = signed_heads.newest_head(connection)
         return CopyReport(
             source=source,
-            target=address_of(copy),
+            target=copy.address,
             event=tip.sequence,
             hash=tip.hash,
             signed_head=head and head.head.number,

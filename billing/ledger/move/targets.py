@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.util import immutabledict
 
 from billing.atomic_file import OWNER_ONLY, new_file
 from billing.errors import SettingsFault, TargetRefused, UnfitSession
@@ -15,7 +14,13 @@ from billing.ledger import migration
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import ChainTip
 from billing.ledger.audit.schema_history import guards_digest
-from billing.ledger.database import TURN, Ledger, as_ledger_faults, open_ledger
+from billing.ledger.database import (
+    TURN,
+    Ledger,
+    as_ledger_faults,
+    driver_words,
+    open_ledger,
+)
 from billing.ledger.move.at_work import FOR_AS_LONG_AS_IT_TAKES
 from billing.ledger.move.bare_tables import Part, put_back, strip
 from billing.ledger.move.marks import MoveState, set_mark
@@ -111,7 +116,7 @@ def new_target(url: str, source: Ledger) -> Iterator[Target]:
     Raises TargetRefused or UnfitTarget, and then changes nothing, or LedgerFault.
     """
     with closing(open_target(url)) as ledger:
-        address = address_of(ledger)
+        address = ledger.address
         if ledger.file is not None:
             if reason := why_no_file(ledger.file, source):
                 raise TargetRefused(address, reason)
@@ -131,7 +136,7 @@ def new_target(url: str, source: Ledger) -> Iterator[Target]:
 def refuse_unfit_target(url: str, source: Ledger) -> str:
     """Raise TargetRefused for a place that cannot take a ledger; return its address."""
     with closing(open_target(url)) as ledger:
-        address = address_of(ledger)
+        address = ledger.address
         if ledger.file is not None:
             reason = why_no_file(ledger.file, source)
         else:
@@ -150,21 +155,13 @@ def open_target(url: str) -> Ledger:
         raise TargetRefused("the target", str(fault)) from None
 
 
-def address_of(ledger: Ledger) -> str:
-    """Return where a ledger is, without a password or what else may hold one."""
-    url = ledger.engine.url
-    places = {name: url.query[name] for name in ("host", "port") if name in url.query}
-    bare = url._replace(password=None, query=immutabledict(places))
-    return bare.render_as_string(hide_password=False)
-
-
 def _connected(ledger: Ledger, address: str) -> Connection:
     try:
         return ledger.engine.connect()
     except UnfitSession as fault:
         raise TargetRefused(address, str(fault)) from fault
     except DBAPIError as fault:
-        words = " ".join(str(fault.orig).split())[:200]
+        words = driver_words(ledger.engine.url, fault.orig or fault)
         raise TargetRefused(
             address, f"{words}; make an empty database, and check the URL and the role"
         ) from fault
