@@ -17,8 +17,10 @@ from typing import Any
 
 import click
 
+from billing.domain.foreign_text import visible
 from billing.errors import BillingError
-from billing.output import new_losses, unfailing_output
+from billing.output import leaving, leaving_document, new_losses, unfailing_output
+from billing.settings_sources import environment_secrets
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 # Where each command is, and what it does; it is imported when it is called.
@@ -109,7 +111,7 @@ class Program(click.Group):
     ) -> Any:
         """Run a command and leave with its exit code; every failure is one sentence."""
         words = list(sys.argv[1:] if args is None else args)
-        with unfailing_output():
+        with unfailing_output(environment_secrets()):
             try:
                 code = super().main(
                     words, prog_name, complete_var, standalone_mode=False, **extra
@@ -150,11 +152,14 @@ def _refuse(fault: Exception, *, as_json: bool) -> int:
     """Say what went wrong in one sentence or one document; return the exit code."""
     kind, message, code = _explained(fault)
     if as_json:
-        click.echo(json.dumps({"error": {"kind": kind, "message": message}}))
+        error = leaving_document({"error": {"kind": kind, "message": message}})
+        click.echo(json.dumps(error))
         for loss in new_losses():
             click.echo(f"pamela-billing: {message} ({loss})", err=True)
+    elif isinstance(fault, click.UsageError):
+        click.UsageError(message, fault.ctx).show()
     elif isinstance(fault, click.ClickException):
-        fault.show()
+        click.ClickException(message).show()
     else:
         click.echo(f"pamela-billing: {message}", err=True)
     return code
@@ -163,13 +168,14 @@ def _refuse(fault: Exception, *, as_json: bool) -> int:
 def _explained(fault: Exception) -> tuple[str, str, int]:
     match fault:
         case click.ClickException():
-            return "BadInput", fault.format_message(), WRONG_USE
+            # Only Click's own sentences have several lines.
+            return "BadInput", leaving(fault.format_message()), WRONG_USE
         case click.Abort():
             return "Interrupted", "interrupted", INTERRUPTED
         case BillingError():
-            return fault.kind, str(fault), fault.exit_code
+            return fault.kind, visible(leaving(str(fault))), fault.exit_code
         case _:
-            return "SystemFault", str(fault), FAILED
+            return "SystemFault", visible(leaving(str(fault))), FAILED
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -20,9 +20,10 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from billing.app import App, opened_app
 from billing.documents import step_line
 from billing.domain.cycle_schedule import Moment, Trigger, plan_cycle, until_next_look
+from billing.domain.foreign_text import visible
 from billing.domain.period import cycle_months
 from billing.errors import BillingError
-from billing.output import limit_patience, new_losses
+from billing.output import leaving_document, limit_patience, new_losses
 from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle_report import Step
 from billing.pipeline.run import run_round
@@ -48,7 +49,7 @@ def run_daemon(settings_file: Path, *, in_json: bool = False) -> bool:
     """
     stop = threading.Event()
     # Of several daemons on one ledger, it tells who wrote what.
-    actor = f"{ACTOR} {socket.gethostname()}:{os.getpid()}"
+    actor = f"{ACTOR} {visible(socket.gethostname())}:{os.getpid()}"
     with opened_app(settings_file, actor=actor, stop=stop) as app, app.exclusive():
         # Threads inherit the mask, so the signals wait for `sigwait` and no one else.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
@@ -233,6 +234,7 @@ def _log(*, in_json: bool) -> FilteringBoundLogger:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.EventRenamer("step"),
             _in_order,
+            _harmless,
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -244,3 +246,9 @@ def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict
     """Begin every line with the same words."""
     first = {name: event.pop(name) for name in ("time", "level", "step")}
     return {**first, **event}
+
+
+def _harmless(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Let no line act on a terminal, nor show a secret."""
+    fields: EventDict = leaving_document(event)
+    return fields

@@ -1,4 +1,8 @@
-"""Output: standard output and error that never fail, and count what they lose."""
+"""Output: standard output and error never fail, count what they lose, and tell nothing.
+
+What is printed leaves by `leaving`: nothing in it acts on a terminal, and no secret is
+in it. Whatever goes past that loses its secrets in the streams themselves.
+"""
 
 import io
 import select
@@ -7,10 +11,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from billing.domain.foreign_text import each_text, visible_lines
+from billing.domain.held_secrets import (
+    NO_SECRETS,
+    HeldSecrets,
+    without_secret_forms,
+)
+
 # A pipe that has room takes so much at once, without a wait.
 _AT_ONCE = select.PIPE_BUF
 _CLOSED = "it is closed"
 _STALLED = "nobody reads it"
+
+
+class _Hidden:
+    """The secrets that no output of this process shows."""
+
+    secrets: HeldSecrets = NO_SECRETS
+
+
+def hide(secrets: HeldSecrets) -> None:
+    """Let no output show these secrets, from here to the end of the command."""
+    _Hidden.secrets |= secrets
+
+
+def leaving(text: str) -> str:
+    """Return a text as it may be printed."""
+    return without_secret_forms(_Hidden.secrets.hidden(visible_lines(text)))
+
+
+def leaving_document(document: object) -> Any:
+    """Return a document of JSON as it may be printed."""
+    return each_text(document, leaving)
 
 
 class LossyFile(io.RawIOBase):
@@ -85,10 +117,23 @@ class LossyFile(io.RawIOBase):
         return not self._stalled
 
 
+class _HidingText(io.TextIOWrapper):
+    """A stream of text that calls each secret by its name."""
+
+    def write(self, text: str) -> int:
+        """Write a text; whoever prints a secret prints it as a whole."""
+        super().write(_Hidden.secrets.hidden(text))
+        return len(text)
+
+
 @contextmanager
-def unfailing_output() -> Iterator[None]:
-    """Let both streams of this program be such that never fail, in the block."""
-    plain = sys.stdout, sys.stderr
+def unfailing_output(secrets: HeldSecrets = NO_SECRETS) -> Iterator[None]:
+    """Let both streams of this program be such that never fail, in the block.
+
+    They hide these secrets, and those that the block says.
+    """
+    plain, before = (sys.stdout, sys.stderr), _Hidden.secrets
+    _Hidden.secrets = secrets
     sys.stdout = _unfailing("standard output", plain[0])
     sys.stderr = _unfailing("standard error", plain[1])
     try:
@@ -97,6 +142,7 @@ def unfailing_output() -> Iterator[None]:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         sys.stdout, sys.stderr = plain
+        _Hidden.secrets = before
 
 
 def new_losses() -> list[str]:
@@ -127,7 +173,7 @@ def _unfailing(name: str, stream: TextIO | None) -> TextIO:
         with suppress(OSError, ValueError):
             stream.flush()
     file = LossyFile(name, stream)
-    return io.TextIOWrapper(
+    return _HidingText(
         io.BufferedWriter(file),
         encoding=stream.encoding if stream else "utf-8",
         # A sign that a terminal does not have is no reason to stop either.

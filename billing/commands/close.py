@@ -9,6 +9,7 @@ from billing.commands.display import complain, progress_bars, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
+    WORDS,
     acting,
     common_options,
     required_period,
@@ -29,6 +30,7 @@ _NAMES_IN_A_LINE = 3
 @click.option("--dry-run", is_flag=True, help="Only look, and only into the ledger.")
 @click.option(
     "--reason",
+    type=WORDS,
     metavar="TEXT",
     default="the month is over",
     show_default=True,

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from billing.domain.foreign_text import visible
+from billing.output import leaving
 from billing.pipeline.concurrency import Progress, no_progress
 from billing.reports.reconciliation.live import (
     CAUSE_HEADINGS,
@@ -89,7 +91,7 @@ def say_paragraph(text: str, indent: str) -> None:
     """Print a paragraph of a width good to read, indented after its first line."""
     screen = console()
     width = min(_PARAGRAPH, screen.width)
-    lines = fill(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    lines = fill(leaving(text), width, subsequent_indent=indent, break_on_hyphens=False)
     _print(lines, screen)
 
 
@@ -110,7 +112,7 @@ def show_table(
     Columns of nothing are left out. Where even the narrowest table is too wide, each
     line is a block of its own: a label and a value in each row.
     """
-    rows = [list(line) for line in lines]
+    rows = [[visible(leaving(cell)) for cell in line] for line in lines]
     if not rows:
         return
     screen = console()
@@ -193,7 +195,7 @@ def _show_records(columns: Sequence[_Column], screen: Console) -> None:
 
 def _print(text: str, screen: Console, *, indent: int = 0) -> None:
     """Print lines whole, or wrapped by words where a terminal is too narrow."""
-    for line in text.split("\n"):
+    for line in leaving(text).split("\n"):
         fits = cell_len(line) <= screen.width
         wrapped = [line] if fits else _wrapped(line, screen.width, indent)
         for part in wrapped:
@@ -246,7 +248,7 @@ def progress_bars() -> Iterator[Callable[[str], Progress]]:
     ) as bars:
 
         def watch(name: str) -> Progress:
-            task = bars.add_task(name, total=None)
+            task = bars.add_task(visible(leaving(name)), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         yield watch

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import wraps
 from getpass import getuser
 from pathlib import Path
 from typing import Any
 
 import click
 
+from billing.domain.foreign_text import foreign_text, visible
 from billing.domain.period import BillingPeriod, Month, RelativePeriod
 from billing.domain.suggestion import did_you_mean
+from billing.output import leaving_document
 
 CLEAN, FAILED, NOT_SETTLED = 0, 1, 3
 
@@ -51,6 +54,18 @@ class MomentType(click.ParamType[datetime]):
         return aware.astimezone(UTC)
 
 
+class WordsType(click.ParamType[str]):
+    """Words of a person that are kept for ever, so that no number may be in them."""
+
+    name = "TEXT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the words without what could be a phone number, or acts."""
+        return foreign_text(str(value))
+
+
 class Choice(click.Choice[str]):
     """One of some words; what is like one of them is asked about."""
 
@@ -62,12 +77,13 @@ class Choice(click.Choice[str]):
 
 
 PERIOD = MonthType()
+WORDS = WordsType()
 PERIOD_HELP = "A calendar month in UTC: 2026-10, last or this"
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
 )
-settings_option = click.option(
+_settings_option = click.option(
     "--settings",
     "settings_file",
     type=click.Path(path_type=Path),
@@ -84,6 +100,21 @@ period_argument = click.argument(
 required_period = click.argument("period", type=PERIOD, help=f"{PERIOD_HELP}.")
 
 
+def settings_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --settings, and let no output of it show what those hold."""
+
+    @wraps(command)
+    def with_secrets_hidden(*, settings_file: Path, **options: Any) -> Any:
+        # Loads the settings and the ledger, for which `--help` has no use.
+        from billing.installation.hiding import hide_secrets  # noqa: PLC0415
+
+        # What was typed, before any option was made into something else.
+        hide_secrets(settings_file, click.get_current_context().params)
+        return command(settings_file=settings_file, **options)
+
+    return _settings_option(with_secrets_hidden)
+
+
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --settings and --json."""
     return settings_option(json_option(command))
@@ -92,7 +123,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def person() -> str:
     """Name who types, for the audit trail."""
     try:
-        return getuser()
+        return visible(getuser())
     except (KeyError, OSError):  # a container may know no user
         return "somebody"
 
@@ -104,4 +135,5 @@ def acting(command: str) -> str:
 
 def show_json(document: Mapping[str, object]) -> None:
     """Print the one JSON document that a command answers with."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    text = json.dumps(leaving_document(document), indent=2, ensure_ascii=False)
+    click.echo(text)

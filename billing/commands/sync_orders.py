@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from billing.commands.options import acting
+from billing.commands.options import WORDS, acting
 from billing.errors import BadInput
 from billing.offline import opened_ledger
 from billing.pipeline.sync.operator_actions import hold_sending, release_sending
@@ -152,6 +152,7 @@ _EVENT = click.option(
 )
 _REASON = click.option(
     "--reason",
+    type=WORDS,
     default="",
     help="Why, with --void, --retry, --hold or --release; kept in the audit trail.",
 )

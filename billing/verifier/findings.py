@@ -10,6 +10,14 @@ def shown(name: str) -> str:
     return _ODD.sub("?", name[:80])
 
 
+def printable(line: str) -> str:
+    """Return a line in which nothing acts on a terminal: what would is an escape."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+        for sign in line
+    )
+
+
 class BadRecord(Exception):
     """A record that proves nothing, or the contrary: where it is, and why."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from billing.verifier.bundle_names import PROGRAM
 from billing.verifier.claims import Month
-from billing.verifier.findings import BadRecord, Unreadable
+from billing.verifier.findings import BadRecord, Unreadable, printable
 from billing.verifier.proof import money
 from billing.verifier.verification import Verification, verify_bundle
 
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         key=options.key,
         call_id=options.call,
     )
+    lines = [printable(line) for line in lines]
     text = json.dumps(document, indent=2) if options.json else "\n".join(lines)
     try:
         print(text, flush=True)  # noqa: T201 # a program of its own

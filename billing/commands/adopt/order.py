@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from billing.commands.options import Choice, MomentType
+from billing.commands.options import WORDS, Choice, MomentType
 from billing.errors import BadInput
 from billing.pipeline.adopt.decide import DifferenceChoice
 
@@ -56,7 +56,9 @@ _OPTIONS = (
         "--customer", metavar="NAME", help="Only this customer [default: all]."
     ),
     click.option("--dry-run", is_flag=True, help="Look: say what would be taken over."),
-    click.option("--reason", metavar="TEXT", help="Why; kept in the audit trail."),
+    click.option(
+        "--reason", type=WORDS, metavar="TEXT", help="Why; kept in the audit trail."
+    ),
     click.option(
         "--stopped-at",
         type=_MOMENT,

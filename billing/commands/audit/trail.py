@@ -11,6 +11,7 @@ from billing.commands.display import complain, mark, say, show_table
 from billing.commands.options import (
     CLEAN,
     FAILED,
+    WORDS,
     acting,
     common_options,
     json_option,
@@ -120,7 +121,9 @@ def sign(settings_file: Path, as_json: bool) -> int:
 
 
 @audit.command()
-@click.option("--reason", required=True, metavar="TEXT", help="Kept in the trail.")
+@click.option(
+    "--reason", type=WORDS, required=True, metavar="TEXT", help="Kept in the trail."
+)
 @common_options
 def rotate_key(settings_file: Path, as_json: bool, reason: str) -> int:
     """Hand over to a new key, inside the chain; the old file is kept beside it."""
@@ -133,7 +136,9 @@ def rotate_key(settings_file: Path, as_json: bool, reason: str) -> int:
 
 
 @audit.command()
-@click.option("--reason", required=True, metavar="TEXT", help="Kept in the trail.")
+@click.option(
+    "--reason", type=WORDS, required=True, metavar="TEXT", help="Kept in the trail."
+)
 @common_options
 def accept_restore(settings_file: Path, as_json: bool, reason: str) -> int:
     """Accept a ledger that was restored from a backup.

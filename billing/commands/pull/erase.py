@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from billing.commands.display import say
-from billing.commands.options import CLEAN, common_options, person, show_json
+from billing.commands.options import CLEAN, WORDS, common_options, person, show_json
 from billing.errors import BadInput
 from billing.offline import opened_ledger
 from billing.pipeline.pull.metadata_retention import ErasurePart, erase_metadata
@@ -31,7 +31,9 @@ from billing.pipeline.pull.metadata_retention import ErasurePart, erase_metadata
     metavar="DAYS",
     help="Only of calls that began so many days ago, or earlier [default: of all].",
 )
-@click.option("--reason", default="", help="Why; required, kept in the audit trail.")
+@click.option(
+    "--reason", type=WORDS, default="", help="Why; required, kept in the audit trail."
+)
 @common_options
 def erase(
     *,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from billing.commands.display import say, show_table
-from billing.commands.options import CLEAN, common_options, person, show_json
+from billing.commands.options import CLEAN, WORDS, common_options, person, show_json
 from billing.commands.reconcile.break_options import (
     ALL,
     BreakNumbers,
@@ -44,7 +44,9 @@ from billing.reports.reconciliation.breaks import (
     help="Say that you know of these breaks, and leave them: 3 or 3,5-9; or all that "
     "have in common what you name: all.",
 )
-@click.option("--reason", default="", help="Why, with --acknowledge; it is audited.")
+@click.option(
+    "--reason", type=WORDS, default="", help="Why, with --acknowledge; it is audited."
+)
 @common_options
 def breaks(
     *,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from billing.domain.foreign_text import visible
 from billing.reports.audit.assumptions import ASSUMPTIONS
 from billing.verifier.shapes import BINDING, BINDING_COLUMNS, SHAPES, TABLE_FILES
 
@@ -51,7 +52,10 @@ are made) said of each call, what was billed for it, how it was reported to Stri
 what Stripe answered, how the three books were compared, and the trail of who did what,
 when and why. Months are calendar months in UTC; every time here is in UTC.
 {standing}
-No phone number, transcript or task of a call is in here.
+No transcript or task of a call is in here, and none of the numbers it was between.
+What servers said is here as it was kept: without this service's secrets and without
+what could be a phone number; what would act on a screen is an escape such as \\x1b.
+Rows that were written before version 0.4.0 hold such words as they came.
 
 
 How to verify it
@@ -157,7 +161,8 @@ def _status(summary: Mapping[str, Any]) -> str:
             "\nTHE MONTH IS PROVISIONAL: it is not closed, and its figures may still "
             "change.\n"
         )
-    return f"The month was frozen at {close['closed_at']} by {close['closed_by']}.\n"
+    who = visible(str(close["closed_by"]))
+    return f"The month was frozen at {close['closed_at']} by {who}.\n"
 
 
 def _table(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from billing.domain.foreign_text import visible_lines
 from billing.domain.journal import JournalEntry, Leg
 from billing.domain.money import format_micro
 from billing.reports.journal.accounts import Accounts, component, refuse_odd_accounts
@@ -23,7 +24,7 @@ def beancount_text(journal: Journal, accounts: Accounts) -> str:
     for month in journal.months:
         for entry in month.entries:
             lines += ["", *_beancount_entry(month, entry, accounts)]
-    return "\n".join(lines) + "\n"
+    return visible_lines("\n".join(lines)) + "\n"
 
 
 def ledger_text(journal: Journal, accounts: Accounts) -> str:
@@ -38,7 +39,7 @@ def ledger_text(journal: Journal, accounts: Accounts) -> str:
     for month in journal.months:
         for entry in month.entries:
             lines += ["", *_ledger_entry(month, entry, accounts)]
-    return "\n".join(lines) + "\n"
+    return visible_lines("\n".join(lines)) + "\n"
 
 
 def _header(journal: Journal, mark: str) -> list[str]:

@@ -3,9 +3,10 @@
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from billing.atomic_file import whole_file
+from billing.domain.foreign_text import visible
 from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.sheet import NUMBERS, Cell, Column, Kind, Row, Sheet, Totals
 
@@ -48,7 +49,8 @@ def write_csv(sheet: Sheet, stream: TextIO) -> None:
 
 
 def harmless(text: str) -> str:
-    """Return a text that a spreadsheet shows and does not reckon with."""
+    """Return a text that a spreadsheet shows, does not reckon with, and cannot act."""
+    text = visible(text)
     return f"'{text}" if text[:1] in _RISKY else text
 
 
@@ -73,8 +75,10 @@ def _formatter(column: Column, currency: str) -> _Format:
     if column.kind is Kind.TEXT:
         return lambda cells: [
             # A column of texts holds nothing else, and this is done for each cell.
-            text if text is None or text[:1] not in _RISKY else harmless(text)  # type: ignore[index,arg-type,misc]
-            for text in cells
+            text
+            if text is None or (text.isprintable() and text[:1] not in _RISKY)
+            else harmless(text)
+            for text in cast("Sequence[str | None]", cells)
         ]
     formatted = _Formatted(column, currency)
     return lambda cells: map(formatted.__getitem__, cells)

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from billing.atomic_file import whole_file
+from billing.domain.foreign_text import each_text, visible_lines
 
 
 def write_json_file(document: Mapping[str, object], target: Path) -> None:
     """Write a document to a file. Raises UnfitTarget or FileFault."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+    text = json.dumps(each_text(document, visible_lines), indent=2, ensure_ascii=False)
     write_bytes_file(f"{text}\n".encode(), target)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.atomic_file import whole_file
+from billing.domain.foreign_text import visible
 from billing.errors import BadInput
 from billing.reports.sheets.cells import percent
 from billing.reports.sheets.sheet import (
@@ -98,6 +99,8 @@ def _maker(arrow: Any, column: Column) -> Callable[[Sequence[Cell]], Any]:
         return money
     if column.kind is Kind.SHARE:
         return lambda cells: arrow.array([_percent(cell) for cell in cells], form)
+    if column.kind is Kind.TEXT:
+        return lambda cells: arrow.array(_visible(_plain(cells)), form)
     return lambda cells: arrow.array(_plain(cells), form)
 
 
@@ -107,6 +110,13 @@ def _plain(cells: Sequence[Cell]) -> Sequence[Cell]:
         isinstance(cell, Added | Unknown) for cell in cells
     )
     return [value_of(cell) for cell in cells] if tied else cells
+
+
+def _visible(cells: Sequence[Any]) -> Sequence[Cell]:
+    # Nearly all texts are as they may be, and most columns hold nothing else.
+    if all(text is None or text.isprintable() for text in cells):
+        return cells
+    return [text and visible(text) for text in cells]
 
 
 def _percent(cell: Cell) -> Decimal | None:

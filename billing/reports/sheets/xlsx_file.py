@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.atomic_file import whole_file
+from billing.domain.foreign_text import visible
 from billing.reports.sheets.sheet import (
     Added,
     Cell,
@@ -112,11 +113,11 @@ class _SheetWriter:
 
     def _head(self) -> None:
         page, sheet = self._page, self._sheet
-        page.write_string(0, 0, sheet.title, self._looks.title)
+        page.write_string(0, 0, visible(sheet.title), self._looks.title)
         for at, note in enumerate(sheet.caveats, start=1):
             is_alarm = bool(sheet.provisional) and at == 1
             look = self._looks.alarm if is_alarm else self._looks.note
-            page.write_string(at, 0, note, look)
+            page.write_string(at, 0, visible(note), look)
         for at, column in enumerate(sheet.columns):
             look = self._looks.of_heading(column)
             page.write_string(
@@ -178,6 +179,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 _VALUES: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: visible,
     Kind.MONEY: _units,
     Kind.SHARE: _share,
     Kind.MOMENT: _in_utc,

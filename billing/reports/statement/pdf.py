@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from billing.domain.foreign_text import each_text, visible_lines
 from billing.domain.period import DAY, BillingPeriod
 from billing.reports.sheets.cells import grouped
 from billing.reports.sheets.formatting import Document, format_time
@@ -19,10 +20,11 @@ from billing.reports.statement.statement import (
 
 def statement_pdf(statement: Statement) -> bytes:
     """Return the statement's pages; the same statement is the same bytes."""
+    page = each_text(page_document(statement), visible_lines)
     # The customer's texts are data to the template, never part of its program.
     pages = _compiler().compile(
         _template(),
-        sys_inputs={"statement": json.dumps(page_document(statement))},
+        sys_inputs={"statement": json.dumps(page)},
         format="pdf",
         timestamp=0,
     )
