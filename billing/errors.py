@@ -24,6 +24,8 @@ BillingError                what failed, where, and what to do; exit code 1
 │   └── MeterUnfit          set up so that minutes would be counted wrongly
 ├── FileFault               a file could not be written to its end
 ├── InvariantViolated       the ledger contradicts itself, so nothing is sent
+│   ├── UncoveredRows       rows that its audit trail does not cover, or that are gone
+│   └── AlteredRows         a row that is not as the audit trail recorded it
 ├── TrailRewound            the database is older than what was seen of it
 ├── ClockBehind             an earlier cycle began after what the clock says
 ├── SigningFault            the audit trail cannot be signed
@@ -220,6 +222,20 @@ class InvariantViolated(BillingError):
             f"the ledger violates an invariant, so {so} ({listed}); run "
             "`pamela-billing db check`, and fix what it names or restore a backup"
         )
+
+
+class UncoveredRows(InvariantViolated):
+    """Rows came or went past the ledger's own door; nothing is read or sent."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__({"audit trail": words}, "nothing is read, written or sent")
+
+
+class AlteredRows(InvariantViolated):
+    """What is to move is not as the trail recorded it; nothing was written."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__({"audit trail": words}, "nothing of it is changed or sent")
 
 
 class TrailRewound(BillingError):

@@ -30,6 +30,6 @@ def test_a_fault_is_logged_under_its_public_kind(
 def test_a_pull_without_a_certificate_says_why(
     error: str | None, fields: dict[str, object]
 ) -> None:
-    name, logged = step_line(PullResult("main", MONTH, error=error))
+    name, logged = step_line(PullResult(account="main", period=MONTH, error=error))
     common = {"account": "main", "period": "2026-03", "complete": False}
     assert (name, logged) == ("pull", common | fields)

@@ -96,7 +96,10 @@ Proof
     invariant               what always holds; while one does not, nothing is sent
     violation               an invariant that does not hold, and where
     law_check               how far the ledger was checked, and what was found
+    law_check_end           how far the trail had come by then
     audit_event             who did what, when and why, chained to the event before
+    row_digest              what the trail said last of a row that may move
+    row_range               what it said of rows that only come, side by side
     audit_head              a signed head: the newest event and its hash, under our key
     audit_anchor            a place out of reach where signed heads are published
     rollback marker         a file beside the ledger that knows its newest audit event

@@ -9,6 +9,7 @@ from billing.domain.meter_event import RESEND_WINDOW, MeterEvent, SendVerdict
 from billing.domain.period import BillingPeriod
 
 READS_THAT_SETTLE = 2
+_COUNTED = (SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value)
 
 
 class StoredEvent(NamedTuple):
@@ -82,3 +83,16 @@ def judge_resends(
             )
         if first is None and attempt.verdict in {None, SendVerdict.UNKNOWN.value}:
             first = attempt.started_at
+
+
+def judge_counted(
+    identifier: str, last: Try, rearmed_at: datetime | None
+) -> Violations:
+    """Find what waits to be sent, or is sent, after an answer that it was counted.
+
+    `last` is its newest attempt; what was re-queued since may be sent again.
+    """
+    was_requeued = rearmed_at is not None and rearmed_at > last.started_at
+    if last.verdict in _COUNTED and not was_requeued:
+        words = f"event {identifier} was counted by attempt {last.number}"
+        yield Violation(Invariant.COUNTED, f"{words}, and is to be sent again")

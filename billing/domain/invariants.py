@@ -22,6 +22,8 @@ class Invariant(StrEnum):
     IDENTIFIERS = "identifiers"
     RESENDS = "resends"
     EVIDENCE = "evidence"
+    COUNTED = "counted once"
+    REGISTERED = "registered"
     TOTALS = "totals"
     CLOSED = "closed months"
     TRAIL = "audit trail"
@@ -47,6 +49,9 @@ SENTENCES = {
     "sequence",
     Invariant.RESENDS: "nothing is resent 23 hours after an attempt of unknown outcome",
     Invariant.EVIDENCE: "what counts as reported has evidence that it was",
+    Invariant.COUNTED: "what its last answer showed as counted is not to be sent",
+    Invariant.REGISTERED: "customers, accounts and what was given up are as the trail "
+    "says",
     Invariant.TOTALS: "no customer's reported total of a month is below zero",
     Invariant.CLOSED: "a closed month is as it was when it was closed",
     Invariant.TRAIL: "the audit trail accounts for every row, and its chain is whole",

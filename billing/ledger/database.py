@@ -62,6 +62,7 @@ class Ledger:
         self.in_force: Callable[[Connection], None] | None = None
         # Told after each commit of its newest audit event: its number and its hash.
         self.on_commit: Callable[[int, str], None] | None = None
+        self.migrates = False
 
     @property
     def on_sqlite(self) -> bool:
@@ -84,10 +85,11 @@ class Ledger:
         """Open a transaction that may write, and commit it. Raises LedgerFault.
 
         It ends with the audit events of what it changed. Raises what the door raises,
-        and what `in_force` does.
+        and what `in_force` does; UncoveredRows and AlteredRows for what was changed
+        past this door.
         """
         self._pass_door()
-        changes = Pending(self._actor())
+        changes = Pending(self._actor(), migrates=self.migrates)
         with as_ledger_faults(self.engine), self.engine.connect() as plain:
             options = {_WRITES: True, pending.OPTION: changes}
             connection = plain.execution_options(**options)
@@ -165,6 +167,7 @@ def open_ledger(url: str, *, connections: int = 20) -> Ledger:
 def connect_for_migration(url: str) -> Iterator[Connection]:
     """Open one transaction in which a migration runs whole or not at all."""
     ledger = open_ledger(url)
+    ledger.migrates = True
     try:
         with ledger.writing() as connection:
             yield connection

@@ -23,7 +23,7 @@ from billing.ledger.schema.tables import (
 )
 from billing.ledger.schema.usage_joins import RATED_FROM
 
-_REGISTERED = "{}.registered"
+REGISTERED = "{}.registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def addresses_in_turn(connection: Connection) -> dict[str, frozenset[str]]:
 
 
 def _edits_of_customers(connection: Connection) -> Iterator[list[NamedCustomer]]:
-    for notes in notes_of_action(connection, _REGISTERED.format(customer.name)):
+    for notes in notes_of_action(connection, REGISTERED.format(customer.name)):
         yield [
             NamedCustomer(
                 name,
@@ -172,6 +172,7 @@ def _keep(
     changed = [
         {"of_name": name, **values} for name, values in news.items() if name in known
     ]
+    audit_log.touch(connection, table, news)
     if added:
         connection.execute(insert(table), added)
     if changed:
@@ -179,7 +180,7 @@ def _keep(
         connection.execute(query, changed)
     for name, values in news.items():
         detail = {"was": known.get(name), "is": dict(values)}
-        action = _REGISTERED.format(table.name)
+        action = REGISTERED.format(table.name)
         audit_log.record(connection, actor, action, name, detail)
 
 

@@ -18,6 +18,7 @@ CHANGED = (
     "meter_event",
     "pull",
     "quarantine",
+    "row_digest",
 )
 ERASED = ("call_metadata",)
 # What is no sequence must not be asked as one, in whatever order the server goes on.

@@ -8,7 +8,7 @@ from billing.domain.call import READ_AGAIN
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
-from billing.errors import BillingError
+from billing.errors import BillingError, InvariantViolated
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.pull import pulls
@@ -29,7 +29,7 @@ from billing.pipeline.reconcile.reconcile import (
     reconcile_period,
 )
 from billing.pipeline.sync.circuit_breaker import never
-from billing.pipeline.sync.sync import SyncOptions, sync_meter
+from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
 # A whole month is read anew once a day, whatever the hourly readings say.
@@ -101,11 +101,8 @@ def run_cycle(
             if options.stopping():
                 return report
             report.add(_pull(ledger, source, rules, options, period, watch=watch))
-    try:
-        require_invariants(ledger, options.clock.now())
-        report.add(sync_meter(ledger, meter, options.sync, progress=watch("sync")))
-    except BillingError as fault:
-        report.add(fault)
+    if not report.refused:
+        report.add(_synced(ledger, meter, options, watch))
     compared = try_in_shadow(
         ledger, meter, options.sync, periods, progress=watch("shadow")
     )
@@ -114,6 +111,16 @@ def run_cycle(
     for step in _reconciled(ledger, meter, options, periods, watch):
         report.add(step)
     return report
+
+
+def _synced(
+    ledger: Ledger, meter: Meter, options: CycleOptions, watch: Watcher
+) -> SyncReport | BillingError:
+    try:
+        require_invariants(ledger, options.clock.now())
+        return sync_meter(ledger, meter, options.sync, progress=watch("sync"))
+    except BillingError as fault:
+        return fault
 
 
 def _reconciled(
@@ -209,14 +216,19 @@ def _pull(
                         progress=progress,
                         whole=whole,
                     )
-                    return PullResult(label, period, certificate)
+                    return PullResult(
+                        account=label, period=period, certificate=certificate
+                    )
             if tries == MOST_TRIES or options.stopping():
                 break
             # Whoever is at it may die: then the month is still to be read.
             options.clock.sleep(delay_before_retry(tries).total_seconds())
     except BillingError as fault:
-        return PullResult(label, period, error=str(fault))
-    return PullResult(label, period)
+        refused = isinstance(fault, InvariantViolated)
+        return PullResult(
+            account=label, period=period, error=str(fault), refused=refused
+        )
+    return PullResult(account=label, period=period)
 
 
 def _pulled_since(

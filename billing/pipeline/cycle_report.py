@@ -19,6 +19,7 @@ class PullResult:
     period: BillingPeriod
     certificate: Certificate | None = None
     error: str | None = None
+    refused: bool = False  # what it was to correct violates an invariant
 
 
 Step = PullResult | SyncReport | ShadowReport | Reconciliation | BillingError
@@ -46,6 +47,7 @@ class CycleReport:
             case PullResult():
                 self.pulls.append(step)
                 error = step.error
+                self.refused |= step.refused
             case SyncReport():
                 self.sync = step
                 error = step.stopped_because and f"Stripe: {step.stopped_because}"

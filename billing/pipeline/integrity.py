@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from billing.errors import InvariantViolated
+from billing.ledger.audit.events import chain_tip
+from billing.ledger.audit.recorded.own_rows import uncovered
 from billing.ledger.database import Ledger
 from billing.ledger.integrity import checks
 from billing.ledger.integrity.checks import IntegrityReport
@@ -31,3 +33,11 @@ def require_invariants(ledger: Ledger, now: datetime) -> None:
     broken = check_invariants(ledger, now).broken
     if broken:
         raise InvariantViolated(broken)
+
+
+def require_covered(ledger: Ledger, now: datetime) -> None:
+    """Refuse to begin where rows came or went past the trail; as the above."""
+    with ledger.reading() as connection:
+        is_covered = not any(uncovered(connection, chain_tip(connection).state))
+    if not is_covered:
+        require_invariants(ledger, now)

@@ -8,6 +8,7 @@ from billing.ledger.database import Ledger
 from billing.pipeline.cycle import CycleOptions, Watcher, run_cycle
 from billing.pipeline.cycle_record import CycleRecord
 from billing.pipeline.cycle_report import CycleReport, Step, on_step_ignored
+from billing.pipeline.integrity import require_covered
 from billing.pipeline.signing import (
     TrailOptions,
     refuse_rewound,
@@ -29,14 +30,16 @@ def run_round(
 ) -> CycleReport:
     """Run a cycle, sign what is new and publish it, and remember how far it came.
 
-    On a ledger that was rewound nothing is done at all. A head that could not be
+    On a ledger that was rewound, or has rows that its trail does not cover, nothing is
+    done at all. A head that could not be
     signed or published is an error of the round, and is tried again in the next.
     """
     try:
         refuse_rewound(ledger, trail.memory)
-    except BillingError as rewound:
+        require_covered(ledger, options.clock.now())
+    except BillingError as fault:
         refusal = CycleReport(on_step=on_step)
-        refusal.add(rewound)
+        refusal.add(fault)
         return refusal
     record = CycleRecord(ledger, options)
     at_start = record.clock_fault(), record.start()

@@ -15,6 +15,7 @@ from billing.verifier.shapes import (
     digest,
     read_json,
 )
+from billing.verifier.states import RowStates
 
 NOTHING = "0" * 64
 _PARTS = frozenset(
@@ -33,8 +34,6 @@ _PARTS = frozenset(
 )
 _ADD_EVENT = "INSERT INTO event VALUES (?, ?, ?)"
 _ADD_COVER = "INSERT INTO cover VALUES (?, ?, ?, ?, ?, ?, ?)"
-# What an event says of a row holds until a later one says something else of it.
-_ADD_ENTRY = "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?)"
 
 
 class Balance(NamedTuple):
@@ -54,6 +53,7 @@ class Chain(NamedTuple):
     balance: Balance
     # What each event that adds usage adds to the balance: (sequence, sums).
     gains: Mapping[int, Balance]
+    states: RowStates
 
 
 def follow_chain(source: LineSource, work: sqlite3.Connection) -> Chain:
@@ -75,6 +75,7 @@ def follow_chain(source: LineSource, work: sqlite3.Connection) -> Chain:
         keys=walk.keys,
         balance=walk.balance,
         gains=walk.gains,
+        states=walk.states,
     )
 
 
@@ -88,6 +89,7 @@ class _Walk:
         self.balance = Balance(0, 0, 0)
         self.gains: dict[int, Balance] = {}
         self.keys = KeyRing()
+        self.states = RowStates(work)
 
     def step(self, where: str, number: int, line: bytes) -> None:
         """Take the next event."""
@@ -107,6 +109,7 @@ class _Walk:
         self._count(where, number, event["state"], rows)
         if event["action"] in KEY_ACTIONS:
             self.keys.take(where, number, event["action"], event["detail"])
+        self.states.note(event["action"], event["subject"], event["detail"])
 
     def _take(self, where: str, number: int, cover: Mapping[str, Any]) -> int:
         """Keep what a cover says; returns how many rows of usage it adds."""
@@ -114,11 +117,7 @@ class _Walk:
         if table != BINDING and table not in SHAPES:
             raise BadRecord(where, f"it covers an unknown table {table!r:.60}")
         if "each" in cover:
-            entries = [
-                (table, key, bytes.fromhex(sha), period, number)
-                for key, sha in cover["each"]
-            ]
-            self._work.executemany(_ADD_ENTRY, entries)
+            self.states.take(where, number, cover, self._last)
             return 0
         first, last, rows = cover["first"], cover["last"], cover["rows"]
         numbers = first, last, rows

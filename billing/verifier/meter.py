@@ -96,6 +96,26 @@ _INVARIANTS = (
         "it counts as synced, and nothing shows that it was counted",
     ),
     _Violation(
+        "SELECT e.id FROM meter_event e JOIN meter_attempt a ON a.event_id = e.id "
+        "WHERE e.state = 'pending' AND a.kind = 'event' "
+        "AND a.verdict IN ('counted', 'duplicate') AND a.number = (SELECT "
+        "MAX(b.number) FROM meter_attempt b WHERE b.event_id = e.id AND "
+        "b.kind = 'event') AND NOT COALESCE(e.rearmed_at > a.started_at, 0)",
+        _EVENTS,
+        "it is to be sent, and its last answer showed that it was counted",
+    ),
+    _Violation(
+        "SELECT n.id FROM meter_attempt a JOIN meter_event e ON e.id = a.event_id "
+        "JOIN meter_attempt n ON n.event_id = a.event_id AND n.number = a.number + 1 "
+        "JOIN entry answered ON answered.tbl = 'meter_attempt' "
+        "AND answered.key = a.id JOIN entry begun ON begun.tbl = 'meter_attempt' "
+        "AND begun.key = n.id WHERE a.kind = 'event' AND n.kind = 'event' "
+        "AND a.verdict IN ('counted', 'duplicate') AND begun.first > answered.since "
+        "AND NOT COALESCE(e.rearmed_at > a.started_at, 0)",
+        _ATTEMPTS,
+        "it was sent although the attempt before it was known as counted",
+    ),
+    _Violation(
         "SELECT o.id FROM meter_opening o LEFT JOIN meter_event e ON e.id = o.event_id "
         "LEFT JOIN adoption d ON d.id = o.adoption_id WHERE e.id IS NULL "
         "OR d.id IS NULL OR d.kind NOT IN ('cut_over', 'send_difference')",

@@ -17,6 +17,7 @@ _MODULES = (
     "manifest",
     "workspace",
     "keys",
+    "states",
     "chain",
     "covers",
     "entries",

@@ -54,6 +54,7 @@ def verify_lines(
     RowLoader(source, work, chain, months).load_all()
     load_bindings(source, work)
     compare_entries(work, months)
+    chain.states.check()
     prices = PriceList(work)
     closes = Closes(work, prices)
     rating = Rating(prices, months, closes.closed, read_decisions(work))

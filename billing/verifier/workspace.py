@@ -14,10 +14,15 @@ CREATE TABLE cover (
   sequence INTEGER, PRIMARY KEY (tbl, period, first)
 ) WITHOUT ROWID;
 CREATE TABLE entry (
-  tbl TEXT, key, sha BLOB, period TEXT, sequence INTEGER, PRIMARY KEY (tbl, key)
+  tbl TEXT, key, sha BLOB, period TEXT, sequence INTEGER, first INTEGER,
+  since INTEGER, PRIMARY KEY (tbl, key)
 ) WITHOUT ROWID;
 CREATE TABLE held (tbl TEXT, key, sha BLOB, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
 CREATE TABLE head (number INTEGER PRIMARY KEY, event INTEGER);
+CREATE TABLE customer (name TEXT PRIMARY KEY, stripe_customer TEXT);
+CREATE TABLE account (
+  name TEXT PRIMARY KEY, customer TEXT, customer_metadata_key TEXT
+);
 CREATE TABLE pull (id INTEGER PRIMARY KEY);
 CREATE TABLE call (
   id INTEGER PRIMARY KEY, account TEXT, call_id TEXT, revision INTEGER, period TEXT,
@@ -36,10 +41,11 @@ CREATE TABLE meter_event (
   id INTEGER PRIMARY KEY, identifier TEXT, customer TEXT, stripe_customer TEXT,
   meter TEXT, livemode INTEGER, period TEXT, hour TEXT, sequence INTEGER,
   timestamp TEXT, minutes INTEGER, amount_micro INTEGER, usage_rows INTEGER,
-  state TEXT, reason TEXT, evidence TEXT, carries TEXT
+  state TEXT, reason TEXT, evidence TEXT, carries TEXT, rearmed_at TEXT
 );
 CREATE TABLE meter_attempt (
-  id INTEGER PRIMARY KEY, event_id INTEGER, number INTEGER, verdict TEXT, kind TEXT
+  id INTEGER PRIMARY KEY, event_id INTEGER, number INTEGER, started_at TEXT,
+  verdict TEXT, kind TEXT
 );
 CREATE TABLE meter_reading (
   id INTEGER PRIMARY KEY, event_id INTEGER, minutes INTEGER

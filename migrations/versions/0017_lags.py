@@ -7,7 +7,7 @@ from billing.ledger.schema import triggers
 from billing.ledger.schema.columns import ExactInteger, UtcTime
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

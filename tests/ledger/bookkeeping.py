@@ -11,11 +11,13 @@ from billing.domain.posting import charge_call
 from billing.domain.rating import Price, PriceList, why_not_billable
 from billing.domain.staging import MeterDestination
 from billing.ledger import registry
+from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import calls, pulls
 from billing.ledger.pull.calls import PullContext, RatedCall
 from billing.ledger.registry import Account, Customer
+from billing.ledger.schema.tables import period_close
 from billing.ledger.sync import staging
 from billing.ledger.sync.outbox import OpenEvent, unsynced_events
 
@@ -155,4 +157,5 @@ def close_period(ledger: Ledger, period: BillingPeriod) -> None:
             "VALUES (:period, :at, 'tests', 'none')"
         )
         at = hour_of(ACTOR.at).isoformat()
+        audit_log.touch(connection, period_close, [str(period)])
         connection.execute(statement, {"period": str(period), "at": at})

@@ -28,6 +28,7 @@ from billing.ledger.schema.tables import (
     contradicting_call,
     error_report,
     law_check,
+    law_check_end,
     meter_opening,
     meter_reading,
     pull_scope,
@@ -103,6 +104,8 @@ MOVING: dict[str, set[str]] = {
     "meter_contact": set(),
     "sole_reporter": set(),
     "law_check": set(),
+    "law_check_end": set(),
+    "row_range": set(),
     "ledger_move": set(),
     "audit_event": set(),
     "cycle_run": set(),
@@ -217,6 +220,8 @@ def add_settlement_rows(ledger: Ledger) -> None:
             opened = {"opened_at": at, "opened_run": number}
             connection.execute(insert(break_case).values(**case, **opened))
             connection.execute(insert(law_check).values(at=at, whole=1, **checked))
+            until = insert(law_check_end).values(check_id=number, event=number)
+            connection.execute(until)
             months = {"period": str(MARCH), "month": "2026-02"}
             counts = {"calls": 1, "billed_here": 0, "looked_back_to": at}
             scope = insert(pull_scope).values(pull_id=number, **months, **counts)

@@ -132,8 +132,10 @@ def _another_answer(
     for event in events:
         for cover in event["covers"]:
             for entry in cover.get("each", []):
-                if entry[1] == before:
-                    entry[1] = hashed(lines[at])
+                entry[1:] = [
+                    hashed(lines[at]) if digest == before else digest
+                    for digest in entry[1:]
+                ]
     return b"".join(line + b"\n" for line in lines)
 
 

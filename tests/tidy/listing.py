@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from tests.tidy.source import Source
 
 MOST_FILES = 15
-# One noun of the field a file, or one program joined in order; and their flat tests.
+# One noun of the field a file, or what is joined or run in order; their flat tests.
 FLAT = {
     "billing/domain",
     "billing/verifier",

@@ -42,6 +42,7 @@ class Paper:
         self.bindings: dict[int, list[int]] = {}
         self.events: list[bytes] = []
         self.heads: list[bytes] = []
+        self._digests: dict[tuple[str, Any], str] = {}
         self._last: dict[str, int] = {}
         self._balance = {"rows": 0, "minutes": 0, "amount_micro": 0}
         self._head = NOTHING
@@ -95,6 +96,7 @@ class Paper:
     def _cover(self, name: str, rows: Sequence[Row]) -> Iterator[Mapping[str, Any]]:
         shape = SHAPES[name]
         key, together = shape.place(shape.key), defaultdict(list)
+        before = {row[key]: self._digests.get((name, row[key])) for row in rows}
         for row in rows:
             self.rows[name][row[key]] = row
             together[self._month(name, row)].append(row)
@@ -109,7 +111,11 @@ class Paper:
             lines = [encode_line(row) for row in same]
             if not shape.together:
                 pairs = zip(same, lines, strict=True)
-                yield {**cover, "each": [[r[key], hashed(line)] for r, line in pairs]}
+                each = [
+                    self._entry(name, row[key], before[row[key]], hashed(line))
+                    for row, line in pairs
+                ]
+                yield {**cover, "each": each}
                 continue
             yield {
                 **cover,
@@ -119,12 +125,20 @@ class Paper:
                 "sha256": hashed(b"".join(line + b"\n" for line in lines)),
             }
 
+    def _entry(
+        self, name: str, key: Any, before: str | None, present: str
+    ) -> list[Any]:
+        """Say what a row is, and what it was."""
+        self._digests[name, key] = present
+        return [key, present, *([before] if before else [])]
+
     def _bind(self, bindings: Mapping[int, list[int]]) -> Iterator[Mapping[str, Any]]:
         together = defaultdict(list)
         for event, numbers in bindings.items():
             self.bindings[event] = numbers
             month = self._month("meter_event", self.rows["meter_event"][event])
-            together[month].append([event, hashed(encode_line(numbers))])
+            before, line = self._digests.get((BINDING, event)), encode_line(numbers)
+            together[month].append(self._entry(BINDING, event, before, hashed(line)))
         for period, each in sorted(together.items()):
             yield {"table": BINDING, "period": period, "each": each}
 

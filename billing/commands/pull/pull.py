@@ -73,7 +73,7 @@ def _pull_all(
         if account in {None, source.label}
     ]
     return results + [
-        PullResult(name, month, error=str(fault))
+        PullResult(account=name, period=month, error=str(fault))
         for name, fault in accounts.faults.items()
         if account in {None, name}
     ]

@@ -8,7 +8,7 @@ from billing.ledger.audit.pending import (
     Actor,
     AuditSession,
     Note,
-    loaded,
+    loading,
     pending,
     touch,
     touch_binding,
@@ -17,7 +17,7 @@ from billing.ledger.audit.pending import (
 __all__ = [
     "Actor",
     "AuditSession",
-    "loaded",
+    "loading",
     "note",
     "record",
     "touch",

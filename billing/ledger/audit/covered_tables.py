@@ -106,8 +106,8 @@ _OF_RUN = "JOIN reconciliation_run r ON r.id = t.run_id"
 TABLES: dict[str, Covered] = {
     covered.name: covered
     for covered in (
-        _covered(account, _NO_MONTH, key="name"),
-        _covered(customer, _NO_MONTH, key="name"),
+        _covered(account, _NO_MONTH, key="name", found_by="name"),
+        _covered(customer, _NO_MONTH, key="name", found_by="name"),
         _covered(price, _NO_MONTH),
         _covered(pull),
         _covered_together(call),
@@ -121,7 +121,7 @@ TABLES: dict[str, Covered] = {
         _covered_together(reconciliation_reading),
         _covered_together(reconciliation_break, period="r.period", joined=_OF_RUN),
         _covered(break_case),
-        _covered(period_close, key="period"),
+        _covered(period_close, key="period", found_by="period"),
         _covered(meter_contact),
         _covered(sole_reporter, _NO_MONTH),
         _covered_together(pull_scope),

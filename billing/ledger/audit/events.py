@@ -102,10 +102,10 @@ def add_events(
     connection: Connection,
     before: ChainTip,
     drafts: Sequence[EventDraft],
-    coverage: list[Mapping[str, Any]],
+    covers: str,
     state: State,
 ) -> ChainTip:
-    """Chain events to the one before; the last of a transaction has the coverage.
+    """Chain events to the one before; the last of a transaction has what it covers.
 
     Returns the end of the chain as it is then.
     """
@@ -118,7 +118,7 @@ def add_events(
             **draft._asdict(),
             "at": draft.at.astimezone(UTC),
             "detail": format_document(draft.detail).decode(),
-            "covers": format_document(coverage).decode() if last else "[]",
+            "covers": covers if last else "[]",
             "state": (state if last else before.state).format(),
             "previous": previous,
         }

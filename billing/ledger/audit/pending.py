@@ -1,13 +1,17 @@
 """What a transaction will leave in the trail: its notes, and the rows it touched."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Table
 
 from billing.ledger.audit.covered_tables import BINDING, TABLES
+from billing.ledger.audit.events import ChainTip, chain_tip
+from billing.ledger.audit.recorded.comparison import refuse_altered
+from billing.ledger.audit.recorded.own_rows import refuse_uncovered
+from billing.ledger.audit.row_reader import among
 
 OPTION = "ledger_trail"
 
@@ -39,22 +43,61 @@ class Note(NamedTuple):
 class Pending:
     """The notes of one transaction, and which rows of which tables it changed."""
 
-    def __init__(self, actor: Actor | None) -> None:
+    def __init__(self, actor: Actor | None, *, migrates: bool = False) -> None:
         self.actor = actor
+        self.migrates = migrates  # then rows are changed as a whole, and not compared
         self.notes: list[Note] = []
         self.inserted: set[str] = set()
         self.updated: set[str] = set()
-        self.touched: dict[str, set[int]] = defaultdict(set)
+        self.touched: dict[str, set[int | str]] = {}
+        # The digests of touched rows as they were found, which was as recorded.
+        self.before: dict[str, dict[int | str, str]] = defaultdict(dict)
+        # The end of the trail, once the tables were seen to end with it.
+        self.tip: ChainTip | None = None
+
+    def look(self, connection: Connection) -> None:
+        """See that nothing came past the trail; raises UncoveredRows."""
+        if self.tip is None and not self.migrates:
+            tip = chain_tip(connection)
+            refuse_uncovered(connection, tip.state)
+            self.tip = tip
 
     def changed(self, verb: str, table: str) -> None:
-        """Take note that rows of a table were added or changed."""
-        if table in TABLES:
-            (self.inserted if verb == "INSERT" else self.updated).add(table)
+        """Take note that rows of a table are added or changed."""
+        (self.inserted if verb == "INSERT" else self.updated).add(table)
 
-    def forget(self) -> None:
-        """Forget what the trail has by now."""
+    def touch(
+        self, connection: Connection, name: str, keys: Iterable[int | str]
+    ) -> None:
+        """Name rows that are to change, each as recorded; raises AlteredRows."""
+        known = self.touched.setdefault(name, set())
+        news = set(keys) - known
+        known |= news
+        if not news or self.migrates:
+            return
+        self.look(connection)
+        for condition in self._conditions(name, news):
+            self.before[name] |= refuse_altered(connection, name, condition)
+
+    def _conditions(self, name: str, keys: Collection[int | str]) -> Iterator[str]:
+        """Name the rows that were there before this transaction."""
+        last = self.tip.state.last if self.tip else {}
+        if name == BINDING:
+            # What it staged itself carried nothing before.
+            end = last.get("meter_event", 0)
+            yield from among("e.id", [key for key in keys if int(key) <= end])
+            return
+        covered = TABLES[name]
+        for condition in among(f"t.{covered.found_by}", keys):
+            old = f" AND t.id <= {last.get(name, 0)}" if covered.numbered else ""
+            yield f"{condition}{old}"
+
+    def covered_by(self, tip: ChainTip | None) -> None:
+        """Forget what the trail has by now, and go on from its end."""
         for part in (self.notes, self.inserted, self.updated, self.touched):
             part.clear()
+        self.before.clear()
+        self.tip = tip or self.tip
 
 
 def pending(connection: Connection) -> Pending | None:
@@ -66,30 +109,37 @@ def pending(connection: Connection) -> Pending | None:
 def watch(
     connection: Connection, _cursor: object, statement: str, *_more: object
 ) -> None:
-    """Note which tables a statement changes, before it runs."""
+    """Note which tables a statement changes, before it runs; raises UncoveredRows."""
     if statement.startswith(("INSERT", "UPDATE", "DELETE")):
-        changes = pending(connection)
-        if changes is not None:
-            tokens = statement.split(None, 3)
-            changes.changed(tokens[0], tokens[1 if tokens[0] == "UPDATE" else 2])
+        tokens = statement.split(None, 3)
+        table = tokens[1 if tokens[0] == "UPDATE" else 2]
+        _changed(connection, tokens[0], table)
 
 
-def loaded(connection: Connection, table: Table) -> None:
-    """Take note of rows that were loaded past all statements."""
+def loading(connection: Connection, table: Table) -> None:
+    """Take note of rows that are about to be loaded past all statements."""
+    _changed(connection, "INSERT", table.name)
+
+
+def _changed(connection: Connection, verb: str, table: str) -> None:
+    changes = pending(connection)
+    if changes is not None and table in TABLES:
+        changes.look(connection)
+        changes.changed(verb, table)
+
+
+def touch(connection: Connection, table: Table, keys: Iterable[int | str]) -> None:
+    """Name rows before they change, by what they are found by; raises AlteredRows.
+
+    Each has to be as the trail recorded it last.
+    """
     changes = pending(connection)
     if changes is not None:
-        changes.changed("INSERT", table.name)
-
-
-def touch(connection: Connection, table: Table, numbers: Iterable[int]) -> None:
-    """Name the rows that a transaction changes, by the number they are found by."""
-    changes = pending(connection)
-    if changes is not None:
-        changes.touched[table.name].update(numbers)
+        changes.touch(connection, table.name, keys)
 
 
 def touch_binding(connection: Connection, events: Iterable[int]) -> None:
-    """Name the meter events that a transaction binds rows to, or frees rows from."""
+    """Name the meter events that rows are to be bound to, or freed from."""
     changes = pending(connection)
     if changes is not None:
-        changes.touched[BINDING].update(events)
+        changes.touch(connection, BINDING, events)

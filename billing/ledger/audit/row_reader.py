@@ -4,7 +4,7 @@ SQLite's driver gives Python's lock away at every row, and among busy threads ea
 is a wait; so there a whole part is one JSON text, and several parts are one question.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from billing.ledger.audit.covered_tables import Covered
 
-_AT_ONCE = 10_000
+_AT_ONCE = _KEYS_AT_ONCE = 10_000
 Rows = Sequence[Sequence[Any]]
 
 
@@ -23,16 +23,26 @@ class Selection(NamedTuple):
     condition: str
 
 
+def among(column: str, keys: Collection[Any]) -> Iterator[str]:
+    """Yield conditions that together name all of these keys: numbers, or texts."""
+    in_order = sorted(keys)
+    for first in range(0, len(in_order), _KEYS_AT_ONCE):
+        part = in_order[first : first + _KEYS_AT_ONCE]
+        yield f"{column} IN ({', '.join(map(_literal, part))})"
+
+
+def _literal(key: int | str) -> str:
+    return str(key) if isinstance(key, int) else "'" + key.replace("'", "''") + "'"
+
+
 def gather(
     connection: Connection, selections: Sequence[Selection], *, most: int = -1
 ) -> list[Rows]:
-    """Return the rows of each selection, their months last.
-
-    On SQLite at `most` so many of each, the first ones.
-    """
+    """Return the rows of each selection, months last; of each at most so many."""
     if connection.dialect.name != "sqlite":
+        limit = "" if most < 0 else f" LIMIT {most}"
         return [
-            ask(connection, covered.query(condition))
+            ask(connection, f"{covered.query(condition)}{limit}")
             for covered, condition in selections
         ]
     if not selections:
@@ -49,7 +59,7 @@ def gather_new(connection: Connection, covered: Covered, last: int) -> Iterator[
         (part,) = gather(connection, [selection], most=_AT_ONCE)
         if part:
             yield part
-        if len(part) < _AT_ONCE or connection.dialect.name != "sqlite":
+        if len(part) < _AT_ONCE:
             return
         last = part[-1][0]
 

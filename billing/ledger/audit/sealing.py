@@ -1,18 +1,23 @@
 """Appending: a transaction ends with the audit events that cover all it changed.
 
-The rows are read back from the database, so what is covered is what is there, and
-nothing can be forgotten. Transactions that write take turns, each from its beginning:
-so the numbers of the rows that one adds are neighbours, and the chain has no gap.
+The rows are read back from the database, so what is covered is what is there. Only own
+rows are covered: those that came since the transaction began, and those that it named
+before it changed them. Transactions that write take turns, each from its beginning: so
+the numbers of the rows that one adds are neighbours, and the chain has no gap.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
-from billing.ledger.audit.canonical_json import digest, format_row
+from billing.ledger.audit.canonical_json import (
+    digest,
+    format_document,
+    format_row,
+)
 from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
 from billing.ledger.audit.events import (
     ChainTip,
@@ -22,13 +27,21 @@ from billing.ledger.audit.events import (
     chain_tip,
 )
 from billing.ledger.audit.pending import Note, Pending, pending
+from billing.ledger.audit.recorded.newest_digests import has_index, remember
+from billing.ledger.audit.recorded.own_rows import refuse_foreign
 from billing.ledger.audit.row_digests import RowRange
 from billing.ledger.audit.row_lines import bindings, by_event
-from billing.ledger.audit.row_reader import Rows, Selection, ask, gather, gather_new
+from billing.ledger.audit.row_reader import (
+    Rows,
+    Selection,
+    among,
+    ask,
+    gather,
+    gather_new,
+)
 
 UNNAMED = "rows.changed"
 NOBODY = "unnamed"
-_NUMBERS_AT_ONCE = 10_000
 _month = itemgetter(-1)
 
 Coverage = Mapping[str, Any]
@@ -42,20 +55,24 @@ def append_events(connection: Connection, changes: Pending) -> ChainTip | None:
     if not (changes.inserted or changes.updated or changes.notes):
         return None
     # Nobody else can append until this transaction ends, so the tip stays the tip.
-    tip = chain_tip(connection)
+    tip = changes.tip or chain_tip(connection)
     coverage, state = _coverage(connection, changes, tip.state)
     # An UPDATE that met no row changed nothing, and needs no event.
-    if coverage or changes.notes:
-        return add_events(connection, tip, _drafts(changes, tip), coverage, state)
-    return None
+    if not coverage and not changes.notes:
+        return None
+    covers = format_document(coverage).decode()
+    end = add_events(connection, tip, _drafts(changes, tip), covers, state)
+    if coverage and (not changes.migrates or has_index(connection)):
+        ranges = any("first" in cover for cover in coverage)
+        remember(connection, end.sequence, covers, ranges=ranges)
+    return end
 
 
 def append_now(connection: Connection) -> None:
     """Append what a transaction has changed and noted so far, before it ends."""
     changes = pending(connection)
     if changes is not None:
-        append_events(connection, changes)
-        changes.forget()
+        changes.covered_by(append_events(connection, changes))
 
 
 def _drafts(changes: Pending, tip: ChainTip) -> list[EventDraft]:
@@ -111,8 +128,8 @@ def _coverage(
         if name in changes.inserted and not covered.each:
             ranges, state = _range_coverage(connection, covered, state)
             coverage += ranges
-    if changes.touched[BINDING] or "b2b_usage" in changes.updated:
-        coverage += _binding_coverage(connection, changes.touched[BINDING])
+    if BINDING in changes.touched or "b2b_usage" in changes.updated:
+        coverage += _binding_coverage(connection, changes)
     return coverage, state
 
 
@@ -123,6 +140,7 @@ def _range_coverage(
     name, last = covered.name, state.last.get(covered.name, 0)
     ranges: dict[str, RowRange] = {}
     sums = _Sums(covered)
+    refuse_foreign(connection, name, last)
     # What has a higher number than the trail's last row is this transaction's own.
     for part in gather_new(connection, covered, last):
         for month, rows_and_month in groupby(part, _month):
@@ -163,19 +181,20 @@ class _Sums:
 def _row_coverage(
     connection: Connection, tables: list[Covered], changes: Pending, state: State
 ) -> Iterator[Coverage]:
-    """Cover each row that is new or was changed; all, where it is not known which."""
+    """Cover each row that is new or was changed, with what it was before."""
     selections = [
         Selection(covered, condition)
         for covered in tables
-        for condition in _conditions(covered, changes, state)
+        for condition in _conditions(connection, covered, changes, state)
     ]
     entries: dict[tuple[str, str], list[list[Any]]] = {}
     parts = gather(connection, selections)
     for (covered, _), rows in zip(selections, parts, strict=True):
         place, name = covered.key_place, covered.name
         for *row, month in rows:
-            entry = [row[place], digest(format_row(row))]
-            entries.setdefault((name, month), []).append(entry)
+            entry = _entry(changes, name, row[place], digest(format_row(row)))
+            if entry:
+                entries.setdefault((name, month), []).append(entry)
         if covered.numbered and rows:
             newest = max(row[place] for row in rows)
             state.last[name] = max(state.last.get(name, 0), newest)
@@ -183,36 +202,45 @@ def _row_coverage(
         yield {"table": name, "period": month, "each": sorted(of_month)}
 
 
-def _conditions(covered: Covered, changes: Pending, state: State) -> Iterator[str]:
+def _entry(
+    changes: Pending, name: str, key: int | str, present: str
+) -> list[int | str] | None:
+    """Say what a row is, and what it was where it was there; None when that is so."""
+    before = changes.before[name].get(key)
+    if before is None:
+        return [key, present]
+    return None if before == present else [key, present, before]
+
+
+def _conditions(
+    connection: Connection, covered: Covered, changes: Pending, state: State
+) -> Iterator[str]:
     """Yield the conditions that new and changed rows of a table meet."""
-    touched = changes.touched[covered.name]
-    unknown = covered.name in changes.updated and not touched
-    if not covered.numbered or unknown:
-        # Somebody updated rows and did not name them: all are covered anew.
+    name = covered.name
+    is_new = covered.numbered and name in changes.inserted
+    if name not in changes.touched and (name in changes.updated or not is_new):
+        if not changes.migrates:
+            raise RuntimeError(f"{name}: rows are named before they are changed")
         yield "1 = 1"
         return
-    last = state.last.get(covered.name, 0)
-    for condition in _among(f"t.{covered.found_by}", touched):
-        yield f"{condition} AND t.id <= {last}"
-    if covered.name in changes.inserted:
+    last = state.last.get(name, 0)
+    for condition in among(f"t.{covered.found_by}", changes.touched.get(name, ())):
+        yield f"{condition} AND t.id <= {last}" if covered.numbered else condition
+    if is_new:
+        refuse_foreign(connection, name, last)
         yield f"t.id > {last}"
 
 
-def _binding_coverage(
-    connection: Connection, events: Collection[int]
-) -> Iterator[Coverage]:
-    """Cover which rows each of these events (or of all) carries."""
+def _binding_coverage(connection: Connection, changes: Pending) -> Iterator[Coverage]:
+    """Cover which rows each meter event carries that was named, in a migration all."""
+    events = changes.touched.get(BINDING)
+    if events is None and not changes.migrates:
+        raise RuntimeError("b2b_usage: meter events are named before rows are bound")
     by_month: dict[str, list[list[Any]]] = {}
-    for condition in _among("e.id", events) if events else ("1 = 1",):
+    for condition in ("1 = 1",) if events is None else among("e.id", events):
         for number, month, line in by_event(ask(connection, bindings(condition))):
-            by_month.setdefault(month, []).append([number, digest(line)])
+            entry = _entry(changes, BINDING, number, digest(line))
+            if entry:
+                by_month.setdefault(month, []).append(entry)
     for month, entries in sorted(by_month.items()):
         yield {"table": BINDING, "period": month, "each": entries}
-
-
-def _among(column: str, numbers: Collection[int]) -> Iterator[str]:
-    """Yield conditions that together name all of these numbers."""
-    in_order = sorted(numbers)
-    for first in range(0, len(in_order), _NUMBERS_AT_ONCE):
-        part = in_order[first : first + _NUMBERS_AT_ONCE]
-        yield f"{column} IN ({', '.join(map(str, part))})"

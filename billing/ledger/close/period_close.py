@@ -25,6 +25,7 @@ from sqlalchemy import (
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.recorded.month_rows import refuse_altered_month
 from billing.ledger.schema.tables import b2b_usage, call, period_close, price
 from billing.ledger.schema.usage_joins import RATED_FROM, stands_for
 
@@ -93,7 +94,11 @@ def freeze(
     run: int,
     reason: str | None,
 ) -> ClosedMonth:
-    """Close a month for ever, as the reconciliation `run` found it to be right."""
+    """Close a month for ever, as the reconciliation `run` found it to be right.
+
+    Raises AlteredRows for a row that is not as the trail recorded it.
+    """
+    refuse_altered_month(connection, period)
     customers = customer_totals(connection, period)
     totals = {
         "rows": sum(total.rows for total in customers),
@@ -111,6 +116,7 @@ def freeze(
         "digest": digest,
         "totals": json.dumps(totals, sort_keys=True),
     }
+    audit_log.touch(connection, period_close, [str(period)])
     connection.execute(insert(period_close).values(row))
     detail = {"digest": digest, "reconciliation": run}
     audit_log.record(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from billing.domain.invariants import Invariant
 from billing.ledger.integrity.find_faults import Marks
-from billing.ledger.schema.tables import law_check
+from billing.ledger.schema.tables import law_check, law_check_end
 
 # All rows are checked once a day, and each hour only what is new.
 WHOLE_EVERY = timedelta(hours=24)
@@ -21,7 +21,13 @@ _CLEAN = "{}"
 _column = law_check.c
 _NEWEST = select(law_check).order_by(_column.id.desc()).limit(1)
 _NEWEST_WHOLE = _NEWEST.where(_column.whole == 1)
-_SETTLED = _NEWEST.where(_column.faults == _CLEAN, _column.at <= bindparam("by"))
+_SETTLED = (
+    select(law_check, law_check_end.c.event)
+    .join(law_check_end, law_check_end.c.check_id == _column.id)
+    .where(_column.faults == _CLEAN, _column.at <= bindparam("by"))
+    .order_by(_column.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,15 @@ def marks_to_start_from(connection: Connection, now: datetime) -> Marks | None:
         event=start.last_event,
         attempt=start.last_attempt,
         pull=start.last_pull,
+        trail=start.event,
     )
 
 
 def save(connection: Connection, report: IntegrityReport, ends: Marks) -> None:
     """Store what a check found, and how far it saw."""
-    connection.execute(
-        insert(law_check).values(
+    number = connection.execute(
+        insert(law_check)
+        .values(
             at=report.at,
             whole=int(report.whole),
             last_call=ends.call,
@@ -82,7 +90,10 @@ def save(connection: Connection, report: IntegrityReport, ends: Marks) -> None:
             last_pull=ends.pull,
             faults=json.dumps(report.broken),
         )
-    )
+        .returning(_column.id)
+    ).scalar_one()
+    end = insert(law_check_end).values(check_id=number, event=ends.trail)
+    connection.execute(end)
 
 
 def integrity_status(connection: Connection) -> IntegrityStatus | None:

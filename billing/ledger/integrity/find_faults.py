@@ -10,6 +10,8 @@ from billing.ledger.integrity import (
     event_checks,
     month_checks,
     pull_checks,
+    row_checks,
+    state_checks,
     trail_checks,
 )
 from billing.ledger.integrity.scope import Marks, Scope
@@ -67,4 +69,7 @@ ALWAYS: tuple[Callable[[Scope], Iterator[Violation]], ...] = (
     event_checks.totals,
     pull_checks.violations,
     trail_checks.violations,
+    row_checks.violations,
+    state_checks.counted,
+    state_checks.registered,
 )

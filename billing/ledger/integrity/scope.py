@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from billing.ledger.schema.tables import (
+    audit_event,
     b2b_usage,
     call,
     meter_attempt,
@@ -37,6 +38,7 @@ class Marks(NamedTuple):
     event: int
     attempt: int
     pull: int
+    trail: int = 0  # its newest audit event
 
     @classmethod
     def of(cls, connection: Connection) -> "Marks":
@@ -132,6 +134,7 @@ def _ends() -> Select[Any]:
         "event": meter_event,
         "attempt": meter_attempt,
         "pull": pull,
+        "trail": audit_event,
     }
     newest = (
         func.coalesce(select(func.max(table.c.id)).scalar_subquery(), 0).label(name)

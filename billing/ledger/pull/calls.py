@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, select
 
-from billing.domain.call import NotBillable
+from billing.domain.call import Call, NotBillable
 from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import (
     Charge,
@@ -17,6 +17,7 @@ from billing.domain.posting import (
     posting_hour,
 )
 from billing.ledger.audit import audit_log
+from billing.ledger.audit.recorded.ranges import Place, refuse_altered_places
 from billing.ledger.pull import contradictions
 from billing.ledger.pull.call_identity import (
     UNKNOWN,
@@ -159,6 +160,7 @@ def _record_batch(
             slot, charge = rated.due
             usage.append(_usage_row(context, rated, 1, slot, charge))
     if revised:
+        _refuse_altered(connection, [rated.call for rated, _ in revised])
         usage.extend(_corrections(connection, context, revised))
     _load(connection, call, _CALL_COLUMNS, calls)
     _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
@@ -187,9 +189,19 @@ def _load(
     connection: Connection, table: Table, columns: Sequence[str], rows: list[Any]
 ) -> None:
     if rows:
-        load_rows(connection, table, columns, rows)
         # A COPY is no statement, so the trail would not hear of it.
-        audit_log.loaded(connection, table)
+        audit_log.loading(connection, table)
+        load_rows(connection, table, columns, rows)
+
+
+def _refuse_altered(connection: Connection, revised: Sequence[Call]) -> None:
+    """Refuse to correct what is not as the trail recorded it; raises AlteredRows."""
+    account, ids = revised[0].account, [one.call_id for one in revised]
+    for table in (call, b2b_usage):
+        of_calls = table.c.account == account, table.c.call_id.in_(ids)
+        rows = connection.execute(select(table.c.id, table.c.period).where(*of_calls))
+        places = [Place(*row) for row in rows]
+        refuse_altered_places(connection, table.name, places)
 
 
 def _corrections(

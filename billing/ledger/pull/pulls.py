@@ -172,9 +172,9 @@ def fail_pull(connection: Connection, number: int, error: str, now: datetime) ->
 
 
 def _end(connection: Connection, values: Mapping[str, object]) -> Row[Any]:
-    ended = connection.execute(_END, values).one()
     number, action = int(str(values["number"])), f"pull.{values['state']}"
     audit_log.touch(connection, pull, [number])
+    ended = connection.execute(_END, values).one()
     audit_log.note(connection, action, str(ended.account), {"pull": number})
     return ended
 

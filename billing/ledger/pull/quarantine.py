@@ -122,10 +122,10 @@ def release(
     """Release the calls that are understood now; returns how many items that were."""
     rows = connection.execute(_OPEN_OF_ACCOUNT, {"account": account})
     numbers = [row.id for row in rows if row.call_id in understood]
+    audit_log.touch(connection, quarantine, numbers)
     for number in numbers:
         query = update(quarantine).where(quarantine.c.id == number)
         connection.execute(query.values(released_at=now))
-    audit_log.touch(connection, quarantine, numbers)
     return len(numbers)
 
 

@@ -102,10 +102,10 @@ def track(
         if run.compared(Cause(key[0]), row.customer):
             how = f"run {run.number}: {now_at.get(key[1:], 'no longer there')}"
             values = {"resolved_at": actor.at, "resolved_by": how}
+            audit_log.touch(connection, break_case, [row.id])
             connection.execute(
                 update(break_case).where(case.id == row.id).values(values)
             )
-            audit_log.touch(connection, break_case, [row.id])
     return numbers
 
 

@@ -125,9 +125,9 @@ def acknowledge(
         "acknowledged_by": actor.name,
         "reason": reason,
     }
+    audit_log.touch(connection, break_case, numbers)
     for part in _parts(numbers):
         connection.execute(update(break_case).where(case.id.in_(part)).values(values))
-    audit_log.touch(connection, break_case, numbers)
     for number, known in found.items():
         detail = {"cause": known.cause.value, "minutes": known.minutes}
         audit_log.record(

@@ -18,9 +18,15 @@ metadata = MetaData(
 )
 
 
-def table(name: str, *parts: SchemaItem) -> Table:
+def table(name: str, *parts: SchemaItem, sqlite_with_rowid: bool = True) -> Table:
     """Declare a table; STRICT makes SQLite refuse values of another type."""
-    return Table(name, metadata, *parts, sqlite_strict=True)
+    return Table(
+        name,
+        metadata,
+        *parts,
+        sqlite_strict=True,
+        sqlite_with_rowid=sqlite_with_rowid,
+    )
 
 
 def key() -> Column[int]:

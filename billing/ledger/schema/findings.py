@@ -139,6 +139,13 @@ law_check = table(
     text_column("faults"),
 )
 
+# How far the trail had come when a check looked.
+law_check_end = table(
+    "law_check_end",
+    Column("check_id", ExactInteger, ForeignKey("law_check.id"), primary_key=True),
+    number("event"),
+)
+
 audit_event = table(
     "audit_event",
     key(),
@@ -174,4 +181,28 @@ audit_anchor = table(
     time("at"),
     text_column("error", null=True),
     Index(None, "anchor", "id"),
+)
+
+# What the trail said last of each row that may move, and which event said it. It is an
+# index of the trail: it can be made anew from that, and is compared with it.
+row_digest = table(
+    "row_digest",
+    Column("name", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    text_column("sha256"),
+    number("event"),
+    sqlite_with_rowid=False,
+)
+
+# The same of the rows that only come: those of one table, month and transaction.
+row_range = table(
+    "row_range",
+    Column("name", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("first", ExactInteger, primary_key=True),
+    number("last"),
+    number("rows"),
+    text_column("sha256"),
+    number("event"),
+    sqlite_with_rowid=False,
 )

@@ -29,11 +29,14 @@ from billing.ledger.schema.findings import (
     audit_head,
     break_case,
     law_check,
+    law_check_end,
     period_close,
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
     reconciliation_source,
+    row_digest,
+    row_range,
 )
 from billing.ledger.schema.operations import cycle_run, ledger_move, send_hold
 from billing.ledger.schema.usage import (
@@ -63,6 +66,7 @@ __all__ = [
     "cycle_run",
     "error_report",
     "law_check",
+    "law_check_end",
     "ledger_move",
     "metadata",
     "meter_attempt",
@@ -80,6 +84,8 @@ __all__ = [
     "reconciliation_reading",
     "reconciliation_run",
     "reconciliation_source",
+    "row_digest",
+    "row_range",
     "send_hold",
     "shadow_reading",
     "sole_reporter",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from billing.domain.meter_event import EventState, FailReason
 from billing.ledger.audit import audit_log
@@ -48,5 +48,6 @@ def _mark_uncertain(
         "first_unknown_at": since,
         "last_sent_at": at,
     }
-    query = update(meter_event).where(condition).values(values).returning(event.id)
-    audit_log.touch(connection, meter_event, connection.scalars(query).all())
+    waiting = connection.scalars(select(event.id).where(condition)).all()
+    audit_log.touch(connection, meter_event, waiting)
+    connection.execute(update(meter_event).where(condition).values(values))

@@ -81,9 +81,9 @@ def record_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None
         }
         for attempt in attempts
     ]
+    audit_log.touch(connection, meter_event, [attempt.event.id for attempt in attempts])
     if execute_for_all(connection, _try, moves) != len(attempts):
         raise Overtaken(attempts[0].event.event.identifier)
-    audit_log.touch(connection, meter_event, [attempt.event.id for attempt in attempts])
     add_attempts(connection, attempts)
 
 
@@ -123,11 +123,11 @@ def record_answers(connection: Connection, answers: Sequence[Answered]) -> None:
         if answered.answer.counted
     ]
     if counted:
-        execute_for_all(connection, _count, counted)
         counted_events = [
             answered.event.id for answered in answers if answered.answer.counted
         ]
         audit_log.touch(connection, meter_event, counted_events)
+        execute_for_all(connection, _count, counted)
     for answered in answers:
         if changes := _changes(answered.event, answered.answer):
             moved(connection, answered.event, answered.event.attempts + 1, changes)
@@ -147,10 +147,10 @@ def note_answers(connection: Connection, answers: Sequence[Answered]) -> None:
         }
         for answered in answers
     ]
-    execute_for_all(connection, _note, notes)
     audit_log.touch(
         connection, meter_attempt, [answered.event.id for answered in answers]
     )
+    execute_for_all(connection, _note, notes)
     for answered in answers:
         audit_log.note(connection, "attempt.answered", answered.event.event.customer)
 

@@ -164,9 +164,10 @@ def named_and_rejected(connection: Connection, rejection: RejectionReport) -> in
 
 def settle_report(connection: Connection, name: str, now: datetime) -> None:
     """Note that every event a report may be about is decided."""
-    query = update(error_report).where(report.name == name)
-    settled = connection.scalars(query.values(settled_at=now).returning(report.id))
+    named = report.name == name
+    settled = connection.scalars(select(report.id).where(named)).all()
     audit_log.touch(connection, error_report, settled)
+    connection.execute(update(error_report).where(named).values(settled_at=now))
     audit_log.note(connection, "report.settled", name)
 
 

@@ -80,12 +80,12 @@ def add_events(
 
 def release(connection: Connection, number: int) -> None:
     """Take the rows from an event that certainly does not count, to be staged anew."""
+    audit_log.touch(connection, meter_event, [number])
+    audit_log.touch_binding(connection, [number])
     values = {"state": "failed", "reason": FailReason.REPLACED.value}
     connection.execute(update(meter_event).where(event.id == number).values(values))
     free = update(b2b_usage).where(usage.meter_event_id == number)
     connection.execute(free.values(meter_event_id=None))
-    audit_log.touch(connection, meter_event, [number])
-    audit_log.touch_binding(connection, [number])
 
 
 def next_sequences(

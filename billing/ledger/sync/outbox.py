@@ -169,11 +169,9 @@ def moved(
     connection: Connection, event: OpenEvent, attempts: int, values: dict[str, object]
 ) -> bool:
     """Compare and set: a stale owner, of so many attempts, writes nothing."""
+    audit_log.touch(connection, meter_event, [event.id])
     change = update(meter_event).where(_UNCHANGED).values(values)
-    is_moved = connection.execute(change, as_read(event, attempts)).rowcount == 1
-    if is_moved:
-        audit_log.touch(connection, meter_event, [event.id])
-    return is_moved
+    return connection.execute(change, as_read(event, attempts)).rowcount == 1
 
 
 def as_read(event: OpenEvent, attempts: int) -> dict[str, object]:

@@ -10,6 +10,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.cycle import CycleOptions, Watcher, pull_month
+from billing.pipeline.integrity import require_invariants
 from billing.pipeline.reconcile.reconcile import BY_TOTALS, Depth, reconcile_period
 from billing.pipeline.sync.sync import sync_meter
 from billing.ports import Meter
@@ -65,6 +66,7 @@ def _pull(context: HealContext) -> str:
 
 def _sync(context: HealContext) -> str:
     """Send what is due, settle what is uncertain, and take in late rejections."""
+    require_invariants(context.ledger, context.options.clock.now())
     progress = context.watch("sync")
     report = sync_meter(
         context.ledger, context.meter, context.options.sync, progress=progress

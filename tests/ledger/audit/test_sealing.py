@@ -15,6 +15,7 @@ from billing.ledger.audit.export_lines import BINDING, TABLES, binding_lines, li
 from billing.ledger.audit.sealing import UNNAMED
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import find_faults
+from billing.ledger.schema.tables import account
 from tests.ledger.bookkeeping import ACTOR, reading, record, register, rows, stage
 from tests.ledger.filling import fill
 from tests.ledger.integrity.sound_ledger import disarm
@@ -24,6 +25,12 @@ CHAIN = (
     "FROM audit_event ORDER BY id"
 )
 ONE_MINUTE = "UPDATE b2b_usage SET billed_minutes = billed_minutes + 1 WHERE id = 1"
+UNNAMED_CHANGES = (
+    "UPDATE account SET customer = 'globex'",
+    "INSERT INTO customer SELECT 'new', 'cus_new', registered_at FROM customer LIMIT 1",
+    "UPDATE pull SET error = 'x'",
+    "UPDATE b2b_usage SET meter_event_id = NULL",
+)
 DAMAGE = {
     "a minute more": ONE_MINUTE,
     "a micro-unit less": "UPDATE b2b_usage SET amount_micro = amount_micro - 1 "
@@ -43,7 +50,7 @@ def covered(ledger: Ledger) -> dict[tuple[str, object], str]:
     for *_, covers, _state, _previous, _hash in rows(ledger, CHAIN):
         for cover in json.loads(str(covers)):
             name = cover["table"]
-            for key, digest in cover.get("each", []):
+            for key, digest, *_before in cover.get("each", []):
                 digests[name, key] = digest
             if "sha256" in cover:
                 place = cover["period"], cover["first"], cover["last"]
@@ -136,13 +143,30 @@ def test_what_the_code_does_has_a_name(ledger: Ledger) -> None:
     assert {"customer.registered", "pull.started", "events.staged"} <= actions
 
 
-def test_a_change_that_nobody_names_is_covered_all_the_same(ledger: Ledger) -> None:
+def test_a_change_that_names_no_rows_is_an_error_of_ours(ledger: Ledger) -> None:
+    register(ledger)
+    before = rows(ledger, CHAIN)
+    for statement in UNNAMED_CHANGES:
+        with (
+            pytest.raises(RuntimeError, match="named before"),
+            ledger.writing() as connection,
+        ):
+            connection.execute(text(statement))
+    assert rows(ledger, CHAIN) == before
+
+
+def test_a_change_without_a_note_is_covered_all_the_same(ledger: Ledger) -> None:
     register(ledger)
     with ledger.writing() as connection:
+        audit_log.touch(connection, account, ["main"])
         connection.execute(text("UPDATE account SET customer = 'globex'"))
     _, actor, action, reason, covers, *_ = rows(ledger, CHAIN)[-1]
     assert (actor, action, reason) == ("unnamed", UNNAMED, None)
-    assert "account" in str(covers)
+    [cover] = json.loads(str(covers))
+    assert (cover["table"], [entry[0] for entry in cover["each"]]) == (
+        "account",
+        ["main"],
+    )
 
 
 def test_who_works_on_a_ledger_is_named_in_what_it_does(ledger: Ledger) -> None:

@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.errors import LedgerFault
+from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls, quarantine
 from billing.ledger.pull.pulls import Certificate
-from billing.ledger.schema.tables import b2b_usage
+from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
+from billing.ledger.schema.tables import quarantine as quarantine_table
 from billing.ledger.sync import staging
 from tests.ledger.bookkeeping import (
     ACME,
@@ -37,6 +39,8 @@ WAIT = "UPDATE meter_event SET state = 'pending', reason = NULL"
 
 def execute(ledger: Ledger, statement: str) -> None:
     with ledger.writing() as connection:
+        for table in (meter_event, meter_attempt, quarantine_table):
+            audit_log.touch(connection, table, [1, 2])
         connection.execute(text(statement))
 
 

@@ -1,0 +1,1 @@
+"""What the trail recorded last of each row, and rows that are otherwise."""

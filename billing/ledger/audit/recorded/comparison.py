@@ -1,0 +1,56 @@
+"""Comparison: rows as they stand, and what the trail recorded of each last."""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection
+
+from billing.errors import AlteredRows
+from billing.ledger.audit.canonical_json import digest, format_row
+from billing.ledger.audit.covered_tables import BINDING, TABLES
+from billing.ledger.audit.recorded.newest_digests import newest_digests
+from billing.ledger.audit.row_lines import bindings, by_event
+from billing.ledger.audit.row_reader import Selection, ask, gather
+
+Digests = Mapping[int | str, str]
+# How many rows of one table are named.
+_MOST_NAMED = 5
+
+
+def standing(connection: Connection, name: str, condition: str) -> Digests:
+    """Return the digests of rows of a table as they stand, by their keys.
+
+    The condition is SQL over `t`, the table, or over `e`, the event, for a binding.
+    """
+    if name == BINDING:
+        pairs = ask(connection, bindings(condition))
+        return {line.key: digest(line.line) for line in by_event(pairs)}
+    covered = TABLES[name]
+    (rows,) = gather(connection, [Selection(covered, condition)])
+    place = covered.key_place
+    return {row[place]: digest(format_row(list(row[:-1]))) for row in rows}
+
+
+def differences(
+    name: str, found: Digests, recorded: Mapping[str, str]
+) -> Iterator[str]:
+    """Say which rows are not as they were recorded; keys are texts there."""
+    for key, present in found.items():
+        said = recorded.get(str(key))
+        where = f"row {key} of {name}"
+        if name == BINDING:
+            where = f"what meter_event {key} carries"
+        if said is None:
+            yield f"no audit event covers {where}"
+        elif said != present:
+            yield f"{where} is not as the audit trail recorded it"
+
+
+def refuse_altered(connection: Connection, name: str, condition: str) -> Digests:
+    """Return the digests of rows that are to move; raises AlteredRows."""
+    found = standing(connection, name, condition)
+    if found:
+        recorded = newest_digests(connection, name, found.keys())
+        words = list(differences(name, found, recorded))
+        if words:
+            raise AlteredRows(words[:_MOST_NAMED])
+    return found

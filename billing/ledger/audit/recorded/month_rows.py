@@ -1,0 +1,116 @@
+"""Month rows: all rows of some months, compared with what the trail recorded."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from billing.domain.period import BillingPeriod
+from billing.errors import AlteredRows
+from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
+from billing.ledger.audit.recorded.comparison import differences, standing
+from billing.ledger.audit.recorded.newest_digests import newest_digests
+from billing.ledger.audit.recorded.ranges import RecordedRange, range_faults
+from billing.ledger.audit.row_reader import ask
+
+OPEN_MONTHS = "NOT IN (SELECT period FROM period_close)"
+_ROWS_AT_ONCE = 5_000
+_MOST_NAMED = 5
+
+
+def month_faults(connection: Connection, months: str) -> Iterator[str]:
+    """Say which rows of months are not as recorded; the months are SQL for one."""
+    for covered in TABLES.values():
+        if covered.each:
+            yield from _each(connection, covered, months)
+        else:
+            yield from _together(connection, covered, months)
+    yield from _bindings(connection, months)
+
+
+def refuse_altered_month(connection: Connection, period: BillingPeriod) -> None:
+    """Refuse to freeze a month that is not as it was recorded; raises AlteredRows."""
+    faults = month_faults(connection, f"IN ('', '{period}')")
+    words = [words for words, _ in zip(faults, range(_MOST_NAMED), strict=False)]
+    if words:
+        raise AlteredRows(words)
+
+
+def gone(connection: Connection) -> Iterator[str]:
+    """Say which rows that the trail covers are not there."""
+    for name, covered in TABLES.items():
+        if not covered.each:
+            continue
+        key = "CAST(d.key AS bigint)" if covered.numbered else "d.key"
+        query = (
+            f"SELECT d.key FROM row_digest d WHERE d.name = '{name}' AND NOT EXISTS "  # noqa: S608 # names are ours
+            f"(SELECT 1 FROM {name} t WHERE t.{covered.key} = {key}) "
+            f"LIMIT {_MOST_NAMED}"
+        )
+        for (number,) in ask(connection, query):
+            yield f"row {number} of {name} is missing; the audit trail covers it"
+
+
+def _each(connection: Connection, covered: Covered, months: str) -> Iterator[str]:
+    of_months = f"{covered.period} {months}"
+    if not covered.numbered:
+        # They are few; and what says which months are closed must be right itself.
+        yield from _compared(connection, covered.name, "1 = 1")
+        return
+    for window in _windows(connection, covered.name, "t"):
+        yield from _compared(connection, covered.name, f"{window} AND {of_months}")
+
+
+def _bindings(connection: Connection, months: str) -> Iterator[str]:
+    for window in _windows(connection, "meter_event", "e"):
+        yield from _compared(connection, BINDING, f"{window} AND e.period {months}")
+
+
+def _compared(connection: Connection, name: str, condition: str) -> Iterator[str]:
+    found = standing(connection, name, condition)
+    if found:
+        yield from differences(name, found, newest_digests(connection, name, found))
+
+
+def _windows(connection: Connection, table: str, alias: str) -> Iterator[str]:
+    """Yield conditions that part a table by its numbers, whatever they are."""
+    ((first,),) = ask(connection, f"SELECT min(id) FROM {table}")  # noqa: S608 # names are ours
+    while first is not None:
+        following = f"SELECT id FROM {table} WHERE id >= {first} ORDER BY id"  # noqa: S608 # names are ours
+        query = f"SELECT max(id) FROM ({following} LIMIT {_ROWS_AT_ONCE}) part"  # noqa: S608 # names are ours
+        ((last,),) = ask(connection, query)
+        yield f"{alias}.id BETWEEN {first} AND {last}"
+        ((first,),) = ask(connection, f"SELECT min(id) FROM {table} WHERE id > {last}")  # noqa: S608 # names are ours
+
+
+def _together(connection: Connection, covered: Covered, months: str) -> Iterator[str]:
+    name = covered.name
+    query = (
+        "SELECT period, first, last, rows, sha256 FROM row_range "  # noqa: S608 # names are ours
+        f"WHERE name = '{name}' AND period {months}"
+    )
+    ranges = [RecordedRange(*row) for row in ask(connection, query)]
+    yield from range_faults(connection, name, ranges)
+    held = (
+        f"SELECT {covered.period}, count(*) FROM {name} t {covered.joined} "  # noqa: S608 # names are ours
+        f"WHERE {covered.period} {months} GROUP BY 1"
+    )
+    recorded = dict.fromkeys((each.period for each in ranges), 0)
+    for each in ranges:
+        recorded[each.period] += each.rows
+    for period, rows in ask(connection, held):
+        if rows != recorded.get(period, 0):
+            for (number,) in ask(connection, _outside(covered, period)):
+                yield f"no audit event covers row {number} of {name}"
+
+
+def _outside(covered: Covered, period: str) -> str:
+    """Return the query of a month's rows that no recorded range holds."""
+    before = (
+        f"SELECT r.last FROM row_range r WHERE r.name = '{covered.name}' "  # noqa: S608 # names are ours
+        f"AND r.period = '{period}' AND r.first <= t.id ORDER BY r.first DESC LIMIT 1"
+    )
+    return (
+        f"SELECT t.id FROM {covered.name} t {covered.joined} "  # noqa: S608 # names are ours
+        f"WHERE {covered.period} = '{period}' AND (t.id < 1 OR "
+        f"COALESCE(({before}), 0) < t.id) ORDER BY t.id LIMIT {_MOST_NAMED}"
+    )

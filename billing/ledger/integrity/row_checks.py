@@ -1,0 +1,156 @@
+"""Rows checked against the trail: those that moved or may move, once a day all.
+
+All are those of months that are open; `db verify` compares the closed ones, too.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from billing.domain.invariants import Invariant, Violation
+from billing.ledger.audit.covered_tables import BINDING, TABLES
+from billing.ledger.audit.recorded.comparison import differences, standing
+from billing.ledger.audit.recorded.month_rows import OPEN_MONTHS, gone, month_faults
+from billing.ledger.audit.recorded.newest_digests import index_faults, newest_digests
+from billing.ledger.audit.recorded.ranges import (
+    Place,
+    RecordedRange,
+    place_faults,
+    range_faults,
+)
+from billing.ledger.audit.row_reader import among
+from billing.ledger.integrity.scope import Scope
+from billing.ledger.schema.tables import audit_event, b2b_usage, call, meter_event
+from billing.ledger.schema.usage_joins import RATED_FROM
+
+_EVERY = "1 = 1"
+# What decides who is billed, at which price, and who is sent: all of it, each hour.
+_MAY_MOVE = {
+    **dict.fromkeys(("account", "customer", "price", "period_close"), _EVERY),
+    **dict.fromkeys(("account_identity", "account_rename"), _EVERY),
+    **dict.fromkeys(("sole_reporter", "send_hold", "adoption"), _EVERY),
+    "pull": "t.state = 'running'",
+    "quarantine": "t.released_at IS NULL",
+    "break_case": "t.resolved_at IS NULL",
+    "error_report": "t.settled_at IS NULL",
+}
+# By what the rows of an open event are found.
+_OF_EVENTS = {
+    "meter_event": "t.id",
+    "meter_attempt": "t.event_id",
+    "meter_reading": "t.event_id",
+    BINDING: "e.id",
+}
+_event, _usage = meter_event.c, b2b_usage.c
+_OPEN_EVENTS = select(_event.id).where(
+    _event.state != "synced",
+    _event.reason.is_(None) | _event.reason.not_in(("replaced", "voided")),
+)
+_UNSTAGED = _usage.meter_event_id.is_(None)
+# An event that lost a row: then that waits once more, in the event's own hour or month.
+_LOSERS = (
+    select(_event.id)
+    .select_from(
+        b2b_usage.join(
+            meter_event,
+            (_event.customer == _usage.customer)
+            & (
+                ((_event.period == _usage.period) & (_event.hour == _usage.hour))
+                | (_event.carries == _usage.period)
+            ),
+        )
+    )
+    .where(_UNSTAGED)
+    .distinct()
+)
+_WAITING = {
+    "b2b_usage": select(_usage.id, _usage.period).where(_UNSTAGED),
+    "call": select(call.c.id, call.c.period)
+    .select_from(b2b_usage.join(call, RATED_FROM))
+    .where(_UNSTAGED),
+}
+
+
+class _Said(NamedTuple):
+    """What the trail said of rows since an event: digests by key, and ranges."""
+
+    rows: dict[str, dict[int | str, str]]
+    ranges: dict[str, list[RecordedRange]]
+
+
+def violations(scope: Scope) -> Iterator[Violation]:
+    """Compare rows with what the trail recorded of them last."""
+    connection = scope.connection
+    if scope.since is None:
+        faults = (
+            *_first(month_faults(connection, OPEN_MONTHS)),
+            *_first(gone(connection)),
+            *index_faults(connection),
+        )
+    else:
+        faults = (
+            *_first(_moved(connection, scope.since.trail)),
+            *_first(_may_move(connection)),
+        )
+    return (Violation(Invariant.TRAIL, words) for words in faults)
+
+
+def _first(faults: Iterator[str]) -> Iterator[str]:
+    """Yield some: where all rows were changed, five say so as well."""
+    for words, _ in zip(faults, range(5), strict=False):
+        yield words
+
+
+def _moved(connection: Connection, since: int) -> Iterator[str]:
+    """Compare what the trail covered since an event."""
+    said = _said_since(connection, since)
+    for name, digests in said.rows.items():
+        key = "e.id" if name == BINDING else f"t.{TABLES[name].key}"
+        recorded = {str(row): digest for row, digest in digests.items()}
+        found: dict[int | str, str] = {}
+        for condition in among(key, digests):
+            found |= standing(connection, name, condition)
+        yield from differences(name, found, recorded)
+        for row in digests.keys() - found.keys():
+            yield f"row {row} of {name} is missing; the audit trail covers it"
+    for name, ranges in said.ranges.items():
+        yield from range_faults(connection, name, ranges)
+
+
+def _said_since(connection: Connection, event: int) -> _Said:
+    said = _Said(defaultdict(dict), defaultdict(list))
+    query = select(audit_event.c.covers).where(audit_event.c.id > event)
+    for covers in connection.scalars(query.order_by(audit_event.c.id)):
+        for cover in json.loads(covers):
+            name = cover["table"]
+            if "each" in cover:
+                said.rows[name].update((entry[0], entry[1]) for entry in cover["each"])
+            else:
+                fields = {field: cover[field] for field in RecordedRange._fields}
+                said.ranges[name].append(RecordedRange(**fields))
+    return said
+
+
+def _may_move(connection: Connection) -> Iterator[str]:
+    """Compare what is open, waits to be sent, or decides on what is sent."""
+    for name, condition in _MAY_MOVE.items():
+        yield from _compared(connection, name, condition)
+    events = connection.scalars(_OPEN_EVENTS).all()
+    for name, column in _OF_EVENTS.items():
+        for condition in among(column, events):
+            yield from _compared(connection, name, condition)
+    losers = connection.scalars(_LOSERS).all()
+    for condition in among("e.id", losers):
+        yield from _compared(connection, BINDING, condition)
+    for name, query in _WAITING.items():
+        places = [Place(*row) for row in connection.execute(query)]
+        yield from place_faults(connection, name, places)
+
+
+def _compared(connection: Connection, name: str, condition: str) -> Iterator[str]:
+    found = standing(connection, name, condition)
+    if found:
+        yield from differences(name, found, newest_digests(connection, name, found))
