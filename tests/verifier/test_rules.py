@@ -9,7 +9,7 @@ from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import SHAPES
 from billing.verifier.verification import verify_in_workspace
-from tests.verifier.paper import Paper, Row, encode_line
+from tests.verifier.paper import Paper, Row, encode_line, hashed
 from tests.verifier.signing import TestKey
 from tests.verifier.stories import ledger_on_paper
 from tests.verifier.story import MARCH, Story
@@ -206,3 +206,54 @@ def test_the_balance_is_what_the_rows_add_up_to() -> None:
     paper.commit("nothing")
     assert "its balance gains 0 rows" in fault_of(paper)
     assert encode_line(1) == b"1"
+
+
+def test_an_edit_stays_visible_after_a_later_move() -> None:
+    """Each state of a row says what it was before: an edit in between parts them."""
+    paper = ledger_on_paper(2)
+    assert verify_in_workspace(paper, EVERYTHING).calls
+    event = list(paper.rows["meter_event"][1])
+    event[SHAPES["meter_event"].place("tries")] = 7
+    edited = hashed(encode_line(event))
+    event[SHAPES["meter_event"].place("tries")] = 8
+    paper._digests["meter_event", 1] = edited  # what an honest writer found there
+    paper.commit("event.attempted", {"meter_event": [event]})
+    words = fault_of(paper)
+    assert "row 1 of meter_event was not as the event before said of it" in words
+
+
+def test_what_says_nothing_of_before_is_refused_once_others_do() -> None:
+    paper = ledger_on_paper(2)
+    event = list(paper.rows["meter_event"][1])
+    del paper._digests["meter_event", 1]
+    paper.commit("event.attempted", {"meter_event": [event]})
+    assert "row 1 of meter_event was not as the event before" in fault_of(paper)
+
+
+def test_what_was_counted_does_not_wait_and_is_not_sent_again() -> None:
+    paper, place = ledger_on_paper(2), SHAPES["meter_event"].place
+    event = list(paper.rows["meter_event"][1])
+    event[place("state")], event[place("evidence")] = "pending", None
+    paper.commit("rows.changed", {"meter_event": [event]})
+    assert "its last answer showed that it was counted" in fault_of(paper)
+    attempts = paper.rows["meter_attempt"].values()
+    of_event = [row for row in attempts if row[1] == 1]
+    again = list(of_event[-1])
+    again[0], again[2] = max(paper.rows["meter_attempt"]) + 1, len(of_event) + 1
+    paper.commit("event.attempted", {"meter_attempt": [again]})
+    event = list(event)
+    event[place("state")], event[place("evidence")] = "synced", "counted: req"
+    paper.commit("attempt.answered", {"meter_event": [event]})
+    assert "the attempt before it was known as counted" in fault_of(paper)
+
+
+def test_who_is_registered_stays_as_the_trail_says() -> None:
+    paper = ledger_on_paper(2)
+    customer = list(paper.rows["customer"]["acme"])
+    said = {"was": None, "is": {"stripe_customer": customer[1]}}
+    registered = {"each": [["acme", said]]}
+    paper.commit("customer.registered", detail=registered)
+    assert verify_in_workspace(paper, EVERYTHING).calls
+    customer[1] = "cus_thief"
+    paper.commit("rows.changed", {"customer": [customer]})
+    assert "it is not as it was registered last" in fault_of(paper)

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from billing.domain.meter_event import MeterEvent
 from billing.errors import MeterUnfit, Overtaken
+from billing.ledger.audit import audit_log
 from billing.ledger.database import Hold, Ledger
+from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync import outbox
 from billing.ledger.sync.attempts import Attempt, add_attempts
 from billing.pipeline.sync.send import Outcome
@@ -120,9 +123,10 @@ def test_an_unknown_outcome_of_the_future_has_no_age(bench: Bench) -> None:
     bench.meter.script = [be_busy, lose_answer, *[lose_request] * 5]
     bench.take(call("c"))
     bench.sync()
-    bench.execute(
-        "UPDATE meter_event SET first_unknown_at = '2026-12-01T00:00:00+00:00'"
-    )
+    later = datetime(2026, 12, 1, tzinfo=UTC)
+    with bench.ledger.writing() as connection:
+        audit_log.touch(connection, meter_event, [1])
+        connection.execute(update(meter_event).values(first_unknown_at=later))
     sent = len(bench.meter.requests)
     bench.sync()
     assert len(bench.meter.requests) == sent

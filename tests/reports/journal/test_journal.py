@@ -81,7 +81,7 @@ def test_each_leg_is_where_it_belongs(ledger: Ledger) -> None:
 def test_a_closed_month_that_was_changed_is_refused(ledger: Ledger) -> None:
     fill_months(ledger)
     disarm(ledger)
-    with ledger.writing() as connection:
+    with ledger.engine.begin() as connection:
         connection.execute(
             text("UPDATE b2b_usage SET billed_minutes = 9 WHERE call_id = 'feb_2'")
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select, update
 from billing.domain import posting
 from billing.domain.meter_event import SendVerdict
 from billing.gateways import retries
+from billing.ledger.audit import audit_log
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 from billing.ledger.sync import attempts
 from pamela import CallListResponse, CallStatusResponse, PageWalk
@@ -101,6 +102,7 @@ def claim_anyway(connection: Connection, made: Any) -> None:
         event = replace(one.event, attempts=before)
         values = {"last_sent_at": one.started_at, "tries": event.tries + 1}
         values["first_unknown_at"] = event.first_unknown_at or one.started_at
+        audit_log.touch(connection, meter_event, [number])
         change = update(meter_event).where(meter_event.c.id == number)
         connection.execute(change.values(values))
         attempts.add_attempts(connection, [replace(one, event=event)])
@@ -116,6 +118,8 @@ def arm_refused(
     """Let refused events be sent again as they are."""
     event = meter_event.c
     refused = (event.customer == customer) & (event.reason == "rejected")
+    numbers = connection.scalars(select(event.id).where(refused)).all()
+    audit_log.touch(connection, meter_event, numbers)
     values = {"state": "pending", "reason": None, "tries": 0, "first_unknown_at": None}
     return connection.execute(
         update(meter_event).where(refused).values(values)
@@ -193,3 +197,10 @@ def heed_decisions_for_ever(real: Callable[..., Any]) -> Callable[..., Any]:
         }
 
     return known
+
+
+def free_rows(connection: Connection, number: int) -> None:
+    """Take the rows from an event, and leave the event as it is."""
+    audit_log.touch_binding(connection, [number])
+    bound = b2b_usage.c.meter_event_id == number
+    connection.execute(update(b2b_usage).where(bound).values(meter_event_id=None))

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from sqlalchemy import literal, or_, update
+from sqlalchemy import literal, or_
 
 from billing.domain import cancellation, settlement
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.domain.period import HOUR, hour_of
 from billing.ledger.reconcile import events_with_calls
-from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync import attempts, operator_actions, staging
 from billing.ledger.sync import error_reports as reports
 from billing.pipeline.reconcile import comparison
@@ -159,13 +159,7 @@ SYNC_BUGS: tuple[Planted, ...] = (
         (
             staging,
             "release",
-            lambda _: (
-                lambda ledger, number: ledger.execute(
-                    update(b2b_usage)
-                    .where(b2b_usage.c.meter_event_id == number)
-                    .values(meter_event_id=None)
-                )
-            ),
+            lambda _: parts.free_rows,
         ),
     ),
     bug(
