@@ -74,9 +74,13 @@ def _owed(world: World, call: SimCall) -> dict[str, tuple[int, int]]:
     """Return what each customer owes for a call, at least and at most."""
     said = [bill for bill in call.billed if bill is not None]
     due = world.pamelas[0].due(call)
-    if world.is_certain(call):
+    decided = world.decider.said.get(call.id, ())
+    if world.is_certain(call) and not decided:
         return {due.customer: (due.minutes, due.minutes)} if due else {}
     minutes: dict[str, list[int]] = defaultdict(list)
     for bill in said:
         minutes[bill.customer].append(bill.minutes)
+    for posted in decided:
+        for (customer, _), held in posted.items():
+            minutes[world.settings.owners[customer]].append(held)
     return {customer: (0, max(each)) for customer, each in minutes.items()}

@@ -64,19 +64,6 @@ PULL_BUGS: tuple[Planted, ...] = (
         (calls, "known_calls", parts.heed_decisions_for_ever),
     ),
     bug(
-        "a call that is not over overrules a decision",
-        (
-            calls,
-            "known_calls",
-            lambda real: (
-                lambda *a: {
-                    name: replace(known, decided=False)
-                    for name, known in real(*a).items()
-                }
-            ),
-        ),
-    ),
-    bug(
         "a call that moved is billed at both places",
         (calls, "plan_postings", parts.bill_twice),
     ),

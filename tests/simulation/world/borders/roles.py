@@ -20,7 +20,7 @@ class Person(Protocol):
     """Who looks in, and decides what nobody else can."""
 
     @property
-    def said(self) -> Mapping[str, Sequence[object]]:
+    def said(self) -> Mapping[str, Sequence[Mapping[tuple[str, str], int]]]:
         """What was decided of each call, ever."""
         ...
 
