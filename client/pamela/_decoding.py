@@ -8,6 +8,9 @@ from pamela.exceptions import InvalidResponse
 from pamela.types import JSONValue
 
 MAX_DEPTH = 64
+# Many objects and lists of hardly a byte take a hundred times the memory, decoded.
+MANY_PARTS = 10_000
+FEWEST_BYTES_A_PART = 20
 CONTAINERS = frozenset({dict, list})
 SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -15,6 +18,7 @@ SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 def decode_json(body: bytes) -> JSONValue:
     """Decode UTF-8 JSON without duplicate keys, NaN, infinities or deep nesting."""
     try:
+        _refuse_parts(body)
         value = _decode_plain(body) or _decode_strictly(body)
         _refuse_depth(value)
     except (ValueError, RecursionError) as error:
@@ -67,6 +71,12 @@ def _no_constant(name: str) -> float:
 def _refuse_lone_surrogates(value: JSONValue) -> None:
     # An escape can smuggle in half a character, which no database will store.
     json.dumps(value, ensure_ascii=False).encode()
+
+
+def _refuse_parts(body: bytes) -> None:
+    parts = body.count(b"{") + body.count(b"[")
+    if parts > MANY_PARTS and parts * FEWEST_BYTES_A_PART > len(body):
+        raise ValueError(f"it has {parts:,} objects and lists, and hardly more")
 
 
 def _refuse_depth(value: JSONValue) -> None:

@@ -93,3 +93,9 @@ def test_any_document_a_server_writes_is_read_back(
 def test_any_bytes_are_read_as_json_or_refused_with_our_error(body: bytes) -> None:
     with contextlib.suppress(InvalidResponse):
         assert decode_json(body) == json.loads(body)
+
+
+def test_more_objects_than_words_are_refused() -> None:
+    with pytest.raises(InvalidResponse, match="300,001 objects and lists"):
+        decode_json(b"[" + b"{}," * 299_999 + b"{}]")
+    assert decode_json(b"[" + b"{}," * 9_998 + b"{}]") == [{}] * 9_999
