@@ -62,4 +62,4 @@ def _that_count(steps: Steps, state: State, at: int) -> Steps:
 def _forgotten(event: Event) -> Event:
     """Return an event as a backup holds it that was made before it was sent."""
     left = tuple(one._replace(waits=NOBODY) for one in event.requests)
-    return Event(event.minutes, requests=left, copies=event.copies)
+    return Event(minutes=event.minutes, requests=left, copies=event.copies)

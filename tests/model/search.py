@@ -24,6 +24,15 @@ class Beginning(NamedTuple):
     is_old: bool = False
 
 
+RARE = {
+    Assumption.CANCELLED_IS_GONE: Beginning(revisions=1),
+    Assumption.CANCEL_WORKS: Beginning(revisions=1),
+    Assumption.REJECTION_IS_REPORTED: Beginning(rejections=1),
+    Assumption.REPORT_IS_TRUE: Beginning(rejections=1),
+    Assumption.CORRECTED_IS_NOT_REJECTED: Beginning(revisions=1, rejections=1),
+}
+
+
 @dataclass(slots=True)
 class Found:
     """What a search found: how many states there are, and how each invariant falls."""
@@ -35,16 +44,16 @@ class Found:
 
 
 def beginnings(rules: Rules) -> list[Beginning]:
-    """Return where it begins: a usage that falls, or a rejection, or a second process.
+    """Return where it begins: a rejection, a usage that falls, or a second process.
 
-    Where an assumption is broken, one process and fresh minutes are enough.
+    Where an assumption is broken, one process and fresh minutes are looked at, and of
+    what is rare only what the assumption is about: without it the search is long.
     """
-    if not rules.holds(Assumption.CORRECTED_IS_NOT_REJECTED):
-        return [Beginning(revisions=1, rejections=1)]
-    alone = [Beginning(revisions=1), Beginning(rejections=1)]
     if rules.broken:
-        return alone
-    return [*alone, Beginning(faults=1), Beginning(faults=1, is_old=True)]
+        (broken,) = rules.broken
+        return [RARE.get(broken, Beginning())]
+    rejected, falling = Beginning(rejections=1), Beginning(revisions=1)
+    return [rejected, falling, Beginning(faults=1, is_old=True)]
 
 
 def _first_state(rules: Rules, beginning: Beginning) -> State:
@@ -54,7 +63,7 @@ def _first_state(rules: Rules, beginning: Beginning) -> State:
         minute_at=old if beginning.is_old else None,
         usage=2,
         most_usage=2,
-        events=(Event(2),),
+        events=(Event(minutes=2),),
         faults=beginning.faults,
         revisions=beginning.revisions,
         rejections=beginning.rejections,

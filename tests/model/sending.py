@@ -43,7 +43,7 @@ def stage(rules: Rules, state: State, *, most_events: int) -> Steps:
     may_be = not rules.holds(Assumption.CORRECTED_IS_NOT_REJECTED)
     if minutes < 0 and rejected_unseen and not may_be:
         return
-    staged = (*state.events, Event(minutes))
+    staged = (*state.events, Event(minutes=minutes))
     yield Step("stage", len(state.events), state._replace(events=staged))
 
 

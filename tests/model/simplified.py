@@ -82,7 +82,7 @@ class _Clip(NamedTuple):
         """Return an event without what decides nothing."""
         requests = self._requests(event)
         copies = tuple(map(self._copy, event.copies))
-        bare = Event(event.minutes, state=event.state, reason=event.reason)
+        bare = Event(minutes=event.minutes, state=event.state, reason=event.reason)
         bare = bare._replace(requests=requests, copies=copies)
         if event.state == FAILED and event.reason in {REPLACED, VOIDED, REJECTED}:
             return bare

@@ -89,7 +89,7 @@ class Follower:
 
     def __init__(self, rules: Rules, row: Row, now: int) -> None:
         self._rules = rules
-        event = Event(row.minutes)
+        event = Event(minutes=row.minutes)
         self._state = State(now, row.timestamp, None, 0, (event,), rejections=MANY)
         self._reads: list[Read] = []
         self.steps: list[str] = []

@@ -112,14 +112,14 @@ class LedgerFacts:
             minutes, state, reason, tries = more
             stamp = exact(datetime.fromisoformat(at))
             yield Row(
-                number,
-                name,
-                customer,
-                stamp,
-                minutes,
-                state,
-                reason,
-                tries,
+                id=number,
+                identifier=name,
+                stripe_customer=customer,
+                timestamp=stamp,
+                minutes=minutes,
+                state=state,
+                reason=reason,
+                tries=tries,
                 first_unknown_at=times[0],
                 last_sent_at=times[1],
                 rearmed_at=times[2],
@@ -153,6 +153,6 @@ class LedgerFacts:
 
 
 def _attempted(row: tuple[Any, ...]) -> Attempted:
-    number, event, attempt, kind, key, started_at, verdict = row
-    started = exact(datetime.fromisoformat(started_at))
-    return Attempted(number, event, attempt, kind, key, started, verdict)
+    names = dict(zip(Attempted._fields, row, strict=True))
+    started = exact(datetime.fromisoformat(names.pop("started_at")))
+    return Attempted(started_at=started, **names)

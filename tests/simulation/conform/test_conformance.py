@@ -28,12 +28,34 @@ HOUR = timedelta(hours=1) // MICROSECOND
 MINUTES = 7
 
 
+def _attempted(number: int, at: int, verdict: str | None) -> Attempted:
+    return Attempted(
+        id=number,
+        event_id=1,
+        number=number,
+        kind="event",
+        key="key",
+        started_at=at,
+        verdict=verdict,
+    )
+
+
 class Life:
     """An event's life, told by the hour."""
 
     def __init__(self) -> None:
         self.row = Row(
-            1, "event", "cus_1", 0, MINUTES, "pending", None, 0, None, None, None
+            id=1,
+            identifier="event",
+            stripe_customer="cus_1",
+            timestamp=0,
+            minutes=MINUTES,
+            state="pending",
+            reason=None,
+            tries=0,
+            first_unknown_at=None,
+            last_sent_at=None,
+            rearmed_at=None,
         )
         self.follower = Follower(Rules(REAL), self.row, 0)
         self._attempts = 0
@@ -49,9 +71,7 @@ class Life:
         """Write an attempt down, and let it leave."""
         self._attempts += 1
         now, first = int(hour * HOUR), self.row.first_unknown_at
-        attempted = Attempted(
-            self._attempts, 1, self._attempts, "event", "key", now, verdict=None
-        )
+        attempted = _attempted(self._attempts, now, None)
         self.commit(
             hour,
             facts=Facts(self.row, attempts=[attempted]),
@@ -69,7 +89,7 @@ class Life:
     def told(self, hour: float, verdict: str, **row: Any) -> None:
         """Write down what the newest request was answered."""
         number = self._attempts
-        answered = Attempted(number, 1, number, "event", "key", 0, verdict)
+        answered = _attempted(number, 0, verdict)
         self.commit(hour, facts=Facts(self.row, answered=[answered]), **row)
 
     def read(self, hour: float, minutes: int, *, written: float | None = None) -> None:
