@@ -6,7 +6,7 @@ from alembic import op
 from billing.ledger.schema import triggers
 from billing.ledger.schema.columns import ExactInteger, UtcTime
 
-revision = "0019"
+revision = "0018"
 down_revision = "0017"
 branch_labels = None
 depends_on = None

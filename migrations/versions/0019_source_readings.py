@@ -6,8 +6,8 @@ from alembic import op
 from billing.ledger.schema import triggers
 from billing.ledger.schema.columns import ExactInteger, UtcTime
 
-revision = "0020"
-down_revision = "0019"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
