@@ -72,7 +72,9 @@ class WordGate:
         if name := call.call_id and self.secrets.name_in(call.call_id):
             detail = f"id holds the secret {name}"
             reason = QuarantineReason.WRONG_TYPE
-            call = Quarantined(call.account, None, reason, detail)
+            call = Quarantined(
+                account=call.account, call_id=None, reason=reason, detail=detail
+            )
         elif isinstance(call, Quarantined):
             call = call._replace(detail=self.text(call.detail))
         return told._replace(call=call, metadata=metadata)

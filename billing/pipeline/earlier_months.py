@@ -92,7 +92,7 @@ class EarlierMonths:
         try:
             with try_lock(self.ledger, f"pull:{source.account}") as hold:
                 if hold is None or not self._is_due(source.account, period):
-                    return PullResult(source.label, period)
+                    return PullResult(account=source.label, period=period)
                 certificate = pull_usage(
                     self.ledger,
                     source,
@@ -104,5 +104,5 @@ class EarlierMonths:
                     progress=self.watch(f"pull {period} {source.account}"),
                 )
         except BillingError as fault:
-            return PullResult(source.label, period, error=str(fault))
-        return PullResult(source.label, period, certificate)
+            return PullResult(account=source.label, period=period, error=str(fault))
+        return PullResult(account=source.label, period=period, certificate=certificate)

@@ -29,7 +29,9 @@ class Body:
         piece = chunk if self._gzip is None else self._inflate(self._gzip, chunk)
         self._size += len(piece)
         if max(self._received, self._size) > self._limit:
-            raise ResponseTooLarge(f"the answer is larger than {self._limit} bytes")
+            raise ResponseTooLarge(
+                f"the answer is larger than {self._limit // 1000:,} kB"
+            )
         self._pieces.append(piece)
 
     def finish(self) -> bytes:

@@ -38,6 +38,9 @@ CUSTOMER = {
     "most_minutes",
     "unexplained_minutes",
     "invoiced_minutes",
+    "pamela_read_at",
+    "ledger_read_at",
+    "stripe_read_at",
     "invoice_difference",
     "invoice",
 }

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event, insert, text
 
 from billing.errors import LedgerFault
+from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.group_commit import GroupCommit
 from billing.ledger.schema.tables import customer
@@ -19,6 +20,7 @@ PATIENCE = 30
 
 def add(connection: Connection, name: str) -> None:
     row = {"name": name, "stripe_customer": "cus_1", "registered_at": ACTOR.at}
+    audit_log.touch(connection, customer, [name])
     connection.execute(insert(customer).values(row))
 
 

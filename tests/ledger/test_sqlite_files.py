@@ -12,6 +12,7 @@ from billing.errors import LedgerFault
 from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.migration import refuse_other_schema
+from billing.ledger.schema.tables import customer
 from tests.ledger.bookkeeping import ACTOR, register, rows
 from tests.surroundings.reading import as_reader, let_read, open_folder
 
@@ -75,6 +76,7 @@ def test_a_file_in_use_is_read_with_its_log(shown: Path) -> None:
         with as_reader(), opened(shown) as reader:
             assert rows(reader, COUNT) == [(2,)]
             with writer.writing() as connection:
+                audit_log.touch(connection, customer, ["third"])
                 connection.exec_driver_sql(
                     "INSERT INTO customer (name, stripe_customer, registered_at) "
                     "SELECT 'third', 'cus_3', max(registered_at) FROM customer"

@@ -12,7 +12,7 @@ from billing.verifier.workspace import open_workspace
 EVENT = """
 INSERT INTO meter_event VALUES (1, 'test-m-cus_a-20260310T12-0', 'acme', 'cus_a', 'm',
 0, '2026-03', '2026-03-10T12:00:00+00:00', 0, '2026-03-10T12:00:00+00:00', 7, 70, 1,
-'synced', NULL, 'counted by the opening', NULL)
+'synced', NULL, 'counted by the opening', NULL, NULL)
 """
 ROW = """
 INSERT INTO b2b_usage

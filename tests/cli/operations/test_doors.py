@@ -43,6 +43,8 @@ READING = {
     "export audit": (LAST,),
     "audit trail": (),
     "audit heads": (),
+    "audit verifier": (),
+    "quarantine": (),
     "db check": (),
     "db verify": (),
     "db backup": ("saved.db",),

@@ -55,7 +55,10 @@ def test_one_customer_is_held_and_the_others_are_sent(desk: Desk) -> None:
     ("line", "words"),
     [
         (("--hold",), "say why"),
-        (("--hold", "--release"), "give one of --hold and --release"),
+        (
+            ("--hold", "--release"),
+            "--void, --hold and --release",
+        ),
         (("--hold", "--retry", *REASON), "give one of"),
         (("--customer", "x"), "--customer belongs to"),
         (("--hold", *REASON, "--customer", "nobody"), "there is no customer nobody"),

@@ -19,6 +19,7 @@ def test_status_shows_the_nearest_deadlines_first(desk: Desk) -> None:
         "cancel_until",
         "invoice_until",
         "bill_until",
+        "provable_at",
         "next",
         "deadline",
         "seconds_left",

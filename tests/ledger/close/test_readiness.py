@@ -8,6 +8,7 @@ from billing.domain.break_causes import Cause
 from billing.domain.close_obstacles import MOST_NAMES, BreakShare, MonthEnd, Share
 from billing.domain.meter_event import EventState, SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
+from billing.ledger.audit import audit_log
 from billing.ledger.close.readiness import read_month_end
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import (
@@ -75,6 +76,7 @@ def test_breaks_are_told_apart_by_whether_somebody_acknowledged_them(
         "reason": "credited",
     }
     with ledger.writing() as connection:
+        audit_log.touch(connection, break_case, [1])
         connection.execute(query.values(acknowledgement))
     open_names = ("case 2: acme 2026-03-10T12", "acme call_3")
     assert month_end(ledger).breaks == (

@@ -15,6 +15,8 @@ from tests.ledger.filling import MOVING
 from tests.ledger.table_shapes import keys_of
 
 KEPT = sorted(MOVING)
+# A table without hidden numbers has nothing to be found by but its keys.
+NUMBERED = [name for name in KEPT if name != "row_range"]
 HIDDEN = ("rowid", "oid", "_rowid_")
 REFUSED = "append-only: correct by adding"
 
@@ -33,7 +35,9 @@ def raw(
 
 
 def content(connection: sqlite3.Connection, table: str) -> list[tuple[Any, ...]]:
-    return connection.execute(f"SELECT rowid, * FROM {table} ORDER BY 1").fetchall()
+    listed = "rowid, *" if table in NUMBERED else "*"
+    query = f"SELECT {listed} FROM {table} ORDER BY 1, 2, 3"
+    return connection.execute(query).fetchall()
 
 
 def changed(value: object) -> object:
@@ -74,7 +78,7 @@ def test_no_row_is_replaced_on_any_key(
     assert content(raw, table) == before
 
 
-@pytest.mark.parametrize("table", KEPT)
+@pytest.mark.parametrize("table", NUMBERED)
 def test_no_row_is_replaced_by_its_hidden_number(
     raw: sqlite3.Connection, table: str
 ) -> None:
@@ -94,7 +98,7 @@ def test_no_row_is_replaced_by_its_hidden_number(
     assert content(raw, table) == before
 
 
-@pytest.mark.parametrize("table", KEPT)
+@pytest.mark.parametrize("table", NUMBERED)
 def test_no_row_takes_another_hidden_number(
     raw: sqlite3.Connection, table: str
 ) -> None:

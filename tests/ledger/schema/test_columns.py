@@ -11,6 +11,7 @@ from sqlalchemy import Table, insert, select
 from sqlalchemy.exc import StatementError
 
 from billing.errors import LedgerFault
+from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import customer, price, reconciliation_run
 from tests.ledger.bookkeeping import NOON, PRICE, rows
@@ -35,6 +36,7 @@ RATE: dict[str, Any] = {
 
 def keep(ledger: Ledger, table: Table, values: dict[str, Any]) -> None:
     with ledger.writing() as connection:
+        audit_log.touch(connection, table, {values.get("name", 1)})
         connection.execute(insert(table).values(values))
 
 

@@ -110,25 +110,6 @@ def test_what_is_never_shown_keeps_nothing_else_from_being_measured(
     assert bench.rows(LAGS) == [(2, 300), (3, 300), (4, 300)]
 
 
-def test_what_an_upgraded_ledger_has_sent_before_is_no_lag(bench: Bench) -> None:
-    bench.take(call("a", NOON, 300))
-    bench.sync()
-    for _ in range(3):
-        bench.clock.advance(hours=1)
-        bench.reconcile()
-    bench.execute("DROP TRIGGER summary_lag_keeps")
-    bench.execute("DELETE FROM summary_lag")
-    bench.clock.advance(hours=1)
-    bench.reconcile()
-    assert bench.rows(LAGS) == [(1, None)]
-    assert measured(bench) == LagsMeasured(None, None)
-    bench.take(call("b", NOON + HOUR, 60))
-    bench.sync()
-    bench.clock.advance(minutes=1)
-    bench.reconcile()
-    assert bench.rows(LAGS) == [(1, None), (2, 60)]
-
-
 def test_only_the_longest_of_35_days_counts(bench: Bench) -> None:
     bench.take(call("a", NOON, 300))
     bench.sync()

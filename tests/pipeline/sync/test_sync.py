@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
+from billing.ledger.audit import audit_log
+from billing.ledger.schema.tables import account
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import NOON, START, Bench, call, of
 from tests.pipeline.fakes import (
@@ -250,6 +252,7 @@ def test_the_attempt_is_durable_and_no_transaction_is_open_while_it_is_sent(
         seen.extend(bench.rows(query, name=event.identifier))
         # A transaction that is open anywhere would make this wait, then fail.
         with bench.ledger.writing() as connection:
+            audit_log.touch(connection, account, [])
             connection.exec_driver_sql("UPDATE account SET name = name")
         if not bench.ledger.on_sqlite:
             seen.extend(bench.rows(IDLE))

@@ -51,6 +51,9 @@ def test_nothing_open_has_no_deadline(ledger: Ledger) -> None:
         "open_minutes": 0,
         "missed_items": 0,
         "missed_minutes": 0,
+        "undecided_items": 0,
+        "undecided_minutes": 0,
+        "decide_until": None,
         "nearest": [],
     }
 
