@@ -119,10 +119,10 @@ class CutOverWorld:
                 id=f"call_{number}",
                 customer=rng.choice(CUSTOMERS),
                 at=at,
-                seconds=rng.choice((1, 60, 61, rng.randrange(1, 4_000))),
+                seconds=rng.choice((1, 60, 61, rng.randrange(1, 3_600))),
             )
             if rng.random() < 0.05:
-                each.corrected = rng.randrange(1, 4_000)
+                each.corrected = rng.randrange(1, 3_600)
             if rng.random() < 0.03:
                 each.told_at = each.end + rng.randrange(1, 30) * HOUR
             calls.append(each)

@@ -144,7 +144,7 @@ def pages(kind: FaultKind) -> Prepare:
         (no_sandbox, "run", 2, "is the sandbox running?"),
         (pages(FaultKind.MALFORMED), "pull", 1, "an unreadable answer"),
         (pages(FaultKind.HTML), "pull", 1, "an unreadable answer"),
-        (pages(FaultKind.HUGE), "pull", 1, "an unreadable answer"),
+        (pages(FaultKind.HUGE), "pull", 1, "the answer is larger than"),
         (pages(FaultKind.FORBIDDEN), "pull", 1, "account summit"),
     ],
 )

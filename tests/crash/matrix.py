@@ -21,8 +21,8 @@ AT_RANDOM = "at any time"
 KILLS_IN_A_ROW = 5
 # A life that ends by itself before its strike is none of the kills.
 MOST_LIVES = 8
-# Hours between the runs at the end: what is uncertain is settled by reads a day apart.
-ENDINGS = (1, 1, 1, 6, 6, 6, 6, 6)
+# Hours between the runs at the end: silence proves nothing before three days and a day.
+ENDINGS = (1, 1, 1, 24, 24, 24, 24, 24, 24)
 HOUR_SECONDS, TOO_OLD_HOURS = 3_600, 25
 A_DAY_SECONDS = 24 * HOUR_SECONDS
 # By then every summary and invoice of a month has come to rest.

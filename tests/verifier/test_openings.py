@@ -62,7 +62,10 @@ def test_its_rows_may_come_to_other_minutes_than_stood_there() -> None:
         ("UPDATE adoption SET livemode = 1", "it is not what was decided"),
         ("UPDATE meter_opening SET minutes = 6", "it is not what was decided"),
         ("UPDATE adoption SET kind = 'send_difference'", "nothing shows that it was"),
-        ("INSERT INTO meter_attempt VALUES (1, 1, 1, 'counted', 'event')", "it is not"),
+        (
+            "INSERT INTO meter_attempt VALUES (1, 1, 1, NULL, 'counted', 'event')",
+            "it is not",
+        ),
         ("UPDATE meter_event SET usage_rows = 2", "it reports other minutes"),
     ],
 )

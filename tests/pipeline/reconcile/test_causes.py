@@ -28,6 +28,7 @@ OF_ACCOUNTS = {
     Cause.QUARANTINED,
     Cause.CALL_UNDERWAY,
     Cause.CALL_IN_TWO_ACCOUNTS,
+    Cause.DECIDED,  # made to happen where a person decides
 }
 
 

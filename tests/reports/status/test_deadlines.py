@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from billing.domain.deadlines import Limit
 from billing.domain.meter_event import SendAnswer, SendVerdict
+from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync.attempts import Answered, record_answers
@@ -98,6 +99,7 @@ def test_what_stripe_refused_has_nothing_left_to_be_cancelled(ledger: Ledger) ->
     answer(ledger, SendVerdict.UNKNOWN)
     with ledger.writing() as connection:
         refused = {"state": "failed", "reason": "rejected"}  # by an error report
+        audit_log.touch(connection, meter_event, [1])
         connection.execute(update(meter_event).values(refused))
     [near] = read(ledger).nearest
     assert near.deadlines.cancel_until is None

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from billing.gateways import pamela
+from billing.gateways import call_pages
 from billing.ledger.pull import calls, pulls
 from billing.pipeline import close
 from billing.pipeline.pull import account_rules, pull
@@ -12,7 +12,7 @@ from tests.simulation.planted.bug import Planted, always, bug
 PULL_BUGS: tuple[Planted, ...] = (
     bug(
         "pages of a list need not overlap",
-        (pamela, "PageWalk", lambda _: parts.HeedlessWalk),
+        (call_pages, "PageWalk", lambda _: parts.HeedlessWalk),
     ),
     bug(
         "a pull that failed calls itself complete",
