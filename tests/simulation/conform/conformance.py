@@ -15,6 +15,7 @@ from tests.simulation.world.catalogue import CLOCKS, Fault, Weather
 # What a run may have that breaks an assumption: then no step is judged by it.
 BREAKS: tuple[tuple[Assumption, tuple[Fault, ...]], ...] = (
     (Assumption.CLOCK_IS_RIGHT, CLOCKS),
+    (Assumption.SHOWN_IN_TIME, (Fault.LAGS_BEYOND,)),
     (Assumption.STAYS_SHOWN, (Fault.SUMMARY_REGRESSES,)),
     (
         Assumption.MINUTE_IS_EXACT,
