@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.break_causes import EXPLAINED, WAITING, Cause, known_amount
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import EXPLAINED, WAITING, known_amount
 from billing.domain.break_kinds import Book
 from billing.domain.posting import Charge
 from billing.domain.summary_lag import SummaryLook

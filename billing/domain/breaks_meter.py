@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.adoption import OpeningDifference
-from billing.domain.break_causes import TOO_MUCH, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import TOO_MUCH
 from billing.domain.breaks import NOTHING, Break, less, priced
 from billing.domain.breaks_event import SentEvent, gaps_of
 from billing.domain.meter_event import EventState, FailReason

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing.domain.break_causes import EXPLAINED, WAITING, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import EXPLAINED, WAITING
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.break_causes import CARRIED, CAUSES, WAITING, Cause
+from billing.domain.break_causes import CAUSES, Cause
+from billing.domain.break_groups import CARRIED, WAITING
 from billing.domain.break_kinds import Book, Resolution
 from billing.domain.breaks import (
     Break,

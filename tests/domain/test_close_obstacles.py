@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from billing.domain.break_causes import CARRIED, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import CARRIED
 from billing.domain.close_obstacles import (
     AccountReading,
     BreakShare,

@@ -20,7 +20,8 @@ from billing.ledger.pull import quarantine
 from billing.ledger.pull.accounts import AccountNews, record_news
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile import runs
-from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
+from billing.ledger.reconcile.account_finding import AccountFinding
+from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import register as register_more
 from billing.ledger.schema.tables import (
     adoption,
@@ -59,80 +60,6 @@ from tests.ledger.bookkeeping import (
     unsynced,
 )
 from tests.ledger.deciding import decide
-
-# What moves in rows that are otherwise kept as they are: states, answers, ends.
-MOVING: dict[str, set[str]] = {
-    "price": set(),
-    "account_identity": set(),
-    "account_rename": set(),
-    "call": set(),
-    "contradicting_call": set(),
-    "b2b_usage": {"meter_event_id"},
-    "meter_event": {
-        "state",
-        "reason",
-        "evidence",
-        "tries",
-        "first_unknown_at",
-        "last_sent_at",
-        "rearmed_at",
-    },
-    "meter_attempt": {
-        "answered_at",
-        "verdict",
-        "http_status",
-        "request_id",
-        "detail",
-    },
-    "quarantine": {"released_at"},
-    "quarantine_place": set(),
-    "call_decision": set(),
-    "reconciliation_run": set(),
-    "reconciliation_reading": set(),
-    "reconciliation_break": set(),
-    "reconciliation_source": set(),
-    "period_close": set(),
-    "meter_reading": set(),
-    "error_report": {"settled_at"},
-    "break_case": {
-        "acknowledged_at",
-        "acknowledged_by",
-        "reason",
-        "resolved_at",
-        "resolved_by",
-    },
-    "meter_contact": set(),
-    "sole_reporter": set(),
-    "law_check": set(),
-    "law_check_end": set(),
-    "row_range": set(),
-    "ledger_move": set(),
-    "audit_event": set(),
-    "cycle_run": set(),
-    "send_hold": set(),
-    "adoption": set(),
-    "meter_opening": set(),
-    "shadow_reading": set(),
-    "summary_lag": set(),
-    "audit_head": set(),
-    "audit_anchor": set(),
-    "pull_scope": set(),
-    "pull": {
-        "finished_at",
-        "state",
-        "error",
-        "pages",
-        "fetched",
-        "billed",
-        "not_billable",
-        "quarantined",
-        "reasons",
-        "source_call_count",
-        "source_minutes",
-        "ledger_minutes",
-    },
-}
-
 
 MAIN = AccountFinding(account="main", usage_minutes=4, calls_minutes=4, complete=True)
 

@@ -96,10 +96,9 @@ def status(settings_file: Path, as_json: bool) -> int:
     _show_attention(blocking, waiting, wait_sentence(contacts), stopped=bool(stops))
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)
-    ends = [cycles.sentence(), lags.sentence()]
-    say("\n".join(["", *map(month_sentence, months), *ends]))
-    if not violated:
-        say(integrity_sentence(integrity))
+    standing = [cycles.sentence(), lags.sentence()]
+    standing += [] if violated else [integrity_sentence(integrity)]
+    _show_standing(map(month_sentence, months), standing)
     return CLEAN
 
 
@@ -130,6 +129,11 @@ def _show_attention(
 def _show_marked(sentences: Iterable[str]) -> None:
     for sentence in sentences:
         say(f"{mark(False)} {sentence}.")
+
+
+def _show_standing(months: Iterable[str], standing: Iterable[str]) -> None:
+    """Say how far each month has come, and how the ledger itself does."""
+    say("\n".join(["", *months, *standing]))
 
 
 def _show_deadlines(deadlines: DeadlineReport) -> None:

@@ -6,7 +6,8 @@ from billing.demo.month_end.cast import NamedCalls
 from billing.demo.month_end.invoices import Missed
 from billing.demo.month_end.outage import Survived
 from billing.demo.month_end.rejection import Rejected
-from billing.domain.break_causes import CARRIED, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import CARRIED
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
 from billing.domain.close_obstacles import Obstacle
 from billing.domain.period import BillingPeriod

@@ -1,20 +1,17 @@
 """Calls and their postings: new revisions, and the differences they make."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, select
 
 from billing.domain.call import Call, NotBillable
-from billing.domain.period import EARLIEST, BillingPeriod
 from billing.domain.posting import (
     Charge,
     Slot,
     UsageType,
     plan_postings,
-    posting_hour,
 )
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.recorded.ranges import Place, refuse_altered_places
@@ -24,6 +21,13 @@ from billing.ledger.pull.call_identity import (
     HeldCall,
     find_held,
     known_calls,
+)
+from billing.ledger.pull.call_rows import (
+    CALL_COLUMNS,
+    USAGE_COLUMNS,
+    PullContext,
+    call_row,
+    usage_row,
 )
 from billing.ledger.pull.rated_call import RatedCall
 from billing.ledger.schema.bulk_load import load_rows
@@ -39,52 +43,6 @@ __all__ = [
     "record_readings",
 ]
 _BATCH = 5_000
-_CALL_COLUMNS = (
-    "account",
-    "call_id",
-    "revision",
-    "period",
-    "status",
-    "created_at",
-    "started_at",
-    "ended_at",
-    "duration_seconds",
-    "source_minutes",
-    "customer",
-    "not_billable",
-    "minutes_gap",
-    "extract_sha256",
-    "source_sha256",
-    "pull_id",
-)
-_USAGE_COLUMNS = (
-    "type",
-    "account",
-    "customer",
-    "call_id",
-    "call_revision",
-    "period",
-    "hour",
-    "call_hour",
-    "billed_minutes",
-    "amount_micro",
-    "currency",
-    "price_id",
-    "corrects",
-    "pull_id",
-    "posted_at",
-)
-
-
-class PullContext(NamedTuple):
-    """What every row of one pull shares."""
-
-    pull_id: int
-    at: datetime
-    currency: str
-    price_ids: Mapping[datetime, int]
-    closed: frozenset[BillingPeriod] = frozenset()
-    first_period: BillingPeriod = EARLIEST
 
 
 class RecordedCalls(NamedTuple):
@@ -153,17 +111,17 @@ def _record_batch(
             if rated.not_billable is NotBillable.UNDERWAY:
                 continue  # what is not over says nothing yet of what it comes to
             overruled.append(call_id)
-        calls.append(_call_row(context, rated, revision + 1))
+        calls.append(call_row(context, rated, revision + 1))
         if revision:
             revised.append((rated, revision + 1))
         elif rated.due:
             slot, charge = rated.due
-            usage.append(_usage_row(context, rated, 1, slot, charge))
+            usage.append(usage_row(context, rated, 1, slot, charge))
     if revised:
         _refuse_altered(connection, [rated.call for rated, _ in revised])
         usage.extend(_corrections(connection, context, revised))
-    _load(connection, call, _CALL_COLUMNS, calls)
-    _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
+    _load(connection, call, CALL_COLUMNS, calls)
+    _load(connection, b2b_usage, USAGE_COLUMNS, usage)
     return RecordedCalls(len(calls), tuple(held), tuple(overruled))
 
 
@@ -179,9 +137,9 @@ def record_decided(
     if newest.digest == rated.extract_sha256:
         return None
     revision = newest.revision + 1
-    _load(connection, call, _CALL_COLUMNS, [_call_row(context, rated, revision)])
+    _load(connection, call, CALL_COLUMNS, [call_row(context, rated, revision)])
     usage = list(_corrections(connection, context, [(rated, revision)]))
-    _load(connection, b2b_usage, _USAGE_COLUMNS, usage)
+    _load(connection, b2b_usage, USAGE_COLUMNS, usage)
     return revision
 
 
@@ -213,7 +171,7 @@ def _corrections(
         for planned in plan_postings(rated.due, posted.get(call_id, {})):
             original = originals.get(call_id)
             corrects = original if planned.type is UsageType.ADJUSTMENT else None
-            yield _usage_row(
+            yield usage_row(
                 context,
                 rated,
                 revision,
@@ -221,58 +179,6 @@ def _corrections(
                 planned.charge,
                 corrects=corrects,
             )
-
-
-def _call_row(context: PullContext, rated: RatedCall, revision: int) -> tuple[Any, ...]:
-    call = rated.call
-    return (
-        call.account,
-        call.call_id,
-        revision,
-        str(rated.period),
-        call.status,
-        call.created_at,
-        call.started_at,
-        call.ended_at,
-        call.duration_seconds,
-        call.source_minutes,
-        rated.due[0].customer if rated.due else None,
-        rated.not_billable and rated.not_billable.value,
-        rated.minutes_gap,
-        rated.extract_sha256,
-        rated.source_sha256,
-        context.pull_id,
-    )
-
-
-def _usage_row(
-    context: PullContext,
-    rated: RatedCall,
-    revision: int,
-    slot: Slot,
-    charge: Charge,
-    *,
-    corrects: int | None = None,
-) -> tuple[Any, ...]:
-    hour = posting_hour(slot.hour, context.closed, context.at)
-    adjusts = corrects is not None or hour != slot.hour
-    return (
-        (UsageType.ADJUSTMENT if adjusts else UsageType.API_USAGE).value,
-        rated.call.account,
-        slot.customer,
-        rated.call.call_id,
-        revision,
-        str(BillingPeriod.of(hour)),
-        hour,
-        slot.hour,
-        charge.minutes,
-        charge.amount_micro,
-        context.currency,
-        context.price_ids[rated.price_date] if rated.price_date else None,
-        corrects,
-        context.pull_id,
-        context.at,
-    )
 
 
 def _posted(

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, update
 
-from billing.domain.break_causes import EXPLAINED, TOO_MUCH, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import EXPLAINED, TOO_MUCH
 from billing.domain.break_kinds import Book
 from billing.domain.breaks import Break
 from billing.domain.period import BillingPeriod

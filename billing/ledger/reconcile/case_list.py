@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from billing.domain.break_causes import Cause, known_amount
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import known_amount
 from billing.domain.break_kinds import Resolution
 from billing.domain.period import BillingPeriod
 from billing.errors import NoOpenBreak

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from billing.domain.break_causes import Cause, known_amount
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import known_amount
 from billing.domain.period import BillingPeriod
 from billing.ledger.reconcile.runs import oldest
 from billing.ledger.schema.tables import (

@@ -17,7 +17,8 @@ from sqlalchemy import (
 )
 
 from billing.domain.adoption import Adoption
-from billing.domain.break_causes import TOO_MUCH, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import TOO_MUCH
 from billing.domain.meter_contact import RUNNING_DAY, MeterMonth, SendingStop
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from billing.domain.break_causes import EXPLAINED, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import EXPLAINED
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.runs import Reconciliation

@@ -18,9 +18,9 @@ from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
+from billing.ledger.reconcile.account_finding import AccountFinding
 from billing.ledger.reconcile.ledger_totals import SourceGap
 from billing.ledger.reconcile.month_snapshot import AccountCalls, MonthSnapshot
-from billing.ledger.reconcile.runs import AccountFinding
 from billing.pipeline.reconcile.fresh_month import FreshMonth
 
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from billing.domain.break_causes import CARRIED, EXPLAINED, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import CARRIED, EXPLAINED
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
 from billing.domain.money import format_known
 from billing.ledger.reconcile.runs import Reconciliation

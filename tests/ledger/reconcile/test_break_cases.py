@@ -11,9 +11,10 @@ from billing.errors import NoOpenBreak
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile import runs
+from billing.ledger.reconcile.account_finding import AccountFinding
 from billing.ledger.reconcile.case_list import Case, CaseFilter, list_cases
 from billing.ledger.reconcile.case_list import acknowledge as acknowledge_all
-from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
+from billing.ledger.reconcile.runs import Reconciliation
 from tests.ledger.bookkeeping import ACTOR, APRIL, HOUR, MARCH, NOON, rows
 
 LOST = Break(

@@ -9,7 +9,8 @@ from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile import runs
-from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
+from billing.ledger.reconcile.account_finding import AccountFinding
+from billing.ledger.reconcile.runs import Reconciliation
 from tests.ledger.bookkeeping import ACTOR, APRIL, MARCH, NOON, rows
 
 AGREED = CustomerFinding(

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
 from tests.ledger.bookkeeping import rows
-from tests.ledger.filling import MOVING
+from tests.ledger.kept_columns import MOVING
 from tests.ledger.table_shapes import columns_of, keys_of
 
 KEPT = sorted(MOVING)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger
-from tests.ledger.filling import MOVING
+from tests.ledger.kept_columns import MOVING
 from tests.ledger.table_shapes import keys_of
 
 KEPT = sorted(MOVING)

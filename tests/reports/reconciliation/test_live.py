@@ -7,7 +7,8 @@ import pytest
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding, MinuteBounds
-from billing.ledger.reconcile.runs import AccountFinding, Reconciliation
+from billing.ledger.reconcile.account_finding import AccountFinding
+from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.live import (
     cause_lines,
     is_only_unsettled,

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from billing.domain import breaks_meter
-from billing.domain.break_causes import TOO_MUCH, Cause
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import TOO_MUCH
 from billing.domain.period import EARLIEST
 from billing.ledger import locks
 from billing.ledger.close import readiness

@@ -222,14 +222,6 @@ THEMES: tuple[tuple[Fault, ...], ...] = (
 # What stands beside, and who is who: what a world of one ledger does not have.
 BORDERS = frozenset(fault for fault in Fault if fault.number >= F.SECOND_ACCOUNT.number)
 
-CLOCKS = (
-    Fault.CLOCK_BACK,
-    Fault.CLOCK_DAYS,
-    Fault.CLOCK_FORWARD,
-    Fault.CLOCK_SKEWED,
-)
-
-
 # Drawn apart from the others, so that a seed of before stays the run that it was.
 DAYS = (F.SUMMARY_LAGS_DAYS, F.OFF_FOR_DAYS, F.LOST_ANSWER, F.MUTE, F.DIES_AFTER_SEND)
 BEYOND = (F.LAGS_BEYOND, F.FORGETS_EARLY)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from billing.domain.break_causes import TOO_MUCH
+from billing.domain.break_groups import TOO_MUCH
 from billing.domain.period import hour_of
 from billing.errors import BillingError
 from billing.ledger.reconcile.case_list import CaseFilter, list_cases
