@@ -24,9 +24,10 @@ CLOSED, OVER = "2026-01", "2026-02"
 HOUR = timedelta(hours=1)
 # Hour by hour while an outcome is unknown and round the month's end; else by the day.
 FIRST_HOURS = tuple(at(3, 12, hour, 50) for hour in (11, 12, 13, 14))
-DAYS = tuple(at(3, day, 19, 5) for day in (13, 14, 15, 16, 17, 20, 23, 30))
+# A minute later each day, since reads that prove silence are a whole day apart.
+DAYS = tuple(at(3, day, 19, day) for day in (13, 14, 15, 16, 17, 20, 23, 30))
 LAST_HOURS = tuple(
-    at(3, 31, 19, 5) + hour * HOUR for hour in (0, 4, 5, 6, 7, 11, 12, 13)
+    at(3, 31, 19, 31) + hour * HOUR for hour in (0, 4, 5, 6, 7, 11, 12, 13)
 )
 # Stripe's minutes less Pamela's, for good: each of them is a break that people know.
 STAYS = {
