@@ -1,0 +1,166 @@
+"""Which code is tried against which tests: each part of the product and its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutation.mutants import Mutant, mutants_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Modules that belong together, and the tests that are theirs."""
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    # Of this share of its mutants tests have to notice.
+    least: int = 95
+    # Fixtures whose making runs none of the part's code: made once for all mutants.
+    made_once: tuple[str, ...] = ()
+
+
+PLANTED = Part(
+    "planted",
+    ("tests/mutation/planted/tariff.py",),
+    ("tests/mutation/planted/test_tariff.py",),
+    least=0,
+)
+
+PARTS = (
+    Part(
+        "rating",
+        ("billing/domain/rating.py", "billing/domain/rounding_rule.py"),
+        ("tests/domain/test_rating.py", "tests/domain/test_rounding_rule.py"),
+    ),
+    Part("money", ("billing/domain/money.py",), ("tests/domain/test_money.py",)),
+    Part(
+        "periods",
+        ("billing/domain/period.py", "billing/domain/cycle_schedule.py"),
+        ("tests/domain/test_period.py", "tests/domain/test_cycle_schedule.py"),
+    ),
+    Part(
+        "identifiers",
+        ("billing/domain/meter_event.py", "billing/domain/staging.py"),
+        ("tests/domain/test_meter_event.py", "tests/domain/test_staging.py"),
+    ),
+    Part(
+        "retries",
+        (
+            "billing/domain/retry_schedule.py",
+            "billing/domain/settlement.py",
+            "billing/domain/summary_lag.py",
+            "billing/domain/rereading.py",
+            "billing/domain/cancellation.py",
+            "billing/domain/deadlines.py",
+        ),
+        (
+            "tests/domain/test_retry_schedule.py",
+            "tests/domain/test_settlement.py",
+            "tests/domain/test_summary_lag.py",
+            "tests/domain/test_rereading.py",
+            "tests/domain/test_cancellation.py",
+            "tests/domain/test_deadlines.py",
+        ),
+    ),
+    Part(
+        "adjustments",
+        ("billing/domain/posting.py",),
+        ("tests/domain/test_posting.py",),
+    ),
+    Part(
+        "outbox",
+        (
+            "billing/domain/event_invariants.py",
+            "billing/ledger/sync/attempts.py",
+            "billing/ledger/sync/event_rows.py",
+            "billing/ledger/sync/outbox.py",
+        ),
+        ("tests/ledger/sync",),
+        made_once=("sqlite_template",),
+    ),
+    Part(
+        "close",
+        (
+            "billing/domain/close_obstacles.py",
+            "billing/ledger/close/period_close.py",
+            "billing/ledger/close/readiness.py",
+            "billing/ledger/schema/closed_months.py",
+            "billing/pipeline/close.py",
+        ),
+        (
+            "tests/domain/test_close_obstacles.py",
+            "tests/ledger/close",
+            "tests/pipeline/close",
+        ),
+        made_once=("sqlite_template",),
+    ),
+    Part(
+        "webhooks",
+        (
+            "client/pamela/_signatures.py",
+            "client/pamela/_webhook_events.py",
+            "client/pamela/webhooks.py",
+        ),
+        ("tests/client/test_signatures.py", "tests/client/test_webhook_events.py"),
+    ),
+    Part(
+        "csv",
+        ("billing/reports/sheets/csv_file.py", "billing/reports/sheets/cells.py"),
+        (
+            "tests/reports/sheets/test_csv_file.py",
+            "tests/reports/sheets/test_same_bytes.py",
+        ),
+    ),
+    Part(
+        "proof",
+        (
+            "billing/verifier/chain.py",
+            "billing/verifier/covers.py",
+            "billing/verifier/entries.py",
+            "billing/verifier/proof.py",
+            "billing/verifier/states.py",
+        ),
+        ("tests/verifier",),
+        made_once=("bundles",),
+    ),
+    Part(
+        "trail",
+        (
+            "billing/ledger/audit/canonical_json.py",
+            "billing/ledger/audit/row_digests.py",
+            "billing/ledger/audit/row_lines.py",
+            "billing/ledger/audit/sealing.py",
+        ),
+        ("tests/ledger/audit",),
+        made_once=("sqlite_template",),
+    ),
+)
+
+LAYERS = ("domain", "pipeline", "gateways", "verifier")
+
+
+def rest() -> Iterator[Part]:
+    """Give what of four layers is in no other part, each with its folder of tests."""
+    taken = {module for part in PARTS for module in part.modules}
+    for layer in LAYERS:
+        files = sorted((ROOT / "billing" / layer).rglob("*.py"))
+        modules = [str(file.relative_to(ROOT)) for file in files]
+        yield Part(
+            f"rest of {layer}",
+            tuple(module for module in modules if module not in taken),
+            (f"tests/{layer}",),
+            least=80,
+            made_once=("bundles",) if layer == "verifier" else ("sqlite_template",),
+        )
+
+
+def mutants_in(part: Part) -> list[Mutant]:
+    """Return all mutants of a part."""
+    return [
+        mutant
+        for module in part.modules
+        for mutant in mutants_of(module, (ROOT / module).read_text(encoding="utf-8"))
+    ]
