@@ -35,6 +35,8 @@ def after(wall: timedelta, counter: timedelta) -> Moment:
         # Slewed, or read not quite at once.
         ((20, 20), (44, 40), Plan(is_due=False)),
         ((20, 20), (36, 40), Plan(is_due=False)),
+        ((20, 20), (45, 40), Plan(is_due=False)),
+        ((20, 20), (46, 40), Plan(is_due=True, jump=6 * SECOND)),
         # The wall clock is frozen: after an hour of the counter a cycle is due.
         ((0, 3_597), (2, 3_599), Plan(is_due=False)),
         ((0, 3_598), (2, 3_600), Plan(is_due=True)),
@@ -57,6 +59,7 @@ def test_what_is_due(look: tuple[int, int], now: tuple[int, int], plan: Plan) ->
 
 def test_a_cycle_is_due_at_the_start() -> None:
     assert plan_cycle(None, None, START) == Plan(is_due=True)
+    assert plan_cycle(START, None, START) == Plan(is_due=True)
 
 
 def test_a_clock_that_was_days_ahead_at_the_start_and_is_corrected() -> None:

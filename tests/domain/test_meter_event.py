@@ -100,6 +100,12 @@ def test_each_event_of_an_hour_has_a_minute_of_its_own(sequence: int) -> None:
     assert event.timestamp.replace(minute=0) == event.hour
 
 
+@pytest.mark.parametrize("beside", [TICK, timedelta(minutes=30), -TICK])
+def test_an_event_belongs_to_a_whole_hour(beside: timedelta) -> None:
+    with pytest.raises(ValueError, match="whole UTC hour"):
+        make(hour=NOON + beside)
+
+
 @pytest.mark.parametrize("sequence", [-1, 60, 61, 1000])
 def test_an_hour_holds_sixty_events(sequence: int) -> None:
     with pytest.raises(ValueError, match="an hour holds sixty events"):

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.money import format_micro, minor_per_unit
+from billing.domain.money import (
+    UNKNOWN,
+    format_known,
+    format_micro,
+    minor_per_unit,
+)
+
+# As Stripe lists them: no smaller unit, and a thousand of them.
+WHOLE = "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf"
+THOUSANDTHS = "bhd jod kwd omr tnd"
 
 
 @pytest.mark.parametrize(
@@ -35,8 +44,18 @@ def test_the_spelling_is_exactly_the_amount(amount_micro: int, currency: str) ->
 
 
 @pytest.mark.parametrize(
-    ("currency", "minor"),
-    [("usd", 100), ("eur", 100), ("jpy", 1), ("krw", 1), ("kwd", 1_000)],
+    ("currencies", "minor", "spelled"),
+    [("usd eur gbp", 100, "7.00"), (WHOLE, 1, "7"), (THOUSANDTHS, 1_000, "7.00")],
 )
-def test_a_unit_has_its_currencys_minor_units(currency: str, minor: int) -> None:
-    assert minor_per_unit(currency) == minor
+def test_a_unit_has_its_currencys_minor_units(
+    currencies: str, minor: int, spelled: str
+) -> None:
+    for currency in currencies.split():
+        assert minor_per_unit(currency) == minor
+        assert format_micro(7_000_000, currency) == spelled
+
+
+def test_an_amount_that_nobody_knows_is_neither_spelled_nor_nought() -> None:
+    assert format_known(None, "usd") is None
+    assert format_known(0, "usd") == "0.00"
+    assert UNKNOWN == "\N{EN DASH}"

@@ -1,13 +1,25 @@
 """Billing periods: which month a moment belongs to."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.period import BillingPeriod, Window, hour_of
+from billing.domain.period import (
+    EARLIEST,
+    HOUR,
+    LATEST,
+    BillingPeriod,
+    Month,
+    RelativePeriod,
+    Window,
+    as_utc,
+    cycle_months,
+    hour_of,
+    period_at,
+)
 
 MONTHS = st.builds(BillingPeriod, st.integers(1970, 9997), st.integers(1, 12))
 
@@ -109,6 +121,44 @@ def test_a_time_without_a_zone_cannot_be_placed() -> None:
 def test_an_hour_is_an_hour_of_utc(moment: str, hour: str) -> None:
     assert hour_of(at(moment)) == at(hour)
     assert hour_of(at(moment)).tzinfo is UTC
+    assert at(hour) <= at(moment) < at(hour) + HOUR
+
+
+@pytest.mark.parametrize("zone", ["+00:00", "+05:45", "-12:00"])
+def test_the_same_moment_is_told_in_utc(zone: str) -> None:
+    moment = at(f"2026-03-10T10:20:30{zone}")
+    assert as_utc(moment) == moment
+    assert as_utc(moment).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("month", "period"),
+    [
+        (RelativePeriod.THIS, "2026-01"),
+        (RelativePeriod.LAST, "2025-12"),
+        (BillingPeriod(2026, 7), "2026-07"),
+    ],
+)
+def test_a_month_may_depend_on_what_time_it_is(month: Month, period: str) -> None:
+    now = at("2026-01-31T23:59:59.999999+00:00")
+    assert str(period_at(month, now)) == period
+
+
+@pytest.mark.parametrize(
+    ("first", "months"),
+    [
+        ("2025-11", ["2025-12", "2026-01"]),
+        ("2025-12", ["2025-12", "2026-01"]),
+        ("2026-01", ["2026-01"]),
+        ("2026-02", []),
+    ],
+)
+def test_a_cycle_works_on_two_months_but_on_none_before_the_first(
+    first: str, months: list[str]
+) -> None:
+    now = at("2026-01-01T00:00:00+00:00")
+    found = cycle_months(now, BillingPeriod.parse(first))
+    assert [str(month) for month in found] == months
 
 
 @given(MONTHS)
@@ -117,6 +167,14 @@ def test_a_month_ends_where_the_next_begins(period: BillingPeriod) -> None:
     assert period.next.previous == period
     assert period.start in period
     assert period.start - timedelta(microseconds=1) not in period
+    assert period.end not in period
+
+
+def test_no_month_is_before_the_earliest_or_after_the_latest() -> None:
+    assert (str(EARLIEST), str(LATEST)) == ("1970-01", "9998-12")
+    for beyond in ("previous", "next"):
+        with pytest.raises(ValueError, match="no such month"):
+            getattr(EARLIEST if beyond == "previous" else LATEST, beyond)
 
 
 def test_the_last_month_has_an_end_too() -> None:
@@ -147,7 +205,7 @@ def test_a_window_is_cut_at_midnights(start: str, end: str, days: int) -> None:
     assert len(cut) == days
     for one, following in pairwise(cut):
         assert one.end == following.start
-        assert one.end.hour == one.end.minute == 0
+        assert one.end.time() == time()
     if cut:
         assert (cut[0].start, cut[-1].end) == (window.start, window.end)
 

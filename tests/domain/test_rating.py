@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.call import NotBillable
+from billing.domain.call import DECIDED, NotBillable
 from billing.domain.rating import (
     NoPrice,
     Price,
@@ -128,6 +128,10 @@ def test_a_price_holds_from_its_date_until_the_next_begins() -> None:
     assert prices.at(APRIL + timedelta(days=9000)) == dearer
 
 
+def test_a_price_that_names_no_currency_is_in_dollars() -> None:
+    assert TEN_CENTS.currency == "usd"
+
+
 def test_before_the_first_date_no_price_holds() -> None:
     with pytest.raises(NoPrice, match=r"2026-02-28T23:59:59\.999999") as refusal:
         PriceList([TEN_CENTS]).at(MARCH - TICK)
@@ -167,3 +171,8 @@ def test_a_call_is_billed_when_it_is_over_and_was_connected(
 ) -> None:
     call = tell(status=status, started_at=NOON if connected else None)
     assert why_not_billable(call) is reason
+
+
+def test_what_a_person_decided_not_to_bill_is_told_from_what_never_connected() -> None:
+    call = tell(status=DECIDED, started_at=None)
+    assert why_not_billable(call) is NotBillable.BY_DECISION

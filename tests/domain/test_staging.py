@@ -1,12 +1,14 @@
 """Staging: the rows of an hour become one event with just the difference."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.domain.period import BillingPeriod
 from billing.domain.staging import (
     MeterDestination,
     StagingPlan,
@@ -127,3 +129,31 @@ def test_each_row_goes_into_one_event_or_waits(
         assert {r.hour for r in mine} == {planned.event.hour}
         assert planned.event.minutes == sum(r.minutes for r in mine)
         assert planned.amount_micro == sum(r.amount_micro for r in mine)
+
+
+def test_what_closed_months_left_goes_on_in_the_newest_hour_each_on_its_own() -> None:
+    march, april = BillingPeriod(2026, 3), BillingPeriod(2026, 4)
+    now = april.end + HOUR
+    rows = [row(1, march.start, 3), row(2, april.start, 4), row(3, march.start, 5)]
+    places = place_rows([*rows, row(4, april.end, 6)], {march, april}, now)
+    plan = plan_events(places, ACME, {april.end: 7}, now)
+    told = [(each.carries, each.event.sequence, each.rows) for each in plan.events]
+    assert told == [(march, 7, (1, 3)), (april, 8, (2,)), (None, 9, (4,))]
+    assert {each.event.hour for each in plan.events} == {april.end}
+
+
+def test_an_hour_is_full_when_what_closed_months_left_took_its_last_minute() -> None:
+    march, april = BillingPeriod(2026, 3), BillingPeriod(2026, 4)
+    now = april.end + HOUR
+    places = place_rows(
+        [row(1, march.start, 3), row(2, april.start, 4)], {march, april}, now
+    )
+    plan = plan_events(places, ACME, {april.end: 59}, now)
+    assert [each.rows for each in plan.events] == [(1,)]
+    assert plan.full_hours == (april.end,)
+
+
+def test_a_customer_has_its_name_and_those_that_it_had() -> None:
+    renamed = replace(ACME, other_names=frozenset({"acme inc", "acme"}))
+    assert ACME.names == {"acme"}
+    assert renamed.names == {"acme", "acme inc"}

@@ -22,6 +22,9 @@ class Part:
     made_once: tuple[str, ...] = ()
 
 
+# The words of all closed lists that are written down.
+WORDS = "tests/domain/test_words.py"
+
 PLANTED = Part(
     "planted",
     ("tests/mutation/planted/tariff.py",),
@@ -33,18 +36,18 @@ PARTS = (
     Part(
         "rating",
         ("billing/domain/rating.py", "billing/domain/rounding_rule.py"),
-        ("tests/domain/test_rating.py", "tests/domain/test_rounding_rule.py"),
+        ("tests/domain/test_rating.py", "tests/domain/test_rounding_rule.py", WORDS),
     ),
     Part("money", ("billing/domain/money.py",), ("tests/domain/test_money.py",)),
     Part(
         "periods",
         ("billing/domain/period.py", "billing/domain/cycle_schedule.py"),
-        ("tests/domain/test_period.py", "tests/domain/test_cycle_schedule.py"),
+        ("tests/domain/test_period.py", "tests/domain/test_cycle_schedule.py", WORDS),
     ),
     Part(
         "identifiers",
         ("billing/domain/meter_event.py", "billing/domain/staging.py"),
-        ("tests/domain/test_meter_event.py", "tests/domain/test_staging.py"),
+        ("tests/domain/test_meter_event.py", "tests/domain/test_staging.py", WORDS),
     ),
     Part(
         "retries",
@@ -63,12 +66,13 @@ PARTS = (
             "tests/domain/test_rereading.py",
             "tests/domain/test_cancellation.py",
             "tests/domain/test_deadlines.py",
+            WORDS,
         ),
     ),
     Part(
         "adjustments",
         ("billing/domain/posting.py",),
-        ("tests/domain/test_posting.py",),
+        ("tests/domain/test_posting.py", WORDS),
     ),
     Part(
         "outbox",
@@ -94,6 +98,7 @@ PARTS = (
             "tests/domain/test_close_obstacles.py",
             "tests/ledger/close",
             "tests/pipeline/close",
+            WORDS,
         ),
         made_once=("sqlite_template",),
     ),
