@@ -42,6 +42,8 @@ SENDS = "stripe.meter_events.create"
 REFUSED = 400
 REVISED_SHARE = 0.3
 LONGEST_SECONDS, SHORT_SECONDS = 900, 180
+# What is longer than an hour nobody believes.
+GROWN_SECONDS = 3_600 - LONGEST_SECONDS
 LATEST = 12
 OPEN_WORK = """
     SELECT identifier, state, reason, minutes FROM meter_event
@@ -89,7 +91,8 @@ class World:
             changed.insert(0, call)
         # Last month's, which may be closed, only grow: no credit waits for a person.
         earlier = self._calls_since(month.previous.start)[: -len(recent) or None]
-        for call in earlier[:1]:
+        can_grow = [c for c in earlier if c["duration_seconds"] < GROWN_SECONDS]
+        for call in can_grow[:1]:
             call["duration_seconds"] += self.chance.randrange(LONGEST_SECONDS)
             changed.insert(0, call)
         self._take(changed[:4])
