@@ -15,6 +15,7 @@ from tests.simulation.world.catalogue import CLOCKS, Fault, Weather
 # What a run may have that breaks an assumption: then no step is judged by it.
 BREAKS: tuple[tuple[Assumption, tuple[Fault, ...]], ...] = (
     (Assumption.CLOCK_IS_RIGHT, CLOCKS),
+    (Assumption.IDENTIFIER_IS_REMEMBERED, (Fault.FORGETS_EARLY,)),
     (Assumption.SHOWN_IN_TIME, (Fault.LAGS_BEYOND,)),
     (Assumption.STAYS_SHOWN, (Fault.SUMMARY_REGRESSES,)),
     (

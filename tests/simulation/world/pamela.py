@@ -166,7 +166,12 @@ class SimPamela:
             if call.listed and bill and bill.hour in period:
                 stated = call.record["billed_minutes"]
                 minutes += stated if isinstance(stated, int) else bill.minutes
-        return SourceTotals(len(self.calls), minutes + self.off_by)
+        return SourceTotals(len(self.calls), minutes + self.off_by, self.said_identity)
+
+    @property
+    def said_identity(self) -> SourceIdentity | None:
+        """Who it says it is beside its totals; None when it is nameless."""
+        return self.identity if self.identity.known else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +249,7 @@ class SimSource:
 
         def read() -> SourceTotals:
             if self.machine.weather.strikes(Fault.TOTALS_SILENT):
-                return SourceTotals(None, None)
+                return SourceTotals(None, None, self._pamela.said_identity)
             return self._pamela.totals(period)
 
         return self._ask(f"reads the total of {period}", read)
