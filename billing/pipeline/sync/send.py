@@ -129,9 +129,10 @@ class Sender:
         if not event.tries or event.last_sent_at is None:
             return
         sent = event.last_sent_at
-        last_outcome = max(sent, event.last_answered_at or sent)
-        due = last_outcome + delay_before_retry(event.tries)
-        rest = due - self.time.now()
+        now = self.time.now()
+        # A clock that was set back leaves outcomes ahead: the wait is no longer for it.
+        last_outcome = min(max(sent, event.last_answered_at or sent), now)
+        rest = last_outcome + delay_before_retry(event.tries) - now
         if rest > timedelta():
             self.time.sleep(rest.total_seconds())
 

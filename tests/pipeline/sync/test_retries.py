@@ -76,6 +76,7 @@ def test_tries_survive_a_kill_in_the_middle_of_the_schedule(
     with pytest.raises(Killed):
         bench.sync()
     assert bench.events() == [("pending", "", replies_before + 1)]
+    bench.clock.advance()  # whoever goes on lives after the one that was killed
     bench.meter.always = lose_request
     bench.sync()
     assert gaps(bench) == [1, 2, 4, 8, 16]
@@ -93,6 +94,24 @@ def test_whoever_takes_over_waits_from_the_last_answer_on(bench: Bench) -> None:
     answered_at = bench.clock.true()
     bench.sync()
     assert bench.meter.requests[-1].at - answered_at >= timedelta(seconds=1)
+    assert bench.events() == [("synced", "", 2)]
+
+
+def test_an_answer_in_the_future_of_a_clock_set_back_is_waited_for_no_longer(
+    bench: Bench,
+) -> None:
+    def lose_in_the_future(meter: StrictMeter, request: Request) -> SendAnswer:
+        bench.clock.jump(days=3)
+        return lose_request(meter, request)
+
+    bench.meter.script = [lose_in_the_future]
+    bench.take(call("c"))
+    bench.sync()
+    bench.clock.advance()
+    bench.clock.jump(days=-3)
+    began_at = bench.clock.true()
+    bench.sync()
+    assert bench.meter.requests[-1].at - began_at <= timedelta(seconds=2)
     assert bench.events() == [("synced", "", 2)]
 
 
