@@ -91,7 +91,12 @@ _INVARIANTS = (
         "ON d.id = o.adoption_id WHERE d.kind = 'cut_over') "
         "OR e.id IN (SELECT event_id FROM meter_attempt WHERE kind = 'event' "
         "AND verdict IN ('counted', 'duplicate')) OR EXISTS (SELECT 1 "
-        "FROM shown r WHERE r.event_id = e.id AND r.minutes = e.minutes)))",
+        "FROM shown r WHERE r.event_id = e.id AND (r.minutes = e.minutes OR ("
+        # Sent again, it may count more than once, and shows a multiple of itself.
+        "(e.rearmed_at IS NOT NULL OR "
+        "(SELECT COUNT(*) FROM meter_attempt b WHERE b.event_id = e.id) > 1) "
+        "AND r.minutes <> 0 AND (r.minutes > 0) = (e.minutes > 0) "
+        "AND r.minutes % e.minutes = 0)))))",
         _EVENTS,
         "it counts as synced, and nothing shows that it was counted",
     ),

@@ -247,6 +247,23 @@ def test_what_was_counted_does_not_wait_and_is_not_sent_again() -> None:
     assert "the attempt before it was known as counted" in fault_of(paper)
 
 
+def test_a_multiple_shows_what_was_sent_again_and_nothing_else() -> None:
+    paper = ledger_on_paper(2)
+    event, place = paper.rows["meter_event"][1], SHAPES["meter_attempt"].place
+    attempts = paper.rows["meter_attempt"].values()
+    [unanswered] = [list(row) for row in attempts if row[1] == 1]
+    unanswered[place("verdict")] = "unknown"
+    shown = 2 * event[SHAPES["meter_event"].place("minutes")]
+    read = [1, 1, event[SHAPES["meter_event"].place("staged_at")], shown]
+    rows = {"meter_attempt": [unanswered], "meter_reading": [read]}
+    paper.commit("rows.changed", rows)
+    assert "nothing shows that it was counted" in fault_of(paper)
+    again = list(unanswered)
+    again[0], again[2] = max(paper.rows["meter_attempt"]) + 1, 2
+    paper.commit("event.attempted", {"meter_attempt": [again]})
+    assert verify_in_workspace(paper, EVERYTHING).calls
+
+
 def test_who_is_registered_stays_as_the_trail_says() -> None:
     paper = ledger_on_paper(2)
     customer = list(paper.rows["customer"]["acme"])

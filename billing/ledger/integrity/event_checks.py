@@ -200,9 +200,22 @@ def _was_counted() -> ColumnElement[bool]:
         attempt.verdict.in_(_COUNTED),
     )
     read = select(reading.id).where(
-        reading.event_id == event.id, reading.minutes == event.minutes
+        reading.event_id == event.id,
+        or_(reading.minutes == event.minutes, _is_multiple()),
     )
     return or_(answered.exists(), read.exists())
+
+
+def _is_multiple() -> ColumnElement[bool]:
+    """Say whether a reading shows what was sent again more than once."""
+    tries = select(func.count()).where(attempt.event_id == event.id)
+    several = tries.correlate(meter_event).scalar_subquery() > 1
+    return and_(
+        or_(event.rearmed_at.is_not(None), several),
+        reading.minutes != 0,
+        (reading.minutes > 0) == (event.minutes > 0),
+        reading.minutes % func.nullif(event.minutes, 0) == 0,
+    )
 
 
 def _may_be_counted() -> ColumnElement[bool]:

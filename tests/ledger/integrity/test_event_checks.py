@@ -15,6 +15,11 @@ PLAIN = "WHERE identifier = 'test-stripe_minutes-cus_acme-20260310T12-0'"
 LESS = "WHERE identifier = 'test-stripe_minutes-cus_acme-20260310T13-0'"
 MOVED = "WHERE identifier = 'test-stripe_minutes-cus_acme-20260310T14-0'"
 RESENT = "(SELECT id FROM meter_event {event})"
+ONCE = RESENT.format(event=PLAIN)
+SHOWN_TWICE = (
+    "INSERT INTO meter_reading (event_id, read_at, minutes) "
+    "SELECT id, last_sent_at, 2 * minutes FROM meter_event {event}"
+)
 # What is done to the ledger, the invariants that this violates, and the words.
 DAMAGES = {
     "events: other minutes": Damage(
@@ -76,6 +81,12 @@ DAMAGES = {
         {Invariant.EVIDENCE},
         "T12-0 is synced, and nothing shows that it was counted",
     ),
+    "I14, twice what was sent once": Damage(
+        f"UPDATE meter_attempt SET verdict = 'unknown' WHERE event_id IN {ONCE}; "
+        + SHOWN_TWICE.format(event=PLAIN),
+        {Invariant.EVIDENCE},
+        "T12-0 is synced, and nothing shows that it was counted",
+    ),
     "I15": Damage(
         f"{EVENT} state = 'failed', reason = 'expired' {PLAIN}",
         {Invariant.EVIDENCE},
@@ -115,3 +126,13 @@ def test_damage_to_events_and_pulls_is_found(
     # Whoever damages rows by hand may break the trail, too; its own tests say when.
     assert set(violated) - {Invariant.TRAIL} == invariants, violated
     assert words in "; ".join(chain(*violated.values()))
+
+
+def test_what_was_sent_again_is_shown_by_a_multiple_of_it(sound: Ledger) -> None:
+    disarm(sound)
+    resent = RESENT.format(event=MOVED)
+    unknown = f"UPDATE meter_attempt SET verdict = 'unknown' WHERE event_id IN {resent}"
+    damage(sound, unknown)
+    assert Invariant.EVIDENCE in faults(sound, None)
+    damage(sound, SHOWN_TWICE.format(event=MOVED))
+    assert Invariant.EVIDENCE not in faults(sound, None)
