@@ -11,7 +11,7 @@ from billing.ledger.audit.covered_tables import BINDING, TABLES
 from billing.ledger.audit.events import ChainTip, chain_tip
 from billing.ledger.audit.recorded.comparison import refuse_altered
 from billing.ledger.audit.recorded.own_rows import refuse_uncovered
-from billing.ledger.audit.row_reader import among
+from billing.ledger.audit.row_reader import Condition, among, number_is
 
 OPTION = "ledger_trail"
 
@@ -76,21 +76,27 @@ class Pending:
         if not news or self.migrates:
             return
         self.look(connection)
-        for condition in self._conditions(name, news):
+        for condition in self._conditions(connection, name, news):
             self.before[name] |= refuse_altered(connection, name, condition)
 
-    def _conditions(self, name: str, keys: Collection[int | str]) -> Iterator[str]:
+    def _conditions(
+        self, connection: Connection, name: str, keys: Collection[int | str]
+    ) -> Iterator[Condition]:
         """Name the rows that were there before this transaction."""
         last = self.tip.state.last if self.tip else {}
         if name == BINDING:
             # What it staged itself carried nothing before.
             end = last.get("meter_event", 0)
-            yield from among("e.id", [key for key in keys if int(key) <= end])
+            old = [key for key in keys if int(key) <= end]
+            yield from among(connection, "e.id", old)
             return
         covered = TABLES[name]
-        for condition in among(f"t.{covered.found_by}", keys):
-            old = f" AND t.id <= {last.get(name, 0)}" if covered.numbered else ""
-            yield f"{condition}{old}"
+        for condition in among(connection, f"t.{covered.found_by}", keys):
+            if covered.numbered:
+                end = last.get(name, 0)
+                yield condition.also(number_is(connection, "<=", end))
+            else:
+                yield condition
 
     def covered_by(self, tip: ChainTip | None) -> None:
         """Forget what the trail has by now, and go on from its end."""

@@ -4,6 +4,7 @@ SQLite's driver gives Python's lock away at every row, and among busy threads ea
 is a wait; so there a whole part is one JSON text, and several parts are one question.
 """
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,23 +17,47 @@ _AT_ONCE = _KEYS_AT_ONCE = 10_000
 Rows = Sequence[Sequence[Any]]
 
 
+class Condition(NamedTuple):
+    """What rows have to meet: SQL over `t`, the table, and the values of its marks.
+
+    Where it is always of the same words, a database reads and plans it once.
+    """
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+    def also(self, other: "Condition") -> "Condition":
+        """Return the condition that both are met."""
+        return Condition(f"{self.sql} AND {other.sql}", self.values + other.values)
+
+
 class Selection(NamedTuple):
-    """The rows of a covered table that meet a condition, in SQL over `t`."""
+    """The rows of a covered table that meet a condition."""
 
     covered: Covered
-    condition: str
+    condition: Condition
 
 
-def among(column: str, keys: Collection[Any]) -> Iterator[str]:
+def among(
+    connection: Connection, column: str, keys: Collection[Any]
+) -> Iterator[Condition]:
     """Yield conditions that together name all of these keys: numbers, or texts."""
     in_order = sorted(keys)
     for first in range(0, len(in_order), _KEYS_AT_ONCE):
         part = in_order[first : first + _KEYS_AT_ONCE]
-        yield f"{column} IN ({', '.join(map(_literal, part))})"
+        if connection.dialect.name == "sqlite":
+            listed = json.dumps(part)
+            among_listed = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 # names are ours
+            yield Condition(among_listed, (listed,))
+        else:
+            kind = "bigint" if isinstance(part[0], int) else "text"
+            yield Condition(f"{column} = ANY(CAST(%s AS {kind}[]))", (part,))
 
 
-def _literal(key: int | str) -> str:
-    return str(key) if isinstance(key, int) else "'" + key.replace("'", "''") + "'"
+def number_is(connection: Connection, sign: str, other: int) -> Condition:
+    """Return the condition that a row's number is less or more than another."""
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    return Condition(f"t.id {sign} {mark}", (other,))
 
 
 def gather(
@@ -42,20 +67,21 @@ def gather(
     if connection.dialect.name != "sqlite":
         limit = "" if most < 0 else f" LIMIT {most}"
         return [
-            ask(connection, f"{covered.query(condition)}{limit}")
-            for covered, condition in selections
+            ask(connection, f"{covered.query(sql)}{limit}", values)
+            for covered, (sql, values) in selections
         ]
     if not selections:
         return []
     packed = ", ".join(f"({_packed(selection, most)})" for selection in selections)
-    (parts,) = ask(connection, f"SELECT {packed}")
+    values = [value for _, condition in selections for value in condition.values]
+    (parts,) = ask(connection, f"SELECT {packed}", values)
     return [orjson.loads(part) for part in parts]
 
 
 def gather_new(connection: Connection, covered: Covered, last: int) -> Iterator[Rows]:
     """Yield the rows after a number, some thousands at once, in their order."""
     while True:
-        selection = Selection(covered, f"t.id > {last}")
+        selection = Selection(covered, number_is(connection, ">", last))
         (part,) = gather(connection, [selection], most=_AT_ONCE)
         if part:
             yield part
@@ -68,16 +94,18 @@ def _packed(selection: Selection, most: int) -> str:
     covered, condition = selection
     return (
         "SELECT json_group_array(json(packed)) FROM "  # noqa: S608 # names and conditions are ours
-        f"({covered.query(condition, packed=True)} LIMIT {most})"
+        f"({covered.query(condition.sql, packed=True)} LIMIT {most})"
     )
 
 
-def ask(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+def ask(
+    connection: Connection, query: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
     """Ask the driver itself, past SQLAlchemy: every transaction that writes does."""
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.execute(query)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.execute(query, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
         return rows
     finally:
         cursor.close()

@@ -32,17 +32,20 @@ from billing.ledger.audit.recorded.own_rows import refuse_foreign
 from billing.ledger.audit.row_digests import RowRange
 from billing.ledger.audit.row_lines import bindings, by_event
 from billing.ledger.audit.row_reader import (
+    Condition,
     Rows,
     Selection,
     among,
     ask,
     gather,
     gather_new,
+    number_is,
 )
 
 UNNAMED = "rows.changed"
 NOBODY = "unnamed"
 _month = itemgetter(-1)
+_EVERY = Condition("1 = 1")
 
 Coverage = Mapping[str, Any]
 
@@ -214,21 +217,25 @@ def _entry(
 
 def _conditions(
     connection: Connection, covered: Covered, changes: Pending, state: State
-) -> Iterator[str]:
+) -> Iterator[Condition]:
     """Yield the conditions that new and changed rows of a table meet."""
     name = covered.name
     is_new = covered.numbered and name in changes.inserted
     if name not in changes.touched and (name in changes.updated or not is_new):
         if not changes.migrates:
             raise RuntimeError(f"{name}: rows are named before they are changed")
-        yield "1 = 1"
+        yield _EVERY
         return
     last = state.last.get(name, 0)
-    for condition in among(f"t.{covered.found_by}", changes.touched.get(name, ())):
-        yield f"{condition} AND t.id <= {last}" if covered.numbered else condition
+    touched = changes.touched.get(name, ())
+    for condition in among(connection, f"t.{covered.found_by}", touched):
+        if covered.numbered:
+            yield condition.also(number_is(connection, "<=", last))
+        else:
+            yield condition
     if is_new:
         refuse_foreign(connection, name, last)
-        yield f"t.id > {last}"
+        yield number_is(connection, ">", last)
 
 
 def _binding_coverage(connection: Connection, changes: Pending) -> Iterator[Coverage]:
@@ -237,8 +244,10 @@ def _binding_coverage(connection: Connection, changes: Pending) -> Iterator[Cove
     if events is None and not changes.migrates:
         raise RuntimeError("b2b_usage: meter events are named before rows are bound")
     by_month: dict[str, list[list[Any]]] = {}
-    for condition in ("1 = 1",) if events is None else among("e.id", events):
-        for number, month, line in by_event(ask(connection, bindings(condition))):
+    named = among(connection, "e.id", events) if events is not None else [_EVERY]
+    for condition in named:
+        pairs = ask(connection, bindings(condition.sql), condition.values)
+        for number, month, line in by_event(pairs):
             entry = _entry(changes, BINDING, number, digest(line))
             if entry:
                 by_month.setdefault(month, []).append(entry)

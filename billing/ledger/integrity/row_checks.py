@@ -21,7 +21,7 @@ from billing.ledger.audit.recorded.ranges import (
     place_faults,
     range_faults,
 )
-from billing.ledger.audit.row_reader import among
+from billing.ledger.audit.row_reader import Condition, among
 from billing.ledger.integrity.scope import Scope
 from billing.ledger.schema.tables import audit_event, b2b_usage, call, meter_event
 from billing.ledger.schema.usage_joins import RATED_FROM
@@ -111,7 +111,7 @@ def _moved(connection: Connection, since: int) -> Iterator[str]:
         key = "e.id" if name == BINDING else f"t.{TABLES[name].key}"
         recorded = {str(row): digest for row, digest in digests.items()}
         found: dict[int | str, str] = {}
-        for condition in among(key, digests):
+        for condition in among(connection, key, digests):
             found |= standing(connection, name, condition)
         yield from differences(name, found, recorded)
         for row in digests.keys() - found.keys():
@@ -136,21 +136,21 @@ def _said_since(connection: Connection, event: int) -> _Said:
 
 def _may_move(connection: Connection) -> Iterator[str]:
     """Compare what is open, waits to be sent, or decides on what is sent."""
-    for name, condition in _MAY_MOVE.items():
-        yield from _compared(connection, name, condition)
+    for name, may_move in _MAY_MOVE.items():
+        yield from _compared(connection, name, Condition(may_move))
     events = connection.scalars(_OPEN_EVENTS).all()
     for name, column in _OF_EVENTS.items():
-        for condition in among(column, events):
+        for condition in among(connection, column, events):
             yield from _compared(connection, name, condition)
     losers = connection.scalars(_LOSERS).all()
-    for condition in among("e.id", losers):
+    for condition in among(connection, "e.id", losers):
         yield from _compared(connection, BINDING, condition)
     for name, query in _WAITING.items():
         places = [Place(*row) for row in connection.execute(query)]
         yield from place_faults(connection, name, places)
 
 
-def _compared(connection: Connection, name: str, condition: str) -> Iterator[str]:
+def _compared(connection: Connection, name: str, condition: Condition) -> Iterator[str]:
     found = standing(connection, name, condition)
     if found:
         yield from differences(name, found, newest_digests(connection, name, found))

@@ -14,6 +14,7 @@ from billing.ledger.audit.covered_tables import BINDING, TABLES
 from billing.ledger.audit.recorded.comparison import standing
 from billing.ledger.audit.recorded.month_rows import gone, month_faults
 from billing.ledger.audit.recorded.newest_digests import index_faults, remember_all
+from billing.ledger.audit.row_reader import Condition
 from billing.ledger.close import period_close
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
@@ -64,7 +65,7 @@ def test_the_tables_are_what_the_trail_makes_when_it_is_folded(sound: Ledger) ->
     names = [BINDING, *(name for name, covered in TABLES.items() if covered.each)]
     with sound.reading() as connection:
         for name in names:
-            found = standing(connection, name, "1 = 1")
+            found = standing(connection, name, Condition("1 = 1"))
             assert {str(key): found[key] for key in found} == newest[name]
         assert list(month_faults(connection, EVERY)) == []
         assert list(gone(connection)) == []

@@ -9,20 +9,20 @@ from billing.ledger.audit.canonical_json import digest, format_row
 from billing.ledger.audit.covered_tables import BINDING, TABLES
 from billing.ledger.audit.recorded.newest_digests import newest_digests
 from billing.ledger.audit.row_lines import bindings, by_event
-from billing.ledger.audit.row_reader import Selection, ask, gather
+from billing.ledger.audit.row_reader import Condition, Selection, ask, gather
 
 Digests = Mapping[int | str, str]
 # How many rows of one table are named.
 _MOST_NAMED = 5
 
 
-def standing(connection: Connection, name: str, condition: str) -> Digests:
+def standing(connection: Connection, name: str, condition: Condition) -> Digests:
     """Return the digests of rows of a table as they stand, by their keys.
 
-    The condition is SQL over `t`, the table, or over `e`, the event, for a binding.
+    For a binding the condition is SQL over `e`, the event.
     """
     if name == BINDING:
-        pairs = ask(connection, bindings(condition))
+        pairs = ask(connection, bindings(condition.sql), condition.values)
         return {line.key: digest(line.line) for line in by_event(pairs)}
     covered = TABLES[name]
     (rows,) = gather(connection, [Selection(covered, condition)])
@@ -45,7 +45,7 @@ def differences(
             yield f"{where} is not as the audit trail recorded it"
 
 
-def refuse_altered(connection: Connection, name: str, condition: str) -> Digests:
+def refuse_altered(connection: Connection, name: str, condition: Condition) -> Digests:
     """Return the digests of rows that are to move; raises AlteredRows."""
     found = standing(connection, name, condition)
     if found:

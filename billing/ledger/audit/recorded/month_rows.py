@@ -10,7 +10,7 @@ from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
 from billing.ledger.audit.recorded.comparison import differences, standing
 from billing.ledger.audit.recorded.newest_digests import newest_digests
 from billing.ledger.audit.recorded.ranges import RecordedRange, range_faults
-from billing.ledger.audit.row_reader import ask
+from billing.ledger.audit.row_reader import Condition, ask
 
 OPEN_MONTHS = "NOT IN (SELECT period FROM period_close)"
 _ROWS_AT_ONCE = 5_000
@@ -66,7 +66,7 @@ def _bindings(connection: Connection, months: str) -> Iterator[str]:
 
 
 def _compared(connection: Connection, name: str, condition: str) -> Iterator[str]:
-    found = standing(connection, name, condition)
+    found = standing(connection, name, Condition(condition))
     if found:
         yield from differences(name, found, newest_digests(connection, name, found))
 

@@ -5,12 +5,13 @@ of them when a whole ledger is looked at.
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect
 
+from billing.ledger.audit.row_reader import ask
 from billing.ledger.schema.tables import row_digest
 
 # What covers say of rows and of ranges; {events} is the trail, or one event of it.
@@ -118,16 +119,16 @@ def _words(dialect: str) -> _Words:
 def remember(connection: Connection, event: int, covers: str, *, ranges: bool) -> None:
     """Keep what an event says of rows, and of ranges where it covers any."""
     words = _words(connection.dialect.name)
-    _execute(connection, words.keep, (event, covers))
+    ask(connection, words.keep, (event, covers))
     if ranges:
-        _execute(connection, words.keep_ranges, (event, covers))
+        ask(connection, words.keep_ranges, (event, covers))
 
 
 def remember_all(connection: Connection) -> None:
     """Keep what the whole trail says, where nothing of it is kept yet."""
     words = _words(connection.dialect.name)
-    _execute(connection, words.keep_all)
-    _execute(connection, words.keep_all_ranges)
+    ask(connection, words.keep_all)
+    ask(connection, words.keep_all_ranges)
 
 
 def has_index(connection: Connection) -> bool:
@@ -140,7 +141,7 @@ def newest_digests(
 ) -> dict[str, str]:
     """Return what the trail said last of these rows, by their keys as texts."""
     query = _words(connection.dialect.name).ask
-    ((found,),) = _execute(connection, query, (name, json.dumps([*keys])))
+    ((found,),) = ask(connection, query, (name, json.dumps([*keys])))
     said: dict[str, str] = json.loads(found) if type(found) is str else found
     return said or {}
 
@@ -149,20 +150,7 @@ def index_faults(connection: Connection) -> Iterator[str]:
     """Name a row of which the index says something else than the whole trail."""
     words = _words(connection.dialect.name)
     for query in (words.rows_differ, words.ranges_differ):
-        ((where, too_many),) = _execute(connection, query)
+        ((where, too_many),) = ask(connection, query)
         if where is not None or too_many:
             named = where or f"{abs(too_many)} more rows than the trail"
             yield f"the index of the trail's digests is not what it says ({named})"
-
-
-def _execute(
-    connection: Connection, query: str, values: Sequence[Any] = ()
-) -> list[tuple[Any, ...]]:
-    """Ask the driver itself: every transaction that writes does."""
-    cursor: Any = connection.connection.cursor()
-    try:
-        cursor.execute(query, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
-        return rows
-    finally:
-        cursor.close()

@@ -17,7 +17,7 @@ _NUMBERED = [name for name, covered in TABLES.items() if covered.numbered]
 _ENDS = "SELECT " + ", ".join(f"(SELECT max(id) FROM {name})" for name in _NUMBERED)  # noqa: S608 # names are ours
 # On PostgreSQL a session that takes no turns may commit rows in the midst of one.
 _FOREIGN = (
-    "SELECT min(id), max(id) FROM {name} WHERE id > {last} "
+    "SELECT min(id), max(id) FROM {name} WHERE id > %s "
     "AND xmin <> CAST(pg_current_xact_id() AS xid)"
 )
 
@@ -45,7 +45,7 @@ def refuse_foreign(connection: Connection, name: str, last: int) -> None:
     """Refuse to cover new rows that are another transaction's; raises UncoveredRows."""
     if connection.dialect.name == "sqlite":
         return  # whoever writes holds the file
-    ((first, end),) = ask(connection, _FOREIGN.format(name=name, last=last))
+    ((first, end),) = ask(connection, _FOREIGN.format(name=name), (last,))
     if first is not None:
         raise UncoveredRows(
             [f"rows {first} to {end} of {name} came from somewhere else meanwhile"]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from billing.errors import AlteredRows
 from billing.ledger.audit.canonical_json import format_rows
 from billing.ledger.audit.covered_tables import TABLES
-from billing.ledger.audit.row_reader import Selection, gather
+from billing.ledger.audit.row_reader import Condition, Selection, gather
 from billing.ledger.schema.tables import row_range
 
 _column = row_range.c
@@ -52,7 +52,7 @@ def range_faults(
     """Say which ranges of a table hold other rows than were recorded."""
     covered = TABLES[name]
     for period, first, last, count, recorded in sorted(ranges, key=lambda r: r.first):
-        condition = f"t.id BETWEEN {first} AND {last}"
+        condition = Condition(f"t.id BETWEEN {first} AND {last}")
         (found,) = gather(connection, [Selection(covered, condition)])
         rows = [list(row[:-1]) for row in found if row[-1] == period]
         where = (
