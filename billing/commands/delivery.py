@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from billing.atomic_file import folder
-from billing.commands.display import say, show_table
+from billing.commands.display import complain, say, show_table
 from billing.commands.options import Choice, common_options, show_json
 from billing.errors import BadInput
 from billing.reports.sheets.cells import screen_rows
@@ -91,11 +91,16 @@ def deliver(report: Report, wanted: Wanted) -> None:
     if wanted.output is not None:
         if wanted.form is None:
             raise BadInput(f"{wanted.output} does not say its form; give --format")
-        wanted.show_files([write_report(report, wanted.form, wanted.output)])
+        wanted.show_files(write_report(report, wanted.form, wanted.output))
     elif wanted.form == "json":
         show_json(report.document)
     elif wanted.form == "csv":
         write_csv(report.flat, sys.stdout)
+        for sheet in report.beside:
+            complain(
+                f'"{sheet.name}" is not in this table: --output FOLDER writes it into '
+                "a file of its own"
+            )
     else:
         show_sheets(report.shown or report.sheets)
 

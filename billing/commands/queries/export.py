@@ -64,7 +64,7 @@ def usage(
             if output is None:
                 write_csv(report.flat, sys.stdout)
                 return CLEAN
-            target = write_report(report, form, output)
+            [target] = write_report(report, form, output)
     if as_json:
         show_json({"file": str(target), "period": str(month), "format": form})
     else:

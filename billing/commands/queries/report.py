@@ -100,7 +100,11 @@ def statement(
         folder, form = made_folder(wanted), wanted.form or "pdf"
         statements = read_statements(books.ledger, month)
         wanted.show_files(
-            [write_report(statement_report(each), form, folder) for each in statements]
+            [
+                file
+                for each in statements
+                for file in write_report(statement_report(each), form, folder)
+            ]
         )
     return CLEAN
 

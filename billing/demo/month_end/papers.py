@@ -43,9 +43,10 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
     with opened_ledger(settings_file) as books:
         ledger = books.ledger
         statements = [
-            write_report(statement_report(statement), form, folder)
+            file
             for statement in read_statements(ledger, month)
             for form in FORMS
+            for file in write_report(statement_report(statement), form, folder)
         ]
         journal = read_journal(ledger, [month])
         journals = []
@@ -57,7 +58,7 @@ def write_papers(settings_file: Path, month: BillingPeriod, who: str) -> Papers:
             write_bytes_file(spelled(journal, TREE).encode(), path)
             journals.append(path)
         report = reconciled_report(read_reconciled(ledger, month))
-        reconciliation = write_report(report, "xlsx", folder)
+        [reconciliation] = write_report(report, "xlsx", folder)
         bundle = folder / f"audit-{month}.zip"
         code, words = version("pamela-billing"), {"period": str(month)}
         export_bundle(

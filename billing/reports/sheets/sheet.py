@@ -115,13 +115,15 @@ PROVISIONAL = "Provisional: the month is not closed yet, and figures may still c
 class Report:
     """What a report command answers with, whatever form is asked for.
 
-    `flat` is for forms that have one sheet only, `shown` is what fits a screen (all
-    sheets if it names none), and `page` makes a PDF.
+    `flat` is for forms that have one sheet only, `beside` what these have in files of
+    their own, `shown` is what fits a screen (all sheets if it names none), and `page`
+    makes a PDF.
     """
 
     name: str
     sheets: Sequence[Sheet]
     flat: Sheet
+    beside: Sequence[Sheet] = ()
     document: Document = field(default_factory=dict)
     page: Callable[[], bytes] | None = None
     shown: Sequence[Sheet] = ()

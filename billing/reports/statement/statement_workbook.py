@@ -1,6 +1,7 @@
 """The statement as sheets: a workbook that adds up, one table for CSV, and a page."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 from billing.reports.sheets.sheet import Added, Column, Kind, Report, Row, Sheet
@@ -26,6 +27,17 @@ _FLAT = (
     _AMOUNT,
     Column("currency"),
 )
+_DECIDED = (
+    Column("call"),
+    Column("account"),
+    Column("started_at", Kind.MOMENT),
+    Column("billable"),
+    Column("seconds", Kind.SECONDS, added=False),
+    Column("decided_at", Kind.MOMENT),
+    Column("decided_by"),
+    Column("reason"),
+    Column("in_force"),
+)
 # What no file system takes, and the dot that would hide a file.
 _UNFIT = re.compile(r"[^\w.-]|^\.")
 
@@ -44,6 +56,7 @@ def statement_report(statement: Statement) -> Report:
             _stripe(statement),
         ],
         flat=_flat(statement),
+        beside=_flat_decided(statement),
         document=statement.document(),
         page=lambda: statement_pdf(statement),
     )
@@ -141,7 +154,28 @@ def _decided(statement: Statement) -> list[Sheet]:
         ]
         for each in statement.month.decided
     ]
-    return [_sheet(statement, "Decided", columns, *rows)] if rows else []
+    decided = replace(_sheet(statement, "Decided", columns, *rows), total=False)
+    return [decided] if rows else []
+
+
+def _flat_decided(statement: Statement) -> list[Sheet]:
+    """Return decisions for a file of their own, whose rows add nothing to any sum."""
+    rows: list[Row] = [
+        [
+            each.call_id,
+            each.account,
+            each.started_at,
+            "no" if each.seconds is None else "yes",
+            each.seconds,
+            each.decided_at,
+            each.decided_by,
+            each.reason,
+            "yes" if each.in_force else "no",
+        ]
+        for each in statement.month.decided
+    ]
+    decided = replace(_sheet(statement, "Decided", _DECIDED, *rows), total=False)
+    return [decided] if rows else []
 
 
 def _prices(statement: Statement) -> Sheet:

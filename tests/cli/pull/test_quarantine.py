@@ -1,6 +1,7 @@
 """`quarantine`: what nobody can read is listed, and decided on by a person, audited."""
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,24 @@ def test_a_call_is_listed_decided_shown_and_undone(desk: Desk) -> None:
     trail = desk.done("audit", "trail", "--action", "call.decided")
     assert WHY[1] in trail
     assert desk.json("db", "verify")["verdict"] == "PASS"
+
+
+def test_a_statement_in_csv_has_decisions_in_a_file_of_their_own(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.done("quarantine", "--decide", "strange", "--seconds", "61", *WHY)
+    statement = "report", "statement", LAST
+    printed = desk(*statement, _customer(desk), "--csv")
+    assert WHY[1] not in printed.stdout
+    assert '"Decided" is not in this table: --output FOLDER writes' in printed.stderr
+    folder = tmp_path / "statements"
+    folder.mkdir()
+    place = "--format", "csv", "--output", str(folder)
+    for whose in (_customer(desk), "--all"):
+        files = desk.json(*statement, whose, *place)["files"]
+        assert sorted(files) == sorted(map(str, folder.iterdir()))
+        [decided] = [file for file in files if file.endswith("-decided.csv")]
+        assert WHY[1] in Path(decided).read_text()
 
 
 @pytest.mark.parametrize(

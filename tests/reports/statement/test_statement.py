@@ -1,5 +1,7 @@
 """Statements keep corrections apart, name their month, and tie to the ledger."""
 
+from pathlib import Path
+
 import pytest
 
 from billing.errors import BadInput
@@ -7,6 +9,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.registry import Customer
 from billing.ledger.registry import register as register_more
 from billing.reports.sheets.cells import text_rows
+from billing.reports.sheets.formats import write_report
 from billing.reports.sheets.sheet import Report
 from billing.reports.statement.statement import read_statement, read_statements
 from billing.reports.statement.statement_workbook import statement_report
@@ -72,7 +75,7 @@ def test_a_statement_names_who_decided_what_of_a_call(ledger: Ledger) -> None:
         for each in decided  # type: ignore[attr-defined] # a document
     ] == [("bad_1", 61, 0, False), ("bad_1", None, 0, True), ("bad_2", 61, 2, True)]
     [sheet] = [sheet for sheet in report.sheets if sheet.name == "Decided"]
-    words = [(row[0], row[3], row[6]) for row in text_rows(sheet)][:3]
+    words = [(row[0], row[3], row[6]) for row in text_rows(sheet)]
     assert words == [
         ("bad_1", "61 s, till it was read or decided anew", "why"),
         ("bad_1", "not billed", "why"),
@@ -80,6 +83,42 @@ def test_a_statement_names_who_decided_what_of_a_call(ledger: Ledger) -> None:
     ]
     assert report.page
     assert report.page().startswith(b"%PDF")
+
+
+def test_decisions_have_a_file_of_their_own_where_a_form_has_one_sheet(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    set_aside_and_reconcile(ledger)  # and bad_1 is billed, then not
+    report = report_of(ledger)
+    name = "statement-2026-03-acme"
+    for form in ("csv", "parquet"):
+        files = write_report(report, form, tmp_path)
+        assert files == [
+            tmp_path / f"{name}.{form}",
+            tmp_path / f"{name}-decided.{form}",
+        ]
+    decided = (tmp_path / f"{name}-decided.csv").read_text().splitlines()
+    assert decided == [
+        (
+            "call,account,started_at,billable,seconds,decided_at,decided_by,reason,"
+            "in_force,provisional"
+        ),
+        "bad_1,main,2026-03-10T12:00:00Z,yes,61,2026-03-12T12:00:00Z,tests,why,no,yes",
+        "bad_1,main,,no,,2026-03-12T12:00:00Z,tests,why,yes,yes",
+    ]
+    # What is imported as it is holds what is billed, and nothing else.
+    flat = (tmp_path / f"{name}.csv").read_text().splitlines()
+    assert flat[0] == (
+        "kind,day,call,of_month,calls,seconds,minutes,amount,currency,provisional"
+    )
+    assert {line.split(",")[0] for line in flat[1:]} <= {"usage", "adjustment", "total"}
+    assert write_report(report, "json", tmp_path) == [tmp_path / f"{name}.json"]
+
+
+def test_without_a_decision_there_is_one_file(ledger: Ledger, tmp_path: Path) -> None:
+    fill(ledger)
+    target = tmp_path / "march.csv"
+    assert write_report(report_of(ledger), "csv", target) == [target]
 
 
 def test_a_correction_downwards_is_a_negative_amount(ledger: Ledger) -> None:
