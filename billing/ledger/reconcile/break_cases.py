@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from billing.domain.break_causes import Cause
 from billing.domain.break_groups import EXPLAINED, TOO_MUCH
@@ -119,6 +119,15 @@ def acknowledged_keys(
         for row in _open(connection, period)
         if row.acknowledged_at is not None
     )
+
+
+def customers_above(connection: Connection, period: BillingPeriod) -> frozenset[str]:
+    """Name the customers whose meter has shown more of a month than is billed."""
+    causes = [cause.value for cause in TOO_MUCH]
+    query = select(case.customer).where(
+        case.period == str(period), case.resolved_at.is_(None), case.cause.in_(causes)
+    )
+    return frozenset(name for name in connection.scalars(query) if name)
 
 
 def _has_outgrown(item: Break, row: Any) -> bool:

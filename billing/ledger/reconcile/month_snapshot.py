@@ -26,6 +26,7 @@ from billing.ledger.reconcile import (
     runs,
     synced_totals,
 )
+from billing.ledger.reconcile.break_cases import customers_above
 from billing.ledger.reconcile.dated_back import DatedBack, dated_back
 from billing.ledger.reconcile.ledger_totals import CarriedRow, LedgerTotal, SourceGap
 from billing.ledger.reconcile.synced_totals import MeterCustomer, SyncedTotal
@@ -78,6 +79,7 @@ class MonthSnapshot:
     readings: Mapping[str, Sequence[tuple[datetime, int]]]
     arrived: Mapping[str, Sequence[ArrivedEvent]]
     most: Mapping[str, Mapping[datetime, int]]  # by Stripe's customers
+    above: Collection[str]  # customers whose meter has shown more than is billed
 
 
 def read_month(
@@ -114,6 +116,7 @@ def read_month(
         },
         arrived=late_events.arrived_after(connection, period, detail.finals),
         most=_most_by_hour(connection, period, detail),
+        above=customers_above(connection, period),
     )
 
 

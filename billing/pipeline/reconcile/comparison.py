@@ -190,8 +190,9 @@ class Comparison:
             if meter_customer not in unknown
         )
         uncertain = any(event.uncertain for _, event in self.customer.unsynced)
+        is_equal = self.shown.minutes == expected and not uncertain
         return is_settled(
-            matches=self.shown.minutes == expected and not uncertain,
+            matches=is_equal and not self._hours_that_differ(),
             read=self.shown.minutes,
             earlier_reads=self.month.readings.get(self.customer.name, ()),
             last_sent_at=self.customer.last_sent_at,
@@ -240,13 +241,17 @@ class Comparison:
         """Say which of its events the meter's summaries show."""
         if None in self.shown.totals.values():
             return None
-        unshown = {
+        unshown = self._hours_that_differ()
+        shown = {each.identifier for each in events.values() if each.is_shown_whole}
+        return SummaryLook(unshown, frozenset(shown))
+
+    def _hours_that_differ(self) -> frozenset[tuple[str, datetime]]:
+        """Return where, of the hours that were read, more or less is shown."""
+        return frozenset(
             (meter_customer.stripe_customer, hour)
             for meter_customer in self.shown.hours
             for hour, _ in self._meter_totals(meter_customer, {}).residues()
-        }
-        shown = {each.identifier for each in events.values() if each.is_shown_whole}
-        return SummaryLook(frozenset(unshown), frozenset(shown))
+        )
 
     def _meter_breaks(self, events: Mapping[str, SentEvent]) -> list[Break]:
         breaks: list[Break] = []

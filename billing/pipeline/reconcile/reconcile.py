@@ -199,8 +199,11 @@ class _Reconciling:
         )
 
     def _read_meter(self, view: LedgerView, progress: Progress) -> MeterReadings:
-        """Read the meter's totals, and its hours where those differ."""
-        meter_customers = view.meter_customers
+        """Read the meter's totals, and its hours where those differ.
+
+        Who has somebody else's minutes, too, may have the right total by chance.
+        """
+        meter_customers, above = view.meter_customers, view.month.above
         shared = SharedCustomers.of(view.customers, self.options.stripe_customers)
         totals: dict[MeterCustomer, int | None] = {}
         if not self.depth.hours:
@@ -211,7 +214,7 @@ class _Reconciling:
             name
             for name, customer in view.customers.items()
             if name not in unread
-            and (self.depth.hours or customer.differs_from(totals))
+            and (self.depth.hours or name in above or customer.differs_from(totals))
         )
         hours = self.meter_view.hours(
             [each for each in meter_customers if each.customer in differing]

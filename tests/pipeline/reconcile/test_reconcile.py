@@ -1,6 +1,7 @@
 """Reconciliation: when books agree, when a figure may be believed, what is kept."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from billing.domain.break_causes import Cause
 from billing.errors import MeterUnavailable, SourceUnavailable
 from billing.ledger.reconcile.runs import Reconciliation
+from billing.pipeline.reconcile.reconcile import AFTER_PULL, BY_TOTALS
 from billing.ports import SourceTotals
 from tests.pipeline.bench import APRIL, MARCH, NOON, Bench, call, of
 from tests.pipeline.fakes import Killed, ListedSource, StrictMeter, count, kill_after
@@ -66,6 +68,24 @@ def test_a_reading_that_differs_is_believed_when_it_stays_the_same(
         assert causes == {Cause.NOT_COUNTED if settled else Cause.NOT_SETTLED}
         assert report.difference_minutes == -5
         assert report.needs_a_person is settled
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_minutes_of_somebody_else_do_not_stand_in_for_ours(
+    bench: Bench, thorough: bool
+) -> None:
+    synced(bench)
+    [ours] = [one for one in bench.meter.counted if one.event.identifier == FIRST]
+    theirs = replace(ours.event, hour=NOON + timedelta(hours=1), sequence=9)
+    bench.meter.counted.append(replace(ours, event=theirs))
+    bench.clock.advance(hours=3)
+    assert bench.reconcile().difference_minutes == 5
+    bench.meter.hidden = {FIRST}
+    report = bench.reconcile(depth=AFTER_PULL if thorough else BY_TOTALS)
+    assert totals(report)["acme"] == (5, 5, 5)
+    assert (report.settled, report.clean) == (False, False)
+    bench.meter.hidden.clear()
+    assert bench.reconcile().difference_minutes == 5
 
 
 def test_a_reading_that_still_moves_is_not_settled(bench: Bench) -> None:
