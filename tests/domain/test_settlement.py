@@ -9,6 +9,7 @@ from billing.domain.settlement import (
     MinuteReading,
     SettleVerdict,
     SilenceRule,
+    is_multiple,
     may_requeue,
     proof_of_absence,
     provable_at,
@@ -146,6 +147,8 @@ def test_what_was_sent_again_counts_where_its_minute_holds_a_multiple_of_it(
         ([read(30 * H, 0)], 72 * H + 24 * H),
         ([read(80 * H, 0)], 80 * H + 24 * H),
         ([read(80 * H, 0), read(90 * H, 0)], 80 * H + 24 * H),
+        ([read(72 * H, 0), read(90 * H, 0)], 72 * H + 24 * H),
+        ([read(72 * H - TICK, 0), read(90 * H, 0)], 90 * H + 24 * H),
         # It was shown since, so silence begins anew.
         ([read(80 * H, 0), read(90 * H, 5)], 100 * H + 24 * H),
     ],
@@ -161,6 +164,29 @@ def test_the_earliest_proof_is_known_beforehand(
 def test_what_was_never_sent_needs_no_quiet() -> None:
     reads = [read(M, 0), read(31 * M, 0)]
     assert settle(5, reads, None, WHILE_REMEMBERED) is SettleVerdict.ABSENT
+    assert provable_at([], None, WHILE_REMEMBERED, NOON) == NOON + 30 * M
+    assert provable_at(reads, None, WHILE_REMEMBERED, NOON) == SENT + 31 * M
+
+
+@pytest.mark.parametrize(
+    ("shown", "minutes", "is_one"),
+    [
+        (14, 7, True),
+        (-14, -7, True),
+        (2, 1, True),
+        (7, 7, False),
+        (0, 7, False),
+        (15, 7, False),
+        (-14, 7, False),
+        # An event of no minutes shows nothing, however often it counts.
+        (0, 0, False),
+        (14, 0, False),
+    ],
+)
+def test_only_twice_or_more_is_a_multiple(
+    shown: int, minutes: int, is_one: bool
+) -> None:
+    assert is_multiple(shown, minutes) is is_one
 
 
 @pytest.mark.parametrize(

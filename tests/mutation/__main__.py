@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.mutation.mutants import Mutant
 from tests.mutation.parts import PARTS, PLANTED, Part, mutants_in, rest
 from tests.mutation.report import HEADING, line, score, survivor_lines
-from tests.mutation.results import FILE, Results, state_of_tests
+from tests.mutation.results import FOLDER, Results, state_of_tests
 from tests.mutation.running import PartFailed, run_part
 from tests.mutation.survivors import known_survivors
 from tests.mutation.trial import Outcome, Verdict
@@ -29,16 +29,15 @@ Chosen = list[tuple[Part, list[Mutant]]]
 def main(arguments: list[str] | None = None) -> int:
     """Run what is asked for, and print the table."""
     options = _options(arguments)
-    results = Results(options.results)
     chosen = _chosen(options)
     if not options.report:
         for part, mutants in chosen:
             try:
-                _run(part, mutants, results)
+                _run(part, mutants, Results(options.results, part))
             except PartFailed as failure:
                 print(failure, file=sys.stderr)
                 return 1
-    return _show(chosen, results)
+    return _show(chosen, options.results)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -48,7 +47,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, metavar="N", help="so many of the rest")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--report", action="store_true", help="only print the table")
-    parser.add_argument("--results", type=Path, default=FILE, metavar="FILE")
+    parser.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER")
     return parser.parse_args(arguments)
 
 
@@ -95,12 +94,16 @@ def _run(part: Part, mutants: Sequence[Mutant], results: Results) -> None:
         run_part(part, waiting, tell)
 
 
-def _show(chosen: Chosen, results: Results) -> int:
+def _show(chosen: Chosen, folder: Path) -> int:
     known = known_survivors()
-    rows = [score(part, mutants, results, known) for part, mutants in chosen]
+    kept = [Results(folder, part) for part, _ in chosen]
+    rows = [
+        score(part, mutants, results, known)
+        for (part, mutants), results in zip(chosen, kept, strict=True)
+    ]
     print(HEADING)
     print("\n".join(line(row) for row in rows))
-    for row in rows:
+    for row, results in zip(rows, kept, strict=True):
         for each in survivor_lines(row, results, known):
             print(each)
     return 0 if all(row.is_enough for row in rows) else 1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant
-from tests.mutation.parts import ROOT, Part
+from tests.mutation.parts import ROOT, WORDS, Part
 from tests.mutation.session import Profile, Session, collect
 from tests.mutation.swapping import MutatedImport
 from tests.mutation.trial import Limits, Outcome, Reporter, Verdict, attempt
@@ -51,11 +51,12 @@ class Importing:
             for file, text in self._texts.items()
             if file in reaching or any(name in text for name in near)
         }
-        own = {file for file in concerned if f"test_{Path(module).stem}.py" in file}
+        names = {f"test_{Path(module).stem}.py", Path(WORDS).name}
+        own = {file for file in concerned if Path(file).name in names}
         for files in (own, concerned - own):
-            names = [name for name in self._profile.seconds if _file_of(name) in files]
-            if names:
-                yield self._profile.fastest_first(names)
+            tests = [name for name in self._profile.seconds if _file_of(name) in files]
+            if tests:
+                yield self._profile.fastest_first(tests)
 
     def _importers(self, name: str) -> set[str]:
         """Name a module, and the part's modules that import from it."""

@@ -59,7 +59,8 @@ def statement_replacements(node: ast.stmt) -> Iterator[ast.stmt]:
         case ast.Raise():
             yield ast.Pass()
         case ast.Return(value=ast.expr() as value):
-            if not (isinstance(value, ast.Constant) and value.value is None):
+            # Where None would be as good as what is returned, nothing is changed.
+            if not (isinstance(value, ast.Constant) and not value.value):
                 yield ast.Return(value=ast.Constant(value=None))
         case ast.Expr(value=ast.Call(func=func)):
             if not _only_tells(func):

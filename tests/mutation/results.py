@@ -1,4 +1,4 @@
-"""What the trials showed, kept in a file: a run goes on where the last one ended."""
+"""What the trials showed, a file for each part: a run goes on where one ended."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from tests.mutation.mutants import Mutant
 from tests.mutation.parts import ROOT, Part
 from tests.mutation.trial import Outcome, Verdict
 
-FILE = ROOT / ".mutation" / "results.json"
+FOLDER = ROOT / ".mutation"
 
 
 class Results:
-    """Outcomes by the mutants' names, with the state of the tests that they met."""
+    """A part's outcomes by the mutants' names, with the tests' state that they met."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, folder: Path, part: Part) -> None:
+        self._file = file = folder / f"{part.name.replace(' ', '-')}.json"
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         self._known: dict[str, dict[str, str]] = known
 

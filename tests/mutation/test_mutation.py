@@ -29,8 +29,15 @@ NOTICED = {
 
 
 def test_what_a_test_asks_for_is_noticed_and_the_rest_is_named(tmp_path: Path) -> None:
-    kept = tmp_path / "kept" / "results.json"
-    command = ["-m", "tests.mutation", "--part", "planted", "--results", str(kept)]
+    kept = tmp_path / "kept" / "planted.json"
+    command = [
+        "-m",
+        "tests.mutation",
+        "--part",
+        "planted",
+        "--results",
+        str(kept.parent),
+    ]
     run = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
