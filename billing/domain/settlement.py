@@ -134,6 +134,15 @@ def _is_firm(
     return False
 
 
+def proof_is_stale(
+    rearmed_at: datetime | None, last_sent_at: datetime | None, now: datetime
+) -> bool:
+    """Say whether what was proved absent was not sent soon enough after the proof."""
+    if rearmed_at is None or (last_sent_at is not None and last_sent_at > rearmed_at):
+        return False
+    return now - rearmed_at > REARMED_FOR
+
+
 def may_requeue(timestamp: datetime, now: datetime) -> bool:
     """Say whether an event that does not count may still be sent."""
     return now - timestamp < OLDEST_TO_REARM

@@ -53,7 +53,16 @@ def test_an_event_is_taken_back_for_less_than_23_hours(
 
 @pytest.mark.parametrize(
     ("minutes", "counted", "keeps"),
-    [(5, 0, True), (0, 0, True), (-5, 5, True), (-5, 4, False), (-1, 0, False)],
+    [
+        (5, 0, True),
+        (0, 0, True),
+        (-5, 5, True),
+        (-5, 4, False),
+        (-1, 0, False),
+        # What takes nothing away is never in the way.
+        (0, -1, True),
+        (1, -3, True),
+    ],
 )
 def test_no_event_takes_a_month_below_zero(
     minutes: int, counted: int, keeps: bool

@@ -83,6 +83,10 @@ def test_early_in_a_long_month_billing_ends_before_the_invoice_does() -> None:
     early = EVENT._replace(hour=MARCH.start, timestamp=MARCH.start)
     ahead = found(early, 72 * HOUR * 2).next_at(MARCH.start)
     assert ahead == (Limit.BILL, MARCH.start + 34 * DAY + 12 * HOUR)
+    too_late = MARCH.start + 34 * DAY + 12 * HOUR + SECOND
+    # The invoice is open still, but nothing reaches it any more.
+    assert found(early, 72 * HOUR * 2).invoice_until > too_late
+    assert found(early, 72 * HOUR * 2).next_at(too_late) is None
 
 
 def uncertain(sent: datetime, *reads: datetime) -> OpenItem:

@@ -42,6 +42,7 @@ def reading(
         (7 * DAY - SECOND, 8 * DAY, True),
         (8 * DAY, 35 * DAY - SECOND, False),
         (8 * DAY, 35 * DAY, True),
+        (36 * DAY, 90 * DAY - SECOND, False),
         (36 * DAY, 90 * DAY, True),
         (90 * DAY, 4_000 * DAY, False),  # and never again
         (0 * DAY, 4_000 * DAY, True),  # nobody was there: once is enough

@@ -11,6 +11,7 @@ from billing.domain.settlement import (
     SilenceRule,
     is_multiple,
     may_requeue,
+    proof_is_stale,
     proof_of_absence,
     provable_at,
     rule_before_resend,
@@ -187,6 +188,28 @@ def test_only_twice_or_more_is_a_multiple(
     shown: int, minutes: int, is_one: bool
 ) -> None:
     assert is_multiple(shown, minutes) is is_one
+
+
+@pytest.mark.parametrize(
+    ("rearmed", "sent", "now", "is_stale"),
+    [
+        (None, None, 90 * H, False),
+        (None, H, 90 * H, False),
+        (80 * H, H, 81 * H, False),
+        (80 * H, H, 81 * H + TICK, True),
+        (80 * H, None, 81 * H + TICK, True),
+        (80 * H, 80 * H, 81 * H + TICK, True),
+        # It has left since, and what came of that is another matter.
+        (80 * H, 80 * H + TICK, 90 * H, False),
+    ],
+)
+def test_a_proof_of_absence_is_good_for_an_hour(
+    rearmed: timedelta | None, sent: timedelta | None, now: timedelta, is_stale: bool
+) -> None:
+    rearmed_at, sent_at = (
+        None if each is None else SENT + each for each in (rearmed, sent)
+    )
+    assert proof_is_stale(rearmed_at, sent_at, SENT + now) is is_stale
 
 
 @pytest.mark.parametrize(

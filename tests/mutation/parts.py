@@ -82,7 +82,7 @@ PARTS = (
             "billing/ledger/sync/event_rows.py",
             "billing/ledger/sync/outbox.py",
         ),
-        ("tests/ledger/sync", "tests/ledger/integrity/test_event_checks.py"),
+        ("tests/ledger/sync", "tests/domain/test_event_invariants.py"),
         made_once=("sqlite_template",),
     ),
     Part(

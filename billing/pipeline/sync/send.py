@@ -15,7 +15,7 @@ from billing.domain.meter_event import (
     send_window,
 )
 from billing.domain.retry_schedule import delay_before_retry, tries_left
-from billing.domain.settlement import REARMED_FOR
+from billing.domain.settlement import proof_is_stale
 from billing.ledger.database import Hold
 from billing.ledger.group_commit import BatchedWrite, PendingWrite, Writer
 from billing.ledger.sync import outbox
@@ -243,9 +243,7 @@ def after_answer(event: OpenEvent, answer: SendAnswer, sent_at: datetime) -> Ope
 
 def is_stale(event: OpenEvent, now: datetime) -> bool:
     """Say whether the proof by which an event was requeued is too old by now."""
-    rearmed, sent = event.rearmed_at, event.last_sent_at
-    unsent_since = rearmed is not None and (sent is None or sent <= rearmed)
-    return unsent_since and rearmed is not None and now - rearmed > REARMED_FOR
+    return proof_is_stale(event.rearmed_at, event.last_sent_at, now)
 
 
 def _idempotency_key(event: OpenEvent) -> str:
