@@ -4,6 +4,7 @@ import gc
 import importlib
 import json
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +15,16 @@ from tests.mutation.importing import Importing
 from tests.mutation.mutants import Mutant
 from tests.mutation.parts import ROOT, Part
 from tests.mutation.session import (
-    CLEAN_RUN,
     Profile,
     Session,
     collect,
     coverage_of,
-    read_profile,
 )
 from tests.mutation.swapping import LivingCode, foreign_modules
 from tests.mutation.trial import Limits, Outcome, Reporter, Verdict, attempt, silence
 
 Tell = Callable[[Mutant, Outcome], None]
+CLEAN_RUN = Limits(cpu_seconds=1800, wall_seconds=7200)
 UNREACHED = "no test of its part reaches it"
 
 
@@ -45,9 +45,9 @@ class Bench:
         return [ROOT / module for module in self.part.modules]
 
     @property
-    def report(self) -> Path:
-        """Where the clean run writes what it saw."""
-        return self.folder / "profile.json"
+    def seen(self) -> Path:
+        """Where a session writes what it saw without any mutant."""
+        return self.folder / "seen"
 
     @property
     def left(self) -> Path:
@@ -67,8 +67,9 @@ def run_part(part: Part, mutants: Sequence[Mutant], tell: Tell) -> None:
             else:
                 tell(mutants[place], outcome)
         if later:
-            _preload(bench.folder)
-            importing = Importing(part, read_profile(bench.report), bench.left)
+            profile, foreign = pickle.loads(bench.seen.read_bytes())
+            _preload(foreign)
+            importing = Importing(part, profile, bench.left)
             control = importing.control()
             if control.verdict is not Verdict.SURVIVED:
                 raise PartFailed(f"{part.name}: without any mutant: {control}")
@@ -87,7 +88,7 @@ def _from_living_session(
         os.close(reading)
         silence()
         try:
-            with os.fdopen(writing, "w") as pipe:
+            with os.fdopen(writing, "w", buffering=1) as pipe:
                 _session_process(bench, mutants, pipe.write)
         finally:
             os._exit(0)
@@ -136,21 +137,24 @@ class _Living:
     def __init__(self, bench: Bench, session: Session) -> None:
         self._session = session
         self._left = bench.left
+        session.use_folder(bench.folder / "clean")
+        reached = session.reach(bench.files)
         session.make_once(bench.part.made_once)
-        foreign = json.dumps(foreign_modules())
-        (bench.folder / "modules.json").write_text(foreign)
-        clean = attempt(self._clean_run(bench), CLEAN_RUN)
+        seconds = bench.folder / "seconds.json"
+        clean = attempt(self._clean_run(seconds), CLEAN_RUN)
         if clean.verdict is not Verdict.SURVIVED:
             raise PartFailed(f"without any mutant: {clean}")
-        self.profile: Profile = read_profile(bench.report)
+        self.profile = Profile(json.loads(seconds.read_text()), reached)
+        bench.seen.write_bytes(pickle.dumps((self.profile, foreign_modules())))
         self._code = LivingCode({str(file) for file in bench.files})
         gc.collect()
         gc.freeze()
 
-    def _clean_run(self, bench: Bench) -> Callable[[Reporter], None]:
+    def _clean_run(self, report: Path) -> Callable[[Reporter], None]:
         def tests(reporter: Reporter) -> None:
             self._session.use_folder(self._left)
-            self._session.profile(bench.files, reporter, bench.report)
+            self._session.run_clean(report)
+            reporter.survived()
 
         return tests
 
@@ -180,9 +184,9 @@ class _Living:
         return tests
 
 
-def _preload(folder: Path) -> None:
+def _preload(names: Sequence[str]) -> None:
     """Import what the tests import of others, once for all fresh imports of ours."""
-    for name in json.loads((folder / "modules.json").read_text()):
+    for name in names:
         if name not in sys.modules:
             try:
                 importlib.import_module(name)

@@ -14,7 +14,7 @@ import pytest
 from coverage import Coverage
 from hypothesis import Phase, settings
 
-from tests.mutation.trial import Limits, Reporter
+from tests.mutation.trial import Reporter
 
 ARGUMENTS = (
     "-q",
@@ -33,16 +33,14 @@ ARGUMENTS = (
     "ignore::pytest.PytestAssertRewriteWarning",
 )
 OTHER_ENGINE = "postgresql"
-CLEAN_RUN = Limits(cpu_seconds=1800, wall_seconds=7200)
 
 
 @dataclass
 class Profile:
-    """What the clean run showed: each test's time, and the lines that it reaches."""
+    """What runs without a mutant showed: how long tests take, and what they reach."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
-    reached: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    seconds: dict[str, float]
+    reached: dict[str, dict[int, list[str]]]
     imported: dict[str, set[int]] = field(default_factory=dict)
 
     def tests_of(self, file: str, lines: Iterable[int]) -> list[str]:
@@ -121,30 +119,40 @@ class Session:
         for name in names:
             self._run_one(self.items[name])
 
-    def profile(self, files: Sequence[Path], reporter: Reporter, report: Path) -> None:
-        """Run every test once without any mutant, and write down what it reaches."""
-        profile = Profile()
+    def reach(self, files: Sequence[Path]) -> dict[str, dict[int, list[str]]]:
+        """Run every test once here, and return which lines of files each reaches.
+
+        It is done in this process: what is warm here is warm in every child.
+        """
         coverage = coverage_of(files)
         coverage.start()
-        failures = _Failures()
-        self._session.config.pluginmanager.register(failures)
         for name, item in self.items.items():
             coverage.switch_context(name)
+            self._run_one(item)
+            if isinstance(item, pytest.Function):
+                item._initrequest()  # so that it can be run once more
+        coverage.stop()
+        self._session._setupstate.teardown_exact(None)
+        data = coverage.get_data()
+        return {
+            str(file): {
+                line: [name for name in names if name]
+                for line, names in data.contexts_by_lineno(str(file)).items()
+            }
+            for file in files
+        }
+
+    def run_clean(self, report: Path) -> None:
+        """Run every test, and write down how long each takes that does not fail."""
+        failures = _Failures()
+        self._session.config.pluginmanager.register(failures)
+        seconds: dict[str, float] = {}
+        for name, item in self.items.items():
             begun = time.process_time()
             self._run_one(item)
-            profile.seconds[name] = time.process_time() - begun
-        coverage.stop()
-        data = coverage.get_data()
-        for file in files:
-            lines = data.contexts_by_lineno(str(file))
-            profile.reached[str(file)] = {
-                line: [name for name in names if name] for line, names in lines.items()
-            }
-        profile.failed = sorted(failures.names)
-        report.write_text(
-            json.dumps([profile.seconds, profile.failed, profile.reached])
-        )
-        reporter.survived()
+            seconds[name] = time.process_time() - begun
+        usable = {name: seconds[name] for name in seconds if name not in failures.names}
+        report.write_text(json.dumps(usable))
 
     def use_folder(self, folder: Path) -> None:
         """Let each test of this process have its folders below this one."""
@@ -174,19 +182,6 @@ def coverage_of(files: Sequence[Path]) -> Coverage:
     """Make a measurement of these files only."""
     return Coverage(
         data_file=None, include=[str(file) for file in files], config_file=False
-    )
-
-
-def read_profile(report: Path) -> Profile:
-    """Read what the clean run wrote down; what failed there is no test to go by."""
-    seconds, failed, reached = json.loads(report.read_text())
-    return Profile(
-        seconds={name: each for name, each in seconds.items() if name not in failed},
-        failed=failed,
-        reached={
-            file: {int(line): names for line, names in lines.items()}
-            for file, lines in reached.items()
-        },
     )
 
 
