@@ -38,22 +38,29 @@ def gaps_of(event: SentEvent) -> Iterator[tuple[Cause, int]]:
     shown, whole = event.shown, event.charge.minutes
     if shown is None or shown == event.expected:
         return
-    is_doubled = event.was_sent_again and is_multiple(shown, whole)
-    once = whole if is_doubled else shown
-    if not event.counted:
-        lost = Cause.COUNTED_UNRECORDED if event.uncertain else Cause.COUNTED_AFTER_ALL
-        yield lost, once
-    elif once != whole:
-        yield _gap_cause(event, once), once - whole
-    if is_doubled:
-        yield Cause.COUNTED_TWICE, shown - once
+    holds_it = _times(shown, whole) > 0
+    if event.counted and not holds_it and min(0, whole) <= shown <= max(0, whole):
+        yield Cause.NOT_COUNTED, shown - whole
+        return
+    if holds_it and not event.counted:
+        yield (
+            Cause.COUNTED_UNRECORDED if event.uncertain else Cause.COUNTED_AFTER_ALL,
+            whole,
+        )
+    beside = shown - (whole if holds_it or event.counted else 0)
+    if beside:
+        yield _cause_beside(event, shown), beside
 
 
-def _gap_cause(event: SentEvent, shown: int) -> Cause:
-    """Name what an event that is known as counted shows beside itself, or lacks."""
+def _cause_beside(event: SentEvent, shown: int) -> Cause:
+    """Name what stands beside an event: its double, another's, or some of each."""
     whole = event.charge.minutes
-    if min(0, whole) <= shown <= max(0, whole):
-        return Cause.NOT_COUNTED
-    # What was counted twice may be in it, beside what somebody else reported.
-    may_be_doubled = event.was_sent_again and whole != 0 and shown // whole > 1
+    if event.was_sent_again and is_multiple(shown, whole):
+        return Cause.COUNTED_TWICE
+    may_be_doubled = event.was_sent_again and _times(shown, whole) > 1
     return Cause.ABOVE_LEDGER if may_be_doubled else Cause.FOREIGN_EVENT
+
+
+def _times(shown: int, whole: int) -> int:
+    """Say how many times an event may be in what is shown: below 1, not at all."""
+    return shown // whole if whole else 0

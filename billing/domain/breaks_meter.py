@@ -119,6 +119,7 @@ def find_opening_breaks(differences: Iterable[OpeningDifference]) -> list[Break]
             evidence=difference.evidence,
         )
         for difference in differences
+        if difference.minutes or difference.amount_micro
     ]
 
 
@@ -228,13 +229,19 @@ def _rest_cause(
     if not settled:
         is_possible = meter_totals.can_be_ours(hour, rest)
         return Cause.NOT_SETTLED if is_possible else Cause.ABOVE_LEDGER
-    missing = rest < 0 or _only_one_missing(rest, events) is not None
-    if missing and not read:
-        return Cause.NOT_COUNTED
     # Only where no event of ours can explain it is it somebody else's.
     unread = [event for event in events if event.shown is None]
-    may_be_doubled = any(event.was_sent_again for event in unread)
-    return Cause.ABOVE_LEDGER if may_be_doubled else Cause.FOREIGN_EVENT
+    synced = meter_totals.synced.get(hour, NOTHING).minutes
+    unnamed = synced - sum(event.expected for event in events)
+    may_lack = [-unnamed, *(-event.expected for event in unread)]
+    late = [event.charge.minutes for event in unread if not event.counted]
+    may_be_doubled = any(
+        event.was_sent_again and rest * event.charge.minutes > 0 for event in unread
+    )
+    if _lies_within(rest, may_lack) and not may_be_doubled:
+        return Cause.NOT_COUNTED
+    is_ours = may_be_doubled or _lies_within(rest, late)
+    return Cause.ABOVE_LEDGER if is_ours else Cause.FOREIGN_EVENT
 
 
 def _lies_within(minutes: int, parts: Sequence[int]) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import NOTHING, Break, less
-from billing.domain.call import QuarantineReason
+from billing.domain.call import LONGEST_CALL_SECONDS, QuarantineReason
 from billing.domain.period import BillingPeriod
 from billing.domain.posting import Charge
 
@@ -17,6 +17,7 @@ EDGE_TOLERANCE = timedelta(minutes=5)
 # Of so many calls at an edge, the fewest that make up a difference are looked for.
 MOST_EDGE_CALLS = 20
 MOST_IN_ONE_DIFFERENCE = 3
+MOST_OF_ONE_CALL = LONGEST_CALL_SECONDS // 60
 _OURS = frozenset({QuarantineReason.UNKNOWN_CUSTOMER, QuarantineReason.NO_PRICE})
 
 
@@ -135,13 +136,13 @@ def explain_shortfall(
             elif 0 < call.minutes <= left:
                 breaks.append(_unbilled(cause, call.minutes, [call]))
                 left -= call.minutes
-    # Nobody knows what a broken record comes to: it may be all that is left.
+    # Nobody knows what a broken record comes to, but that a call ends some time.
     broken = unknown.get(Cause.QUARANTINED, [])
     decided_on = unknown.get(Cause.DECIDED, [])
     not_over = unknown.get(Cause.CALL_UNDERWAY, [])
-    if left > 0 and broken:
+    if 0 < left <= len(broken) * MOST_OF_ONE_CALL:
         breaks.append(_unbilled(Cause.QUARANTINED, left, broken))
-    elif left > 0 and decided_on:
+    elif 0 < left <= len(decided_on) * MOST_OF_ONE_CALL:
         breaks.append(_unbilled(Cause.DECIDED, left, decided_on))
     elif 0 < left <= sum(call.most for call in not_over):
         breaks.append(_unbilled(Cause.CALL_UNDERWAY, left, not_over))

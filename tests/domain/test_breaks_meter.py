@@ -74,9 +74,9 @@ def test_hours_that_cancel_out_are_both_shown() -> None:
         (2, 2, Cause.COUNTED_UNRECORDED),
         (2, 1, Cause.COUNTED_UNRECORDED),
         (2, 3, Cause.FOREIGN_EVENT),
-        (2, -1, Cause.NOT_COUNTED),
+        (2, -1, Cause.FOREIGN_EVENT),
         (-2, -2, Cause.COUNTED_UNRECORDED),
-        (-2, -3, Cause.NOT_COUNTED),
+        (-2, -3, Cause.FOREIGN_EVENT),
         (-2, 1, Cause.FOREIGN_EVENT),
     ],
 )

@@ -1,0 +1,1 @@
+"""What each cause of a break needs, and cases beside it that have another name."""
