@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pamela import ValidationError, verify_webhook_signature
+from pamela._signatures import SIGNATURE_HEADER
 
 SECRET = "whsec_test"
 PAYLOAD = {"event": "call.completed", "b": [1, 2.5, None], "a": "é"}
@@ -41,6 +43,7 @@ def sign(body: bytes, secret: str = SECRET) -> str:
         (b"\xff\x00", b"\xff\x00"),
         (b"", b""),
         ({}, b"{}"),
+        (MappingProxyType(PAYLOAD), CANONICAL),
     ],
 )
 def test_raw_bytes_count_first_then_their_canonical_form(
@@ -130,6 +133,27 @@ ENDLESS["again"] = ENDLESS
 )
 def test_a_hostile_payload_is_false_and_no_error(payload: Any) -> None:
     assert verify_webhook_signature(payload, "0" * 64, SECRET) is False
+
+
+@pytest.mark.parametrize(
+    ("payload", "written"),
+    [
+        (None, b"null"),
+        (7, b"7"),
+        ({1}, b"[1]"),
+        # Only objects and lists have another form than their bytes.
+        ('"\u00e9"', rb'"\u00e9"'),
+        # What cannot be written is not the same as nothing.
+        ("\ud800", b""),
+        ({"a": {1}}, b""),
+    ],
+)
+def test_what_has_no_bytes_is_signed_by_nobody(payload: Any, written: bytes) -> None:
+    assert verify_webhook_signature(payload, sign(written), SECRET) is False
+
+
+def test_the_signature_comes_in_the_header_that_is_documented() -> None:
+    assert SIGNATURE_HEADER == "X-Pamela-Signature"
 
 
 @given(st.binary(max_size=50) | st.text(max_size=50), st.text() | st.binary())

@@ -1,6 +1,8 @@
 """Webhooks as values: events of a call, and requests to run a tool."""
 
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -64,15 +66,45 @@ def test_each_event_has_its_type_and_a_new_one_the_common(name: str, kind: Any) 
     [
         ({}, ()),
         ({"transcript": None}, ()),
-        ({"transcript": "a"}, ("a",)),
+        ({"transcript": "ab"}, ("ab",)),
         ({"transcript": ["a", {"b": 1}]}, ("a", {"b": 1})),
     ],
 )
 def test_a_transcript_is_a_tuple_whatever_was_sent(sent: Any, transcript: Any) -> None:
-    event = parse_webhook_event(EVENT | sent)
-    assert isinstance(event, CallCompleted)
-    assert event.transcript == transcript
-    assert "transcript" not in repr(event)
+    for name in ("call.completed", "call.transcript_update"):
+        event = parse_webhook_event(EVENT | {"event": name} | sent)
+        assert isinstance(event, CallCompleted | CallTranscriptUpdated)
+        assert event.transcript == transcript
+        assert "transcript=" not in repr(event)
+
+
+@pytest.fixture
+def _far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the machine's own time be another than UTC."""
+    with monkeypatch.context() as machine:
+        machine.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_east")
+@pytest.mark.parametrize("zone", ["", "Z", "+00:00"])
+def test_a_time_without_a_zone_is_in_utc_wherever_the_machine_stands(zone: str) -> None:
+    event = parse_webhook_event(EVENT | {"timestamp": f"2026-03-01T12:00:00{zone}"})
+    assert event.timestamp == NOON
+    assert event.timestamp.tzinfo is UTC
+
+
+def test_an_id_that_is_a_number_is_read_as_its_digits() -> None:
+    assert parse_webhook_event(EVENT | {"call_id": 42}).call_id == "42"
+    assert parse_tool_webhook(ASKED | {"partner_id": 0})["partner_id"] == "0"
+
+
+@pytest.mark.parametrize("payload", [b"{", "\ud800", b'{"event": 1, "event": 2}', b""])
+def test_what_is_no_json_is_said_to_be_none(payload: Any) -> None:
+    with pytest.raises(ValidationError, match="no strict JSON"):
+        parse_webhook_event(payload)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class _Walk:
     def visit(self, node: ast.AST, above: list[ast.AST]) -> None:
         """Find the mutants below a node."""
         for name, value in ast.iter_fields(node):
-            if name in SKIPPED or _is_for_types(node):
+            if name in SKIPPED or _is_no_rule(node):
                 continue
             children = value if isinstance(value, list) else [value]
             for place, child in enumerate(children):
@@ -147,8 +147,14 @@ def _is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _is_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+def _is_no_rule(node: ast.AST) -> bool:
+    """Say whether nothing is decided here: imports for types, and lists of names."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+        case ast.Assign(targets=[ast.Name(id="__all__")]):
+            return True
+    return False
 
 
 def _is_in_body(chain: list[ast.AST], name: str) -> bool:

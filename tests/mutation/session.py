@@ -14,6 +14,7 @@ import pytest
 from coverage import Coverage
 from hypothesis import Phase, settings
 
+from tests.mutation.swapping import caches_of_ours
 from tests.mutation.trial import Reporter
 
 ARGUMENTS = (
@@ -122,12 +123,16 @@ class Session:
     def reach(self, files: Sequence[Path]) -> dict[str, dict[int, list[str]]]:
         """Run every test once here, and return which lines of files each reaches.
 
-        It is done in this process: what is warm here is warm in every child.
+        It is done in this process: what is warm here is warm in every child. No answer
+        is remembered from test to test: each reaches what it would reach alone.
         """
+        caches = caches_of_ours()
         coverage = coverage_of(files)
         coverage.start()
         for name, item in self.items.items():
             coverage.switch_context(name)
+            for cache in caches:
+                cache.cache_clear()
             self._run_one(item)
             if isinstance(item, pytest.Function):
                 item._initrequest()  # so that it can be run once more

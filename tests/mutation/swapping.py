@@ -18,13 +18,10 @@ class LivingCode:
 
     def __init__(self, files: set[str]) -> None:
         self._functions: dict[str, list[FunctionType]] = defaultdict(list)
-        self._caches: list[_lru_cache_wrapper[object]] = []
+        self._caches = caches_of_ours()
         for each in gc.get_objects():
-            if isinstance(each, FunctionType):
-                if each.__code__.co_filename in files:
-                    self._functions[each.__code__.co_filename].append(each)
-            elif isinstance(each, _lru_cache_wrapper) and _is_ours(each):
-                self._caches.append(each)
+            if isinstance(each, FunctionType) and each.__code__.co_filename in files:
+                self._functions[each.__code__.co_filename].append(each)
 
     def swap(self, file: Path, old: CodeType, new: CodeType) -> None:
         """Give each function of a file its new code; nothing old is remembered."""
@@ -72,6 +69,15 @@ class _MutatedLoader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         """Return the other code."""
         return self._code
+
+
+def caches_of_ours() -> "list[_lru_cache_wrapper[object]]":
+    """Return what remembers answers of our functions."""
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, _lru_cache_wrapper) and _is_ours(each)
+    ]
 
 
 def foreign_modules() -> list[str]:
