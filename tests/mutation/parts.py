@@ -22,6 +22,11 @@ class Part:
     made_once: tuple[str, ...] = ()
 
 
+# Tests that measure memory: they take long, and say nothing that others do not.
+MEASURING = (
+    "test_a_stream_of_rows_takes_the_memory_of_a_few",
+    "test_a_digest_is_read_in_flat_memory",
+)
 # The words of all closed lists that are written down.
 WORDS = "tests/domain/test_words.py"
 
@@ -124,8 +129,9 @@ PARTS = (
         (
             "billing/verifier/chain.py",
             "billing/verifier/covers.py",
+            "billing/verifier/ed25519.py",
             "billing/verifier/entries.py",
-            "billing/verifier/proof.py",
+            "billing/verifier/keys.py",
             "billing/verifier/states.py",
         ),
         ("tests/verifier",),

@@ -14,6 +14,7 @@ import pytest
 from coverage import Coverage
 from hypothesis import Phase, settings
 
+from tests.mutation.parts import MEASURING
 from tests.mutation.swapping import caches_of_ours
 from tests.mutation.trial import Reporter
 
@@ -96,7 +97,7 @@ class Session:
         self.items = {
             item.nodeid: item
             for item in session.items
-            if OTHER_ENGINE not in item.nodeid
+            if not any(each in item.nodeid for each in (OTHER_ENGINE, *MEASURING))
         }
 
     @property

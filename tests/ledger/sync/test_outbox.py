@@ -1,9 +1,11 @@
 """The outbox: attempts before they leave, answers as they come, states that follow."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from billing.domain.meter_event import (
     EventState,
@@ -161,6 +163,66 @@ def test_two_owners_cannot_write_the_same_attempt(
     with pytest.raises(LedgerFault):
         attempt(ledger, event)
     assert now_of(ledger).attempts == 1
+
+
+def test_what_was_refused_after_an_unknown_outcome_is_uncertain_not_rejected(
+    ledger: Ledger, event: OpenEvent
+) -> None:
+    answer(ledger, event, SendAnswer(SendVerdict.UNKNOWN))
+    answer(ledger, now_of(ledger), SendAnswer(SendVerdict.REFUSED, 400))
+    assert rows(ledger, STATE) == [("failed", "uncertain", None)]
+
+
+def test_what_never_left_is_no_send_at_all(ledger: Ledger, event: OpenEvent) -> None:
+    answer(ledger, event, SendAnswer(SendVerdict.UNKNOWN))
+    later = NOW + timedelta(hours=1)
+    answer(ledger, now_of(ledger), SendAnswer(SendVerdict.UNSENT), later)
+    after = now_of(ledger)
+    assert (after.last_sent_at, after.first_unknown_at) == (NOW, NOW)
+    assert (after.tries, after.attempts) == (1, 2)
+
+
+OTHERS_MOVES: dict[str, Callable[[Connection, OpenEvent], None]] = {
+    "failed": lambda connection, event: outbox.move_to_failed(
+        connection, event, FailReason.VOIDED
+    ),
+    "attempted": lambda connection, event: record_attempts(
+        connection,
+        [Attempt(event=event, owner="other", idempotency_key="key", started_at=NOW)],
+    ),
+    "synced": lambda connection, event: outbox.move(
+        connection, event, state="synced", evidence="req_9"
+    ),
+}
+
+
+@pytest.mark.parametrize("others_move", OTHERS_MOVES.values(), ids=OTHERS_MOVES)
+def test_who_read_an_event_before_another_moved_it_writes_nothing(
+    ledger: Ledger,
+    event: OpenEvent,
+    others_move: Callable[[Connection, OpenEvent], None],
+) -> None:
+    with ledger.writing() as connection:
+        others_move(connection, event)
+    kept = rows(ledger, STATE), rows(ledger, ATTEMPTS)
+    for my_move in OTHERS_MOVES.values():
+        with pytest.raises(Overtaken), ledger.writing() as connection:
+            my_move(connection, event)
+        assert (rows(ledger, STATE), rows(ledger, ATTEMPTS)) == kept
+
+
+def test_the_trail_tells_of_attempts_and_answers(
+    ledger: Ledger, event: OpenEvent
+) -> None:
+    told = "SELECT count(*) FROM audit_event WHERE action = '{}'"
+    attempt(ledger, event)
+    assert rows(ledger, told.format("event.attempted")) == [(1,)]
+    assert rows(ledger, told.format("attempt.answered")) == [(0,)]
+    with ledger.writing() as connection:
+        record_answers(
+            connection, [Answered(event, SendAnswer(SendVerdict.UNKNOWN), NOW)]
+        )
+    assert rows(ledger, told.format("attempt.answered")) == [(1,)]
 
 
 def test_a_stale_answer_changes_nothing_that_is_synced(
