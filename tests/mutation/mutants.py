@@ -148,11 +148,13 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 def _is_no_rule(node: ast.AST) -> bool:
-    """Say whether nothing is decided here: imports for types, and lists of names."""
+    """Say whether nothing is decided here: imports for types, lists of names, nets."""
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True
         case ast.Assign(targets=[ast.Name(id="__all__")]):
+            return True
+        case ast.keyword(arg="strict"):  # a net below what cannot be
             return True
     return False
 

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,6 @@ from tests.mutation.swapping import LivingCode, foreign_modules
 from tests.mutation.trial import Limits, Outcome, Reporter, Verdict, attempt, silence
 
 Tell = Callable[[Mutant, Outcome], None]
-CLEAN_RUN = Limits(cpu_seconds=1800, wall_seconds=7200)
 UNREACHED = "no test of its part reaches it"
 
 
@@ -138,10 +138,12 @@ class _Living:
         self._session = session
         self._left = bench.left
         session.use_folder(bench.folder / "clean")
+        begun = time.monotonic()
         reached = session.reach(bench.files)
+        limits = Limits.of(time.monotonic() - begun)
         session.make_once(bench.part.made_once)
         seconds = bench.folder / "seconds.json"
-        clean = attempt(self._clean_run(seconds), CLEAN_RUN)
+        clean = attempt(self._clean_run(seconds), limits)
         if clean.verdict is not Verdict.SURVIVED:
             raise PartFailed(f"without any mutant: {clean}")
         self.profile = Profile(json.loads(seconds.read_text()), reached)

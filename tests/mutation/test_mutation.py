@@ -74,6 +74,7 @@ def test_what_a_test_asks_for_is_noticed_and_the_rest_is_named(tmp_path: Path) -
         ("def f(a): a += min(b)", {"a -= min(b)", "a += max(b)"}),
         ("x: int = 5\nlog.info('x')\n'words 3'", {"x: int = 6", "x: int = 4"}),
         ("def f(a: X = None) -> Y[3]: '''3'''", set()),
+        ("def f(a): zip(a, strict=True)", {"pass"}),
         ("__all__ = ['a', 'b']\nif TYPE_CHECKING: b = 1", set()),
     ],
 )

@@ -3,13 +3,14 @@
 import csv
 import io
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.foreign_text import visible
-from billing.reports.sheets.csv_file import write_csv
+from billing.reports.sheets.csv_file import write_csv, write_csv_file
 from billing.reports.sheets.sheet import Column, Kind, Row, Sheet
 
 COLUMNS = (
@@ -82,6 +83,17 @@ def test_a_text_that_could_be_a_formula_has_an_apostrophe(text: str, cell: str) 
     assert read(written([text, 1, 1]))[1][0] == cell
 
 
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [(Kind.TEXT, "'-1"), (Kind.DAY, "'-1"), (Kind.MOMENT, "'-1"), (Kind.COUNT, "-1")],
+)
+def test_what_is_no_number_is_a_text_in_whatever_column(kind: Kind, cell: str) -> None:
+    sheet = Sheet(name="S", title="S", columns=(Column("c", kind),), rows=[["-1"]])
+    stream = io.StringIO(newline="")
+    write_csv(sheet, stream)
+    assert read(stream.getvalue())[1] == [cell]
+
+
 def test_a_negative_amount_is_a_number_still() -> None:
     assert read(written(["a", -3, -300_001]))[1] == ["a", "-3", "-0.300001"]
 
@@ -97,6 +109,15 @@ def test_a_total_and_the_mark_of_an_open_month_are_in_the_file() -> None:
     assert lines[0][-1] == "provisional"
     assert lines[-1] == ["total", "3", "0.010005", "yes"]
     assert read(written(["a", 1, 1], provisional=False))[1][-1] == "no"
+
+
+def test_a_file_holds_what_is_written(tmp_path: Path) -> None:
+    rows = [["é=1", 1, 10_000], ["b\nc", 2, 5]]
+    sheet = Sheet(name="S", title="S", columns=COLUMNS, rows=rows, total=True)
+    write_csv_file(sheet, tmp_path / "sheet.csv")
+    text = (tmp_path / "sheet.csv").read_bytes().decode()
+    assert text == written(*rows, total=True)
+    assert list(tmp_path.iterdir()) == [tmp_path / "sheet.csv"]
 
 
 def test_a_stream_of_rows_takes_the_memory_of_a_few() -> None:
