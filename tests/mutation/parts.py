@@ -145,6 +145,25 @@ PARTS = (
         ("tests/ledger/audit",),
         made_once=("sqlite_template",),
     ),
+    # Where the product meets other clocks, other modes and lost answers.
+    Part(
+        "borders",
+        (
+            "billing/gateways/clocks.py",
+            "billing/gateways/stripe/error_reports.py",
+            "billing/pipeline/sync/error_reports.py",
+            "billing/pipeline/sync/monotonic_time.py",
+            "billing/pipeline/sync/preflight.py",
+            "billing/pipeline/sync/settle.py",
+        ),
+        (
+            "tests/gateways/test_clocks.py",
+            "tests/gateways/stripe/test_error_reports.py",
+            "tests/pipeline/sync",
+        ),
+        least=80,
+        made_once=("sqlite_template",),
+    ),
 )
 
 LAYERS = ("domain", "pipeline", "gateways", "verifier")

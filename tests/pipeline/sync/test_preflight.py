@@ -1,14 +1,15 @@
 """Preflight: a meter that would count wrongly is sent nothing."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from billing.errors import MeterUnfit
-from billing.pipeline.sync.preflight import find_flaws
-from tests.pipeline.bench import Bench, call
-from tests.pipeline.fakes import fit_meter
+from billing.pipeline.sync.preflight import find_flaws, require_usable_meter
+from tests.pipeline.bench import NOON, Bench, call
+from tests.pipeline.fakes import StrictMeter, VirtualClock, fit_meter
 
 
 def test_a_fit_meter_has_no_flaw() -> None:
@@ -51,3 +52,26 @@ def test_nothing_is_sent_to_an_unfit_meter(
 def test_a_sync_without_work_asks_the_meter_nothing(bench: Bench) -> None:
     bench.meter.state = None
     assert bench.sync().clean
+
+
+@pytest.mark.parametrize("ahead", [1, -1])
+@pytest.mark.parametrize(("seconds", "is_off"), [(0, False), (300, False), (301, True)])
+def test_nothing_is_sent_by_a_clock_that_is_minutes_off_stripes(
+    ahead: int, seconds: int, is_off: bool
+) -> None:
+    meter = StrictMeter(clock=VirtualClock(NOON))
+    ours = NOON + ahead * timedelta(seconds=seconds)
+    if is_off:
+        with pytest.raises(MeterUnfit, match=f"clock is {seconds} s off Stripe's"):
+            require_usable_meter(meter, livemode=False, now=ours)
+    else:
+        state = require_usable_meter(meter, livemode=False, now=ours)
+        assert state.server_time == NOON
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_a_meter_is_of_the_mode_that_is_meant(livemode: bool) -> None:
+    state = replace(fit_meter(), livemode=livemode)
+    assert find_flaws(state, "stripe_minutes", livemode) == []
+    (flaw,) = find_flaws(state, "stripe_minutes", not livemode)
+    assert flaw.what == f"the meter's livemode is {livemode}, not {not livemode}"

@@ -7,7 +7,8 @@ import pytest
 from billing.domain.break_causes import Cause
 from billing.domain.meter_event import MeterEvent
 from billing.pipeline.sync.context import Policy
-from tests.pipeline.bench import Bench, call
+from tests.ledger.bookkeeping import close_period
+from tests.pipeline.bench import MARCH, Bench, call
 from tests.pipeline.fakes import (
     Killed,
     Reply,
@@ -97,6 +98,27 @@ def test_while_stripe_knows_the_identifier_two_reads_in_half_an_hour_are_enough(
     bench.clock.advance(minutes=30)
     assert bench.sync().settled == 1
     assert bench.counted() == {"acme": 5}
+
+
+def test_in_a_closed_month_the_identifier_guards_nothing_that_goes_out_anew(
+    bench: Bench,
+) -> None:
+    bench.meter.script = [lose_request, refuse]
+    bench.take(call("c", seconds=300))
+    bench.sync()
+    close_period(bench.ledger, MARCH)
+    bench.clock.advance(hours=2, minutes=1)
+    bench.sync()
+    bench.clock.advance(minutes=30)
+    # In an open month this silence would be enough.
+    assert bench.sync().settled == 0
+    assert bench.events()[0][:2] == ("failed", "uncertain")
+    bench.clock.advance(hours=72)
+    assert bench.sync().settled == 0
+    bench.clock.advance(hours=24)
+    assert bench.sync().settled == 1
+    assert bench.events()[0][:2] == ("failed", "rejected")
+    assert bench.counted() == {}
 
 
 def test_what_counts_twice_after_all_is_synced_and_named_so(bench: Bench) -> None:
