@@ -122,17 +122,26 @@ PARTS = (
         ("tests/reports/sheets/test_csv_file.py",),
     ),
     Part(
+        "signatures",
+        ("billing/verifier/ed25519.py",),
+        ("tests/verifier/test_ed25519.py",),
+    ),
+    Part(
         "proof",
         (
             "billing/verifier/chain.py",
             "billing/verifier/covers.py",
-            "billing/verifier/ed25519.py",
             "billing/verifier/entries.py",
             "billing/verifier/keys.py",
             "billing/verifier/states.py",
         ),
-        ("tests/verifier",),
-        made_once=("bundles",),
+        (
+            "tests/verifier/test_chain.py",
+            "tests/verifier/test_decisions.py",
+            "tests/verifier/test_keys.py",
+            "tests/verifier/test_openings.py",
+            "tests/verifier/test_rules.py",
+        ),
     ),
     Part(
         "trail",
