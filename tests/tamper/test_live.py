@@ -8,7 +8,7 @@ from billing.domain.period import cycle_months
 from billing.errors import AlteredRows, UncoveredRows
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.sync import settlement
+from billing.ledger.sync import outbox, settlement
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.run import run_round
@@ -81,7 +81,8 @@ def edit_and_move(bench: Bench) -> None:
     disarm(bench.ledger)
     damage(bench.ledger, "UPDATE meter_event SET tries = 0 WHERE id = 1")
     with bench.ledger.writing() as connection:
-        settlement.reject(connection, Actor("tests", bench.clock.now()), 1, "x")
+        edited = outbox.event_numbered(connection, 1)
+        settlement.reject(connection, Actor("tests", bench.clock.now()), edited, "x")
 
 
 def test_nothing_is_written_where_rows_came_past_the_door(ledger: Ledger) -> None:

@@ -24,6 +24,7 @@ from billing.ledger.adopt.shadow_readings import ShadowReading, shadow_readings
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.ledger.sync import outbox
 from billing.ledger.sync.adoptions import (
     OpeningHour,
     add_openings,
@@ -170,10 +171,13 @@ def record_cut_over(
         stopped_at=stopped_at,
     )
     number = record_decision(connection, actor, decision)
-    free = select(event.id).where(
-        event.customer.in_(to.names), event.hour < from_hour, _is_free()
+    free = outbox.events_that(
+        connection,
+        event.customer.in_(to.names),
+        event.hour < from_hour,
+        _is_free(),
     )
-    for released in list(connection.scalars(free)):
+    for released in free:
         release(connection, released)
     adopted = Adoption(
         id=number,

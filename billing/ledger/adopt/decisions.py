@@ -21,6 +21,7 @@ from billing.ledger.schema.tables import (
     meter_event,
     meter_opening,
 )
+from billing.ledger.sync import outbox
 from billing.ledger.sync.adoptions import adoption_of, read_adoptions
 from billing.ledger.sync.event_rows import release
 from billing.ledger.sync.first_contact import Contact, record_contacts
@@ -122,11 +123,13 @@ def undo_cut_over(
     _refuse_used(connection, adopted)
     decision = AdoptionDecision.of(adopted, AdoptionKind.UNDO, reason)
     record_decision(connection, actor, decision)
-    query = _openings(adopted).where(
-        event.reason.is_distinct_from(FailReason.REPLACED.value)
+    counted = outbox.events_that(
+        connection,
+        event.id.in_(_openings(adopted).order_by(None)),
+        event.reason.is_distinct_from(FailReason.REPLACED.value),
     )
-    for number in connection.scalars(query).all():
-        release(connection, number)
+    for opening in counted:
+        release(connection, opening)
     _forget(connection, adopted, actor.at)
 
 

@@ -163,11 +163,13 @@ def named_and_rejected(connection: Connection, rejection: RejectionReport) -> in
 
 
 def settle_report(connection: Connection, name: str, now: datetime) -> None:
-    """Note that every event a report may be about is decided."""
-    named = report.name == name
-    settled = connection.scalars(select(report.id).where(named)).all()
-    audit_log.touch(connection, error_report, settled)
-    connection.execute(update(error_report).where(named).values(settled_at=now))
+    """Note that every event a report may be about is decided, unless another did."""
+    is_open = (report.name == name) & report.settled_at.is_(None)
+    numbers = connection.scalars(select(report.id).where(is_open)).all()
+    if not numbers:
+        return
+    audit_log.touch(connection, error_report, numbers)
+    connection.execute(update(error_report).where(is_open).values(settled_at=now))
     audit_log.note(connection, "report.settled", name)
 
 

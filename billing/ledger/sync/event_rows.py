@@ -18,6 +18,8 @@ from billing.domain.staging import MeterDestination, PlannedEvent
 from billing.ledger.audit import audit_log
 from billing.ledger.schema.bulk_execute import BoundRow, execute_for_all, insert_for_all
 from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.ledger.sync import outbox
+from billing.ledger.sync.outbox import OpenEvent
 
 _NUMBERS_PER_STATEMENT = 10_000
 NOTHING_TO_SEND = "its rows cancel out: nothing to report"
@@ -78,13 +80,15 @@ def add_events(
     return numbers
 
 
-def release(connection: Connection, number: int) -> None:
-    """Take the rows from an event that certainly does not count, to be staged anew."""
-    audit_log.touch(connection, meter_event, [number])
-    audit_log.touch_binding(connection, [number])
-    values = {"state": "failed", "reason": FailReason.REPLACED.value}
-    connection.execute(update(meter_event).where(event.id == number).values(values))
-    free = update(b2b_usage).where(usage.meter_event_id == number)
+def release(connection: Connection, replaced: OpenEvent) -> None:
+    """Take the rows from an event that does not count; raises Overtaken.
+
+    They are staged anew.
+    """
+    reason = FailReason.REPLACED.value
+    outbox.move(connection, replaced, state="failed", reason=reason)
+    audit_log.touch_binding(connection, [replaced.id])
+    free = update(b2b_usage).where(usage.meter_event_id == replaced.id)
     connection.execute(free.values(meter_event_id=None))
 
 

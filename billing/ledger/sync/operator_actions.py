@@ -89,18 +89,17 @@ def retry_rejected(
 
     They go under new identifiers: Stripe remembers the ones that it took and refused.
     """
-    query = select(event.id, event.identifier).where(
-        _refused(identifiers), event.customer == customer
+    refused = outbox.events_that(
+        connection, _refused(identifiers), event.customer == customer
     )
-    rows = connection.execute(query.order_by(event.id)).all()
-    for row in rows:
-        event_rows.release(connection, row.id)
-    if rows:
-        detail = {"events": [row.identifier for row in rows]}
+    for each in refused:
+        event_rows.release(connection, each)
+    if refused:
+        detail = {"events": [each.event.identifier for each in refused]}
         audit_log.record(
             connection, actor, "events.retried", customer, detail, reason=reason
         )
-    return len(rows)
+    return len(refused)
 
 
 def _refused(identifiers: Sequence[str]) -> ColumnElement[bool]:

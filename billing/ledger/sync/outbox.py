@@ -107,6 +107,13 @@ def event_numbered(connection: Connection, number: int) -> OpenEvent:
     return _open_event(connection.execute(_NUMBERED, {"number": number}).one())
 
 
+def events_that(
+    connection: Connection, *conditions: ColumnElement[bool]
+) -> list[OpenEvent]:
+    """Return the events that meet conditions, oldest timestamp first."""
+    return [_open_event(row) for row in connection.execute(_READ.where(*conditions))]
+
+
 def _open_event(row: Row[tuple[object, ...]]) -> OpenEvent:
     return OpenEvent(
         id=row.id,

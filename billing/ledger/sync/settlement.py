@@ -81,9 +81,10 @@ def requeue_absent(connection: Connection, actor: Actor, uncertain: OpenEvent) -
     _settled(connection, actor, uncertain, "absent: armed again")
 
 
-def reject(connection: Connection, actor: Actor, number: int, because: str) -> None:
-    """Mark an event that was taken as rejected after all, and why."""
-    rejected = outbox.event_numbered(connection, number)
+def reject(
+    connection: Connection, actor: Actor, rejected: OpenEvent, because: str
+) -> None:
+    """Mark an event that was taken as rejected after all; raises Overtaken."""
     state = {"state": "failed", "reason": FailReason.REJECTED.value}
     outbox.move(connection, rejected, **state, evidence=f"rejected: {because}")
     _settled(connection, actor, rejected, f"rejected: {because}")
@@ -162,7 +163,7 @@ def record_cancel_answer(
     if present.reason is not FailReason.CANCELLING:
         return False
     if answer.verdict is SendVerdict.CANCELLED:
-        event_rows.release(connection, cancelled.id)
+        event_rows.release(connection, present)
         _settled(connection, actor, cancelled, "cancelled: its rows are staged anew")
         return True
     if _cancel_uncertain(connection, cancelled.id):
@@ -174,9 +175,9 @@ def record_cancel_answer(
 def record_cancel_read(
     connection: Connection, actor: Actor, cancelled: OpenEvent, *, gone: bool
 ) -> None:
-    """Take reads of its own minute as the proof of a cancellation, or against it."""
+    """Take reads of its minute as proof of a cancellation or not; raises Overtaken."""
     if gone:
-        event_rows.release(connection, cancelled.id)
+        event_rows.release(connection, cancelled)
         _settled(connection, actor, cancelled, "cancelled: its minute is empty")
     else:
         outbox.move(connection, cancelled, state="synced", reason=None)

@@ -26,6 +26,7 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.schema.tables import b2b_usage, meter_event
+from billing.ledger.sync import outbox
 from billing.ledger.sync.adoptions import (
     OpeningHour,
     add_openings,
@@ -175,16 +176,17 @@ def release_misaddressed(
     What was tried keeps its address: its payload is frozen at the first attempt.
     """
     untried = (event.state == EventState.PENDING.value) & event.last_sent_at.is_(None)
-    query = select(event.id).where(
+    released = outbox.events_that(
+        connection,
         event.customer == to.customer,
         event.stripe_customer != to.stripe_customer,
         event.livemode == int(to.livemode),
         or_(untried, _REFUSED),
     )
-    numbers = list(connection.scalars(query))
-    for number in numbers:
-        release(connection, number)
-    if numbers:
+    for misaddressed in released:
+        release(connection, misaddressed)
+    if released:
+        numbers = [misaddressed.id for misaddressed in released]
         detail = {"events": numbers, "now": to.stripe_customer}
         audit_log.record(connection, actor, "events.readdressed", to.customer, detail)
-    return len(numbers)
+    return len(released)

@@ -7,6 +7,7 @@ its window are read; so are those of hours of which a summary was found short.
 from datetime import timedelta
 from typing import NamedTuple
 
+from billing.domain.meter_event import EventState
 from billing.domain.settlement import (
     WHILE_REMEMBERED,
     SettleVerdict,
@@ -16,6 +17,7 @@ from billing.domain.settlement import (
 from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
+from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.sync.context import SyncContext
 from billing.pipeline.sync.monotonic_time import MonotonicClock
 from billing.pipeline.sync.settle import read_own_minute
@@ -54,10 +56,13 @@ def reject_what_is_reported(context: SyncContext, *, is_alone: bool) -> int:
 
     `is_alone`: a person stated that nothing else reports to this meter.
     """
-    suspects = _suspects(context, is_alone=is_alone)
-    rejected = [each for each in suspects if _is_gone(context, each)]
-    for suspicion in rejected:
-        _reject(context, suspicion.why, suspicion.suspect)
+    rejected: list[tuple[OpenEvent, str]] = []
+    for each in _suspects(context, is_alone=is_alone):
+        event = _event_of(context, each.suspect)
+        if _is_gone(context, each, event):
+            rejected.append((event, each.why))
+    for event, why in rejected:
+        _reject(context, event, why)
     return len(rejected)
 
 
@@ -116,13 +121,18 @@ def settle_reports(ledger: Ledger, time: MonotonicClock) -> None:
                 error_reports.settle_report(connection, name, now)
 
 
-def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
+def _event_of(context: SyncContext, suspect: Suspect) -> OpenEvent:
+    with context.ledger.reading() as connection:
+        return outbox.event_numbered(connection, suspect.event_id)
+
+
+def _is_gone(context: SyncContext, suspicion: _Suspicion, event: OpenEvent) -> bool:
     """Say whether a suspect does not count: named and absent, or proved absent.
 
     What is rejected may go out anew under a new name: so silence alone has to be proof.
     """
-    with context.ledger.reading() as connection:
-        event = outbox.event_numbered(connection, suspicion.suspect.event_id)
+    if event.state is not EventState.SYNCED:
+        return False  # whoever moved it since has decided it
     readings = read_own_minute(context, event)
     if readings is None:
         return False
@@ -136,8 +146,8 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion) -> bool:
     return verdict is SettleVerdict.ABSENT
 
 
-def _reject(context: SyncContext, why: str, suspect: Suspect) -> None:
+def _reject(context: SyncContext, rejected: OpenEvent, why: str) -> None:
     actor = context.actor
     context.sender.writer.write(
-        lambda connection: settlement.reject(connection, actor, suspect.event_id, why)
+        lambda connection: settlement.reject(connection, actor, rejected, why)
     )

@@ -98,7 +98,7 @@ def _conclude_absent(
     if is_closed:
         # It goes out anew, in another month.
         why = "its minute is empty, and its month is closed"
-        write(lambda ledger: settlement.reject(ledger, actor, absent.id, why))
+        write(lambda ledger: settlement.reject(ledger, actor, absent, why))
     elif not may_requeue(absent.event.timestamp, actor.at):
         write(lambda ledger: outbox.move_to_failed(ledger, absent, FailReason.EXPIRED))
     elif context.policy.rearm:

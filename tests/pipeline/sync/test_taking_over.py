@@ -1,21 +1,32 @@
-"""Work that another process holds: it is asked for again, in case that process dies."""
+"""Work that another process holds, or has taken over from one that stood still."""
 
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
+from billing.domain.error_report import RejectionReport
+from billing.domain.period import Window
+from billing.errors import Overtaken
 from billing.ledger.database import Hold, Ledger
+from billing.ledger.group_commit import DirectCommit, Writer
 from billing.ledger.locks import try_lock
+from billing.pipeline.concurrency import SerialExecutor
 from billing.pipeline.sync.send import Outcome
+from billing.pipeline.sync.sync import sync_meter
 from tests.ledger.another_process import PATIENCE, another_process
-from tests.pipeline.bench import NOON, Bench, call, of
-from tests.pipeline.fakes import VirtualClock
+from tests.ledger.bookkeeping import close_period
+from tests.pipeline.bench import MARCH, NOON, Bench, call, of
+from tests.pipeline.fakes import VirtualClock, lose_answer, lose_request
 
+T = TypeVar("T")
 NEVER = 99
 NOTICED_SECONDS = 0.05
 SECOND_AFTER_SECOND = [1, 2, 4, 8, 16]
@@ -144,3 +155,137 @@ def test_what_a_process_held_that_is_killed_is_sent_by_who_asks_again(
     assert waits
     assert set(waits) <= set(SECOND_AFTER_SECOND)
     assert bench.counted() == {"acme": 1, "globex": 1}
+
+
+@dataclass
+class StandingStill(SerialExecutor):
+    """A process that stands still before what it writes once `is_due`; others go on."""
+
+    is_due: Callable[[], bool]
+    meanwhile: Callable[[], None]
+    stood: bool = False
+
+    def writer(self, ledger: Ledger) -> AbstractContextManager[Writer]:
+        """Return a writer that writes late."""
+        return LateWriter(ledger, self)
+
+    def stand_still(self) -> None:
+        """Let others go on, once."""
+        if not self.stood and self.is_due():
+            self.stood = True
+            self.meanwhile()
+
+
+class LateWriter(DirectCommit):
+    """A writer of a process that stands still."""
+
+    def __init__(self, ledger: Ledger, process: StandingStill) -> None:
+        super().__init__(ledger)
+        self._process = process
+
+    def write(self, write: Callable[[Connection], T]) -> T:
+        """Write, later than was meant."""
+        self._process.stand_still()
+        return super().write(write)
+
+
+def name_of(bench: Bench, number: int = 0) -> str:
+    return bench.meter.requests[number].event.identifier
+
+
+def find_absent_in_a_closed_month(bench: Bench) -> None:
+    """Let an event be uncertain whose summary is late, and its month be closed."""
+    bench.meter.script.append(lose_answer)
+    bench.meter.script += [lose_request] * 5
+    bench.take(call("c", seconds=300))
+    bench.sync()
+    bench.meter.hidden = {name_of(bench)}
+    close_period(bench.ledger, MARCH)
+    bench.clock.advance(hours=72)
+    bench.sync()
+    bench.clock.advance(hours=24)
+
+
+def it_is_shown(bench: Bench) -> None:
+    """Let the summary show everything, and another process see it."""
+    bench.meter.hidden.clear()
+    bench.sync()
+
+
+def find_cancelled(bench: Bench) -> None:
+    """Let a cancellation get lost on its way, and the summary be late."""
+    bench.take(call("c", seconds=600), call("d", seconds=60))
+    bench.sync()
+    bench.source.change("c", duration_seconds=240)
+    bench.pull()
+    bench.meter.always_cancel = lose_request
+    bench.sync()
+    bench.meter.hidden = {name_of(bench)}
+    bench.clock.advance(hours=72)
+    bench.sync()
+    bench.clock.advance(hours=24)
+
+
+def it_is_shown_for_a_day(bench: Bench) -> None:
+    """Let another process find what it asked back still there, a day apart."""
+    it_is_shown(bench)
+    bench.clock.advance(hours=24)
+    bench.sync()
+
+
+def find_reported(bench: Bench) -> None:
+    """Let Stripe report an error of an event, and show that it does not count."""
+    bench.take(call("c", seconds=300))
+    bench.sync()
+    bench.meter.counted.clear()
+    at = bench.clock.true()
+    report = RejectionReport(
+        name="evt_1",
+        created_at=at,
+        window=Window(at - timedelta(seconds=10), at),
+        error_count=1,
+        codes=("meter_event_invalid_value",),
+        identifiers=(name_of(bench),),
+    )
+    bench.meter.reports.append(report)
+
+
+def it_is_sent_anew(bench: Bench) -> None:
+    """Let another process reject it, and a person have it sent anew."""
+    bench.sync()
+    assert bench.retry() == 1
+    bench.sync()
+
+
+@pytest.mark.parametrize(
+    ("begin", "readings", "meanwhile", "states"),
+    [
+        (find_absent_in_a_closed_month, 2, it_is_shown, ["synced"]),
+        (find_cancelled, 2, it_is_shown_for_a_day, ["synced", "synced"]),
+        (find_reported, 1, it_is_sent_anew, ["replaced", "synced"]),
+    ],
+)
+def test_who_stood_still_before_it_concludes_leaves_what_another_has_settled(
+    bench: Bench,
+    begin: Callable[[Bench], None],
+    readings: int,
+    meanwhile: Callable[[Bench], None],
+    states: list[str],
+) -> None:
+    # Both are given what is locked: the sleeper does not know that it lost its own.
+    bench.ledger.locks = Elsewhere({})
+    begin(bench)
+    known = "SELECT count(*) FROM meter_reading"
+    sleeper = StandingStill(
+        is_due=lambda: bench.rows(known) == [(readings,)],
+        meanwhile=lambda: meanwhile(bench),
+    )
+    options = replace(bench.sync_options(), actor="sleeper", concurrency=sleeper)
+    with pytest.raises(Overtaken):
+        sync_meter(bench.ledger, bench.meter, options)
+    assert sleeper.stood
+    for _ in range(3):
+        assert [reason or state for state, reason, _ in bench.events()] == states
+        assert bench.counted() == {"acme": 5}
+        bench.clock.advance(hours=24)
+        bench.sync()

@@ -11,7 +11,7 @@ from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.schema.tables import reconciliation_reading
-from billing.ledger.sync import event_rows
+from billing.ledger.sync import event_rows, outbox
 from billing.reports.call.explanation import explanation_document, read_trace
 from billing.reports.call.page import PagePart, page_of
 from billing.reports.call.verdict import verdict_on
@@ -183,7 +183,8 @@ def test_an_event_that_was_replaced_stays_on_the_page(filled: Ledger) -> None:
     assert stage(filled)
     ((first,),) = rows(filled, "SELECT max(id) FROM meter_event")
     with filled.writing() as connection:
-        event_rows.release(connection, int(str(first)))
+        staged = outbox.event_numbered(connection, int(str(first)))
+        event_rows.release(connection, staged)
     assert stage(filled) == 1
     parts = page(filled, "gone")
     events = [part for title, part in parts.items() if title.startswith("Meter event")]

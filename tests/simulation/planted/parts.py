@@ -14,6 +14,7 @@ from billing.gateways import retries
 from billing.ledger.audit import audit_log
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 from billing.ledger.sync import attempts
+from billing.ledger.sync.outbox import OpenEvent
 from pamela import CallListResponse, CallStatusResponse, PageWalk
 
 __all__ = ["posting", "retries"]
@@ -199,8 +200,8 @@ def heed_decisions_for_ever(real: Callable[..., Any]) -> Callable[..., Any]:
     return known
 
 
-def free_rows(connection: Connection, number: int) -> None:
+def free_rows(connection: Connection, kept: OpenEvent) -> None:
     """Take the rows from an event, and leave the event as it is."""
-    audit_log.touch_binding(connection, [number])
-    bound = b2b_usage.c.meter_event_id == number
+    audit_log.touch_binding(connection, [kept.id])
+    bound = b2b_usage.c.meter_event_id == kept.id
     connection.execute(update(b2b_usage).where(bound).values(meter_event_id=None))
