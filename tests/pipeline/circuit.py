@@ -163,11 +163,13 @@ def _sources(
 
 
 @contextmanager
-def seeded_sandbox(seed: int, calls: int) -> Iterator[tuple[str, Sandbox]]:
+def seeded_sandbox(
+    seed: int, calls: int, now: datetime = NOW
+) -> Iterator[tuple[str, Sandbox]]:
     """Serve a sandbox of two months; its clock moves only when told to."""
-    seeded = realistic(seed, NOW, calls=calls)
-    sandbox = new_sandbox(seeded.pamela, seeded.customers, NOW, rate_limits="off")
-    sandbox.clock = SandboxClock(NOW, ticks=lambda: 0.0)
+    seeded = realistic(seed, now, calls=calls)
+    sandbox = new_sandbox(seeded.pamela, seeded.customers, now, rate_limits="off")
+    sandbox.clock = SandboxClock(now, ticks=lambda: 0.0)
     with running(sandbox) as url:
         yield url, sandbox
 
