@@ -78,18 +78,19 @@ def _suspects(context: SyncContext, *, is_alone: bool) -> list[_Suspicion]:
     """Return this customer's suspects, each once, by the strongest word against it.
 
     Nobody names the most of them; but where all errors are ours, and there are as many
-    as suspects, each suspect is an error.
+    as events that any may be, whatever became of those, each suspect is an error.
     """
     with context.ledger.reading() as connection:
         reports = error_reports.open_reports(connection)
         reported = [(r, error_reports.suspects(connection, r)) for r in reports]
-        errors = sum(
-            report.error_count - error_reports.named_and_rejected(connection, report)
+        may_be_errors = {
+            number
             for report in reports
-        )
+            for number in error_reports.may_be_errors(connection, report)
+        }
         missing = error_reports.missing_events(connection, context.to.customer)
-    events = {suspect.event_id for _, suspects in reported for suspect in suspects}
-    is_error = is_alone and len(events) <= errors
+    errors = sum(report.error_count for report in reports)
+    is_error = is_alone and len(may_be_errors) <= errors
     unexplained = "its minute is empty, and no report says why"
     all_suspicions = [_Suspicion(suspect, unexplained) for suspect in missing]
     for report, suspects in reported:

@@ -199,6 +199,24 @@ def test_a_suspect_that_lags_behind_is_no_error_while_others_may_be(
     assert states(bench) == ["rejected", "synced", "synced"]
 
 
+def test_a_suspect_that_lags_behind_is_no_error_that_names_what_waits(
+    bench: Bench,
+) -> None:
+    bench.take(call("c0", NOON, 60))
+    bench.sync()
+    bench.take(call("c1", NOON + HOUR, 60))
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.sync()
+    lose(bench, 1)
+    bench.meter.hidden = {name_of(bench, 0)}
+    report(bench, name_of(bench, 1), count=1)
+    bench.settle_only = True
+    for _ in range(4):
+        assert bench.sync().rejected == 0
+        bench.clock.advance(hours=2)
+    assert states(bench)[0] == "synced"
+
+
 def test_a_request_that_left_long_after_it_was_written_down_is_suspect(
     bench: Bench,
 ) -> None:
