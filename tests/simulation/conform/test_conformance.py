@@ -259,8 +259,10 @@ def test_the_bounds_of_the_model_are_those_of_the_product() -> None:
     assert REAL.tries == MOST_TRIES
 
 
-def test_a_planted_bug_is_refused_by_the_model() -> None:
-    says = "no answer is taken for a yes"
+@pytest.mark.parametrize(
+    "says", ["no answer is taken for a yes", "events are resent after a day"]
+)
+def test_a_planted_bug_is_refused_by_the_model(says: str) -> None:
     (planted,) = [one for one in SYNC_BUGS if one.says == says]
     storage = Storage()
     refused = []

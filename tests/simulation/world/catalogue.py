@@ -141,7 +141,7 @@ class Fault(Enum):
     CUSTOMER_RENAMED = 88, 200, "a customer gets another name; Stripe's stays"
     # Days
     SUMMARY_LAGS_DAYS = 52, 900, "summaries lag up to seventy-two hours"
-    OFF_FOR_DAYS = 4, 300, "the machine is off for days"
+    OFF_FOR_DAYS = 4, 100, "the machine is off for days"
     # Beyond what is assumed of Stripe
     LAGS_BEYOND = 52, 700, "summaries lag up to ten days"
     FORGETS_EARLY = 48, 700, "identifiers are forgotten within the hour"
@@ -285,11 +285,14 @@ class Weather:
         return fault in self._odds
 
     @property
-    def longest_run(self) -> int:
-        """The hours of the longest run; a daemon of two clocks works every hour."""
-        if self.may_have(Fault.CLOCK_DAYS):
-            return 16
-        return 152 if self.may_have(Fault.OFF_FOR_DAYS) else 56
+    def hours_of_run(self) -> tuple[int, int]:
+        """The hours of the shortest run and of the longest.
+
+        A daemon of two clocks works every hour, and lags of days take days to matter.
+        """
+        if self.may_have(Fault.OFF_FOR_DAYS):
+            return 96, 168
+        return 12, 16 if self.may_have(Fault.CLOCK_DAYS) else 56
 
     def present(self) -> list[str]:
         """Name the faults of this run."""

@@ -6,7 +6,7 @@ from billing.domain import cycle_schedule
 from billing.domain.cycle_schedule import TICK, Moment
 from billing.domain.period import hour_of
 from tests.simulation.trace import Violation
-from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.catalogue import LONG_LAGS, Fault
 from tests.simulation.world.jobs import do_a_job
 from tests.simulation.world.machine import Host
 from tests.simulation.world.schedule import Process
@@ -28,7 +28,9 @@ class Daemon:
         self._pace = max(2 * hours // self._chance.between(2, 6) - 1, 1)
         self.process: Process | None = None
         self._loop = 0
-        often = (Fault.SUMMARY_LAGS_LONG, Fault.HELD, Fault.FOREIGN_LATER)
+        if world.weather.may_have(Fault.SUMMARY_LAGS_DAYS):
+            self._pace = min(self._pace, 12)
+        often = (*LONG_LAGS, Fault.HELD, Fault.FOREIGN_LATER)
         self._looks_often = any(world.weather.may_have(fault) for fault in often)
         self._in_step = world.weather.may_have(Fault.TWO_DAEMONS)
         self._starts_at: datetime | None = world.schedule.now
@@ -48,7 +50,7 @@ class Daemon:
     def _pause(self) -> timedelta:
         weather = self._world.weather
         if weather.strikes(Fault.OFF_FOR_DAYS):
-            return self._chance.span(2 * DAY, 5 * DAY)
+            return self._chance.span(DAY, 5 * DAY)
         if weather.strikes(Fault.STAYS_DEAD):
             return self._chance.span(22 * HOUR, 30 * HOUR)
         if weather.strikes(Fault.CRASH_LOOP):

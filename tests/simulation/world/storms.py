@@ -41,11 +41,13 @@ class Storms:
             self._create_customers(len(world.settings.customers) - 1)
             self._later(self._moment(), lambda: self._create_customers(None))
         stripe, pamela = self._stripe, world.chance.pick(world.pamelas)
+        # For longer than identifiers are remembered, where summaries lag as long.
+        lags_days = world.weather.may_have(Fault.SUMMARY_LAGS_DAYS)
         for fault, thing, name, longest in (
             (Fault.KEY_REVOKED, stripe, "key_revoked", 5),
             (Fault.OUTAGE, stripe, "down", 30),
             (Fault.DEAF, stripe, "deaf", 30),
-            (Fault.MUTE, stripe, "mute", 30),
+            (Fault.MUTE, stripe, "mute", 72 if lags_days else 30),
             (Fault.LAPSED, pamela, "lapsed", 12),
         ):
             if world.weather.strikes(fault):

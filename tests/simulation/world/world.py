@@ -69,7 +69,7 @@ class World:
         start = MONTH_END if at_edge else MID_MONTH
         start += self.chance.span(timedelta(), 12 * HOUR)
         self.schedule = Schedule(self.chance, self.trace, start)
-        self.until = start + self.chance.between(12, self.weather.longest_run) * HOUR
+        self.until = start + self.chance.between(*self.weather.hours_of_run) * HOUR
         self.storage = storage
         self.view = LedgerView(storage.renew(self.schedule))
         self.first_period = BillingPeriod.of(start - timedelta(hours=90))
