@@ -58,12 +58,13 @@ class Covered:
     found_by: str = "id"
     joined: str = ""
 
-    def query(self, condition: str, *, packed: bool = False) -> str:
+    def query(self, condition: str, *, packed: bool = False, more: str = "") -> str:
         """Return the SELECT of rows and months, in the order of their keys.
 
-        Packed, each row is one JSON array of SQLite's.
+        Packed, each row is one JSON array of SQLite's. `more` is one more column.
         """
         listed = ", ".join([*(f"t.{name}" for name in self.columns), self.period])
+        listed = f"{listed}, {more}" if more else listed
         listed = f"json_array({listed}) AS packed" if packed else listed
         return (
             f"SELECT {listed} FROM {self.name} t {self.joined} "  # noqa: S608 # names and conditions are ours

@@ -32,10 +32,11 @@ class Condition(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The rows of a covered table that meet a condition."""
+    """The rows of a covered table that meet a condition; `more` is one more column."""
 
     covered: Covered
     condition: Condition
+    more: str = ""
 
 
 def among(
@@ -63,25 +64,30 @@ def number_is(connection: Connection, sign: str, other: int) -> Condition:
 def gather(
     connection: Connection, selections: Sequence[Selection], *, most: int = -1
 ) -> list[Rows]:
-    """Return the rows of each selection, months last; of each at most so many."""
+    """Return the rows of each selection, each with its month, and what is asked more.
+
+    Of each selection at most so many rows.
+    """
     if connection.dialect.name != "sqlite":
         limit = "" if most < 0 else f" LIMIT {most}"
         return [
-            ask(connection, f"{covered.query(sql)}{limit}", values)
-            for covered, (sql, values) in selections
+            ask(connection, f"{covered.query(sql, more=more)}{limit}", values or None)
+            for covered, (sql, values), more in selections
         ]
     if not selections:
         return []
     packed = ", ".join(f"({_packed(selection, most)})" for selection in selections)
-    values = [value for _, condition in selections for value in condition.values]
+    values = [value for each in selections for value in each.condition.values]
     (parts,) = ask(connection, f"SELECT {packed}", values)
     return [orjson.loads(part) for part in parts]
 
 
-def gather_new(connection: Connection, covered: Covered, last: int) -> Iterator[Rows]:
+def gather_new(
+    connection: Connection, covered: Covered, last: int, more: str
+) -> Iterator[Rows]:
     """Yield the rows after a number, some thousands at once, in their order."""
     while True:
-        selection = Selection(covered, number_is(connection, ">", last))
+        selection = Selection(covered, number_is(connection, ">", last), more)
         (part,) = gather(connection, [selection], most=_AT_ONCE)
         if part:
             yield part
@@ -91,20 +97,23 @@ def gather_new(connection: Connection, covered: Covered, last: int) -> Iterator[
 
 
 def _packed(selection: Selection, most: int) -> str:
-    covered, condition = selection
-    return (
-        "SELECT json_group_array(json(packed)) FROM "  # noqa: S608 # names and conditions are ours
-        f"({covered.query(condition.sql, packed=True)} LIMIT {most})"
-    )
+    covered, condition, more = selection
+    query = covered.query(condition.sql, packed=True, more=more)
+    return f"SELECT json_group_array(json(packed)) FROM ({query} LIMIT {most})"  # noqa: S608 # names and conditions are ours
 
 
 def ask(
-    connection: Connection, query: str, values: Sequence[Any] = ()
+    connection: Connection, query: str, values: Sequence[Any] | None = None
 ) -> list[tuple[Any, ...]]:
-    """Ask the driver itself, past SQLAlchemy: every transaction that writes does."""
+    """Ask the driver itself, past SQLAlchemy: every transaction that writes does.
+
+    What has values, be they none, is asked in the same words again.
+    """
     cursor: Any = connection.connection.cursor()
+    is_prepared = values is not None and connection.dialect.name != "sqlite"
+    prepared = {"prepare": True} if is_prepared else {}
     try:
-        cursor.execute(query, values)
+        cursor.execute(query, values or (), **prepared)
         rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
         return rows
     finally:

@@ -28,7 +28,7 @@ from billing.ledger.audit.events import (
 )
 from billing.ledger.audit.pending import Note, Pending, pending
 from billing.ledger.audit.recorded.newest_digests import has_index, remember
-from billing.ledger.audit.recorded.own_rows import refuse_foreign
+from billing.ledger.audit.recorded.own_rows import only_own, own_mark
 from billing.ledger.audit.row_digests import RowRange
 from billing.ledger.audit.row_lines import bindings, by_event
 from billing.ledger.audit.row_reader import (
@@ -143,10 +143,10 @@ def _range_coverage(
     name, last = covered.name, state.last.get(covered.name, 0)
     ranges: dict[str, RowRange] = {}
     sums = _Sums(covered)
-    refuse_foreign(connection, name, last)
     # What has a higher number than the trail's last row is this transaction's own.
-    for part in gather_new(connection, covered, last):
-        for month, rows_and_month in groupby(part, _month):
+    mark = own_mark(connection)
+    for part in gather_new(connection, covered, last, mark):
+        for month, rows_and_month in groupby(only_own(name, part, mark), _month):
             rows = [row[:-1] for row in rows_and_month]
             ranges.setdefault(month, RowRange(name, month)).add(rows)
             sums.add(rows)
@@ -186,14 +186,15 @@ def _row_coverage(
 ) -> Iterator[Coverage]:
     """Cover each row that is new or was changed, with what it was before."""
     selections = [
-        Selection(covered, condition)
+        selection
         for covered in tables
-        for condition in _conditions(connection, covered, changes, state)
+        for selection in _selections(connection, covered, changes, state)
     ]
     entries: dict[tuple[str, str], list[list[Any]]] = {}
     parts = gather(connection, selections)
-    for (covered, _), rows in zip(selections, parts, strict=True):
+    for (covered, _, mark), part in zip(selections, parts, strict=True):
         place, name = covered.key_place, covered.name
+        rows = only_own(name, part, mark)
         for *row, month in rows:
             entry = _entry(changes, name, row[place], digest(format_row(row)))
             if entry:
@@ -215,27 +216,27 @@ def _entry(
     return None if before == present else [key, present, before]
 
 
-def _conditions(
+def _selections(
     connection: Connection, covered: Covered, changes: Pending, state: State
-) -> Iterator[Condition]:
-    """Yield the conditions that new and changed rows of a table meet."""
+) -> Iterator[Selection]:
+    """Yield the new and the changed rows of a table, the new ones with their marks."""
     name = covered.name
     is_new = covered.numbered and name in changes.inserted
     if name not in changes.touched and (name in changes.updated or not is_new):
         if not changes.migrates:
             raise RuntimeError(f"{name}: rows are named before they are changed")
-        yield _EVERY
+        yield Selection(covered, _EVERY)
         return
     last = state.last.get(name, 0)
     touched = changes.touched.get(name, ())
     for condition in among(connection, f"t.{covered.found_by}", touched):
+        old = condition
         if covered.numbered:
-            yield condition.also(number_is(connection, "<=", last))
-        else:
-            yield condition
+            old = condition.also(number_is(connection, "<=", last))
+        yield Selection(covered, old)
     if is_new:
-        refuse_foreign(connection, name, last)
-        yield number_is(connection, ">", last)
+        new = number_is(connection, ">", last)
+        yield Selection(covered, new, own_mark(connection))
 
 
 def _binding_coverage(connection: Connection, changes: Pending) -> Iterator[Coverage]:
@@ -246,7 +247,7 @@ def _binding_coverage(connection: Connection, changes: Pending) -> Iterator[Cove
     by_month: dict[str, list[list[Any]]] = {}
     named = among(connection, "e.id", events) if events is not None else [_EVERY]
     for condition in named:
-        pairs = ask(connection, bindings(condition.sql), condition.values)
+        pairs = ask(connection, bindings(condition.sql), condition.values or None)
         for number, month, line in by_event(pairs):
             entry = _entry(changes, BINDING, number, digest(line))
             if entry:

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select
 
 from billing.domain.invariants import Invariant, Violation
 from billing.ledger.audit.covered_tables import BINDING, TABLES
-from billing.ledger.audit.recorded.comparison import differences, standing
+from billing.ledger.audit.recorded.comparison import altered, differences, standing
 from billing.ledger.audit.recorded.month_rows import OPEN_MONTHS, gone, month_faults
-from billing.ledger.audit.recorded.newest_digests import index_faults, newest_digests
+from billing.ledger.audit.recorded.newest_digests import index_faults
 from billing.ledger.audit.recorded.ranges import (
     Place,
     RecordedRange,
@@ -137,20 +137,14 @@ def _said_since(connection: Connection, event: int) -> _Said:
 def _may_move(connection: Connection) -> Iterator[str]:
     """Compare what is open, waits to be sent, or decides on what is sent."""
     for name, may_move in _MAY_MOVE.items():
-        yield from _compared(connection, name, Condition(may_move))
+        yield from altered(connection, name, Condition(may_move))
     events = connection.scalars(_OPEN_EVENTS).all()
     for name, column in _OF_EVENTS.items():
         for condition in among(connection, column, events):
-            yield from _compared(connection, name, condition)
+            yield from altered(connection, name, condition)
     losers = connection.scalars(_LOSERS).all()
     for condition in among(connection, "e.id", losers):
-        yield from _compared(connection, BINDING, condition)
+        yield from altered(connection, BINDING, condition)
     for name, query in _WAITING.items():
         places = [Place(*row) for row in connection.execute(query)]
         yield from place_faults(connection, name, places)
-
-
-def _compared(connection: Connection, name: str, condition: Condition) -> Iterator[str]:
-    found = standing(connection, name, condition)
-    if found:
-        yield from differences(name, found, newest_digests(connection, name, found))

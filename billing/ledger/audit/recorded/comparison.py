@@ -7,7 +7,10 @@ from sqlalchemy import Connection
 from billing.errors import AlteredRows
 from billing.ledger.audit.canonical_json import digest, format_row
 from billing.ledger.audit.covered_tables import BINDING, TABLES
-from billing.ledger.audit.recorded.newest_digests import newest_digests
+from billing.ledger.audit.recorded.newest_digests import (
+    newest_digests,
+    recorded_digest,
+)
 from billing.ledger.audit.row_lines import bindings, by_event
 from billing.ledger.audit.row_reader import Condition, Selection, ask, gather
 
@@ -22,12 +25,27 @@ def standing(connection: Connection, name: str, condition: Condition) -> Digests
     For a binding the condition is SQL over `e`, the event.
     """
     if name == BINDING:
-        pairs = ask(connection, bindings(condition.sql), condition.values)
+        pairs = ask(connection, bindings(condition.sql), condition.values or None)
         return {line.key: digest(line.line) for line in by_event(pairs)}
+    return _with_recorded(connection, name, condition)[0]
+
+
+def _with_recorded(
+    connection: Connection, name: str, condition: Condition
+) -> tuple[Digests, Mapping[str, str]]:
+    """Return the digests of rows as they stand, and what the trail said of each."""
+    if name == BINDING:
+        found = standing(connection, name, condition)
+        return found, newest_digests(connection, name, found) if found else {}
     covered = TABLES[name]
-    (rows,) = gather(connection, [Selection(covered, condition)])
-    place = covered.key_place
-    return {row[place]: digest(format_row(list(row[:-1]))) for row in rows}
+    place, present, recorded = covered.key_place, {}, {}
+    more = recorded_digest(name, covered.key)
+    (rows,) = gather(connection, [Selection(covered, condition, more)])
+    for *row, _, said in rows:
+        present[row[place]] = digest(format_row(row))
+        if said is not None:
+            recorded[str(row[place])] = said
+    return present, recorded
 
 
 def differences(
@@ -45,12 +63,16 @@ def differences(
             yield f"{where} is not as the audit trail recorded it"
 
 
+def altered(connection: Connection, name: str, condition: Condition) -> Iterator[str]:
+    """Say which rows of a table are not as the trail recorded them last."""
+    found, recorded = _with_recorded(connection, name, condition)
+    yield from differences(name, found, recorded)
+
+
 def refuse_altered(connection: Connection, name: str, condition: Condition) -> Digests:
     """Return the digests of rows that are to move; raises AlteredRows."""
-    found = standing(connection, name, condition)
-    if found:
-        recorded = newest_digests(connection, name, found.keys())
-        words = list(differences(name, found, recorded))
-        if words:
-            raise AlteredRows(words[:_MOST_NAMED])
+    found, recorded = _with_recorded(connection, name, condition)
+    words = list(differences(name, found, recorded))
+    if words:
+        raise AlteredRows(words[:_MOST_NAMED])
     return found

@@ -7,8 +7,7 @@ from sqlalchemy import Connection
 from billing.domain.period import BillingPeriod
 from billing.errors import AlteredRows
 from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
-from billing.ledger.audit.recorded.comparison import differences, standing
-from billing.ledger.audit.recorded.newest_digests import newest_digests
+from billing.ledger.audit.recorded.comparison import altered
 from billing.ledger.audit.recorded.ranges import RecordedRange, range_faults
 from billing.ledger.audit.row_reader import Condition, ask
 
@@ -66,9 +65,7 @@ def _bindings(connection: Connection, months: str) -> Iterator[str]:
 
 
 def _compared(connection: Connection, name: str, condition: str) -> Iterator[str]:
-    found = standing(connection, name, Condition(condition))
-    if found:
-        yield from differences(name, found, newest_digests(connection, name, found))
+    return altered(connection, name, Condition(condition))
 
 
 def _windows(connection: Connection, table: str, alias: str) -> Iterator[str]:

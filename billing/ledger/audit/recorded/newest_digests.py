@@ -146,6 +146,14 @@ def newest_digests(
     return said or {}
 
 
+def recorded_digest(name: str, key: str) -> str:
+    """Return the SQL of what the trail said last of a row of `t`, a table."""
+    return (
+        f"(SELECT d.sha256 FROM row_digest d WHERE d.name = '{name}' "  # noqa: S608 # names are ours
+        f"AND d.key = CAST(t.{key} AS TEXT))"
+    )
+
+
 def index_faults(connection: Connection) -> Iterator[str]:
     """Name a row of which the index says something else than the whole trail."""
     words = _words(connection.dialect.name)

@@ -11,20 +11,17 @@ from sqlalchemy import Connection
 from billing.errors import UncoveredRows
 from billing.ledger.audit.covered_tables import TABLES
 from billing.ledger.audit.events import State
-from billing.ledger.audit.row_reader import ask
+from billing.ledger.audit.row_reader import Rows, ask
 
 _NUMBERED = [name for name, covered in TABLES.items() if covered.numbered]
 _ENDS = "SELECT " + ", ".join(f"(SELECT max(id) FROM {name})" for name in _NUMBERED)  # noqa: S608 # names are ours
 # On PostgreSQL a session that takes no turns may commit rows in the midst of one.
-_FOREIGN = (
-    "SELECT min(id), max(id) FROM {name} WHERE id > %s "
-    "AND xmin <> CAST(pg_current_xact_id() AS xid)"
-)
+_IS_OWN = "t.xmin = CAST(pg_current_xact_id() AS xid)"
 
 
 def uncovered(connection: Connection, state: State) -> Iterator[str]:
     """Say which tables end with another row than the trail does."""
-    (ends,) = ask(connection, _ENDS)
+    (ends,) = ask(connection, _ENDS, ())
     for name, found in zip(_NUMBERED, ends, strict=True):
         end, last = found or 0, state.last.get(name, 0)
         if end > last:
@@ -41,12 +38,21 @@ def refuse_uncovered(connection: Connection, state: State) -> None:
         raise UncoveredRows(words)
 
 
-def refuse_foreign(connection: Connection, name: str, last: int) -> None:
-    """Refuse to cover new rows that are another transaction's; raises UncoveredRows."""
-    if connection.dialect.name == "sqlite":
-        return  # whoever writes holds the file
-    ((first, end),) = ask(connection, _FOREIGN.format(name=name), (last,))
-    if first is not None:
-        raise UncoveredRows(
-            [f"rows {first} to {end} of {name} came from somewhere else meanwhile"]
-        )
+def own_mark(connection: Connection) -> str:
+    """Return the SQL of whether a row of `t` is this transaction's; it may need none.
+
+    Whoever writes to SQLite holds the file.
+    """
+    return "" if connection.dialect.name == "sqlite" else _IS_OWN
+
+
+def only_own(name: str, rows: Rows, mark: str) -> Rows:
+    """Return new rows without their marks; raises UncoveredRows for another's."""
+    if not mark:
+        return rows
+    foreign = [row[0] for row in rows if not row[-1]]
+    if foreign:
+        numbers = f"{min(foreign)} to {max(foreign)}"
+        words = f"rows {numbers} of {name} came from somewhere else meanwhile"
+        raise UncoveredRows([words])
+    return [row[:-1] for row in rows]
