@@ -14,7 +14,7 @@ from billing.ledger.audit.covered_tables import BINDING, TABLES
 from billing.ledger.audit.recorded.comparison import standing
 from billing.ledger.audit.recorded.month_rows import gone, month_faults
 from billing.ledger.audit.recorded.newest_digests import index_faults, remember_all
-from billing.ledger.audit.row_reader import Condition
+from billing.ledger.audit.row_reader import Condition, among
 from billing.ledger.close import period_close
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
@@ -70,6 +70,23 @@ def test_the_tables_are_what_the_trail_makes_when_it_is_folded(sound: Ledger) ->
         assert list(month_faults(connection, EVERY)) == []
         assert list(gone(connection)) == []
     assert set(rows(sound, RANGES)) == ranges
+
+
+KEYS: dict[str, list[tuple[Any, ...]]] = {
+    "t.id": [(1,), (2, 3), tuple(range(1, 40))],
+    "t.name": [("mine",), ("it's", 'a "name"')],
+}
+
+
+@pytest.mark.parametrize("column", KEYS)
+def test_rows_are_asked_for_in_the_same_words_whichever_they_are(
+    sound: Ledger, column: str
+) -> None:
+    """Else the database reads and plans each question of a transaction anew."""
+    with sound.reading() as connection:
+        asked = [among(connection, column, keys) for keys in KEYS[column]]
+        words = [condition.sql for (condition,) in map(tuple, asked)]
+    assert len(set(words)) == 1
 
 
 def test_who_is_registered_is_what_the_trail_says(sound: Ledger) -> None:
