@@ -11,6 +11,8 @@ MAX_DEPTH = 64
 # Many objects and lists of hardly a byte take a hundred times the memory, decoded.
 MANY_PARTS = 10_000
 FEWEST_BYTES_A_PART = 20
+MANY_VALUES = 50_000
+FEWEST_BYTES_A_VALUE = 10
 CONTAINERS = frozenset({dict, list})
 SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -77,6 +79,9 @@ def _refuse_parts(body: bytes) -> None:
     parts = body.count(b"{") + body.count(b"[")
     if parts > MANY_PARTS and parts * FEWEST_BYTES_A_PART > len(body):
         raise ValueError(f"it has {parts:,} objects and lists, and hardly more")
+    values = body.count(b",") + 1
+    if values > MANY_VALUES and values * FEWEST_BYTES_A_VALUE > len(body):
+        raise ValueError(f"it has {values:,} values of hardly a byte")
 
 
 def _refuse_depth(value: JSONValue) -> None:

@@ -99,3 +99,11 @@ def test_more_objects_than_words_are_refused() -> None:
     with pytest.raises(InvalidResponse, match="300,001 objects and lists"):
         decode_json(b"[" + b"{}," * 299_999 + b"{}]")
     assert decode_json(b"[" + b"{}," * 9_998 + b"{}]") == [{}] * 9_999
+
+
+def test_more_values_than_words_are_refused() -> None:
+    with pytest.raises(InvalidResponse, match="450,001 values of hardly a byte"):
+        decode_json(b"[" + b"0," * 450_000 + b"0]")
+    assert decode_json(b"[" + b"0," * 49_999 + b"0]") == [0] * 50_000
+    words = ["more than ten bytes"] * 60_000
+    assert decode_json(json.dumps(words).encode()) == words
