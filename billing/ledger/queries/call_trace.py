@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, case, func, or_, select
 
+from billing.domain.break_causes import Cause
 from billing.domain.rating import Price
 from billing.ledger.pull.call_decisions import Decision, decisions
 from billing.ledger.schema.tables import (
@@ -63,7 +64,7 @@ class CallTrace:
     rows: Sequence[TracedRow]
     events: Sequence[TracedEvent]
     months: Sequence[Row[Any]]  # of `reconciliation_reading`, the newest of each month
-    breaks: Sequence[Row[Any]]  # of `reconciliation_break`, of the newest runs
+    breaks: Sequence[Row[Any]]  # of `reconciliation_break`: its own and its hours'
     closed: dict[str, Row[Any]]  # of `period_close`, by month
 
 
@@ -113,7 +114,7 @@ def trace_call(connection: Connection, account_name: str, call_id: str) -> CallT
             for customer_month in places
             for reading in _newest_reading(connection, *customer_month)
         ],
-        breaks=_breaks(connection, months | call_months, call_id),
+        breaks=_breaks(connection, months | call_months, call_id, rows),
         closed=_closes(connection, months | call_months),
     )
 
@@ -210,9 +211,17 @@ def _newest_reading(
 
 
 def _breaks(
-    connection: Connection, periods: Iterable[str], call_id: str
+    connection: Connection,
+    periods: Iterable[str],
+    call_id: str,
+    rows: Sequence[TracedRow],
 ) -> Sequence[Row[Any]]:
-    run = reconciliation_run.c
+    """Return breaks that name the call, and those of its hours and its invoice."""
+    run, found = reconciliation_run.c, reconciliation_break.c
+    customers = {traced.row.customer for traced in rows}
+    around = found.hour.in_({traced.row.hour for traced in rows}) | (
+        found.cause == Cause.INVOICE_DIFFERS.value
+    )
     newest = (
         select(func.max(run.id)).where(run.period.in_(periods)).group_by(run.period)
     )
@@ -220,10 +229,11 @@ def _breaks(
         select(reconciliation_break, run.period, run.finished_at)
         .select_from(reconciliation_break.join(reconciliation_run))
         .where(
-            reconciliation_break.c.run_id.in_(newest),
-            reconciliation_break.c.calls.contains(f'"{call_id}"', autoescape=True),
+            found.run_id.in_(newest),
+            found.calls.contains(f'"{call_id}"', autoescape=True)
+            | (found.event.is_(None) & found.customer.in_(customers) & around),
         )
-        .order_by(reconciliation_break.c.id)
+        .order_by(found.id)
     )
     return connection.execute(query).all()
 

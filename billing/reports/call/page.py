@@ -278,7 +278,7 @@ def _breaks(trace: CallTrace) -> PagePart:
         ]
         for item in trace.breaks
     ]
-    return PagePart("Breaks that name this call", headings, lines)
+    return PagePart("Breaks of this call, its hour or its invoice", headings, lines)
 
 
 def _figure(number: int | None) -> str:

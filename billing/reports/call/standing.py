@@ -17,6 +17,9 @@ class _Counted(StrEnum):
 
 _NOT_SENT = "to be reported by a sync, when the hour is over"
 _SHOWN = "on Stripe's meter when that was last read, with its answer lost"
+_AFTER_ALL = "on Stripe's meter when that was last read, though given up here"
+_TWICE = "and more than once"
+_UNSHOWN = "whose summary does not show all of its hour"
 _GONE = "and not on its meter when that was last read"
 _OPENING = (
     "counted by the opening of what another program reported before {}, and not sent"
@@ -81,8 +84,10 @@ class Standing:
             return _Counted.NO, _NOT_SENT
         if self.state is EventState.SYNCED:
             return self._synced(at)
-        if self.causes & {Cause.COUNTED_UNRECORDED, Cause.COUNTED_AFTER_ALL}:
-            return _Counted.YES, _SHOWN
+        if Cause.COUNTED_UNRECORDED in self.causes:
+            return _Counted.YES, self._twice(_SHOWN)
+        if Cause.COUNTED_AFTER_ALL in self.causes:
+            return _Counted.YES, self._twice(_AFTER_ALL)
         if self.state is EventState.PENDING:
             return _Counted.UNKNOWN, "on the way to Stripe, and not answered yet"
         return _FAILED[self.reason or FailReason.UNCERTAIN]
@@ -96,7 +101,12 @@ class Standing:
             return _Counted.NO, f"taken by Stripe{at}, {_GONE}"
         if Cause.UNKNOWN_CUSTOMER in self.causes:
             return _Counted.UNKNOWN, f"taken by Stripe{at}, {_STRANGER}"
-        return _Counted.YES, f"counted by Stripe{at}"
+        if Cause.NOT_SETTLED in self.causes:
+            return _Counted.UNKNOWN, f"taken by Stripe{at}, {_UNSHOWN}"
+        return _Counted.YES, self._twice(f"counted by Stripe{at}")
+
+    def _twice(self, words: str) -> str:
+        return f"{words}, {_TWICE}" if Cause.COUNTED_TWICE in self.causes else words
 
     def _invoiced(self, counted: _Counted) -> str:
         if not self.looked_for_invoice:
@@ -107,6 +117,7 @@ class Standing:
             return f"; the invoice {self.invoice} is without it"
         if Cause.INVOICED_BEFORE_IT_ARRIVED in self.causes:
             return f", after the invoice {self.invoice} was final"
-        if counted is _Counted.UNKNOWN or self.invoice_read_before:
+        is_unknown = counted is _Counted.UNKNOWN or self.invoice_read_before
+        if is_unknown or Cause.INVOICE_DIFFERS in self.causes:
             return f"; whether the invoice {self.invoice} has it is not known"
         return f", on invoice {self.invoice}"

@@ -11,6 +11,12 @@ from billing.reports.call.standing import Standing
 from billing.reports.sheets.formatting import format_time
 
 _COUNTED = {SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value}
+# What a break of a whole hour says of each event in it: nobody knows which is meant.
+_OF_HOURS = {
+    Cause.NOT_SETTLED: Cause.NOT_SETTLED,
+    Cause.NOT_COUNTED: Cause.NOT_SETTLED,
+    Cause.UNKNOWN_CUSTOMER: Cause.UNKNOWN_CUSTOMER,
+}
 _WHY_NOT = {
     "underway": "not billed yet: it is not over",
     "never_connected": "not billed: it never connected, so it has no started_at",
@@ -118,7 +124,7 @@ def _standing(
     return Standing(
         state=EventState(event.event.state),
         reason=FailReason(event.event.reason) if event.event.reason else None,
-        causes=_causes(trace, event),
+        causes=_causes(trace, traced, event),
         opening_before=format_time(event.opening_before),
         cancelled_out=not event.event.minutes,
         looked_for_invoice=looked,
@@ -127,14 +133,20 @@ def _standing(
     )
 
 
-def _causes(trace: CallTrace, event: TracedEvent) -> frozenset[Cause]:
+def _causes(
+    trace: CallTrace, traced: TracedRow, event: TracedEvent
+) -> frozenset[Cause]:
     """Return why Stripe's figures differ for an event, as last found."""
-    return frozenset(
-        Cause(item.cause)
-        for item in trace.breaks
-        if item.event == event.event.identifier
-        or (item.event is None and item.hour == event.event.hour)
-    )
+    place = traced.row.customer, traced.row.period
+    of_event = [e for e in trace.breaks if e.event == event.event.identifier]
+    unnamed = [e for e in trace.breaks if e.event is None]
+    of_hour = [e for e in unnamed if e.hour == event.event.hour]
+    of_month = [
+        e for e in unnamed if e.hour is None and (e.customer, e.period) == place
+    ]
+    found = {Cause(each.cause) for each in (*of_event, *of_month)}
+    around = {Cause(each.cause) for each in of_hour} & _OF_HOURS.keys()
+    return frozenset(found | {_OF_HOURS[cause] for cause in around})
 
 
 def _carried(trace: CallTrace) -> str:

@@ -71,10 +71,10 @@ def page(ledger: Ledger, call_id: str) -> dict[str, PagePart]:
     ("call_id", "verdict"),
     [
         (
-            "plain",
+            "plain",  # of its hour two minutes are missing, whosever they are
             (
-                "billed: 2 minutes, $0.20: counted by Stripe at 2026-03-12T12:00:00Z, "
-                "on no invoice yet"
+                "billed: 2 minutes, $0.20: taken by Stripe at 2026-03-12T12:00:00Z, "
+                "whose summary does not show all of its hour, on no invoice yet"
             ),
         ),
         (

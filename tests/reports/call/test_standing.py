@@ -3,7 +3,7 @@
 The table has every cause that Stripe's side can differ by, every state, every invoice.
 """
 
-from itertools import product
+from itertools import combinations, product
 
 import pytest
 
@@ -50,126 +50,106 @@ def said(
     return standing.sentence(AT if state is EventState.SYNCED else None)
 
 
-@pytest.mark.parametrize(
-    ("state", "reason", "words", "invoiced"),
-    [
-        (None, None, "to be reported by a sync, when the hour is over", WITHOUT),
-        (
-            EventState.PENDING,
-            None,
-            "on the way to Stripe, and not answered yet",
-            UNKNOWN,
-        ),
-        (EventState.SYNCED, None, f"counted by Stripe at {AT}", ON_INVOICE),
-        (
-            EventState.FAILED,
-            FailReason.UNANSWERED,
-            NO_ANSWER,
-            UNKNOWN,
-        ),
-        (
-            EventState.FAILED,
-            FailReason.REJECTED,
-            REFUSED,
-            WITHOUT,
-        ),
-        (
-            EventState.FAILED,
-            FailReason.UNCERTAIN,
-            "perhaps counted by Stripe; its own minute is read until that is settled",
-            UNKNOWN,
-        ),
-        (
-            EventState.FAILED,
-            FailReason.EXPIRED,
-            "not counted by Stripe, which takes nothing so old: invoice it by hand",
-            WITHOUT,
-        ),
-        (
-            EventState.FAILED,
-            FailReason.CANCELLING,
-            "being taken back from Stripe, to be reported anew",
-            UNKNOWN,
-        ),
-        (
-            EventState.FAILED,
-            FailReason.REPLACED,
-            "not counted by Stripe; its minutes go on in another event",
-            WITHOUT,
-        ),
-        (
-            EventState.FAILED,
-            FailReason.VOIDED,
-            "not counted by Stripe: a person decided that it is never reported",
-            WITHOUT,
-        ),
-    ],
-)
-def test_each_state_has_its_sentence_with_each_invoice(
-    state: EventState | None, reason: FailReason | None, words: str, invoiced: str
-) -> None:
-    assert said(state, reason, **NO_INVOICE) == words
-    assert said(state, reason, **NOT_YET) == f"{words}, on no invoice yet"
-    assert said(state, reason, **INVOICE) == words + invoiced
-
-
+# What each state says, and what of the invoice of the month.
+PLAIN = {
+    (None, None): ("to be reported by a sync, when the hour is over", WITHOUT),
+    (EventState.PENDING, None): ("on the way to Stripe, and not answered yet", UNKNOWN),
+    (EventState.SYNCED, None): (f"counted by Stripe at {AT}", ON_INVOICE),
+    (EventState.FAILED, FailReason.UNANSWERED): (NO_ANSWER, UNKNOWN),
+    (EventState.FAILED, FailReason.REJECTED): (REFUSED, WITHOUT),
+    (EventState.FAILED, FailReason.UNCERTAIN): (
+        "perhaps counted by Stripe; its own minute is read until that is settled",
+        UNKNOWN,
+    ),
+    (EventState.FAILED, FailReason.EXPIRED): (
+        "not counted by Stripe, which takes nothing so old: invoice it by hand",
+        WITHOUT,
+    ),
+    (EventState.FAILED, FailReason.CANCELLING): (
+        "being taken back from Stripe, to be reported anew",
+        UNKNOWN,
+    ),
+    (EventState.FAILED, FailReason.REPLACED): (
+        "not counted by Stripe; its minutes go on in another event",
+        WITHOUT,
+    ),
+    (EventState.FAILED, FailReason.VOIDED): (
+        "not counted by Stripe: a person decided that it is never reported",
+        WITHOUT,
+    ),
+}
+SYNCED = [(EventState.SYNCED, None)]
+SENT = [state for state in STATES if state[0] and state not in SYNCED]
 SHOWN = "on Stripe's meter when that was last read, with its answer lost"
+AFTER_ALL = "on Stripe's meter when that was last read, though given up here"
+# What a cause that was found says more than these states; no other says anything.
+MORE = {
+    Cause.NOT_COUNTED: (
+        SYNCED,
+        f"taken by Stripe at {AT}, and not on its meter when that was last read",
+        WITHOUT,
+    ),
+    Cause.UNKNOWN_CUSTOMER: (
+        SYNCED,
+        f"taken by Stripe at {AT}, which does not know the customer any more",
+        UNKNOWN,
+    ),
+    Cause.NOT_SETTLED: (
+        SYNCED,
+        f"taken by Stripe at {AT}, whose summary does not show all of its hour",
+        UNKNOWN,
+    ),
+    Cause.COUNTED_TWICE: (
+        SYNCED,
+        f"counted by Stripe at {AT}, and more than once",
+        ON_INVOICE,
+    ),
+    Cause.COUNTED_UNRECORDED: (SENT, SHOWN, ON_INVOICE),
+    Cause.COUNTED_AFTER_ALL: (SENT, AFTER_ALL, ON_INVOICE),
+}
+INVOICE_CAUSES = {
+    Cause.INVOICED_BEFORE_IT_ARRIVED: {ON_INVOICE: LATE, UNKNOWN: LATE},
+    Cause.INVOICE_DIFFERS: {ON_INVOICE: UNKNOWN},
+}
 
 
-@pytest.mark.parametrize(
-    ("cause", "state", "reason", "sentence"),
-    [
-        (
-            Cause.NOT_COUNTED,
-            EventState.SYNCED,
-            None,
-            f"taken by Stripe at {AT}, and not on its meter when that was last read"
-            + WITHOUT,
-        ),
-        (
-            Cause.UNKNOWN_CUSTOMER,
-            EventState.SYNCED,
-            None,
-            f"taken by Stripe at {AT}, which does not know the customer any more"
-            + UNKNOWN,
-        ),
-        (
-            Cause.INVOICED_BEFORE_IT_ARRIVED,
-            EventState.SYNCED,
-            None,
-            f"counted by Stripe at {AT}{LATE}",
-        ),
-        (
-            Cause.COUNTED_AFTER_ALL,
-            EventState.FAILED,
-            FailReason.REJECTED,
-            SHOWN + ON_INVOICE,
-        ),
-        (
-            Cause.COUNTED_UNRECORDED,
-            EventState.FAILED,
-            FailReason.UNCERTAIN,
-            SHOWN + ON_INVOICE,
-        ),
-        (Cause.COUNTED_UNRECORDED, EventState.PENDING, None, SHOWN + ON_INVOICE),
-    ],
-)
-def test_a_cause_that_was_found_says_more_than_the_state(
-    cause: Cause, state: EventState, reason: FailReason | None, sentence: str
+@pytest.mark.parametrize(("state", "reason"), STATES)
+@pytest.mark.parametrize("cause", [None, *Cause])
+def test_each_cause_state_and_invoice_has_its_sentence(
+    cause: Cause | None, state: EventState | None, reason: FailReason | None
 ) -> None:
-    assert said(state, reason, cause, **INVOICE) == sentence
+    words, invoiced = PLAIN[state, reason]
+    if cause in MORE and (state, reason) in MORE[cause][0]:
+        _, words, invoiced = MORE[cause]
+    if cause in INVOICE_CAUSES:
+        invoiced = INVOICE_CAUSES[cause].get(invoiced, invoiced)
+    causes = [] if cause is None else [cause]
+    assert said(state, reason, *causes, **NO_INVOICE) == words
+    assert said(state, reason, *causes, **NOT_YET) == f"{words}, on no invoice yet"
+    assert said(state, reason, *causes, **INVOICE) == words + invoiced
+    # One that was read before they counted says nothing of them.
+    invoiced = UNKNOWN if invoiced == ON_INVOICE else invoiced
+    read_before = INVOICE | {"invoice_read_before": True}
+    assert said(state, reason, *causes, **read_before) == words + invoiced
 
 
-@pytest.mark.parametrize("causes", [(), *((cause,) for cause in CAUSES)])
+def test_what_counted_twice_before_it_was_known_is_told_so() -> None:
+    causes = Cause.COUNTED_UNRECORDED, Cause.COUNTED_TWICE
+    words = said(EventState.FAILED, FailReason.UNCERTAIN, *causes, **INVOICE)
+    assert words == f"{SHOWN}, and more than once{ON_INVOICE}"
+
+
 @pytest.mark.parametrize(("state", "reason"), STATES)
 def test_no_sentence_says_that_an_invoice_has_what_was_not_counted(
-    causes: tuple[Cause, ...], state: EventState | None, reason: FailReason | None
+    state: EventState | None, reason: FailReason | None
 ) -> None:
-    for invoice, read_before in product([NO_INVOICE, NOT_YET, INVOICE], [False, True]):
-        words = said(state, reason, *causes, **invoice, invoice_read_before=read_before)
-        counts = "not counted" not in words and "perhaps" not in words
-        assert counts or "on invoice" not in words
-        assert words.count("invoice in_1") == (1 if "invoice" in invoice else 0)
+    for causes in combinations(CAUSES, 2):
+        for invoice, before in product([NO_INVOICE, NOT_YET, INVOICE], [False, True]):
+            words = said(state, reason, *causes, **invoice, invoice_read_before=before)
+            counts = "not counted" not in words and "perhaps" not in words
+            assert counts or "on invoice" not in words
+            assert "and not on its meter" not in words or "on invoice" not in words
+            assert words.count("invoice in_1") == (1 if "invoice" in invoice else 0)
 
 
 def test_an_invoice_that_was_read_before_they_counted_says_nothing_of_them() -> None:
