@@ -20,7 +20,8 @@ REFUSED = "not counted by Stripe, which refused it: fix the cause, then `sync --
 NO_ANSWER = (
     "sent to Stripe without an answer; the next run sends it again, to count once"
 )
-STATES = [
+State = tuple[EventState | None, FailReason | None]
+STATES: list[State] = [
     (None, None),
     (EventState.PENDING, None),
     (EventState.SYNCED, None),
@@ -78,12 +79,12 @@ PLAIN = {
         WITHOUT,
     ),
 }
-SYNCED = [(EventState.SYNCED, None)]
+SYNCED: list[State] = [(EventState.SYNCED, None)]
 SENT = [state for state in STATES if state[0] and state not in SYNCED]
 SHOWN = "on Stripe's meter when that was last read, with its answer lost"
 AFTER_ALL = "on Stripe's meter when that was last read, though given up here"
 # What a cause that was found says more than these states; no other says anything.
-MORE = {
+MORE: dict[Cause, tuple[list[State], str, str]] = {
     Cause.NOT_COUNTED: (
         SYNCED,
         f"taken by Stripe at {AT}, and not on its meter when that was last read",
