@@ -28,6 +28,13 @@ class SentEvent:
         return self.shown == self.charge.minutes
 
     @property
+    def is_doubled(self) -> bool:
+        """Whether its own minute shows it more than once, as a resend explains."""
+        if self.shown is None or not self.was_sent_again:
+            return False
+        return is_multiple(self.shown, self.charge.minutes)
+
+    @property
     def expected(self) -> int:
         """The minutes that its own minute should show."""
         return self.charge.minutes if self.counted else 0
@@ -55,7 +62,7 @@ def gaps_of(event: SentEvent) -> Iterator[tuple[Cause, int]]:
 def _cause_beside(event: SentEvent, shown: int) -> Cause:
     """Name what stands beside an event: its double, another's, or some of each."""
     whole = event.charge.minutes
-    if event.was_sent_again and is_multiple(shown, whole):
+    if event.is_doubled:
         return Cause.COUNTED_TWICE
     may_be_doubled = event.was_sent_again and _times(shown, whole) > 1
     return Cause.ABOVE_LEDGER if may_be_doubled else Cause.FOREIGN_EVENT

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select
 
 from billing.domain.meter_event import EventState, FailReason, SendVerdict
 from billing.domain.period import BillingPeriod
+from billing.domain.settlement import is_multiple
 from billing.domain.summary_lag import (
     LAGS_COUNT_FOR,
     LagsMeasured,
@@ -105,7 +106,8 @@ def record_lags(connection: Connection, look: MonthLook) -> int:
     """Write down which events a reconciliation was the first to see; returns how many.
 
     Whoever looked before the first row was written, as in a ledger that was upgraded,
-    did not say what was shown: that look is none.
+    did not say what was shown: that look is none. Its reads of an event's own minute
+    say how late it was, and nothing of since when lags are measured.
     """
     began_at: datetime | None = connection.execute(_OLDEST_ROW).scalar()
     if began_at is None or (look.earlier_at and look.earlier_at < began_at):
@@ -113,8 +115,8 @@ def record_lags(connection: Connection, look: MonthLook) -> int:
     open_from = _open_from(connection, look)
     sent: Sequence[Any] = connection.execute(_OPEN, {"open_from": open_from}).all()
     looked_for = [row for row in sent if not _is_dropped(row, look)]
-    doubtful = [row.id for row in looked_for if row.taken_at is None]
-    readings = {} if began_at is None else _own_minutes(connection, doubtful)
+    doubtful = [row.id for row in looked_for if row.first_sent_at != row.taken_at]
+    readings = _own_minutes(connection, doubtful)
     shown, unshown = [], []
     for row in looked_for:
         if _is_shown(row, look, readings):
@@ -124,7 +126,10 @@ def record_lags(connection: Connection, look: MonthLook) -> int:
     if shown:
         newest = connection.execute(_NEWEST_ATTEMPT).scalar_one()
         open_from = min(unshown, default=newest + 1)
-        rows = [_lag_row(row, look, readings.get(row.id, ())) for row in shown]
+        rows = [
+            _lag_row(row, look, readings.get(row.id, ()), is_first=began_at is None)
+            for row in shown
+        ]
         insert_for_all(
             connection, summary_lag, [row | {"open_from": open_from} for row in rows]
         )
@@ -169,7 +174,7 @@ def _is_shown(
     """Say whether summaries show an event, as far as this look or a read can tell."""
     if row.state != EventState.SYNCED.value:
         return False
-    if any(minutes == row.minutes for _, minutes in readings.get(row.id, ())):
+    if any(_holds(row, minutes) for _, minutes in readings.get(row.id, ())):
         return True
     if row.period != str(look.period) or row.customer not in look.customers:
         return False
@@ -180,17 +185,33 @@ def _is_shown(
     return customer.shows(row.stripe_customer, row.hour, row.identifier)
 
 
+def _holds(row: Any, minutes: int) -> bool:
+    """Say whether an event's own minute holds it, were it counted twice."""
+    return minutes == row.minutes or is_multiple(minutes, row.minutes)
+
+
 def _lag_row(
-    row: Any, look: MonthLook, readings: Sequence[tuple[datetime, int]]
+    row: Any,
+    look: MonthLook,
+    readings: Sequence[tuple[datetime, int]],
+    *,
+    is_first: bool,
 ) -> dict[str, object]:
-    sent_at = row.taken_at or row.first_sent_at
-    seen = [at for at, minutes in readings if minutes == row.minutes]
-    first_shown_at = min([*seen, look.ended_at])
-    looks = [at for at, minutes in readings if minutes != row.minutes]
+    seen = [at for at, minutes in readings if _holds(row, minutes)]
+    first_seen_at = min([*seen, look.ended_at])
+    # What counts twice was late from a send of unknown outcome on, not from the last.
+    customer = look.customers.get(row.customer, SummaryLook())
+    is_twice = row.identifier in customer.doubled_events or any(
+        is_multiple(minutes, row.minutes) for _, minutes in readings
+    )
+    sent_at = row.first_sent_at if is_twice else row.taken_at or row.first_sent_at
+    looks = [at for at, minutes in readings if not _holds(row, minutes)]
     if look.earlier_at and row.answered_at and look.earlier_at > row.answered_at:
         looks.append(look.earlier_at)
-    before = [at for at in looks if sent_at < at < first_shown_at]
+    before = [at for at in looks if sent_at < at < first_seen_at]
     last_unshown_at = max(before, default=None)
+    # Lags are measured from the first row on, whatever was read before it.
+    first_shown_at = look.ended_at if is_first else first_seen_at
     seen_lag = lag_seen(sent_at, last_unshown_at, first_shown_at)
     return {
         "event_id": row.id,

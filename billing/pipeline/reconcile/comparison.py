@@ -243,7 +243,8 @@ class Comparison:
             return None
         unshown = self._hours_that_differ()
         shown = {each.identifier for each in events.values() if each.is_shown_whole}
-        return SummaryLook(unshown, frozenset(shown))
+        doubled = {each.identifier for each in events.values() if each.is_doubled}
+        return SummaryLook(unshown, frozenset(shown), frozenset(doubled))
 
     def _hours_that_differ(self) -> frozenset[tuple[str, datetime]]:
         """Return where, of the hours that were read, more or less is shown."""

@@ -8,7 +8,7 @@ from billing.domain.summary_lag import LagsMeasured
 from billing.ledger.reconcile.summary_lags import lags_measured
 from tests.pipeline.bench import NOON, START, Bench, call
 from tests.pipeline.fakes import lose_answer, lose_request
-from tests.pipeline.mishaps import HOUR
+from tests.pipeline.mishaps import HOUR, settle
 
 MINUTE = timedelta(minutes=1)
 LAGS = "SELECT event_id, lag_seconds FROM summary_lag ORDER BY event_id"
@@ -118,3 +118,42 @@ def test_only_the_longest_of_35_days_counts(bench: Bench) -> None:
     assert measured(bench).longest == 2 * HOUR
     bench.clock.advance(days=36)
     assert measured(bench) == LagsMeasured(None, START + 2 * HOUR)
+
+
+def test_what_was_read_before_the_first_measured_event_says_how_late_that_one_was(
+    bench: Bench,
+) -> None:
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    bench.clock.advance(hours=24)
+    bench.sync()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=6)
+    bench.sync()
+    bench.reconcile()
+    lags = measured(bench)
+    assert lags.longest is not None
+    assert lags.longest // HOUR == 24
+    assert lags.since == bench.clock.now()  # and no earlier: nobody measured then
+
+
+def test_what_was_sent_again_too_soon_and_counts_twice_says_how_late_it_was(
+    bench: Bench,
+) -> None:
+    begin(bench)
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    for _ in range(5):
+        bench.clock.advance(hours=24)
+        bench.sync()
+        bench.reconcile()
+    assert len(bench.meter.counted) == 3, "beyond the bound it is sent again"
+    bench.meter.hidden.clear()
+    settle(bench)
+    lags = measured(bench)
+    assert lags.longest is not None
+    assert lags.longest // HOUR >= 96
