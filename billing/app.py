@@ -14,7 +14,7 @@ from billing.domain.call_times import TimeTolerance
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.rating import PriceList
-from billing.errors import BadInput, SettingsFault, UnknownName
+from billing.errors import BadInput, InvariantViolated, SettingsFault, UnknownName
 from billing.gateways.clocks import StoppableClock
 from billing.gateways.gated import GatedMeter, GatedUsage
 from billing.gateways.retries import send_with_retries
@@ -27,6 +27,7 @@ from billing.ledger.registry import Account, Customer
 from billing.ledger.rights import refuse_reader
 from billing.offline import guard_writes, ledger_url, make_clock, why_not_billed
 from billing.pipeline.cycle import CycleOptions
+from billing.pipeline.integrity import check_invariants
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.metadata_retention import expire_metadata
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
@@ -245,7 +246,11 @@ def _compose(
         make_source(settings, account, folder, clock.sleep, gate)
         for account in settings.accounts
     ]
-    rules = _register(settings, ledger, Actor(actor, clock.now()))
+    try:
+        rules = _register(settings, ledger, Actor(actor, clock.now()))
+    except InvariantViolated:
+        check_invariants(ledger, clock.now())  # so that `status` tells of it, too
+        raise
     stripe_customers = {c.name: c.stripe_customer for c in settings.customers}
     in_shadow = settings.stripe.send == "shadow"
     shadow = ShadowRule(in_shadow, stripe_customers, meter.event_name, livemode)

@@ -8,7 +8,7 @@ from billing.ledger.database import Ledger
 from billing.pipeline.cycle import CycleOptions, Watcher, run_cycle
 from billing.pipeline.cycle_record import CycleRecord
 from billing.pipeline.cycle_report import CycleReport, Step, on_step_ignored
-from billing.pipeline.integrity import require_covered
+from billing.pipeline.integrity import check_invariants, require_covered
 from billing.pipeline.signing import (
     TrailOptions,
     refuse_rewound,
@@ -46,6 +46,8 @@ def run_round(
     report = run_cycle(ledger, meter, options, periods, watch, on_step=on_step)
     for told in filter(None, at_start):
         report.add(told)
+    if (unchecked := _keep_why_refused(ledger, options, report)) is not None:
+        report.add(unchecked)
     if (unended := record.end(report)) is not None:
         report.add(unended)
     try:
@@ -58,3 +60,15 @@ def run_round(
     except BillingError as fault:
         report.add(fault)
     return report
+
+
+def _keep_why_refused(
+    ledger: Ledger, options: CycleOptions, report: CycleReport
+) -> BillingError | None:
+    """Keep what is wrong where a pull was refused, so that `status` tells of it."""
+    try:
+        if any(pull.refused for pull in report.pulls):
+            check_invariants(ledger, options.clock.now(), whole=True)
+    except BillingError as fault:
+        return fault
+    return None

@@ -8,6 +8,7 @@ from billing.domain.period import cycle_months
 from billing.errors import AlteredRows, UncoveredRows
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
+from billing.ledger.integrity.checks import integrity_status
 from billing.ledger.sync import outbox, settlement
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle_report import CycleReport
@@ -64,9 +65,28 @@ def test_what_was_altered_is_not_sent_and_is_named(ledger: Ledger, name: str) ->
         assert report.refused, said
         assert LIVE[name].named in said
         assert bench.counted() == {"acme": 4}
+        with ledger.reading() as connection:
+            known = integrity_status(connection)
+        assert known is not None
+        assert known.broken, "`status` tells of it, too"
         bench.clock.advance(hours=1)
     with pytest.raises(BadRecord):
         verify_ledger(ledger)
+
+
+def test_a_pull_that_is_refused_is_known_to_status(sqlite_ledger: Ledger) -> None:
+    """The row is one that an hour does not look at otherwise."""
+    bench = in_use(sqlite_ledger)
+    disarm(sqlite_ledger)
+    damage(sqlite_ledger, "UPDATE call SET source_sha256 = extract_sha256 WHERE id = 2")
+    bench.source.calls[1] = call("call_2", NOON + 2 * HOUR, 300)
+    report = run(bench)
+    assert [pull.refused for pull in report.pulls] == [True]
+    assert report.sync is None
+    with sqlite_ledger.reading() as connection:
+        known = integrity_status(connection)
+    assert known is not None
+    assert set(known.broken) == {"audit trail"}
 
 
 def test_an_edit_stays_visible_after_a_legal_move(ledger: Ledger) -> None:

@@ -45,3 +45,15 @@ def test_a_violated_invariant_is_said_first(desk: Desk) -> None:
     _, first, *_ = desk.done("status").splitlines()
     assert first.startswith("✗ The ledger violates an invariant (")
     assert "`pamela-billing db check`" in first
+
+
+def test_a_customer_who_was_altered_stops_the_run_and_is_said_first(
+    desk: Desk,
+) -> None:
+    """The run ends as soon as it opens the ledger, before it looks at anything."""
+    desk.done("run")
+    edit(desk, "UPDATE customer SET stripe_customer = 'cus_thief'")
+    desk.sandbox.clock.advance(HOUR)
+    assert desk("run").exit_code == 1
+    _, first, *_ = desk.done("status").splitlines()
+    assert first.startswith("✗ The ledger violates an invariant (")
