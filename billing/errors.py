@@ -31,6 +31,7 @@ BillingError                what failed, where, and what to do; exit code 1
 ├── SigningFault            the audit trail cannot be signed
 ├── AnchorFault             a head of the trail could not be published
 └── LedgerFault             the database failed: locked, full, gone
+    ├── UnreadableValue     a row holds what this program never writes
     └── Overtaken           another process moved the same event meanwhile
 """
 
@@ -275,6 +276,17 @@ class AnchorFault(BillingError):
 
 class LedgerFault(BillingError):
     """The database failed; what was committed stays, nothing else was written."""
+
+
+class UnreadableValue(LedgerFault):
+    """A row holds what this program never writes: somebody has edited it."""
+
+    def __init__(self, due: str, found: str) -> None:
+        super().__init__(
+            f"the ledger holds {found[:40]!r} where {due} is due, so somebody edited "
+            "it by hand; run `pamela-billing db verify`, which names the row, and put "
+            "it back or restore a backup"
+        )
 
 
 class Overtaken(LedgerFault):

@@ -90,6 +90,10 @@ LIVE: dict[str, LiveAlteration] = {
         "meter_event) WHERE id = 4",
         "row 4 of meter_attempt",
     ),
+    "an attempt's time is in no form of ours": LiveAlteration(
+        "UPDATE meter_attempt SET started_at = '2026-03-10 09:00:00' WHERE id = 4",
+        "row 4 of meter_attempt",
+    ),
     "an old attempt is dated back": LiveAlteration(
         "UPDATE meter_attempt SET started_at = '2026-01-01T00:00:00+00:00' "
         "WHERE id = 1",

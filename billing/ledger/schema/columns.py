@@ -1,11 +1,13 @@
 """Column types that refuse what must not be stored: naive times and inexact numbers."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from billing.errors import UnreadableValue
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -34,7 +36,7 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return datetime.fromisoformat(value)
+            return _read_time(value)
         return value.astimezone(UTC)  # type: ignore[no-any-return] # psycopg's datetime
 
 
@@ -72,7 +74,23 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Return the Decimal."""
-        return None if value is None else Decimal(value)
+        if value is None:
+            return None
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            raise UnreadableValue("a number", value) from None
+
+
+def _read_time(value: str) -> datetime:
+    """Read what this module has written; what it has not is somebody's edit."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise UnreadableValue("a time", value) from None
+    if moment.tzinfo is None:
+        raise UnreadableValue("a time", value)
+    return moment
 
 
 def format_time(moment: datetime) -> str:

@@ -1,5 +1,6 @@
 """Columns refuse what must not be stored: naive times, floats, bools, other types."""
 
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -155,6 +156,25 @@ def test_the_file_itself_refuses_values_of_another_type(
         )
         with pytest.raises(sqlite3.IntegrityError, match="cannot store"):
             connection.execute(statement, tuple(row[name] for name in written))
+
+
+@pytest.mark.parametrize("words", ["2026-03-10 09:00:00", "yesterday", ""])
+def test_a_time_that_somebody_wrote_by_hand_is_refused_with_what_to_do(
+    sqlite_ledger: Ledger, words: str
+) -> None:
+    with closing(sqlite3.connect(str(sqlite_ledger.file))) as file, file:
+        named = {**RUN, "started_at": words, "finished_at": words, "invoices": 0}
+        statement = (
+            f"INSERT INTO reconciliation_run ({', '.join(named)}) "
+            f"VALUES ({', '.join('?' * len(named))})"
+        )
+        file.execute(statement, tuple(named.values()))
+    said = rf"holds {re.escape(repr(words))} where a time is due.*`.* db verify`"
+    with (
+        sqlite_ledger.reading() as connection,
+        pytest.raises(LedgerFault, match=said),
+    ):
+        connection.execute(select(reconciliation_run)).all()
 
 
 def test_every_table_of_the_file_is_strict(sqlite_ledger: Ledger) -> None:
