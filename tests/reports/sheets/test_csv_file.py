@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from billing.domain.foreign_text import visible
 from billing.reports.sheets.csv_file import write_csv, write_csv_file
-from billing.reports.sheets.sheet import Column, Kind, Row, Sheet
+from billing.reports.sheets.sheet import Cell, Column, Kind, Row, Sheet
 
 COLUMNS = (
     Column("name"),
@@ -112,7 +113,7 @@ def test_a_total_and_the_mark_of_an_open_month_are_in_the_file() -> None:
 
 
 def test_a_file_holds_what_is_written(tmp_path: Path) -> None:
-    rows = [["é=1", 1, 10_000], ["b\nc", 2, 5]]
+    rows: list[list[Cell]] = [["é=1", 1, 10_000], ["b\nc", 2, 5]]
     sheet = Sheet(name="S", title="S", columns=COLUMNS, rows=rows, total=True)
     write_csv_file(sheet, tmp_path / "sheet.csv")
     text = (tmp_path / "sheet.csv").read_bytes().decode()
@@ -121,8 +122,6 @@ def test_a_file_holds_what_is_written(tmp_path: Path) -> None:
 
 
 def test_a_stream_of_rows_takes_the_memory_of_a_few() -> None:
-    import tracemalloc
-
     class Nowhere(io.StringIO):
         def write(self, text: str) -> int:
             return len(text)

@@ -16,7 +16,7 @@ from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call, of
 from tests.pipeline.fakes import Killed, kill_after
-from tests.pipeline.sync.contacts import CONTACTS, openings, stranger
+from tests.pipeline.sync.contact.contacts import CONTACTS, openings, stranger
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

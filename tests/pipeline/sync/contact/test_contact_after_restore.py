@@ -9,7 +9,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.pipeline.signing import accept_restore, remember_end
 from tests.pipeline.bench import MARCH, NOON, Bench, call
-from tests.pipeline.sync.contacts import openings, stranger
+from tests.pipeline.sync.contact.contacts import openings, stranger
 
 HOUR = timedelta(hours=1)
 

@@ -1,0 +1,1 @@
+"""The first contact of a ledger with a meter, and the one after a restore."""
