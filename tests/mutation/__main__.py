@@ -62,9 +62,10 @@ def _chosen(options: argparse.Namespace) -> Chosen:
 
 
 def _sample(size: int, seed: int) -> Chosen:
-    """Draw mutants from what is in no part."""
+    """Draw mutants from what is in no part; a small sample begins a larger one."""
     everything = [(part, mutant) for part in rest() for mutant in mutants_in(part)]
-    drawn = random.Random(seed).sample(everything, min(size, len(everything)))
+    random.Random(seed).shuffle(everything)
+    drawn = everything[:size]
     return [
         (part, [mutant for of, mutant in drawn if of.name == part.name])
         for part in rest()

@@ -137,7 +137,9 @@ PARTS = (
         ),
         (
             "tests/verifier/test_chain.py",
+            "tests/verifier/test_covers.py",
             "tests/verifier/test_decisions.py",
+            "tests/verifier/test_entries.py",
             "tests/verifier/test_keys.py",
             "tests/verifier/test_openings.py",
             "tests/verifier/test_rules.py",

@@ -81,6 +81,12 @@ FORGED: dict[str, tuple[Forge, str]] = {
     "a range that ends first": (usage_from(1, 1), "its range of b2b_usage is none"),
     "a digest that is none": (usage(sha256="0" * 63), "its digest of b2b_usage is"),
     "rows of an earlier event": (usage(first=1), "that were covered before"),
+    "the last row of an earlier event": (
+        lambda event: cover_of(event, "b2b_usage").update(
+            first=cover_of(event, "b2b_usage")["first"] - 1
+        ),
+        "that were covered before",
+    ),
     "a range twice": (
         lambda event: event["covers"].append(cover_of(event, "b2b_usage")),
         "it covers something twice",

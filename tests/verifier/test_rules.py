@@ -108,6 +108,27 @@ def dishonest(table: str, column: str, edit: Edit) -> Paper:
     return story.paper
 
 
+@pytest.mark.parametrize("sum_of", ["minutes", "amount_micro"])
+def test_an_event_adds_what_its_own_rows_add_up_to(sum_of: str) -> None:
+    story = Story(11, calls=6)
+    honest = story.paper.commit
+
+    def commit(
+        action: str,
+        rows: dict[str, list[Row]] | None = None,
+        bindings: dict[int, list[int]] | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        if "b2b_usage" in (rows or {}):
+            story.paper._balance[sum_of] += 5
+        honest(action, rows, bindings, detail)
+
+    story.begin()
+    story.paper.commit = commit  # type: ignore[method-assign,assignment]
+    story.pull([f"call_{number}" for number in range(1, 7)])
+    assert " minutes, its rows " in fault_of(story.paper)
+
+
 def test_a_row_that_was_changed_by_hand_is_found() -> None:
     paper = ledger_on_paper(2)
     row = paper.rows["b2b_usage"][2]
