@@ -66,8 +66,9 @@ def append_events(connection: Connection, changes: Pending) -> ChainTip | None:
     covers = format_document(coverage).decode()
     end = add_events(connection, tip, _drafts(changes, tip), covers, state)
     if coverage and (not changes.migrates or has_index(connection)):
+        rows = any("each" in cover for cover in coverage)
         ranges = any("first" in cover for cover in coverage)
-        remember(connection, end.sequence, covers, ranges=ranges)
+        remember(connection, end.sequence, covers, rows=rows, ranges=ranges)
     return end
 
 

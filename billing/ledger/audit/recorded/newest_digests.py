@@ -116,10 +116,13 @@ def _words(dialect: str) -> _Words:
     )
 
 
-def remember(connection: Connection, event: int, covers: str, *, ranges: bool) -> None:
-    """Keep what an event says of rows, and of ranges where it covers any."""
+def remember(
+    connection: Connection, event: int, covers: str, *, rows: bool, ranges: bool
+) -> None:
+    """Keep what an event says of rows and of ranges, where it covers any."""
     words = _words(connection.dialect.name)
-    ask(connection, words.keep, (event, covers))
+    if rows:
+        ask(connection, words.keep, (event, covers))
     if ranges:
         ask(connection, words.keep_ranges, (event, covers))
 
