@@ -113,11 +113,14 @@ class Standing:
             return ""
         if self.invoice is None:
             return ", on no invoice yet"
+        names = self.invoice.split()
+        are_many = len(names) > 1
+        them = f"the invoice{'s' * are_many} {', '.join(names)}"
         if counted is _Counted.NO:
-            return f"; the invoice {self.invoice} is without it"
+            return f"; {them} {'are' if are_many else 'is'} without it"
         if Cause.INVOICED_BEFORE_IT_ARRIVED in self.causes:
-            return f", after the invoice {self.invoice} was final"
+            return f", after {them} {'were' if are_many else 'was'} final"
         is_unknown = counted is _Counted.UNKNOWN or self.invoice_read_before
         if is_unknown or Cause.INVOICE_DIFFERS in self.causes:
-            return f"; whether the invoice {self.invoice} has it is not known"
-        return f", on invoice {self.invoice}"
+            return f"; whether {them} {'have' if are_many else 'has'} it is not known"
+        return f", on one of {them}" if are_many else f", on invoice {self.invoice}"

@@ -134,6 +134,36 @@ def test_each_cause_state_and_invoice_has_its_sentence(
     assert said(state, reason, *causes, **read_before) == words + invoiced
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "causes", "invoiced"),
+    [
+        (EventState.SYNCED, None, [], ", on one of the invoices in_1, in_2"),
+        (
+            EventState.SYNCED,
+            None,
+            [Cause.INVOICED_BEFORE_IT_ARRIVED],
+            ", after the invoices in_1, in_2 were final",
+        ),
+        (None, None, [], "; the invoices in_1, in_2 are without it"),
+        (
+            EventState.PENDING,
+            None,
+            [],
+            "; whether the invoices in_1, in_2 have it is not known",
+        ),
+    ],
+)
+def test_several_invoices_of_a_month_are_named_as_several(
+    state: EventState | None,
+    reason: FailReason | None,
+    causes: list[Cause],
+    invoiced: str,
+) -> None:
+    words = said(state, reason, *causes, **NOT_YET | {"invoice": "in_1 in_2"})
+    assert words.endswith(invoiced)
+    assert words.count("in_1") == 1
+
+
 def test_what_counted_twice_before_it_was_known_is_told_so() -> None:
     causes = Cause.COUNTED_UNRECORDED, Cause.COUNTED_TWICE
     words = said(EventState.FAILED, FailReason.UNCERTAIN, *causes, **INVOICE)
