@@ -1,6 +1,6 @@
 """The model's command: which invariant rests on which assumption, and how it falls.
 
-`python -m tests.model [--assumption NAME] [--traces] [--json]`, from the checkout's
+`python -m tests.model [--assumption NAME] [--json]`, from the checkout's
 root; exit code 1 when another invariant falls than is known to.
 """
 
@@ -18,7 +18,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.model")
     names = [assumption.name.lower() for assumption in Assumption]
     parser.add_argument("--assumption", choices=[*names, "none"], metavar="NAME")
-    parser.add_argument("--traces", action="store_true", help="show how each falls")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     broken: list[Assumption | None] = [None, *Assumption]
@@ -30,9 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     for name, row in rows(broken):
         found.append((name, row))
         if not asked.json:
-            _show(name, row, traces=asked.traces)
+            print(line(name, row), flush=True)
     if asked.json:
         print(json.dumps([_as_json(name, row) for name, row in found], indent=2))
+    else:
+        for _, row in found:
+            _show_traces(row)
     return 0 if all(is_expected(row) for _, row in found) else 1
 
 
@@ -40,13 +42,12 @@ def _name(assumption: Assumption | None) -> str:
     return assumption.name.lower() if assumption else "none"
 
 
-def _show(name: str, row: Found, *, traces: bool) -> None:
-    print(line(name, row), flush=True)
-    if traces and row.broken:
-        print(f"    not so: {row.broken.value}")
-    for invariant, trace in row.traces.items() if traces else ():
-        print(f"    {invariant.name.lower()} falls, {invariant.value}:")
-        print("\n".join(f"        {step}" for step in trace))
+def _show_traces(row: Found) -> None:
+    """Show the shortest way in which each invariant falls."""
+    for invariant, trace in row.traces.items():
+        unless = f" unless {row.broken.value}" if row.broken else ""
+        print(f"\n{invariant.name.lower()} falls{unless}:")
+        print("\n".join(f"    {step}" for step in trace))
 
 
 def _as_json(name: str, row: Found) -> dict[str, object]:
@@ -56,6 +57,7 @@ def _as_json(name: str, row: Found) -> dict[str, object]:
         "says": row.broken and row.broken.value,
         "falls": {one.name.lower(): trace for one, trace in row.traces.items()},
         "states": row.states,
+        "most_steps": row.most_steps,
         "as_expected": is_expected(row),
     }
 

@@ -56,8 +56,9 @@ def is_expected(found: Found) -> bool:
 
 def line(name: str, found: Found) -> str:
     """Return a row: in how many steps each invariant falls."""
+    holds = f"holds for {found.most_steps}" if found.most_steps else "holds"
     cells = [
-        f"{len(found.traces[one])} steps" if one in found.traces else "holds"
+        f"{len(found.traces[one])} steps" if one in found.traces else holds
         for one in Invariant
     ]
     told = "" if is_expected(found) else "  NOT AS EXPECTED"
