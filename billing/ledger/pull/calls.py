@@ -118,7 +118,6 @@ def _record_batch(
             slot, charge = rated.due
             usage.append(usage_row(context, rated, 1, slot, charge))
     if revised:
-        _refuse_altered(connection, [rated.call for rated, _ in revised])
         usage.extend(_corrections(connection, context, revised))
     _load(connection, call, CALL_COLUMNS, calls)
     _load(connection, b2b_usage, USAGE_COLUMNS, usage)
@@ -137,8 +136,8 @@ def record_decided(
     if newest.digest == rated.extract_sha256:
         return None
     revision = newest.revision + 1
-    _load(connection, call, CALL_COLUMNS, [call_row(context, rated, revision)])
     usage = list(_corrections(connection, context, [(rated, revision)]))
+    _load(connection, call, CALL_COLUMNS, [call_row(context, rated, revision)])
     _load(connection, b2b_usage, USAGE_COLUMNS, usage)
     return revision
 
@@ -165,6 +164,8 @@ def _refuse_altered(connection: Connection, revised: Sequence[Call]) -> None:
 def _corrections(
     connection: Connection, context: PullContext, revised: list[tuple[RatedCall, int]]
 ) -> Iterable[tuple[Any, ...]]:
+    """Yield what corrects calls that are as recorded; raises AlteredRows."""
+    _refuse_altered(connection, [rated.call for rated, _ in revised])
     posted, originals = _posted(connection, [rated for rated, _ in revised])
     for rated, revision in revised:
         call_id = rated.call.call_id

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from billing.domain.posting import Charge
-from billing.errors import BadInput
+from billing.errors import AlteredRows, BadInput
 from billing.ledger.integrity.find_faults import find_faults
 from billing.pipeline.pull.decide_call import (
     DecisionOrder,
     DecisionReport,
     decide_call,
 )
+from tests.ledger.integrity.sound_ledger import damage, disarm
 from tests.pipeline.bench import MARCH, NOON, Bench, call, of
 from tests.pipeline.fakes import Record
 
@@ -110,6 +111,26 @@ def test_what_can_be_read_later_overrules_a_decision_and_says_so(
     with pytest.raises(BadInput, match="not in quarantine"):
         decide(bench, order(61))
     assert faults(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("altered", "table"),
+    [
+        ("UPDATE call SET minutes_gap = 1", "call"),
+        ("UPDATE b2b_usage SET billed_minutes = 1", "b2b_usage"),
+    ],
+)
+def test_a_decision_corrects_nothing_that_was_altered(
+    bench: Bench, altered: str, table: str
+) -> None:
+    bench.take(broken())
+    decide(bench, order())
+    disarm(bench.ledger)
+    damage(bench.ledger, altered)
+    posted = bench.rows(POSTED)
+    with pytest.raises(AlteredRows, match=f"of {table}: not as the audit trail"):
+        decide(bench, order(61))
+    assert bench.rows(POSTED) == posted
 
 
 def test_a_record_that_breaks_in_another_way_waits_for_a_person_again(
