@@ -8,7 +8,7 @@ from tests.mutation.mutants import Mutant
 from tests.mutation.parts import ROOT, WORDS, Part
 from tests.mutation.session import Profile, Session, collect
 from tests.mutation.swapping import MutatedImport
-from tests.mutation.trial import Limits, Outcome, Reporter, Verdict, attempt
+from tests.mutation.trial import Belief, Limits, Outcome, Reporter, Verdict, attempt
 
 IMPORT_SECONDS = 5.0
 AT_IMPORT = "(the import)"
@@ -21,13 +21,10 @@ class Importing:
         self._part = part
         self._profile = profile
         self._left = left
+        self._belief = Belief()
         self._texts = {
             name: (ROOT / name).read_text(encoding="utf-8") for name in _files(profile)
         }
-
-    def control(self) -> Outcome:
-        """Run all usable tests without any mutant."""
-        return self._run(list(self._profile.seconds), lambda: None)
 
     def attempt(self, mutant: Mutant) -> Outcome:
         """Try one mutant: the module's own tests first, then whoever may notice."""
@@ -37,9 +34,16 @@ class Importing:
         outcome = Outcome(Verdict.SURVIVED)
         for names in self._stages(mutant.module):
             outcome = self._run(names, lambda: sys.meta_path.insert(0, finder))
+            if outcome.verdict is Verdict.KILLED:
+                outcome = self._belief.checked(outcome, self._control(outcome, names))
             if outcome.verdict is not Verdict.SURVIVED:
                 break
         return outcome
+
+    def _control(self, killed: Outcome, names: list[str]) -> Callable[[], Outcome]:
+        """Return the same without a mutant: of the one test, or of all imports."""
+        again = names if killed.by == AT_IMPORT else [killed.by]
+        return lambda: self._run(again, lambda: None)
 
     def _stages(self, module: str) -> Iterable[list[str]]:
         """Give the tests in the order in which they are asked."""

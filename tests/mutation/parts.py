@@ -143,6 +143,7 @@ PARTS = (
             "tests/verifier/test_keys.py",
             "tests/verifier/test_openings.py",
             "tests/verifier/test_rules.py",
+            "tests/verifier/test_states.py",
         ),
     ),
     Part(

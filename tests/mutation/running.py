@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,20 @@ from tests.mutation.importing import Importing
 from tests.mutation.mutants import Mutant
 from tests.mutation.parts import ROOT, Part
 from tests.mutation.session import (
-    Profile,
     Session,
     collect,
     coverage_of,
 )
 from tests.mutation.swapping import LivingCode, foreign_modules
-from tests.mutation.trial import Limits, Outcome, Reporter, Verdict, attempt, silence
+from tests.mutation.trial import (
+    Belief,
+    Limits,
+    Outcome,
+    Reporter,
+    Verdict,
+    attempt,
+    silence,
+)
 
 Tell = Callable[[Mutant, Outcome], None]
 UNREACHED = "no test of its part reaches it"
@@ -70,9 +76,6 @@ def run_part(part: Part, mutants: Sequence[Mutant], tell: Tell) -> None:
             profile, foreign = pickle.loads(bench.seen.read_bytes())
             _preload(foreign)
             importing = Importing(part, profile, bench.left)
-            control = importing.control()
-            if control.verdict is not Verdict.SURVIVED:
-                raise PartFailed(f"{part.name}: without any mutant: {control}")
             for mutant in later:
                 tell(mutant, importing.attempt(mutant))
 
@@ -114,11 +117,7 @@ def _session_process(
 
     def work(session: Session) -> None:
         at_import.stop()
-        try:
-            living = _Living(bench, session)
-        except PartFailed as failure:
-            write(json.dumps([None, None, str(failure)]))
-            return
+        living = _Living(bench, session)
         data = at_import.get_data()
         for file in bench.files:
             living.profile.imported[str(file)] = set(data.lines(str(file)) or ())
@@ -138,27 +137,13 @@ class _Living:
         self._session = session
         self._left = bench.left
         session.use_folder(bench.folder / "clean")
-        begun = time.monotonic()
-        reached = session.reach(bench.files)
-        limits = Limits.of(time.monotonic() - begun)
+        self.profile = session.profile(bench.files)
         session.make_once(bench.part.made_once)
-        seconds = bench.folder / "seconds.json"
-        clean = attempt(self._clean_run(seconds), limits)
-        if clean.verdict is not Verdict.SURVIVED:
-            raise PartFailed(f"without any mutant: {clean}")
-        self.profile = Profile(json.loads(seconds.read_text()), reached)
         bench.seen.write_bytes(pickle.dumps((self.profile, foreign_modules())))
         self._code = LivingCode({str(file) for file in bench.files})
+        self._belief = Belief()
         gc.collect()
         gc.freeze()
-
-    def _clean_run(self, report: Path) -> Callable[[Reporter], None]:
-        def tests(reporter: Reporter) -> None:
-            self._session.use_folder(self._left)
-            self._session.run_clean(report)
-            reporter.survived()
-
-        return tests
 
     def attempt(self, mutant: Mutant) -> Outcome | None:
         """Try one mutant; None when only a fresh import can tell."""
@@ -169,18 +154,26 @@ class _Living:
         is_imported = self.profile.is_imported(file, mutant.lines)
         if not names:
             return None if is_imported else Outcome(Verdict.SURVIVED, UNREACHED)
-        clean = sum(self.profile.seconds[name] for name in names)
-        outcome = attempt(self._tests(mutant, names), Limits.of(clean))
+        outcome = self._run(names, mutant)
+        if outcome.verdict is Verdict.KILLED:
+            outcome = self._belief.checked(outcome, lambda: self._run([outcome.by]))
         survived = outcome.verdict is Verdict.SURVIVED
         is_open = outcome.verdict is Verdict.UNFIT or (survived and is_imported)
         return None if is_open else outcome
 
-    def _tests(self, mutant: Mutant, names: list[str]) -> Callable[[Reporter], None]:
+    def _run(self, names: Sequence[str], mutant: Mutant | None = None) -> Outcome:
+        clean = sum(self.profile.seconds[name] for name in names)
+        return attempt(self._tests(names, mutant), Limits.of(clean))
+
+    def _tests(
+        self, names: Sequence[str], mutant: Mutant | None
+    ) -> Callable[[Reporter], None]:
         def tests(reporter: Reporter) -> None:
             self._session.use_folder(self._left)
-            file = ROOT / mutant.module
-            old = compile(mutant.tree, str(file), "exec", dont_inherit=True)
-            self._code.swap(file, old, mutant.code(file))
+            if mutant:
+                file = ROOT / mutant.module
+                old = compile(mutant.tree, str(file), "exec", dont_inherit=True)
+                self._code.swap(file, old, mutant.code(file))
             self._session.run(names, reporter)
 
         return tests

@@ -1,6 +1,5 @@
 """A pytest session that stops after collecting, and tries mutants from there."""
 
-import json
 import os
 import shutil
 import sys
@@ -121,44 +120,40 @@ class Session:
         for name in names:
             self._run_one(self.items[name])
 
-    def reach(self, files: Sequence[Path]) -> dict[str, dict[int, list[str]]]:
-        """Run every test once here, and return which lines of files each reaches.
+    def profile(self, files: Sequence[Path]) -> "Profile":
+        """Run every test once here: how long each takes, and the lines it reaches.
 
         It is done in this process: what is warm here is warm in every child. No answer
         is remembered from test to test: each reaches what it would reach alone.
         """
-        caches = caches_of_ours()
+        caches, failures = caches_of_ours(), _Failures()
+        plugins = self._session.config.pluginmanager
+        plugins.register(failures)
         coverage = coverage_of(files)
         coverage.start()
+        seconds: dict[str, float] = {}
         for name, item in self.items.items():
             coverage.switch_context(name)
             for cache in caches:
                 cache.cache_clear()
+            begun = time.process_time()
             self._run_one(item)
+            seconds[name] = time.process_time() - begun
             if isinstance(item, pytest.Function):
                 item._initrequest()  # so that it can be run once more
         coverage.stop()
+        plugins.unregister(failures)
         self._session._setupstate.teardown_exact(None)
         data = coverage.get_data()
-        return {
+        reached = {
             str(file): {
                 line: [name for name in names if name]
                 for line, names in data.contexts_by_lineno(str(file)).items()
             }
             for file in files
         }
-
-    def run_clean(self, report: Path) -> None:
-        """Run every test, and write down how long each takes that does not fail."""
-        failures = _Failures()
-        self._session.config.pluginmanager.register(failures)
-        seconds: dict[str, float] = {}
-        for name, item in self.items.items():
-            begun = time.process_time()
-            self._run_one(item)
-            seconds[name] = time.process_time() - begun
         usable = {name: seconds[name] for name in seconds if name not in failures.names}
-        report.write_text(json.dumps(usable))
+        return Profile(usable, reached)
 
     def use_folder(self, folder: Path) -> None:
         """Let each test of this process have its folders below this one."""

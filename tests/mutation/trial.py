@@ -52,6 +52,24 @@ class Outcome:
     by: str = ""
 
 
+class Belief:
+    """The tests that were seen to pass in a child without any mutant."""
+
+    def __init__(self) -> None:
+        self._passed: dict[str, bool] = {}
+
+    def checked(
+        self, outcome: Outcome, without_mutant: Callable[[], Outcome]
+    ) -> Outcome:
+        """Return an outcome if the test that it rests on passes without the mutant."""
+        by = outcome.by
+        if by not in self._passed:
+            self._passed[by] = without_mutant().verdict is Verdict.SURVIVED
+        if self._passed[by]:
+            return outcome
+        return Outcome(Verdict.UNFIT, f"{by} fails without any mutant")
+
+
 Tests = Callable[["Reporter"], None]
 
 
