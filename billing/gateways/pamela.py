@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from traceback import clear_frames
 from typing import TYPE_CHECKING, TypeVar
 
 from billing.domain.account_identity import SourceIdentity
@@ -193,6 +194,8 @@ class PamelaUsage:
         try:
             return read()
         except PamelaError as fault:
+            # Its frames would keep the whole answer for as long as it is known.
+            clear_frames(fault.__traceback__)
             raise self._fault_of(fault) from fault
 
     def _unavailable(self, words: str, fault: PamelaError) -> SourceUnavailable:

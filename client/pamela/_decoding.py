@@ -24,9 +24,11 @@ def decode_json(body: bytes) -> JSONValue:
         value = _decode_plain(body) or _decode_strictly(body)
         _refuse_depth(value)
     except (ValueError, RecursionError) as error:
-        # The decoder's error carries the whole answer along; ours must not.
-        raise InvalidResponse(f"the answer is not strict JSON: {error}") from None
-    return value
+        words = f"the answer is not strict JSON: {error}"
+    else:
+        return value
+    # The decoder's error carries the whole answer along, in its context too.
+    raise InvalidResponse(words)
 
 
 def _decode_plain(body: bytes) -> JSONValue:
