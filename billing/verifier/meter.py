@@ -110,11 +110,14 @@ _INVARIANTS = (
         "it is to be sent, and its last answer showed that it was counted",
     ),
     _Violation(
-        "SELECT n.id FROM meter_attempt a JOIN meter_event e ON e.id = a.event_id "
-        "JOIN meter_attempt n ON n.event_id = a.event_id AND n.number = a.number + 1 "
-        "JOIN entry answered ON answered.tbl = 'meter_attempt' "
-        "AND answered.key = a.id JOIN entry begun ON begun.tbl = 'meter_attempt' "
-        "AND begun.key = n.id WHERE a.kind = 'event' AND n.kind = 'event' "
+        # In this order, and by keys as they are (+): else all are paired with all.
+        "SELECT n.id FROM meter_attempt a CROSS JOIN meter_attempt n "
+        "ON n.event_id = a.event_id AND n.number = a.number + 1 "
+        "CROSS JOIN meter_event e ON e.id = a.event_id "
+        "CROSS JOIN entry answered ON answered.tbl = 'meter_attempt' "
+        "AND answered.key = +a.id CROSS JOIN entry begun "
+        "ON begun.tbl = 'meter_attempt' AND begun.key = +n.id "
+        "WHERE a.kind = 'event' AND n.kind = 'event' "
         "AND a.verdict IN ('counted', 'duplicate') AND begun.first > answered.since "
         "AND NOT COALESCE(e.rearmed_at > a.started_at, 0)",
         _ATTEMPTS,
