@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
-    names = [part.name for part in (*PARTS, PLANTED)]
+    names = [part.name for part in (*PARTS, PLANTED, *rest())]
     parser.add_argument("--part", action="append", choices=names, metavar="NAME")
     parser.add_argument("--sample", type=int, metavar="N", help="so many of the rest")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -57,7 +57,9 @@ def _chosen(options: argparse.Namespace) -> Chosen:
     chosen = [(p, mutants_in(p)) for p in (*PARTS, PLANTED) if p.name in named]
     sample = options.sample or (SAMPLE if options.report and not options.part else 0)
     if sample:
-        chosen += _sample(sample, options.seed)
+        drawn = _sample(sample, options.seed)
+        wanted = [each for each in drawn if each[0].name in named]
+        chosen += wanted or drawn
     return chosen
 
 

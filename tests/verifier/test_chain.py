@@ -51,6 +51,12 @@ def state(table: str, less: int) -> Forge:
     return lambda event: event["state"]["last"].update({table: less})
 
 
+def shortest(event: Event) -> str:
+    """Name a table of one row."""
+    last: dict[str, int] = event["state"]["last"]
+    return next(table for table, end in last.items() if end == 1)
+
+
 def balance(**gains: int) -> Forge:
     """Say that the rows of usage add up to something else."""
 
@@ -92,6 +98,10 @@ FORGED: dict[str, tuple[Forge, str]] = {
         "it covers something twice",
     ),
     "rows that were forgotten": (state("call", 1), "goes back behind an earlier one"),
+    "a table that was forgotten": (
+        lambda event: event["state"]["last"].pop(shortest(event)),
+        "goes back behind an earlier one",
+    ),
     "a row more in the sum": (balance(rows=1), "its balance gains"),
     "a row less in the sum": (balance(rows=-1), "its balance gains"),
 }

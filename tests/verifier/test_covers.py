@@ -48,6 +48,7 @@ def test_a_range_is_there_whole_or_where_that_is_enough_not_at_all() -> None:
     [
         ([1, 2, 3], "row 3: no audit event covers it"),
         ([1, 2, 4, 6, 7], "row 7: no audit event covers it"),
+        ([1, 2, 4, 6, 2**63 - 1], f"row {2**63 - 1}: no audit event covers it"),
         ([2, 1], "row 1: it is out of order, or there twice"),
         ([1, 1], "row 1: it is out of order, or there twice"),
         ([0], "row 0: it is out of order"),
