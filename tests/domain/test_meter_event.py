@@ -184,6 +184,7 @@ def test_an_answer_says_whether_it_counted_and_may_change(
 ) -> None:
     answer = SendAnswer(verdict)
     assert (answer.counted, answer.transient) == (counted, transient)
+    assert (answer.http_status, answer.request_id, answer.detail) == (None, None, "")
 
 
 @pytest.mark.parametrize(

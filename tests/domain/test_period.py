@@ -122,6 +122,7 @@ def test_an_hour_is_an_hour_of_utc(moment: str, hour: str) -> None:
     assert hour_of(at(moment)) == at(hour)
     assert hour_of(at(moment)).tzinfo is UTC
     assert at(hour) <= at(moment) < at(hour) + HOUR
+    assert hour_of(at(hour) + HOUR - timedelta(microseconds=1)) == at(hour)
 
 
 @pytest.mark.parametrize("zone", ["+00:00", "+05:45", "-12:00"])

@@ -60,6 +60,7 @@ def test_an_event_carries_the_rows_of_its_hour() -> None:
     assert (first.event.hour, first.event.minutes, first.rows) == (ONE, 0, (2, 4))
     assert (second.event.hour, second.event.minutes, second.rows) == (TWO, 7, (1, 3))
     assert (first.amount_micro, second.amount_micro) == (0, 700_000)
+    assert (first.event.sequence, second.event.sequence) == (0, 0)
     assert plan.full_hours == ()
 
 
@@ -96,6 +97,8 @@ def test_an_hour_waits_until_it_is_over_unless_asked(
     rows = [row(1, ONE, 3), row(2, TWO, 4)]
     plan = plan_of(rows, ACME, {}, now, at_once=at_once)
     assert [planned.event.hour for planned in plan.events] == hours
+    unasked = plan_events(place_rows(rows, (), now), ACME, {}, now)
+    assert unasked == plan_of(rows, ACME, {}, now, at_once=False)
 
 
 @pytest.mark.parametrize("staged", [60, 61])
