@@ -42,6 +42,11 @@ def test_a_second_less_than_half_a_minute_is_rounded_down() -> None:
     assert [rule.of_call(call) for call in calls(29, 30, 89, 90)] == [0, 1, 1, 2]
 
 
+def test_a_second_less_than_a_minute_is_no_full_minute() -> None:
+    rule = RoundingRule(Span.CALL, Direction.DOWN)
+    assert [rule.of_call(call) for call in calls(59, 60, 119, 120)] == [0, 1, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("rule", "minutes"),
     [
@@ -93,7 +98,7 @@ def test_a_sum_by_the_day_grows_by_the_hour_to_the_days_minutes() -> None:
 
 def test_each_day_begins_with_no_seconds_of_the_day_before() -> None:
     rule = RoundingRule(Span.DAY, Direction.UP)
-    two_days = [*calls(1), *calls(60, at=NOON + 24 * HOUR)]
+    two_days = [*calls(1), *calls(1, at=NOON + 24 * HOUR)]
     assert rule.by_hour(two_days) == {NOON: 1, NOON + 24 * HOUR: 1}
     assert rule.by_hour(calls(60)) == {NOON: 1}
 
