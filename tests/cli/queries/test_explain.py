@@ -31,7 +31,9 @@ def test_a_billed_call_is_explained_part_by_part(desk: Desk) -> None:
     for title in ("What Pamela said", "Rating", "Rows of usage", "Meter event"):
         assert any(f"─ {title}" in line for line in page)
     assert verdict.startswith("This call is billed: ")
-    assert "counted by Stripe at " in verdict
+    # An answer is no proof: the summary of its hour is behind still.
+    assert "taken by Stripe at " in verdict
+    assert "whose summary does not show all of its hour" in verdict
 
 
 def test_a_call_that_never_connected_says_so(desk: Desk) -> None:
