@@ -4,10 +4,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from billing.domain.summary_lag import SummaryLook, lag_seen
+from billing.domain.summary_lag import (
+    LagsMeasured,
+    SummaryLook,
+    lag_seen,
+    lag_sentence,
+)
 from tests.domain.telling import NOON
 
-H, M = timedelta(hours=1), timedelta(minutes=1)
+H, M, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+NO_LAG = "no lag of Stripe's summaries was measured"
+THE_LONGEST = "the longest lag of Stripe's summaries in 35 days is"
 
 
 @pytest.mark.parametrize(
@@ -48,3 +55,37 @@ def test_an_hour_that_is_as_it_is_known_shows_each_of_its_events(
 ) -> None:
     look = SummaryLook(frozenset({("cus_a", NOON)}), frozenset({"read_by_itself"}))
     assert look.shows(address, hour, event) is shown
+
+
+@pytest.mark.parametrize(
+    ("longest", "measured_for", "seen", "quiet"),
+    [
+        (None, None, "how late Stripe's summaries are was never measured", "72 h 00"),
+        (
+            None,
+            40,
+            f"{NO_LAG} in the last 35 days, measured since 2026-01-29",
+            "72 h 00",
+        ),
+        (25 * M, 40, f"{THE_LONGEST} 25 min, measured since 2026-01-29", "1 h 15"),
+        (
+            25 * H + M + SECOND,
+            1,
+            f"{THE_LONGEST} 25 h 02 min, measured since 2026-03-09",
+            "75 h 04",
+        ),
+        (
+            59 * M + SECOND,
+            40,
+            f"{THE_LONGEST} 1 h 00 min, measured since 2026-01-29",
+            "2 h 58",
+        ),
+    ],
+)
+def test_what_was_measured_is_said_with_what_follows(
+    longest: timedelta | None, measured_for: int | None, seen: str, quiet: str
+) -> None:
+    since = None if measured_for is None else NOON - timedelta(days=measured_for)
+    assert lag_sentence(LagsMeasured(longest, since), NOON) == (
+        f"{seen}; for {quiet} min after a send, an empty minute proves nothing"
+    )

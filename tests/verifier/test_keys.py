@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from billing.verifier.chain import follow_chain
 from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
-from billing.verifier.keys import REGISTERED, ROTATED, KeyRing
+from billing.verifier.keys import REGISTERED, ROTATED, KeyRing, check_heads
 from billing.verifier.verification import verify_in_workspace
-from tests.verifier.paper import Paper, encode_line
+from billing.verifier.workspace import open_workspace
+from tests.verifier.paper import Paper, encode_line, hashed
 from tests.verifier.signing import TestKey
 from tests.verifier.stories import ledger_on_paper
 
@@ -75,6 +77,19 @@ def test_a_head_is_a_line_and_its_signature_and_only_that(
     paper = signed_twice()
     paper.heads[-1] = forge(paper.heads[-1])
     assert words in fault_of(paper)
+
+
+def test_each_head_is_known_with_the_event_that_it_signs() -> None:
+    paper = signed_twice()
+    with open_workspace() as work:
+        keys = follow_chain(paper, work).keys
+        number, newest = check_heads(paper, work, keys)
+        heads = work.execute("SELECT number, event FROM head ORDER BY number")
+        (*_, before, last) = heads.fetchall()
+    assert number == len(paper.heads)
+    assert newest == hashed(json.loads(paper.heads[-1])["line"].encode())
+    assert before == (number - 1, len(paper.events) - 1)
+    assert last == (number, len(paper.events))
 
 
 def test_another_bit_of_a_signature_is_found() -> None:

@@ -150,3 +150,24 @@ def test_who_was_registered_is_as_it_was_said_last(
             states.check()
     else:
         states.check()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_wrong"),
+    [
+        ({"customer": "acme", "customer_metadata_key": None}, False),
+        ({"customer": "globex", "customer_metadata_key": None}, True),
+        ({"customer": "acme", "customer_metadata_key": "customer"}, True),
+    ],
+)
+def test_an_account_belongs_to_whom_it_was_said_to_last(
+    work: sqlite3.Connection, said: dict[str, Any], is_wrong: bool
+) -> None:
+    work.execute("INSERT INTO account (name, customer) VALUES ('main', 'acme')")
+    states = RowStates(work)
+    states.note("account.registered", "main", {"is": said})
+    if is_wrong:
+        with pytest.raises(BadRecord, match="row 'main': it is not as it was"):
+            states.check()
+    else:
+        states.check()
