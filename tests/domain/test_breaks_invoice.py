@@ -104,4 +104,4 @@ def test_what_was_taken_after_the_invoice_was_final_is_not_on_it(
     month = InvoicedMonth(7, ("in_1",), final)
     breaks = find_invoice_breaks(difference, month, [event])
     assert [(item.cause, item.minutes) for item in breaks] == found
-    assert all("in_1" in item.evidence for item in breaks)
+    assert all("in_1" in str(item.evidence) for item in breaks)

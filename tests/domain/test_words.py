@@ -13,6 +13,7 @@ from billing.domain.call_metadata import Withheld
 from billing.domain.close_obstacles import ObstacleKind
 from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.deadlines import Limit
+from billing.domain.invariants import Invariant
 from billing.domain.journal import Role
 from billing.domain.meter_contact import ContactState
 from billing.domain.meter_event import EventState, FailReason, SendVerdict, SendWindow
@@ -85,6 +86,18 @@ WRITTEN: list[tuple[type[StrEnum], str]] = [
     (UsageType, "api_usage adjustment"),
     (Withheld, "could_be_phone unusable"),
 ]
+
+
+# These hold spaces, so they are told apart by commas.
+INVARIANTS = (
+    "file, conservation, attribution, corrections, revisions, extracts, sources, "
+    "pulls, overlap, passed over, events, identifiers, resends, evidence, "
+    "counted once, registered, totals, closed months, audit trail"
+)
+
+
+def test_an_invariant_keeps_its_name() -> None:
+    assert set(INVARIANTS.split(", ")) <= {word.value for word in Invariant}
 
 
 @pytest.mark.parametrize(("kind", "words"), WRITTEN)

@@ -126,7 +126,7 @@ class Session:
         It is done in this process: what is warm here is warm in every child. No answer
         is remembered from test to test: each reaches what it would reach alone.
         """
-        caches, failures = caches_of_ours(), _Failures()
+        caches, failures, fixtures = caches_of_ours(), _Failures(), set[str]()
         plugins = self._session.config.pluginmanager
         plugins.register(failures)
         coverage = coverage_of(files)
@@ -139,6 +139,10 @@ class Session:
             begun = time.process_time()
             self._run_one(item)
             seconds[name] = time.process_time() - begun
+            made = set(getattr(item, "fixturenames", ()))
+            if not made <= fixtures:  # a new fixture may remember answers, too
+                fixtures |= made
+                caches = caches_of_ours()
             if isinstance(item, pytest.Function):
                 item._initrequest()  # so that it can be run once more
         coverage.stop()
