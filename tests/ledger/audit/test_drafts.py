@@ -1,0 +1,77 @@
+"""Audit events as they are drafted: when, by whom, of what, from what was noted."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from billing.ledger.audit import audit_log
+from billing.ledger.audit.audit_log import Actor, AuditSession
+from billing.ledger.database import Ledger
+from billing.ledger.schema.tables import account
+from tests.ledger.bookkeeping import ACTOR, register, rows
+
+H = timedelta(hours=1)
+NEWEST = "SELECT at, actor, action, subject, detail FROM audit_event ORDER BY id DESC"
+
+
+def newest(ledger: Ledger) -> tuple[object, ...]:
+    at, actor, action, subject, detail = rows(ledger, NEWEST)[0]
+    return (
+        str(at)[:19].replace(" ", "T"),
+        actor,
+        action,
+        subject,
+        json.loads(str(detail)),
+    )
+
+
+def when(hours: int) -> str:
+    return (ACTOR.at + hours * H).isoformat()[:19]
+
+
+@pytest.mark.parametrize("hours", [(1, 5), (5, 1)])
+def test_an_event_is_as_late_as_the_latest_of_its_notes(
+    ledger: Ledger, hours: tuple[int, int]
+) -> None:
+    with ledger.writing() as connection:
+        for hour in hours:
+            who = Actor("bob", ACTOR.at + hour * H)
+            audit_log.record(connection, who, "looked", "acme", {"hour": hour})
+    each = {"each": [["acme", {"hour": hour}] for hour in hours]}
+    assert newest(ledger) == (when(5), "bob", "looked", "acme", each)
+
+
+def test_who_works_on_a_ledger_gives_the_time_of_what_is_only_noted(
+    ledger: Ledger,
+) -> None:
+    ledger.audit_session = AuditSession("alice", lambda: ACTOR.at + 7 * H)
+    with ledger.writing() as connection:
+        audit_log.note(connection, "noted", "acme", {"a": 1})
+    assert newest(ledger) == (when(7), "alice", "noted", "acme", {"a": 1})
+
+
+def test_without_a_clock_an_event_is_as_late_as_the_one_before(ledger: Ledger) -> None:
+    register(ledger)
+    with ledger.writing() as connection:
+        audit_log.note(connection, "noted", "acme")
+    assert newest(ledger) == (when(0), "unnamed", "noted", "acme", {})
+
+
+def test_notes_of_several_persons_are_events_of_their_own(ledger: Ledger) -> None:
+    before = len(rows(ledger, NEWEST))
+    with ledger.writing() as connection:
+        for name in ("ada", "bob", "ada"):
+            audit_log.record(connection, Actor(name, ACTOR.at), "looked", "acme", {})
+    added = [row[1] for row in rows(ledger, NEWEST)][: -before or None]
+    assert added == ["bob", "ada"]
+
+
+def test_an_update_that_meets_no_row_needs_no_event(ledger: Ledger) -> None:
+    register(ledger)
+    before = rows(ledger, NEWEST)
+    with ledger.writing() as connection:
+        audit_log.touch(connection, account, ["nobody"])
+        connection.execute(text("UPDATE account SET customer = 'x' WHERE name = 'y'"))
+    assert rows(ledger, NEWEST) == before
