@@ -1,16 +1,27 @@
 """Audit events as they are drafted: when, by whom, of what, from what was noted."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from sqlalchemy import text
 
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor, AuditSession
+from billing.ledger.audit.export_lines import binding_lines
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import account
-from tests.ledger.bookkeeping import ACTOR, register, rows
+from billing.ledger.sync.event_rows import release
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    NOON,
+    reading,
+    record,
+    register,
+    rows,
+    stage,
+)
 
 H = timedelta(hours=1)
 NEWEST = "SELECT at, actor, action, subject, detail FROM audit_event ORDER BY id DESC"
@@ -66,6 +77,35 @@ def test_notes_of_several_persons_are_events_of_their_own(ledger: Ledger) -> Non
             audit_log.record(connection, Actor(name, ACTOR.at), "looked", "acme", {})
     added = [row[1] for row in rows(ledger, NEWEST)][: -before or None]
     assert added == ["bob", "ada"]
+
+
+def test_the_hash_of_an_event_is_that_of_all_its_parts(filled: Ledger) -> None:
+    parts = "id, at, actor, action, subject, reason, detail, covers, state, previous"
+    names = parts.replace("id,", "sequence,", 1).split(", ")
+    for *values, hashed in rows(
+        filled, f"SELECT {parts}, hash FROM audit_event ORDER BY id"
+    ):
+        event = dict(zip(names, values, strict=True))
+        for name in ("detail", "covers", "state"):
+            event[name] = json.loads(str(event[name]))
+        moment = datetime.fromisoformat(str(event["at"]))
+        event["at"] = moment.replace(tzinfo=UTC).isoformat()
+        line = json.dumps(
+            event, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        assert sha256(line.encode()).hexdigest() == hashed
+
+
+def test_the_rows_of_an_event_are_covered_by_their_numbers(ledger: Ledger) -> None:
+    register(ledger)
+    record(ledger, *(reading(f"call_{number}") for number in range(3)))
+    record(ledger, reading("another", started_at=NOON + H))
+    stage(ledger)
+    with ledger.writing() as connection:
+        release(connection, 2)
+    with ledger.reading() as connection:
+        carried = {row.key: row.line for row in binding_lines(connection)}
+    assert carried == {1: b"[1,2,3]", 2: b"[]"}
 
 
 def test_an_update_that_meets_no_row_needs_no_event(ledger: Ledger) -> None:
