@@ -83,7 +83,7 @@ def test_what_counts_already_or_holds_nothing_is_never_sent(
 def test_what_an_event_lets_go_is_staged_anew(ledger: Ledger) -> None:
     event = staged_event(ledger)
     with ledger.writing() as connection:
-        release(connection, event.id)
+        release(connection, event)
     assert rows(ledger, BOUND) == [(None, 1)]
     assert rows(ledger, STATES) == [("failed", "replaced", 0, 2)]
     assert faults(ledger) == []
