@@ -12,6 +12,7 @@ from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.audit.export_lines import binding_lines
 from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import account
+from billing.ledger.sync import outbox
 from billing.ledger.sync.event_rows import release
 from tests.ledger.bookkeeping import (
     ACTOR,
@@ -102,7 +103,7 @@ def test_the_rows_of_an_event_are_covered_by_their_numbers(ledger: Ledger) -> No
     record(ledger, reading("another", started_at=NOON + H))
     stage(ledger)
     with ledger.writing() as connection:
-        release(connection, 2)
+        release(connection, outbox.event_numbered(connection, 2))
     with ledger.reading() as connection:
         carried = {row.key: row.line for row in binding_lines(connection)}
     assert carried == {1: b"[1,2,3]", 2: b"[]"}
