@@ -116,3 +116,25 @@ def test_an_update_that_meets_no_row_needs_no_event(ledger: Ledger) -> None:
         audit_log.touch(connection, account, ["nobody"])
         connection.execute(text("UPDATE account SET customer = 'x' WHERE name = 'y'"))
     assert rows(ledger, NEWEST) == before
+
+
+def test_a_row_that_moves_is_told_with_what_it_was(ledger: Ledger) -> None:
+    register(ledger)
+    # What is written again as it was is no change.
+    for customer, is_change in (("globex", True), ("globex", False), ("acme", True)):
+        before = len(rows(ledger, NEWEST))
+        with ledger.writing() as connection:
+            audit_log.touch(connection, account, ["main"])
+            change = text("UPDATE account SET customer = :to WHERE name = 'main'")
+            connection.execute(change, {"to": customer})
+        assert len(rows(ledger, NEWEST)) - before == is_change
+    said = [
+        entry
+        for (covers,) in rows(ledger, "SELECT covers FROM audit_event ORDER BY id")
+        for cover in json.loads(str(covers))
+        if cover["table"] == "account"
+        for entry in cover["each"]
+        if entry[0] == "main"
+    ]
+    first, moved = said[0][1], said[1][1]
+    assert said == [["main", first], ["main", moved, first], ["main", first, moved]]
