@@ -4,7 +4,7 @@ from billing.domain.call import QuarantineReason
 from billing.errors import BillingError
 from billing.ledger.pull.unclear_calls import UnclearCall, unclear_calls
 from billing.pipeline.pull.decide_call import DecisionOrder, decide_call
-from tests.simulation.judge.ledger_view import Posted, rated
+from tests.simulation.judge.ledger_view import Posted, owned, rated
 from tests.simulation.trace import Violation
 from tests.simulation.world.chance import Chance
 from tests.simulation.world.pamela import OVER, SimCall
@@ -72,9 +72,10 @@ class Decider:
 
 
 def decided_bill(world: World, call: SimCall) -> Posted | None:
-    """Return what stands of a call by a decision; None where its source decides.
+    """Return what stands of a call by a decision, by who each customer truly is.
 
-    A decision holds until the call is over and can be read; then it must not.
+    None where its source decides: a decision holds until the call is over and can be
+    read; then it must not.
     """
     rows = [
         row
@@ -86,9 +87,10 @@ def decided_bill(world: World, call: SimCall) -> Posted | None:
     bill, said = call.bill(), rated(rows[-1])
     if said not in world.decider.said.get(call.id, ()):
         raise Violation("I44", f"{call.id} is billed as nobody decided: {said}")
-    known = bill is None or bill.customer in world.settings.customers
+    settings = world.settings
+    known = bill is None or settings.name_of(bill.customer) in settings.customers
     billed_here = call.place >= world.first_period.start
     is_over = call.record["status"] in OVER
     if is_over and known and billed_here and world.is_certain(call):
         raise Violation("I44", f"{call.id} can be read, and is billed as was decided")
-    return said
+    return owned(said, settings.owners)
