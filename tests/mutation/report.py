@@ -33,9 +33,12 @@ class Score:
 
     @property
     def tenths(self) -> int:
-        """The share that was noticed, in tenths of a percent; equivalents apart."""
+        """The share that was noticed, in tenths of a percent; equivalents apart.
+
+        What was not tried was not noticed.
+        """
         counted = self.tried - self.equivalent
-        return 1000 * (self.killed + self.timed_out) // counted if counted else 1000
+        return 1000 * (self.killed + self.timed_out) // counted if counted else 0
 
     @property
     def is_enough(self) -> bool:
