@@ -207,8 +207,12 @@ class _Pull:
         account = self.source.account
         with self.ledger.reading() as connection:
             billed = ledger_totals.billed_calls(connection, self.period, account)
+            decided = call_decisions.decided_calls(connection, account)
+            # What a person said of a call that is not over, no total has.
             unmet = {
-                name: minutes for name, minutes in billed if not counts.understood(name)
+                name: minutes
+                for name, minutes in billed
+                if name in decided or not counts.understood(name)
             }
             # The source's total had them as the source stated them.
             for gap in ledger_totals.source_gaps(connection, self.period):
@@ -217,10 +221,11 @@ class _Pull:
         names = sorted(name for name in unmet if name not in counts)
         unasked = frozenset(names[MOST_ASKED:])
         self._read_each(names[:MOST_ASKED], counts)
+        stands = decided.keys() - counts.overruled
         counts.unmet_minutes = sum(
             minutes
             for name, minutes in unmet.items()
-            if not counts.understood(name) and name not in unasked
+            if name in stands or not (counts.understood(name) or name in unasked)
         )
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billing.domain.call import READ_AGAIN
 from billing.domain.posting import Charge
 from billing.errors import AlteredRows, BadInput
 from billing.ledger.integrity.find_faults import find_faults
@@ -183,6 +184,24 @@ def test_a_call_that_never_ends_is_decided_after_a_day(bench: Bench) -> None:
     assert bench.pull().overruled == ("c",)
     assert bench.minutes() == {"acme": 10}
     assert faults(bench) == []
+
+
+@pytest.mark.parametrize("seconds", [30, 60, 600])
+@pytest.mark.parametrize("record", [call("c", status="in_progress"), broken()])
+def test_what_was_decided_hides_no_call_that_is_missing(
+    bench: Bench, record: Record, seconds: int
+) -> None:
+    bench.take(record | {"duration_seconds": None})
+    bench.clock.advance(days=2)
+    decide(bench, order(seconds, customer="acme"))
+    bench.pull()
+    first = min(window.start for window, _ in bench.source.requests)
+    assert first == MARCH.start - READ_AGAIN  # all ties, so nothing is searched for
+    planned = call("planned", created_at=(NOON - 60 * DAY).isoformat())
+    bench.source.calls.append(planned)
+    bench.pull()
+    billed = "SELECT period, billed_minutes FROM b2b_usage WHERE call_id = 'planned'"
+    assert bench.rows(billed) == [("2026-03", 1)]
 
 
 def test_what_is_of_a_closed_month_is_billed_in_the_next(bench: Bench) -> None:
