@@ -20,7 +20,21 @@ class SentEvent:
     counted: bool  # as the ledger knows it
     uncertain: bool = False
     was_sent_again: bool = False  # after an outcome that nobody knew
+    was_forgotten: bool = False  # a restore took from the ledger how it was sent
     shown: int | None = None  # None: not read
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its own minute was read, and says what became of it.
+
+        What is forgotten may have been sent with fewer of the minutes that it has now,
+        and others of them in a minute beside it: then only its hour says something.
+        """
+        if self.shown is None:
+            return False
+        whole = self.charge.minutes
+        is_part = min(0, whole) < self.shown < max(0, whole)
+        return self.counted or not (self.was_forgotten and is_part)
 
     @property
     def is_shown_whole(self) -> bool:
@@ -43,7 +57,7 @@ class SentEvent:
 def gaps_of(event: SentEvent) -> Iterator[tuple[Cause, int]]:
     """Give what an event's own minute shows that it should not, each with its cause."""
     shown, whole = event.shown, event.charge.minutes
-    if shown is None or shown == event.expected:
+    if shown is None or not event.is_told or shown == event.expected:
         return
     holds_it = _times(shown, whole) > 0
     if event.counted and not holds_it and min(0, whole) <= shown <= max(0, whole):

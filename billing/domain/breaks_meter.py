@@ -218,7 +218,7 @@ def _rest_cause(
     meter_totals: MeterTotals, hour: datetime, rest: int, *, settled: bool
 ) -> Cause:
     events = meter_totals.events.get(hour, ())
-    read = bool(events) and all(event.shown is not None for event in events)
+    read = bool(events) and all(event.is_told for event in events)
     uncertain = [
         waiting.charge.minutes
         for waiting in meter_totals.unsynced
@@ -230,7 +230,7 @@ def _rest_cause(
         is_possible = meter_totals.can_be_ours(hour, rest)
         return Cause.NOT_SETTLED if is_possible else Cause.ABOVE_LEDGER
     # Only where no event of ours can explain it is it somebody else's.
-    unread = [event for event in events if event.shown is None]
+    unread = [event for event in events if not event.is_told]
     synced = meter_totals.synced.get(hour, NOTHING).minutes
     unnamed = synced - sum(event.expected for event in events)
     may_lack = [-unnamed, *(-event.expected for event in unread)]

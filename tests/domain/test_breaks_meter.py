@@ -179,6 +179,7 @@ def sent(
     shown: int | None = None,
     again: bool = False,
     uncertain: bool = False,
+    forgotten: bool = False,
 ) -> SentEvent:
     window = Window(NOON, NOON + timedelta(minutes=1))
     return SentEvent(
@@ -189,6 +190,7 @@ def sent(
         counted=counted,
         uncertain=uncertain,
         was_sent_again=again,
+        was_forgotten=forgotten,
         shown=shown,
     )
 

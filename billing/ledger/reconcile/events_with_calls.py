@@ -24,6 +24,7 @@ from billing.domain.period import BillingPeriod, Window
 from billing.domain.posting import Charge
 from billing.ledger.reconcile.synced_totals import MeterCustomer
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
+from billing.ledger.sync.after_restore import was_forgotten
 from billing.ledger.sync.attempts import EVENT
 
 event, usage = meter_event.c, b2b_usage.c
@@ -170,7 +171,7 @@ def sent_events(
     hours: Collection[tuple[MeterCustomer, datetime]],
 ) -> dict[tuple[MeterCustomer, datetime], list[SentEvent]]:
     """Return the events of some hours that were ever sent, in their order."""
-    query = _with_calls(_was_sent_again()).where(
+    query = _with_calls(_was_sent_again(), was_forgotten()).where(
         event.period == str(period),
         event.customer.in_({meter_customer.customer for meter_customer, _ in hours}),
         event.hour.in_({hour for _, hour in hours}),
@@ -189,6 +190,7 @@ def sent_events(
                     counted=row.state == EventState.SYNCED,
                     uncertain=_is_uncertain(row),
                     was_sent_again=bool(row.was_sent_again),
+                    was_forgotten=bool(row.was_forgotten),
                 )
             )
     return events

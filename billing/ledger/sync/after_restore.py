@@ -36,6 +36,14 @@ def mark_staged_uncertain(connection: Connection, customer: str) -> None:
     _mark_uncertain(connection, own & pending & never_sent & earlier, restored.at)
 
 
+def was_forgotten() -> ColumnElement[bool]:
+    """Say of an event whether a restore took from the ledger how it was sent.
+
+    No send that it knows of is from as early as the event's own hour.
+    """
+    return (event.first_unknown_at == event.hour).label("was_forgotten")
+
+
 def _mark_uncertain(
     connection: Connection, condition: ColumnElement[bool], at: datetime
 ) -> None:

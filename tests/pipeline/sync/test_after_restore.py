@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from billing.domain.break_causes import Cause
 from billing.errors import TrailRewound
 from billing.gateways.rollback_marker import FileMemory
 from billing.ledger.audit.audit_log import Actor
@@ -114,6 +115,26 @@ def test_what_was_not_sent_since_the_backup_is_sent_once_it_is_known_absent(
         bench.pull()
         bench.sync()
     assert bench.counted() == bench.minutes() == {"acme": 6}
+
+
+def test_what_was_sent_since_the_backup_with_fewer_minutes_stops_nothing_else(
+    bench: Bench, memory: FileMemory, tmp_path: Path
+) -> None:
+    lose_a_day(bench, memory, tmp_path / "saved.db")
+    accept_restore(bench.ledger, memory, Actor("alice", bench.clock.now()), "a test")
+    bench.source.change("call_2", duration_seconds=301)
+    bench.pull()
+    for _ in range(10):
+        bench.clock.advance(hours=12)
+        bench.sync()
+        found = bench.reconcile()
+    causes = {item.cause for each in found.customers for item in each.breaks}
+    assert causes == {Cause.UNCERTAIN, Cause.COUNTED_UNRECORDED}
+    bench.take(call("call_3", bench.clock.now() - 2 * HOUR, 60))
+    bench.sync()
+    # Three of six minutes stay as they are, till a person decides.
+    assert bench.minutes() == {"acme": 2 + 6 + 1}
+    assert bench.counted() == {"acme": 2 + 3 + 1}
 
 
 def test_a_restore_says_who_accepted_it_and_why(
