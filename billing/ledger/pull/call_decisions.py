@@ -120,12 +120,14 @@ def decided_before(connection: Connection, call_id: str) -> list[UnclearCall]:
 def billed_elsewhere(
     connection: Connection, account: str, call_id: str, created_at: datetime | None
 ) -> str | None:
-    """Return another account that bills the very same call, if one does."""
+    """Return another account that bills the very same call, as far as one can tell."""
     query = select(call.c.account).where(
-        call.c.account != account,
-        call.c.call_id == call_id,
-        call.c.created_at == created_at,
+        call.c.account != account, call.c.call_id == call_id
     )
+    if created_at is not None:
+        of_its_moment = call.c.created_at == created_at
+        undated = call.c.created_at.is_(None) & (call.c.status == DECIDED)
+        query = query.where(of_its_moment | undated)
     others: list[str] = sorted(set(connection.scalars(query)))
     for other in others:
         if charged(connection, other, call_id).minutes:

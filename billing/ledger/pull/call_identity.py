@@ -31,11 +31,15 @@ _REVISIONS = (
     )
     .order_by(call.c.revision)
 )
-_OTHERS = select(call.c.account, call.c.call_id, call.c.created_at).where(
-    call.c.account.in_(bindparam("accounts", expanding=True)),
-    call.c.call_id.in_(bindparam("names", expanding=True)),
-    # What a person decided not to bill here is nothing that another may not bill.
-    or_(call.c.status != DECIDED, call.c.started_at.is_not(None)),
+_OTHERS = (
+    select(call.c.account, call.c.call_id, call.c.created_at, call.c.status)
+    .where(
+        call.c.account.in_(bindparam("accounts", expanding=True)),
+        call.c.call_id.in_(bindparam("names", expanding=True)),
+        # What a person decided not to bill here is nothing that another may not bill.
+        or_(call.c.status != DECIDED, call.c.started_at.is_not(None)),
+    )
+    .order_by(call.c.revision)
 )
 
 
@@ -67,8 +71,21 @@ class CallHold:
 
 
 UNKNOWN = KnownCall(revision=0, digest=None, created_at=None, period="")
-# The accounts that list a call too, each with the moment of its creation.
-Listings = Mapping[str, datetime | None]
+
+
+class Listing(NamedTuple):
+    """A call of the same id in another account, and whether a person decided on it."""
+
+    created_at: datetime | None
+    decided: bool = False
+
+    @property
+    def is_undated(self) -> bool:
+        """Whether it is billed by decision, and may be any call of its id."""
+        return self.decided and self.created_at is None
+
+
+Listings = Mapping[str, Listing]
 
 
 class HeldCall(NamedTuple):
@@ -175,11 +192,12 @@ def _listed_by_others(
     if not others or not names:
         return {}
     labels = present_labels(connection)
-    listings: dict[str, dict[str, datetime | None]] = {}
+    listings: dict[str, dict[str, Listing]] = {}
     values = {"accounts": sorted(others), "names": names}
     for row in connection.execute(_OTHERS, values):
         label = labels.get(row.account, row.account)
-        listings.setdefault(row.call_id, {})[label] = row.created_at
+        listing = Listing(row.created_at, row.status == DECIDED)
+        listings.setdefault(row.call_id, {})[label] = listing
     return listings
 
 
@@ -194,8 +212,14 @@ def why_held(call: Call, known: KnownCall, others: Listings) -> CallHold | None:
         )
     if known.was_read:
         return None
-    for label, created_there in sorted(others.items()):
-        if created_there == created_at:
+    for label, there in sorted(others.items()):
+        if there.is_undated:
+            return CallHold(
+                QuarantineReason.CALL_IN_TWO_ACCOUNTS,
+                f"the account {label} bills one of this id as a person decided, and "
+                "nothing tells when that one was created",
+            )
+        if there.created_at == created_at:
             return CallHold(
                 QuarantineReason.CALL_IN_TWO_ACCOUNTS,
                 f"the account {label} lists it too, created at the same moment",

@@ -213,11 +213,13 @@ def _refuse_twice(connection: Any, call: Call) -> None:
     other = call_decisions.billed_elsewhere(
         connection, call.account, call.call_id, call.created_at
     )
-    if other is not None:
-        raise BadInput(
-            f"call {call.call_id} is billed under the account {other} already: decide "
-            "--not-billable here"
-        )
+    if other is None:
+        return
+    unknown = ", and nothing tells that this is another one"
+    raise BadInput(
+        f"call {call.call_id} is billed under the account {other} already"
+        f"{unknown if call.created_at is None else ''}: decide --not-billable here"
+    )
 
 
 def _rate(

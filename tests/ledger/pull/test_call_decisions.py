@@ -1,5 +1,7 @@
 """A call that two accounts list is billed under one of them, whoever decides what."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from billing.domain.call import QuarantineReason
@@ -10,6 +12,7 @@ from billing.ledger.pull.calls import RecordedCalls
 from tests.ledger.bookkeeping import (
     ACTOR,
     MARCH,
+    NOON,
     pull_context,
     reading,
     record,
@@ -66,22 +69,54 @@ def test_a_decision_not_to_bill_it_there_holds_at_every_reading(
     assert rows(listed_twice, BILLED) == [("main", 2)]
 
 
-def test_what_is_decided_not_to_be_billed_hinders_nobody_else(ledger: Ledger) -> None:
-    register(ledger)
+def set_aside_there(ledger: Ledger, created_at: datetime | None) -> None:
+    """Set the call aside under the other account; nobody has read it there."""
     with ledger.writing() as connection:
         item = quarantine.SetAside(
             account="other",
             call_id="c",
-            reason="no_duration",
+            reason="duplicate_id",
             detail="-",
             source_sha256="0" * 64,
             period=MARCH,
-            created_at=HERE.call.created_at,
+            created_at=created_at,
         )
         number = pull_context(connection).pull_id
         quarantine.set_aside(
             connection, [item], period=MARCH, pull_id=number, now=ACTOR.at
         )
+
+
+def test_what_is_decided_not_to_be_billed_hinders_nobody_else(ledger: Ledger) -> None:
+    register(ledger)
+    set_aside_there(ledger, HERE.call.created_at)
     decide(ledger, "c", None)
     assert record(ledger, HERE) == 1
     assert rows(ledger, BILLED) == [("main", 2)]
+
+
+def test_it_is_not_decided_there_while_nothing_tells_when_it_was_created(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    record(ledger, HERE)
+    set_aside_there(ledger, None)
+    with pytest.raises(BadInput, match="nothing tells that this is another one"):
+        decide(ledger, "c", 61)
+    assert rows(ledger, BILLED) == [("main", 2)]
+
+
+def test_what_may_be_the_one_that_was_decided_there_is_held(ledger: Ledger) -> None:
+    register(ledger)
+    set_aside_there(ledger, None)
+    decide(ledger, "c", 61)
+    assert record(ledger, HERE) == 0
+    assert rows(ledger, BILLED) == [("other", 2)]
+
+
+def test_one_that_was_created_at_another_moment_is_billed_too(ledger: Ledger) -> None:
+    register(ledger)
+    set_aside_there(ledger, NOON - timedelta(days=1))
+    decide(ledger, "c", 61)
+    assert record(ledger, HERE) == 1
+    assert rows(ledger, BILLED) == [("main", 2), ("other", 2)]
