@@ -106,7 +106,8 @@ class AccountStorms:
 
     def _leave(self) -> None:
         label, _ = self._settings.homes[self._name()]
-        if len(self._settings.accounts) > 1:
+        # Who stays alone with the other's key is the other, and keeps that name.
+        if len(self._settings.accounts) > 1 and not self._are_swapped():
             self._settings.accounts.pop(label, None)
             self._edited(f"{label} leaves")
 
@@ -133,6 +134,14 @@ class AccountStorms:
         (_, one), (_, other) = self._settings.homes.values()
         keys[one], keys[other] = keys[other], keys[one]
         self._world.schedule.note(f"Pamela answers to {one} as to {other}")
+
+    def _are_swapped(self) -> bool:
+        """Say whether Pamela answers to a key as to another's."""
+        settings = self._settings
+        return any(
+            settings.keys[key] is not settings.partners[name]
+            for name, (_, key) in settings.homes.items()
+        )
 
     def _rename_customer(self) -> None:
         if self._world.has_moved(self._settings.default):
