@@ -73,7 +73,7 @@ class CallHold:
 UNKNOWN = KnownCall(revision=0, digest=None, created_at=None, period="")
 
 
-class Listing(NamedTuple):
+class ListedElsewhere(NamedTuple):
     """A call of the same id in another account, and whether a person decided on it."""
 
     created_at: datetime | None
@@ -85,7 +85,7 @@ class Listing(NamedTuple):
         return self.decided and self.created_at is None
 
 
-Listings = Mapping[str, Listing]
+Listings = Mapping[str, ListedElsewhere]
 
 
 class HeldCall(NamedTuple):
@@ -192,11 +192,11 @@ def _listed_by_others(
     if not others or not names:
         return {}
     labels = present_labels(connection)
-    listings: dict[str, dict[str, Listing]] = {}
+    listings: dict[str, dict[str, ListedElsewhere]] = {}
     values = {"accounts": sorted(others), "names": names}
     for row in connection.execute(_OTHERS, values):
         label = labels.get(row.account, row.account)
-        listing = Listing(row.created_at, row.status == DECIDED)
+        listing = ListedElsewhere(row.created_at, row.status == DECIDED)
         listings.setdefault(row.call_id, {})[label] = listing
     return listings
 

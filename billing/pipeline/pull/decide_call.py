@@ -149,7 +149,8 @@ def _decided(
     """Return the call as it is decided, and who pays for it; raises BadInput."""
     newest = unclear[-1]
     read = unclear_calls.last_read(connection, newest.account, order.call_id)
-    created_at = read.created_at or newest.created_at
+    told = [each.created_at for each in unclear if each.created_at is not None]
+    created_at = read.created_at or (told[-1] if told else None)
     started_at = customer = None
     if order.seconds is not None:
         started_at = order.started_at or newest.started_at or read.started_at

@@ -69,13 +69,15 @@ def test_a_decision_not_to_bill_it_there_holds_at_every_reading(
     assert rows(listed_twice, BILLED) == [("main", 2)]
 
 
-def set_aside_there(ledger: Ledger, created_at: datetime | None) -> None:
+def set_aside_there(
+    ledger: Ledger, created_at: datetime | None, reason: str = "no_duration"
+) -> None:
     """Set the call aside under the other account; nobody has read it there."""
     with ledger.writing() as connection:
         item = quarantine.SetAside(
             account="other",
             call_id="c",
-            reason="duplicate_id",
+            reason=reason,
             detail="-",
             source_sha256="0" * 64,
             period=MARCH,
@@ -117,6 +119,7 @@ def test_what_may_be_the_one_that_was_decided_there_is_held(ledger: Ledger) -> N
 def test_one_that_was_created_at_another_moment_is_billed_too(ledger: Ledger) -> None:
     register(ledger)
     set_aside_there(ledger, NOON - timedelta(days=1))
+    set_aside_there(ledger, None, "duplicate_id")  # the record before tells when
     decide(ledger, "c", 61)
     assert record(ledger, HERE) == 1
     assert rows(ledger, BILLED) == [("main", 2), ("other", 2)]

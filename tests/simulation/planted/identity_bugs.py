@@ -7,7 +7,7 @@ from billing.domain import account_identity
 from billing.domain.account_identity import Admission, SourceIdentity
 from billing.ledger.close import readiness
 from billing.ledger.pull import call_identity
-from billing.ledger.pull.call_identity import Listing
+from billing.ledger.pull.call_identity import ListedElsewhere
 from billing.pipeline import cycle
 from billing.pipeline.pull.identity import IdentifiedSources
 from billing.pipeline.reconcile import reconcile
@@ -92,7 +92,7 @@ IDENTITY_BUGS: tuple[Planted, ...] = (
             "why_held",
             lambda real: (
                 lambda call, known, others: real(
-                    call, known, dict.fromkeys(others, Listing(call.created_at))
+                    call, known, dict.fromkeys(others, ListedElsewhere(call.created_at))
                 )
             ),
         ),
