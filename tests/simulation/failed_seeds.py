@@ -8,4 +8,5 @@ FAILED_SEEDS = (
     94,  # an error of what waits for an answer was taken for one of what lags
     310,  # a retry waited for days, for an answer dated by a clock that was set back
     307,  # what a restore forgot of a call that grew since was taken for a stranger's
+    584,  # what a person decided of a call hid that another was missing
 )

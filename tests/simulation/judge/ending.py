@@ -98,7 +98,7 @@ def judge_books(world: World) -> None:
 
 def _judge_source(world: World) -> None:
     """Compare what is billed with what is owed, call by call, by who each truly is."""
-    billed, aside = world.view.billed(world.settings.owners), _aside(world)
+    billed, aside = world.billed(), _aside(world)
     for call in world.present_calls():
         held = billed.pop(call.truth, {})
         is_listed = call.contradicts and judge_contradiction(world, call)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from tests.simulation.trace import Violation
 from tests.simulation.world.pamela import Bill
 
 PRICE_MICRO = 100_000
@@ -127,17 +128,24 @@ class LedgerView:
                 found[account, call_id][customer, hour] = minutes
         return found
 
-    def billed(self, owners: Mapping[str, str]) -> dict[tuple[str, datetime], Posted]:
-        """Return the minutes of each true call, whichever account or name has them."""
-        created = {
+    def billed(
+        self, owners: Mapping[str, str], decided: Mapping[AccountCall, datetime]
+    ) -> dict[tuple[str, datetime], Posted]:
+        """Return the minutes of each true call, whichever account or name has them.
+
+        When one was created is known of what a person `decided`, if no record tells.
+        """
+        created = dict(decided) | {
             (account, call_id): datetime.fromisoformat(moment)
             for account, call_id, moment in self.rows(
                 "SELECT account, call_id, min(created_at) FROM call "
-                "GROUP BY account, call_id"
+                "WHERE created_at IS NOT NULL GROUP BY account, call_id"
             )
         }
         found: dict[tuple[str, datetime], Posted] = defaultdict(dict)
         for place, posted in self.posted().items():
+            if place not in created:
+                raise Violation("I24", f"nothing tells which call {place} is")
             call = found[place[1], created[place]]
             for (customer, hour), minutes in posted.items():
                 slot = owners[customer], hour

@@ -118,7 +118,7 @@ def compare(world: World, desk: Desk) -> None:
             and owned.item.cause is not Cause.SOURCE_TOTAL_DIFFERS
             for call in owned.item.calls
         }
-    billed = world.view.billed(world.settings.owners)
+    billed = world.billed()
     for call in world.present_calls():
         held = by_month(billed.get(call.truth, {}))
         owed = by_month(as_posted(world.pamelas[0].due(call)))
@@ -142,7 +142,7 @@ def by_month(posted: Posted) -> dict[tuple[str, str], int]:
 
 def judge_corrected(world: World, calls: list[SimCall]) -> None:
     """Demand that calls of a closed month are billed as they now are, all in all."""
-    billed = world.view.billed(world.settings.owners)
+    billed = world.billed()
     for call in calls:
         if not world.is_certain(call):
             continue

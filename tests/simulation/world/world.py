@@ -21,7 +21,7 @@ from billing.pipeline.reconcile.reconcile import ReconcileOptions
 from billing.pipeline.sync.sync import SyncOptions
 from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.judge import Judge
-from tests.simulation.judge.ledger_view import LedgerView
+from tests.simulation.judge.ledger_view import LedgerView, Posted
 from tests.simulation.trace import Trace
 from tests.simulation.world.borders.memory import SimMemory
 from tests.simulation.world.borders.roles import Person, Watcher
@@ -128,6 +128,10 @@ class World:
         present = {call.truth for call in self.present_calls()}
         gone = {call.truth: call for one in self.pamelas for call in one.gone}
         return [call for truth, call in gone.items() if truth not in present]
+
+    def billed(self) -> dict[tuple[str, datetime], Posted]:
+        """Return the minutes of each true call, as the ledger has them."""
+        return self.view.billed(self.settings.owners, self.decider.meant)
 
     def is_certain(self, call: SimCall) -> bool:
         """Whether nothing that is named keeps a call from being billed as it is."""

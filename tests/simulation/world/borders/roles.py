@@ -1,6 +1,7 @@
 """Roles: who else acts in a world, as the world itself sees them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 
@@ -22,6 +23,11 @@ class Person(Protocol):
     @property
     def said(self) -> Mapping[str, Sequence[Mapping[tuple[str, str], int]]]:
         """What was decided of each call, ever."""
+        ...
+
+    @property
+    def meant(self) -> Mapping[tuple[str, str], datetime]:
+        """When the calls were created, by account, on which was decided undated."""
         ...
 
     def look(self) -> None:
