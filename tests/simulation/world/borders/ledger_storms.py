@@ -9,13 +9,13 @@ from billing.ledger.database import Ledger
 from billing.pipeline.signing import accept_restore
 from tests.simulation.world.borders.copied import copy_ledger
 from tests.simulation.world.borders.memory import SimMemory
-from tests.simulation.world.catalogue import Fault
+from tests.simulation.world.catalogue import LONG_LAGS, Fault
 from tests.simulation.world.machine import HOUR
 from tests.simulation.world.world import World
 
 PERSON = "a person"
 Later = Callable[[datetime, Callable[[], None]], None]
-LAGS = (Fault.SUMMARY_LAGS, Fault.SUMMARY_LAGS_LONG, Fault.SUMMARY_REGRESSES)
+LAGS = (*LONG_LAGS, Fault.SUMMARY_LAGS, Fault.SUMMARY_REGRESSES)
 
 
 class LedgerStorms:
