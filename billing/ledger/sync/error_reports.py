@@ -114,12 +114,6 @@ def suspects(connection: Connection, rejection: RejectionReport) -> list[Suspect
     ]
 
 
-def may_be_errors(connection: Connection, rejection: RejectionReport) -> list[int]:
-    """Return all that was tried in its window and was not seen to count since."""
-    of_window = event.minutes != 0, _may_be_about(rejection), ~_is_cleared(rejection)
-    return list(connection.scalars(select(event.id).where(*of_window)))
-
-
 def awaits_answers(connection: Connection, rejection: RejectionReport) -> bool:
     """Say whether a report may be about an event of which nothing is known yet."""
     unknown = event.first_unknown_at.is_not(None) & (event.state != "synced")

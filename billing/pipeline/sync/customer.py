@@ -132,9 +132,7 @@ class CustomerSync:
     def _sync(self, context: SyncContext, report: CustomerReport) -> None:
         actor, write = context.actor, self.sender.writer.write
         if self.is_reported:
-            report.rejected = reject_what_is_reported(
-                context, is_alone=self.contacts.all_sole
-            )
+            report.rejected = reject_what_is_reported(context)
         with self.ledger.reading() as connection:
             events = outbox.unsynced_events(connection, self.customer)
             # Where nothing is open, nothing is released below: these rows are all.

@@ -8,12 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from billing.domain.meter_event import EventState
-from billing.domain.settlement import (
-    WHILE_REMEMBERED,
-    SettleVerdict,
-    proof_of_absence,
-    settle,
-)
+from billing.domain.settlement import SettleVerdict, proof_of_absence, settle
 from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
@@ -51,13 +46,10 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: MonotonicClock) -> se
     return {suspect.customer for suspect in [*suspects, *missing]}
 
 
-def reject_what_is_reported(context: SyncContext, *, is_alone: bool) -> int:
-    """Read the minutes of this customer's suspects; returns how many were rejected.
-
-    `is_alone`: a person stated that nothing else reports to this meter.
-    """
+def reject_what_is_reported(context: SyncContext) -> int:
+    """Read the minutes of this customer's suspects; returns how many were rejected."""
     rejected: list[tuple[OpenEvent, str]] = []
-    for each in _suspects(context, is_alone=is_alone):
+    for each in _suspects(context):
         event = _event_of(context, each.suspect)
         if _is_gone(context, each, event):
             rejected.append((event, each.why))
@@ -67,35 +59,23 @@ def reject_what_is_reported(context: SyncContext, *, is_alone: bool) -> int:
 
 
 class _Suspicion(NamedTuple):
-    """An event that may not count, and why; whether Stripe's errors prove as much."""
+    """An event that may not count, and why."""
 
     suspect: Suspect
     why: str
-    is_counted_error: bool = False
 
 
-def _suspects(context: SyncContext, *, is_alone: bool) -> list[_Suspicion]:
-    """Return this customer's suspects, each once, by the strongest word against it.
-
-    Nobody names the most of them; but where all errors are ours, and there are as many
-    as events that any may be, whatever became of those, each suspect is an error.
-    """
+def _suspects(context: SyncContext) -> list[_Suspicion]:
+    """Return this customer's suspects, each once, by the strongest word against it."""
     with context.ledger.reading() as connection:
         reports = error_reports.open_reports(connection)
         reported = [(r, error_reports.suspects(connection, r)) for r in reports]
-        may_be_errors = {
-            number
-            for report in reports
-            for number in error_reports.may_be_errors(connection, report)
-        }
         missing = error_reports.missing_events(connection, context.to.customer)
-    errors = sum(report.error_count for report in reports)
-    is_error = is_alone and len(may_be_errors) <= errors
     unexplained = "its minute is empty, and no report says why"
     all_suspicions = [_Suspicion(suspect, unexplained) for suspect in missing]
     for report, suspects in reported:
         why = f"{report.name} ({', '.join(report.codes)})"
-        all_suspicions += [_Suspicion(suspect, why, is_error) for suspect in suspects]
+        all_suspicions += [_Suspicion(suspect, why) for suspect in suspects]
     customer = context.to.customer
     ours = [each for each in all_suspicions if each.suspect.customer == customer]
     ours.sort(key=lambda suspicion: suspicion.suspect.named)
@@ -131,6 +111,8 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion, event: OpenEvent) -> b
     """Say whether a suspect does not count: named and absent, or proved absent.
 
     What is rejected may go out anew under a new name: so silence alone has to be proof.
+    How many errors there are proves nothing of who made them: another that reports to
+    the meter, whatever was stated, or this ledger before it was restored.
     """
     if event.state is not EventState.SYNCED:
         return False  # whoever moved it since has decided it
@@ -140,9 +122,7 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion, event: OpenEvent) -> b
     if suspicion.suspect.named and readings[-1].minutes == 0:
         return True
     minutes, sent = event.event.minutes, event.last_sent_at
-    rule = WHILE_REMEMBERED
-    if not suspicion.is_counted_error:
-        rule = proof_of_absence(context.lags(), context.actor.at)
+    rule = proof_of_absence(context.lags(), context.actor.at)
     verdict = settle(minutes, readings, sent, rule)
     return verdict is SettleVerdict.ABSENT
 

@@ -217,6 +217,23 @@ def test_a_suspect_that_lags_behind_is_no_error_that_names_what_waits(
     assert states(bench)[0] == "synced"
 
 
+@pytest.mark.parametrize("names", [("theirs-1",), ()])
+def test_an_error_of_somebody_else_is_none_of_what_lags_whatever_was_stated(
+    bench: Bench, names: tuple[str, ...]
+) -> None:
+    bench.take(call("c0", NOON, 60))
+    bench.sync()
+    bench.meter.hidden = {name_of(bench, 0)}
+    report(bench, *names, count=1)
+    for _ in range(4):
+        assert bench.sync().rejected == 0
+        bench.clock.advance(hours=2)
+    bench.meter.hidden.clear()
+    bench.sync()
+    assert states(bench) == ["synced"]
+    assert settled(bench) == 1
+
+
 def test_a_request_that_left_long_after_it_was_written_down_is_suspect(
     bench: Bench,
 ) -> None:
