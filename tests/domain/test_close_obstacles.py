@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from billing.domain.break_causes import Cause
-from billing.domain.break_groups import CARRIED
+from billing.domain.break_groups import CARRIED, EXPLAINED, WAITING
 from billing.domain.close_obstacles import (
     AccountReading,
     BreakShare,
     EventShare,
     LastRun,
     MonthEnd,
+    Obstacle,
     ObstacleKind,
     Share,
     find_obstacles,
+    shadow_obstacle,
 )
 from billing.domain.meter_event import EventState, FailReason
 from billing.domain.period import BillingPeriod
@@ -163,3 +165,109 @@ def test_everything_open_is_named_at_once_with_its_figures() -> None:
     assert "rejected" in found[3].found
     assert [(one.count, one.minutes) for one in found[1:]] == [(3, 7)] * 4
     assert found[1].names == SOME.names
+
+
+def only(**changes: Any) -> Obstacle:
+    """Return the one obstacle of a month that is done but for these changes."""
+    [obstacle] = find_obstacles(replace(DONE, **changes), NOW)
+    return obstacle
+
+
+PULL = "the last pull of other is failed"
+LEFT = "other left the settings, so nothing of it can be read"
+RECONCILIATION = "the last reconciliation is not settled"
+MAY_CHANGE = f"{RECONCILIATION}: Stripe's summaries may still change"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        (account(state="failed"), PULL),
+        (account(state="failed", error="no answer"), f"{PULL}: no answer"),
+        (account(in_settings=False), LEFT),
+        (event(), "events that are pending"),
+        (event(negative=True), "events that are pending, and take minutes back"),
+        (event(FailReason.REJECTED), "events that are failed: rejected"),
+        (run(settled=False), RECONCILIATION),
+        (run(settled=False, unsettled=("acme",)), MAY_CHANGE),
+        ({"last_run": None}, "there was no reconciliation since 2026-04-02T09:00:00Z"),
+    ],
+)
+def test_what_was_found_is_told_and_nothing_else(
+    changes: dict[str, Any], found: str
+) -> None:
+    assert only(**changes).found == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "minutes", "names"),
+    [
+        (account(state="failed"), 1, 0, ("other",)),
+        (account(whole_at=None), 1, 0, ("other",)),
+        (account(in_settings=False), 1, 0, ("other",)),
+        (run(settled=False), 1, 0, ()),
+        (run(settled=False, unsettled=("acme", "globex")), 2, 0, ("acme", "globex")),
+        ({"last_run": None}, 1, 0, ()),
+        ({"suspected": Share(25, 9, tuple("abcdefghijklmnopqrstuvwxy"))}, 25, 9, None),
+    ],
+)
+def test_an_obstacle_has_its_figures_and_at_most_twenty_names(
+    changes: dict[str, Any], count: int, minutes: int, names: tuple[str, ...] | None
+) -> None:
+    obstacle = only(**changes)
+    assert (obstacle.count, obstacle.minutes) == (count, minutes)
+    wanted = tuple("abcdefghijklmnopqrst") if names is None else names
+    assert obstacle.names == wanted
+
+
+@pytest.mark.parametrize(
+    ("cause", "acknowledged", "end"),
+    [
+        (Cause.NOT_COUNTED, False, "--reason TEXT`"),
+        (Cause.LATE_CALL, False, ", then close again"),
+        (Cause.LATE_CALL, True, ", then close again"),
+    ],
+)
+def test_a_break_is_acknowledged_or_waited_for(
+    cause: Cause, acknowledged: bool, end: str
+) -> None:
+    remedy = only(**broken(cause, acknowledged=acknowledged)).remedy
+    assert remedy.startswith(cause.remedy)
+    assert remedy.endswith(end)
+
+
+@pytest.mark.parametrize("cause", sorted(set(Cause) - EXPLAINED - WAITING))
+def test_each_break_that_stays_is_to_be_acknowledged_and_is_told_so_once(
+    cause: Cause,
+) -> None:
+    assert only(**broken(cause)).remedy.count("acknowledge it") == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "negative", "credited"),
+    [
+        (None, False, False),
+        (None, True, True),
+        (FailReason.REJECTED, False, False),
+        (FailReason.REJECTED, True, False),
+    ],
+)
+def test_only_what_waits_to_take_minutes_back_is_credited(
+    reason: FailReason | None, negative: bool, credited: bool
+) -> None:
+    remedy = only(**event(reason, negative=negative)).remedy
+    assert ("credit the customer" in remedy) is credited
+
+
+def test_an_event_adds_minutes_unless_it_is_said_to_take_them_back() -> None:
+    share = EventShare(EventState.PENDING, None, SOME)
+    assert only(events=(share,)).found == "events that are pending"
+
+
+def test_customers_in_shadow_stand_in_the_way_and_twenty_are_named() -> None:
+    customers = [f"customer {number}" for number in range(25)]
+    obstacle = shadow_obstacle(customers)
+    assert obstacle.kind is ObstacleKind.IN_SHADOW
+    assert (obstacle.count, obstacle.minutes) == (25, 0)
+    assert obstacle.names == tuple(customers[:20])
+    assert "`pamela-billing adopt`" in obstacle.remedy

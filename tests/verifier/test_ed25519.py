@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from billing.verifier.ed25519 import ORDER, PRIME, is_signed
+from billing.verifier.ed25519 import ORDER, PRIME, decode_point, is_signed
 
 
 class Vector(NamedTuple):
@@ -108,9 +108,57 @@ def test_a_scalar_beyond_the_order_is_refused() -> None:
 
 @pytest.mark.parametrize("number", [2, PRIME, PRIME + 1, 2**255 - 1, 1 + 2**255])
 def test_what_is_no_point_is_no_key(number: int) -> None:
-    assert not is_signed(number.to_bytes(32, "little"), b"", bytes(64))
+    assert decode_point(little(number)) is None
+    assert not is_signed(little(number), b"", bytes(64))
 
 
-@pytest.mark.parametrize(("key", "signature"), [(31, 64), (33, 64), (32, 63), (32, 65)])
-def test_another_length_is_refused(key: int, signature: int) -> None:
-    assert not is_signed(bytes(key), b"", bytes(signature))
+@pytest.mark.parametrize("y", [1, PRIME - 1])
+def test_a_point_whose_x_is_nought_has_no_sign(y: int) -> None:
+    assert decode_point(little(y)) == (0, y, 1, 0)
+    assert decode_point(little(y + 2**255)) is None
+
+
+# The neutral point as a key adds nothing: only the scalar decides what is signed.
+NEUTRAL_KEY = (1).to_bytes(32, "little")
+BASE = bytes.fromhex("58" + "66" * 31)
+MINUS_BASE = BASE[:-1] + bytes([BASE[-1] | 0x80])
+
+
+@pytest.mark.parametrize(
+    ("point", "scalar", "is_accepted"),
+    [
+        (NEUTRAL_KEY, 0, True),
+        (BASE, 1, True),
+        (MINUS_BASE, ORDER - 1, True),
+        (MINUS_BASE, 1, False),
+        (BASE, ORDER - 1, False),
+        (NEUTRAL_KEY, ORDER, False),
+        (BASE, ORDER + 1, False),
+    ],
+)
+def test_a_scalar_counts_from_nought_to_below_the_order(
+    point: bytes, scalar: int, is_accepted: bool
+) -> None:
+    assert is_signed(NEUTRAL_KEY, b"any", point + little(scalar)) is is_accepted
+
+
+@pytest.mark.parametrize(
+    ("key", "signature", "is_accepted"),
+    [
+        (32, 64, True),
+        (31, 64, False),
+        (33, 64, False),
+        (32, 63, False),
+        (32, 65, False),
+        (33, 65, False),
+    ],
+)
+def test_another_length_is_refused_though_its_numbers_are_the_same(
+    key: int, signature: int, is_accepted: bool
+) -> None:
+    padded = (1).to_bytes(key, "little"), (1).to_bytes(signature, "little")
+    assert is_signed(padded[0], b"any", padded[1]) is is_accepted
+
+
+def little(number: int) -> bytes:
+    return number.to_bytes(32, "little")
