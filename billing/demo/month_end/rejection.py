@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from billing.demo.month_end.cast import NEW_STRIPE_CUSTOMER, REJECTED
 from billing.demo.month_end.desk import Desk
@@ -34,12 +35,19 @@ class Rejected:
         return bool(self.named and self.read)
 
 
+class Silent(NamedTuple):
+    """How many events silence proved to be rejected, and how many went anew then."""
+
+    read: int
+    sent_anew: int
+
+
 def order_rejection(world: World) -> None:
     """Let Stripe throw away, an hour later, what it takes of a customer from now on."""
     world.reject(STRIPE_CUSTOMER, CODE, after=COMES_OUT_AFTER)
 
 
-def find_rejected(desk: Desk) -> Rejected:
+def find_named(desk: Desk) -> int:
     """Read the error reports, and the minutes of all that they may be about."""
     cast = desk.cast
     at = cast.hour(2, 13, 50)
@@ -49,17 +57,12 @@ def find_rejected(desk: Desk) -> Rejected:
         at,
         f"error reports of Stripe's come in: "
         f"it took events of {REJECTED}, and threw them away later ({CODE}). They name "
-        f"only a sample, by which {named} events are found. So the minutes of all "
-        "others of that time are read as well.",
+        f"only a sample, by which {named} events are found: they turn from synced into "
+        "failed (rejected), and their minutes are on no invoice. The minutes of all "
+        "others of that time are read as well. Some are empty, which proves nothing "
+        "yet: summaries may be late by days.",
     )
-    moments = cast.hour(2, 15, 55), cast.hour(2, 16, 30)
-    read = sum(desk.sync(moment).rejected for moment in moments)
-    desk.go_on(
-        f"Two readings later {read} more are proved to be missing, which no "
-        f"sample named. All {named + read} turn from synced into failed "
-        "(rejected): their minutes are on no invoice."
-    )
-    return Rejected(named, read)
+    return named
 
 
 def fix_customer(settings_file: Path, world: World) -> None:
@@ -72,7 +75,7 @@ def fix_customer(settings_file: Path, world: World) -> None:
     settings_file.write_text(after, encoding="utf-8")
 
 
-def send_anew(desk: Desk, rejected: Rejected) -> int:
+def send_anew(desk: Desk, named: int) -> int:
     """Send what was rejected to the other customer; returns how many events went."""
     at = desk.cast.hour(2, 17, 5)
     sent = desk.sync(at).outcomes[Outcome.SYNCED]
@@ -81,8 +84,25 @@ def send_anew(desk: Desk, rejected: Rejected) -> int:
         at,
         f"the settings now name another Stripe customer for "
         f"{REJECTED}, and Pamela says how long the call in quarantine was. The next "
-        f"sync needs no more. It sends {sent} events: the {rejected.events} that were "
+        f"sync needs no more. It sends {sent} events: the {named} that were "
         "rejected, under new identifiers, and that call. What was rejected stays on "
         "record.",
     )
     return sent
+
+
+def find_silent(desk: Desk) -> Silent:
+    """Wait until silence is proof, and what was found goes anew."""
+    cast = desk.cast
+    first, second = cast.hour(5, 17, 5), cast.hour(6, 17, 10)
+    reports = [desk.sync(moment) for moment in (first, second)]
+    read = sum(report.rejected for report in reports)
+    desk.begin(
+        10,
+        second,
+        f"three days after they were sent, and again a day later, the minutes of "
+        f"{read} more events of {REJECTED} are empty. That is proof: they are rejected "
+        "too, though no sample named them, and go anew to the other customer.",
+    )
+    sent = sum(report.outcomes[Outcome.SYNCED] for report in reports)
+    return Silent(read, sent)

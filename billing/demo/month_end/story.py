@@ -7,6 +7,7 @@ from billing.demo.month_end import invoices, late, outage, rejection
 from billing.demo.month_end.cast import Cast
 from billing.demo.month_end.desk import Desk, opened_desk
 from billing.demo.month_end.ending import MonthEndResult
+from billing.demo.month_end.rejection import Rejected
 from billing.demo.stage import DemoFailed, Stage
 from billing.demo.world import World
 from billing.domain.close_obstacles import Obstacle
@@ -39,7 +40,7 @@ def play(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
         uncertain = outage.lose_answers(desk)
         rejection.order_rejection(world)
         survived = outage.settle_uncertain(desk, uncertain.events)
-        rejected = rejection.find_rejected(desk)
+        named = rejection.find_named(desk)
         refused = desk.close(cast.hour(2, 16, 35))
         desk.begin(
             5,
@@ -50,18 +51,19 @@ def play(world: World, settings_file: Path, stage: Stage, seed: int) -> MonthEnd
         late.fix_broken(desk, evening)
     rejection.fix_customer(settings_file, world)
     with opened_desk(settings_file, world, cast, stage) as desk:
-        sent_anew = rejection.send_anew(desk, rejected)
+        sent_anew = rejection.send_anew(desk, named)
         missed = invoices.play_too_late(desk)
         closed = _close(desk)
         named_calls = late.play_after_close(desk, evening, uncertain.call)
+        silent = rejection.find_silent(desk)
         reconciliations = desk.reconcile()
-        desk.begin(10, cast.hour(4, 10, 10), "compare all books of both months.")
+        desk.begin(11, cast.hour(6, 17, 15), "compare all books of both months.")
         called, counted = world.true_minutes()
         return MonthEndResult(
             month=month,
             survived=survived,
-            rejected=rejected,
-            sent_anew=sent_anew,
+            rejected=Rejected(named, silent.read),
+            sent_anew=sent_anew + silent.sent_anew,
             obstacles=refused.obstacles,
             missed=missed,
             closed=closed,

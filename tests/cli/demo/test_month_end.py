@@ -61,7 +61,7 @@ def test_it_is_shown_in_lines_that_a_person_can_read(tmp_path: Path) -> None:
     shown = run_alone(*MONTH_END, folder=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
     text = shown.stdout
-    for number in range(1, 11):
+    for number in range(1, 12):
         assert f"\n{number}. " in text
     assert "a difference of 0, as it should be" in " ".join(text.split())
     assert text.count("pamela-billing explain call_") == 6
