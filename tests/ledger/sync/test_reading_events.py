@@ -1,14 +1,27 @@
 """Open events as they are read: by customer, name or number; and what failed."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from billing.domain.meter_event import FailReason
+from billing.domain.meter_event import FailReason, SendAnswer, SendVerdict
 from billing.ledger.database import Ledger
+from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync import outbox
-from billing.ledger.sync.attempts import CANCEL, EVENT
-from tests.ledger.bookkeeping import ACTOR, rows, staged_event, unsynced
+from billing.ledger.sync.attempts import CANCEL, EVENT, Answered, record_answers
+from tests.ledger.bookkeeping import (
+    ACTOR,
+    HOUR,
+    NOON,
+    reading,
+    record,
+    rows,
+    stage,
+    staged_event,
+    unsynced,
+)
+from tests.ledger.filling import attempt_of
 
 
 def test_an_event_is_read_by_its_name_and_by_its_number(ledger: Ledger) -> None:
@@ -57,3 +70,32 @@ def test_the_trail_tells_of_a_failure_and_why(ledger: Ledger) -> None:
     assert subject == "acme"
     assert event.event.identifier in str(detail)
     assert '"expired"' in str(detail)
+
+
+def test_the_last_answer_of_an_event_is_its_own(ledger: Ledger) -> None:
+    staged_event(ledger)
+    record(ledger, reading("later", started_at=NOON + HOUR))
+    stage(ledger)
+    unknown = SendAnswer(SendVerdict.UNKNOWN)
+    moments = [ACTOR.at, ACTOR.at + timedelta(minutes=5)]
+    for moment in moments:
+        event, _ = unsynced(ledger)
+        with ledger.writing() as connection:
+            attempt_of(connection, event)
+            record_answers(connection, [Answered(event, unknown, moment)])
+    first, second = unsynced(ledger)
+    assert (first.attempts, first.last_answered_at) == (2, moments[-1])
+    assert (second.attempts, second.last_answered_at) == (0, None)
+
+
+def test_events_are_read_by_any_condition_oldest_first(ledger: Ledger) -> None:
+    staged_event(ledger)
+    record(ledger, reading("earlier", started_at=NOON - HOUR))
+    stage(ledger)
+    earlier, staged = unsynced(ledger)
+    assert earlier.event.hour < staged.event.hour
+    is_staged = meter_event.c.id == staged.id
+    with ledger.reading() as connection:
+        assert outbox.events_that(connection) == [earlier, staged]
+        assert outbox.events_that(connection, is_staged) == [staged]
+        assert outbox.events_that(connection, is_staged, ~is_staged) == []
