@@ -121,3 +121,22 @@ def test_earlier_months_with_usage_are_named_newest_first(ledger: Ledger) -> Non
     # What is before all that is billed stands in nobody's way.
     billed = month_end(ledger, first_period=MARCH.previous)
     assert billed.earlier_open == Share(1, 0, ("2026-02",))
+
+
+def test_of_many_breaks_all_are_counted_and_twenty_named_each_once(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    run = {"period": str(MARCH), "started_at": NOON, "finished_at": NOON}
+    figures = {"settled": 1, "complete": 1, "difference_minutes": -50, "breaks": 50}
+    kept = {"run_id": 1, "customer": "acme", "cause": "not_counted", "hour": NOON}
+    amounts = {"minutes": -1, "amount_micro": -100_000}
+    with ledger.writing() as connection:
+        connection.execute(insert(reconciliation_run).values(**run, **figures))
+        for number in range(50):
+            calls = json.dumps([f"call_{number // 2}"])
+            row = {**kept, **amounts, "calls": calls}
+            connection.execute(insert(reconciliation_break).values(row))
+    [share] = month_end(ledger).breaks
+    names = tuple(f"acme call_{number}" for number in range(20))
+    assert share.share == Share(50, -50, names)
