@@ -9,6 +9,7 @@ import pytest
 from billing.errors import SettingsFault
 from billing.gateways.clocks import RemoteClock, StoppableClock, SystemClock
 from billing.gateways.rate_limit import Pacer
+from tests.gateways.scripted import serving
 from tests.sandbox.pamela.pamela_world import NOW, World
 
 
@@ -35,6 +36,44 @@ def test_a_clock_that_may_stop_counts_as_the_one_behind_it() -> None:
     clock = StoppableClock(SystemClock(), threading.Event())
     assert clock.elapsed() - SystemClock().elapsed() <= timedelta()
     assert SystemClock().elapsed() - clock.elapsed() < timedelta(seconds=60)
+
+
+def test_a_wait_ends_as_soon_as_the_process_is_to_stop() -> None:
+    stop = threading.Event()
+    clock = StoppableClock(SystemClock(), stop)
+    before = clock.now()
+    clock.sleep(0.01)
+    assert timedelta(milliseconds=9) <= clock.now() - before
+    stop.set()
+    clock.sleep(60)
+    assert clock.now() - before < timedelta(seconds=60)
+
+
+CLOCK = '{"now": "2026-03-10T12:00:00Z"}'
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(65_536, True), (65_537, False)])
+def test_an_answer_of_a_sandboxs_clock_is_read_up_to_its_bound(
+    size: int, is_read: bool
+) -> None:
+    with serving(lambda _: CLOCK.ljust(size)) as server:
+        clock = RemoteClock(server.url)
+        try:
+            if is_read:
+                assert abs(clock.now() - NOW) < timedelta(seconds=60)
+            else:
+                with pytest.raises(SettingsFault, match="its answer has no end"):
+                    clock.now()
+        finally:
+            clock.close()
+
+
+def test_an_error_of_a_sandboxs_clock_is_no_time() -> None:
+    with serving(lambda _: CLOCK, status=500) as server:
+        clock = RemoteClock(server.url)
+        with pytest.raises(SettingsFault, match="is the sandbox running"):
+            clock.now()
+        clock.close()
 
 
 def test_a_move_of_a_sandboxs_clock_has_elapsed(world: World) -> None:

@@ -171,6 +171,7 @@ PARTS = (
         (
             "tests/gateways/test_clocks.py",
             "tests/gateways/stripe/test_error_reports.py",
+            "tests/gateways/stripe/test_report_bounds.py",
             "tests/pipeline/sync",
         ),
         least=80,
