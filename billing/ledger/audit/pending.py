@@ -11,7 +11,7 @@ from billing.ledger.audit.covered_tables import BINDING, TABLES
 from billing.ledger.audit.events import ChainTip, chain_tip
 from billing.ledger.audit.recorded.comparison import refuse_altered
 from billing.ledger.audit.recorded.own_rows import refuse_uncovered
-from billing.ledger.audit.row_reader import Condition, among, number_is
+from billing.ledger.audit.row_reader import Condition, among, among_earlier
 
 OPTION = "ledger_trail"
 
@@ -90,13 +90,7 @@ class Pending:
             old = [key for key in keys if int(key) <= end]
             yield from among(connection, "e.id", old)
             return
-        covered = TABLES[name]
-        for condition in among(connection, f"t.{covered.found_by}", keys):
-            if covered.numbered:
-                end = last.get(name, 0)
-                yield condition.also(number_is(connection, "<=", end))
-            else:
-                yield condition
+        yield from among_earlier(connection, TABLES[name], keys, last.get(name, 0))
 
     def covered_by(self, tip: ChainTip | None) -> None:
         """Forget what the trail has by now, and go on from its end."""

@@ -55,6 +55,17 @@ def among(
             yield Condition(f"{column} = ANY(CAST(%s AS {kind}[]))", (part,))
 
 
+def among_earlier(
+    connection: Connection, covered: Covered, keys: Collection[Any], last: int
+) -> Iterator[Condition]:
+    """Yield conditions that name rows of a table, of numbered ones up to the last."""
+    for condition in among(connection, f"t.{covered.found_by}", keys):
+        if covered.numbered:
+            yield condition.also(number_is(connection, "<=", last))
+        else:
+            yield condition
+
+
 def number_is(connection: Connection, sign: str, other: int) -> Condition:
     """Return the condition that a row's number is less or more than another."""
     mark = "?" if connection.dialect.name == "sqlite" else "%s"

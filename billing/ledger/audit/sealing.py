@@ -36,6 +36,7 @@ from billing.ledger.audit.row_reader import (
     Rows,
     Selection,
     among,
+    among_earlier,
     ask,
     gather,
     gather_new,
@@ -230,11 +231,8 @@ def _selections(
         return
     last = state.last.get(name, 0)
     touched = changes.touched.get(name, ())
-    for condition in among(connection, f"t.{covered.found_by}", touched):
-        old = condition
-        if covered.numbered:
-            old = condition.also(number_is(connection, "<=", last))
-        yield Selection(covered, old)
+    for earlier in among_earlier(connection, covered, touched, last):
+        yield Selection(covered, earlier)
     if is_new:
         new = number_is(connection, ">", last)
         yield Selection(covered, new, own_mark(connection))

@@ -1,6 +1,7 @@
 """Comparison: rows as they stand, and what the trail recorded of each last."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -15,8 +16,8 @@ from billing.ledger.audit.row_lines import bindings, by_event
 from billing.ledger.audit.row_reader import Condition, Selection, ask, gather
 
 Digests = Mapping[int | str, str]
-# How many rows of one table are named.
-_MOST_NAMED = 5
+# So many are named: where all rows were changed, five say so as well.
+MOST_NAMED = 5
 
 
 def standing(connection: Connection, name: str, condition: Condition) -> Digests:
@@ -72,7 +73,12 @@ def altered(connection: Connection, name: str, condition: Condition) -> Iterator
 def refuse_altered(connection: Connection, name: str, condition: Condition) -> Digests:
     """Return the digests of rows that are to move; raises AlteredRows."""
     found, recorded = _with_recorded(connection, name, condition)
-    words = list(differences(name, found, recorded))
-    if words:
-        raise AlteredRows(words[:_MOST_NAMED])
+    refuse_faults(differences(name, found, recorded))
     return found
+
+
+def refuse_faults(faults: Iterable[str]) -> None:
+    """Refuse to go on from rows that are not as recorded; raises AlteredRows."""
+    words = list(islice(faults, MOST_NAMED))
+    if words:
+        raise AlteredRows(words)

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from billing.domain.period import BillingPeriod
-from billing.errors import AlteredRows
 from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
-from billing.ledger.audit.recorded.comparison import altered
+from billing.ledger.audit.recorded.comparison import (
+    MOST_NAMED,
+    altered,
+    refuse_faults,
+)
 from billing.ledger.audit.recorded.ranges import RecordedRange, range_faults
 from billing.ledger.audit.row_reader import Condition, ask
 
 OPEN_MONTHS = "NOT IN (SELECT period FROM period_close)"
 _ROWS_AT_ONCE = 5_000
-_MOST_NAMED = 5
 
 
 def month_faults(connection: Connection, months: str) -> Iterator[str]:
@@ -28,10 +30,7 @@ def month_faults(connection: Connection, months: str) -> Iterator[str]:
 
 def refuse_altered_month(connection: Connection, period: BillingPeriod) -> None:
     """Refuse to freeze a month that is not as it was recorded; raises AlteredRows."""
-    faults = month_faults(connection, f"IN ('', '{period}')")
-    words = [words for words, _ in zip(faults, range(_MOST_NAMED), strict=False)]
-    if words:
-        raise AlteredRows(words)
+    refuse_faults(month_faults(connection, f"IN ('', '{period}')"))
 
 
 def gone(connection: Connection) -> Iterator[str]:
@@ -43,7 +42,7 @@ def gone(connection: Connection) -> Iterator[str]:
         query = (
             f"SELECT d.key FROM row_digest d WHERE d.name = '{name}' AND NOT EXISTS "  # noqa: S608 # names are ours
             f"(SELECT 1 FROM {name} t WHERE t.{covered.key} = {key}) "
-            f"LIMIT {_MOST_NAMED}"
+            f"LIMIT {MOST_NAMED}"
         )
         for (number,) in ask(connection, query):
             yield f"row {number} of {name} is missing; the audit trail covers it"
@@ -109,5 +108,5 @@ def _outside(covered: Covered, period: str) -> str:
     return (
         f"SELECT t.id FROM {covered.name} t {covered.joined} "  # noqa: S608 # names are ours
         f"WHERE {covered.period} = '{period}' AND (t.id < 1 OR "
-        f"COALESCE(({before}), 0) < t.id) ORDER BY t.id LIMIT {_MOST_NAMED}"
+        f"COALESCE(({before}), 0) < t.id) ORDER BY t.id LIMIT {MOST_NAMED}"
     )

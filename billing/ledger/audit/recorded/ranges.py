@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from billing.errors import AlteredRows
 from billing.ledger.audit.canonical_json import format_rows
 from billing.ledger.audit.covered_tables import TABLES
+from billing.ledger.audit.recorded.comparison import refuse_faults
 from billing.ledger.audit.row_reader import Condition, Selection, gather
 from billing.ledger.schema.tables import row_range
 
@@ -88,6 +88,5 @@ def refuse_altered_places(
     connection: Connection, name: str, places: Sequence[Place]
 ) -> None:
     """Refuse to go on from rows that are not as they were recorded; AlteredRows."""
-    words = list(place_faults(connection, name, places)) if places else []
-    if words:
-        raise AlteredRows(words[:5])
+    if places:
+        refuse_faults(place_faults(connection, name, places))
