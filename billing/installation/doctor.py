@@ -1,7 +1,7 @@
 """The whole check: settings, keys, both APIs, every customer, ledger, clock."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -188,11 +188,8 @@ def _identities(
     settings: Settings, folder: Path, clock: Clock, gate: WordGate
 ) -> Iterator[Check]:
     """Ask every account who it is, where its key and the ledger can be had."""
-    with ExitStack() as stack:
-        try:
-            ledger = open_ledger(ledger_url(settings, folder))
-            stack.callback(ledger.close)
-            migration.refuse_other_schema(ledger)
+    try:
+        with _ready_ledger(settings, folder) as ledger, ExitStack() as stack:
             sources = [
                 make_source(settings, account, folder, clock.sleep, gate)
                 for account in settings.accounts
@@ -200,19 +197,24 @@ def _identities(
             for source in sources:
                 stack.callback(source.close)
             yield from check_accounts(ledger, sources, THREADS)
-        except BillingError:
-            return  # the checks of the ledger and the keys say so
+    except BillingError:
+        return  # the checks of the ledger and the keys say so
 
 
 def _outcomes(settings: Settings, folder: Path, now: datetime) -> Iterator[Check]:
-    with ExitStack() as stack:
-        try:
-            ledger = open_ledger(ledger_url(settings, folder))
-            stack.callback(ledger.close)
-            migration.refuse_other_schema(ledger)
+    try:
+        with _ready_ledger(settings, folder) as ledger:
             yield from check_outcomes(ledger, now, settings.stripe.grace)
-        except BillingError:
-            return  # the checks of the ledger say so
+    except BillingError:
+        return  # the checks of the ledger say so
+
+
+@contextmanager
+def _ready_ledger(settings: Settings, folder: Path) -> Iterator[Ledger]:
+    """Open the ledger, where it has this code's schema; raises BillingError."""
+    with closing(open_ledger(ledger_url(settings, folder))) as ledger:
+        migration.refuse_other_schema(ledger)
+        yield ledger
 
 
 def _stripe(
