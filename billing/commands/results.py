@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from billing.domain.contact_sentences import contact_complaints
+from billing.domain.listed_names import listed_names
 from billing.domain.parity_sentences import shadow_sentence
 from billing.pipeline.cycle_report import PullResult
 from billing.pipeline.sync.send import Outcome
@@ -22,7 +23,6 @@ PULL_HEADINGS = [
     "minutes by Pamela",
     "minutes here",
 ]
-_NAMES = 5
 LOCKED_BY_ANOTHER = "another process is pulling it"
 
 
@@ -75,11 +75,10 @@ def overruled_sentences(results: Iterable[PullResult]) -> list[str]:
     for result in results:
         names = result.certificate.overruled if result.certificate else ()
         if names:
-            more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
             sentences.append(
                 f"{result.account}: Pamela can be understood, so what was decided "
                 f"holds no more, and the difference is posted: "
-                f"{', '.join(names[:_NAMES])}{more}."
+                f"{listed_names(names)}."
             )
     return sentences
 

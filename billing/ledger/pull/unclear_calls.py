@@ -38,9 +38,12 @@ class UnclearCall(NamedTuple):
     @property
     def evidence(self) -> str:
         """What a decision rests on, in words; another decision rests on the same."""
-        if self.reason == DECIDED:
-            return self.detail
-        return f"{self.reason}: {self.detail}"
+        return evidence_of(self.reason, self.detail)
+
+
+def evidence_of(reason: str, detail: str) -> str:
+    """Say why a call is unclear; a decision says already what it rests on."""
+    return detail if reason == DECIDED else f"{reason}: {detail}"
 
 
 def unclear_calls(

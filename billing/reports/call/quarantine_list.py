@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from billing.domain.call import DECIDED
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.pull.accounts import present_labels
 from billing.ledger.pull.call_decisions import Decision, decisions
-from billing.ledger.pull.unclear_calls import UnclearCall, unclear_calls
+from billing.ledger.pull.unclear_calls import UnclearCall, evidence_of, unclear_calls
 from billing.reports.sheets.formatting import Document, format_time
 
 HEADINGS = ["call", "account", "month", "since", "why", "decided"]
-WAITS, DECIDED = "waits", "decided"
+WAITS = "waits"
 
 
 class QuarantineLine(NamedTuple):
@@ -34,9 +35,7 @@ class QuarantineLine(NamedTuple):
     @property
     def why(self) -> str:
         """Why it is unclear, or what its decision rests on."""
-        if self.reason == DECIDED:
-            return self.detail
-        return f"{self.reason}: {self.detail}"
+        return evidence_of(self.reason, self.detail)
 
 
 def read_quarantine(
