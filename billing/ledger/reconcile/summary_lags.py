@@ -26,10 +26,10 @@ from billing.ledger.schema.tables import (
     meter_reading,
     summary_lag,
 )
+from billing.ledger.sync.attempts import EVENT
 
 event, attempt, lag = meter_event.c, meter_attempt.c, summary_lag.c
 _SECOND = timedelta(seconds=1)
-_SENT = "event"
 # What will never be shown, or is not looked for any more.
 _DROPPED = frozenset(
     {
@@ -62,7 +62,7 @@ _OPEN = (
     .select_from(meter_attempt.join(meter_event))
     .where(
         attempt.id >= bindparam("open_from"),
-        attempt.kind == _SENT,
+        attempt.kind == EVENT,
         ~select(lag.id).where(lag.event_id == event.id).exists(),
     )
     .group_by(event.id)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from billing.domain.meter_event import EventState
 from billing.domain.settlement import SettleVerdict, proof_of_absence, settle
+from billing.domain.summary_lag import LagsMeasured
 from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
@@ -49,9 +50,10 @@ def note_error_reports(ledger: Ledger, meter: Meter, time: MonotonicClock) -> se
 def reject_what_is_reported(context: SyncContext) -> int:
     """Read the minutes of this customer's suspects; returns how many were rejected."""
     rejected: list[tuple[OpenEvent, str]] = []
+    lags = context.lags()
     for each in _suspects(context):
         event = _event_of(context, each.suspect)
-        if _is_gone(context, each, event):
+        if _is_gone(context, each, event, lags):
             rejected.append((event, each.why))
     for event, why in rejected:
         _reject(context, event, why)
@@ -107,7 +109,9 @@ def _event_of(context: SyncContext, suspect: Suspect) -> OpenEvent:
         return outbox.event_numbered(connection, suspect.event_id)
 
 
-def _is_gone(context: SyncContext, suspicion: _Suspicion, event: OpenEvent) -> bool:
+def _is_gone(
+    context: SyncContext, suspicion: _Suspicion, event: OpenEvent, lags: LagsMeasured
+) -> bool:
     """Say whether a suspect does not count: named and absent, or proved absent.
 
     What is rejected may go out anew under a new name: so silence alone has to be proof.
@@ -122,7 +126,7 @@ def _is_gone(context: SyncContext, suspicion: _Suspicion, event: OpenEvent) -> b
     if suspicion.suspect.named and readings[-1].minutes == 0:
         return True
     minutes, sent = event.event.minutes, event.last_sent_at
-    rule = proof_of_absence(context.lags(), context.actor.at)
+    rule = proof_of_absence(lags, context.actor.at)
     verdict = settle(minutes, readings, sent, rule)
     return verdict is SettleVerdict.ABSENT
 
