@@ -31,8 +31,8 @@ def run_round(
     """Run a cycle, sign what is new and publish it, and remember how far it came.
 
     On a ledger that was rewound, or has rows that its trail does not cover, nothing is
-    done at all. A head that could not be
-    signed or published is an error of the round, and is tried again in the next.
+    done at all. A head that could not be signed or published is an error of the round,
+    and is tried again in the next.
     """
     try:
         refuse_rewound(ledger, trail.memory)

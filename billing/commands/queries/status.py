@@ -40,6 +40,7 @@ from billing.reports.status.integrity import (
 from billing.reports.status.lags import read_lags
 from billing.reports.status.moves import read_move
 from billing.reports.status.periods import (
+    PeriodStatus,
     absent_document,
     absent_sentence,
     read_absent,
@@ -62,7 +63,8 @@ def status(settings_file: Path, as_json: bool) -> int:
         )
         integrity, moved = read_integrity(ledger), read_move(ledger)
         lags = read_lags(ledger, now)
-        absent = read_absent(ledger, labels := [a.name for a in settings.accounts])
+        labels = [account.name for account in settings.accounts]
+        absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods, now).without(shadow.customers)
         cycles, holds = read_cycles(ledger, now), read_holds(ledger)
         restored = restored_ledger(settings, settings_file.parent, ledger)
@@ -96,9 +98,8 @@ def status(settings_file: Path, as_json: bool) -> int:
     _show_attention(blocking, waiting, wait_sentence(contacts), stopped=bool(stops))
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
     _show_deadlines(deadlines)
-    standing = [cycles.sentence(), lags.sentence()]
-    standing += [] if violated else [integrity_sentence(integrity)]
-    _show_standing(map(month_sentence, months), standing)
+    sound = [] if violated else [integrity_sentence(integrity)]
+    _show_standing(months, [cycles.sentence(), lags.sentence(), *sound])
     return CLEAN
 
 
@@ -131,9 +132,9 @@ def _show_marked(sentences: Iterable[str]) -> None:
         say(f"{mark(False)} {sentence}.")
 
 
-def _show_standing(months: Iterable[str], standing: Iterable[str]) -> None:
+def _show_standing(months: Iterable[PeriodStatus], standing: Iterable[str]) -> None:
     """Say how far each month has come, and how the ledger itself does."""
-    say("\n".join(["", *months, *standing]))
+    say("\n".join(["", *map(month_sentence, months), *standing]))
 
 
 def _show_deadlines(deadlines: DeadlineReport) -> None:

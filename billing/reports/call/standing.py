@@ -115,7 +115,7 @@ class Standing:
             return ", on no invoice yet"
         names = self.invoice.split()
         are_many = len(names) > 1
-        them = f"the invoice{'s' * are_many} {', '.join(names)}"
+        them = f"the {'invoices' if are_many else 'invoice'} {', '.join(names)}"
         if counted is _Counted.NO:
             return f"; {them} {'are' if are_many else 'is'} without it"
         if Cause.INVOICED_BEFORE_IT_ARRIVED in self.causes:
