@@ -5,11 +5,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from billing.domain.invariants import Invariant, Violation, Violations
-from billing.domain.meter_event import RESEND_WINDOW, MeterEvent, SendVerdict
+from billing.domain.meter_event import (
+    COUNTED_VERDICTS,
+    RESEND_WINDOW,
+    MeterEvent,
+    SendVerdict,
+)
 from billing.domain.period import BillingPeriod
 
 READS_THAT_SETTLE = 2
-_COUNTED = (SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value)
 
 
 class StoredEvent(NamedTuple):
@@ -93,6 +97,6 @@ def judge_counted(
     `last` is its newest attempt; what was re-queued since may be sent again.
     """
     was_requeued = rearmed_at is not None and rearmed_at > last.started_at
-    if last.verdict in _COUNTED and not was_requeued:
+    if last.verdict in COUNTED_VERDICTS and not was_requeued:
         words = f"event {identifier} was counted by attempt {last.number}"
         yield Violation(Invariant.COUNTED, f"{words}, and is to be sent again")

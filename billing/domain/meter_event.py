@@ -51,6 +51,10 @@ class SendVerdict(StrEnum):
     CANCELLED = "cancelled"  # taken back from the meter, now or before
 
 
+# By these an event was on the meter, in the words of a row.
+COUNTED_VERDICTS = (SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value)
+
+
 @dataclass(frozen=True, slots=True)
 class SendAnswer:
     """One answer of the meter, with its evidence."""

@@ -25,7 +25,12 @@ from billing.domain.event_invariants import (
     judge_resends,
 )
 from billing.domain.invariants import Invariant, Violation
-from billing.domain.meter_event import EventState, FailReason, SendVerdict
+from billing.domain.meter_event import (
+    COUNTED_VERDICTS,
+    EventState,
+    FailReason,
+    SendVerdict,
+)
 from billing.ledger.integrity.scope import Scope, among, chunks
 from billing.ledger.schema.tables import (
     b2b_usage,
@@ -38,7 +43,6 @@ from billing.ledger.schema.tables import (
 event, usage = meter_event.c, b2b_usage.c
 attempt, reading = meter_attempt.c, meter_reading.c
 opening = meter_opening.c
-_COUNTED = (SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value)
 
 
 def sums(scope: Scope) -> Iterator[Violation]:
@@ -197,7 +201,7 @@ def _was_counted() -> ColumnElement[bool]:
     answered = select(attempt.id).where(
         attempt.event_id == event.id,
         attempt.kind == "event",
-        attempt.verdict.in_(_COUNTED),
+        attempt.verdict.in_(COUNTED_VERDICTS),
     )
     read = select(reading.id).where(
         reading.event_id == event.id,
@@ -222,7 +226,7 @@ def _may_be_counted() -> ColumnElement[bool]:
     """Say whether an attempt may count that was never read as absent."""
     unknown = or_(
         attempt.verdict.is_(None),
-        attempt.verdict.in_([*_COUNTED, SendVerdict.UNKNOWN.value]),
+        attempt.verdict.in_([*COUNTED_VERDICTS, SendVerdict.UNKNOWN.value]),
     )
     sent = select(attempt.id).where(
         attempt.event_id == event.id, attempt.kind == "event", unknown

@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
-from billing.domain.meter_event import EventState, FailReason, SendVerdict
+from billing.domain.meter_event import (
+    COUNTED_VERDICTS,
+    EventState,
+    FailReason,
+    SendVerdict,
+)
 from billing.domain.period import BillingPeriod
 from billing.domain.settlement import is_multiple
 from billing.domain.summary_lag import (
@@ -40,7 +45,7 @@ _DROPPED = frozenset(
     }
 )
 _IS_COUNTED = attempt.verdict == SendVerdict.COUNTED.value
-_IS_DUPLICATE = attempt.verdict == SendVerdict.DUPLICATE.value
+_IS_ON_METER = attempt.verdict.in_(COUNTED_VERDICTS)
 _OPEN = (
     select(
         event.id,
@@ -55,9 +60,7 @@ _OPEN = (
         func.min(attempt.id).label("first_attempt"),
         func.min(attempt.started_at).label("first_sent_at"),
         func.max(case((_IS_COUNTED, attempt.started_at))).label("taken_at"),
-        func.max(case((_IS_COUNTED | _IS_DUPLICATE, attempt.answered_at))).label(
-            "answered_at"
-        ),
+        func.max(case((_IS_ON_METER, attempt.answered_at))).label("answered_at"),
     )
     .select_from(meter_attempt.join(meter_event))
     .where(

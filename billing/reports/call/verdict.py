@@ -4,13 +4,12 @@ from collections import defaultdict
 from datetime import datetime
 
 from billing.domain.break_causes import Cause
-from billing.domain.meter_event import EventState, FailReason, SendVerdict
+from billing.domain.meter_event import COUNTED_VERDICTS, EventState, FailReason
 from billing.domain.money import format_micro
 from billing.ledger.queries.call_trace import CallTrace, TracedEvent, TracedRow
 from billing.reports.call.standing import Standing
 from billing.reports.sheets.formatting import format_time
 
-_COUNTED = {SendVerdict.COUNTED.value, SendVerdict.DUPLICATE.value}
 # What a break of a whole hour says of each event in it: nobody knows which is meant.
 _OF_HOURS = {
     Cause.NOT_SETTLED: Cause.NOT_SETTLED,
@@ -69,7 +68,7 @@ def _decision(trace: CallTrace) -> str | None:
 def counted_at(traced: TracedEvent) -> datetime | None:
     """Return when Stripe, or a reading of it, said that an event counts."""
     for attempt in traced.attempts:
-        if attempt.verdict in _COUNTED:
+        if attempt.verdict in COUNTED_VERDICTS:
             answered: datetime | None = attempt.answered_at
             return answered
     for read in traced.readings:
