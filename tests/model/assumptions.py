@@ -19,7 +19,7 @@ class Assumption(Enum):
     CANCELLED_IS_GONE = "what is answered as cancelled no longer counts"
     CANCEL_WORKS = "a cancellation within 24 h of the receipt is obeyed"
     REJECTION_IS_REPORTED = "what is rejected later stands in an error report"
-    REPORT_IS_TRUE = "what an error report names does not count, and is not on its way"
+    REPORT_IS_TRUE = "what an error report names did not count when the report was made"
     CORRECTED_IS_NOT_REJECTED = "what a negative event corrects was not rejected unseen"
     CLOCK_IS_RIGHT = "this machine's clock is right to within minutes"
     COMMIT_LASTS = "what was committed is not lost without notice"

@@ -153,15 +153,27 @@ def suspicions(rules: Rules, state: State, at: int) -> Steps:
     event = state.events[at]
     if event.state != SYNCED or event.suspicion == NAMED or event.last_sent_at is None:
         return
-    rejected = any(copy.fate == REJECTED for copy in event.copies)
-    may_count = event.counting or any(one.kind == EVENT for one in event.requests)
-    told = rejected and rules.holds(Assumption.REJECTION_IS_REPORTED)
-    if (told and not may_count) or not rules.holds(Assumption.REPORT_IS_TRUE):
+    told = is_rejected(rules, event) and rules.holds(Assumption.REJECTION_IS_REPORTED)
+    if told or not rules.holds(Assumption.REPORT_IS_TRUE):
         yield _becomes(state, at, "report", event._replace(suspicion=NAMED))
+    rejected = any(copy.fate == REJECTED for copy in event.copies)
     if event.suspicion is None and (rejected or state.rejections):
         # Its hour is short, or a report names others of its window.
         left = state._replace(rejections=state.rejections - (not rejected))
         yield _becomes(left, at, "suspect", event._replace(suspicion=SUSPECTED))
+
+
+def is_rejected(rules: Rules, event: Event) -> bool:
+    """Say whether an error report, should it name an event, is of its last send.
+
+    What left again when Stripe may have forgotten the identifier may count: of that the
+    report says nothing.
+    """
+    rejected_at = [one.received_at for one in event.copies if one.fate == REJECTED]
+    if not rejected_at or event.counting:
+        return False
+    forgotten_at = rejected_at[-1] + rules.bounds.resend
+    return all(one.at < forgotten_at for one in event.requests if one.kind == EVENT)
 
 
 def is_firm(

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from billing.domain.break_causes import Cause
 from billing.domain.error_report import RejectionReport
+from billing.domain.meter_event import RESEND_WINDOW, SendVerdict
 from billing.domain.period import Window
 from billing.ledger.audit import audit_log
 from billing.ledger.schema.tables import (
@@ -42,7 +43,7 @@ _OPEN = select(error_report).where(report.settled_at.is_(None)).order_by(report.
 
 
 class Suspect(NamedTuple):
-    """An event that a report may be about, and whether the report names it."""
+    """An event that a report may be about, and whether it says so of its last send."""
 
     event_id: int
     customer: str
@@ -103,14 +104,15 @@ def suspects(connection: Connection, rejection: RejectionReport) -> list[Suspect
     its own minute was seen to hold it.
     """
     counts = (event.state == "synced") & (event.minutes != 0) & _was_sent()
+    is_named = _named(rejection) & ~_may_count_since(rejection)
     query = (
-        select(event.id, event.customer, _named(rejection))
+        select(event.id, event.customer, is_named)
         .where(counts, _may_be_about(rejection), ~_is_cleared(rejection))
         .order_by(event.id)
     )
     return [
-        Suspect(number, customer, bool(is_named))
-        for number, customer, is_named in connection.execute(query)
+        Suspect(number, customer, bool(named))
+        for number, customer, named in connection.execute(query)
     ]
 
 
@@ -192,6 +194,23 @@ def _named(rejection: RejectionReport) -> ColumnElement[bool]:
     names: Sequence[str] = rejection.identifiers
     by_key = select(attempt.event_id).where(attempt.idempotency_key.in_(names))
     return event.identifier.in_(names) | event.id.in_(by_key)
+
+
+def _may_count_since(rejection: RejectionReport) -> ColumnElement[bool]:
+    """Say whether an event left again, and a report of it is of an earlier time.
+
+    While Stripe knows the identifier of what it is about, nothing else is taken by it.
+    """
+    known_until = rejection.window.start - VALIDATED_WITHIN + RESEND_WINDOW
+    over = min(rejection.window.end + SLACK, known_until)
+    taken = attempt.verdict.in_([SendVerdict.COUNTED.value, SendVerdict.UNKNOWN.value])
+    since = select(attempt.id).where(
+        attempt.event_id == event.id,
+        attempt.kind == "event",
+        attempt.started_at > over,
+        or_(attempt.verdict.is_(None), taken),
+    )
+    return since.exists()
 
 
 def _is_cleared(rejection: RejectionReport) -> ColumnElement[bool]:

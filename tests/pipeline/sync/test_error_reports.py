@@ -217,6 +217,25 @@ def test_a_suspect_that_lags_behind_is_no_error_that_names_what_waits(
     assert states(bench)[0] == "synced"
 
 
+def test_a_report_that_names_what_left_again_since_is_no_proof(bench: Bench) -> None:
+    # Stripe drops it, which nobody is told in time; proved absent, it goes out again.
+    bench.take(call("c"))
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.sync()
+    report(bench, name_of(bench, 0), count=1)
+    lose(bench, 0)
+    prove_absent(bench)
+    assert states(bench) == ["synced"]
+    bench.meter.hidden = {name_of(bench, 0)}
+    for _ in range(3):
+        assert bench.sync().rejected == 0
+        bench.clock.advance(hours=2)
+    bench.meter.hidden.clear()
+    bench.sync()
+    assert (states(bench), settled(bench)) == (["synced"], 1)
+    assert bench.counted() == {"acme": 1}
+
+
 @pytest.mark.parametrize("names", [("theirs-1",), ()])
 def test_an_error_of_somebody_else_is_none_of_what_lags_whatever_was_stated(
     bench: Bench, names: tuple[str, ...]

@@ -105,7 +105,9 @@ def decided_bill(world: World, call: SimCall) -> Posted | None:
     decided = [row for row in rows if row.status == "decided"]
     if not decided:
         return None
-    bill, said = call.bill(), rated(decided[-1])
+    bills = [rated(row) for row in decided]
+    # Where it stands in two accounts, one of them bills it at the most.
+    bill, said = call.bill(), next(filter(None, bills), bills[-1])
     if not said and len(rows) > len(decided):
         return None  # that it is not billed in one account hinders no other
     if said not in world.decider.said.get(call.id, ()):
