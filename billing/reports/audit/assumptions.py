@@ -11,6 +11,7 @@ What is assumed of Stripe
   long (tables/summary_lag.jsonl has them). What was shown stays shown, and a summary
   over an event's own minute holds that event alone.
 - What is answered as taken, as refused or as cancelled is so; what an error report
-  names does not count, and what a negative event corrects was not rejected unseen.
+  names did not count by then, and what a negative event corrects was not rejected
+  unseen.
 - This service's clock was right to within minutes, and no commit was lost unnoticed.
 """
