@@ -119,6 +119,39 @@ LIVE: dict[str, LiveAlteration] = {
         "DELETE FROM meter_attempt WHERE id = (SELECT max(id) FROM meter_attempt)",
         "meter_attempt ends with row",
     ),
+    "an attempt before the last is gone": LiveAlteration(
+        "DELETE FROM meter_attempt WHERE event_id = 1",
+        "row 1 of meter_attempt is missing",
+    ),
+    "what was sent is taken out, so that it waits anew": LiveAlteration(
+        "UPDATE b2b_usage SET meter_event_id = NULL WHERE meter_event_id = 1; "
+        "DELETE FROM summary_lag WHERE event_id = 1; DELETE FROM meter_attempt "
+        "WHERE event_id = 1; DELETE FROM meter_event WHERE id = 1",
+        "row 1 of meter_event is missing",
+    ),
+    "an attempt has another number": LiveAlteration(
+        "UPDATE meter_attempt SET id = -1 WHERE id = 1",
+        "row 1 of meter_attempt is missing",
+    ),
+    "a meter held nothing at the first look": LiveAlteration(
+        "UPDATE meter_contact SET upper = 99 WHERE id = 1",
+        "row 1 of meter_contact",
+    ),
+    "an old event of the trail names another": LiveAlteration(
+        "UPDATE audit_event SET actor = 'nobody' WHERE id = 2",
+        "event 2 does not follow",
+        after_hours=24,  # the pass over all rows
+    ),
+    "the newest event of the trail is of another time": LiveAlteration(
+        "UPDATE audit_event SET at = '1970-01-01T00:00:00+00:00' WHERE id = "
+        "(SELECT max(id) FROM audit_event)",
+        "event 49 ",  # the next run signs it, and finds it all the same
+    ),
+    "the newest head is of an older event": LiveAlteration(
+        "UPDATE audit_head SET event = 1 WHERE number = (SELECT max(number) FROM "
+        "audit_head)",
+        "event 1 ",
+    ),
     "a row and its newest digest are changed": LiveAlteration(
         "UPDATE meter_event SET state = 'pending', evidence = NULL WHERE id"
         " = 1; UPDATE row_digest SET sha256 = 'x' WHERE name = "

@@ -18,6 +18,7 @@ from billing.reports.audit.live_ledger import verify_ledger
 from billing.verifier.findings import BadRecord
 from tests.ledger.integrity.sound_ledger import damage, disarm
 from tests.pipeline.bench import NOON, Bench, call
+from tests.pipeline.fakes import lose_request
 from tests.pipeline.witnesses import Recollection
 from tests.tamper.live_alterations import CALL, LIVE, USAGE
 from tests.verifier.signing import TestKey
@@ -72,6 +73,27 @@ def test_what_was_altered_is_not_sent_and_is_named(ledger: Ledger, name: str) ->
         bench.clock.advance(hours=1)
     with pytest.raises(BadRecord):
         verify_ledger(ledger)
+
+
+def test_a_lag_that_was_edited_proves_nothing_of_what_is_uncertain(
+    sqlite_ledger: Ledger,
+) -> None:
+    """By the lags that were measured an empty minute proves nothing for three days."""
+    bench = in_use(sqlite_ledger)
+    bench.meter.script = [lose_request] * 6
+    for hours in (1, 24):
+        bench.clock.advance(hours=hours)
+        run(bench)
+    assert bench.events()[-1][:2] == ("failed", "uncertain")
+    disarm(sqlite_ledger)
+    damage(
+        sqlite_ledger,
+        "UPDATE summary_lag SET first_shown_at = '2026-01-01T00:00:00+00:00', "
+        "lag_seconds = 0 WHERE id = 1",
+    )
+    report = run(bench)
+    assert report.refused
+    assert "row 1 of summary_lag" in "; ".join(report.errors)
 
 
 def test_a_pull_that_is_refused_is_known_to_status(sqlite_ledger: Ledger) -> None:

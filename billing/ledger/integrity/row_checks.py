@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from billing.domain.invariants import Invariant, Violation
+from billing.domain.meter_event import FailReason
 from billing.ledger.audit.covered_tables import BINDING, TABLES
 from billing.ledger.audit.recorded.comparison import (
     MOST_NAMED,
@@ -19,7 +20,14 @@ from billing.ledger.audit.recorded.comparison import (
     differences,
     standing,
 )
-from billing.ledger.audit.recorded.month_rows import OPEN_MONTHS, gone, month_faults
+from billing.ledger.audit.recorded.month_rows import (
+    OF_ANY_MONTH,
+    OPEN_MONTHS,
+    counted_gone,
+    gone,
+    month_faults,
+    rows_together,
+)
 from billing.ledger.audit.recorded.newest_digests import index_faults
 from billing.ledger.audit.recorded.ranges import (
     Place,
@@ -42,7 +50,10 @@ _MAY_MOVE = {
     "quarantine": "t.released_at IS NULL",
     "break_case": "t.resolved_at IS NULL",
     "error_report": "t.settled_at IS NULL",
+    "meter_contact": f"t.period {OPEN_MONTHS}",
 }
+# Without one of these rows, what was sent would be sent anew.
+_SENT = ("meter_event", "meter_attempt")
 # By what the rows of an open event are found.
 _OF_EVENTS = {
     "meter_event": "t.id",
@@ -54,6 +65,11 @@ _event, _usage = meter_event.c, b2b_usage.c
 _OPEN_EVENTS = select(_event.id).where(
     _event.state != "synced",
     _event.reason.is_(None) | _event.reason.not_in(("replaced", "voided")),
+)
+_UNCERTAIN = (
+    select(_event.id)
+    .where(_event.state != "synced", _event.reason == FailReason.UNCERTAIN.value)
+    .limit(1)
 )
 _UNSTAGED = _usage.meter_event_id.is_(None)
 # An event that lost a row: then that waits once more, in the event's own hour or month.
@@ -100,6 +116,7 @@ def violations(scope: Scope) -> Iterator[Violation]:
         faults = (
             *islice(_moved(connection, scope.since.trail), MOST_NAMED),
             *islice(_may_move(connection), MOST_NAMED),
+            *(fault for name in _SENT for fault in counted_gone(connection, name)),
         )
     return (Violation(Invariant.TRAIL, words) for words in faults)
 
@@ -142,6 +159,9 @@ def _may_move(connection: Connection) -> Iterator[str]:
     for name, column in _OF_EVENTS.items():
         for condition in among(connection, column, events):
             yield from altered(connection, name, condition)
+    if connection.scalars(_UNCERTAIN).first() is not None:
+        # How long an empty minute proves nothing rests on every lag.
+        yield from rows_together(connection, "summary_lag", OF_ANY_MONTH)
     losers = connection.scalars(_LOSERS).all()
     for condition in among(connection, "e.id", losers):
         yield from altered(connection, BINDING, condition)

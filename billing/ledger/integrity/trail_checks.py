@@ -11,7 +11,7 @@ from billing.ledger.audit.events import ChainTip
 from billing.ledger.audit.recorded.own_rows import uncovered
 from billing.ledger.audit.signed_heads import newest_head
 from billing.ledger.integrity.scope import Scope
-from billing.ledger.schema.tables import b2b_usage
+from billing.ledger.schema.tables import audit_event, audit_head, b2b_usage
 
 _usage = b2b_usage.c
 _BALANCE = select(
@@ -19,7 +19,7 @@ _BALANCE = select(
     func.coalesce(func.sum(_usage.billed_minutes), 0),
     func.coalesce(func.sum(_usage.amount_micro), 0),
 )
-# As long as no head is signed, an hour looks at so many events, and a day at all.
+# A day looks at all events; an hour, as long as no head is signed, at so many.
 _NEWEST = 200
 
 
@@ -50,7 +50,7 @@ def _balance(connection: Connection, tip: ChainTip) -> Iterator[str]:
 
 
 def _chain(connection: Connection, tip: ChainTip, *, whole: bool) -> Iterator[str]:
-    """Follow the chain from the last signed head, which must still be in it."""
+    """Follow the chain, in an hour from the last signed head, which must be in it."""
     newest = newest_head(connection)
     before, after = None, 0 if whole else max(tip.sequence - _NEWEST, 0)
     if newest is not None:
@@ -58,13 +58,31 @@ def _chain(connection: Connection, tip: ChainTip, *, whole: bool) -> Iterator[st
         if signed is None or digest(signed[1]) != newest.head.hash:
             yield f"event {newest.head.event} is not the one that was signed"
             return
-        before, after = newest.head.hash, newest.head.event
+        if whole:
+            yield from _heads(connection)
+        else:
+            before, after = newest.head.hash, newest.head.event
     for number, hashed, line in events.event_lines(connection, after=after):
         linked = before is None or b'"previous":"' + before.encode() + b'"' in line
         if number != after + 1 or not linked or digest(line) != hashed:
             yield f"event {number} does not follow from event {after}"
             return
         before, after = hashed, number
+
+
+def _heads(connection: Connection) -> Iterator[str]:
+    """Name the heads that are not of the events that they say, or sign less each."""
+    head = audit_head.c
+    query = (
+        select(head.number, head.event, head.hash, audit_event.c.hash.label("held"))
+        .outerjoin(audit_event, audit_event.c.id == head.event)
+        .order_by(head.number)
+    )
+    last = 0
+    for row in connection.execute(query):
+        if row.hash != row.held or row.event <= last:
+            yield f"head {row.number} does not sign event {row.event} as it is"
+        last = row.event
 
 
 def _guards(connection: Connection) -> Iterator[str]:
