@@ -90,7 +90,7 @@ class Ledger:
         """
         self._pass_door()
         changes = Pending(self._actor(), migrates=self.migrates)
-        with as_ledger_faults(self.engine), self.engine.connect() as plain:
+        with as_readable(self.engine), self.engine.connect() as plain:
             options = {_WRITES: True, pending.OPTION: changes}
             connection = plain.execution_options(**options)
             with connection.begin():
@@ -119,7 +119,7 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that reads one consistent state. Raises LedgerFault."""
-        with as_ledger_faults(self.engine), self.engine.connect() as connection:
+        with as_readable(self.engine), self.engine.connect() as connection:
             if not self.on_sqlite:
                 # By default each statement would see a state of its own.
                 connection.execution_options(
@@ -225,6 +225,20 @@ def as_ledger_faults(engine: Engine) -> Iterator[None]:
         raise LedgerFault(_sentence(engine, fault.orig or fault)) from fault
     except engine.dialect.loaded_dbapi.Error as fault:  # from what goes past SQLAlchemy
         raise LedgerFault(_sentence(engine, fault)) from fault
+
+
+@contextmanager
+def as_readable(engine: Engine) -> Iterator[None]:
+    """Turn a value that no code of ours has written into a sentence, too."""
+    try:
+        with as_ledger_faults(engine):
+            yield
+    except ValueError as fault:
+        raise LedgerFault(
+            "the ledger holds what cannot be understood: "
+            f"{driver_words(engine.url, fault)}; run `pamela-billing db verify`, which "
+            "names the row if somebody edited it"
+        ) from fault
 
 
 def _sentence(engine: Engine, fault: BaseException) -> str:

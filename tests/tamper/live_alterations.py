@@ -159,3 +159,17 @@ LIVE: dict[str, LiveAlteration] = {
         "row 1 of meter_event",
     ),
 }
+
+# Values that no code of ours writes, where a run reads them before it compares rows.
+UNREADABLE: dict[str, str] = {
+    "a reason that there is not": "UPDATE meter_event SET state = 'failed', "
+    "reason = 'odd' WHERE id = 1",
+    "a month that there is not": "INSERT INTO period_close SELECT 'x', started_at, "
+    "'me', 'none', NULL FROM pull WHERE id = 1",
+    "a pull's reasons are cut off": "UPDATE pull SET reasons = '{' WHERE id = "
+    "(SELECT max(id) FROM pull)",
+    "the trail's end is cut off": "UPDATE audit_event SET state = '{' WHERE id = "
+    "(SELECT max(id) FROM audit_event)",
+    "what the trail covers is cut off": "UPDATE audit_event SET covers = '[' WHERE "
+    "id = (SELECT max(id) FROM audit_event)",
+}

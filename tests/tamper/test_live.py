@@ -20,7 +20,7 @@ from tests.ledger.integrity.sound_ledger import damage, disarm
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import lose_request
 from tests.pipeline.witnesses import Recollection
-from tests.tamper.live_alterations import CALL, LIVE, USAGE
+from tests.tamper.live_alterations import CALL, LIVE, UNREADABLE, USAGE
 from tests.verifier.signing import TestKey
 
 HOUR = timedelta(hours=1)
@@ -94,6 +94,21 @@ def test_a_lag_that_was_edited_proves_nothing_of_what_is_uncertain(
     report = run(bench)
     assert report.refused
     assert "row 1 of summary_lag" in "; ".join(report.errors)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_nobody_can_read_ends_in_a_sentence_and_is_not_sent_over(
+    sqlite_ledger: Ledger, name: str
+) -> None:
+    bench = in_use(sqlite_ledger)
+    disarm(sqlite_ledger)
+    damage(sqlite_ledger, UNREADABLE[name])
+    for _ in range(2):
+        said = "; ".join(run(bench).errors)
+        assert "cannot be understood" in said
+        assert "pamela-billing db verify" in said
+        assert bench.counted() == {"acme": 4}
+        bench.clock.advance(hours=1)
 
 
 def test_a_pull_that_is_refused_is_known_to_status(sqlite_ledger: Ledger) -> None:
