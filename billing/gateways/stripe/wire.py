@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPResponse
 from typing import Any
 
@@ -60,6 +61,19 @@ class BoundedResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
         super().__init__(sock, *args, **more)
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+
+    def begin(self) -> None:
+        """Read the head of the answer, past those that only say that it will come.
+
+        The library takes most of them for the answer: the true one would then be read
+        as that of the connection's next request.
+        """
+        super().begin()
+        while HTTPStatus.CONTINUE <= self.status < HTTPStatus.OK:
+            if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise OSError("the server switches to another protocol")
+            self.headers = self.msg = None  # what it looks at to see whether it began
+            super().begin()
 
 
 class _BoundedReader(io.RawIOBase):

@@ -2,10 +2,12 @@
 
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 import stripe
@@ -99,3 +101,43 @@ def test_no_answer_is_a_connection_error_that_is_not_tried_again() -> None:
     with pytest.raises(stripe.APIConnectionError, match="refused") as caught:
         ask(f"http://127.0.0.1:{port}")
     assert not caught.value.should_retry
+
+
+def answered(request: str) -> str:
+    """Word an answer that repeats which request it is for."""
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(request)}\r\n\r\n{request}"
+
+
+@contextmanager
+def hinting(status: int) -> Iterator[str]:
+    """Answer with the path that was asked for, some time after a hint at an answer."""
+
+    class Hinter(BaseRequestHandler):
+        def handle(self) -> None:
+            while head := self.request.recv(65_536).decode():
+                path = head.split()[1]
+                hint = f"HTTP/1.1 {status} Soon\r\nLink: </x>\r\n\r\n"
+                self.request.sendall(hint.encode())
+                time.sleep(0.05)
+                self.request.sendall(answered(path).encode())
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Hinter) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_a_hint_at_an_answer_is_never_taken_for_it(status: int) -> None:
+    with hinting(status) as url:
+        client = PooledClient(url, read_pace=Pacer(1_000), patience=Patience(5))
+        for name in ("/one", "/two", "/three"):
+            body, said, _ = client.request("get", f"{url}{name}", HEADERS)
+            assert (body.decode(), said) == (name, 200)
+        client.close()
+
+
+def test_a_server_that_leaves_the_protocol_gives_no_answer() -> None:
+    with hinting(101) as url, pytest.raises(stripe.APIConnectionError, match="switch"):
+        ask(url)
