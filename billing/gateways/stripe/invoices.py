@@ -43,6 +43,7 @@ class StripeInvoices:
         listed = self._reads.list_all("/v1/invoices", parameters).rows
         for row in listed:
             meters.refuse_other_mode(row.get("livemode"), f"the invoice {row['id']}")
+            _refuse_another(row, stripe_customer)
         invoices = [self._invoice(row, window, meters) for row in listed]
         with_lines = [invoice for invoice in invoices if invoice.lines]
         return sorted(
@@ -58,6 +59,7 @@ class StripeInvoices:
         for row in listed:
             name = f"the subscription {row['id']}"
             meters.refuse_other_mode(row.get("livemode"), name)
+            _refuse_another(row, stripe_customer)
         return [
             _item_of(subscription, item)
             for subscription in listed
@@ -108,8 +110,15 @@ class StripeInvoices:
     def _meter(self, price: str) -> str | None:
         if price not in self._meters:
             document = self._reads.get(f"/v1/prices/{segment(price)}").fields
+            if document["id"] != price:
+                raise ValueError(f"the answer names another price than {price}")
             self._meters[price] = _meter_of(document)
         return self._meters[price]
+
+
+def _refuse_another(row: Json, stripe_customer: str) -> None:
+    if row.get("customer") not in {None, stripe_customer}:
+        raise ValueError(f"it is of another customer than {stripe_customer}")
 
 
 def _price_of(line: Json) -> str | None:

@@ -207,6 +207,8 @@ class StripeMeter:
         minutes: dict[datetime, int] = {}
         for row in self._reads.list_all(path, parameters).rows:
             ours.refuse_other_mode(row["livemode"], "a summary")
+            if row.get("meter", ours.in_use) != ours.in_use:
+                raise ValueError(f"it is of another meter than {ours.in_use}")
             start = read_moment(row["start_time"], "start_time")
             if not window.start <= start < window.end:
                 raise ValueError(f"it is of {start.isoformat()}, which was not asked")

@@ -91,7 +91,7 @@ def telling(**lists: list[Row]) -> Iterator[StripeMeter]:
         path = path.partition("?")[0]
         name = path.rpartition("/")[2]
         if "/prices/" in path:
-            return PRICES[name]
+            return (PRICES | {"price_alias": PRICES["price_ours"]})[name]
         return listing(*(lists | {"meters": [METER_ROW]})[name])
 
     with serving(answer) as server, meter_at(server.url) as meter:
@@ -243,3 +243,22 @@ def test_items_on_other_meters_are_left_out() -> None:
     with telling(subscriptions=[subscription(*items)]) as meter:
         (item_read,) = meter.read_subscriptions("cus_acme")
     assert item_read.item == "si_0"
+
+
+def test_what_is_of_another_customer_is_a_fault() -> None:
+    with (
+        telling(invoices=[invoice(line(), customer="cus_other")]) as meter,
+        pytest.raises(MeterFault, match="it is of another customer than cus_acme"),
+    ):
+        meter.read_invoices("cus_acme", MARCH)
+    with (
+        telling(subscriptions=[subscription(customer="cus_other")]) as meter,
+        pytest.raises(MeterFault, match="it is of another customer than cus_acme"),
+    ):
+        meter.read_subscriptions("cus_acme")
+
+
+def test_an_answer_about_another_price_is_a_fault() -> None:
+    lines = [line(pricing={"price_details": {"price": "price_alias"}})]
+    with pytest.raises(MeterFault, match="names another price than price_alias"):
+        read(invoice(*lines))
