@@ -96,6 +96,13 @@ def without_times(text: str) -> str:
     return _KNOWN.sub("", text)
 
 
+def first_words(text: str, longest: int) -> str:
+    """Return a text, or its first words: none is cut, since half a secret shows."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - 1].rpartition(' ')[0]} …"
+
+
 def foreign_text(
     text: str, secrets: HeldSecrets = NO_SECRETS, longest: int = LONGEST_TEXT
 ) -> str:
@@ -104,10 +111,7 @@ def foreign_text(
     It is bounded; secrets are called by their names; what could be a phone number is
     withheld; what would act on a terminal is an escape.
     """
-    if len(text) > _READ:
-        # Cut between words, so that no part of a secret or a number is left.
-        text = f"{text[:_READ].rpartition(' ')[0]} …"
-    text = secrets.hidden(text)
+    text = secrets.hidden(first_words(text, _READ))
     if not _NAME.fullmatch(text):
         text = visible(without_numbers(without_secret_forms(text)))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

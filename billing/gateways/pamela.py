@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import MOST_MINUTES
+from billing.domain.foreign_text import first_words
 from billing.domain.period import BillingPeriod, Window
 from billing.errors import (
     SettingsFault,
@@ -177,7 +178,8 @@ class PamelaUsage:
             return value
         raise SourceUnreadable(
             self._label,
-            f"the usage's {name} is not a whole number that can be: {value!r:.60}",
+            f"the usage's {name} is not a whole number that can be: "
+            f"{first_words(repr(value), 60)}",
         )
 
     def _name(self, value: object, name: str) -> str | None:
@@ -206,7 +208,8 @@ class PamelaUsage:
         )
 
     def _fault_of(self, fault: PamelaError) -> SourceFault:
-        words = f"{fault.message[:200]} (HTTP {fault.status_code or 'no answer'})"
+        said = first_words(fault.message, 200)
+        words = f"{said} (HTTP {fault.status_code or 'no answer'})"
         if isinstance(fault, AuthenticationError):
             return SourceRefused(
                 self._label, f"the API key is refused: {words}; check the settings"

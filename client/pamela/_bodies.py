@@ -4,6 +4,7 @@ import zlib
 
 from pamela.exceptions import InvalidResponse, ResponseTooLarge
 
+MAX_SHOWN = 40
 GZIP_ONLY = zlib.MAX_WBITS | 16
 
 
@@ -17,7 +18,9 @@ class Body:
         self._pieces: list[bytes] = []
         self._gzip = zlib.decompressobj(GZIP_ONLY) if encoding == "gzip" else None
         if encoding not in {"", "identity", "gzip"}:
-            raise InvalidResponse(f"nobody asked for the encoding {encoding[:40]!r}")
+            # Cut in two, what stands there could be half of a secret.
+            shown = repr(encoding) if len(encoding) <= MAX_SHOWN else "of a long name"
+            raise InvalidResponse(f"nobody asked for the encoding {shown}")
         if declared_length.isdecimal() and (
             len(declared_length) > 18 or int(declared_length) > limit
         ):

@@ -8,6 +8,7 @@ import pytest
 from billing.domain.foreign_text import (
     LONGEST_TEXT,
     each_text,
+    first_words,
     foreign_text,
     visible,
     visible_lines,
@@ -125,6 +126,20 @@ def test_a_long_text_is_cut_between_words(size: int) -> None:
     told = foreign_text("word " * (size // 5 + 1))
     assert len(told) == LONGEST_TEXT
     assert told.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("one two", "one two"),
+        ("one two t", "one …"),
+        ("one twoandmore", "one …"),
+        ("oneandtwoandmore", " …"),
+    ],
+)
+def test_the_first_words_are_whole(text: str, shown: str) -> None:
+    assert first_words(text, 8) == shown
 
 
 def test_no_part_of_what_is_hidden_is_left_where_a_text_is_cut() -> None:

@@ -220,6 +220,32 @@ def test_no_header_brings_a_canary_in(
         refuse_canaries(read, name)
 
 
+@pytest.mark.parametrize("side", ["usage_reads", "meter_reads"])
+def test_no_part_of_a_secret_is_left_where_words_are_cut(
+    side: str, forger: Forger, request: pytest.FixtureRequest
+) -> None:
+    reads: Reads = request.getfixturevalue(side)
+    name = "identity" if side == "usage_reads" else "send"
+    for before in (*range(165, 200, 8), *range(465, 500, 8), *range(965, 1_000, 8)):
+        said = {"message": f"{'x' * before} {SECRET}", "type": "invalid_request_error"}
+        forger.refusal = 400, json.dumps({"error": said})
+        assert not [word for word in told_by(reads[name]) if SECRET[:6] in word]
+
+
+@pytest.mark.parametrize("name", ["Request-Id", "Content-Encoding", "Location"])
+@pytest.mark.parametrize("side", ["usage_reads", "meter_reads"])
+def test_no_part_of_a_secret_is_left_where_a_header_is_cut(
+    side: str, name: str, forger: Forger, request: pytest.FixtureRequest
+) -> None:
+    reads: Reads = request.getfixturevalue(side)
+    read = reads["identity" if side == "usage_reads" else "send"]
+    if name == "Location":
+        forger.refusal = 302, "{}"
+    for before in (20, 30, 180, 190, 240, 250):
+        forger.headers = {name: "x" * before + SECRET}
+        assert not [word for word in told_by(read) if SECRET[:4] in word]
+
+
 def test_a_fault_keeps_its_kind_and_what_it_asks_for() -> None:
     with pytest.raises(SourceUnavailable) as caught, GATE.faults():
         raise SourceUnavailable("main", CANARY, retry_after=7)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import stripe
 
+from billing.domain.foreign_text import first_words
 from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.errors import (
     MeterFault,
@@ -34,7 +35,7 @@ class UnreadablyLarge(MeterFault):
 def answer_of(fault: stripe.StripeError, event: MeterEvent) -> SendAnswer:
     """Say what a fault means for the event: there are three answers, not two."""
     status, whole = fault.http_status, str(fault.user_message or fault)
-    words, request_id = whole[:MOST_WORDS], request_id_of(fault.request_id)
+    words, request_id = first_words(whole, MOST_WORDS), request_id_of(fault.request_id)
     if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
         return SendAnswer(SendVerdict.LOCKED_OUT, status, request_id, words)
     if isinstance(fault, stripe.RateLimitError | stripe.IdempotencyError):
@@ -64,7 +65,7 @@ def as_cancellation(answer: SendAnswer, event: MeterEvent) -> SendAnswer:
 
 def fault_of(fault: stripe.StripeError) -> MeterFault:
     """Say what a fault means for a read."""
-    said = str(fault.user_message or fault)[:MOST_WORDS]
+    said = first_words(str(fault.user_message or fault), MOST_WORDS)
     words = f"{said} (HTTP {fault.http_status or 'no answer'})"
     if isinstance(fault, AnswerTooLarge):
         return UnreadablyLarge(said)
@@ -78,5 +79,5 @@ def fault_of(fault: stripe.StripeError) -> MeterFault:
 
 
 def request_id_of(header: str | None) -> str | None:
-    """Return Stripe's name of a request, as long as a name may be."""
-    return header and header[:LONGEST_TEXT]
+    """Return Stripe's name of a request; None for what is too long for a name."""
+    return header if header and len(header) <= LONGEST_TEXT else None

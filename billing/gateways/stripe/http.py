@@ -11,6 +11,7 @@ import stripe
 import urllib3
 from requests.utils import get_auth_from_url
 
+from billing.domain.foreign_text import first_words
 from billing.gateways.patience import USUAL, Patience
 from billing.gateways.rate_limit import Pacer
 from billing.gateways.stripe.answers import AnswerTooLarge
@@ -65,7 +66,7 @@ class PooledClient(stripe.HTTPClient):
         """Send once; raises stripe.APIConnectionError when there is no whole answer."""
         if not url.startswith(f"{self._address}/"):
             # The key goes nowhere else, whatever an answer names as its next page.
-            raise _no_answer(f"{url[:200]} is not at {self._address}")
+            raise _no_answer(f"{first_words(url, 200)} is not at {self._address}")
         if method.lower() == "get":
             self._read_pace.wait()
         pool: urllib3.PoolManager | urllib3.HTTPConnectionPool = self._pool
@@ -87,7 +88,7 @@ class PooledClient(stripe.HTTPClient):
             except (urllib3.exceptions.HTTPError, HeldBack, *NONSENSE) as fault:
                 if exchange.too_large:
                     raise _too_large(f"it has over {MOST_BYTES:,} bytes") from fault
-                words = f"{type(fault).__name__}: {fault}"[:500]
+                words = first_words(f"{type(fault).__name__}: {fault}", 500)
                 raise _no_answer(words) from fault
         _refuse_excess(answer.status, body)
         return body, answer.status, answer.headers
@@ -103,7 +104,8 @@ def _whole_body(answer: urllib3.BaseHTTPResponse) -> bytes:
     try:
         encoding = answer.headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity":
-            raise ValueError(f"nobody asked for the encoding {encoding[:40]!r}")
+            shown = first_words(encoding, 40)
+            raise ValueError(f"nobody asked for the encoding {shown!r}")
         body = b"".join(answer.stream(_CHUNK_BYTES, decode_content=False))
         is_whole = True
         return body

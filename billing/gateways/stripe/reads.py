@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import stripe
 
+from billing.domain.foreign_text import first_words
 from billing.errors import MeterFault, MeterUnavailable
 from billing.gateways.retries import Sleep, read_with_retries
 from billing.gateways.stripe.answers import UnreadablyLarge, fault_of
@@ -46,7 +47,7 @@ def one_read(what: str) -> Iterator[None]:
     try:
         yield
     except NONSENSE as fault:
-        words = f"{type(fault).__name__}: {fault}"[:200]
+        words = first_words(f"{type(fault).__name__}: {fault}", 200)
         raise MeterFault(f"{what} cannot be read ({words})") from fault
     finally:
         if token is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import stripe
 
+from billing.domain.foreign_text import first_words
 from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.gateways.stripe.answers import answer_of, request_id_of
 from billing.gateways.stripe.fields import NONSENSE, Json
@@ -61,5 +62,5 @@ def _counted(
 
 
 def _unknown(fault: Exception, status: int | None = None) -> SendAnswer:
-    words = f"no usable answer: {type(fault).__name__}: {fault}"[:200]
-    return SendAnswer(SendVerdict.UNKNOWN, status, detail=words)
+    words = f"no usable answer: {type(fault).__name__}: {fault}"
+    return SendAnswer(SendVerdict.UNKNOWN, status, detail=first_words(words, 200))
