@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from billing.domain.error_report import RejectionReport
@@ -15,6 +16,8 @@ TYPES = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_f
 EVENTS = "/v2/core/events"
 # The oldest of them; the next look goes on with those after it.
 MOST_REPORTS = 1_000
+# A report names a few events as samples; a thousand such reports are held at once.
+MOST_SAMPLES = 1_000
 # A report of more is believed to be of so many.
 MOST_ERRORS = 10**9
 
@@ -48,15 +51,15 @@ def report_of(event: Json) -> RejectionReport:
     end = max(_moment(data.get("validation_end")) or start, start)
     reason = _group(data, "reason")
     types = [_as_group(row) for row in _rows(reason, "error_types")]
-    codes = [code for group in types if (code := _short_text(group.get("code")))]
-    identifiers = [name for group in types for name in _identifiers(group)]
+    codes = (code for group in types if (code := _short_text(group.get("code"))))
+    identifiers = (name for group in types for name in _identifiers(group))
     return RejectionReport(
         name=str(event.get("id")),
         created_at=created,
         window=Window(start, end),
         error_count=_count(reason, types),
-        codes=tuple(dict.fromkeys(codes)),
-        identifiers=tuple(dict.fromkeys(identifiers)),
+        codes=tuple(dict.fromkeys(islice(codes, MOST_SAMPLES))),
+        identifiers=tuple(dict.fromkeys(islice(identifiers, MOST_SAMPLES))),
     )
 
 

@@ -20,6 +20,8 @@ PAGE_SIZE = 100
 MOST_PAGES = 100
 # What one read may take in all, such as the invoices of a customer with their lines.
 MOST_REQUESTS = 2_000
+# All rows of a list are held at once, decoded: at worst some 35 bytes for each.
+MOST_BYTES_OF_A_LIST = 5_000_000
 LONGEST_SECONDS = 600
 _NO_PARAMETERS: Json = {}
 
@@ -55,10 +57,11 @@ def one_read(what: str) -> Iterator[None]:
 
 
 class Document(NamedTuple):
-    """An answer: an object, and the headers it came with."""
+    """An answer: an object, the headers it came with, and how large it was."""
 
     fields: Json
     headers: Mapping[str, str]
+    size: int
 
 
 class Listing(NamedTuple):
@@ -86,7 +89,7 @@ class StripeReads:
                 raise fault_of(fault) from fault
             if not isinstance(answer.data, Mapping):
                 raise TypeError(f"it is a {type(answer.data).__name__}")
-            return Document(answer.data, answer.headers)
+            return Document(answer.data, answer.headers, len(answer.body))
 
         return read_with_retries(once, sleep=self.sleep)
 
@@ -96,16 +99,16 @@ class StripeReads:
         A page that is too large is asked for again in smaller pieces.
         """
         rows: dict[str, Json] = {}
-        asked, limit = dict(parameters), PAGE_SIZE
+        size, asked, limit = 0, dict(parameters), PAGE_SIZE
         for _ in range(MOST_PAGES):
             try:
-                page, headers = self.get(path, asked | {"limit": limit})
+                page, headers, added = self.get(path, asked | {"limit": limit})
             except UnreadablyLarge:
                 if limit == 1:
                     raise
                 limit = max(limit // 4, 1)
                 continue
-            _add_rows(rows, page)
+            size = _add_rows(rows, page, size + added)
             if not read_flag(page.get("has_more"), "has_more"):
                 return Listing(list(rows.values()), headers)
             if not page["data"]:
@@ -116,10 +119,10 @@ class StripeReads:
     def list_linked(self, path: str, parameters: Json) -> list[Json]:
         """Read every row of a list that links from page to page."""
         rows: dict[str, Json] = {}
-        link: str | None = None
+        size, link = 0, None
         for _ in range(MOST_PAGES):
-            page = self._linked_page(path, parameters, link).fields
-            _add_rows(rows, page)
+            page, _, added = self._linked_page(path, parameters, link)
+            size = _add_rows(rows, page, size + added)
             link = page["next_page_url"]
             if link is None:
                 return list(rows.values())
@@ -141,7 +144,11 @@ def segment(name: object) -> str:
     return quote(text, safe="")
 
 
-def _add_rows(rows: dict[str, Json], page: Json) -> None:
+def _add_rows(rows: dict[str, Json], page: Json, size: int) -> int:
+    """Add a page's rows to those of a list that has come to a size; returns it."""
+    if size > MOST_BYTES_OF_A_LIST:
+        words = f"a list is larger than any should be: over {MOST_BYTES_OF_A_LIST:,}"
+        raise MeterFault(f"{words} bytes")
     if not isinstance(page["data"], list):
         raise TypeError("data is no list")
     for row in page["data"]:
@@ -149,6 +156,7 @@ def _add_rows(rows: dict[str, Json], page: Json) -> None:
         if name in rows:
             raise ValueError(f"two rows are named {name}")
         rows[name] = row
+    return size
 
 
 def _take_allowance() -> None:

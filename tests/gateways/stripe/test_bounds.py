@@ -12,6 +12,7 @@ from billing.domain.meter_event import SendVerdict
 from billing.domain.period import Window
 from billing.errors import MeterFault, MeterUnavailable
 from billing.gateways.patience import Patience
+from billing.gateways.stripe.error_reports import report_of
 from billing.gateways.stripe.fields import read_moment, read_number, whole_minutes
 from billing.gateways.stripe.http import MOST_BYTES, MOST_PARTS
 from billing.gateways.stripe.meter import StripeMeter
@@ -149,6 +150,18 @@ def test_a_list_without_an_end_is_a_fault() -> None:
     assert len(asked) == MOST_PAGES
 
 
+def test_a_list_of_large_pages_ends_before_it_fills_the_memory() -> None:
+    asked: list[str] = []
+
+    def pages(path: str) -> object:
+        asked.append(path)
+        return listing(summary(f"s{len(asked)}", note="x" * 900_000), more=True)
+
+    with pytest.raises(MeterFault, match="a list is larger than any should be"):
+        read(pages)
+    assert len(asked) == 6
+
+
 @pytest.mark.parametrize(
     ("page", "words"),
     [
@@ -256,6 +269,14 @@ def test_words_of_a_refusal_are_kept_in_short() -> None:
         answer = meter.send(EVENT, "k", go)
     assert answer.verdict is SendVerdict.REFUSED
     assert 490 < len(answer.detail) <= 500
+
+
+def test_a_report_names_no_more_events_than_can_be_held() -> None:
+    samples = [{"request": {"identifier": f"event-{n}"}} for n in range(1_500)]
+    reason = {"error_count": 1_500, "error_types": [{"sample_errors": samples}]}
+    created = "2026-03-10T12:00:00Z"
+    report = report_of({"id": "evt_1", "created": created, "data": {"reason": reason}})
+    assert (len(report.identifiers), report.error_count) == (1_000, 1_500)
 
 
 def test_a_report_of_more_errors_than_can_be_is_of_so_many() -> None:

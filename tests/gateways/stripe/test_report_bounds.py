@@ -43,7 +43,7 @@ class ListedEvents:
     def get(self, path: str) -> Document:
         """Read one event."""
         by_path = {f"{EVENTS}/{row['id']}": row for row in self.rows}
-        return Document(self.instead or by_path[path], {})
+        return Document(self.instead or by_path[path], {}, 0)
 
     def read(self, since: datetime = AT) -> list[RejectionReport]:
         """Read the reports as a gateway does."""
