@@ -52,11 +52,17 @@ class ClientBase(Generic[H]):
         `proxy` is a URL, perhaps with a login; the environment's is never used.
         """
         # Imported here because httpx2 is slow to load, and needed only now.
-        from pamela._exchange import Limits, check_base_url  # noqa: PLC0415
+        from pamela._exchange import (  # noqa: PLC0415
+            Limits,
+            check_base_url,
+            check_proxy,
+        )
 
         check_token("api_key", api_key)
         if user_token is not None:
             check_token("user_token", user_token)
+        if proxy is not None:
+            check_proxy(proxy)
         if not isinstance(retries, RetryPolicy | None):
             raise ValidationError("retries must be a RetryPolicy, or None for none")
         limits = Limits(

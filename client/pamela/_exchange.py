@@ -182,14 +182,25 @@ def check_base_url(base_url: str) -> str:
         raise ValidationError("base_url must be printable ASCII without spaces")
     try:
         url = httpx2.URL(base_url.rstrip("/"))
-    except httpx2.InvalidURL as error:
-        raise ValidationError(f"base_url is no URL: {error}") from error
+    except httpx2.InvalidURL:
+        # What it says of a port may be a part of a password.
+        raise ValidationError("base_url is no URL") from None
     if set("?#@") & set(base_url) or not url.host or (url.port or 0) > MAX_PORT:
         raise ValidationError("base_url is a host and at most a path, nothing else")
     is_test = url.scheme == "http" and f".{url.host}".endswith(".test")
     if not is_private(url) and not is_test:
         raise ValidationError("base_url must be https, save on this very machine")
     return str(url).rstrip("/")
+
+
+def check_proxy(proxy: str) -> None:
+    """Refuse what is no proxy, without a word of it: a password may be in it."""
+    try:
+        url = httpx2.URL(proxy) if isinstance(proxy, str) else None
+    except httpx2.InvalidURL:
+        url = None
+    if url is None or url.scheme not in {"http", "https"} or not url.host:
+        raise ValidationError("proxy must be http(s)://[NAME:PASSWORD@]HOST:PORT")
 
 
 def is_private(url: httpx2.URL) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from pamela import Pamela, PamelaClient, ValidationError
+from pamela import AsyncPamelaClient, Pamela, PamelaClient, ValidationError
 
 KEY = "pk_live_very_secret"
 PREFIX = "/api/b2b/v1"
@@ -142,3 +142,26 @@ def test_the_server_s_time_is_its_date_header(
         time_read = client.server_time()
     assert time_read == moment
     assert time_read is None or time_read.tzinfo is UTC
+
+
+@pytest.mark.parametrize("client", [PamelaClient, AsyncPamelaClient])
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"base_url": "https://me:pass/word@pamela.example"},
+        {"base_url": "https://me:pass"},
+        {"proxy": "http://me:pass/word@proxy.example:1"},
+        {"proxy": "http://me:pass@proxy.example:word"},
+        {"proxy": "socks5://me:pass@proxy.example:1"},
+        {"proxy": "me:pass@proxy.example"},
+        {"proxy": "pass"},
+        {"proxy": 7},
+    ],
+)
+def test_an_address_of_no_use_is_refused_without_its_password(
+    client: Any, address: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        client(KEY, **address)
+    assert "pass" not in str(caught.value).lower().replace("[name:password@]", "")
+    assert caught.value.__cause__ is None
