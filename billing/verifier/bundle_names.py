@@ -34,6 +34,9 @@ def sort_names(names: Sequence[str], folders: Collection[str]) -> BundleNames:
 
     Raises BadRecord for a name that is none of a bundle, there twice, or missing.
     """
+    for name in (*names, *folders):
+        if not _stays_inside(name):
+            raise BadRecord(shown(name), "no bundle has a file of this name")
     left = [name for name in names if _is_left(name)]
     own = [name for name in names if not _is_left(name)]
     above = _folder_above(own)
@@ -44,6 +47,12 @@ def sort_names(names: Sequence[str], folders: Collection[str]) -> BundleNames:
     _check_names(inner)
     places = dict(zip(inner, own, strict=True))
     return BundleNames(places, sorted(shown(name) for name in left))
+
+
+def _stays_inside(name: str) -> bool:
+    """Say whether a name leads nowhere else, on whatever system it is unpacked."""
+    parts = name.removesuffix("/").split("/")
+    return {"", ".", ".."}.isdisjoint(parts) and {"\\", ":"}.isdisjoint(name)
 
 
 def _is_left(name: str) -> bool:
@@ -73,5 +82,6 @@ def _check_names(names: list[str]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise BadRecord(name, "it is there twice")
-    if missing := sorted(NAMES - LATER_FILES - set(names)):
+    missing = sorted(NAMES - LATER_FILES - set(names))
+    if missing:
         raise BadRecord(missing[0], "it is missing")

@@ -127,5 +127,6 @@ def _check_reconciliation(claim: Mapping[str, Any] | None, month: Month) -> None
             raise BadRecord(
                 MANIFEST, f"its reconciliation has another {name:.40} than the tables"
             )
-    if missing := sorted(run.keys() - claim.keys()):
+    missing = sorted(run.keys() - claim.keys())
+    if missing:
         raise BadRecord(MANIFEST, f"its reconciliation has no {missing[0]}")

@@ -1,20 +1,28 @@
 """Where a bundle lies: a zip file, or the folder that it was unpacked into."""
 
+import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from billing.verifier.bundle_names import sort_names
 from billing.verifier.findings import BadRecord, Unreadable, shown
-from billing.verifier.zip_layout import check_layout, find_end, is_encrypted
+from billing.verifier.zip_layout import (
+    check_layout,
+    check_packed,
+    find_end,
+    is_encrypted,
+)
 
 LONGEST_LINE = 64 * 2**20
 # Deflate packs up to 1,030 times; ledgers pack some 20 times.
 MOST_PACKED, SMALL = 200, 2**20
 _CHUNK = 2**20
+_DOS_FOLDER = 0x10
 # What Python's zip reader raises when it is fed with nonsense.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -62,7 +70,7 @@ class FolderBundle:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         names, folders = [], []
-        for path in sorted(folder.rglob("*")):
+        for path in _all_below(folder):
             name = path.relative_to(folder).as_posix()
             if path.is_symlink():
                 raise BadRecord(shown(name), "it is a link; a bundle has only files")
@@ -86,6 +94,14 @@ class FolderBundle:
         """Nothing is held."""
 
 
+def _all_below(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.rglob("*"))
+    except RecursionError:
+        why = "its folders lie deeper than those of any bundle"
+        raise BadRecord(shown(folder.name), why) from None
+
+
 class ZipBundle:
     """A bundle as it was sent; nothing of it is written anywhere."""
 
@@ -95,6 +111,7 @@ class ZipBundle:
             members = self._zip.infolist()
             for member in members:
                 _check_member(member)
+            _check_packing(path, members)
             files = [
                 member.orig_filename for member in members if not _is_folder(member)
             ]
@@ -142,6 +159,13 @@ def _is_folder(member: zipfile.ZipInfo) -> bool:
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     name = shown(member.orig_filename)
+    if member.filename != member.orig_filename:
+        raise BadRecord(name, "no bundle has a file of this name")
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    own = stat.S_IFDIR if _is_folder(member) else stat.S_IFREG
+    marked_as_folder = member.external_attr & _DOS_FOLDER and not _is_folder(member)
+    if kind not in {0, own} or marked_as_folder:
+        raise BadRecord(name, "it would be unpacked as a link or a device, no file")
     if is_encrypted(member):
         raise BadRecord(name, "it is encrypted; a bundle is not")
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
@@ -151,12 +175,22 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         raise BadRecord(name, f"{claim}; no ledger packs so well")
 
 
+def _check_packing(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    with path.open("rb") as file:
+        for member in members:
+            try:
+                check_packed(file, member)
+            except _BROKEN as fault:
+                why = f"it cannot be unpacked ({fault})"
+                raise BadRecord(shown(member.orig_filename), why) from None
+
+
 def read_chunks(container: Container, name: str) -> Iterator[bytes]:
     """Yield a file piece by piece; raises BadRecord when it cannot be unpacked."""
     with container.open(name) as file:
         try:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+            # As Python 3.7 and older read it, too: they get to say that they are old.
+            yield from iter(partial(file.read, _CHUNK), b"")
         except _BROKEN as fault:
             raise BadRecord(name, f"it cannot be unpacked ({fault})") from None
 

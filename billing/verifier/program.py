@@ -1,6 +1,7 @@
 """The program: arguments in, PASS or the first bad record out."""
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     lines = [printable(line) for line in lines]
     text = json.dumps(document, indent=2) if options.json else "\n".join(lines)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal or a file of another encoding has no sign for is an escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)  # noqa: T201 # a program of its own
     except BrokenPipeError:

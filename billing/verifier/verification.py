@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from billing.verifier.bundle_names import SEAL
 from billing.verifier.calls import Rating, read_calls, read_decisions
-from billing.verifier.chain import follow_chain
+from billing.verifier.chain import Chain, follow_chain
 from billing.verifier.claims import Month, check_claims, read_month
 from billing.verifier.closes import Closes
 from billing.verifier.containers import BundleLines, open_container
@@ -125,13 +125,7 @@ def out_of_room(fault: sqlite3.OperationalError) -> BadRecord | Unreadable:
 
 def _check_extends(older: Path, work: sqlite3.Connection) -> int:
     """Check that the chain of an older bundle is a beginning of this one's."""
-    with closing(open_container(older)) as container, open_workspace() as past:
-        earlier = read_manifest(container)
-        check_files(container, earlier)
-        chain = follow_chain(BundleLines(container), past)
-        keys = chain.keys.fingerprints
-    if earlier.key not in keys:
-        raise BadRecord(older.name, f"the key {earlier.key} is not in its chain")
+    chain = _follow_older(older)
     query = "SELECT hash FROM event WHERE sequence = ?"
     row = work.execute(query, (chain.events,)).fetchone()
     if row is None:
@@ -141,3 +135,22 @@ def _check_extends(older: Path, work: sqlite3.Connection) -> int:
         why = f"event {chain.events} is another than in {older.name}: not extended only"
         raise BadRecord(EVENTS, why)
     return chain.events
+
+
+def _follow_older(older: Path) -> Chain:
+    """Return the chain of an older bundle; whatever is wrong in it is said of it."""
+    try:
+        return _read_older(older)
+    except BadRecord as bad:
+        where = f"the older bundle {older.name}, {bad.where}"
+        raise BadRecord(where, bad.why) from None
+
+
+def _read_older(older: Path) -> Chain:
+    with closing(open_container(older)) as container, open_workspace() as past:
+        earlier = read_manifest(container)
+        check_files(container, earlier)
+        chain = follow_chain(BundleLines(container), past)
+    if earlier.key not in chain.keys.fingerprints:
+        raise BadRecord(SEAL, f"the key {earlier.key} is not in its chain")
+    return chain

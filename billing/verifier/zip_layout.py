@@ -2,16 +2,21 @@
 
 import struct
 import zipfile
+import zlib
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _ZIP_END, _LOCAL = struct.Struct("<4s4H2LH"), struct.Struct("<4s5H3L2H")
 _TAIL = _ZIP_END.size + 65_535
-# Larger sizes stand in records of their own, which stand between the list and the end.
-_LARGE, _MANY, _LARGE_RECORDS = 0xFFFF_FFFF, 0xFFFF, 56 + 20
+# Larger numbers stand in two records of their own, between the list and the end.
+_LARGE_END, _LARGE_PLACE = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
+_LARGE_RECORDS = _LARGE_END.size + _LARGE_PLACE.size
+_LARGE, _MANY = 0xFFFF_FFFF, 0xFFFF
 _ENCRYPTED, _SIZES_FOLLOW = 0x1 | 0x40, 0x8
-_SIZES_AFTER = frozenset({12, 16, 20, 24})  # bytes, with or without a signature
-_LARGEST_DIRECTORY = 2**20
+_LONGEST_SIZES_AFTER = 24
+_EXTRA, _LARGE_SIZES, _ANOTHER_NAME = struct.Struct("<2H"), 0x0001, 0x7075
+_LARGEST_DIRECTORY, _PIECE = 2**20, 2**14
 
 
 class DirectoryEnd(NamedTuple):
@@ -20,6 +25,7 @@ class DirectoryEnd(NamedTuple):
     at: int
     members: int
     size: int
+    start: int
 
 
 def find_end(file: BinaryIO) -> DirectoryEnd:
@@ -33,12 +39,15 @@ def find_end(file: BinaryIO) -> DirectoryEnd:
     place = tail.rfind(_END_OF_DIRECTORY)
     if place < 0 or len(tail) - place < _ZIP_END.size:
         raise zipfile.BadZipFile("its end is missing")
-    _, _, _, _, members, size, _, comment = _ZIP_END.unpack_from(tail, place)
+    fields = _ZIP_END.unpack_from(tail, place)
+    _, disk, first_disk, here, members, size, start, comment = fields
     if comment or len(tail) - place != _ZIP_END.size:
         raise zipfile.BadZipFile("something follows its end")
     if size > _LARGEST_DIRECTORY and size != _LARGE:
         raise zipfile.BadZipFile("its list of files is far too long")
-    return DirectoryEnd(length - _ZIP_END.size, members, size)
+    if not {disk, first_disk} <= {0, _MANY} or here != members:
+        raise zipfile.BadZipFile("it is one of several parts")
+    return DirectoryEnd(length - _ZIP_END.size, members, size, start)
 
 
 def check_layout(file: BinaryIO, archive: zipfile.ZipFile, end: DirectoryEnd) -> None:
@@ -47,19 +56,47 @@ def check_layout(file: BinaryIO, archive: zipfile.ZipFile, end: DirectoryEnd) ->
     Some readers go from file to file, others by the list at the end.
     """
     members = sorted(archive.infolist(), key=lambda member: member.header_offset)
-    if end.members not in {len(members), _MANY}:
-        raise zipfile.BadZipFile("its list has another number of files than it says")
+    _check_end(file, end, len(members), archive.start_dir)
     starts = [*(member.header_offset for member in members), archive.start_dir]
     if starts[0] != 0:
         raise zipfile.BadZipFile("there is something before its files")
     for member, following in zip(members, starts[1:], strict=True):
-        gap = following - _check_local(file, member)
-        if gap not in (_SIZES_AFTER if member.flag_bits & _SIZES_FOLLOW else {0}):
+        file.seek(_check_local(file, member))
+        gap = following - file.tell()
+        if not 0 <= gap <= _LONGEST_SIZES_AFTER or file.read(gap) not in _after(member):
             raise zipfile.BadZipFile("there is something between its files")
-    if end.size != _LARGE:
-        between = end.at - (archive.start_dir + end.size)
-        if between not in {0, _LARGE_RECORDS}:
-            raise zipfile.BadZipFile("there is something before its end")
+
+
+def _check_end(file: BinaryIO, end: DirectoryEnd, members: int, start: int) -> None:
+    """Check that whatever says where the list is says the same."""
+    file.seek(max(end.at - _LARGE_RECORDS, 0))
+    records = file.read(_LARGE_RECORDS)
+    last = records[_LARGE_END.size :]
+    has_records = last.startswith(b"PK\x06\x07")
+    size = end.at - start - (_LARGE_RECORDS if has_records else 0)
+    at = end.at - _LARGE_RECORDS
+    if has_records and _LARGE_PLACE.unpack(last)[1:] != (0, at, 1):
+        raise zipfile.BadZipFile("its list is said to be in two places")
+    if has_records:
+        signature, length, _, _, *said = _LARGE_END.unpack_from(records)
+        whole = signature == b"PK\x06\x06" and length == _LARGE_END.size - 12
+        if not whole or said != [0, 0, members, members, size, start]:
+            raise zipfile.BadZipFile("its list is said to be in two places")
+    if end.members not in {members, *([_MANY] if has_records else [])}:
+        raise zipfile.BadZipFile("its list has another number of files than it says")
+    large = {_LARGE} if has_records else set()
+    if end.size not in {size} | large or end.start not in {start} | large:
+        raise zipfile.BadZipFile("there is something before its end")
+
+
+def _after(member: zipfile.ZipInfo) -> set[bytes]:
+    """Return what may follow a file: nothing, or its sizes once more."""
+    if not member.flag_bits & _SIZES_FOLLOW:
+        return {b""}
+    sizes = member.CRC, member.compress_size, member.file_size
+    forms = ["<L2Q", "<3L"] if max(sizes) <= _LARGE else ["<L2Q"]
+    said = {struct.pack(form, *sizes) for form in forms}
+    return said | {b"PK\x07\x08" + each for each in said}
 
 
 def _check_local(file: BinaryIO, member: zipfile.ZipInfo) -> int:
@@ -71,19 +108,62 @@ def _check_local(file: BinaryIO, member: zipfile.ZipInfo) -> int:
     heading = _LOCAL.unpack(raw)
     _, _, flags, method, _, _, crc, packed, size, name_length, more = heading
     name = file.read(name_length)
-    sizes_are_there = not flags & _SIZES_FOLLOW
+    extras = dict(_extras(file.read(more)))
+    names = extras.keys() | dict(_extras(member.extra)).keys()
+    # Where sizes follow, there may be none here.
+    unsaid = {0} if flags & _SIZES_FOLLOW else set()
+    large = iter(struct.iter_unpack("<Q", extras.get(_LARGE_SIZES, b"")[:16]))
+    sizes = [
+        next(large, (said,))[0] if said == _LARGE else said for said in (size, packed)
+    ]
     same = (
         name == _raw_name(member)
+        and _ANOTHER_NAME not in names
         and flags == member.flag_bits
         and method == member.compress_type
-        and (not sizes_are_there or crc == member.CRC)
-        and (not sizes_are_there or packed in {member.compress_size, _LARGE})
-        and (not sizes_are_there or size in {member.file_size, _LARGE})
+        and crc in {member.CRC} | unsaid
+        and sizes[0] in {member.file_size} | unsaid
+        and sizes[1] in {member.compress_size} | unsaid
     )
     if not same:
         raise zipfile.BadZipFile("a file is named in two ways")
     heading_size = _LOCAL.size + len(name) + int(more)
     return member.header_offset + heading_size + member.compress_size
+
+
+def _extras(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the parts of what else is said of a file: (kind, content)."""
+    seen = set()
+    while raw:
+        kind, size = _EXTRA.unpack_from(raw)
+        content, rest = raw[_EXTRA.size :][:size], raw[_EXTRA.size + size :]
+        if len(content) < size or kind in seen:
+            raise zipfile.BadZipFile("a file is described in two ways")
+        seen.add(kind)
+        yield kind, content
+        raw = rest
+
+
+def check_packed(file: BinaryIO, member: zipfile.ZipInfo) -> None:
+    """Check that a file's packing ends where the list says, and not before.
+
+    Readers that go from file to file look for the next one where the packing ends.
+    """
+    if member.compress_type == zipfile.ZIP_STORED or not member.compress_size:
+        if member.compress_size != member.file_size:
+            raise zipfile.BadZipFile("it has another size than the list says")
+        return
+    file.seek(member.header_offset + _LOCAL.size - 4)
+    lengths = struct.unpack("<2H", file.read(4))
+    file.seek(sum(lengths), 1)
+    left, size, inflate = member.compress_size, 0, zlib.decompressobj(-zlib.MAX_WBITS)
+    while left and not inflate.eof and size <= member.file_size:
+        packed = file.read(min(left, _PIECE))
+        left -= len(packed)
+        size += len(inflate.decompress(packed))
+    is_whole = inflate.eof and not left and not inflate.unused_data
+    if not is_whole or size != member.file_size:
+        raise zipfile.BadZipFile("its packing ends elsewhere than the list says")
 
 
 def _raw_name(member: zipfile.ZipInfo) -> bytes:

@@ -3,7 +3,17 @@
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
+from typing import Any
+
+from tests.tamper.zip_by_hand import (
+    LARGE,
+    SIZES_FOLLOW,
+    End,
+    by_hand,
+    members_of,
+)
 
 _END_SIZE, _COUNT_AT = 22, 10
 
@@ -51,6 +61,31 @@ def another_end(raw: bytes) -> bytes:
     return raw + stream.getvalue()
 
 
+def _first(**otherwise: Any) -> Callable[[bytes], bytes]:
+    """Return what makes the first file of a zip file another than it seems."""
+
+    def alter(raw: bytes) -> bytes:
+        first, *rest = members_of(raw)
+        return by_hand([first._replace(**otherwise), *rest])
+
+    return alter
+
+
+def _end(end: End) -> Callable[[bytes], bytes]:
+    """Return what ends a zip file otherwise than it should."""
+    return lambda raw: by_hand(members_of(raw), end)
+
+
+def another_name(raw: bytes) -> bytes:
+    """Give a file a second name, which some readers prefer."""
+    first, *rest = members_of(raw)
+    name = b"\x01" + struct.pack("<L", zlib.crc32(first.name)) + rest[0].name
+    extra = struct.pack("<2H", 0x7075, len(name)) + name
+    return by_hand([first._replace(extra_here=extra, extra_in_list=extra), *rest])
+
+
+_OTHER_LARGE_SIZES = struct.pack("<2H2Q", 1, 16, 5, 5)
+_OTHER_SIZES_AFTER = b"PK\x07\x08" + struct.pack("<3L", 1, 2, 3)
 ZIP_TRICKS: dict[str, Callable[[bytes], bytes]] = {
     "zip: a comment": comment,
     "zip: something before it": beginning,
@@ -58,4 +93,24 @@ ZIP_TRICKS: dict[str, Callable[[bytes], bytes]] = {
     "zip: a file that the list leaves out": hidden_file,
     "zip: another number of files": count,
     "zip: a second one after it": another_end,
+    "zip: a second name": another_name,
+    "zip: other sizes where a file stands": _first(
+        sizes_here=(0, LARGE, LARGE),
+        extra_here=_OTHER_LARGE_SIZES,
+        flags=SIZES_FOLLOW,
+    ),
+    "zip: large sizes that nothing says": _first(
+        sizes_here=(0, LARGE, LARGE), flags=SIZES_FOLLOW
+    ),
+    "zip: other sizes after a file": _first(
+        flags=SIZES_FOLLOW, sizes_here=(0, 0, 0), following=_OTHER_SIZES_AFTER
+    ),
+    "zip: words after a file": _first(
+        flags=SIZES_FOLLOW, sizes_here=(0, 0, 0), following=b"twelve bytes"
+    ),
+    "zip: all places moved": _end(End(shift=46)),
+    "zip: one of several": _end(End(disk=7)),
+    "zip: fewer files in this part": _end(End(fewer_here=1)),
+    "zip: the list in two places": _end(End(records=True, says_large=False)),
+    "zip: the large list elsewhere": _end(End(records=True, records_shift=-99)),
 }

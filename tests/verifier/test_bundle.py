@@ -136,6 +136,17 @@ def test_an_older_bundle_is_the_beginning_of_a_newer_one(
     assert "is another than in other.zip" in capsys.readouterr().out
 
 
+def test_what_is_wrong_with_an_older_bundle_is_said_of_that_one(
+    original: Original, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(pack(original.files, target))
+    altered = {**original.older, GUIDE: b"altered\n"}
+    older = str(pack(altered, target.with_name("older.zip")))
+    assert main([path, "--consistent-with", older]) == 1
+    sentence = f"FAIL  the older bundle older.zip, {GUIDE}: "
+    assert capsys.readouterr().out.startswith(sentence)
+
+
 def test_one_call_is_proved_in_words(
     original: Original, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import zipfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from billing.verifier.bundle_names import MANIFEST
 from billing.verifier.program import FAILED, UNUSABLE, report_verification
 from tests.tamper.bundles import Files, Original, pack, packed, repair
+from tests.tamper.zip_by_hand import End, by_hand, members_of
 from tests.verifier.signing import TestKey
 
 CALLS = "tables/call.jsonl"
@@ -50,12 +52,82 @@ def with_member(
         "verify.pyc",
         "README.txt\x1b[2J",
         "\u202emanifest",
+        "__MACOSX/../verify.py",
+        "/__MACOSX/x",
+        "../__MACOSX/x",
+        "../../._x",
+        "tables/./.DS_Store",
+        "..\\x/.DS_Store",
+        "C:/._x",
     ],
 )
 def test_no_other_name_is_let_in(original: Original, target: Path, name: str) -> None:
     sentence = refused(with_member(original.files, target, zipfile.ZipInfo(name), b"x"))
     assert "no bundle has a file of this name" in sentence
     assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("above", [b"a\0b/", b"C:/", b"..\\/", b"./"])
+def test_no_other_folder_is_let_in_above_a_bundle(
+    original: Original, target: Path, above: bytes
+) -> None:
+    members = [
+        member._replace(name=above + member.name)
+        for member in members_of(packed(original.files))
+    ]
+    target.write_bytes(by_hand(members))
+    assert "no bundle has a file of this name" in refused(target)
+
+
+KINDS = {
+    "a link": 0o120777 << 16,
+    "a pipe": 0o010644 << 16,
+    "a device": 0o020644 << 16,
+    "a folder": 0o040755 << 16,
+    "a folder of DOS": 0x10,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_would_be_unpacked_as_no_file_is_refused(
+    original: Original, target: Path, kind: str
+) -> None:
+    first, *rest = members_of(packed(original.files))
+    target.write_bytes(by_hand([first._replace(mode=KINDS[kind]), *rest]))
+    assert "a link or a device" in refused(target)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_nothing_is_hidden_behind_a_packing(
+    original: Original, target: Path, stored: bool
+) -> None:
+    first, *rest = members_of(packed(original.files))
+    hidden = first._replace(after_packing=b"PK\3\4hidden", stored=stored)
+    target.write_bytes(by_hand([hidden, *rest]))
+    assert "than the list says" in refused(target)
+
+
+def test_what_is_made_by_hand_is_whole(original: Original, target: Path) -> None:
+    members = members_of(packed(original.files))
+    for end in (End(), End(records=True)):
+        target.write_bytes(by_hand(members, end))
+        assert report_verification(target)[1]["verdict"] == "PASS"
+
+
+def test_folders_without_end_are_refused(original: Original, tmp_path: Path) -> None:
+    place, levels = Path.cwd(), 1_500
+    os.chdir(tmp_path)
+    try:
+        for _ in range(levels):
+            os.mkdir("d")  # a whole path would be too long
+            os.chdir("d")
+        sentence = refused(tmp_path / "d")
+        for _ in range(levels):
+            os.chdir("..")
+            os.rmdir("d")
+    finally:
+        os.chdir(place)
+    assert "deeper than those of any bundle" in sentence
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

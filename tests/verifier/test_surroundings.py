@@ -191,10 +191,25 @@ def test_a_module_beside_the_verifier_is_not_run(
     assert "no bundle has a file of this name" in done.stdout
 
 
+def test_what_an_output_has_no_sign_for_is_an_escape(
+    original: Original, tmp_path: Path
+) -> None:
+    folder = write_folder(original, tmp_path / "\u6708")
+    done = subprocess.run(
+        [sys.executable, folder / PROGRAM, folder],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("PASS  \\u6708")
+    assert done.returncode == 0
+
+
 def test_an_older_python_is_told_in_one_sentence() -> None:
     text = one_file()
     # It has to compile there, and to say so before it imports what is not there yet.
-    tree = ast.parse(text, feature_version=(3, 8))
+    tree = ast.parse(text, feature_version=(3, 7))
     check = next(node for node in tree.body if isinstance(node, ast.If))
     before = tree.body[: tree.body.index(check)]
     assert [ast.unparse(node) for node in before[1:]] == ["import os", "import sys"]
