@@ -14,6 +14,7 @@ from billing.domain.parity import (
     DayState,
     ParityCause,
     ParityVerdict,
+    settled_day_at,
 )
 from billing.domain.parity_causes import find_parity
 from billing.domain.rating import billed_minutes
@@ -114,6 +115,36 @@ def test_missing_calls_are_named_the_fewest_that_make_the_difference() -> None:
     assert share.calls == ("call_0", "call_3")
 
 
+@pytest.mark.parametrize(
+    ("count", "others", "missing", "named"),
+    [
+        # calls of two minutes, seconds of others, what is missing, how many are named
+        (200, (), 100, 20),  # fifty of them; the names are bounded
+        (201, (), 100, None),  # too many to be searched for which
+        (201, (), 402, 20),  # all of them need no search
+        (201, (6_000,), 100, 1),  # nor does one alone
+        (2, (6_000, 6_000), 100, 1),
+        (2, (), 3, None),
+        (3, (240,), 4, 1),  # the fewest
+        (3, (240,), 6, 2),
+        (3, (), 4, 2),  # none twice
+    ],
+)
+def test_calls_are_named_where_some_make_the_difference(
+    count: int, others: tuple[int, ...], missing: int, named: int | None
+) -> None:
+    calls = [call(n, 9, each) for n, each in enumerate((*[120] * count, *others))]
+    shown = sum(each.minutes for each in calls) - missing
+    [customer] = find_parity([hours_of(calls, {9: shown})])
+    [share] = customer.days[0].shares
+    cause = ParityCause.UNEXPLAINED if named is None else ParityCause.MISSING_CALLS
+    assert (share.cause, share.minutes) == (cause, -missing)
+    assert len(share.calls) == (named or 0)
+    minutes = {each.call_id: each.minutes for each in calls}
+    if named and named < 20:
+        assert sum(minutes[name] for name in share.calls) == missing
+
+
 def test_what_stands_there_twice_is_said_to_be_perhaps_reported_twice() -> None:
     [customer] = find_parity([hours_of([call(1, 9, 150)], {9: 6})])
     assert evidence(customer) == {"as much again as ours: perhaps reported twice"}
@@ -182,6 +213,36 @@ def test_parity_has_held_for_as_many_days_as_all_held_it(
 
 def test_a_customer_that_was_never_read_holds_no_parity() -> None:
     assert ParityVerdict((verdict(True),), unread=("globex",)).held_days == 0
+
+
+@pytest.mark.parametrize(("until", "left"), [(10, 1), (11, 2), (None, 3), (9, 0)])
+def test_hours_before_a_moment_are_those_of_both_sides_and_their_calls(
+    until: int | None, left: int
+) -> None:
+    calls = [call(n, 9 + n, 60) for n in range(3)]
+    hours = hours_of(calls, {9: 1, 10: 1, 11: 1})
+    before = hours.before(None if until is None else DAY_ONE + until * HOUR)
+    assert list(before.meter) == list(hours.meter)[:left]
+    assert list(before.ours) == list(hours.ours)[:left]
+    assert list(before.calls) == calls[:left]
+    assert (before.customer, before.read_at) == (hours.customer, hours.read_at)
+
+
+@pytest.mark.parametrize(
+    ("now", "since"),
+    [
+        # A day has had the time to arrive six hours after its end.
+        (timedelta(hours=6), timedelta(hours=6)),
+        (timedelta(hours=12, minutes=34, seconds=56, microseconds=7), 6 * HOUR),
+        (timedelta(hours=29, minutes=59), 6 * HOUR),
+        (timedelta(hours=30), 30 * HOUR),
+        (timedelta(hours=5, minutes=59), -18 * HOUR),
+    ],
+)
+def test_a_day_is_settled_when_its_last_events_have_had_the_time_to_arrive(
+    now: timedelta, since: timedelta
+) -> None:
+    assert settled_day_at(DAY_ONE + now) == DAY_ONE + since
 
 
 SECONDS = st.integers(0, 400)
