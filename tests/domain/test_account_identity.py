@@ -40,10 +40,8 @@ def claim(
 
 A, B = known("a", P1), known("b", P2)
 # What is known, what the settings have now, and the account that each name goes on as;
-# "" is a refusal, and what is not named gave no usable answer.
-CASES: dict[
-    str, tuple[list[KnownAccount], list[AccountClaim], dict[str, str | None]]
-] = {
+# "" is a refusal, and what gave no usable answer is left out.
+CASES: dict[str, tuple[list[KnownAccount], list[AccountClaim], dict[str, str]]] = {
     "new": ([], [claim("a", P1)], {"a": "a"}),
     "new, without a partner": ([], [claim("a", SILENT)], {"a": "a"}),
     "as it was": ([A], [claim("a", P1, key_of="a")], {"a": "a"}),
@@ -114,8 +112,8 @@ CASES: dict[
         {"a": "", "b": "b"},
     ),
     "no answer, with its key": ([A], [claim("a", None, key_of="a")], {"a": "a"}),
-    "no answer, with a new key": ([A], [claim("a", None)], {"a": None}),
-    "no answer, and new": ([], [claim("a", None)], {"a": None}),
+    "no answer, with a new key": ([A], [claim("a", None)], {}),
+    "no answer, and new": ([], [claim("a", None)], {}),
     "no partner, with its key": (
         [known("a", SILENT)],
         [claim("a", SILENT, key_of="a")],
@@ -157,6 +155,11 @@ CASES: dict[
         [claim("a", P1)],
         {"a": ""},
     ),
+    "an account under two new names": (
+        [known("a", SILENT)],
+        [claim("y", SILENT, calls_of="a"), claim("z", SILENT, calls_of="a")],
+        {"y": "", "z": ""},
+    ),
     "a ledger from before, another new name": (
         [known("a", None)],
         [claim("a", P1, calls_of="a"), claim("z", P2)],
@@ -168,22 +171,81 @@ CASES: dict[
 @pytest.mark.parametrize("case", CASES)
 def test_who_may_be_pulled(case: str) -> None:
     accounts, claims, expected = CASES[case]
-    verdicts = decide_accounts(accounts, claims)
     outcome = {
-        each.label: verdict.account
-        if isinstance(verdict := verdicts.get(each.label), Admission)
-        else verdict and ""
-        for each in claims
+        label: verdict.account if isinstance(verdict, Admission) else ""
+        for label, verdict in decide_accounts(accounts, claims).items()
     }
     assert outcome == expected
 
 
-def test_a_refusal_says_which_and_what_to_do() -> None:
-    verdicts = decide_accounts([A, B], [claim("a", P2), claim("b", P1)])
-    refusal = verdicts["a"]
-    assert isinstance(refusal, Refusal)
-    assert "that of b are exchanged" in refusal.reason
-    assert "put both keys back" in refusal.reason
+# Of each case that refuses: the names, and what is said to each.
+REFUSALS: dict[str, dict[str, str]] = {
+    "one key twice": {
+        "a": "it has the same API key as z",
+        "z": "it has the same API key as a",
+    },
+    "one identity twice": {
+        "a": "it is the whole partner p1, as is b, so every call would be billed twice",
+        "b": "it is the whole partner p1, as is a, so every call would be billed twice",
+    },
+    "a partner and its project": {
+        "a": "it is the whole partner p1, and b is the project y of the partner p1",
+        "b": "it is the project y of the partner p1, and a is the whole partner p1",
+    },
+    "its project, while the partner gives no answer": {
+        "a": "it is the whole partner p1, and b is the project y of the partner p1",
+        "b": "it is the project y of the partner p1, and a is the whole partner p1",
+    },
+    "keys exchanged": {
+        "a": "its API key and that of b are exchanged: each is answered as the other; "
+        "put both keys back",
+        "b": "its API key and that of a are exchanged: each is answered as the other; "
+        "put both keys back",
+    },
+    "another partner": {
+        "a": "its API key is that of the whole partner p2, and till now it was the "
+        "whole partner p1; put its own key back",
+    },
+    "another account of the ledger": {
+        "a": "its API key is that of the whole partner p2, and till now it was the "
+        "whole partner p1; put its own key back",
+    },
+    "names moved on by one": {
+        "b": "its API key is that of the whole partner p1, and till now it was the "
+        "whole partner p2; put its own key back",
+        "c": "it is the account that the ledger has as b, which stands in the settings "
+        "too; keep one of the two names",
+    },
+    "no partner, a new key, no calls": {
+        "a": "its API key is new, and nothing shows that it is the same account (it is "
+        "an account that does not name its partner, and knows none of the calls",
+    },
+    "a ledger from before, no calls of it": {
+        "a": "its API key is new, and nothing shows that it is the same account (it is "
+        "the whole partner p1, and knows none of the calls",
+    },
+    "an old name for another": {
+        "a": "this was the name of the account that is now z, and it is the whole "
+        "partner p2; give the new account a name of its own",
+    },
+    "an account under two new names": {
+        "y": "another name of the settings is the account a as well",
+        "z": "another name of the settings is the account a as well",
+    },
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_says_which_and_what_to_do(case: str) -> None:
+    accounts, claims, _ = CASES[case]
+    refused = {
+        label: verdict.reason
+        for label, verdict in decide_accounts(accounts, claims).items()
+        if isinstance(verdict, Refusal)
+    }
+    assert refused.keys() == REFUSALS[case].keys()
+    for label, reason in REFUSALS[case].items():
+        assert refused[label].startswith(reason)
 
 
 def test_a_rename_says_from_what() -> None:
