@@ -13,8 +13,10 @@ from billing.domain.breaks import (
     MeterVerdict,
     MinuteBounds,
     is_settled,
+    priced,
 )
 from billing.domain.meter_event import FailReason
+from billing.domain.posting import Charge
 
 
 def test_every_reason_of_a_failure_is_a_cause() -> None:
@@ -137,6 +139,23 @@ def test_a_finding_knows_what_its_breaks_leave_unexplained() -> None:
     )
     assert finding.difference_minutes == -3
     assert finding.unexplained_minutes == -2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "like", "amount_micro"),
+    [
+        (3, Charge(2, 200_000), 300_000),
+        (-3, Charge(2, 200_000), -300_000),
+        (3, Charge(-2, -200_000), 300_000),
+        (0, Charge(2, 200_000), 0),
+        (3, Charge(0, 0), 0),
+        (3, Charge(0, 200_000), 0),
+    ],
+)
+def test_minutes_are_priced_as_others_were(
+    minutes: int, like: Charge, amount_micro: int
+) -> None:
+    assert priced(minutes, like) == amount_micro
 
 
 def hours_ago(hours: int, minutes: int = 0) -> datetime:

@@ -43,6 +43,28 @@ def test_what_counts_twice_before_it_is_known_as_counted_has_two_causes() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "shown", "breaks"),
+    [
+        (5, 0, [(Cause.NOT_COUNTED, -5, "x")]),
+        (5, 4, [(Cause.NOT_COUNTED, -1, "x")]),
+        (5, 5, []),
+        (5, 6, [(Cause.FOREIGN_EVENT, 1, "x")]),
+        (5, -1, [(Cause.FOREIGN_EVENT, -6, "x")]),
+        (-5, 0, [(Cause.NOT_COUNTED, 5, "x")]),
+        (-5, -4, [(Cause.NOT_COUNTED, 1, "x")]),
+        (-5, -5, []),
+        (-5, -6, [(Cause.FOREIGN_EVENT, -1, "x")]),
+        (-5, 1, [(Cause.FOREIGN_EVENT, 6, "x")]),
+    ],
+)
+def test_what_lacks_some_of_its_minutes_is_not_counted_whichever_way_they_go(
+    minutes: int, shown: int, breaks: list[tuple[Cause, int, str | None]]
+) -> None:
+    charge = Charge(minutes, minutes * 100_000)
+    assert named(charge, shown, sent("x", charge, shown=shown)) == breaks
+
+
 UNRECORDED, FOREIGN = Cause.COUNTED_UNRECORDED, Cause.FOREIGN_EVENT
 
 

@@ -69,6 +69,9 @@ def test_lines_of_parts_of_a_month_add_up() -> None:
     assert [month and month.minutes for month in months] == [7, 4]
     known = [month for month in months if month]
     assert InvoicedMonth.of(known) == InvoicedMonth(11, ("in_1",), FINAL)
+    open_one = InvoicedMonth(2, ("in_0",), None)
+    together = InvoicedMonth(13, ("in_0", "in_1"), FINAL)
+    assert InvoicedMonth.of([open_one, *known]) == together
     assert InvoicedMonth.of([]) == InvoicedMonth(0, (), None)
 
 

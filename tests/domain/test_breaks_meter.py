@@ -220,6 +220,10 @@ FIVE = Charge(5, 500_000)
         (8, [sent("x", FIVE, shown=5)], [(Cause.FOREIGN_EVENT, 3, None)]),
         (8, [sent("x", FIVE, shown=8)], [(Cause.FOREIGN_EVENT, 3, "x")]),
         (2, [sent("x", FIVE, shown=5)], [(Cause.FOREIGN_EVENT, -3, None)]),
+        # An event that was not read and is not known as counted may be what is more.
+        (7, [sent("y", TWO, counted=False)], [(Cause.ABOVE_LEDGER, 2, None)]),
+        (8, [sent("y", TWO, counted=False)], [(Cause.FOREIGN_EVENT, 3, None)]),
+        (7, [sent("x", FIVE)], [(Cause.FOREIGN_EVENT, 2, None)]),
         (
             3,
             [sent("x", THREE, shown=3), sent("y", shown=0)],
