@@ -126,6 +126,14 @@ CHANGED: dict[str, tuple[CallHistory, set[Invariant]]] = {
         with_row(0, priced_from=SINCE + H),
         {Invariant.CONSERVATION},
     ),
+    "of another price, and never revised": (
+        SOUND._replace(
+            revisions=SOUND.revisions[:1], rows=(row(1, 2, priced_from=SINCE + H),)
+        ),
+        {Invariant.CONSERVATION},
+    ),
+    # What it takes back or adds may be of several prices.
+    "a correction of another price": (with_row(1, priced_from=SINCE + H), set()),
     "in another currency": (with_row(0, currency="eur"), {Invariant.CONSERVATION}),
     "not at a whole hour": (
         with_row(1, hour=NOON + H / 2),
@@ -163,6 +171,39 @@ CHANGED: dict[str, tuple[CallHistory, set[Invariant]]] = {
 def test_what_is_changed_in_a_sound_history_violates_an_invariant(name: str) -> None:
     history, invariants = CHANGED[name]
     assert violated(history) == invariants
+
+
+def test_a_price_is_that_of_the_revision_that_a_row_bills() -> None:
+    later = Price(NOON + H, Decimal("0.20"))
+    prices = PriceList([Price(SINCE, Decimal("0.10")), later])
+    moved = {"started_at": NOON + 2 * H, "ended_at": NOON + 3 * H}
+    history = SOUND._replace(
+        revisions=(revision(1, 61), revision(2, 61, **moved)),
+        rows=(
+            row(1, 2),
+            row(2, -2),
+            row(3, 2, revision=2, call_hour=NOON + 2 * H, hour=NOON + 2 * H)._replace(
+                amount_micro=400_000, priced_from=later.effective_from
+            ),
+        ),
+    )
+    assert list(judge_call(history, prices, ())) == []
+
+
+def test_a_wrong_sum_is_told_with_the_rows_that_hold_it() -> None:
+    history = SOUND._replace(
+        revisions=SOUND.revisions[:1],
+        rows=(row(1, 2, customer="globex"), row(2, 0, revision=1, customer="globex")),
+    )
+    of_acme, of_globex = (found.words for found in judge_call(history, PRICES, ()))
+    assert of_acme == (
+        "call call_1 of main, revision 1, is 2 minutes and 200000 micro-units for acme "
+        "in 2026-03-10T12Z; its rows (none) hold 0 minutes and 0 micro-units"
+    )
+    assert of_globex == (
+        "call call_1 of main, revision 1, is 0 minutes and 0 micro-units for globex in "
+        "2026-03-10T12Z; its rows (1, 2) hold 2 minutes and 200000 micro-units"
+    )
 
 
 @pytest.mark.parametrize(
