@@ -50,7 +50,7 @@ def test_what_names_no_call_is_set_aside(
     assert reason_of(read_id, value) is reason
 
 
-@pytest.mark.parametrize("value", [None, "", "COMPLETED", 7, ["completed"]])
+@pytest.mark.parametrize("value", [None, "", "COMPLETED", "decided", 7, ["completed"]])
 def test_a_status_says_whether_the_call_is_over(value: object) -> None:
     assert reason_of(read_status, value) is QuarantineReason.UNKNOWN_STATUS
     assert read_status({"field": "completed"}, "field") == "completed"
@@ -94,6 +94,35 @@ def test_a_time_that_cannot_be_placed_is_set_aside(
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "None"),
+        ("over", "'over'"),
+        ("x" * 200, "'" + "x" * 119),
+        ("a\x1b[2J\0\ud83d", r"'a\x1b[2J\x00\ud83d'"),
+        ("+14155550123", "a str (withheld: it could be a phone number)"),
+        (["+14155550123"], "a list (withheld: it could be a phone number)"),
+        ("2026-03-10T12:00:00Z", "'2026-03-10T12:00:00Z'"),
+        (True, "True"),
+        (-999_999, "-999999"),
+        (999_999, "999999"),
+        (1_000_000, "a number of 7 digits"),
+        (-1_000_000, "a number of 7 digits"),
+        (2**63 - 1, "a number of 19 digits"),
+        (2**63, "a number beyond 64 bits"),
+        (1 - 2**63, "a number of 19 digits"),
+        (-(2**63), "a number beyond 64 bits"),
+        (10**100, "a number beyond 64 bits"),
+    ],
+)
+def test_a_field_at_fault_is_shown_short_and_without_what_nobody_may_read(
+    value: object, shown: str
+) -> None:
+    fault = Unreadable(QuarantineReason.WRONG_TYPE, "field", value)
+    assert fault.detail == f"field is {shown}"
+
+
+@pytest.mark.parametrize(
     ("value", "most"), [(None, 9), (0, 9), (9, 9), (-9, 9), (LARGEST_NUMBER, None)]
 )
 def test_a_count_is_a_whole_number(value: int | None, most: int | None) -> None:
@@ -116,6 +145,26 @@ def test_what_is_no_count_is_set_aside(
     value: object, most: int, reason: QuarantineReason
 ) -> None:
     assert reason_of(read_count, value, most) is reason
+
+
+@pytest.mark.parametrize(
+    ("status", "terminal", "decided"),
+    [
+        ("queued", False, False),
+        ("ringing", False, False),
+        ("in_progress", False, False),
+        ("completed", True, False),
+        ("failed", True, False),
+        ("cancelled", True, False),
+        # No source says so: a person did.
+        ("decided", True, True),
+    ],
+)
+def test_a_call_is_over_by_its_status_or_by_a_decision(
+    status: str, terminal: bool, decided: bool
+) -> None:
+    call = tell(status=status)
+    assert (call.terminal, call.decided) == (terminal, decided)
 
 
 def accepted(call: Call, metadata: object = None, key: str | None = None) -> Any:

@@ -142,6 +142,14 @@ def test_the_first_words_are_whole(text: str, shown: str) -> None:
     assert first_words(text, 8) == shown
 
 
+@pytest.mark.parametrize(("words", "cut"), [(800, False), (801, True)])
+def test_of_a_text_no_more_than_its_beginning_is_looked_at(
+    words: int, cut: bool
+) -> None:
+    told = foreign_text("word " * words, longest=9_000)
+    assert told == ("word " * 799 + "word …" if cut else "word " * words)
+
+
 def test_no_part_of_what_is_hidden_is_left_where_a_text_is_cut() -> None:
     for before in range(3_970, 4_000):
         told = foreign_text(

@@ -38,6 +38,14 @@ def test_a_secret_is_named_in_each_of_its_spellings(
     assert SECRETS.name_in(said) == "stripe.api_key"
 
 
+def test_a_text_that_holds_every_spelling_of_a_secret_holds_none_afterwards() -> None:
+    logins = (b"hunter2", b"hunter2:", b":hunter2")
+    spellings = ["hunter2", *(b64encode(each).decode().rstrip("=") for each in logins)]
+    secrets = HeldSecrets([("ledger.url", "hunter2")])
+    told = secrets.hidden(" ".join(spellings))
+    assert told == " ".join(["(the secret ledger.url)"] * len(spellings))
+
+
 def test_a_secret_with_quotes_is_found_where_they_are_escaped() -> None:
     secrets = HeldSecrets([("x", 'a"b\\c"defghij')])
     for said in ('a"b\\c"defghij', '{"k": "a\\"b\\\\c\\"defghij"}'):

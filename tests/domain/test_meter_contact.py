@@ -68,6 +68,7 @@ def read(hours_ago: float, minutes: int = 0, upper: int = 0) -> ContactReading:
         ([], "sole missing", UNREAD, True),
         ([read(12)], "sent missing", CLEAR, False),
         ([read(11)], "sole missing", CLEAR, True),
+        ([read(13), read(11)], "sole missing", CLEAR, True),
         ([read(11, 1)], "sent watched missing", OPENING, True),
     ],
 )
@@ -115,3 +116,13 @@ def test_findings_name_who_and_how_much_and_only_a_wait_needs_nobody() -> None:
     other.note("acme", MARCH, ContactDecision(OPENING, minutes=3))
     assert other.needs_a_person
     assert [(one.customer, one.minutes) for one in other.openings] == [("acme", 3)]
+
+
+def test_an_opening_that_is_found_again_is_named_once() -> None:
+    findings, again = ContactFindings(), ContactFindings()
+    for minutes in (3, 3, 4):
+        findings.note("acme", MARCH, ContactDecision(OPENING, minutes=minutes))
+        again.note("acme", MARCH, ContactDecision(OPENING, minutes=minutes + 1))
+    assert [opening.minutes for opening in findings.openings] == [3, 4]
+    findings.add(again)
+    assert [opening.minutes for opening in findings.openings] == [3, 4, 5]
