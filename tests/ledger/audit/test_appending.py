@@ -1,6 +1,7 @@
 """When the trail is appended to: at the end, at once, and for an upgrade as a whole."""
 
 import json
+from datetime import timedelta
 from hashlib import sha256
 
 from sqlalchemy import Connection, text
@@ -11,7 +12,17 @@ from billing.ledger.audit.sealing import append_now
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.find_faults import find_faults
 from billing.ledger.schema.tables import account
-from tests.ledger.bookkeeping import register, rows, staged_event
+from billing.ledger.sync import outbox
+from billing.ledger.sync.event_rows import release
+from tests.ledger.bookkeeping import (
+    NOON,
+    reading,
+    record,
+    register,
+    rows,
+    stage,
+    staged_event,
+)
 
 COVERS = "SELECT covers FROM audit_event ORDER BY id"
 BILL = "UPDATE account SET customer = '{}' WHERE name = 'main'"
@@ -70,6 +81,21 @@ def test_whoever_only_reads_has_nothing_to_append(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         append_now(connection)
     assert len(rows(ledger, COVERS)) == before
+
+
+def test_of_all_events_those_are_covered_that_are_named_and_carry_other_rows(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    for number in range(3):
+        started_at = NOON + timedelta(hours=number)
+        record(ledger, reading(f"call_{number}", started_at=started_at))
+    stage(ledger)
+    with ledger.writing() as connection:
+        audit_log.touch_binding(connection, [1])
+        release(connection, outbox.event_numbered(connection, 2))
+    was, is_now = (sha256(line).hexdigest() for line in (b"[2]", b"[]"))
+    assert newest(ledger)[BINDING] == [[2, is_now, was]]
 
 
 def test_an_upgrade_names_no_rows_and_is_covered_as_a_whole(ledger: Ledger) -> None:
