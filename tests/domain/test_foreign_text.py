@@ -147,7 +147,7 @@ def test_of_a_text_no_more_than_its_beginning_is_looked_at(
     words: int, cut: bool
 ) -> None:
     told = foreign_text("word " * words, longest=9_000)
-    assert told == ("word " * 799 + "word …" if cut else "word " * words)
+    assert told == ("word " * 799 + "…" if cut else "word " * words)
 
 
 def test_no_part_of_what_is_hidden_is_left_where_a_text_is_cut() -> None:

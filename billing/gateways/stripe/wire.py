@@ -72,7 +72,8 @@ class BoundedResponse(HTTPResponse):
         while HTTPStatus.CONTINUE <= self.status < HTTPStatus.OK:
             if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
                 raise OSError("the server switches to another protocol")
-            self.headers = self.msg = None  # what it looks at to see whether it began
+            # By this the library sees whether it has begun.
+            self.headers = self.msg = None  # type: ignore[assignment]
             super().begin()
 
 
