@@ -91,4 +91,7 @@ def by_hand(members: Sequence[Member], end: End = End()) -> bytes:  # noqa: B008
 def members_of(raw: bytes) -> list[Member]:
     """Return the files of a zip file, to be packed by hand."""
     with zipfile.ZipFile(io.BytesIO(raw)) as bundle:
-        return [Member(n.encode(), bundle.read(n)) for n in bundle.namelist()]
+        return [
+            Member(name=name.encode(), content=bundle.read(name))
+            for name in bundle.namelist()
+        ]
