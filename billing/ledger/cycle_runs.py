@@ -13,6 +13,7 @@ from billing.domain.period import BillingPeriod
 from billing.errors import LedgerFault
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import cycle_run
 
 _SECOND = timedelta(seconds=1)
@@ -122,6 +123,6 @@ def _cycle_of(row: Row[Any] | None) -> CycleRun | None:
         started_at=row.started_at,
         finished_at=row.finished_at,
         outcome=row.outcome,
-        errors=tuple(json.loads(row.errors or "[]")),
+        errors=stored_names(row.errors or "[]"),
         seconds=row.seconds,
     )

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
@@ -131,15 +132,14 @@ def addresses_in_turn(connection: Connection) -> dict[str, frozenset[str]]:
 
 
 def _edits_of_customers(connection: Connection) -> Iterator[list[NamedCustomer]]:
-    for notes in notes_of_action(connection, REGISTERED.format(customer.name)):
-        yield [
-            NamedCustomer(
-                name,
-                detail["was"] and detail["was"]["stripe_customer"],
-                detail["is"]["stripe_customer"],
-            )
-            for name, detail in notes
-        ]
+    action = REGISTERED.format(customer.name)
+    for notes in notes_of_action(connection, action, _addresses):
+        yield [NamedCustomer(name, *addresses) for name, addresses in notes]
+
+
+def _addresses(detail: Any) -> tuple[str | None, str]:
+    before = detail["was"] and detail["was"]["stripe_customer"]
+    return before, detail["is"]["stripe_customer"]
 
 
 def known_prices(connection: Connection) -> list[Price]:

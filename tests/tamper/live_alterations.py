@@ -168,6 +168,23 @@ UNREADABLE: dict[str, str] = {
     "'me', 'none', NULL FROM pull WHERE id = 1",
     "a pull's reasons are cut off": "UPDATE pull SET reasons = '{' WHERE id = "
     "(SELECT max(id) FROM pull)",
+    "a pull's reasons are a number": "UPDATE pull SET reasons = '5' WHERE id = "
+    "(SELECT max(id) FROM pull)",
+    "a pull's reasons are a list": "UPDATE pull SET reasons = '[1]' WHERE id = "
+    "(SELECT max(id) FROM pull)",
+    "the trail's end is a number": "UPDATE audit_event SET state = '5' WHERE id = "
+    "(SELECT max(id) FROM audit_event)",
+    "the trail has come as far as a word": "UPDATE audit_event SET state = "
+    '\'{"last":{"call":"x"},"balance":{}}\' WHERE id = '
+    "(SELECT max(id) FROM audit_event)",
+    "what the trail covers is a number": "UPDATE audit_event SET covers = '5' WHERE "
+    "id = (SELECT max(id) FROM audit_event)",
+    "what the trail covers is a list of numbers": "UPDATE audit_event SET covers = "
+    "'[5]' WHERE id = (SELECT max(id) FROM audit_event)",
+    "what a registration says is a number": "UPDATE audit_event SET detail = '5' "
+    "WHERE action = 'customer.registered'",
+    "the key of the trail is a list": "UPDATE audit_event SET detail = '[]' WHERE "
+    "action = 'key.registered'",
     "the trail's end is cut off": "UPDATE audit_event SET state = '{' WHERE id = "
     "(SELECT max(id) FROM audit_event)",
     "what the trail covers is cut off": "UPDATE audit_event SET covers = '[' WHERE "

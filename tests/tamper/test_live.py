@@ -105,7 +105,7 @@ def test_what_nobody_can_read_ends_in_a_sentence_and_is_not_sent_over(
     damage(sqlite_ledger, UNREADABLE[name])
     for _ in range(2):
         said = "; ".join(run(bench).errors)
-        assert "cannot be understood" in said
+        assert "cannot be understood" in said or "somebody edited it" in said
         assert "pamela-billing db verify" in said
         assert bench.counted() == {"acme": 4}
         bench.clock.advance(hours=1)

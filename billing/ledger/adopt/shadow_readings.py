@@ -1,6 +1,5 @@
 """Shadow readings: what a customer's month at the meter showed, hour by hour."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from billing.domain.meter_contact import MeterMonth
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.canonical_json import format_document
+from billing.ledger.schema.stored_json import read_stored, whole
 from billing.ledger.schema.tables import shadow_reading
 
 column = shadow_reading.c
@@ -81,8 +81,11 @@ def _reading(row: Any) -> ShadowReading:
         livemode=bool(row.livemode),
         period=BillingPeriod.parse(row.period),
     )
-    hours = {
-        datetime.fromisoformat(hour): minutes
-        for hour, minutes in json.loads(row.hours).items()
-    }
+    hours = read_stored(row.hours, "an hour's count of minutes", _hours)
     return ShadowReading(row.customer, month, row.read_at, hours)
+
+
+def _hours(said: Any) -> dict[datetime, int]:
+    return {
+        datetime.fromisoformat(hour): whole(minutes) for hour, minutes in said.items()
+    }

@@ -1,18 +1,20 @@
 """Events of the trail: their lines, how one is added, and which is the last."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
-import orjson
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select
 
 from billing.domain.signed_head import NONE_BEFORE
 from billing.ledger.audit.canonical_json import digest, format_document, quoted
 from billing.ledger.audit.row_reader import ask
 from billing.ledger.schema.bulk_load import load_rows
+from billing.ledger.schema.stored_json import read_stored, whole
 from billing.ledger.schema.tables import audit_event
 
+Said = TypeVar("Said")
 _ADD = insert(audit_event)
 _COLUMNS = tuple(str(column.name) for column in audit_event.columns)
 _AT_ONCE = 2_000
@@ -50,8 +52,13 @@ class State(NamedTuple):
     @classmethod
     def read(cls, text: str) -> "State":
         """Return what a canonical form says."""
-        document = orjson.loads(text)
-        return cls(document["last"], **document["balance"])
+        return read_stored(text, "a state of the trail", cls._of)
+
+    @classmethod
+    def _of(cls, document: Any) -> "State":
+        last = {name: whole(number) for name, number in document["last"].items()}
+        balance = {name: whole(sum_) for name, sum_ in document["balance"].items()}
+        return cls(last, **balance)
 
 
 class ChainTip(NamedTuple):
@@ -157,14 +164,23 @@ def last_of_actions(connection: Connection, actions: list[str]) -> Row[Any] | No
 
 
 def notes_of_action(
-    connection: Connection, action: str
-) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """Yield what each event of an action says of its subjects, oldest first."""
+    connection: Connection, action: str, read: Callable[[Any], Said]
+) -> Iterator[list[tuple[str, Said]]]:
+    """Yield what each event of an action says of its subjects, oldest first.
+
+    `read` takes it from a detail. Raises UnreadableValue where it is not there.
+    """
     query = select(_column.subject, _column.detail).where(_column.action == action)
     for row in connection.execute(query.order_by(_column.id)):
-        detail = orjson.loads(row.detail)
-        each = detail.get("each", [[row.subject, detail]])
-        yield [(subject, of_subject) for subject, of_subject in each]
+        of_each = partial(_of_each, row.subject, read)
+        yield read_stored(row.detail, f"a detail of {action}", of_each)
+
+
+def _of_each(
+    only: str, read: Callable[[Any], Said], detail: Any
+) -> list[tuple[str, Said]]:
+    each = detail.get("each", [[only, detail]])
+    return [(str(subject), read(of_subject)) for subject, of_subject in each]
 
 
 def newest_events(connection: Connection, most: int, action: str) -> list[Recorded]:

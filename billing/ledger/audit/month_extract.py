@@ -4,7 +4,6 @@ Calls and usage are covered by digests over ranges of rows; so where a row of an
 month is needed, its whole range comes with it.
 """
 
-import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
@@ -23,6 +22,7 @@ from billing.ledger.audit.export_lines import (
     head_lines,
     lines,
 )
+from billing.ledger.schema.stored_json import read_stored, whole
 
 EVENTS, HEADS = "audit_event", "audit_head"
 _AT_ONCE = 2_000
@@ -168,12 +168,20 @@ class Excerpt:
         for _, _, line in event_lines(self._connection):
             if mark not in line:
                 continue
-            for coverage in json.loads(line)["covers"]:
-                if coverage["table"] == name and coverage["period"] in periods:
-                    ranges[coverage["period"]].append(
-                        (coverage["first"], coverage["last"])
-                    )
+            for covered, period, first, last in read_stored(
+                line.decode(), "an event", _ranges_of
+            ):
+                if covered == name and period in periods:
+                    ranges[period].append((first, last))
         return ranges
+
+
+def _ranges_of(event: Any) -> list[tuple[str, str, int, int]]:
+    return [
+        (cover["table"], cover["period"], whole(cover["first"]), whole(cover["last"]))
+        for cover in event["covers"]
+        if "first" in cover
+    ]
 
 
 def _around(

@@ -4,14 +4,13 @@ Each database spells its triggers in its own way, so a ledger that is copied to 
 kind has the triggers of both in its trail.
 """
 
-import json
-
 from sqlalchemy import Connection, select, text
 
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.canonical_json import digest, format_document
 from billing.ledger.audit.sealing import append_now
+from billing.ledger.schema.stored_json import stored_object
 from billing.ledger.schema.tables import audit_event
 
 UPGRADED, COPIED = "schema.upgraded", "ledger.copied"
@@ -71,7 +70,7 @@ def recorded_guards(connection: Connection) -> str | None:
     database = connection.dialect.name
     before = None
     for action, document in connection.execute(_HISTORY):
-        detail = json.loads(document)
+        detail = stored_object(document)
         if detail.get("database") == database:
             return str(detail["guards"])
         # What no database is named in was recorded before a ledger could be copied.

@@ -1,6 +1,5 @@
 """Signed heads: those so far, the key in force, and where they are anchored."""
 
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from billing.domain.signed_head import NONE_BEFORE, Head
 from billing.ledger.audit.events import last_of_actions
+from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import audit_anchor, audit_head
 
 KEY_REGISTERED, KEY_ROTATED = "key.registered", "key.rotated"
@@ -46,7 +46,9 @@ class Anchored(NamedTuple):
 def key_in_force(connection: Connection) -> str | None:
     """Return the fingerprint of the key that signs; None before the first."""
     row = last_of_actions(connection, [KEY_REGISTERED, KEY_ROTATED])
-    return None if row is None else str(json.loads(row.detail)["key"])
+    if row is None:
+        return None
+    return read_stored(row.detail, "a key of the trail", lambda said: str(said["key"]))
 
 
 def newest_head(connection: Connection) -> SignedHead | None:

@@ -26,6 +26,7 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.recorded.month_rows import refuse_altered_month
+from billing.ledger.schema.stored_json import read_stored, whole
 from billing.ledger.schema.tables import b2b_usage, call, period_close, price
 from billing.ledger.schema.usage_joins import RATED_FROM, stands_for
 
@@ -69,8 +70,13 @@ def closed_month(connection: Connection, period: BillingPeriod) -> ClosedMonth |
         closed_at=closed_at,
         closed_by=closed_by,
         digest=digest,
-        totals=json.loads(totals or "{}"),
+        totals=read_stored(totals or "{}", "a set of totals", _totals),
     )
+
+
+def _totals(said: Any) -> Mapping[str, Any]:
+    whole(said.get("last_call", 0))
+    return dict(said)
 
 
 def as_recorded(connection: Connection, period: BillingPeriod) -> ColumnElement[bool]:

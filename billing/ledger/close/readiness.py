@@ -1,6 +1,5 @@
 """Month ends: what of a month is unfinished, in figures and with a few names."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -25,6 +24,7 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.accounts import present_labels
 from billing.ledger.pull.quarantine import is_undecided
 from billing.ledger.pull.unclear_calls import is_stuck
+from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
@@ -220,7 +220,7 @@ def _breaks(connection: Connection, run: int) -> tuple[BreakShare, ...]:
 
 
 def _name(case: int | None, owner: str, hour: datetime | None, calls: str) -> str:
-    named = json.loads(calls)[:MOST_NAMES]
+    named = stored_names(calls)[:MOST_NAMES]
     where = f"{hour:%Y-%m-%dT%H}" if hour and not named else ""
     case_name = f"case {case}:" if case else ""
     return " ".join(filter(None, [case_name, owner, where, *named]))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from billing.domain.invariants import Invariant
 from billing.ledger.integrity.find_faults import Marks
+from billing.ledger.schema.stored_json import stored_object
 from billing.ledger.schema.tables import law_check, law_check_end
 
 # All rows are checked once a day, and each hour only what is new.
@@ -103,5 +104,5 @@ def integrity_status(connection: Connection) -> IntegrityStatus | None:
         return None
     whole = connection.execute(_NEWEST_WHOLE).first()
     return IntegrityStatus(
-        newest.at, whole.at if whole else None, json.loads(newest.faults)
+        newest.at, whole.at if whole else None, stored_object(newest.faults)
     )

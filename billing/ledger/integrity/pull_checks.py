@@ -1,6 +1,5 @@
 """Pulls checked in the ledger: nothing vanishes, no time and no month is left out."""
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -11,6 +10,7 @@ from billing.domain.call import READ_AGAIN
 from billing.domain.invariants import Invariant, Violation
 from billing.ledger.integrity.scope import Scope, chunks
 from billing.ledger.pull.pulls import RECENT
+from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import call, pull, pull_scope
 
 
@@ -19,8 +19,7 @@ def violations(scope: Scope) -> Iterator[Violation]:
     query = scope.pulls(_complete()).order_by(pull.c.id)
     for row in scope.connection.execute(query):
         name = f"pull {row.id} of {row.account}, {row.period},"
-        reasons = json.loads(row.reasons)
-        parts = {kind: sum(counts.values()) for kind, counts in reasons.items()}
+        parts = read_stored(row.reasons, "a pull's list of reasons", _counted)
         stated = {"not_billable": row.not_billable, "quarantined": row.quarantined}
         if row.fetched != row.billed + sum(stated.values()) or parts != stated:
             words = f"{name} fetched {row.fetched} calls; its parts add up to others"
@@ -31,6 +30,10 @@ def violations(scope: Scope) -> Iterator[Violation]:
             words = f"{name} leaves out what the one before it may not have seen"
             yield Violation(Invariant.OVERLAP, words)
     yield from _passed_over(scope)
+
+
+def _counted(reasons: Any) -> dict[str, int]:
+    return {kind: sum(counts.values()) for kind, counts in reasons.items()}
 
 
 def _passed_over(scope: Scope) -> Iterator[Violation]:

@@ -3,11 +3,10 @@
 All are those of months that are open; `db verify` compares the closed ones, too.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -37,6 +36,7 @@ from billing.ledger.audit.recorded.ranges import (
 )
 from billing.ledger.audit.row_reader import Condition, among
 from billing.ledger.integrity.scope import Scope
+from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import audit_event, b2b_usage, call, meter_event
 from billing.ledger.schema.usage_joins import RATED_FROM
 
@@ -141,14 +141,22 @@ def _said_since(connection: Connection, event: int) -> _Said:
     said = _Said(defaultdict(dict), defaultdict(list))
     query = select(audit_event.c.covers).where(audit_event.c.id > event)
     for covers in connection.scalars(query.order_by(audit_event.c.id)):
-        for cover in json.loads(covers):
-            name = cover["table"]
-            if "each" in cover:
-                said.rows[name].update((entry[0], entry[1]) for entry in cover["each"])
+        for name, cover in read_stored(covers, "a list of covers", _covers):
+            if isinstance(cover, dict):
+                said.rows[name].update(cover)
             else:
-                fields = {field: cover[field] for field in RecordedRange._fields}
-                said.ranges[name].append(RecordedRange(**fields))
+                said.ranges[name].append(cover)
     return said
+
+
+def _covers(said: Any) -> list[tuple[str, dict[int | str, str] | RecordedRange]]:
+    return [(cover["table"], _cover(cover)) for cover in said]
+
+
+def _cover(said: Any) -> dict[int | str, str] | RecordedRange:
+    if "each" in said:
+        return {entry[0]: entry[1] for entry in said["each"]}
+    return RecordedRange(**{field: said[field] for field in RecordedRange._fields})
 
 
 def _may_move(connection: Connection) -> Iterator[str]:

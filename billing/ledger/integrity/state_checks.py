@@ -47,17 +47,17 @@ def registered(scope: Scope) -> Iterator[Violation]:
     connection = scope.connection
     for table in (customer, account):
         newest: dict[str, dict[str, Any]] = {}
-        for notes in notes_of_action(connection, REGISTERED.format(table.name)):
-            newest |= {name: detail["is"] for name, detail in notes}
+        for notes in notes_of_action(connection, REGISTERED.format(table.name), _is):
+            newest |= dict(notes)
         for row in connection.execute(select(table)).mappings():
             said = newest.get(row["name"], {})
-            if any(row[field] != value for field, value in said.items()):
+            if any(row.get(field) != value for field, value in said.items()):
                 words = f"{table.name} {row['name']} is not as it was registered last"
                 yield Violation(Invariant.REGISTERED, words)
     voided = {
-        detail["event"]
-        for notes in notes_of_action(connection, _VOIDED)
-        for _, detail in notes
+        event
+        for notes in notes_of_action(connection, _VOIDED, _event_of)
+        for _, event in notes
     }
     # The first condition is what the index of open events has.
     query = select(_event.identifier).where(
@@ -66,3 +66,11 @@ def registered(scope: Scope) -> Iterator[Violation]:
     for name in sorted(voided.symmetric_difference(connection.scalars(query))):
         words = f"event {name} is voided in its row or in the trail, and not in both"
         yield Violation(Invariant.REGISTERED, words)
+
+
+def _is(detail: Any) -> dict[str, Any]:
+    return dict(detail["is"])
+
+
+def _event_of(detail: Any) -> str:
+    return str(detail["event"])

@@ -1,6 +1,5 @@
 """The list of breaks: those that one looks for, with their lives, and who knows."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from billing.errors import NoOpenBreak
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.findings import CASES_AS_FOUND
+from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import break_case, reconciliation_break
 
 case, break_ = break_case.c, reconciliation_break.c
@@ -170,7 +170,7 @@ def _case(row: Any) -> Case:
         hour=row.hour,
         event=row.event,
         evidence=row.evidence,
-        calls=tuple(json.loads(row.last_calls)),
+        calls=stored_names(row.last_calls),
         minutes=row.minutes,
         amount_micro=row.amount_micro,
         opened_at=row.opened_at,

@@ -1,6 +1,5 @@
 """Stored runs: the newest reconciliation of a month as it was written down."""
 
-import json
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from billing.domain.break_causes import Cause
 from billing.domain.break_groups import known_amount
 from billing.domain.period import BillingPeriod
 from billing.ledger.reconcile.runs import oldest
+from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
@@ -128,7 +128,7 @@ def _breaks(connection: Connection, run: int) -> tuple[KeptBreak, ...]:
             cause=Cause(row.cause),
             hour=row.hour,
             event=row.event,
-            calls=tuple(json.loads(row.calls)),
+            calls=stored_names(row.calls),
             minutes=row.minutes,
             amount_micro=row.amount_micro,
             evidence=row.evidence,

@@ -23,6 +23,7 @@ from billing.domain.error_report import RejectionReport
 from billing.domain.meter_event import RESEND_WINDOW, SendVerdict
 from billing.domain.period import Window
 from billing.ledger.audit import audit_log
+from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import (
     error_report,
     meter_attempt,
@@ -90,8 +91,8 @@ def open_reports(connection: Connection) -> list[RejectionReport]:
             created_at=row.created_at,
             window=Window(row.window_start, row.window_end),
             error_count=row.error_count,
-            codes=tuple(json.loads(row.codes)),
-            identifiers=tuple(json.loads(row.identifiers)),
+            codes=stored_names(row.codes),
+            identifiers=stored_names(row.identifiers),
         )
         for row in connection.execute(_OPEN)
     ]

@@ -1,6 +1,5 @@
 """The audit trail as people read it: events, the newest signed head, anchors."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import Recorded, chain_tip, newest_events
 from billing.ledger.audit.signed_heads import Anchored, SignedHead
 from billing.ledger.database import Ledger
+from billing.ledger.schema.stored_json import read_stored, stored_object
 from billing.reports.sheets.formatting import Document, counted, format_time
 
 
@@ -21,8 +21,7 @@ class TrailEntry:
     @property
     def rows(self) -> int:
         """How many rows it covers."""
-        covers: list[dict[str, Any]] = json.loads(self.event.covers)
-        return sum(c["rows"] if "rows" in c else len(c["each"]) for c in covers)
+        return read_stored(self.event.covers, "a list of covers", _rows)
 
     def document(self) -> Document:
         """Return it with stable names."""
@@ -34,7 +33,7 @@ class TrailEntry:
             "action": event.action,
             "subject": event.subject,
             "reason": event.reason,
-            "detail": json.loads(event.detail),
+            "detail": stored_object(event.detail),
             "rows": self.rows,
             "hash": event.hash,
         }
@@ -102,6 +101,10 @@ class HeadStatus:
             ]
             for anchor in self.anchors
         ]
+
+
+def _rows(covers: Any) -> int:
+    return sum(c["rows"] if "rows" in c else len(c["each"]) for c in covers)
 
 
 def read_trail(ledger: Ledger, last: int, action: str) -> list[TrailEntry]:
