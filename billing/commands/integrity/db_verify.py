@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from billing.commands.display import mark, say
-from billing.commands.options import CLEAN, FAILED, common_options, show_json
+from billing.commands.options import CLEAN, FAILED, acting, common_options, show_json
 from billing.errors import LedgerFault
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.recorded import rebuilt_index
 from billing.offline import opened_ledger
 from billing.reports.audit.live_ledger import verify_ledger
 from billing.reports.status.moves import read_move
@@ -14,8 +16,13 @@ from billing.verifier.findings import BadRecord, Unreadable
 
 
 @click.command()
+@click.option(
+    "--rebuild-index",
+    is_flag=True,
+    help="Then make the index of the trail anew, if somebody changed that by hand.",
+)
 @common_options
-def verify(settings_file: Path, as_json: bool) -> int:
+def verify(settings_file: Path, as_json: bool, rebuild_index: bool) -> int:
     """Verify every row against the audit trail: that nothing was changed by hand.
 
     It is what `pamela-billing verify` does with a bundle, done with the live ledger:
@@ -43,8 +50,14 @@ def verify(settings_file: Path, as_json: bool) -> int:
             return FAILED
         except Unreadable as fault:
             raise LedgerFault(str(fault)) from None
+        rebuilt = None
+        if rebuild_index:
+            with books.ledger.writing() as connection:
+                actor = Actor(acting("db verify"), books.now)
+                rebuilt = rebuilt_index.rebuild_index(connection, actor)
     if as_json:
-        show_json({"verdict": "PASS", **shown._asdict(), "moved": moved})
+        document = {"verdict": "PASS", **shown._asdict(), "moved": moved}
+        show_json(document if rebuilt is None else {**document, "rebuilt": rebuilt})
         return CLEAN
     events, heads = shown.chain["events"], shown.chain["heads"]
     rows, calls = shown.usage_rows, shown.calls
@@ -53,4 +66,6 @@ def verify(settings_file: Path, as_json: bool) -> int:
         f"a gap, {heads:,} signed heads, {rows:,} rows of usage rated again from "
         f"{calls:,} calls"
     )
+    if rebuilt is not None:
+        say("The index of the trail is made anew from its events.")
     return CLEAN

@@ -164,4 +164,7 @@ def index_faults(connection: Connection) -> Iterator[str]:
         ((where, too_many),) = ask(connection, query)
         if where is not None or too_many:
             named = where or f"{abs(too_many)} more rows than the trail"
-            yield f"the index of the trail's digests is not what it says ({named})"
+            yield (
+                f"the index of the trail's digests is not what it says ({named}); "
+                "`pamela-billing db verify --rebuild-index` makes it anew"
+            )
