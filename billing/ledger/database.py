@@ -99,7 +99,8 @@ class Ledger:
                 if self.in_force is not None:
                     self.in_force(connection)
                 yield connection
-                tip = append_events(connection, changes)
+                # What was appended before its end may be all that it has.
+                tip = append_events(connection, changes) or changes.tip
         if tip is not None and self.on_commit is not None:
             self.on_commit(tip.sequence, tip.hash)
 

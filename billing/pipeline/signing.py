@@ -10,6 +10,7 @@ from billing.ledger.audit import audit_log, signed_heads
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.rewound import refuse_rewound_trail
+from billing.ledger.audit.sealing import append_now
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.database import Ledger
 from billing.ledger.move.marks import refuse_moved
@@ -27,34 +28,47 @@ class TrailOptions:
 
 
 def sign_news(
-    ledger: Ledger, options: TrailOptions, who: str, clock: Clock
+    ledger: Ledger,
+    options: TrailOptions,
+    who: str,
+    clock: Clock,
+    *,
+    anew: bool = False,
 ) -> list[AnchorFault]:
     """Sign what is new and publish it; returns what failed, which blocks nothing.
 
     An anchor that lacks the newest head, because it failed or is new, gets it.
-    Raises SigningFault when another key is in force, and LedgerFault.
+    Raises SigningFault when another key is in force, or when all heads are gone and
+    they are not to be signed `anew`; and LedgerFault.
     """
     if options.signer is None:
         return []
-    sign_head(ledger, options.signer, Actor(who, clock.now()))
+    sign_head(ledger, options.signer, Actor(who, clock.now()), anew=anew)
     return list(_publish(ledger, options.anchors, clock))
 
 
-def sign_head(ledger: Ledger, signer: Signer, actor: Actor) -> SignedHead | None:
-    """Sign the newest event; None when it is signed already."""
+def sign_head(
+    ledger: Ledger, signer: Signer, actor: Actor, *, anew: bool = False
+) -> SignedHead | None:
+    """Sign the newest event; None when it is signed already. Raises SigningFault."""
     with ledger.writing() as connection:
         in_force = signed_heads.key_in_force(connection)
         _refuse_other_key(in_force, signer)
         newest, last = signed_heads.newest_head(connection), chain_tip(connection)
         if newest is not None and newest.head.event == last.sequence:
             return None
-        if in_force is None:
+        lost = signed_heads.lost_heads(connection)
+        if lost is not None and not anew:
+            raise SigningFault(lost)
+        if in_force is None or lost is not None:
             key = _named(signer)
-            audit_log.record(
-                connection, actor, signed_heads.KEY_REGISTERED, key["key"], key
-            )
-    with ledger.writing() as connection:
-        last = chain_tip(connection)
+            action = signed_heads.KEY_REGISTERED
+            if lost is not None:
+                action = signed_heads.SIGNED_ANEW
+            audit_log.record(connection, actor, action, key["key"], key)
+            # A key that is registered has signed: no moment lies between the two.
+            append_now(connection)
+            last = chain_tip(connection)
         key_name = fingerprint(signer.public_key)
         head = signed_heads.next_head(
             connection, last.sequence, last.hash, key_name, actor.at

@@ -12,6 +12,8 @@ from billing.pipeline.signing import TrailOptions, rotate_key, sign_head, sign_n
 from billing.reports.audit.live_ledger import verify_ledger
 from billing.reports.status.audit_trail import read_heads
 from billing.verifier.ed25519 import is_signed
+from billing.verifier.findings import BadRecord
+from tests.ledger.integrity.sound_ledger import damage, disarm
 from tests.pipeline.bench import Bench, call
 from tests.pipeline.witnesses import Board, Recollection
 from tests.verifier.signing import TestKey
@@ -155,3 +157,42 @@ def test_nothing_is_signed_twice(bench: Bench) -> None:
     actor = Actor("tests", bench.clock.now())
     assert sign_head(bench.ledger, KEY, actor) is not None
     assert sign_head(bench.ledger, KEY, actor) is None
+
+
+class Dying(TestKey):
+    """A key in a process that is killed as it signs."""
+
+    def sign(self, message: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+
+def test_a_key_that_is_registered_has_signed(bench: Bench) -> None:
+    actor = Actor("tests", bench.clock.now())
+    with pytest.raises(KeyboardInterrupt):
+        sign_head(bench.ledger, Dying(1), actor)
+    assert bench.rows(KEYS) == []
+    signed = sign_head(bench.ledger, KEY, actor)
+    assert signed is not None
+    assert bench.rows("SELECT max(id) FROM audit_event") == [(signed.head.event,)]
+    verify_ledger(bench.ledger)
+
+
+def test_heads_that_are_all_gone_are_not_begun_anew_in_silence(
+    either_bench: Bench,
+) -> None:
+    bench = either_bench
+    sign(bench)
+    disarm(bench.ledger)
+    damage(bench.ledger, "DELETE FROM audit_head")
+    for _ in range(2):
+        with pytest.raises(SigningFault, match="audit sign"):
+            sign(bench)
+        with pytest.raises(BadRecord, match="no signed head is there"):
+            verify_ledger(bench.ledger)
+    terms = TrailOptions(KEY, [], Recollection())
+    sign_news(bench.ledger, terms, "alice", bench.clock, anew=True)
+    verify_ledger(bench.ledger)
+    told = "SELECT actor FROM audit_event WHERE action = 'heads.anew'"
+    assert bench.rows(told) == [("alice",)]
+    bench.take(call("call_1"))
+    assert sign(bench) == []

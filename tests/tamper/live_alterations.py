@@ -152,6 +152,10 @@ LIVE: dict[str, LiveAlteration] = {
         "audit_head)",
         "event 1 ",
     ),
+    "all heads are gone": LiveAlteration(
+        "DELETE FROM audit_anchor; DELETE FROM audit_head",
+        "no signed head is there",
+    ),
     "a row and its newest digest are changed": LiveAlteration(
         "UPDATE meter_event SET state = 'pending', evidence = NULL WHERE id"
         " = 1; UPDATE row_digest SET sha256 = 'x' WHERE name = "

@@ -109,7 +109,7 @@ def sign(settings_file: Path, as_json: bool) -> int:
     ensure_key(settings_file)
     actor = acting("audit sign")
     with opened_app(settings_file, actor=actor) as app, app.exclusive():
-        faults = sign_news(app.ledger, app.trail, actor, app.clock)
+        faults = sign_news(app.ledger, app.trail, actor, app.clock, anew=True)
         heads_status = read_heads(app.ledger)
     if as_json:
         show_json({"faults": [str(fault) for fault in faults]})

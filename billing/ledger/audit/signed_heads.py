@@ -10,6 +10,8 @@ from billing.ledger.audit.events import last_of_actions
 from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import audit_anchor, audit_head
 
+# Of the event after which heads are signed from the first anew.
+SIGNED_ANEW = "heads.anew"
 KEY_REGISTERED, KEY_ROTATED = "key.registered", "key.rotated"
 _head, _anchor = audit_head.c, audit_anchor.c
 
@@ -56,6 +58,21 @@ def newest_head(connection: Connection) -> SignedHead | None:
     query = select(audit_head).order_by(_head.number.desc()).limit(1)
     row = connection.execute(query).first()
     return None if row is None else SignedHead.of(row)
+
+
+def lost_heads(connection: Connection) -> str | None:
+    """Say that all heads are gone, where a key was registered; None else.
+
+    The first head is signed in the transaction that registers the key.
+    """
+    registered = last_of_actions(connection, [KEY_REGISTERED])
+    if registered is None or newest_head(connection) is not None:
+        return None
+    return (
+        f"event {registered.id} registered the key, and no signed head is there, so "
+        "somebody deleted them all; restore a backup, or sign anew by `pamela-billing "
+        "audit sign`, which the trail will tell"
+    )
 
 
 def next_head(

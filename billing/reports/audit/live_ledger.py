@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from billing.ledger.audit.month_extract import Excerpt
+from billing.ledger.audit.signed_heads import lost_heads
 from billing.ledger.database import Ledger
 from billing.reports.audit.contents import LedgerContents
 from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
-from billing.verifier.shapes import EVENTS, digest
+from billing.verifier.shapes import EVENTS, HEADS, digest
 from billing.verifier.verification import BundleSummary, verify_in_workspace
 
 
@@ -31,4 +32,8 @@ class LiveContents(LedgerContents):
 def verify_ledger(ledger: Ledger) -> BundleSummary:
     """Verify every row of a ledger; raises Bad for the first bad record."""
     with ledger.reading() as connection, closing(Excerpt(connection, None)) as excerpt:
-        return verify_in_workspace(LiveContents(excerpt), Months(None))
+        verified = verify_in_workspace(LiveContents(excerpt), Months(None))
+        lost = lost_heads(connection)
+    if lost is not None:
+        raise BadRecord(HEADS, lost)
+    return verified
