@@ -22,6 +22,10 @@ LOCK_PATIENCE_SECONDS = 30
 _WRITES = "ledger_writes"
 # Options of a URL whose values are no secrets, and stand in many a sentence.
 _PLAIN = frozenset({"host", "port", "user", "dbname", "sslmode", "options"})
+_TAKEN = (
+    "if it says so again, a sequence was set back: set it to the last number of its "
+    "table with setval"
+)
 _CANNOT_OPEN = (
     "check that the folder exists, and that you may read the file and write beside it; "
     "a reader needs its log (-wal) and the log's index (-shm), or neither"
@@ -256,6 +260,8 @@ def _sentence(engine: Engine, fault: BaseException) -> str:
         ("readonly", "check that the file and its folder may be written"),
         ("permission denied", "grant the role its rights: README, *Who may read*"),
         ("read-only transaction", "this role, or this server, can only be read"),
+        ("timestamp too", "somebody edited a time by hand; restore a backup"),
+        ("violates unique constraint", _TAKEN),
         ("no such table", "run `pamela-billing db upgrade`"),
         ("does not exist", "run `pamela-billing db upgrade`"),
         ("connection", "check that the server runs and the URL is right"),

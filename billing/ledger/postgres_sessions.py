@@ -11,11 +11,13 @@ from sqlalchemy import Engine, event
 
 from billing.errors import UnfitSession
 
-# A time zone of the server's never colours what is read; what is committed is on the
-# disk; and what a machine held that vanished, or was stopped in a transaction that all
-# others wait for, is free within about a minute.
+# A time zone, a form of dates or an encoding of the server's never colours what is
+# read; what is committed is on the disk; and what a machine held that vanished, or was
+# stopped in a transaction that all others wait for, is free within about a minute.
 SETTINGS = {
     "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "client_encoding": "UTF8",
     "synchronous_commit": "on",
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "60s",
@@ -24,7 +26,10 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 # Those that must have taken: on a local socket there are no keep-alives.
-_MUST_HOLD = ("TimeZone", "synchronous_commit", "default_transaction_isolation")
+_MUST_HOLD = (
+    *("TimeZone", "DateStyle", "client_encoding"),
+    *("synchronous_commit", "default_transaction_isolation"),
+)
 # A setting in the start-up parameter `options`, such as `-c search_path=billing`.
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|[^\s\\])*)\s*")
 _SHARED = (

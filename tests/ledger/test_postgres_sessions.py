@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -10,12 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from billing.errors import LedgerFault, UnfitSession
-from billing.ledger import postgres_sessions
+from billing.ledger import postgres_sessions, registry
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.postgres_sessions import split_options
 from tests.ledger.another_process import another_process
-from tests.ledger.bookkeeping import register, rows
+from tests.ledger.bookkeeping import ACTOR, NOON, PRICE, register, rows
+from tests.ledger.integrity.sound_ledger import damage, disarm
 from tests.postgres import PostgresServer
 from tests.surroundings.pooler import needs_pooler, pooler, through
 
@@ -132,6 +135,8 @@ def test_what_the_role_sets_otherwise_does_not_count(
             "synchronous_commit TO off",
             "default_transaction_isolation TO serializable",
             "TimeZone TO 'Asia/Tokyo'",
+            "DateStyle TO 'German, DMY'",
+            "client_encoding TO 'LATIN1'",
         ):
             statement = f"ALTER DATABASE {database} SET {setting}"
             connection.exec_driver_sql(statement)
@@ -141,6 +146,28 @@ def test_what_the_role_sets_otherwise_does_not_count(
             ("read committed",)
         ]
         assert rows(ledger, "SHOW TimeZone") == [("UTC",)]
+        moment = "TIMESTAMPTZ '2026-03-10 12:00:00+00', '\u0141'"
+        assert rows(ledger, f"SELECT {moment}") == [(NOON, "\u0141")]
+
+
+def test_a_sequence_that_was_set_back_and_a_time_that_is_none_say_what_to_do(
+    postgres_ledger: Ledger,
+) -> None:
+    register(postgres_ledger)
+    disarm(postgres_ledger)
+    back = "SELECT setval(pg_get_serial_sequence('price', 'id'), 1, false)"
+    damage(postgres_ledger, back)
+    with pytest.raises(LedgerFault, match="set it to the last number of its table"):
+        price_anew(postgres_ledger)
+    damage(postgres_ledger, "UPDATE audit_event SET at = 'infinity'")
+    with pytest.raises(LedgerFault, match="somebody edited a time by hand"):
+        price_anew(postgres_ledger)
+
+
+def price_anew(ledger: Ledger) -> None:
+    later = replace(PRICE, effective_from=NOON + timedelta(days=30))
+    with ledger.writing() as connection:
+        registry.register(connection, ACTOR, customers=[], accounts=[], prices=[later])
 
 
 def test_a_setting_that_does_not_take_is_refused(
