@@ -238,6 +238,7 @@ def _state_of(meter: Json, server_time: datetime | None) -> MeterState:
 def _server_time(headers: Mapping[str, str]) -> datetime | None:
     """Read when Stripe answered; None when it does not say."""
     try:
-        return as_utc(parsedate_to_datetime(headers["Date"]))
+        moment = as_utc(parsedate_to_datetime(headers["Date"]))
+        return read_moment(int(moment.timestamp()), "the time of the answer")
     except NONSENSE:
         return None

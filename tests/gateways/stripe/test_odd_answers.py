@@ -113,7 +113,17 @@ def test_the_server_tells_its_time() -> None:
         assert described(server) == datetime(2026, 3, 10, 12, 0, 7, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("date", ["", "soon", "Tue, 10 Mar 2026 12:00:07"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "soon",
+        "Tue, 10 Mar 2026 12:00:07",
+        "Wed, 31 Dec 1969 23:59:59 GMT",
+        "Fri, 01 Jan 9999 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+    ],
+)
 def test_a_server_that_tells_no_time_is_no_fault(date: str) -> None:
     with serving(lambda _: listing(METER_ROW)) as server:
         server.date = date
