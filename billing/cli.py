@@ -11,8 +11,10 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -118,6 +120,11 @@ class Program(click.Group):
                 )
             except (click.ClickException, click.Abort, BillingError, OSError) as fault:
                 code = _refuse(fault, as_json="--json" in words)
+            except Exception as fault:  # noqa: BLE001 # the boundary: never past the gate
+                code = _refuse(fault, as_json="--json" in words)
+                if sys.flags.dev_mode:
+                    trace = "".join(traceback.format_exception(fault))
+                    click.echo(leaving(trace), err=True)
             code = code if isinstance(code, int) else 0
             for loss in new_losses():
                 click.echo(
@@ -174,8 +181,17 @@ def _explained(fault: Exception) -> tuple[str, str, int]:
             return "Interrupted", "interrupted", INTERRUPTED
         case BillingError():
             return fault.kind, visible(leaving(str(fault))), fault.exit_code
-        case _:
+        case OSError():
             return "SystemFault", visible(leaving(str(fault))), FAILED
+        case _:
+            # The words of a fault that nobody thought of might hold anything.
+            last = traceback.extract_tb(fault.__traceback__)[-1]
+            where = f"{Path(last.filename).name}:{last.lineno}"
+            message = (
+                f"a fault of this program, {type(fault).__name__} at {where}; please "
+                "report it (PYTHONDEVMODE=1 shows the way to it)"
+            )
+            return "ProgramFault", message, FAILED
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -97,6 +97,7 @@ KEPT = [
     ("time as argument", "billing/pipeline/sync.py", "time.sleep(delay)\n"),
     ("named failures", "billing/app.py", "try: f()\nexcept ValueError: g()\n"),
     ("named failures", "billing/daemon.py", "try: f()\nexcept Exception: g()\n"),
+    ("named failures", "billing/cli.py", "try: f()\nexcept Exception: g()\n"),
     ("import table", "billing/cli.py", "from billing import __version__\n"),
     ("import table", "billing/ledger/store.py", "from .tables import call\n"),
     ("import table", "billing/gateways/api.py", "from pamela import PamelaClient\n"),

@@ -20,7 +20,8 @@ CLOCKS = re.compile(
     r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?|func\.now)$"
 )
 VAGUE_NAMES = re.compile(r"(util|helper|service|manager)s?")
-CATCHES_ALL = {"billing/daemon.py"}  # the job boundary, which logs and stays up
+# The boundaries: of a job, which logs and stays up, and of a command.
+CATCHES_ALL = {"billing/cli.py", "billing/daemon.py"}
 FUNCTION_LINES = 50
 MODULE_LINES = 300
 TEST_LINES = 300
