@@ -5,11 +5,14 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from billing.bounded_file import read_bounded
 from billing.domain.held_secrets import HeldSecrets
 from billing.errors import SettingsFault
 
 PREFIX = "PAMELA_BILLING_"
 NESTED = "__"
+# Ten thousand customers have a fifth of it.
+MOST_BYTES = 4_000_000
 # A variable of such a name holds a secret, whether the settings name it or not.
 _SECRET_NAME = re.compile(r"(?i)(?:.*_)?(?:(?:pg)?password|passwd|secret|token|key)")
 _SHORTEST_SECRET = 8
@@ -19,7 +22,7 @@ _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 def read_text(file: Path) -> str:
     """Read a file of text; raises SettingsFault, which names it."""
     try:
-        content = file.read_bytes()
+        content = read_bounded(file, MOST_BYTES)
     except OSError as fault:
         why = (fault.strerror or str(fault)).lower()
         raise SettingsFault(str(file), f"it cannot be read: {why}") from None

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from billing.atomic_file import replace_file
+from billing.bounded_file import read_bounded
 from billing.domain.signed_head import Head
 from billing.errors import AnchorFault, SettingsFault
 from billing.gateways.word_gate import WordGate
 from billing.ports import Anchor
 
 FOLDER, S3, NOTIFY = "folder:", "s3://", "notify:"
+MOST_BYTES = 65_536  # of a head that is published
 
 
 def make_anchor(
@@ -84,11 +86,11 @@ class FolderAnchor:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                if path.read_text(encoding="ascii") == text:
+                if read_bounded(path, MOST_BYTES) == text.encode("ascii"):
                     return
                 raise AnchorFault(self.name, f"{path.name} is there, with another head")
             replace_file(path, text.encode("ascii"))
-        except (OSError, UnicodeDecodeError) as fault:
+        except OSError as fault:
             raise AnchorFault(self.name, f"cannot be written: {fault}") from fault
 
 

@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from billing.atomic_file import is_private, replace_private_file
+from billing.bounded_file import read_bounded
 from billing.errors import SettingsFault
 
 _SIZE = 128  # of the file, in bytes: a number of twenty digits and a hash fit
+_MOST_BYTES = 4_096
 
 
 class FileMemory:
@@ -73,10 +75,10 @@ class FileMemory:
             finally:
                 os.close(file)
 
-    def _text(self) -> str:
+    def _text(self) -> bytes:
         """Read the file until it says the same twice: another process may write it."""
         text = None
-        while text != (text := self._path.read_text(encoding="utf-8")):
+        while text != (text := read_bounded(self._path, _MOST_BYTES)):
             pass
         return text
 

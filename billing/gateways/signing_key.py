@@ -13,7 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from billing.atomic_file import OWNER_ONLY, create_file, is_private
+from billing.bounded_file import read_bounded
 from billing.errors import SigningFault
+
+MOST_BYTES = 65_536
 
 
 class FileSigner:
@@ -51,7 +54,7 @@ def read_key(path: Path) -> FileSigner:
                 f"{path} may be read or written by others; `chmod 600 {path}`, and "
                 "rotate the key if somebody may have read it"
             )
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(read_bounded(path, MOST_BYTES), password=None)
     except OSError as fault:
         raise SigningFault(f"{path} cannot be read: {fault.strerror}") from fault
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -1,5 +1,6 @@
 """The signing key: made once, read by nobody else, and any Ed25519 verifies it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from billing.errors import SigningFault
-from billing.gateways.signing_key import make_key, read_key
+from billing.gateways.signing_key import MOST_BYTES, make_key, read_key
 from billing.verifier.ed25519 import is_signed
 
 WORDS = b"head 1"
@@ -40,6 +41,18 @@ def test_a_new_key_is_for_its_owner_alone_and_is_read_again(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert read_key(path).public_key == made.public_key
     assert len(made.public_key) == 32
+
+
+def test_a_key_that_has_no_end_is_not_read(path: Path) -> None:
+    write(path, b"-" * (MOST_BYTES + 1))
+    with pytest.raises(SigningFault, match="it has more than 65,536 bytes"):
+        read_key(path)
+
+
+def test_a_pipe_is_no_key(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+    with pytest.raises(SigningFault, match="it is no regular file"):
+        read_key(path)
 
 
 def test_each_key_is_another(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where a setting is wrong, one sentence names its file or its variable."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from billing.credentials import read_secret
 from billing.errors import SettingsFault
 from billing.settings import read_settings
+from billing.settings_sources import MOST_BYTES
 from tests.surroundings.reading import as_reader, open_folder
 
 GOOD = """
@@ -116,6 +118,28 @@ def test_a_folder_and_what_may_not_be_read_are_named(tmp_path: Path) -> None:
         file.chmod(0o200 if os.geteuid() else 0o600)
         with as_reader():
             assert refusal(file) == f"{file}: it cannot be read: permission denied"
+
+
+def test_a_file_of_settings_is_read_up_to_its_bound(file: Path) -> None:
+    file.write_bytes(GOOD.encode().ljust(MOST_BYTES))
+    assert read_settings(file).billing.first_period == "2026-01"
+    file.write_bytes(GOOD.encode().ljust(MOST_BYTES + 1))
+    assert refusal(file).startswith(f"{file}: it cannot be read: it has more than 4,0")
+
+
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+@pytest.mark.parametrize("place", [pipe, lambda _: Path("/dev/zero")])
+def test_what_is_no_regular_file_is_never_waited_for(
+    tmp_path: Path, place: Callable[[Path], Path]
+) -> None:
+    path = place(tmp_path)
+    assert refusal(path) == f"{path}: it cannot be read: it is no regular file"
+    with pytest.raises(SettingsFault, match=r"^x: cannot read .*is no regular file"):
+        read_secret(f"file:{path}", where="x", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
