@@ -10,7 +10,7 @@ import httpx2
 import tenacity
 
 from pamela._answers import read_answer
-from pamela._connections import KEEPALIVE_SECONDS
+from pamela._connections import KEEPALIVE_SECONDS, goes_on
 from pamela._exchange import Limits, Wire, taking, translated
 from pamela._requests import Answer, Request
 from pamela.exceptions import PamelaConnectionError
@@ -71,10 +71,18 @@ class AsyncTransport(Wire):
                     async for chunk in response.stream:  # type: ignore[union-attr] # async transports give async streams
                         reading.add(chunk)
         finally:
-            await response.aclose()
+            await _close(response)
         return reading.answer
 
     async def close(self) -> None:
         """Close all connections; later requests are refused."""
         self._closed = True
         await self._transport.aclose()
+
+
+async def _close(response: httpx2.Response) -> None:
+    connection = response.extensions.get("network_stream")
+    if connection and goes_on(getattr(response.stream, "_httpcore_stream", None)):
+        # A connection that is shut is given to no other request.
+        await connection.aclose()
+    await response.aclose()

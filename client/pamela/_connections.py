@@ -149,4 +149,18 @@ class _Stream(httpx2.SyncByteStream):
         return self._response.iter_stream()
 
     def close(self) -> None:
+        if goes_on(self._response.stream):
+            # A connection that is shut is given to no other request.
+            self._response.extensions["network_stream"].close()
         self._response.close()
+
+
+def goes_on(stream: object) -> bool:
+    """Say whether more came than the answer of a stream; unless it is known, it did.
+
+    The library would read the rest as the answer to the connection's next request, and
+    has no public name for it.
+    """
+    connection = getattr(getattr(stream, "_stream", None), "_connection", None)
+    parser = getattr(connection, "_h11_state", None)
+    return parser is None or bool(parser.trailing_data[0])

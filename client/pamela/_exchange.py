@@ -15,6 +15,7 @@ from pamela._requests import API_PREFIX, Answer, Request
 from pamela._version import __version__
 from pamela.exceptions import (
     IncompleteResponse,
+    InvalidResponse,
     PamelaConnectionError,
     PamelaError,
     PamelaTimeoutError,
@@ -121,6 +122,8 @@ class Reading:
 
     def begin(self) -> None:
         """Look at what is announced; refuse what is too large, or in no known code."""
+        if {"content-length", "transfer-encoding"} <= set(self._headers):
+            raise InvalidResponse("the answer says twice where it ends")
         self._body = Body(
             self._headers.get("content-encoding", "").strip().lower(),
             self._headers.get("content-length", ""),

@@ -1,18 +1,20 @@
 """The wire to Stripe: an exchange ends in time, and within so many bytes."""
 
 import io
+import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPResponse
+from http.client import HTTPMessage, HTTPResponse
 from typing import Any
 
 # With less than this a socket would not wait at all.
 _SHORTEST_WAIT_SECONDS = 0.001
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class BoundedResponse(HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
         super().__init__(sock, *args, **more)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+        self.fp = _AnswerBuffer(_BoundedReader(self.fp.detach(), sock))
 
     def begin(self) -> None:
         """Read the head of the answer, past those that only say that it will come.
@@ -75,6 +77,38 @@ class BoundedResponse(HTTPResponse):
             # By this the library sees whether it has begun.
             self.headers = self.msg = None  # type: ignore[assignment]
             super().begin()
+        _require_one_end(self.headers)
+
+
+def _require_one_end(headers: HTTPMessage) -> None:
+    """Refuse an answer that leaves open where it ends, and another one begins."""
+    lengths = headers.get_all("content-length", [])
+    codings = headers.get_all("transfer-encoding", [])
+    if len(lengths) + len(codings) > 1:
+        raise OSError("the answer says more than once where it ends")
+    if not all(_LENGTH.fullmatch(length.strip()) for length in lengths):
+        raise OSError("the answer has a length that is no number")
+    if not all(coding.strip().lower() == "chunked" for coding in codings):
+        raise OSError("nobody asked for the transfer encoding of the answer")
+
+
+class _AnswerBuffer(io.BufferedReader):
+    """The bytes that came with an answer."""
+
+    def __init__(self, bounded: "_BoundedReader") -> None:
+        super().__init__(bounded)
+        self._bounded = bounded
+
+    def close(self) -> None:
+        """Let go of the socket, and hang up when more came than the answer.
+
+        The rest of what follows would be read as the answer to the next request.
+        """
+        if not self.closed and not self._bounded.closed:
+            self._bounded.is_over = True
+            if self.peek(1):
+                self._bounded.hang_up()
+        super().close()
 
 
 class _BoundedReader(io.RawIOBase):
@@ -85,6 +119,7 @@ class _BoundedReader(io.RawIOBase):
         self._raw = raw
         self._socket = sock
         self._step_seconds = sock.gettimeout()
+        self.is_over = False  # nothing is read any more
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -92,6 +127,8 @@ class _BoundedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """Wait for bytes, at most for what is left."""
+        if self.is_over:
+            return 0
         exchange = _CURRENT.get()
         if exchange is None:
             return self._raw.readinto(buffer)
@@ -99,6 +136,11 @@ class _BoundedReader(io.RawIOBase):
         count = self._raw.readinto(buffer)
         exchange.take(count or 0)
         return count
+
+    def hang_up(self) -> None:
+        """End the connection, so that its pool gives it to nobody."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the socket."""
