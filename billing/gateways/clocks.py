@@ -4,13 +4,14 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 from billing.domain.period import as_utc
 from billing.errors import SettingsFault
 from billing.ports import Clock
 
-# An answer of a sandbox's clock: how long it may take, and how large it may be.
-TOTAL_SECONDS, MOST_BYTES = 10, 65_536
+# An answer of a sandbox's clock: how long a step may take, and how large it may be.
+STEP_SECONDS, MOST_BYTES = 5, 65_536
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Where it exists: a counter that goes on while the machine is suspended.
 COUNTER = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -39,16 +40,17 @@ class RemoteClock:
     """A sandbox's clock, read anew at least every tenth of a second."""
 
     FRESH_SECONDS = 0.1
+    TOTAL_SECONDS = 10.0  # of an answer, from its first byte to its last
 
     def __init__(self, url: str) -> None:
         # Slow to import, and only a sandbox has such a clock.
-        import httpx2  # noqa: PLC0415
+        import urllib3  # noqa: PLC0415
+
+        from billing.gateways.stripe.send_guard import GUARDED_POOLS  # noqa: PLC0415
 
         self._url = url
-        # Certificates take long to load, and plain HTTP has no use for them.
-        self._client = httpx2.Client(
-            timeout=5, trust_env=False, verify=url.startswith("https:")
-        )
+        self._pool = urllib3.PoolManager(timeout=STEP_SECONDS, retries=False)
+        self._pool.pool_classes_by_scheme = GUARDED_POOLS
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._moment = datetime.now(UTC)
@@ -73,17 +75,18 @@ class RemoteClock:
 
     def close(self) -> None:
         """Close the connection to the sandbox."""
-        self._client.close()
+        self._pool.clear()
 
     def _read(self) -> datetime:
-        import httpx2  # noqa: PLC0415
+        import urllib3  # noqa: PLC0415
 
         try:
             return as_utc(datetime.fromisoformat(json.loads(self._answer())["now"]))
         except (
-            httpx2.HTTPError,
+            urllib3.exceptions.HTTPError,
             ArithmeticError,
             LookupError,
+            OSError,
             RecursionError,
             TypeError,
             ValueError,
@@ -95,14 +98,18 @@ class RemoteClock:
 
     def _answer(self) -> bytes:
         """Read what is at the URL, which is short and comes at once."""
-        until, body = time.monotonic() + TOTAL_SECONDS, b""
-        with self._client.stream("GET", self._url) as answer:
-            answer.raise_for_status()
-            for piece in answer.iter_raw():
-                body += piece
-                if len(body) > MOST_BYTES or time.monotonic() > until:
-                    raise ValueError("its answer has no end")
-        return body
+        from billing.gateways.stripe.wire import bounded_exchange  # noqa: PLC0415
+
+        # The head of the answer may be as large as its body.
+        with bounded_exchange(self.TOTAL_SECONDS, 2 * MOST_BYTES):
+            answer = self._pool.urlopen(
+                "GET", self._url, redirect=False, decode_content=False
+            )
+        if answer.status != HTTPStatus.OK:
+            raise ValueError(f"HTTP {answer.status}")
+        if len(answer.data) > MOST_BYTES:
+            raise ValueError("its answer has no end")
+        return answer.data
 
 
 class StoppableClock:

@@ -1,6 +1,8 @@
 """Clocks and pace: where the time comes from, and how fast requests go."""
 
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +11,10 @@ import pytest
 from billing.errors import SettingsFault
 from billing.gateways.clocks import RemoteClock, StoppableClock, SystemClock
 from billing.gateways.rate_limit import Pacer
+from tests.client.scripted import ScriptedServer
 from tests.gateways.scripted import serving
 from tests.sandbox.pamela.pamela_world import NOW, World
+from tests.waiting import LONGEST_WAIT_SECONDS
 
 
 def test_the_system_clock_tells_an_aware_time_in_utc() -> None:
@@ -66,6 +70,28 @@ def test_an_answer_of_a_sandboxs_clock_is_read_up_to_its_bound(
                     clock.now()
         finally:
             clock.close()
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX: "])
+def test_an_answer_of_a_sandboxs_clock_comes_in_time_from_its_first_byte(
+    first: bytes,
+) -> None:
+    def drip(peer: socket.socket) -> None:
+        peer.sendall(first)
+        while True:
+            peer.sendall(b"H")
+            time.sleep(0.02)
+
+    with ScriptedServer(drip) as server:
+        clock = RemoteClock(server.url)
+        clock.TOTAL_SECONDS = 0.3
+        before = SystemClock().elapsed()
+        with pytest.raises(SettingsFault, match="is the sandbox running"):
+            clock.now()
+        assert SystemClock().elapsed() - before < timedelta(
+            seconds=LONGEST_WAIT_SECONDS
+        )
+        clock.close()
 
 
 def test_an_error_of_a_sandboxs_clock_is_no_time() -> None:
