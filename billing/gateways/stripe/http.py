@@ -4,10 +4,12 @@ The library's own client goes through a session of `requests`, which takes a qua
 the time of a send for cookies, redirects and hooks that nobody here wants.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import stripe
+import stripe._util
 import urllib3
 from requests.utils import get_auth_from_url
 
@@ -27,6 +29,9 @@ MOST_PARTS = 50_000  # objects and lists
 # A refusal is a few words, and the library makes much of each of its parts.
 MOST_BYTES_OF_A_REFUSAL = 65_536
 _CHUNK_BYTES = 65_536
+# The library would print whole answers, past every gate, if the environment says so.
+stripe._util.STRIPE_LOG = None  # it has no public switch
+logging.getLogger("stripe").disabled = True
 
 
 class PooledClient(stripe.HTTPClient):

@@ -1,6 +1,9 @@
 """The connections to Stripe: by a proxy that is named, past a .netrc."""
 
 import base64
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +104,26 @@ def test_no_answer_is_a_connection_error_that_is_not_tried_again() -> None:
     with pytest.raises(stripe.APIConnectionError, match="refused") as caught:
         ask(f"http://127.0.0.1:{port}")
     assert not caught.value.should_retry
+
+
+PRINTING = """
+from tests.gateways.scripted import METER_ROW, meter_at, serving
+from tests.gateways.scripted import listing
+with serving(lambda _: listing(METER_ROW)) as server, meter_at(server.url) as meter:
+    print(meter.describe().meter_id)
+"""
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_the_library_prints_nothing_whatever_the_environment_says(level: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", PRINTING],
+        env=os.environ | {"STRIPE_LOG": level, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (finished.stdout, finished.stderr) == ("mtr_1\n", "")
 
 
 def answered(request: str) -> str:
