@@ -62,7 +62,7 @@ def read_day(
     for call_id, rated in reading.calls.items():
         if call_id not in reading.duplicates:
             day.add(rated)
-    for rated in reading.anonymous:
+    for rated in reading.anonymous.values():
         day.add(rated)
     for call_id, told in reading.duplicates.items():
         day.add(_duplicate(rules, call_id, told, period, now))

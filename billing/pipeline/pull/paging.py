@@ -20,7 +20,7 @@ class WindowReading(Generic[T]):
     understand: Callable[[SourceCall], T]
     pages: int = 0
     calls: dict[str, T] = field(default_factory=dict)
-    anonymous: list[T] = field(default_factory=list)
+    anonymous: dict[str, T] = field(default_factory=dict)  # by the record's digest
     duplicates: dict[str, SourceCall] = field(default_factory=dict)
 
     def take(self, page: Sequence[SourceCall]) -> None:
@@ -30,9 +30,7 @@ class WindowReading(Generic[T]):
         for told in page:
             call_id = told.call.call_id
             if call_id is None:
-                nameless = self.understand(told)
-                if nameless not in self.anonymous:
-                    self.anonymous.append(nameless)
+                self.anonymous[told.sha256] = self.understand(told)
             elif on_page.setdefault(call_id, told.sha256) != told.sha256:
                 # Two records of one id in one answer: nobody can say which holds.
                 self.duplicates[call_id] = told

@@ -190,3 +190,20 @@ def test_an_equal_record_that_comes_twice_is_one_call() -> None:
     page = CallPage([call("c"), call("c")], 2, has_more=False)
     reading = read_window(LyingSource(None, page), DAY, as_it_is)
     assert (set(reading.calls), reading.duplicates) == ({"c"}, {})
+
+
+class Incomparable:
+    """What is understood of a record, and compared with no other."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("to compare each with all others takes for ever")
+
+    __hash__ = object.__hash__
+
+
+def test_records_without_a_name_are_told_apart_by_what_they_say() -> None:
+    records = [{"seconds": seconds} for seconds in (1, 2, 1, 3)]
+    page = CallPage(records, len(records), has_more=False)
+    source = LyingSource(None, page)
+    reading = read_window(source, DAY, lambda _: Incomparable())
+    assert len(reading.anonymous) == 3
