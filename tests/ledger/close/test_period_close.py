@@ -6,15 +6,18 @@ from collections.abc import Sequence
 import pytest
 
 from billing.domain.period import BillingPeriod
+from billing.errors import AlteredRows
 from billing.ledger.close.period_close import (
     CustomerTotal,
     closed_periods,
     customer_totals,
+    freeze,
     period_digest,
 )
 from billing.ledger.database import Ledger
 from billing.ledger.pull.calls import RatedCall
 from tests.ledger.bookkeeping import (
+    ACTOR,
     APRIL,
     HOUR,
     MARCH,
@@ -23,8 +26,10 @@ from tests.ledger.bookkeeping import (
     reading,
     record,
     register,
+    rows,
     stage,
 )
+from tests.ledger.integrity.sound_ledger import damage, disarm
 
 # Sorted by bytes, all of these stand otherwise than any language has them.
 NAMES = ("b", "B", "a-b", "ab", "a_b", "Ä", "é", "z", "Z", "1", "10", "2")
@@ -131,3 +136,28 @@ def test_closed_months_are_listed_with_their_digests(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         closed = closed_periods(connection)
     assert list(closed.items()) == [("2026-03", "none"), ("2026-04", "none")]
+
+
+def test_an_empty_month_is_frozen_with_noughts_which_are_written_in_one_order(
+    ledger: Ledger,
+) -> None:
+    with ledger.writing() as connection:
+        freeze(connection, MARCH, ACTOR, run=1, reason=None)
+    [(totals,)] = rows(ledger, "SELECT totals FROM period_close")
+    assert totals == (
+        '{"amount_micro": 0, "customers": [], "last_call": 0, "minutes": 0, '
+        '"reconciliation": 1, "rows": 0}'
+    )
+
+
+def test_a_month_that_somebody_edited_is_not_frozen(ledger: Ledger) -> None:
+    register(ledger)
+    record(ledger, reading())
+    disarm(ledger)
+    damage(ledger, "UPDATE b2b_usage SET billed_minutes = 9")
+    with (
+        pytest.raises(AlteredRows, match="b2b_usage"),
+        ledger.writing() as connection,
+    ):
+        freeze(connection, MARCH, ACTOR, run=1, reason=None)
+    assert rows(ledger, "SELECT * FROM period_close") == []

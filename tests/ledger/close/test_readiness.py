@@ -5,7 +5,14 @@ import json
 from sqlalchemy import insert, update
 
 from billing.domain.break_causes import Cause
-from billing.domain.close_obstacles import MOST_NAMES, BreakShare, MonthEnd, Share
+from billing.domain.close_obstacles import (
+    MOST_NAMES,
+    BreakShare,
+    EventShare,
+    LastRun,
+    MonthEnd,
+    Share,
+)
 from billing.domain.meter_event import EventState, SendAnswer, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
@@ -14,12 +21,14 @@ from billing.ledger.database import Ledger
 from billing.ledger.schema.tables import (
     break_case,
     reconciliation_break,
+    reconciliation_reading,
     reconciliation_run,
 )
 from billing.ledger.sync.attempts import Answered, record_answers
 from tests.ledger.bookkeeping import (
     ACTOR,
     APRIL,
+    HOUR,
     MARCH,
     NOON,
     reading,
@@ -103,6 +112,64 @@ def test_events_are_counted_by_state_and_few_of_many_are_named(ledger: Ledger) -
     assert (share.state, share.reason) == (EventState.FAILED, "rejected")
     assert (share.share.count, share.share.minutes) == (1, 60)
     assert staged.last_change == ACTOR.at
+
+
+def test_events_that_take_minutes_back_stand_apart_from_all_others(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    record(ledger, reading("shorter", seconds=300))
+    stage(ledger)
+    record(ledger, reading("shorter", seconds=60))
+    record(ledger, reading("other", started_at=NOON + HOUR))
+    # What came and went within an hour makes an event of no minutes.
+    record(ledger, reading("gone", started_at=NOON + 2 * HOUR))
+    record(ledger, reading("gone", started_at=NOON + 2 * HOUR, status="failed"))
+    stage(ledger)
+    name = "test-stripe_minutes-cus_acme-20260310T"
+    adding = (f"{name}12-0", f"{name}13-0", f"{name}14-0")
+    assert month_end(ledger).events == (
+        EventShare(EventState.PENDING, None, Share(3, 9, adding), negative=False),
+        EventShare(
+            EventState.PENDING, None, Share(1, -4, (f"{name}12-1",)), negative=True
+        ),
+    )
+
+
+def test_the_last_run_of_a_month_names_whose_summaries_may_still_change(
+    ledger: Ledger,
+) -> None:
+    register(ledger)
+    later = NOON + HOUR
+    # Of each run: its month, when it was, and whose figures were settled in it.
+    runs = [
+        (MARCH, NOON, {"acme": 1, "initech": 0}),
+        (MARCH, later, {"umbrella": 0, "globex": 0, "acme": 1}),
+        (APRIL, later, {"hooli": 0}),
+    ]
+    none = {"pamela_minutes": 0, "ledger_minutes": 0, "stripe_minutes": 0}
+    with ledger.writing() as connection:
+        for number, (month, at, settled) in enumerate(runs, 1):
+            made = {"period": str(month), "started_at": at, "finished_at": at}
+            figures = {"settled": 0, "complete": 1, "difference_minutes": 0}
+            connection.execute(
+                insert(reconciliation_run).values(**made, **figures, breaks=0)
+            )
+            for customer, is_settled in settled.items():
+                connection.execute(
+                    insert(reconciliation_reading).values(
+                        run_id=number,
+                        period=str(month),
+                        customer=customer,
+                        stripe_customer=f"cus_{customer}",
+                        settled=is_settled,
+                        read_at=at,
+                        **none,
+                    )
+                )
+    assert month_end(ledger).last_run == LastRun(
+        number=2, started_at=later, settled=False, unsettled=("globex", "umbrella")
+    )
 
 
 def test_accounts_that_were_never_pulled_are_named_too(ledger: Ledger) -> None:
