@@ -142,6 +142,9 @@ def test_a_summary_that_lags_is_not_taken_for_absence(bench: Bench) -> None:
     bench.clock.advance(minutes=45)
     bench.sync()
     assert bench.events()[0][:2] == ("synced", "")
+    assert readings(bench) == [0, 5]
+    query = "SELECT evidence FROM meter_event"
+    assert bench.rows(query)[0][0].startswith("reading: its minute holds 5 at ")
     assert bench.counted() == {"acme": 5}
 
 
@@ -159,14 +162,19 @@ def test_something_else_in_its_minute_is_for_a_person(bench: Bench) -> None:
 def test_an_operator_may_forbid_arming_again(bench: Bench) -> None:
     bench.policy = Policy(rearm=False)
     lose(bench, lose_request)
-    for _ in range(3):
-        bench.sync()
-        bench.clock.advance(hours=1)
+    # Where it is not forbidden, this silence is proof.
+    for hours in (72, 24, 24):
+        bench.clock.advance(hours=hours)
+        assert bench.sync().settled == 0
     assert bench.events()[0][:2] == ("failed", "uncertain")
     assert bench.counted() == {}
 
 
-def test_what_is_absent_and_too_old_to_send_is_expired(bench: Bench) -> None:
+@pytest.mark.parametrize("rearm", [True, False])
+def test_what_is_absent_and_too_old_to_send_is_expired(
+    bench: Bench, rearm: bool
+) -> None:
+    bench.policy = Policy(rearm=rearm)
     lose(bench, lose_request)
     bench.clock.advance(days=33)
     bench.sync()
@@ -213,3 +221,19 @@ def test_a_refusal_after_a_lost_answer_settles_nothing(bench: Bench) -> None:
     bench.sync()
     assert bench.events()[0][:2] == ("synced", "")
     assert bench.counted() == {"acme": 5}
+
+
+def test_an_outcome_that_is_known_is_not_settled(bench: Bench) -> None:
+    bench.take(call("c"))
+    assert bench.sync().settled == 0
+    assert readings(bench) == []
+
+
+def test_what_cannot_be_read_stays_uncertain(bench: Bench) -> None:
+    lose(bench, lose_answer)
+    bench.meter.missing = {"cus_acme"}
+    assert bench.sync().settled == 0
+    assert readings(bench) == []
+    assert bench.events()[0][:2] == ("failed", "uncertain")
+    bench.meter.missing.clear()
+    assert bench.sync().settled == 1
