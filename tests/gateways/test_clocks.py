@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.errors import SettingsFault
-from billing.gateways.clocks import RemoteClock, StoppableClock, SystemClock
+from billing.gateways.clocks import COUNTER, RemoteClock, StoppableClock, SystemClock
 from billing.gateways.rate_limit import Pacer
 from tests.client.scripted import ScriptedServer
 from tests.gateways.scripted import serving
@@ -34,6 +34,13 @@ def test_the_system_clock_counts_what_elapses() -> None:
     before = clock.elapsed()
     clock.sleep(0.01)
     assert timedelta(milliseconds=9) <= clock.elapsed() - before < timedelta(seconds=60)
+
+
+def test_the_system_clock_counts_in_the_machines_own_measure() -> None:
+    before = time.clock_gettime_ns(COUNTER)
+    elapsed = SystemClock().elapsed() // timedelta(microseconds=1)
+    after = time.clock_gettime_ns(COUNTER)
+    assert before // 1_000 <= elapsed <= after // 1_000
 
 
 def test_a_clock_that_may_stop_counts_as_the_one_behind_it() -> None:
@@ -92,6 +99,26 @@ def test_an_answer_of_a_sandboxs_clock_comes_in_time_from_its_first_byte(
             seconds=LONGEST_WAIT_SECONDS
         )
         clock.close()
+
+
+def test_a_sandboxs_clock_is_asked_directly_whatever_proxies_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with serving(lambda _: CLOCK) as server:
+        clock = RemoteClock(server.url)
+        assert abs(clock.now() - NOW) < timedelta(seconds=60)
+        clock.close()
+
+
+def test_a_sandboxs_clock_waits() -> None:
+    clock = RemoteClock("http://127.0.0.1:1")
+    before = datetime.now(UTC)
+    clock.sleep(0.01)
+    assert datetime.now(UTC) - before >= timedelta(seconds=0.009)
+    clock.close()
 
 
 def test_an_error_of_a_sandboxs_clock_is_no_time() -> None:
