@@ -11,8 +11,8 @@ from billing.errors import SettingsFault
 
 PREFIX = "PAMELA_BILLING_"
 NESTED = "__"
-# Ten thousand customers have a fifth of it.
-MOST_BYTES = 4_000_000
+# A hundred thousand customers have an eighth of it.
+MOST_BYTES = 64_000_000
 # A variable of such a name holds a secret, whether the settings name it or not.
 _SECRET_NAME = re.compile(r"(?i)(?:.*_)?(?:(?:pg)?password|passwd|secret|token|key)")
 _SHORTEST_SECRET = 8

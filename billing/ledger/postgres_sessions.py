@@ -27,8 +27,11 @@ SETTINGS = {
 }
 # Those that must have taken: on a local socket there are no keep-alives.
 _MUST_HOLD = (
-    *("TimeZone", "DateStyle", "client_encoding"),
-    *("synchronous_commit", "default_transaction_isolation"),
+    "TimeZone",
+    "DateStyle",
+    "client_encoding",
+    "synchronous_commit",
+    "default_transaction_isolation",
 )
 # A setting in the start-up parameter `options`, such as `-c search_path=billing`.
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|[^\s\\])*)\s*")
