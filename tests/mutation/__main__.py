@@ -8,7 +8,7 @@ a part has less than is asked of it.
 """
 
 import argparse
-import random
+import hashlib
 import sys
 import time
 from collections.abc import Sequence
@@ -64,14 +64,20 @@ def _chosen(options: argparse.Namespace) -> Chosen:
 
 
 def _sample(size: int, seed: int) -> Chosen:
-    """Draw mutants from what is in no part; a small sample begins a larger one."""
+    """Draw mutants from what is in no part; a small sample begins a larger one.
+
+    Each has its own lot, so that a change of the code leaves the others in the sample.
+    """
     everything = [(part, mutant) for part in rest() for mutant in mutants_in(part)]
-    random.Random(seed).shuffle(everything)
-    drawn = everything[:size]
+    drawn = sorted(everything, key=lambda each: _lot(each[1], seed))[:size]
     return [
         (part, [mutant for of, mutant in drawn if of.name == part.name])
         for part in rest()
     ]
+
+
+def _lot(mutant: Mutant, seed: int) -> str:
+    return hashlib.sha256(f"{seed} {mutant.key}".encode()).hexdigest()
 
 
 def _run(part: Part, mutants: Sequence[Mutant], results: Results) -> None:
