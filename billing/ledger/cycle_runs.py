@@ -13,8 +13,8 @@ from billing.domain.period import BillingPeriod
 from billing.errors import LedgerFault
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import cycle_run
+from billing.ledger.stored_json import stored_names
 
 _SECOND = timedelta(seconds=1)
 _column = cycle_run.c

@@ -3,7 +3,9 @@
 from datetime import datetime
 
 from billing.errors import InvariantViolated
+from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import chain_tip
+from billing.ledger.audit.recorded import rebuilt_index
 from billing.ledger.audit.recorded.own_rows import uncovered
 from billing.ledger.database import Ledger
 from billing.ledger.integrity import checks
@@ -41,3 +43,9 @@ def require_covered(ledger: Ledger, now: datetime) -> None:
         is_covered = not any(uncovered(connection, chain_tip(connection).state))
     if not is_covered:
         require_invariants(ledger, now)
+
+
+def rebuild_index(ledger: Ledger, who: str, now: datetime) -> dict[str, int]:
+    """Make the index of a trail that was verified anew; returns how much it holds."""
+    with ledger.writing() as connection:
+        return rebuilt_index.rebuild_index(connection, Actor(who, now))

@@ -7,9 +7,8 @@ import click
 from billing.commands.display import mark, say
 from billing.commands.options import CLEAN, FAILED, acting, common_options, show_json
 from billing.errors import LedgerFault
-from billing.ledger.audit.audit_log import Actor
-from billing.ledger.audit.recorded import rebuilt_index
 from billing.offline import opened_ledger
+from billing.pipeline import integrity
 from billing.reports.audit.live_ledger import verify_ledger
 from billing.reports.status.moves import read_move
 from billing.verifier.findings import BadRecord, Unreadable
@@ -52,9 +51,8 @@ def verify(settings_file: Path, as_json: bool, rebuild_index: bool) -> int:
             raise LedgerFault(str(fault)) from None
         rebuilt = None
         if rebuild_index:
-            with books.ledger.writing() as connection:
-                actor = Actor(acting("db verify"), books.now)
-                rebuilt = rebuilt_index.rebuild_index(connection, actor)
+            actor = acting("db verify")
+            rebuilt = integrity.rebuild_index(books.ledger, actor, books.now)
     if as_json:
         document = {"verdict": "PASS", **shown._asdict(), "moved": moved}
         show_json(document if rebuilt is None else {**document, "rebuilt": rebuilt})

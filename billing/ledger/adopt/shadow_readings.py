@@ -11,8 +11,8 @@ from billing.domain.meter_contact import MeterMonth
 from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.canonical_json import format_document
-from billing.ledger.schema.stored_json import read_stored, whole
 from billing.ledger.schema.tables import shadow_reading
+from billing.ledger.stored_json import read_stored, whole
 
 column = shadow_reading.c
 

@@ -11,8 +11,8 @@ from billing.domain.signed_head import NONE_BEFORE
 from billing.ledger.audit.canonical_json import digest, format_document, quoted
 from billing.ledger.audit.row_reader import ask
 from billing.ledger.schema.bulk_load import load_rows
-from billing.ledger.schema.stored_json import read_stored, whole
 from billing.ledger.schema.tables import audit_event
+from billing.ledger.stored_json import read_stored, whole
 
 Said = TypeVar("Said")
 _ADD = insert(audit_event)

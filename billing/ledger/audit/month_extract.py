@@ -22,7 +22,7 @@ from billing.ledger.audit.export_lines import (
     head_lines,
     lines,
 )
-from billing.ledger.schema.stored_json import read_stored, whole
+from billing.ledger.stored_json import read_stored, whole
 
 EVENTS, HEADS = "audit_event", "audit_head"
 _AT_ONCE = 2_000

@@ -10,8 +10,8 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.canonical_json import digest, format_document
 from billing.ledger.audit.sealing import append_now
-from billing.ledger.schema.stored_json import stored_object
 from billing.ledger.schema.tables import audit_event
+from billing.ledger.stored_json import stored_object
 
 UPGRADED, COPIED = "schema.upgraded", "ledger.copied"
 _SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from billing.domain.signed_head import NONE_BEFORE, Head
 from billing.ledger.audit.events import last_of_actions
-from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import audit_anchor, audit_head
+from billing.ledger.stored_json import read_stored
 
 # Of the event after which heads are signed from the first anew.
 SIGNED_ANEW = "heads.anew"

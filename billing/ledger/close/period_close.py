@@ -26,9 +26,9 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.recorded.month_rows import refuse_altered_month
-from billing.ledger.schema.stored_json import read_stored, whole
 from billing.ledger.schema.tables import b2b_usage, call, period_close, price
 from billing.ledger.schema.usage_joins import RATED_FROM, stands_for
+from billing.ledger.stored_json import read_stored, whole
 
 FORMAT = "pamela-billing close 1"
 _ROWS_AT_ONCE = 2_000

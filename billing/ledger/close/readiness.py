@@ -24,7 +24,6 @@ from billing.ledger.pull import pulls
 from billing.ledger.pull.accounts import present_labels
 from billing.ledger.pull.quarantine import is_undecided
 from billing.ledger.pull.unclear_calls import is_stuck
-from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
@@ -37,6 +36,7 @@ from billing.ledger.schema.tables import (
     reconciliation_run,
 )
 from billing.ledger.schema.usage_joins import is_newest
+from billing.ledger.stored_json import stored_names
 from billing.ledger.sync import error_reports
 from billing.ledger.sync.open_items import is_open
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from billing.domain.invariants import Invariant
 from billing.ledger.integrity.find_faults import Marks
-from billing.ledger.schema.stored_json import stored_object
 from billing.ledger.schema.tables import law_check, law_check_end
+from billing.ledger.stored_json import stored_object
 
 # All rows are checked once a day, and each hour only what is new.
 WHOLE_EVERY = timedelta(hours=24)

@@ -10,8 +10,8 @@ from billing.domain.call import READ_AGAIN
 from billing.domain.invariants import Invariant, Violation
 from billing.ledger.integrity.scope import Scope, chunks
 from billing.ledger.pull.pulls import RECENT
-from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import call, pull, pull_scope
+from billing.ledger.stored_json import read_stored
 
 
 def violations(scope: Scope) -> Iterator[Violation]:

@@ -36,9 +36,9 @@ from billing.ledger.audit.recorded.ranges import (
 )
 from billing.ledger.audit.row_reader import Condition, among
 from billing.ledger.integrity.scope import Scope
-from billing.ledger.schema.stored_json import read_stored
 from billing.ledger.schema.tables import audit_event, b2b_usage, call, meter_event
 from billing.ledger.schema.usage_joins import RATED_FROM
+from billing.ledger.stored_json import read_stored
 
 _EVERY = "1 = 1"
 # What decides who is billed, at which price, and who is sent: all of it, each hour.

@@ -15,8 +15,8 @@ from billing.errors import NoOpenBreak
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.findings import CASES_AS_FOUND
-from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import break_case, reconciliation_break
+from billing.ledger.stored_json import stored_names
 
 case, break_ = break_case.c, reconciliation_break.c
 AS_FOUND = select(

@@ -9,13 +9,13 @@ from billing.domain.break_causes import Cause
 from billing.domain.break_groups import known_amount
 from billing.domain.period import BillingPeriod
 from billing.ledger.reconcile.runs import oldest
-from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
     reconciliation_run,
     reconciliation_source,
 )
+from billing.ledger.stored_json import stored_names
 
 
 class KeptReading(NamedTuple):

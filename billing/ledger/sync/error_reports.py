@@ -23,7 +23,6 @@ from billing.domain.error_report import RejectionReport
 from billing.domain.meter_event import RESEND_WINDOW, SendVerdict
 from billing.domain.period import Window
 from billing.ledger.audit import audit_log
-from billing.ledger.schema.stored_json import stored_names
 from billing.ledger.schema.tables import (
     error_report,
     meter_attempt,
@@ -32,6 +31,7 @@ from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_run,
 )
+from billing.ledger.stored_json import stored_names
 
 # An event may be validated some time after it was received.
 VALIDATED_WITHIN = timedelta(hours=1)

@@ -8,7 +8,7 @@ from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import Recorded, chain_tip, newest_events
 from billing.ledger.audit.signed_heads import Anchored, SignedHead
 from billing.ledger.database import Ledger
-from billing.ledger.schema.stored_json import read_stored, stored_object
+from billing.ledger.stored_json import read_stored, stored_object
 from billing.reports.sheets.formatting import Document, counted, format_time
 
 

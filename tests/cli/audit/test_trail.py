@@ -166,6 +166,24 @@ def test_a_minute_changed_by_hand_is_found_before_anything_is_sent(
     assert run_desk.json("db", "verify", code=1)["verdict"] == "FAIL"
 
 
+def test_an_index_that_was_changed_by_hand_is_made_anew_and_work_goes_on(
+    run_desk: Desk,
+) -> None:
+    with closing(sqlite3.connect(run_desk.folder / "billing.db")) as connection:
+        connection.execute("DELETE FROM row_digest")
+        connection.commit()
+    run_desk.sandbox.clock.advance(HOUR)
+    run_desk.json("run", code=1)
+    found = json.dumps(run_desk.json("db", "check", code=1))
+    assert "`pamela-billing db verify --rebuild-index`" in found
+    assert run_desk.done("db", "verify").startswith("PASS")
+    assert "made anew" in run_desk.done("db", "verify", "--rebuild-index")
+    [event] = run_desk.json("audit", "trail", "--action", "index.rebuilt")["events"]
+    assert event["detail"]["row_digest"] > 0
+    assert run_desk.json("db", "check")["sound"]
+    run_desk.done("run")
+
+
 def test_a_restored_ledger_is_refused_until_somebody_accepts_it(desk: Desk) -> None:
     desk.done("pull", LAST)
     saved = save(desk)

@@ -9,7 +9,7 @@ from billing.errors import UnreadableValue
 from billing.ledger.audit.events import State, newest_events, notes_of_action
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.checks import integrity_status
-from billing.ledger.schema.stored_json import stored_names, stored_object
+from billing.ledger.stored_json import stored_names, stored_object
 from billing.pipeline.integrity import check_invariants
 from billing.reports.status.audit_trail import TrailEntry
 from tests.ledger.integrity.sound_ledger import damage, disarm
@@ -38,7 +38,10 @@ def test_what_was_written_is_read() -> None:
 @pytest.mark.parametrize(
     "found",
     [
-        *("5", "[]", "{}", '{"last": 5, "balance": {}}'),
+        "5",
+        "[]",
+        "{}",
+        '{"last": 5, "balance": {}}',
         '{"last": {"call": "1"}, "balance": {}}',
         '{"last": {}, "balance": {"rows": "1"}}',
         '{"last": {}, "balance": {"rows": true}}',
