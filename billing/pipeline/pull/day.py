@@ -57,15 +57,20 @@ def read_day(
     now: datetime,
 ) -> PulledDay:
     """Read and rate every call created in a window; raises SourceFault."""
-    reading = read_window(source, window, lambda told: _rate(rules, told, period, now))
+    reading = read_window(
+        source,
+        window,
+        lambda told: _rate(rules, told, period, now),
+        lambda told: _duplicate(rules, told, period, now),
+    )
     day = PulledDay(reading.pages)
     for call_id, rated in reading.calls.items():
         if call_id not in reading.duplicates:
             day.add(rated)
     for rated in reading.anonymous.values():
         day.add(rated)
-    for call_id, told in reading.duplicates.items():
-        day.add(_duplicate(rules, call_id, told, period, now))
+    for duplicate in reading.duplicates.values():
+        day.add(duplicate)
     return day
 
 
@@ -128,15 +133,11 @@ def _minutes_of(told: SourceCall) -> int | None:
 
 
 def _duplicate(
-    rules: AccountRules,
-    call_id: str,
-    told: SourceCall,
-    period: BillingPeriod,
-    now: datetime,
+    rules: AccountRules, told: SourceCall, period: BillingPeriod, now: datetime
 ) -> SetAside:
     return SetAside(
         account=told.call.account,
-        call_id=call_id,
+        call_id=told.call.call_id or NAMELESS,
         reason=QuarantineReason.DUPLICATE_ID,
         detail="the id stands on two records of one page that say different things",
         source_sha256=told.sha256,

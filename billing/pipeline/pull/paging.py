@@ -18,10 +18,11 @@ class WindowReading(Generic[T]):
     """The calls of one window, each as it was read last and understood."""
 
     understand: Callable[[SourceCall], T]
+    understand_duplicate: Callable[[SourceCall], T]
     pages: int = 0
     calls: dict[str, T] = field(default_factory=dict)
     anonymous: dict[str, T] = field(default_factory=dict)  # by the record's digest
-    duplicates: dict[str, SourceCall] = field(default_factory=dict)
+    duplicates: dict[str, T] = field(default_factory=dict)
 
     def take(self, page: Sequence[SourceCall]) -> None:
         """Add a page."""
@@ -33,19 +34,26 @@ class WindowReading(Generic[T]):
                 self.anonymous[told.sha256] = self.understand(told)
             elif on_page.setdefault(call_id, told.sha256) != told.sha256:
                 # Two records of one id in one answer: nobody can say which holds.
-                self.duplicates[call_id] = told
+                self.duplicates[call_id] = self.understand_duplicate(told)
             else:
                 self.calls[call_id] = self.understand(told)
 
 
 def read_window(
-    source: UsageSource, window: Window, understand: Callable[[SourceCall], T]
+    source: UsageSource,
+    window: Window,
+    understand: Callable[[SourceCall], T],
+    understand_duplicate: Callable[[SourceCall], T] | None = None,
 ) -> WindowReading[T]:
     """Read every call created in a window; raises SourceFault.
 
-    Only what `understand` makes of a call is kept: a page's own text is long.
+    Only what is understood of a call is kept: a page's own text is long. One that says
+    different things on one page may be understood in a way of its own.
     """
-    reading = WindowReading(understand=understand)
+    reading = WindowReading(
+        understand=understand,
+        understand_duplicate=understand_duplicate or understand,
+    )
     for page in source.list_calls(window):
         if reading.pages >= _MOST_PAGES:
             day = f"{window.start:%Y-%m-%d}"

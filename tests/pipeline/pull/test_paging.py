@@ -186,6 +186,14 @@ def test_two_records_of_one_id_on_a_page_are_told_apart() -> None:
     assert set(reading.duplicates) == {"c"}
 
 
+def test_of_two_records_of_one_id_only_what_is_understood_is_kept() -> None:
+    page = CallPage([call("c"), call("c", seconds=9), call("d")], 3, has_more=False)
+    source = LyingSource(None, page)
+    reading = read_window(source, DAY, lambda _: "one", lambda _: "two")
+    assert reading.calls == {"c": "one", "d": "one"}
+    assert reading.duplicates == {"c": "two"}
+
+
 def test_an_equal_record_that_comes_twice_is_one_call() -> None:
     page = CallPage([call("c"), call("c")], 2, has_more=False)
     reading = read_window(LyingSource(None, page), DAY, as_it_is)
