@@ -16,8 +16,10 @@ TYPES = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_f
 EVENTS = "/v2/core/events"
 # The oldest of them; the next look goes on with those after it.
 MOST_REPORTS = 1_000
-# A report names a few events as samples; a thousand such reports are held at once.
+# A report names a few events as samples.
 MOST_SAMPLES = 1_000
+# What all reports of one look name is held at once, at some 300 bytes a name.
+MOST_NAMES = 50_000
 # A report of more is believed to be of so many.
 MOST_ERRORS = 10**9
 
@@ -36,8 +38,14 @@ def read_reports(
     for event in ours:
         meters.refuse_other_mode(event.get("livemode"), f"the event {event['id']}")
     ours.sort(key=lambda event: str(event.get("created")))
-    names = [str(event["id"]) for event in ours[:MOST_REPORTS]]
-    reports = [_read_report(reads, name) for name in names]
+    reports: list[RejectionReport] = []
+    held = 0
+    for event in ours[:MOST_REPORTS]:
+        report = _read_report(reads, str(event["id"]))
+        reports.append(report)
+        held += len(report.codes) + len(report.identifiers)
+        if held >= MOST_NAMES:
+            break
     return sorted(reports, key=lambda report: (report.created_at, report.name))
 
 

@@ -79,6 +79,19 @@ def test_of_many_reports_the_oldest_thousand_are_read(listed: int, read: int) ->
     assert [one.name for one in found] == [f"evt_{n}" for n in range(read)]
 
 
+def test_reports_are_read_until_what_they_name_fills_the_memory() -> None:
+    types = [
+        {"sample_errors": [{"request": {"identifier": f"{n}"}} for n in range(900)]}
+    ]
+    codes = [{"code": f"{n}"} for n in range(100)]
+    rows = [
+        event(f"evt_{n}", AT + n * SECOND, reason={"error_types": types + codes})
+        for n in range(60)
+    ]
+    found = ListedEvents(rows).read()
+    assert [one.name for one in found] == [f"evt_{n}" for n in range(50)]
+
+
 def test_an_answer_about_another_event_is_refused() -> None:
     source = ListedEvents([event("evt_1")], instead=event("evt_2"))
     with pytest.raises(MeterFault, match="another event than evt_1"):
