@@ -27,6 +27,7 @@ _MODULES = (
     "closes",
     "meter",
     "claims",
+    "readme",
     "proof",
     "verification",
     "program",

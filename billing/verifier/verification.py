@@ -21,6 +21,7 @@ from billing.verifier.manifest import Manifest, check_files, read_manifest
 from billing.verifier.meter import check_meter
 from billing.verifier.prices import PriceList
 from billing.verifier.proof import prove_call
+from billing.verifier.readme import check_readme
 from billing.verifier.shapes import EVENTS, LineSource
 from billing.verifier.workspace import open_workspace
 
@@ -99,6 +100,7 @@ def verify_bundle(
                 raise BadRecord(SEAL, why)
             month = read_month(work, manifest.period)
             check_claims(manifest, month, shown.chain)
+            check_readme(container, manifest, month)
             events = None if older is None else _check_extends(older, work)
             proof = () if call_id is None else prove_call(source, work, call_id)
         except NONSENSE as fault:

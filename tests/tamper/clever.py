@@ -5,7 +5,7 @@ import random
 from hashlib import sha256
 from typing import Any
 
-from billing.verifier.bundle_names import MANIFEST, SEAL
+from billing.verifier.bundle_names import GUIDE, MANIFEST, SEAL
 from billing.verifier.shapes import EVENTS, HEADS
 from tests.tamper.alterations import ON_ROWS, Alteration
 from tests.tamper.bundles import Files, Original, repair, sign
@@ -70,6 +70,27 @@ def close_claimed(chance: random.Random, original: Original) -> Files:
     return sign(original.files, document, original.key)
 
 
+def readme(chance: random.Random, original: Original) -> Files:
+    """Let the README say otherwise what it states or explains, signed by the key."""
+    text = original.files[GUIDE].decode()
+    month = json.loads(original.files[MANIFEST])["period"]
+    frozen = f"The month was frozen at {month}-28T00:00:00+00:00 by alice.\n"
+    lines = text.splitlines(keepends=True)
+    place = chance.randrange(len(lines) + 1)
+    lying = [
+        "".join([*lines[:place], frozen, *lines[place:]]),
+        "".join([*lines[:place], *lines[place + chance.randrange(1, 9) :]]),
+        text.replace(", PROVISIONAL", "").replace("==============\n", "\n"),
+        text.replace("THE MONTH IS PROVISIONAL", "THE MONTH IS FROZEN"),
+        text.replace("The month was frozen", "The month was not frozen"),
+        text.replace(original.key.fingerprint, f"{chance.randrange(2**128):032x}"),
+        text.replace(month, f"2031-{chance.randrange(1, 13):02}", 1),
+        text.replace(" not ", " ", 1),
+    ]
+    changed = {**original.files, GUIDE: chance.choice(lying).encode()}
+    return repair(changed, original.key)
+
+
 def key_twice(chance: random.Random, original: Original) -> Files:
     """Name a part of the manifest twice, and sign that with the true key."""
     document = json.loads(original.files[MANIFEST])
@@ -115,6 +136,8 @@ def _chained_anew(chance: random.Random, original: Original, key: TestKey) -> Fi
     files[HEADS], head = _signed_anew(files[HEADS], hashes, key)
     document = json.loads(files[MANIFEST])
     document["chain"] |= {"hash": previous, "head": head}
+    old, new = original.key.fingerprint.encode(), key.fingerprint.encode()
+    files[GUIDE] = files[GUIDE].replace(old, new)
     files = dict(sign(files, document, key))
     return repair(files, key)
 
@@ -162,6 +185,7 @@ CLEVER: dict[str, Alteration] = {
     },
     "claims changed, the true key": claims,
     "close claimed, the true key": close_claimed,
+    "README rewritten, the true key": readme,
     "a key twice, the true key": key_twice,
 }
 # Whole ledgers of somebody else's: only the fingerprint, or an older bundle, tells.

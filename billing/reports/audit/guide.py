@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from billing.domain.foreign_text import visible
 from billing.reports.audit.assumptions import ASSUMPTIONS
+from billing.verifier.readme import readme_statements
 from billing.verifier.shapes import BINDING, BINDING_COLUMNS, SHAPES, TABLE_FILES
 
 _TABLES = {
@@ -42,12 +42,10 @@ _TABLES = {
     "break_case": "a difference from its first day to its end, and who knows of it",
 }
 _OPENING = """\
-AUDIT BUNDLE, {period}{mark}
-{rule}
-
+{title}
 What this is
 ------------
-All that the billing of phone calls in {period} rests on: what Pamela (where the calls
+{subject} what Pamela (where the calls
 are made) said of each call, what was billed for it, how it was reported to Stripe and
 what Stripe answered, how the three books were compared, and the trail of who did what,
 when and why. Months are calendar months in UTC; every time here is in UTC.
@@ -76,10 +74,7 @@ You need Python 3.11 or newer, and nothing else: no network, no packages, no key
 It prints PASS, or FAIL with the first bad record and why. Exit codes: 0 PASS, 1 FAIL,
 2 nothing could be verified.
 
-This bundle is signed by the key
-
-    {key}
-
+{key}
 Compare it with the fingerprint that you were given on another way than this file, for
 whoever forges a bundle brings a key of their own. For the same reason take verify.py
 from a source that you trust, whose documentation names its SHA-256, or read it: it is
@@ -105,6 +100,8 @@ What a PASS proves
   reported has an answer or a reading of Stripe's that shows it.
 - The totals in manifest.json are those of the rows, and a frozen month still has the
   digest that it was frozen under.
+- What this file states of the month and of the key is what was verified; its other
+  words are the same in each bundle of this format.
 
 What it does not prove
 ----------------------
@@ -141,28 +138,9 @@ other months are there where rows of this one refer to them.
 
 def guide(summary: Mapping[str, Any], key: str) -> str:
     """Return the README of a bundle."""
-    period, provisional = summary["period"], summary["provisional"]
-    mark = ", PROVISIONAL" if provisional else ""
-    opening = _OPENING.format(
-        period=period,
-        mark=mark,
-        rule="=" * len(f"AUDIT BUNDLE, {period}{mark}"),
-        standing=_status(summary),
-        assumptions=ASSUMPTIONS,
-        key=key,
-    )
+    statements = readme_statements(summary["period"], key, summary["close"])
+    opening = _OPENING.format(**statements, assumptions=ASSUMPTIONS)
     return opening + "\n".join(_table(name) for name in sorted(TABLE_FILES))
-
-
-def _status(summary: Mapping[str, Any]) -> str:
-    close = summary["close"]
-    if close is None:
-        return (
-            "\nTHE MONTH IS PROVISIONAL: it is not closed, and its figures may still "
-            "change.\n"
-        )
-    who = visible(str(close["closed_by"]))
-    return f"The month was frozen at {close['closed_at']} by {who}.\n"
 
 
 def _table(name: str) -> str:
