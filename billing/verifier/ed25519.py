@@ -29,6 +29,20 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     return _encode(point) == signature[:32]
 
 
+def is_weak(public_key: bytes) -> bool:
+    """Say whether a key is one of the eight points that anybody can sign for.
+
+    Eight times such a point is the neutral one, so its signatures hold for whatever.
+    """
+    point = decode_point(public_key)
+    if point is None:
+        return False
+    for _ in range(3):
+        point = _add(point, point)
+    x, y, z, _ = point
+    return x % PRIME == 0 and (y - z) % PRIME == 0
+
+
 def decode_point(encoded: bytes) -> Point | None:
     """Return the point that 32 bytes stand for; None when they stand for none."""
     number = int.from_bytes(encoded, "little")

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from billing.verifier.ed25519 import KEY_BYTES, SIGNATURE_BYTES, is_signed
+from billing.verifier.ed25519 import KEY_BYTES, SIGNATURE_BYTES, is_signed, is_weak
 from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.manifest import fingerprint
 from billing.verifier.shapes import (
@@ -40,6 +40,8 @@ class KeyRing:
         public_key = unhex(detail["public_key"], KEY_BYTES)
         if fingerprint(public_key) != detail["key"]:
             raise BadRecord(where, "its key has another fingerprint than it names")
+        if is_weak(public_key):
+            raise BadRecord(where, "anybody can sign for its key: its order is small")
         if action == REGISTERED and self._public:
             raise BadRecord(
                 where, "a second key comes in that the first does not endorse"

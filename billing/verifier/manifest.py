@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from billing.verifier.bundle_names import MANIFEST, SEAL
 from billing.verifier.containers import Container, read_chunks, read_whole
-from billing.verifier.ed25519 import is_signed
+from billing.verifier.ed25519 import is_signed, is_weak
 from billing.verifier.findings import BadRecord
 from billing.verifier.shapes import MONTH, read_json
 
@@ -99,6 +99,8 @@ def _signer(raw: bytes, seal: bytes, trusted: str | None) -> bytes:
         raise BadRecord(
             SEAL, f"it is signed by the key {key}, not by the one you trust"
         )
+    if is_weak(public_key):
+        raise BadRecord(SEAL, f"anybody can sign for the key {key}: its order is small")
     if not is_signed(public_key, raw, _signature(seal)):
         raise BadRecord(SEAL, f"it is no signature over {MANIFEST} by the key {key}")
     return public_key

@@ -11,7 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from billing.verifier.ed25519 import ORDER, PRIME, decode_point, is_signed
+from billing.verifier.ed25519 import (
+    ORDER,
+    PRIME,
+    decode_point,
+    is_signed,
+    is_weak,
+)
+from tests.verifier.signing import WEAK_KEYS
 
 
 class Vector(NamedTuple):
@@ -162,3 +169,17 @@ def test_another_length_is_refused_though_its_numbers_are_the_same(
 
 def little(number: int) -> bytes:
     return number.to_bytes(32, "little")
+
+
+@pytest.mark.parametrize("key", WEAK_KEYS)
+def test_a_key_of_small_order_is_weak(key: str) -> None:
+    assert is_weak(bytes.fromhex(key))
+
+
+@pytest.mark.parametrize("vector", VECTORS)
+def test_a_key_that_somebody_made_is_not_weak(vector: Vector) -> None:
+    assert not is_weak(bytes.fromhex(vector.key))
+
+
+def test_what_is_no_point_is_no_weak_key() -> None:
+    assert not is_weak(b"\xff" * 32)

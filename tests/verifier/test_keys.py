@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from billing.verifier.bundle_names import MANIFEST
 from billing.verifier.chain import follow_chain
 from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
 from billing.verifier.keys import REGISTERED, ROTATED, KeyRing, check_heads
+from billing.verifier.manifest import fingerprint
+from billing.verifier.program import FAILED, report_verification
 from billing.verifier.verification import verify_in_workspace
 from billing.verifier.workspace import open_workspace
+from tests.tamper.bundles import Original, pack
 from tests.verifier.paper import Paper, encode_line, hashed
-from tests.verifier.signing import TestKey
+from tests.verifier.signing import WEAK_KEYS, TestKey
 from tests.verifier.stories import ledger_on_paper
 
 Head = dict[str, Any]
@@ -158,3 +163,41 @@ def test_only_the_key_in_force_brings_in_another(
 def test_no_key_replaces_one_that_never_came() -> None:
     with pytest.raises(BadRecord, match="replaces a key that is not in force"):
         KeyRing().take("here", 1, ROTATED, rotated(OLD, NEW, by=OLD))
+
+
+@pytest.mark.parametrize("key", WEAK_KEYS)
+def test_a_key_that_anybody_can_sign_for_is_not_registered(key: str) -> None:
+    detail = {"key": fingerprint(bytes.fromhex(key)), "public_key": key}
+    with pytest.raises(BadRecord, match="anybody can sign for its key"):
+        KeyRing().take("event 1", 1, REGISTERED, detail)
+
+
+@pytest.mark.parametrize("key", WEAK_KEYS)
+def test_a_key_that_anybody_can_sign_for_does_not_follow_another(key: str) -> None:
+    keys = KeyRing()
+    public = OLD.public_key.hex()
+    first = {"key": OLD.fingerprint, "public_key": public}
+    keys.take("event 1", 1, REGISTERED, first)
+    names = {"key": fingerprint(bytes.fromhex(key)), "public_key": key}
+    endorsed = {**names, "old": OLD.fingerprint, "format": "pamela-billing key 1"}
+    endorsement = OLD.sign(encode_line(endorsed)).hex()
+    detail = {**names, "old": OLD.fingerprint, "endorsement": endorsement}
+    with pytest.raises(BadRecord, match="anybody can sign for its key"):
+        keys.take("event 2", 2, ROTATED, detail)
+
+
+@pytest.mark.parametrize("weak", WEAK_KEYS)
+def test_a_key_that_anybody_can_sign_for_is_not_trusted(
+    original: Original, target: Path, weak: str
+) -> None:
+    raw = original.files[MANIFEST]
+    public = json.loads(raw)["public_key"].encode()
+    # The neutral point and nothing: a signature by the neutral key over whatever.
+    seal = f"{'01':0<64}{'':0<64}\n".encode()
+    files = {MANIFEST: raw.replace(public, weak.encode()), "manifest.sig": seal}
+    pack({**original.files, **files}, target)
+    key = fingerprint(bytes.fromhex(weak))
+    for trusted in (None, key):
+        code, _, lines = report_verification(target, key=trusted)
+        assert code == FAILED
+        assert f"anybody can sign for the key {key}" in lines[0]
