@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from billing.atomic_file import OWNER_ONLY, make_private, move_file, new_file
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
 from billing.errors import BadInput, SettingsFault, SigningFault
+from billing.files.atomic_file import OWNER_ONLY, make_private, move_file, new_file
 from billing.gateways.clocks import RemoteClock, SystemClock
 from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import FileSigner, make_key, read_key

@@ -5,9 +5,9 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from billing.bounded_file import read_bounded
 from billing.domain.held_secrets import HeldSecrets
 from billing.errors import SettingsFault
+from billing.files.bounded_file import read_bounded
 
 PREFIX = "PAMELA_BILLING_"
 NESTED = "__"

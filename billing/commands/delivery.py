@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from billing.atomic_file import folder
 from billing.commands.display import complain, say, show_table
 from billing.commands.options import Choice, common_options, show_json
 from billing.errors import BadInput
+from billing.files.atomic_file import folder
 from billing.reports.sheets.cells import screen_rows
 from billing.reports.sheets.csv_file import write_csv
 from billing.reports.sheets.formats import FORMS, write_report

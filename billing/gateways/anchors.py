@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from billing.atomic_file import replace_file
-from billing.bounded_file import read_bounded
 from billing.domain.signed_head import Head
 from billing.errors import AnchorFault, SettingsFault
+from billing.files.atomic_file import replace_file
+from billing.files.bounded_file import read_bounded
 from billing.gateways.word_gate import WordGate
 from billing.ports import Anchor
 

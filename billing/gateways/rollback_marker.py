@@ -5,9 +5,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from billing.atomic_file import is_private, replace_private_file
-from billing.bounded_file import read_bounded
 from billing.errors import SettingsFault
+from billing.files.atomic_file import is_private, replace_private_file
+from billing.files.bounded_file import read_bounded
 
 _SIZE = 128  # of the file, in bytes: a number of twenty digits and a hash fit
 _MOST_BYTES = 4_096

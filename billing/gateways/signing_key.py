@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from billing.atomic_file import OWNER_ONLY, create_file, is_private
-from billing.bounded_file import read_bounded
 from billing.errors import SigningFault
+from billing.files.atomic_file import OWNER_ONLY, create_file, is_private
+from billing.files.bounded_file import read_bounded
 
 MOST_BYTES = 65_536
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 from billing.adapters import make_gate, make_meter, make_source, make_trail
-from billing.atomic_file import is_private
 from billing.domain.invariants import SENTENCES
 from billing.domain.period import cycle_months
 from billing.domain.rating import NoPrice, PriceList
 from billing.domain.signed_head import fingerprint
 from billing.errors import BillingError, LedgerUnready, SettingsFault, UnfitSession
+from billing.files.atomic_file import is_private
 from billing.gateways.word_gate import WordGate
 from billing.ledger import migration
 from billing.ledger.adopt.shadow import ShadowRule

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.atomic_file import OWNER_ONLY, replace_file
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
+from billing.files.atomic_file import OWNER_ONLY, replace_file
 from billing.installation.sandbox_facts import SandboxFacts, read_facts
 from billing.offline import ensure_key, state_sole, upgrade_ledger
 

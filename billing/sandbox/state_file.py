@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from billing.atomic_file import replace_file
+from billing.files.atomic_file import replace_file
 from billing.sandbox.world import Sandbox
 
 SAVE_EVERY_SECONDS = 3.0

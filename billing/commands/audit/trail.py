@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from billing.app import opened_app
-from billing.atomic_file import replace_file
 from billing.commands.display import complain, mark, say, show_table
 from billing.commands.options import (
     CLEAN,
@@ -17,6 +16,7 @@ from billing.commands.options import (
     json_option,
     show_json,
 )
+from billing.files.atomic_file import replace_file
 from billing.installation.trail_key import accept_restored, restored_ledger, rotate
 from billing.offline import ensure_key, opened_ledger
 from billing.pipeline.signing import sign_news

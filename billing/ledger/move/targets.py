@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
-from billing.atomic_file import OWNER_ONLY, new_file
 from billing.errors import SettingsFault, TargetRefused, UnfitSession
+from billing.files.atomic_file import OWNER_ONLY, new_file
 from billing.ledger import migration
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import ChainTip

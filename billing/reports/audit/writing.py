@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from billing.atomic_file import whole_file
+from billing.files.atomic_file import whole_file
 from billing.reports.audit.guide import guide
 from billing.verifier.bundle_names import GUIDE, MANIFEST, PROGRAM, SEAL
 from billing.verifier.keys import NO_HEAD

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO, cast
 
-from billing.atomic_file import whole_file
 from billing.domain.foreign_text import visible
+from billing.files.atomic_file import whole_file
 from billing.reports.sheets.cells import format_cell
 from billing.reports.sheets.sheet import NUMBERS, Cell, Column, Kind, Row, Sheet, Totals
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.atomic_file import whole_file
 from billing.domain.foreign_text import each_text, visible_lines
+from billing.files.atomic_file import whole_file
 
 
 def write_json_file(document: Mapping[str, object], target: Path) -> None:

@@ -6,9 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from billing.atomic_file import whole_file
 from billing.domain.foreign_text import visible
 from billing.errors import BadInput
+from billing.files.atomic_file import whole_file
 from billing.reports.sheets.cells import percent
 from billing.reports.sheets.sheet import (
     Added,

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from billing.atomic_file import whole_file
 from billing.domain.foreign_text import visible
+from billing.files.atomic_file import whole_file
 from billing.reports.sheets.sheet import (
     Added,
     Cell,

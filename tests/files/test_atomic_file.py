@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.atomic_file import (
+from billing.errors import BillingError, FileFault, UnfitTarget
+from billing.files.atomic_file import (
     OWNER_ONLY,
     create_file,
     folder,
@@ -16,7 +17,6 @@ from billing.atomic_file import (
     replace_file,
     whole_file,
 )
-from billing.errors import BillingError, FileFault, UnfitTarget
 from billing.reports.sheets.csv_file import write_csv_file
 from billing.reports.sheets.json_file import write_json_file
 from billing.reports.sheets.parquet_file import write_parquet_file
