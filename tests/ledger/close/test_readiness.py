@@ -122,14 +122,14 @@ def test_events_that_take_minutes_back_stand_apart_from_all_others(
     stage(ledger)
     record(ledger, reading("shorter", seconds=60))
     record(ledger, reading("other", started_at=NOON + HOUR))
-    # What came and went within an hour makes an event of no minutes.
+    # What came and went before it was reported makes an event that is never open.
     record(ledger, reading("gone", started_at=NOON + 2 * HOUR))
-    record(ledger, reading("gone", started_at=NOON + 2 * HOUR, status="failed"))
+    record(ledger, reading("gone", started_at=NOON + 2 * HOUR, customer="globex"))
     stage(ledger)
     name = "test-stripe_minutes-cus_acme-20260310T"
-    adding = (f"{name}12-0", f"{name}13-0", f"{name}14-0")
+    adding = (f"{name}12-0", f"{name}13-0")
     assert month_end(ledger).events == (
-        EventShare(EventState.PENDING, None, Share(3, 9, adding), negative=False),
+        EventShare(EventState.PENDING, None, Share(2, 7, adding), negative=False),
         EventShare(
             EventState.PENDING, None, Share(1, -4, (f"{name}12-1",)), negative=True
         ),
