@@ -46,11 +46,12 @@ class RemoteClock:
         # Slow to import, and only a sandbox has such a clock.
         import urllib3  # noqa: PLC0415
 
-        from billing.gateways.stripe.send_guard import GUARDED_POOLS  # noqa: PLC0415
+        from billing.gateways.stripe.wire import BOUNDED_POOLS  # noqa: PLC0415
 
         self._url = url
         self._pool = urllib3.PoolManager(timeout=STEP_SECONDS, retries=False)
-        self._pool.pool_classes_by_scheme = GUARDED_POOLS
+        # Not the guarded ones: who asks whether to send asks this clock.
+        self._pool.pool_classes_by_scheme = BOUNDED_POOLS
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._moment = datetime.now(UTC)

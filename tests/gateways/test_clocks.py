@@ -11,6 +11,7 @@ import pytest
 from billing.errors import SettingsFault
 from billing.gateways.clocks import COUNTER, RemoteClock, StoppableClock, SystemClock
 from billing.gateways.rate_limit import Pacer
+from billing.gateways.stripe.send_guard import guarded_send
 from tests.client.scripted import ScriptedServer
 from tests.gateways.scripted import serving
 from tests.sandbox.pamela.pamela_world import NOW, World
@@ -110,6 +111,14 @@ def test_a_sandboxs_clock_is_asked_directly_whatever_proxies_are_set(
     with serving(lambda _: CLOCK) as server:
         clock = RemoteClock(server.url)
         assert abs(clock.now() - NOW) < timedelta(seconds=60)
+        clock.close()
+
+
+def test_whoever_asks_whether_to_send_may_ask_a_sandboxs_clock() -> None:
+    with serving(lambda _: CLOCK) as server, guarded_send(lambda: False) as guard:
+        clock = RemoteClock(server.url)
+        assert abs(clock.now() - NOW) < timedelta(seconds=60)
+        assert not guard.refused
         clock.close()
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from billing.gateways.stripe.wire import BoundedResponse
+from billing.gateways.stripe.wire import BoundedConnection, BoundedTLSConnection
 from billing.ports import MaySend
 
 
@@ -48,14 +47,13 @@ def guarded_send(may_send: MaySend) -> Iterator[SendGuard]:
         _CURRENT.reset(token)
 
 
-class GuardedConnection(HTTPConnection):
+class GuardedConnection(BoundedConnection):
     """A connection that checks once, when it stands, right before it writes.
 
     Head and body are gathered and written as one: there is no part of a request that
     could leave before the check, nor after a refusal.
     """
 
-    response_class = BoundedResponse
     _gathered: list[bytes] | None = None
 
     def request(self, *args: Any, **more: Any) -> None:
@@ -88,7 +86,7 @@ class GuardedConnection(HTTPConnection):
             self._gathered.append(bytes(data))
 
 
-class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
+class GuardedTLSConnection(GuardedConnection, BoundedTLSConnection):
     """The same over TLS."""
 
 

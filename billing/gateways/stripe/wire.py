@@ -12,6 +12,9 @@ from http import HTTPStatus
 from http.client import HTTPMessage, HTTPResponse
 from typing import Any
 
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
 # With less than this a socket would not wait at all.
 _SHORTEST_WAIT_SECONDS = 0.001
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -146,3 +149,28 @@ class _BoundedReader(io.RawIOBase):
         """Let go of the socket."""
         self._raw.close()
         super().close()
+
+
+class BoundedConnection(HTTPConnection):
+    """A connection whose answers are bounded."""
+
+    response_class = BoundedResponse
+
+
+class BoundedTLSConnection(BoundedConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class BoundedPool(HTTPConnectionPool):
+    """A pool of bounded connections."""
+
+    ConnectionCls = BoundedConnection
+
+
+class BoundedTLSPool(HTTPSConnectionPool):
+    """A pool of bounded connections over TLS."""
+
+    ConnectionCls = BoundedTLSConnection
+
+
+BOUNDED_POOLS = {"http": BoundedPool, "https": BoundedTLSPool}
