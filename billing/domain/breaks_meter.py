@@ -131,6 +131,8 @@ def find_meter_breaks(meter_totals: MeterTotals, *, settled: bool) -> list[Break
             _event_break(event, hour, cause, minutes)
             for event in meter_totals.events.get(hour, ())
             for cause, minutes in gaps_of(event)
+            # Till the meter is settled what is not shown may only be late.
+            if settled or cause is Cause.COUNTED_TWICE
         ]
         breaks += named
         rest = residue - sum(item.minutes for item in named)
@@ -153,8 +155,15 @@ def find_unknown_customer_breaks(synced: Mapping[datetime, Charge]) -> list[Brea
     ]
 
 
-def asks_for_own_minutes(residue: int, events: Sequence[SentEvent]) -> bool:
-    """Say whether an hour's events have to be read one by one to name one of them."""
+def asks_for_own_minutes(
+    residue: int, events: Sequence[SentEvent], *, settled: bool
+) -> bool:
+    """Say whether an hour's events have to be read one by one to name one of them.
+
+    What is too much is named at once where one of them may be counted twice.
+    """
+    if not settled:
+        return any(_may_be_doubled(event, residue) for event in events)
     return bool(events) and _only_one_missing(residue, events) is None
 
 
@@ -235,13 +244,15 @@ def _rest_cause(
     unnamed = synced - sum(event.expected for event in events)
     may_lack = [-unnamed, *(-event.expected for event in unread)]
     late = [event.charge.minutes for event in unread if not event.counted]
-    may_be_doubled = any(
-        event.was_sent_again and rest * event.charge.minutes > 0 for event in unread
-    )
+    may_be_doubled = any(_may_be_doubled(event, rest) for event in unread)
     if _lies_within(rest, may_lack) and not may_be_doubled:
         return Cause.NOT_COUNTED
     is_ours = may_be_doubled or _lies_within(rest, late)
     return Cause.ABOVE_LEDGER if is_ours else Cause.FOREIGN_EVENT
+
+
+def _may_be_doubled(event: SentEvent, residue: int) -> bool:
+    return event.was_sent_again and residue * event.charge.minutes > 0
 
 
 def _lies_within(minutes: int, parts: Sequence[int]) -> bool:

@@ -276,4 +276,24 @@ def test_an_only_event_is_named_while_the_summary_may_still_catch_up() -> None:
 def test_own_minutes_are_read_only_when_the_hour_does_not_name_the_event(
     residue: int, events: list[SentEvent], asked: bool
 ) -> None:
-    assert asks_for_own_minutes(residue, events) is asked
+    assert asks_for_own_minutes(residue, events, settled=True) is asked
+
+
+@pytest.mark.parametrize(
+    ("residue", "again", "asked"),
+    [(5, True, True), (5, False, False), (-5, True, False)],
+)
+def test_what_may_be_counted_twice_is_read_though_summaries_may_still_catch_up(
+    residue: int, again: bool, asked: bool
+) -> None:
+    events = [sent("x", FIVE, again=again)]
+    assert asks_for_own_minutes(residue, events, settled=False) is asked
+
+
+def test_what_counts_twice_is_named_at_once_and_what_is_late_is_not() -> None:
+    doubled = sent("x", FIVE, shown=15, again=True)
+    late = sent("y", FIVE, shown=0)
+    assert named(Charge(10, 1_000_000), 15, doubled, late, settled=False) == [
+        (Cause.COUNTED_TWICE, 10, "x"),
+        (Cause.NOT_SETTLED, -5, None),
+    ]

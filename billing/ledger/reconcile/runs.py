@@ -14,7 +14,12 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.reconcile.account_finding import AccountFinding
 from billing.ledger.reconcile.break_cases import OwnedBreak, Run, track
-from billing.ledger.reconcile.summary_lags import MonthLook, record_lags
+from billing.ledger.reconcile.summary_lags import (
+    RECONCILED,
+    MonthLook,
+    looked_since,
+    record_lags,
+)
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
@@ -177,26 +182,36 @@ def save(connection: Connection, reconciliation: Reconciliation, actor: Actor) -
     if reconciliation.left_out:
         # Names alone: why is in the words of others, and a trail keeps all for ever.
         detail["left_out"] = sorted(reconciliation.left_out)
-    audit_log.record(
-        connection, actor, "period.reconciled", str(reconciliation.period), detail
-    )
+    audit_log.record(connection, actor, RECONCILED, str(reconciliation.period), detail)
     return number
 
 
 def _look(
     connection: Connection, reconciliation: Reconciliation, now: datetime
 ) -> MonthLook:
-    run = reconciliation_run.c
-    query = select(run.started_at).where(run.period == str(reconciliation.period))
-    earlier = connection.execute(query.order_by(run.id.desc()).limit(1)).scalar()
     looks = {each.customer: each.look for each in reconciliation.customers if each.look}
     return MonthLook(
         period=reconciliation.period,
         started_at=reconciliation.started_at,
         ended_at=now,
-        earlier_at=earlier,
+        earlier_at=_earlier_look(connection, reconciliation.period),
         customers=looks,
     )
+
+
+def _earlier_look(connection: Connection, period: BillingPeriod) -> datetime | None:
+    since = looked_since(connection)
+    if since is None:
+        return None
+    run = reconciliation_run.c
+    query = (
+        select(run.started_at)
+        .where(run.period == str(period), run.finished_at >= since)
+        .order_by(run.id.desc())
+        .limit(1)
+    )
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment
 
 
 def _reading(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
+from billing.domain.break_causes import Cause
 from billing.domain.meter_event import (
     COUNTED_VERDICTS,
     EventState,
@@ -24,8 +25,11 @@ from billing.domain.summary_lag import (
     SummaryLook,
     lag_seen,
 )
+from billing.ledger.audit.schema_history import UPGRADED
 from billing.ledger.schema.bulk_execute import insert_for_all
 from billing.ledger.schema.tables import (
+    audit_event,
+    break_case,
     meter_attempt,
     meter_event,
     meter_reading,
@@ -72,7 +76,20 @@ _OPEN = (
     .order_by(event.id)
 )
 _NEWEST_ROW = select(lag.open_from).order_by(lag.id.desc()).limit(1)
-_OLDEST_ROW = select(lag.first_shown_at).order_by(lag.id).limit(1)
+# The schema that has lags: what reconciled before did not say what was shown.
+WITH_LAGS, RECONCILED = "0017", "period.reconciled"
+_UPGRADED_TO_LAGS = select(func.min(audit_event.c.id)).where(
+    audit_event.c.action == UPGRADED, audit_event.c.subject >= WITH_LAGS
+)
+_FIRST_LOOK = (
+    select(audit_event.c.at)
+    .where(
+        audit_event.c.action == RECONCILED,
+        audit_event.c.id > func.coalesce(_UPGRADED_TO_LAGS.scalar_subquery(), 0),
+    )
+    .order_by(audit_event.c.id)
+    .limit(1)
+)
 _NEWEST_ATTEMPT = select(func.max(attempt.id))
 _LAST_BEFORE = (
     select(attempt.id)
@@ -85,6 +102,27 @@ _LONGEST = select(func.max(lag.lag_seconds)).where(
     _IS_MEASURED, lag.first_shown_at >= bindparam("moment")
 )
 _SINCE = select(func.min(lag.first_shown_at)).where(_IS_MEASURED)
+# Until the last empty read it was surely late; that it counts twice shows that it was.
+_DOUBLED = (
+    select(
+        func.min(attempt.started_at).label("sent_at"),
+        select(func.max(meter_reading.c.read_at))
+        .where(meter_reading.c.event_id == event.id, meter_reading.c.minutes == 0)
+        .scalar_subquery()
+        .label("last_unshown_at"),
+    )
+    .select_from(meter_event.join(meter_attempt))
+    .where(
+        attempt.kind == EVENT,
+        event.identifier.in_(
+            select(break_case.c.event).where(
+                break_case.c.cause == Cause.COUNTED_TWICE.value,
+                break_case.c.opened_at >= bindparam("moment"),
+            )
+        ),
+    )
+    .group_by(event.id)
+)
 
 
 class MonthLook(NamedTuple):
@@ -102,19 +140,29 @@ def lags_measured(connection: Connection, now: datetime) -> LagsMeasured:
     since: datetime | None = connection.execute(_SINCE).scalar()
     moment = {"moment": now - LAGS_COUNT_FOR}
     seconds = connection.execute(_LONGEST, moment).scalar()
-    return LagsMeasured(None if seconds is None else seconds * _SECOND, since)
+    seen = [] if seconds is None else [seconds * _SECOND]
+    for sent_at, last_unshown_at in connection.execute(_DOUBLED, moment):
+        if last_unshown_at is not None and last_unshown_at > sent_at:
+            seen.append(last_unshown_at - sent_at)
+    return LagsMeasured(max(seen, default=None), since)
+
+
+def looked_since(connection: Connection) -> datetime | None:
+    """Return since when each reconciliation says which events it was the first to see.
+
+    Whoever looked before the ledger was upgraded did not: those looks are none.
+    """
+    moment: datetime | None = connection.execute(_FIRST_LOOK).scalar()
+    return moment
 
 
 def record_lags(connection: Connection, look: MonthLook) -> int:
     """Write down which events a reconciliation was the first to see; returns how many.
 
-    Whoever looked before the first row was written, as in a ledger that was upgraded,
-    did not say what was shown: that look is none. Its reads of an event's own minute
-    say how late it was, and nothing of since when lags are measured.
+    Reads of an event's own minute that are older than the first row say how late it
+    was, and nothing of since when lags are measured.
     """
-    began_at: datetime | None = connection.execute(_OLDEST_ROW).scalar()
-    if began_at is None or (look.earlier_at and look.earlier_at < began_at):
-        look = look._replace(earlier_at=None)
+    is_first = connection.execute(_NEWEST_ROW).first() is None
     open_from = _open_from(connection, look)
     sent: Sequence[Any] = connection.execute(_OPEN, {"open_from": open_from}).all()
     looked_for = [row for row in sent if not _is_dropped(row, look)]
@@ -130,7 +178,7 @@ def record_lags(connection: Connection, look: MonthLook) -> int:
         newest = connection.execute(_NEWEST_ATTEMPT).scalar_one()
         open_from = min(unshown, default=newest + 1)
         rows = [
-            _lag_row(row, look, readings.get(row.id, ()), is_first=began_at is None)
+            _lag_row(row, look, readings.get(row.id, ()), is_first=is_first)
             for row in shown
         ]
         insert_for_all(

@@ -201,14 +201,13 @@ class Comparison:
 
     def asks_for(self) -> list[tuple[MeterCustomer, SentEvent]]:
         """Return the events whose own minutes would name what is missing."""
-        if not self.settled:
-            return []
+        settled = self.settled
         return [
             (meter_customer, event)
             for meter_customer in self.shown.hours
             for hour, residue in self._meter_totals(meter_customer, {}).residues()
             for events in [self.month.events.get((meter_customer, hour), ())]
-            if asks_for_own_minutes(residue, events)
+            if asks_for_own_minutes(residue, events, settled=settled)
             for event in events
         ]
 

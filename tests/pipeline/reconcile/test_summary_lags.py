@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.summary_lag import LagsMeasured
+from billing.ledger.audit import schema_history
+from billing.ledger.audit.audit_log import Actor
 from billing.ledger.reconcile.summary_lags import lags_measured
 from tests.pipeline.bench import NOON, START, Bench, call
 from tests.pipeline.fakes import lose_answer, lose_request
@@ -137,6 +139,61 @@ def test_what_was_read_before_the_first_measured_event_says_how_late_that_one_wa
     assert lags.longest is not None
     assert lags.longest // HOUR == 24
     assert lags.since == bench.clock.now()  # and no earlier: nobody measured then
+
+
+def test_the_first_event_of_a_new_ledger_is_measured_by_all_who_looked(
+    either_bench: Bench,
+) -> None:
+    bench = either_bench
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    for hours in (1, 1, 128):
+        bench.clock.advance(hours=hours)
+        bench.reconcile()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, 131 * 3_600)]
+
+
+def test_looks_of_a_version_that_measured_no_lags_are_none(bench: Bench) -> None:
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    bench.clock.advance(hours=5)
+    bench.reconcile()
+    with bench.ledger.writing() as connection:
+        actor = Actor("the operator", bench.clock.now())
+        schema_history.record_upgrade(connection, actor, "0017")
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, None)]
+
+
+def test_what_shows_once_and_then_twice_says_how_late_the_first_was(
+    bench: Bench,
+) -> None:
+    begin(bench)
+    bench.meter.script = [lose_answer, *[lose_request] * 5]
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    for _ in range(4):
+        bench.clock.advance(hours=24)
+        bench.sync()
+    _, second = [one for one in bench.meter.counted if one.event.minutes == 5]
+    bench.meter.counted.remove(second)
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    bench.meter.counted.append(second)
+    bench.clock.advance(hours=3)
+    bench.reconcile()
+    lags = measured(bench)
+    assert lags.longest is not None
+    assert lags.longest // HOUR >= 72
 
 
 def test_what_was_sent_again_too_soon_and_counts_twice_says_how_late_it_was(

@@ -127,11 +127,12 @@ def test_what_counts_twice_after_all_is_synced_and_named_so(bench: Bench) -> Non
     assert bench.sync().settled == 1
     query = "SELECT evidence FROM meter_event"
     assert bench.rows(query)[0][0].startswith("reading: its minute holds 10 at ")
-    for _ in range(2):
-        bench.clock.advance(hours=3)
-        report = bench.reconcile()
-    breaks = [item for _, _, item in report.breaks]
-    assert [(item.cause, item.minutes) for item in breaks] == [(Cause.COUNTED_TWICE, 5)]
+    # The first look names it, though summaries may still catch up.
+    for hours in (0, 3, 3):
+        bench.clock.advance(hours=hours)
+        breaks = [item for _, _, item in bench.reconcile().breaks]
+        found = [(item.cause, item.minutes) for item in breaks]
+        assert found == [(Cause.COUNTED_TWICE, 5)]
 
 
 def test_a_summary_that_lags_is_not_taken_for_absence(bench: Bench) -> None:
