@@ -11,8 +11,8 @@ from billing.files.bounded_file import read_bounded
 
 PREFIX = "PAMELA_BILLING_"
 NESTED = "__"
-# A hundred thousand customers have an eighth of it.
-MOST_BYTES = 64_000_000
+# A hundred thousand customers have half of it.
+MOST_BYTES = 16_000_000
 # A variable of such a name holds a secret, whether the settings name it or not.
 _SECRET_NAME = re.compile(r"(?i)(?:.*_)?(?:(?:pg)?password|passwd|secret|token|key)")
 _SHORTEST_SECRET = 8

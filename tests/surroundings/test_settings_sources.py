@@ -124,7 +124,7 @@ def test_a_file_of_settings_is_read_up_to_its_bound(file: Path) -> None:
     file.write_bytes(GOOD.encode().ljust(MOST_BYTES))
     assert read_settings(file).billing.first_period == "2026-01"
     file.write_bytes(GOOD.encode().ljust(MOST_BYTES + 1))
-    assert refusal(file).startswith(f"{file}: it cannot be read: it has more than 4,0")
+    assert refusal(file).startswith(f"{file}: it cannot be read: it has more than 16,")
 
 
 def pipe(folder: Path) -> Path:
