@@ -9,7 +9,11 @@ from billing.ledger.audit import events, schema_history
 from billing.ledger.audit.canonical_json import digest
 from billing.ledger.audit.events import ChainTip
 from billing.ledger.audit.recorded.own_rows import uncovered
-from billing.ledger.audit.signed_heads import lost_heads, newest_head
+from billing.ledger.audit.signed_heads import (
+    key_in_force,
+    lost_heads,
+    newest_head,
+)
 from billing.ledger.integrity.scope import Scope
 from billing.ledger.schema.tables import audit_event, audit_head, b2b_usage
 
@@ -51,6 +55,7 @@ def _balance(connection: Connection, tip: ChainTip) -> Iterator[str]:
 
 def _chain(connection: Connection, tip: ChainTip, *, whole: bool) -> Iterator[str]:
     """Follow the chain, in an hour from the last signed head, which must be in it."""
+    key_in_force(connection)  # it has to be readable before anything is done by it
     lost, newest = lost_heads(connection), newest_head(connection)
     if lost is not None:
         yield lost
