@@ -21,8 +21,8 @@ from billing.reports.reconciliation.live import (
     cause_lines,
     reconciliation_headings,
     reconciliation_lines,
-    reconciliation_sentences,
 )
+from billing.reports.reconciliation.outcome import reconciliation_sentences
 from billing.reports.sheets.cells import UNKNOWN
 
 # A file or a pipe has no width, so nothing is ever wrapped there.

@@ -29,9 +29,9 @@ from billing.pipeline.reconcile.reconcile import CLOSELY, Depth, reconcile_perio
 from billing.reports.reconciliation.live import (
     HEALING_HEADINGS,
     Reconciliation,
-    is_only_unsettled,
     reconciliation_document,
 )
+from billing.reports.reconciliation.outcome import is_only_unsettled
 
 
 @click.command()

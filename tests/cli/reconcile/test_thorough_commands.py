@@ -67,6 +67,8 @@ def test_a_minute_that_moved_between_customers_is_named_and_corrected(
         desk.done("close", LAST)
     before = minutes_by_call(desk)
     moved = move_a_minute(desk)
+    before_it = desk.done("reconcile", LAST)
+    assert f"`pamela-billing reconcile {LAST} --thorough` reads them anew" in before_it
     report = desk.json("reconcile", LAST, "--thorough", code=1)
     assert named(report) == moved
     assert report["difference_minutes"] == 0

@@ -1,6 +1,7 @@
 """A reconciliation says what it comes to, and waiting is told from breaks."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,14 +12,16 @@ from billing.ledger.reconcile.account_finding import AccountFinding
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.live import (
     cause_lines,
-    is_only_unsettled,
     reconciliation_document,
     reconciliation_headings,
     reconciliation_lines,
+)
+from billing.reports.reconciliation.outcome import (
+    is_only_unsettled,
     reconciliation_sentences,
 )
 from billing.reports.sheets.cells import UNKNOWN
-from tests.ledger.bookkeeping import MARCH, NOON
+from tests.ledger.bookkeeping import HOUR, MARCH, NOON
 
 WHOLE = AccountFinding(
     account="main", usage_minutes=10, calls_minutes=10, complete=True
@@ -27,6 +30,7 @@ HALF = AccountFinding(
     account="main", usage_minutes=None, calls_minutes=10, complete=False
 )
 OFF = AccountFinding(account="main", usage_minutes=12, calls_minutes=10, complete=True)
+ANEW = "`pamela-billing reconcile 2026-03 --thorough` reads them anew"
 
 
 def found(
@@ -62,7 +66,11 @@ def found(
 @pytest.mark.parametrize(
     ("reconciliation", "waits", "sentence"),
     [
-        (found(), False, "Pamela, the ledger and Stripe agree, minute by minute."),
+        (
+            found(),
+            False,
+            "Pamela, the ledger and Stripe agree, minute by minute, as of",
+        ),
         (found(Cause.NOT_SETTLED), True, "Not settled yet"),
         (found(Cause.NOT_SETTLED, Cause.REJECTED), False, "is not settled yet"),
         (found(Cause.IN_FLIGHT), False, "difference: -1 minute."),
@@ -76,6 +84,33 @@ def test_the_verdict(
 ) -> None:
     assert is_only_unsettled(reconciliation) == waits
     assert sentence in " ".join(reconciliation_sentences(reconciliation))
+
+
+@pytest.mark.parametrize(
+    ("causes", "agreement"),
+    [
+        ((), "Pamela, the ledger and Stripe agree, minute by minute"),
+        ((Cause.DECIDED,), "was decided by a person, or stands in another month"),
+        ((Cause.BILLED_IN_LATER_MONTH,), "stands in another month; the totals agree"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("read_at", "source"),
+    [
+        (NOON, ""),
+        (None, ""),
+        (NOON - 12 * HOUR, f"; Pamela's calls as read at 2026-03-10T00:00:00Z: {ANEW}"),
+    ],
+)
+def test_who_agrees_does_so_as_of_when_each_side_was_read(
+    causes: tuple[Cause, ...],
+    agreement: str,
+    read_at: datetime | None,
+    source: str,
+) -> None:
+    account = replace(WHOLE, calls_read_at=read_at)
+    verdict = reconciliation_sentences(found(*causes, account=account))[-1]
+    assert verdict.endswith(f"{agreement}, as of 2026-03-10T12:00:00Z{source}.")
 
 
 def test_the_document_keeps_every_break_with_its_exact_amount() -> None:

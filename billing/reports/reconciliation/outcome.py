@@ -1,0 +1,89 @@
+"""What a reconciliation comes to: as of when, what is off, and the verdict."""
+
+from collections.abc import Collection, Iterator
+
+from billing.domain.break_causes import Cause
+from billing.domain.break_groups import CARRIED, EXPLAINED
+from billing.ledger.reconcile.runs import Reconciliation
+from billing.reports.reconciliation.live import difference_of
+from billing.reports.reconciliation.read_times import read_sentence
+from billing.reports.sheets.formatting import counted, format_time
+
+
+def reconciliation_sentences(report: Reconciliation) -> list[str]:
+    """Say what a reconciliation comes to, the verdict last."""
+    read_at = [account.calls_read_at for account in report.accounts]
+    sentences = [read_sentence(read_at, report.started_at)]
+    sentences += [
+        f"Account {account.account} was not read whole: pull {report.period} again."
+        for account in report.accounts
+        if not account.complete
+    ]
+    sentences += [
+        f"Account {account.account}: its calls add up to {account.calls_minutes:,} "
+        f"minutes, its own total is {account.usage_minutes:,}."
+        for account in report.accounts
+        if account.difference_minutes
+    ]
+    if report.quarantined:
+        sentences.append(
+            f"{counted(report.quarantined, 'call')} in quarantine: see "
+            "`pamela-billing quarantine`."
+        )
+    sentences += _left_out(report)
+    sentences.append(_verdict(report))
+    return sentences
+
+
+def _left_out(report: Reconciliation) -> Iterator[str]:
+    if report.invoices_fault:
+        yield f"What was invoiced could not be read: {report.invoices_fault}"
+    for name, fault in report.unread.items():
+        yield f"{name} was left out, since it could not be read: {fault}"
+    for name, fault in report.accounts_unread.items():
+        yield f"Account {name} could not be read: {fault}"
+    for name, fault in report.invoices_unread.items():
+        yield f"What was invoiced to {name} could not be read: {fault}"
+
+
+def _verdict(report: Reconciliation) -> str:
+    causes = {item.cause for _, _, item in report.breaks}
+    if report.clean:
+        return f"{_agreement(causes)}, {_as_of(report)}."
+    if is_only_unsettled(report):
+        return "Not settled yet: Stripe's summaries lag behind; reconcile again later."
+    total = difference_of(report)
+    if total is None:
+        return "The total difference is not settled yet."
+    return f"Total difference: {counted(total, 'minute', sign='+')}."
+
+
+def _agreement(causes: Collection[Cause]) -> str:
+    if Cause.DECIDED in causes:
+        return "Every difference was decided by a person, or stands in another month"
+    if CARRIED.intersection(causes):
+        return "Every difference stands in another month; the totals agree"
+    return "Pamela, the ledger and Stripe agree, minute by minute"
+
+
+def _as_of(report: Reconciliation) -> str:
+    """Say as of when they agree: what Pamela changed after she was read is not seen."""
+    words, read_at = f"as of {format_time(report.started_at)}", report.calls_read_at
+    if read_at is None or read_at >= report.started_at:
+        return words
+    return (
+        f"{words}; Pamela's calls as read at {format_time(read_at)}: `pamela-billing "
+        f"reconcile {report.period} --thorough` reads them anew"
+    )
+
+
+def is_only_unsettled(report: Reconciliation) -> bool:
+    """Say whether waiting for Stripe's summaries is all that is left to do."""
+    causes = {item.cause for each in report.customers for item in each.breaks}
+    return (
+        causes - EXPLAINED == {Cause.NOT_SETTLED}
+        and report.complete
+        and not report.quarantined
+        and not report.left_out
+        and all(account.agrees for account in report.accounts)
+    )
