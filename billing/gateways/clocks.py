@@ -5,10 +5,14 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from billing.domain.period import as_utc
 from billing.errors import SettingsFault
 from billing.ports import Clock
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 # An answer of a sandbox's clock: how long a step may take, and how large it may be.
 STEP_SECONDS, MOST_BYTES = 5, 65_536
@@ -99,18 +103,28 @@ class RemoteClock:
 
     def _answer(self) -> bytes:
         """Read what is at the URL, which is short and comes at once."""
+        import urllib3  # noqa: PLC0415
+
         from billing.gateways.stripe.wire import bounded_exchange  # noqa: PLC0415
 
         # The head of the answer may be as large as its body.
         with bounded_exchange(self.TOTAL_SECONDS, 2 * MOST_BYTES):
-            answer = self._pool.urlopen(
-                "GET", self._url, redirect=False, decode_content=False
-            )
+            try:
+                answer = self._ask()
+            except urllib3.exceptions.ProtocolError:
+                # The server may close an idle connection just as we write to it.
+                self._pool.clear()
+                answer = self._ask()
         if answer.status != HTTPStatus.OK:
             raise ValueError(f"HTTP {answer.status}")
         if len(answer.data) > MOST_BYTES:
             raise ValueError("its answer has no end")
         return answer.data
+
+    def _ask(self) -> "BaseHTTPResponse":
+        return self._pool.urlopen(
+            "GET", self._url, redirect=False, decode_content=False
+        )
 
 
 class StoppableClock:

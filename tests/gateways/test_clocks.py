@@ -12,7 +12,7 @@ from billing.errors import SettingsFault
 from billing.gateways.clocks import COUNTER, RemoteClock, StoppableClock, SystemClock
 from billing.gateways.rate_limit import Pacer
 from billing.gateways.stripe.send_guard import guarded_send
-from tests.client.scripted import ScriptedServer
+from tests.client.scripted import ScriptedServer, http
 from tests.gateways.scripted import serving
 from tests.sandbox.pamela.pamela_world import NOW, World
 from tests.waiting import LONGEST_WAIT_SECONDS
@@ -120,6 +120,36 @@ def test_whoever_asks_whether_to_send_may_ask_a_sandboxs_clock() -> None:
         assert abs(clock.now() - NOW) < timedelta(seconds=60)
         assert not guard.refused
         clock.close()
+
+
+@pytest.mark.parametrize("hangs_up_on", [1, 2])
+def test_a_clock_that_hangs_up_on_a_request_is_asked_once_more(
+    hangs_up_on: int,
+) -> None:
+    def script(peer: socket.socket) -> None:
+        if len(server.requests) == hangs_up_on:
+            peer.shutdown(socket.SHUT_RDWR)
+        else:
+            peer.sendall(http(b'{"now": "2026-03-10T12:00:00+00:00"}'))
+
+    with ScriptedServer(script) as server:
+        clock = RemoteClock(server.url)
+        clock.FRESH_SECONDS = 0.0
+        try:
+            for _ in range(2):
+                assert clock.now() >= datetime(2026, 3, 10, 12, tzinfo=UTC)
+            assert (len(server.requests), server.connections) == (3, 2)
+        finally:
+            clock.close()
+
+
+def test_a_clock_that_always_hangs_up_is_asked_twice_and_no_more() -> None:
+    with ScriptedServer(lambda peer: peer.shutdown(socket.SHUT_RDWR)) as server:
+        clock = RemoteClock(server.url)
+        with pytest.raises(SettingsFault, match="is the sandbox running"):
+            clock.now()
+        clock.close()
+        assert len(server.requests) == 2
 
 
 def test_a_sandboxs_clock_waits() -> None:
