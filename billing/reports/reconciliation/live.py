@@ -1,6 +1,6 @@
 """A reconciliation as people and programs read it."""
 
-from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
@@ -117,14 +117,27 @@ def reconciliation_lines(report: Reconciliation) -> list[list[str]]:
 
 def cause_lines(report: Reconciliation) -> list[list[str]]:
     """Return each cause that was found: its minutes, its meaning and its remedy."""
-    minutes: Counter[Cause] = Counter()
-    for _, _, item in report.breaks:
-        minutes[item.cause] += item.minutes
+    minutes = _by_cause(item for _, _, item in report.breaks)
     return [
-        [cause.value, f"{minutes[cause]:+,d}", cause.meaning, cause.remedy]
+        [cause.value, _both_ways(minutes[cause]), cause.meaning, cause.remedy]
         for cause in Cause
         if cause in minutes
     ]
+
+
+def _by_cause(breaks: Iterable[Break]) -> dict[Cause, list[int]]:
+    minutes: dict[Cause, list[int]] = {}
+    for item in breaks:
+        minutes.setdefault(item.cause, []).append(item.minutes)
+    return minutes
+
+
+def _both_ways(minutes: Sequence[int]) -> str:
+    """Write what is too much beside what is missing: their sum may be nothing."""
+    too_much = sum(each for each in minutes if each > 0)
+    missing = sum(each for each in minutes if each < 0)
+    ways = [way for way in (too_much, missing) if way] or [0]
+    return " ".join(f"{way:+,d}" for way in ways)
 
 
 def difference_of(report: Reconciliation) -> int | None:
@@ -151,10 +164,8 @@ def _cell(value: str | int | None) -> str:
 
 
 def _causes(finding: CustomerFinding) -> str:
-    minutes: Counter[str] = Counter()
-    for item in finding.breaks:
-        minutes[item.cause.value] += item.minutes
-    return ", ".join(f"{cause} {total:+,d}" for cause, total in minutes.items())
+    causes = _by_cause(finding.breaks).items()
+    return ", ".join(f"{cause} {_both_ways(minutes)}" for cause, minutes in causes)
 
 
 def _customer(finding: CustomerFinding, currency: str) -> Document:

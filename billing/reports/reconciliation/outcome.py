@@ -1,9 +1,11 @@
 """What a reconciliation comes to: as of when, what is off, and the verdict."""
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 
 from billing.domain.break_causes import Cause
 from billing.domain.break_groups import CARRIED, EXPLAINED
+from billing.domain.listed_names import listed_names
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.live import difference_of
 from billing.reports.reconciliation.read_times import read_sentence
@@ -31,6 +33,7 @@ def reconciliation_sentences(report: Reconciliation) -> list[str]:
             "`pamela-billing quarantine`."
         )
     sentences += _left_out(report)
+    sentences += _moved(report)
     sentences.append(_verdict(report))
     return sentences
 
@@ -55,7 +58,41 @@ def _verdict(report: Reconciliation) -> str:
     total = difference_of(report)
     if total is None:
         return "The total difference is not settled yet."
-    return f"Total difference: {counted(total, 'minute', sign='+')}."
+    return f"Total difference: {counted(total, 'minute', sign='+')}{_inside(report)}."
+
+
+def _inside(report: Reconciliation) -> str:
+    """Say what stands in the breaks, where some of it cancels out in the total."""
+    minutes = [
+        item.minutes
+        for each in report.customers
+        for item in each.breaks
+        if item.cause not in EXPLAINED
+    ]
+    inside = sum(map(abs, minutes))
+    if inside == abs(sum(minutes)):
+        return ""
+    breaks = counted(len(minutes), "break")
+    return f", of {breaks} with {counted(inside, 'minute')} in them"
+
+
+def _moved(report: Reconciliation) -> Iterator[str]:
+    """Say which minutes Pamela counts for another customer than the ledger does."""
+    shares: defaultdict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
+    for customer, _, item in report.breaks:
+        if item.cause is Cause.CHANGED_CALL and customer is not None:
+            shares[item.calls][customer] = item.minutes
+    moved: Counter[tuple[str, str]] = Counter()
+    for share in [each for each in shares.values() if len(each) > 1]:
+        taker, *_, giver = sorted(share, key=share.__getitem__)
+        if share[giver] + share[taker] == 0:
+            moved[giver, taker] += share[giver]
+    moves = [
+        f"{counted(minutes, 'minute')} from {giver} to {taker}"
+        for (giver, taker), minutes in moved.items()
+    ]
+    if moves:
+        yield f"Pamela moved {listed_names(moves)}."
 
 
 def _agreement(causes: Collection[Cause]) -> str:

@@ -113,6 +113,73 @@ def test_who_agrees_does_so_as_of_when_each_side_was_read(
     assert verdict.endswith(f"{agreement}, as of 2026-03-10T12:00:00Z{source}.")
 
 
+def changed(call: str, minutes: int) -> Break:
+    return Break(
+        cause=Cause.CHANGED_CALL, minutes=minutes, amount_micro=0, calls=(call,)
+    )
+
+
+def with_breaks(**breaks: list[Break]) -> Reconciliation:
+    """Reconcile customers with the breaks that are given for each."""
+    [acme] = found().customers
+    customers = [
+        replace(
+            acme,
+            customer=name,
+            stripe_minutes=10 + sum(item.minutes for item in items),
+            breaks=tuple(items),
+        )
+        for name, items in breaks.items()
+    ]
+    return replace(found(), customers=tuple(customers))
+
+
+ONE, TWO, THREE = "call_1", "call_2", "call_3"
+
+
+@pytest.mark.parametrize(
+    ("acme", "bolt", "moved", "total"),
+    [
+        (
+            [changed(ONE, 4)],
+            [changed(ONE, -4)],
+            "Pamela moved 4 minutes from acme to bolt.",
+            "Total difference: +0 minutes, of 2 breaks with 8 minutes in them.",
+        ),
+        (
+            [changed(ONE, -1), changed(TWO, -2), changed(THREE, 1)],
+            [changed(ONE, 1), changed(TWO, 2)],
+            "Pamela moved 3 minutes from bolt to acme.",
+            "Total difference: +1 minute, of 5 breaks with 7 minutes in them.",
+        ),
+        (
+            [changed(ONE, 1), changed(TWO, -1)],
+            [],
+            "",
+            "Total difference: +0 minutes, of 2 breaks with 2 minutes in them.",
+        ),
+        (
+            [changed(ONE, 5)],
+            [changed(ONE, -6)],
+            "",
+            "Total difference: -1 minute, of 2 breaks with 11 minutes in them.",
+        ),
+        ([changed(ONE, 4)], [changed(TWO, 4)], "", "Total difference: +8 minutes."),
+    ],
+)
+def test_breaks_that_cancel_out_are_told_with_the_minutes_that_stand_in_them(
+    acme: list[Break], bolt: list[Break], moved: str, total: str
+) -> None:
+    sentences = reconciliation_sentences(with_breaks(acme=acme, bolt=bolt))
+    assert sentences[1:] == [*filter(None, [moved]), total]
+
+
+def test_minutes_too_many_and_minutes_missing_of_a_cause_stand_side_by_side() -> None:
+    report = with_breaks(acme=[changed(ONE, 5), changed(TWO, -1)], bolt=[])
+    assert cause_lines(report)[0][:2] == ["changed_call", "+5 -1"]
+    assert reconciliation_lines(report)[0][-1] == "changed_call +5 -1"
+
+
 def test_the_document_keeps_every_break_with_its_exact_amount() -> None:
     document = reconciliation_document(found(Cause.REJECTED), "usd")
     assert document["difference_minutes"] == -1
