@@ -217,12 +217,12 @@ def _unbroken(text: str) -> list[str]:
     return [text] if _FIGURE.fullmatch(text) else text.split()
 
 
-def show_findings(report: Reconciliation) -> None:
-    """Print a reconciliation, and in a sentence what it comes to."""
+def show_findings(report: Reconciliation, *, violated: bool) -> None:
+    """Print a reconciliation, of a ledger that may violate an invariant."""
     lines, headings = reconciliation_lines(report), reconciliation_headings(report)
     title = f"Reconciliation {report.period}, minutes"
     show_table(headings, lines, title=title, has_total=True)
-    if causes := cause_lines(report):
+    if causes := cause_lines(report, violated=violated):
         show_table(CAUSE_HEADINGS, causes)
     for sentence in reconciliation_sentences(report):
         say(sentence)

@@ -88,7 +88,7 @@ def show_cycle(report: CycleReport) -> None:
         say(f"{parity_sentence(report.shadow.verdict)}.")
         complaints += parity_complaints(report.shadow.verdict)
     for reconciliation in report.reconciliations:
-        show_findings(reconciliation)
+        show_findings(reconciliation, violated=report.refused)
     if report.sync:
         complaints += [
             sentence

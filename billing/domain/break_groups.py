@@ -22,6 +22,22 @@ WAITING = frozenset(cause for cause in Cause if cause.resolution is Resolution.W
 # More stands at the meter than is billed here: sending stops till a person decides.
 TOO_MUCH = frozenset({Cause.ABOVE_LEDGER, Cause.COUNTED_TWICE, Cause.FOREIGN_EVENT})
 CARRIED = frozenset(cause for cause in Cause if cause.resolution is Resolution.CARRIED)
+# What to do about these ends in sending, which a ledger that is not sound does not.
+ENDS_IN_SENDING = frozenset(
+    {
+        Cause.OPENING_DIFFERS,
+        Cause.NOT_STAGED,
+        Cause.IN_FLIGHT,
+        Cause.UNANSWERED,
+        Cause.REJECTED,
+        Cause.UNCERTAIN,
+        Cause.CANCELLING,
+        Cause.COUNTED_UNRECORDED,
+        Cause.COUNTED_AFTER_ALL,
+        Cause.NOT_COUNTED,
+        Cause.COUNTED_TWICE,
+    }
+)
 EXPLAINED = CARRIED | {Cause.DECIDED}  # nobody has to do anything about these
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+NOTHING_IS_SENT = "nothing is sent until `pamela-billing db check` passes"
+
 
 class Invariant(StrEnum):
     """What always holds; each member is spelled as people read it."""

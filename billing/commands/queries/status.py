@@ -9,6 +9,7 @@ import click
 from billing.commands.display import mark, say, show_table
 from billing.commands.options import CLEAN, common_options, show_json
 from billing.domain.contact_sentences import contact_complaints
+from billing.domain.invariants import NOTHING_IS_SENT
 from billing.domain.parity_sentences import parity_complaints
 from billing.domain.period import cycle_months
 from billing.installation.trail_key import restored_ledger
@@ -92,12 +93,14 @@ def status(settings_file: Path, as_json: bool) -> int:
             *parity_complaints(shadow.verdict),
             *filter(None, [cycles.overdue()]),
         ]
-        waiting = waiting_for_a_person(ledger, months, deadlines, now)
+        waiting = waiting_for_a_person(
+            ledger, months, deadlines, now, violated=violated
+        )
         lines = month_lines(ledger, months)
     _show_first(now, stops, shadow)
     _show_attention(blocking, waiting, wait_sentence(contacts), stopped=bool(stops))
     show_table(MONTH_HEADINGS, lines, title="\nMinutes on their way to the meter")
-    _show_deadlines(deadlines)
+    _show_deadlines(deadlines, violated=violated)
     sound = [] if violated else [integrity_sentence(integrity)]
     _show_standing(months, [cycles.sentence(), lags.sentence(), *sound])
     return CLEAN
@@ -137,7 +140,10 @@ def _show_standing(months: Iterable[PeriodStatus], standing: Iterable[str]) -> N
     say("\n".join(["", *map(month_sentence, months), *standing]))
 
 
-def _show_deadlines(deadlines: DeadlineReport) -> None:
+def _show_deadlines(deadlines: DeadlineReport, *, violated: bool) -> None:
     items = counted(deadlines.items, "open item")
+    if violated and deadlines.items:
+        say(f"\n{items}, whose deadlines are not named: {NOTHING_IS_SENT}.")
+        return
     title = f"\nThe nearest deadlines of {items}"
     show_table(DEADLINE_HEADINGS, deadlines.lines(), title=title)

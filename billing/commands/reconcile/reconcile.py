@@ -32,6 +32,7 @@ from billing.reports.reconciliation.live import (
     reconciliation_document,
 )
 from billing.reports.reconciliation.outcome import is_only_unsettled
+from billing.reports.status.integrity import read_integrity
 
 
 @click.command()
@@ -68,7 +69,7 @@ def reconcile(
         options = accounts.options
         healed = _heal(app, options, month, depth) if heal else None
         report = healed.after if healed else _reconcile(app, options, month, depth)
-        currency = app.currency
+        currency, integrity = app.currency, read_integrity(app.ledger)
     faults = [str(fault) for fault in accounts.faults.values()]
     if as_json:
         document = reconciliation_document(report, currency) | {"errors": faults}
@@ -76,7 +77,7 @@ def reconcile(
     else:
         if healed:
             _show(healed)
-        show_findings(report)
+        show_findings(report, violated=bool(integrity and integrity.broken))
         for fault in faults:
             complain(f"pamela-billing: {fault}")
     if faults:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from billing.domain.break_causes import Cause
+from billing.domain.break_groups import ENDS_IN_SENDING
 from billing.domain.breaks import Break, CustomerFinding, MeterVerdict
+from billing.domain.invariants import NOTHING_IS_SENT
 from billing.domain.money import format_known
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.sheets.cells import UNKNOWN
@@ -115,14 +117,26 @@ def reconciliation_lines(report: Reconciliation) -> list[list[str]]:
     return [[_cell(value) for value in line] for line in lines]
 
 
-def cause_lines(report: Reconciliation) -> list[list[str]]:
-    """Return each cause that was found: its minutes, its meaning and its remedy."""
+def cause_lines(report: Reconciliation, *, violated: bool) -> list[list[str]]:
+    """Return each cause that was found: its minutes, its meaning and its remedy.
+
+    Where an invariant is violated, no remedy ends in sending.
+    """
     minutes = _by_cause(item for _, _, item in report.breaks)
     return [
-        [cause.value, _both_ways(minutes[cause]), cause.meaning, cause.remedy]
+        [
+            cause.value,
+            _both_ways(minutes[cause]),
+            cause.meaning,
+            _remedy(cause, violated),
+        ]
         for cause in Cause
         if cause in minutes
     ]
+
+
+def _remedy(cause: Cause, violated: bool) -> str:
+    return NOTHING_IS_SENT if violated and cause in ENDS_IN_SENDING else cause.remedy
 
 
 def _by_cause(breaks: Iterable[Break]) -> dict[Cause, list[int]]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from billing.domain.invariants import NOTHING_IS_SENT
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
@@ -79,21 +80,26 @@ def waiting_for_a_person(
     months: Sequence[PeriodStatus],
     deadlines: DeadlineReport,
     now: datetime,
+    *,
+    violated: bool,
 ) -> list[str]:
-    """Say what does not go on by itself, each with what to do."""
+    """Say what does not go on by itself, each with what to do.
+
+    Where an invariant is violated, nothing is advised that ends in sending.
+    """
     sentences = [
         sentence
         for month in months
-        for sentence in (*_quarantined(month), *_failed(month))
+        for sentence in (*_quarantined(month), *_failed(month, violated))
     ]
     sentences += _stuck(_stuck_calls(ledger, months, now))
     sentences += _breaks(ledger, now)
-    if deadlines.missed_items:
+    if deadlines.missed_items and not violated:
         items = counted(deadlines.missed_items, "open item")
         minutes = counted(deadlines.missed_minutes, "minute")
         remedy = "bill them outside the meter, then `sync --void EVENT --reason TEXT`"
         sentences.append(f"Past every deadline: {items}, {minutes}: {remedy}")
-    if deadlines.undecided_items:
+    if deadlines.undecided_items and not violated:
         sentences.append(_undecided(deadlines))
     sentences += [
         f"{month.period} is over and not closed: `pamela-billing close "
@@ -231,9 +237,10 @@ def _stuck(calls: Sequence[UnclearCall]) -> Iterator[str]:
         yield f"{counted(more, 'more call')} underway for more than a day"
 
 
-def _failed(month: PeriodStatus) -> Iterator[str]:
+def _failed(month: PeriodStatus, violated: bool) -> Iterator[str]:
     for reason, rows in month.sync.failed_reasons.items():
         if remedy := _REMEDIES.get(reason):
+            remedy = NOTHING_IS_SENT if violated else remedy
             yield f"{month.period}: {counted(rows, 'row')} {reason}: {remedy}"
 
 

@@ -41,10 +41,12 @@ def test_a_violated_invariant_is_said_first(desk: Desk) -> None:
     desk.done("run")
     edit(desk, "UPDATE b2b_usage SET billed_minutes = billed_minutes + 1 WHERE id = 5")
     desk.sandbox.clock.advance(HOUR)
-    desk("run")
-    _, first, *_ = desk.done("status").splitlines()
+    assert "the next sync" not in desk("run").stdout
+    _, first, *rest = desk.done("status").splitlines()
     assert first.startswith("✗ The ledger violates an invariant (")
     assert "`pamela-billing db check`" in first
+    for advice in ("The nearest deadlines", "sync --settle", "sync --retry"):
+        assert advice not in "\n".join(rest)
 
 
 def test_a_customer_who_was_altered_stops_the_run_and_is_said_first(

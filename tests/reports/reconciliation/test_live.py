@@ -174,9 +174,23 @@ def test_breaks_that_cancel_out_are_told_with_the_minutes_that_stand_in_them(
     assert sentences[1:] == [*filter(None, [moved]), total]
 
 
+@pytest.mark.parametrize("cause", [*Cause])
+def test_a_ledger_that_violates_an_invariant_is_advised_nothing_that_ends_in_sending(
+    cause: Cause,
+) -> None:
+    sends = ["the next sync", "sync --settle", "sync --retry", "sends it", "negative"]
+    is_sent = any(words in cause.remedy for words in sends)
+    [line] = cause_lines(found(cause), violated=True)
+    assert line[-1] == (
+        "nothing is sent until `pamela-billing db check` passes"
+        if is_sent
+        else cause.remedy
+    )
+
+
 def test_minutes_too_many_and_minutes_missing_of_a_cause_stand_side_by_side() -> None:
     report = with_breaks(acme=[changed(ONE, 5), changed(TWO, -1)], bolt=[])
-    assert cause_lines(report)[0][:2] == ["changed_call", "+5 -1"]
+    assert cause_lines(report, violated=False)[0][:2] == ["changed_call", "+5 -1"]
     assert reconciliation_lines(report)[0][-1] == "changed_call +5 -1"
 
 
@@ -236,7 +250,9 @@ def test_what_is_not_known_yet_is_never_shown_as_zero() -> None:
 
 
 def test_each_cause_is_explained_once_with_what_to_do() -> None:
-    lines = cause_lines(found(Cause.REJECTED, Cause.REJECTED, Cause.NOT_STAGED))
+    lines = cause_lines(
+        found(Cause.REJECTED, Cause.REJECTED, Cause.NOT_STAGED), violated=False
+    )
     causes = [Cause.NOT_STAGED, Cause.REJECTED]
     assert [line[:2] for line in lines] == [["not_staged", "-1"], ["rejected", "-2"]]
     assert [line[2:] for line in lines] == [[c.meaning, c.remedy] for c in causes]
