@@ -224,7 +224,7 @@ def show_findings(report: Reconciliation, *, violated: bool) -> None:
     show_table(headings, lines, title=title, has_total=True)
     if causes := cause_lines(report, violated=violated):
         show_table(CAUSE_HEADINGS, causes)
-    for sentence in reconciliation_sentences(report):
+    for sentence in reconciliation_sentences(report, violated=violated):
         say(sentence)
 
 

@@ -265,8 +265,9 @@ CAUSES: dict[Cause, Explanation] = {
         Book.METER,
         _STAYS,
         "sent again after an uncertain outcome, and counted more than once",
-        "while its invoice is open, report the minutes less by a negative event; "
-        "after that, credit the customer",
+        "while its invoice is open, make a negative event at Stripe by hand: same "
+        "event name, customer and hour, the minutes too many below zero, an "
+        "identifier of its own; after that, credit the customer",
     ),
     Cause.FOREIGN_EVENT: Explanation(
         Book.METER,

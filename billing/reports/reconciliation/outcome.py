@@ -6,14 +6,22 @@ from collections.abc import Collection, Iterator
 from billing.domain.break_causes import Cause
 from billing.domain.break_groups import CARRIED, EXPLAINED
 from billing.domain.listed_names import listed_names
+from billing.domain.taking_back import taking_back_sentence
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.live import difference_of
 from billing.reports.reconciliation.read_times import read_sentence
 from billing.reports.sheets.formatting import counted, format_time
 
+_MOST_REMEDIES = 5
 
-def reconciliation_sentences(report: Reconciliation) -> list[str]:
-    """Say what a reconciliation comes to, the verdict last."""
+
+def reconciliation_sentences(
+    report: Reconciliation, *, violated: bool = False
+) -> list[str]:
+    """Say what a reconciliation comes to, the verdict last.
+
+    Where an invariant is violated, nothing is taken back by what the ledger says.
+    """
     read_at = [account.calls_read_at for account in report.accounts]
     sentences = [read_sentence(read_at, report.started_at)]
     sentences += [
@@ -34,6 +42,8 @@ def reconciliation_sentences(report: Reconciliation) -> list[str]:
         )
     sentences += _left_out(report)
     sentences += _moved(report)
+    if not violated:
+        sentences += _doubled(report)
     sentences.append(_verdict(report))
     return sentences
 
@@ -93,6 +103,20 @@ def _moved(report: Reconciliation) -> Iterator[str]:
     ]
     if moves:
         yield f"Pamela moved {listed_names(moves)}."
+
+
+def _doubled(report: Reconciliation) -> list[str]:
+    """Say how a person takes back what counted twice, for a few events."""
+    remedies = [
+        f"{taking_back_sentence(item.event, item.hour, item.minutes)}."
+        for _, _, item in report.breaks
+        if item.cause is Cause.COUNTED_TWICE and item.event and item.hour
+    ]
+    more = len(remedies) - _MOST_REMEDIES
+    left_out = [
+        f"{counted(more, 'more event')} counted twice: see `pamela-billing breaks`."
+    ]
+    return remedies[:_MOST_REMEDIES] + (left_out if more > 0 else [])
 
 
 def _agreement(causes: Collection[Cause]) -> str:

@@ -174,6 +174,37 @@ def test_breaks_that_cancel_out_are_told_with_the_minutes_that_stand_in_them(
     assert sentences[1:] == [*filter(None, [moved]), total]
 
 
+def doubled(sequence: int) -> Break:
+    return Break(
+        cause=Cause.COUNTED_TWICE,
+        minutes=7,
+        amount_micro=700_000,
+        hour=NOON,
+        event=f"test-stripe_minutes-cus_1-20260310T12-{sequence}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "named", "more"),
+    [
+        (1, 1, ""),
+        (5, 5, ""),
+        (6, 5, "1 more event counted twice: see `pamela-billing breaks`."),
+        (8, 5, "3 more events counted twice: see `pamela-billing breaks`."),
+    ],
+)
+def test_what_counted_twice_is_told_with_the_event_that_takes_it_back(
+    events: int, named: int, more: str
+) -> None:
+    report = with_breaks(acme=[doubled(number) for number in range(events)])
+    _, *remedies, _ = reconciliation_sentences(report)
+    taken_back = [words for words in remedies if "value -7, timestamp" in words]
+    assert len(taken_back) == named
+    assert "event name stripe_minutes, customer cus_1" in taken_back[0]
+    assert remedies[named:] == [*filter(None, [more])]
+    assert len(reconciliation_sentences(report, violated=True)) == 2
+
+
 @pytest.mark.parametrize("cause", [*Cause])
 def test_a_ledger_that_violates_an_invariant_is_advised_nothing_that_ends_in_sending(
     cause: Cause,
