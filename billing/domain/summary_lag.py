@@ -76,7 +76,7 @@ def lag_sentence(lags: LagsMeasured, now: datetime) -> str:
     """Say how late Stripe's summaries were seen to be, and what follows."""
     days = LAGS_COUNT_FOR.days
     if lags.since is None:
-        seen = "how late Stripe's summaries are was never measured"
+        seen = "no lag of Stripe's summaries has been measured yet"
     elif lags.longest is None:
         seen = f"no lag of Stripe's summaries was measured in the last {days} days"
     else:

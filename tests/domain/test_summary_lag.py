@@ -60,7 +60,7 @@ def test_an_hour_that_is_as_it_is_known_shows_each_of_its_events(
 @pytest.mark.parametrize(
     ("longest", "measured_for", "seen", "quiet"),
     [
-        (None, None, "how late Stripe's summaries are was never measured", "72 h 00"),
+        (None, None, "no lag of Stripe's summaries has been measured yet", "72 h 00"),
         (
             None,
             40,

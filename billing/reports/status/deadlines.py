@@ -9,7 +9,12 @@ from billing.domain.deadlines import Deadlines, Limit, deadlines_of
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.summary_lags import lags_measured
 from billing.ledger.sync.open_items import open_items
-from billing.reports.sheets.formatting import Document, format_span, format_time
+from billing.reports.sheets.formatting import (
+    Document,
+    counted,
+    format_span,
+    format_time,
+)
 
 HEADINGS = ["what", "customer", "minutes", "deadline", "time left"]
 MOST = 10
@@ -138,7 +143,7 @@ def _order(near: NearDeadline) -> tuple[datetime, datetime, str, str]:
 
 def _what(near: NearDeadline) -> str:
     item = near.deadlines.item
-    named = f"{item.rows} rows of {item.hour:%Y-%m-%dT%H}, not sent"
+    named = f"{counted(item.rows, 'row')} of {item.hour:%Y-%m-%dT%H}, not sent"
     if item.identifier is not None:
         named = f"{item.identifier}, {item.state}"
     match near.limit:

@@ -73,6 +73,7 @@ def test_rows_of_an_hour_are_one_item_and_name_what_they_must_reach(
         "2026-04-01T01:00:00Z",
         "19 d 13 h",
     ]
+    assert "1 row of 2026-03-10T12, not sent" in report.lines()[1][0]
 
 
 def test_an_event_that_was_perhaps_counted_can_be_cancelled_for_a_day(
