@@ -39,6 +39,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 
+from billing.domain.listed_names import listed_names
 from billing.domain.suggestion import did_you_mean
 
 
@@ -217,7 +218,7 @@ class InvariantViolated(BillingError):
         self, faults: Mapping[str, Sequence[str]], so: str = "nothing is sent"
     ) -> None:
         listed = "; ".join(
-            f"{invariant}: {', '.join(words)}" for invariant, words in faults.items()
+            f"{invariant}: {listed_names(words)}" for invariant, words in faults.items()
         )
         super().__init__(
             f"the ledger violates an invariant, so {so} ({listed}); run "
