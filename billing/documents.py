@@ -57,6 +57,7 @@ def sync_document(report: SyncReport) -> Document:
         "staged": report.staged,
         "events": {outcome.value: count for outcome, count in report.outcomes.items()},
         "settled": report.settled,
+        "requeued": report.requeued,
         "rejected": report.rejected,
         "clean": report.clean,
         "elsewhere": report.locked_by_another,

@@ -102,7 +102,8 @@ def sync_sentence(report: SyncReport) -> str:
     readings = [
         f"{count:,} {words}"
         for count, words in (
-            (report.settled, "settled by reading"),
+            (report.settled - report.requeued, "settled by reading"),
+            (report.requeued, "queued again after proof of absence"),
             (report.rejected, "found refused"),
         )
         if count

@@ -30,7 +30,7 @@ from billing.pipeline.sync.error_reports import reject_what_is_reported
 from billing.pipeline.sync.first_contact import admit_events
 from billing.pipeline.sync.send import Outcome, PendingWrites, Sender
 from billing.pipeline.sync.sending_stops import SendingStops, StoppableHold
-from billing.pipeline.sync.settle import settle_uncertain
+from billing.pipeline.sync.settle import NOTHING_SETTLED, Settled, settle_uncertain
 
 
 class ProgressCounter:
@@ -59,7 +59,7 @@ class CustomerReport:
 
     name: str
     staged: int = 0
-    settled: int = 0
+    settled: Settled = NOTHING_SETTLED
     rejected: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     locked_by_another: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from billing.domain.meter_event import FailReason
 from billing.domain.period import BillingPeriod
@@ -22,13 +23,24 @@ from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.sync.context import SyncContext
 
 
-def settle_uncertain(context: SyncContext, events: Sequence[OpenEvent]) -> int:
-    """Read the minutes of uncertain events; returns how many were decided."""
+class Settled(NamedTuple):
+    """How many uncertain events were decided, and so many of them queued again."""
+
+    decided: int = 0
+    requeued: int = 0
+
+
+NOTHING_SETTLED = Settled()
+
+
+def settle_uncertain(context: SyncContext, events: Sequence[OpenEvent]) -> Settled:
+    """Read the minutes of uncertain events, and decide what they prove."""
     uncertain = [e for e in events if e.reason is FailReason.UNCERTAIN]
     if not uncertain:
-        return 0
+        return NOTHING_SETTLED
     lags = context.lags()
-    return sum(_settle_one(context, event, lags) for event in uncertain)
+    each = [_settle_one(context, event, lags) for event in uncertain]
+    return Settled(*map(sum, zip(*each, strict=True)))
 
 
 def read_own_minute(
@@ -47,10 +59,12 @@ def read_own_minute(
         return settlement.readings_of(connection, event.id)
 
 
-def _settle_one(context: SyncContext, uncertain: OpenEvent, lags: LagsMeasured) -> bool:
+def _settle_one(
+    context: SyncContext, uncertain: OpenEvent, lags: LagsMeasured
+) -> Settled:
     readings = read_own_minute(context, uncertain)
     if readings is None:
-        return False
+        return NOTHING_SETTLED
     with context.ledger.reading() as connection:
         closed = closed_months(connection)
     is_closed = BillingPeriod.of(uncertain.event.hour) in closed
@@ -70,11 +84,11 @@ def _settle_one(context: SyncContext, uncertain: OpenEvent, lags: LagsMeasured) 
                     connection, actor, uncertain, shown
                 )
             )
-            return True
+            return Settled(decided=1)
         case SettleVerdict.ABSENT:
             return _conclude_absent(context, actor, uncertain, is_closed=is_closed)
         case _:
-            return False
+            return NOTHING_SETTLED
 
 
 def _rule(
@@ -92,7 +106,7 @@ def _rule(
 
 def _conclude_absent(
     context: SyncContext, actor: Actor, absent: OpenEvent, *, is_closed: bool
-) -> bool:
+) -> Settled:
     """Requeue it, where it may still be sent as it is; else say that it is lost."""
     write = context.sender.writer.write
     if is_closed:
@@ -103,6 +117,7 @@ def _conclude_absent(
         write(lambda ledger: outbox.move_to_failed(ledger, absent, FailReason.EXPIRED))
     elif context.policy.rearm:
         write(lambda ledger: settlement.requeue_absent(ledger, actor, absent))
+        return Settled(decided=1, requeued=1)
     else:
-        return False
-    return True
+        return NOTHING_SETTLED
+    return Settled(decided=1)

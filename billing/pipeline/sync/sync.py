@@ -42,6 +42,7 @@ class SyncReport:
 
     staged: int = 0
     settled: int = 0
+    requeued: int = 0  # of these: proved not to count
     rejected: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     locked_by_another: list[str] = field(default_factory=list)
@@ -63,7 +64,8 @@ class SyncReport:
     def add(self, customer: CustomerReport) -> None:
         """Take in what was done for one customer."""
         self.staged += customer.staged
-        self.settled += customer.settled
+        self.settled += customer.settled.decided
+        self.requeued += customer.settled.requeued
         self.rejected += customer.rejected
         self.outcomes.update(customer.outcomes)
         if customer.locked_by_another:

@@ -47,7 +47,8 @@ def test_what_is_seen_in_its_minute_is_synced_with_the_read_as_evidence(
     lose(either_bench, first)
     sent = len(either_bench.meter.requests)
     report = either_bench.sync()
-    assert (report.settled, sent_since(either_bench, sent)) == (1, [])
+    assert (report.settled, report.requeued) == (1, 0)
+    assert sent_since(either_bench, sent) == []
     assert either_bench.events()[0][:2] == ("synced", "")
     query = "SELECT evidence FROM meter_event"
     assert either_bench.rows(query)[0][0].startswith("reading: its minute holds 5 at ")
@@ -64,7 +65,7 @@ def test_what_is_absent_a_day_apart_is_requeued_as_it_is_and_sent(bench: Bench) 
     assert bench.events()[0][:2] == ("failed", "uncertain")
     bench.clock.advance(hours=1)
     report = bench.sync()
-    assert report.settled == 1
+    assert (report.settled, report.requeued) == (1, 1)
     assert sent_since(bench, sent) == [bench.meter.requests[0].event.identifier]
     assert bench.events()[0][:2] == ("synced", "")
     assert bench.counted() == {"acme": 5}
