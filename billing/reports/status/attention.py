@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from billing.domain.invariants import NOTHING_IS_SENT
+from billing.domain.meter_event import FailReason
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
@@ -90,7 +91,7 @@ def waiting_for_a_person(
     sentences = [
         sentence
         for month in months
-        for sentence in (*_quarantined(month), *_failed(month, violated))
+        for sentence in (*_quarantined(month), *_failed(month, deadlines, violated))
     ]
     sentences += _stuck(_stuck_calls(ledger, months, now))
     sentences += _breaks(ledger, now)
@@ -237,10 +238,19 @@ def _stuck(calls: Sequence[UnclearCall]) -> Iterator[str]:
         yield f"{counted(more, 'more call')} underway for more than a day"
 
 
-def _failed(month: PeriodStatus, violated: bool) -> Iterator[str]:
+def _failed(
+    month: PeriodStatus, deadlines: DeadlineReport, violated: bool
+) -> Iterator[str]:
+    provable = deadlines.provable_from.get(month.period)
     for reason, rows in month.sync.failed_reasons.items():
         if remedy := _REMEDIES.get(reason):
-            remedy = NOTHING_IS_SENT if violated else remedy
+            if violated:
+                remedy = NOTHING_IS_SENT
+            elif reason == FailReason.UNCERTAIN and provable is not None:
+                remedy = (
+                    f"each run reads what became of it; that it does not count can be "
+                    f"proved from {format_time(provable)} on"
+                )
             yield f"{month.period}: {counted(rows, 'row')} {reason}: {remedy}"
 
 

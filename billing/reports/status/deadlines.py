@@ -2,10 +2,11 @@
 
 import heapq
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from billing.domain.deadlines import Deadlines, Limit, deadlines_of
+from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.reconcile.summary_lags import lags_measured
 from billing.ledger.sync.open_items import open_items
@@ -46,6 +47,8 @@ class DeadlineReport:
     undecided_minutes: int = 0
     decide_until: datetime | None = None
     nearest: tuple[NearDeadline, ...] = ()
+    # From when on a month's first uncertain event can be proved not to count.
+    provable_from: dict[BillingPeriod, datetime] = field(default_factory=dict)
 
     def document(self) -> Document:
         """Return the report with stable names."""
@@ -74,6 +77,9 @@ class DeadlineReport:
             self.undecided_minutes += minutes
             until = self.decide_until or deadlines.bill_until
             self.decide_until = min(until, deadlines.bill_until)
+        elif (proof := deadlines.provable_at) is not None:
+            month = deadlines.period
+            self.provable_from[month] = min(proof, self.provable_from.get(month, proof))
         return ahead
 
     def lines(self) -> list[list[str]]:
