@@ -139,7 +139,8 @@ def sync_complaints(report: SyncReport) -> list[str]:
     if held := report.outcomes[Outcome.HELD]:
         sentences.append(
             f"{counted(held, 'event')} held: a month has too few minutes to take them "
-            "from, or a person has to decide"
+            "from, or a person has to decide; credit the customer, then "
+            "`sync --void EVENT --reason TEXT`"
         )
     sentences += [
         f"{name}: another process is sending it" for name in report.locked_by_another

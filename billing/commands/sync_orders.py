@@ -127,8 +127,8 @@ _VOID = click.option(
     "--void",
     metavar="EVENT",
     multiple=True,
-    help="Give up this failed event for good, or `all` of a --customer; `breaks` and "
-    "`explain` name it.",
+    help="Give up this event, which failed or is held, for good, or `all` failed ones "
+    "of a --customer; `breaks` and `explain` name it.",
 )
 _HOLD = click.option(
     "--hold",

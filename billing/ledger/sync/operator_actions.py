@@ -36,11 +36,13 @@ def find_event(connection: Connection, identifier: str) -> OpenEvent:
 
 
 def void(connection: Connection, actor: Actor, failed: OpenEvent, why: str) -> None:
-    """Give up an event for good; raises BadInput unless it failed."""
+    """Give up an event for good; raises BadInput unless it failed, or may be held."""
     name = failed.event.identifier
-    if failed.state is not EventState.FAILED or failed.reason not in VOIDABLE:
+    has_failed = failed.state is EventState.FAILED and failed.reason in VOIDABLE
+    if not (has_failed or _may_be_held(failed)):
         raise BadInput(
-            f"the event {name} is {_status(failed)}; only what failed can be voided"
+            f"the event {name} is {_status(failed)}; only what failed can be voided, "
+            "or what waits to take minutes back"
         )
     outbox.move_to_failed(connection, failed, FailReason.VOIDED)
     detail = {"event": name, "minutes": failed.event.minutes}
@@ -107,6 +109,18 @@ def _refused(identifiers: Sequence[str]) -> ColumnElement[bool]:
         event.reason == FailReason.REJECTED.value
     )
     return refused & event.identifier.in_(identifiers) if identifiers else refused
+
+
+def _may_be_held(waiting: OpenEvent) -> bool:
+    """Say of an event whether it takes minutes back, and surely was not counted.
+
+    Such an event may never be sent, so it never fails: only a person ends its waiting.
+    """
+    return (
+        waiting.state is EventState.PENDING
+        and waiting.event.minutes < 0
+        and waiting.first_unknown_at is None
+    )
 
 
 def _status(known: OpenEvent) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.pipeline.sync.context import Negative, Policy
+from billing.pipeline.sync.operator_actions import void_events
 from billing.pipeline.sync.send import Outcome
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import Reply, Request, StrictMeter, take_back
@@ -147,6 +148,22 @@ def test_what_would_take_the_month_below_zero_is_held_and_said(
     assert bench.counted() == (
         {"acme": 10, "globex": 10} if held else {"acme": 0, "globex": 10}
     )
+
+
+def test_what_is_held_waits_until_a_person_gives_it_up(bench: Bench) -> None:
+    bench.policy = Policy(negative=Negative.HOLD)
+    only_one(bench)
+    bench.clock.advance(hours=30)
+    bench.source.change("c", duration_seconds=240)
+    bench.pull()
+    assert bench.sync().outcomes == {Outcome.HELD: 1}
+    bench.clock.advance(hours=40 * 24)
+    assert bench.sync().outcomes == {Outcome.HELD: 1}
+    waiting = "SELECT identifier FROM meter_event WHERE state = 'pending'"
+    [(held,)] = bench.rows(waiting)
+    void_events(bench.ledger, "me", bench.clock.now(), [held], "credited by hand")
+    assert bench.sync().outcomes == {}
+    assert states(bench) == [(10, "synced", ""), (-6, "failed", "voided")]
 
 
 def test_minutes_that_were_never_counted_are_not_taken_away(bench: Bench) -> None:
