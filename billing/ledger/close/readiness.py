@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from billing.domain.break_causes import Cause
-from billing.domain.call import LONGEST_CALL
 from billing.domain.close_obstacles import (
     MOST_NAMES,
     AccountReading,
@@ -23,7 +22,7 @@ from billing.ledger.close.period_close import closed_periods
 from billing.ledger.pull import pulls
 from billing.ledger.pull.accounts import present_labels
 from billing.ledger.pull.quarantine import is_undecided
-from billing.ledger.pull.unclear_calls import is_stuck
+from billing.ledger.pull.unclear_calls import is_stuck, may_still_end
 from billing.ledger.schema.tables import (
     b2b_usage,
     break_case,
@@ -35,7 +34,6 @@ from billing.ledger.schema.tables import (
     reconciliation_reading,
     reconciliation_run,
 )
-from billing.ledger.schema.usage_joins import is_newest
 from billing.ledger.stored_json import stored_names
 from billing.ledger.sync import error_reports
 from billing.ledger.sync.open_items import is_open
@@ -107,14 +105,8 @@ def _readings(
 
 
 def _underway(connection: Connection, period: BillingPeriod, now: datetime) -> Share:
-    """Count the calls that may still end; no call is longer than a day."""
-    alive = call.c.started_at > now - LONGEST_CALL
-    where = (
-        (call.c.not_billable == "underway")
-        & (call.c.period == str(period))
-        & alive
-        & is_newest()
-    )
+    """Count the calls that may still end."""
+    where = may_still_end(now) & (call.c.period == str(period))
     return _share(connection, select(call.c.call_id).where(where), call.c.id)
 
 

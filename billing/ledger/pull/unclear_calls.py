@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, literal_column, or_, select
 
 from billing.domain.call import DECIDED, LONGEST_CALL
 from billing.domain.period import BillingPeriod
@@ -86,16 +86,31 @@ def is_stuck(now: datetime) -> ColumnElement[bool]:
     A call that nobody has taken yet may be planned for weeks ahead.
     """
     since = now - LONGEST_CALL
-    talking = and_(
-        call.c.status == "in_progress",
-        call.c.started_at.is_(None),
-        call.c.created_at <= since,
-    )
+    talking = _is_talking() & (call.c.created_at <= since)
     return (
         (call.c.not_billable == _UNDERWAY)
         & or_(call.c.started_at <= since, talking)
         & is_newest()
     )
+
+
+def may_still_end(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a call's last revision is underway, and not too long.
+
+    No call is longer than a day.
+    """
+    since = now - LONGEST_CALL
+    talking = _is_talking() & (call.c.created_at > since)
+    return (
+        (call.c.not_billable == _UNDERWAY)
+        & or_(call.c.started_at > since, talking)
+        & is_newest()
+    )
+
+
+def _is_talking() -> ColumnElement[bool]:
+    """Say of a call whether it is underway, and its start is not told yet."""
+    return (call.c.status == "in_progress") & call.c.started_at.is_(None)
 
 
 def _in_quarantine(row: Any) -> UnclearCall:

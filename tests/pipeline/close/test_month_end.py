@@ -1,5 +1,6 @@
 """What of a month is unfinished: each thing in its own month, and from when to when."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -28,21 +29,23 @@ def month_end(
         )
 
 
+@pytest.mark.parametrize("more", [{}, {"started_at": None}], ids=["begun", "no start"])
 @pytest.mark.parametrize(
     ("age", "is_stuck"), [(DAY - SECOND, False), (DAY, True), (DAY + SECOND, True)]
 )
 def test_a_call_that_is_not_over_is_waited_for_a_day_and_then_asked_about(
-    bench: Bench, age: timedelta, is_stuck: bool
+    bench: Bench, age: timedelta, is_stuck: bool, more: Mapping[str, None]
 ) -> None:
-    begun = START - age
-    bench.take(call("done"), call("long", begun, None, status="in_progress"))
+    begun, talking = START - age, {"status": "in_progress", **more}
+    bench.take(call("done"), call("long", begun, None, **talking))
     long, none = Share(1, 0, ("long",)), Share()
     found = month_end(bench)
     assert (found.underway, found.stuck) == ((none, long) if is_stuck else (long, none))
     for other in (FEBRUARY, APRIL):
         found = month_end(bench, other)
         assert (found.underway, found.stuck) == (none, none)
-    bench.source.change("long", status="completed", duration_seconds=60)
+    over = {"status": "completed", "duration_seconds": 60}
+    bench.source.change("long", started_at=begun.isoformat(), **over)
     bench.pull()
     assert (month_end(bench).underway, month_end(bench).stuck) == (none, none)
 
