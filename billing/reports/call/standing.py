@@ -18,6 +18,7 @@ class _Counted(StrEnum):
 _NOT_SENT = "to be reported by a sync, when the hour is over"
 _SHOWN = "on Stripe's meter when that was last read, with its answer lost"
 _AFTER_ALL = "on Stripe's meter when that was last read, though given up here"
+_HELD = "held, and not sent to Stripe: it takes minutes back, which it may not yet"
 _TWICE = "and more than once"
 _UNSHOWN = "whose summary does not show all of its hour"
 _GONE = "and not on its meter when that was last read"
@@ -88,6 +89,8 @@ class Standing:
             return _Counted.YES, self._twice(_SHOWN)
         if Cause.COUNTED_AFTER_ALL in self.causes:
             return _Counted.YES, self._twice(_AFTER_ALL)
+        if self.state is EventState.PENDING and Cause.HELD in self.causes:
+            return _Counted.NO, _HELD
         if self.state is EventState.PENDING:
             return _Counted.UNKNOWN, "on the way to Stripe, and not answered yet"
         return _FAILED[self.reason or FailReason.UNCERTAIN]

@@ -83,6 +83,7 @@ SYNCED: list[State] = [(EventState.SYNCED, None)]
 SENT = [state for state in STATES if state[0] and state not in SYNCED]
 SHOWN = "on Stripe's meter when that was last read, with its answer lost"
 AFTER_ALL = "on Stripe's meter when that was last read, though given up here"
+HELD = "held, and not sent to Stripe: it takes minutes back, which it may not yet"
 # What a cause that was found says more than these states; no other says anything.
 MORE: dict[Cause, tuple[list[State], str, str]] = {
     Cause.NOT_COUNTED: (
@@ -105,6 +106,7 @@ MORE: dict[Cause, tuple[list[State], str, str]] = {
         f"counted by Stripe at {AT}, and more than once",
         ON_INVOICE,
     ),
+    Cause.HELD: ([(EventState.PENDING, None)], HELD, WITHOUT),
     Cause.COUNTED_UNRECORDED: (SENT, SHOWN, ON_INVOICE),
     Cause.COUNTED_AFTER_ALL: (SENT, AFTER_ALL, ON_INVOICE),
 }
