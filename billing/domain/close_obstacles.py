@@ -23,7 +23,9 @@ _DECIDE = "`pamela-billing quarantine` lists them, and how to decide on them"
 _REMEDIES: dict[FailReason | None, str] = {
     FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
     FailReason.REJECTED: f"fix what Stripe names, then {_SYNC[:-1]} --retry`",
-    FailReason.UNCERTAIN: f"{_SYNC[:-1]} --settle`",
+    FailReason.UNCERTAIN: (
+        f"{_SYNC[:-1]} --settle`; if they stay, ask Stripe, then {_VOID}"
+    ),
     FailReason.CANCELLING: f"{_SYNC[:-1]} --settle`",
     FailReason.EXPIRED: f"bill them outside the meter, then {_VOID}",
 }

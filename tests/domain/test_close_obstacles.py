@@ -101,6 +101,7 @@ def broken(cause: Cause, *, acknowledged: bool = False) -> dict[str, Any]:
         (event(negative=True), ObstacleKind.NOT_FINAL, "credit"),
         (event(FailReason.UNANSWERED), ObstacleKind.NOT_FINAL, "sync"),
         (event(FailReason.UNCERTAIN), ObstacleKind.NOT_FINAL, "sync --settle"),
+        (event(FailReason.UNCERTAIN), ObstacleKind.NOT_FINAL, "sync --void EVENT"),
         (event(FailReason.CANCELLING), ObstacleKind.NOT_FINAL, "sync"),
         (event(FailReason.REJECTED), ObstacleKind.NOT_FINAL, "sync --retry"),
         (event(FailReason.EXPIRED), ObstacleKind.NOT_FINAL, "sync --void"),
