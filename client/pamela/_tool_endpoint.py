@@ -30,6 +30,9 @@ class ToolReply:
 
 
 FORGED = ToolReply(401, {"error": "Invalid signature"})
+TOO_LARGE = ToolReply(413, {"error": "The body is too large"})
+# Anybody can send to an address on the web: whose a body is shows once it is read.
+MOST_BYTES = 10_000_000
 
 
 def create_tool_handler(secret: Secrets) -> Callable[[Handler], "ToolEndpoint"]:
@@ -70,7 +73,7 @@ class ToolEndpoint:
         flask: Any = sys.modules.get("flask")
         if flask is None:
             raise PamelaError("a webhook's endpoint is called with a request")
-        reply = self._judge(flask.request.headers, flask.request.get_data())
+        reply = self._judge(flask.request.headers, _flask_body(flask.request))
         if isinstance(reply, ToolReply):
             return _for_flask(reply)
         result = self._handler(reply, **named)
@@ -83,7 +86,7 @@ class ToolEndpoint:
 
     async def _answer(self, request: Any, named: Mapping[str, Any]) -> Any:
         is_flask = hasattr(request, "get_data")
-        body = request.get_data() if is_flask else await request.body()
+        body = _flask_body(request) if is_flask else await _starlette_body(request)
         reply = self._judge(request.headers, body)
         if not isinstance(reply, ToolReply):
             result = (
@@ -94,7 +97,9 @@ class ToolEndpoint:
             reply = await result if inspect.isawaitable(result) else result
         return _for_flask(reply) if is_flask else _for_starlette(reply)
 
-    def _judge(self, headers: Any, body: bytes) -> JSONObject | ToolReply:
+    def _judge(self, headers: Any, body: bytes | None) -> JSONObject | ToolReply:
+        if body is None:
+            return TOO_LARGE
         signature = headers.get(SIGNATURE_HEADER)
         if not verify_webhook_signature(body, signature, self._secrets):
             return FORGED
@@ -112,6 +117,31 @@ class ToolEndpoint:
         )
         more = list(inspect.signature(self._handler).parameters.values())[1:]
         return inspect.Signature([request, *more])
+
+
+def _flask_body(request: Any) -> bytes | None:
+    """Read a body; None for one that is too large."""
+    if (request.content_length or 0) > MOST_BYTES:
+        return None
+    own = request.max_content_length
+    # Of chunks no more is read than this, and one byte over the bound tells.
+    request.max_content_length = min(own or MOST_BYTES + 1, MOST_BYTES + 1)
+    body: bytes = request.get_data()
+    return body if len(body) <= MOST_BYTES else None
+
+
+async def _starlette_body(request: Any) -> bytes | None:
+    """Read a body; None for one that is too large."""
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal():
+        # The server takes no more than that; and it can be read again later.
+        return await request.body() if int(length) <= MOST_BYTES else None
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            return None
+    return bytes(body)
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

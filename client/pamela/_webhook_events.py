@@ -141,9 +141,10 @@ def _optional(fields: JSONObject, name: str) -> str | None:
 def _moment(value: JSONValue) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        # An offset can lead out of all years that there are.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValidationError("timestamp must be an ISO 8601 time") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _transcript(value: JSONValue) -> tuple[JSONValue, ...]:

@@ -53,6 +53,15 @@ class Site(NamedTuple):
             answer = client.post(self.url + path, content=body, headers=sent_headers)
         return answer.status_code, answer.json()
 
+    def weigh(self, path: str, size: int, *, in_chunks: bool) -> int:
+        """Post what is signed and has so many bytes; return the status."""
+        body = json.dumps(ASKED).encode().ljust(size)
+        headers = {"X-Pamela-Signature": signed(body)}
+        with httpx2.Client(trust_env=False, verify=False, timeout=30) as client:
+            content = iter([body]) if in_chunks else body
+            answer = client.post(self.url + path, content=content, headers=headers)
+        return answer.status_code
+
     def sign(self, path: str, body: bytes, secret: str = SECRET) -> Any:
         """Post what is signed, over its raw bytes."""
         return self.post(path, body, signed(body, secret))
@@ -77,6 +86,7 @@ def site(served: Site) -> Site:
 
 
 HANDLERS = ["sync", "coroutine"]
+MOST_BYTES = 10_000_000
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
@@ -113,6 +123,17 @@ def test_what_is_forged_gets_401_and_reaches_nobody(
     answer = site.post(path, json.dumps(ASKED).encode(), signature)
     assert answer == (401, {"error": "Invalid signature"})
     assert site.seen == []
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_body_too_large_gets_413_and_reaches_nobody(
+    site: Site, in_chunks: bool
+) -> None:
+    for handler in HANDLERS:
+        path = f"/{handler}"
+        assert site.weigh(path, MOST_BYTES + 1, in_chunks=in_chunks) == 413
+        assert site.weigh(path, MOST_BYTES, in_chunks=in_chunks) == 200
+    assert site.seen == HANDLERS
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"\xff", b'{"a":1,"a":2}'])

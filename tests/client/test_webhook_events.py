@@ -113,6 +113,8 @@ def test_what_is_no_json_is_said_to_be_none(payload: Any) -> None:
         *({k: v for k, v in EVENT.items() if k != name} for name in EVENT),
         *(case for name in EVENT for case in spoiled(EVENT, name, None, "", [], True)),
         EVENT | {"timestamp": "yesterday"},
+        EVENT | {"timestamp": "0001-01-01T00:00:00+14:00"},
+        EVENT | {"timestamp": "9999-12-31T23:59:59-14:00"},
         [],
         None,
         7,
