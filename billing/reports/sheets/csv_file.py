@@ -1,6 +1,7 @@
 """CSV by RFC 4180: numbers stay numbers, and no text is ever taken for a formula."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO, cast
@@ -12,6 +13,8 @@ from billing.reports.sheets.sheet import NUMBERS, Cell, Column, Kind, Row, Sheet
 
 # What a spreadsheet takes for a formula, full-width signs too.
 _RISKY = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
+# In half the world a spreadsheet parts cells at semicolons, quoted or not.
+_NEXT_CELL = re.compile(rf";(?=[\s\"]*[{re.escape(''.join(_RISKY))}])")
 _KEPT = 50_000
 _Format = Callable[[Sequence[Cell]], Iterable[str | None]]
 
@@ -50,8 +53,12 @@ def write_csv(sheet: Sheet, stream: TextIO) -> None:
 
 def harmless(text: str) -> str:
     """Return a text that a spreadsheet shows, does not reckon with, and cannot act."""
-    text = visible(text)
+    text = _NEXT_CELL.sub(";'", visible(text))
     return f"'{text}" if text[:1] in _RISKY else text
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and text[:1] not in _RISKY and ";" not in text
 
 
 class _Formatted(dict[Cell, str]):
@@ -75,9 +82,7 @@ def _formatter(column: Column, currency: str) -> _Format:
     if column.kind is Kind.TEXT:
         return lambda cells: [
             # A column of texts holds nothing else, and this is done for each cell.
-            text
-            if text is None or (text.isprintable() and text[:1] not in _RISKY)
-            else harmless(text)
+            text if text is None or _is_plain(text) else harmless(text)
             for text in cast("Sequence[str | None]", cells)
         ]
     formatted = _Formatted(column, currency)

@@ -22,6 +22,7 @@ COLUMNS = (
 # A CSV reader of Python's takes no lone NUL, and no ledger holds one.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 # What a ledger holds, on either database.
+RISKY = set("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 # signs of full width on purpose
 COUNTS = st.integers(-(2**63), 2**63 - 1)
 ROWS = st.lists(st.tuples(st.none() | TEXTS, COUNTS, st.none() | COUNTS), max_size=20)
 
@@ -51,9 +52,9 @@ def test_what_is_written_is_read_back(rows: list[tuple[str, int, int]]) -> None:
     for (name, minutes, micro), cells in zip(rows, found, strict=True):
         text = cells[0]
         shown = visible(name or "")
-        if text != shown:
+        if shown[:1] in RISKY:
             text = text.removeprefix("'")
-        assert text == shown
+        assert text.replace(";'", ";") == shown.replace(";'", ";")
         assert int(cells[1]) == minutes
         amount = Decimal(cells[2] or 0).scaleb(6) if cells[2] else None
         assert amount == (None if micro is None else Decimal(micro))
@@ -62,7 +63,9 @@ def test_what_is_written_is_read_back(rows: list[tuple[str, int, int]]) -> None:
 @given(ROWS)
 def test_no_text_begins_as_a_formula_does(rows: list[tuple[str, int, int]]) -> None:
     for cells in read(written(*rows))[1:]:
-        assert cells[0][:1] not in set("=+-@\t\r\n")
+        first, *others = cells[0].split(";")  # as half the world's spreadsheets do
+        assert first[:1] not in RISKY
+        assert not any(other.lstrip(' "')[:1] in RISKY for other in others if other)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,9 @@ def test_no_text_begins_as_a_formula_does(rows: list[tuple[str, int, int]]) -> N
         ("\x1b]0;\x07\u202e", r"\x1b]0;\x07\u202e"),
         ("\uff1d1", "'\uff1d1"),
         ("a=1", "a=1"),
+        ("a;=1+1;b", "a;'=1+1;b"),
+        ('a; ""@SUM(A1);-1', "a;' \"\"@SUM(A1);'-1"),
+        ("a;b", "a;b"),
         ("", ""),
     ],
 )
