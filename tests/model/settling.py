@@ -136,7 +136,10 @@ def people(state: State, at: int) -> Steps:
     event = state.events[at]
     if event.state == FAILED and event.reason == REJECTED:
         yield _becomes(state, at, "retry", released(event))
-    if event.state == FAILED and event.reason in VOIDABLE:
+    is_held = event.state == PENDING and event.minutes < 0
+    may_be_held = is_held and event.first_unknown_at is None
+    has_failed = event.state == FAILED and event.reason in VOIDABLE
+    if has_failed or (may_be_held and not event.is_waited_for()):
         yield _becomes(state, at, "void", event.failed(VOIDED))
 
 

@@ -40,7 +40,10 @@ def settle_uncertain(context: SyncContext, events: Sequence[OpenEvent]) -> Settl
         return NOTHING_SETTLED
     lags = context.lags()
     each = [_settle_one(context, event, lags) for event in uncertain]
-    return Settled(*map(sum, zip(*each, strict=True)))
+    return Settled(
+        decided=sum(one.decided for one in each),
+        requeued=sum(one.requeued for one in each),
+    )
 
 
 def read_own_minute(
