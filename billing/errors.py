@@ -217,11 +217,9 @@ class InvariantViolated(BillingError):
     def __init__(
         self, faults: Mapping[str, Sequence[str]], so: str = "nothing is sent"
     ) -> None:
-        listed = "; ".join(
-            f"{invariant}: {listed_names(words)}" for invariant, words in faults.items()
-        )
+        listed = [f"{name}: {listed_names(words)}" for name, words in faults.items()]
         super().__init__(
-            f"the ledger violates an invariant, so {so} ({listed}); run "
+            f"the ledger violates an invariant, so {so} ({'; '.join(listed)}); run "
             "`pamela-billing db check`, and fix what it names or restore a backup"
         )
 

@@ -1,14 +1,12 @@
-"""A reconciliation says what it comes to, and waiting is told from breaks."""
+"""A reconciliation as tables and as a document: every figure, every break once."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
 
 from billing.domain.break_causes import Cause
-from billing.domain.breaks import Break, CustomerFinding, MinuteBounds
-from billing.ledger.reconcile.account_finding import AccountFinding
+from billing.domain.breaks import CustomerFinding, MinuteBounds
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.reports.reconciliation.live import (
     cause_lines,
@@ -16,193 +14,15 @@ from billing.reports.reconciliation.live import (
     reconciliation_headings,
     reconciliation_lines,
 )
-from billing.reports.reconciliation.outcome import (
-    is_only_unsettled,
-    reconciliation_sentences,
-)
 from billing.reports.sheets.cells import UNKNOWN
-from tests.ledger.bookkeeping import HOUR, MARCH, NOON
-
-WHOLE = AccountFinding(
-    account="main", usage_minutes=10, calls_minutes=10, complete=True
+from tests.ledger.bookkeeping import MARCH, NOON
+from tests.reports.reconciliation.reconciled_month import (
+    OFF,
+    WHOLE,
+    changed,
+    found,
+    with_breaks,
 )
-HALF = AccountFinding(
-    account="main", usage_minutes=None, calls_minutes=10, complete=False
-)
-OFF = AccountFinding(account="main", usage_minutes=12, calls_minutes=10, complete=True)
-ANEW = "`pamela-billing reconcile 2026-03 --thorough` reads them anew"
-
-
-def found(
-    *causes: Cause, account: AccountFinding = WHOLE, quarantined: int = 0
-) -> Reconciliation:
-    """Reconcile one customer; each cause is a break of one minute."""
-    breaks = tuple(
-        Break(
-            cause=cause, minutes=-1, amount_micro=-100_000, calls=("call_1",), hour=NOON
-        )
-        for cause in causes
-    )
-    stripe = 10 - len(breaks)
-    settled = Cause.NOT_SETTLED not in causes
-    customer = CustomerFinding(
-        customer="acme",
-        stripe_customer="cus_1",
-        pamela_minutes=10,
-        ledger_minutes=10,
-        stripe_minutes=stripe,
-        settled=settled,
-        breaks=breaks,
-    )
-    return Reconciliation(
-        period=MARCH,
-        started_at=NOON,
-        customers=(customer,),
-        accounts=(account,),
-        quarantined=quarantined,
-    )
-
-
-@pytest.mark.parametrize(
-    ("reconciliation", "waits", "sentence"),
-    [
-        (
-            found(),
-            False,
-            "Pamela, the ledger and Stripe agree, minute by minute, as of",
-        ),
-        (found(Cause.NOT_SETTLED), True, "Not settled yet"),
-        (found(Cause.NOT_SETTLED, Cause.REJECTED), False, "is not settled yet"),
-        (found(Cause.IN_FLIGHT), False, "difference: -1 minute."),
-        (found(Cause.NOT_SETTLED, account=HALF), False, "was not read whole"),
-        (found(Cause.NOT_SETTLED, account=OFF), False, "its own total is 12"),
-        (found(Cause.NOT_SETTLED, quarantined=2), False, "2 calls in quarantine"),
-    ],
-)
-def test_the_verdict(
-    reconciliation: Reconciliation, waits: bool, sentence: str
-) -> None:
-    assert is_only_unsettled(reconciliation) == waits
-    assert sentence in " ".join(reconciliation_sentences(reconciliation))
-
-
-@pytest.mark.parametrize(
-    ("causes", "agreement"),
-    [
-        ((), "Pamela, the ledger and Stripe agree, minute by minute"),
-        ((Cause.DECIDED,), "was decided by a person, or stands in another month"),
-        ((Cause.BILLED_IN_LATER_MONTH,), "stands in another month; the totals agree"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("read_at", "source"),
-    [
-        (NOON, ""),
-        (None, ""),
-        (NOON - 12 * HOUR, f"; Pamela's calls as read at 2026-03-10T00:00:00Z: {ANEW}"),
-    ],
-)
-def test_who_agrees_does_so_as_of_when_each_side_was_read(
-    causes: tuple[Cause, ...],
-    agreement: str,
-    read_at: datetime | None,
-    source: str,
-) -> None:
-    account = replace(WHOLE, calls_read_at=read_at)
-    verdict = reconciliation_sentences(found(*causes, account=account))[-1]
-    assert verdict.endswith(f"{agreement}, as of 2026-03-10T12:00:00Z{source}.")
-
-
-def changed(call: str, minutes: int) -> Break:
-    return Break(
-        cause=Cause.CHANGED_CALL, minutes=minutes, amount_micro=0, calls=(call,)
-    )
-
-
-def with_breaks(**breaks: list[Break]) -> Reconciliation:
-    """Reconcile customers with the breaks that are given for each."""
-    [acme] = found().customers
-    customers = [
-        replace(
-            acme,
-            customer=name,
-            stripe_minutes=10 + sum(item.minutes for item in items),
-            breaks=tuple(items),
-        )
-        for name, items in breaks.items()
-    ]
-    return replace(found(), customers=tuple(customers))
-
-
-ONE, TWO, THREE = "call_1", "call_2", "call_3"
-
-
-@pytest.mark.parametrize(
-    ("acme", "bolt", "moved", "total"),
-    [
-        (
-            [changed(ONE, 4)],
-            [changed(ONE, -4)],
-            "Pamela moved 4 minutes from acme to bolt.",
-            "Total difference: +0 minutes, of 2 breaks with 8 minutes in them.",
-        ),
-        (
-            [changed(ONE, -1), changed(TWO, -2), changed(THREE, 1)],
-            [changed(ONE, 1), changed(TWO, 2)],
-            "Pamela moved 3 minutes from bolt to acme.",
-            "Total difference: +1 minute, of 5 breaks with 7 minutes in them.",
-        ),
-        (
-            [changed(ONE, 1), changed(TWO, -1)],
-            [],
-            "",
-            "Total difference: +0 minutes, of 2 breaks with 2 minutes in them.",
-        ),
-        (
-            [changed(ONE, 5)],
-            [changed(ONE, -6)],
-            "",
-            "Total difference: -1 minute, of 2 breaks with 11 minutes in them.",
-        ),
-        ([changed(ONE, 4)], [changed(TWO, 4)], "", "Total difference: +8 minutes."),
-    ],
-)
-def test_breaks_that_cancel_out_are_told_with_the_minutes_that_stand_in_them(
-    acme: list[Break], bolt: list[Break], moved: str, total: str
-) -> None:
-    sentences = reconciliation_sentences(with_breaks(acme=acme, bolt=bolt))
-    assert sentences[1:] == [*filter(None, [moved]), total]
-
-
-def doubled(sequence: int) -> Break:
-    return Break(
-        cause=Cause.COUNTED_TWICE,
-        minutes=7,
-        amount_micro=700_000,
-        hour=NOON,
-        event=f"test-stripe_minutes-cus_1-20260310T12-{sequence}",
-    )
-
-
-@pytest.mark.parametrize(
-    ("events", "named", "more"),
-    [
-        (1, 1, ""),
-        (5, 5, ""),
-        (6, 5, "1 more event counted twice: see `pamela-billing breaks`."),
-        (8, 5, "3 more events counted twice: see `pamela-billing breaks`."),
-    ],
-)
-def test_what_counted_twice_is_told_with_the_event_that_takes_it_back(
-    events: int, named: int, more: str
-) -> None:
-    report = with_breaks(acme=[doubled(number) for number in range(events)])
-    _, *remedies, _ = reconciliation_sentences(report)
-    taken_back = [words for words in remedies if "value -7, timestamp" in words]
-    assert len(taken_back) == named
-    assert "event name stripe_minutes, customer cus_1" in taken_back[0]
-    assert remedies[named:] == [*filter(None, [more])]
-    assert len(reconciliation_sentences(report, violated=True)) == 2
 
 
 @pytest.mark.parametrize("cause", [*Cause])
@@ -220,7 +40,7 @@ def test_a_ledger_that_violates_an_invariant_is_advised_nothing_that_ends_in_sen
 
 
 def test_minutes_too_many_and_minutes_missing_of_a_cause_stand_side_by_side() -> None:
-    report = with_breaks(acme=[changed(ONE, 5), changed(TWO, -1)], bolt=[])
+    report = with_breaks(acme=[changed("call_1", 5), changed("call_2", -1)], bolt=[])
     assert cause_lines(report, violated=False)[0][:2] == ["changed_call", "+5 -1"]
     assert reconciliation_lines(report)[0][-1] == "changed_call +5 -1"
 
@@ -295,18 +115,6 @@ def test_what_was_invoiced_is_shown_where_it_was_read() -> None:
     assert reconciliation_headings(read)[-2:] == ["invoiced", "breaks"]
     widths = {len(line) for line in reconciliation_lines(read)}
     assert widths == {len(reconciliation_headings(read))}
-
-
-def test_a_month_whose_corrections_stand_in_another_is_clean_and_says_so() -> None:
-    carried = found(Cause.BILLED_IN_LATER_MONTH)
-    assert carried.clean
-    assert not carried.needs_a_person
-    assert "stands in another month" in " ".join(reconciliation_sentences(carried))
-
-
-def test_invoices_that_cannot_be_read_are_told() -> None:
-    blind = replace(found(), invoices_fault="Stripe: the API key is refused")
-    assert "the API key is refused" in " ".join(reconciliation_sentences(blind))
 
 
 def test_a_break_that_nobody_can_price_has_no_amount() -> None:
