@@ -43,6 +43,7 @@ def _split(address: str) -> SplitResult:
     try:
         parts = urlsplit(address)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as a name server is asked for it
     except ValueError:
         raise ValueError("the URL's host or port makes no sense") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:

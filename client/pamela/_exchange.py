@@ -43,6 +43,7 @@ FAILURES = (
     httpcore2.ProtocolError,
     httpcore2.ProxyError,
     OSError,
+    UnicodeError,  # a name that no name server can be asked for
 )
 
 

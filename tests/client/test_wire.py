@@ -192,6 +192,16 @@ def test_a_refused_connection_is_no_connection() -> None:
         client.get_call("call_1")
 
 
+@pytest.mark.parametrize("host", ["api..example", f"{'a' * 64}.example"])
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_name_that_nobody_can_have_is_no_connection(host: str, proxied: bool) -> None:
+    url = "https://api.example" if proxied else f"https://{host}"
+    proxy = f"http://{host}" if proxied else None
+    client = PamelaClient("pk_live_1", url, proxy=proxy, retries=None)
+    with client, pytest.raises(PamelaConnectionError):
+        client.get_call("call_1")
+
+
 def test_tls_is_demanded_where_it_is_named() -> None:
     with ScriptedServer(say(http(BODY))) as server:
         url = server.url.replace("http:", "https:")

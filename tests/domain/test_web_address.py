@@ -33,6 +33,8 @@ def test_an_api_is_spoken_to_in_secret_save_on_this_machine(address: str) -> Non
         ("https://api.example.com/#a", "a host and at most a path"),
         ("https://api.example.com:99999", "host or port makes no sense"),
         ("https://[::1", "host or port makes no sense"),
+        ("https://api..example.com", "host or port makes no sense"),
+        (f"https://{'a' * 64}.example.com", "host or port makes no sense"),
         ("https://api.example.com:0", "give http://HOST:PORT"),
         ("ftp://api.example.com", "give http://HOST:PORT"),
         ("https://", "give http://HOST:PORT"),
