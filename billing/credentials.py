@@ -16,6 +16,8 @@ from billing.settings_sources import environment_secrets, read_text
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
 TEST_KEYS = ("sk_test_", "rk_test_")
+# A secret is held in a dozen spellings, to be found in what is printed.
+MOST_BYTES_OF_A_SECRET = 65_536
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_OPTION = re.compile(r"(?i).*(?:password|secret|token|key)")
 
@@ -31,7 +33,7 @@ def read_secret(reference: str, *, where: str, folder: Path) -> SecretStr:
     elif kind == "file" and name:
         path = folder / name
         try:
-            value = read_text(path)
+            value = read_text(path, MOST_BYTES_OF_A_SECRET)
         except SettingsFault as fault:
             raise SettingsFault(where, f"cannot read {fault}") from None
         if not value.strip():

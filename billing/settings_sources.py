@@ -19,10 +19,10 @@ _SHORTEST_SECRET = 8
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, most_bytes: int = MOST_BYTES) -> str:
     """Read a file of text; raises SettingsFault, which names it."""
     try:
-        content = read_bounded(file, MOST_BYTES)
+        content = read_bounded(file, most_bytes)
     except OSError as fault:
         why = (fault.strerror or str(fault)).lower()
         raise SettingsFault(str(file), f"it cannot be read: {why}") from None

@@ -121,10 +121,12 @@ def test_a_folder_and_what_may_not_be_read_are_named(tmp_path: Path) -> None:
 
 
 def test_a_file_of_settings_is_read_up_to_its_bound(file: Path) -> None:
-    file.write_bytes(GOOD.encode().ljust(MOST_BYTES))
+    content = f"{GOOD}\n#".encode()
+    file.write_bytes(content.ljust(MOST_BYTES, b"x"))
     assert read_settings(file).billing.first_period == "2026-01"
-    file.write_bytes(GOOD.encode().ljust(MOST_BYTES + 1))
-    assert refusal(file).startswith(f"{file}: it cannot be read: it has more than 16,")
+    file.write_bytes(content.ljust(MOST_BYTES + 1, b"x"))
+    why = f"it cannot be read: it has more than {MOST_BYTES:,} bytes"
+    assert refusal(file) == f"{file}: {why}"
 
 
 def pipe(folder: Path) -> Path:
@@ -151,6 +153,7 @@ def test_what_is_no_regular_file_is_never_waited_for(
         (b"sk_test_1\nsk_test_2", "not one line of printable ASCII"),
         ("sk_tést".encode(), "not one line of printable ASCII"),
         (b" \n", "is empty"),
+        (b"k" * 65_537, "has more than 65,536 bytes"),
     ],
 )
 def test_a_secret_that_is_no_text_is_named(
