@@ -63,11 +63,11 @@ def status(settings_file: Path, as_json: bool) -> int:
             ledger, now, settings.stripe.grace, besides=shadow.customers
         )
         integrity, moved = read_integrity(ledger), read_move(ledger)
-        lags = read_lags(ledger, now)
         labels = [account.name for account in settings.accounts]
         absent = read_absent(ledger, labels)
         contacts = read_contacts(ledger, periods, now).without(shadow.customers)
-        cycles, holds = read_cycles(ledger, now), read_holds(ledger)
+        cycles, lags = read_cycles(ledger, now), read_lags(ledger, now)
+        held = [hold.sentence() for hold in read_holds(ledger)]
         restored = restored_ledger(settings, settings_file.parent, ledger)
         if as_json:
             document = status_document(months, now)
@@ -76,15 +76,13 @@ def status(settings_file: Path, as_json: bool) -> int:
             document |= {"cycles": cycles.document(), "restored": restored}
             document |= {"summary_lag": lags.document(), "moved": moved}
             document |= stuck_document(ledger, months, now)
-            document["holds"] = [hold.sentence() for hold in holds]
-            document["shadow"] = shadow.document()
+            document |= {"holds": held, "shadow": shadow.document()}
             document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
             return CLEAN
         violated = integrity is not None and bool(integrity.broken)
         still_open = [month.period for month in months if month.closed is None]
-        stops = [*filter(None, [moved, restored])]
-        stops += [hold.sentence() for hold in holds]
+        stops = [*filter(None, [moved, restored]), *held]
         blocking = [
             *([integrity_sentence(integrity)] if violated else []),
             *map(absent_sentence, absent),

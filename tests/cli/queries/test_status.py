@@ -41,7 +41,7 @@ def test_a_violated_invariant_is_said_first(desk: Desk) -> None:
     desk.done("run")
     edit(desk, "UPDATE b2b_usage SET billed_minutes = billed_minutes + 1 WHERE id = 5")
     desk.sandbox.clock.advance(HOUR)
-    assert "the next sync" not in desk("run").stdout
+    assert "the next sync sends" not in desk("run").stdout
     _, first, *rest = desk.done("status").splitlines()
     assert first.startswith("✗ The ledger violates an invariant (")
     assert "`pamela-billing db check`" in first
