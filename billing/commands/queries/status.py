@@ -36,6 +36,7 @@ from billing.reports.status.first_contact import (
 from billing.reports.status.integrity import (
     integrity_document,
     integrity_sentence,
+    is_violated,
     read_integrity,
 )
 from billing.reports.status.lags import read_lags
@@ -80,7 +81,7 @@ def status(settings_file: Path, as_json: bool) -> int:
             document["absent_accounts"] = absent_document(absent)
             show_json(document | contact_document(contacts))
             return CLEAN
-        violated = integrity is not None and bool(integrity.broken)
+        violated = is_violated(integrity)
         still_open = [month.period for month in months if month.closed is None]
         stops = [*filter(None, [moved, restored]), *held]
         blocking = [

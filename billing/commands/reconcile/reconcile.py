@@ -32,7 +32,7 @@ from billing.reports.reconciliation.live import (
     reconciliation_document,
 )
 from billing.reports.reconciliation.outcome import is_only_unsettled
-from billing.reports.status.integrity import read_integrity
+from billing.reports.status.integrity import is_violated, read_integrity
 
 
 @click.command()
@@ -77,7 +77,7 @@ def reconcile(
     else:
         if healed:
             _show(healed)
-        show_findings(report, violated=bool(integrity and integrity.broken))
+        show_findings(report, violated=is_violated(integrity))
         for fault in faults:
             complain(f"pamela-billing: {fault}")
     if faults:

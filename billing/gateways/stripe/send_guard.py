@@ -6,9 +6,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-
-from billing.gateways.stripe.wire import BoundedConnection, BoundedTLSConnection
+from billing.gateways.stripe.wire import (
+    BoundedConnection,
+    BoundedTLSConnection,
+    pools_of,
+)
 from billing.ports import MaySend
 
 
@@ -90,16 +92,4 @@ class GuardedTLSConnection(GuardedConnection, BoundedTLSConnection):
     """The same over TLS."""
 
 
-class GuardedPool(HTTPConnectionPool):
-    """A pool of guarded connections."""
-
-    ConnectionCls = GuardedConnection
-
-
-class GuardedTLSPool(HTTPSConnectionPool):
-    """A pool of guarded connections over TLS."""
-
-    ConnectionCls = GuardedTLSConnection
-
-
-GUARDED_POOLS = {"http": GuardedPool, "https": GuardedTLSPool}
+GUARDED_POOLS = pools_of(GuardedConnection, GuardedTLSConnection)

@@ -161,16 +161,18 @@ class BoundedTLSConnection(BoundedConnection, HTTPSConnection):
     """The same over TLS."""
 
 
-class BoundedPool(HTTPConnectionPool):
-    """A pool of bounded connections."""
+def pools_of(
+    plain: type[HTTPConnection], tls: type[HTTPSConnection]
+) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the pools of two kinds of connections, by the scheme of a URL."""
 
-    ConnectionCls = BoundedConnection
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = plain
+
+    class TLSPool(HTTPSConnectionPool):
+        ConnectionCls = tls
+
+    return {"http": Pool, "https": TLSPool}
 
 
-class BoundedTLSPool(HTTPSConnectionPool):
-    """A pool of bounded connections over TLS."""
-
-    ConnectionCls = BoundedTLSConnection
-
-
-BOUNDED_POOLS = {"http": BoundedPool, "https": BoundedTLSPool}
+BOUNDED_POOLS = pools_of(BoundedConnection, BoundedTLSConnection)

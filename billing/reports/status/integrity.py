@@ -30,6 +30,11 @@ def integrity_document(status: IntegrityStatus | None) -> Document | None:
     }
 
 
+def is_violated(status: IntegrityStatus | None) -> bool:
+    """Say whether an invariant was violated when they were last checked."""
+    return status is not None and bool(status.broken)
+
+
 def integrity_sentence(status: IntegrityStatus | None) -> str:
     """Say in one line whether the invariants held when they were last checked."""
     if status is None:
