@@ -134,7 +134,7 @@ def sync_complaints(report: SyncReport) -> list[str]:
     if report.rejected:
         sentences.append(
             f"Stripe refused {counted(report.rejected, 'event')} that it had accepted; "
-            "see `breaks`, fix the cause, then `sync --retry`"
+            "see `breaks`, fix the cause, then `sync --retry --reason TEXT`"
         )
     if held := report.outcomes[Outcome.HELD]:
         sentences.append(

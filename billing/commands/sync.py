@@ -89,7 +89,7 @@ def _retry(app: App, order: SyncOrder) -> int:
     """Free the refused events that an order means; returns how many those are."""
     which = Refused(order.customer, order.events)
     who, now = acting("sync"), app.clock.now()
-    return retry_rejected(app.ledger, who, now, which, order.reason)
+    return retry_rejected(app.ledger, who, now, order.reason, which)
 
 
 def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:

@@ -115,7 +115,7 @@ _RETRY = click.option(
     "--retry",
     is_flag=True,
     help="Send anew, under new identifiers, what Stripe refused, once you have fixed "
-    "the cause.",
+    "the cause, and say so with --reason.",
 )
 _SETTLE = click.option(
     "--settle",

@@ -198,7 +198,7 @@ CAUSES: dict[Cause, Explanation] = {
         Book.SENDING,
         _STAYS,
         "Stripe refused it, at once or later: not counted",
-        "fix what Stripe names, then `sync --retry`",
+        "fix what Stripe names, then `sync --retry --reason TEXT`",
     ),
     Cause.UNCERTAIN: Explanation(
         Book.SENDING,
@@ -252,7 +252,7 @@ CAUSES: dict[Cause, Explanation] = {
         Book.METER,
         _STAYS,
         "Stripe accepted it, and it is not on the meter",
-        "`sync --settle` looks for the rejection; then `sync --retry`",
+        "`sync --settle` looks for the rejection; then `sync --retry --reason TEXT`",
     ),
     Cause.ABOVE_LEDGER: Explanation(
         Book.METER,

@@ -22,7 +22,9 @@ _ACKNOWLEDGE = "acknowledge it: `breaks --acknowledge N --reason TEXT`"
 _DECIDE = "`pamela-billing quarantine` lists them, and how to decide on them"
 _REMEDIES: dict[FailReason | None, str] = {
     FailReason.UNANSWERED: f"{_SYNC}, which sends them again",
-    FailReason.REJECTED: f"fix what Stripe names, then {_SYNC[:-1]} --retry`",
+    FailReason.REJECTED: (
+        f"fix what Stripe names, then {_SYNC[:-1]} --retry --reason TEXT`"
+    ),
     FailReason.UNCERTAIN: (
         f"{_SYNC[:-1]} --settle`; if they stay, ask Stripe, then {_VOID}"
     ),

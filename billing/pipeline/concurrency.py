@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from billing.errors import BillingError, MeterFault, MeterRefused, MeterUnavailable
+from billing.errors import WHOLE_METER, BillingError, MeterFault
 from billing.ledger.database import Ledger
 from billing.ledger.group_commit import DirectCommit, GroupCommit, Writer
 
@@ -83,29 +83,29 @@ def read_each(
 ) -> tuple[dict[K, T], dict[K, MeterFault]]:
     """Read one after another's side of a meter; one's odd answer ends only its own.
 
-    Returns what was read, and why the rest was not. Raises MeterRefused, and
-    MeterUnavailable when nobody has an answer, or many in a row have none.
+    Returns what was read, and why the rest was not. Raises MeterUnavailable or
+    MeterRefused when none of several is served, or many in a row are not.
     """
     values: dict[K, T] = {}
     faults: dict[K, MeterFault] = {}
-    unanswered = 0
+    unserved = 0
     with concurrency.pool(READERS, "read") as pool:
         work = [(key, pool.submit(read, key)) for key in keys]
         try:
             for done, (key, future) in enumerate(work, start=1):
                 try:
                     values[key] = future.result()
-                    unanswered = 0
+                    unserved = 0
                 except MeterFault as fault:
                     faults[key] = fault
-                    unanswered += isinstance(fault, MeterUnavailable)
-                    if isinstance(fault, MeterRefused) or unanswered >= READERS:
+                    unserved += isinstance(fault, WHOLE_METER)
+                    if unserved >= READERS:
                         raise
                 progress(done, len(work))
         finally:
             for _, future in work:
                 future.cancel()
     for why in faults.values():
-        if isinstance(why, MeterUnavailable) and not values:
+        if isinstance(why, WHOLE_METER) and not values and len(faults) > 1:
             raise why
     return values, faults

@@ -5,6 +5,7 @@ import pytest
 from billing.sandbox.stripe.metering.rejections import Rejection
 from tests.cli.desk import HOUR, LAST, Desk
 
+WHY = ("--reason", "the value is right now")
 EVENTS = "SELECT identifier FROM meter_event WHERE reason = ? ORDER BY id"
 
 
@@ -24,7 +25,7 @@ def refused(desk: Desk) -> list[str]:
 def test_refused_events_are_retried_under_new_names(desk: Desk) -> None:
     names = refused(desk)
     assert desk.json("sync")["events"] == {}
-    assert "2 refused events to be sent anew" in desk.done("sync", "--retry")
+    assert "2 refused events to be sent anew" in desk.done("sync", "--retry", *WHY)
     assert desk.query(EVENTS, "rejected") == []
     assert {name for (name,) in desk.query(EVENTS, "replaced")} == set(names)
 
@@ -51,7 +52,7 @@ def test_some_refused_events_are_retried_and_the_reason_is_kept(desk: Desk) -> N
     [(actor, reason)] = desk.query(audited, "events.retried")
     assert reason == "the customer is back"
     assert actor.endswith(", pamela-billing sync")
-    settled = desk("sync", "--retry", "--event", second)
+    settled = desk("sync", "--retry", "--event", second, *WHY)
     assert (settled.exit_code, "only what Stripe refused" in settled.output) == (
         2,
         True,
@@ -59,7 +60,7 @@ def test_some_refused_events_are_retried_and_the_reason_is_kept(desk: Desk) -> N
     [(customer,)] = desk.query(
         "SELECT customer FROM meter_event WHERE identifier = ?", first
     )
-    assert desk.json("sync", "--retry", "--customer", customer)["retried"] == 1
+    assert desk.json("sync", "--retry", "--customer", customer, *WHY)["retried"] == 1
 
 
 def test_all_failed_events_of_a_customer_are_given_up_at_once(desk: Desk) -> None:
@@ -84,11 +85,13 @@ def test_all_failed_events_of_a_customer_are_given_up_at_once(desk: Desk) -> Non
         (("--void", "all", "--reason", "x"), "say whose events are given up"),
         (("--void", "all", "--customer", "acne", "--reason", "x"), "acne"),
         (("--void", "all", "--void", "one", "--reason", "x"), "`all` with --customer"),
-        (("--retry", "--event", "no-such"), "there is no event no-such"),
-        (("--retry", "--customer", "acne"), "acne"),
+        (("--retry", "--event", "no-such", *WHY), "there is no event no-such"),
+        (("--retry", "--customer", "acne", *WHY), "acne"),
         (("--event", "no-such"), "--event belongs to --retry"),
         (("--customer", "acme"), "--customer belongs to --hold"),
         (("--void", "no-such"), "say why the event is given up"),
+        (("--retry",), "say what was fixed: --reason TEXT"),
+        (("--retry", "--reason", " "), "say what was fixed: --reason TEXT"),
         (("--reason", "x"), "--reason belongs to --void"),
         (("--retry", "--settle"), "give one of --retry, --settle, --void, --hold and"),
     ],

@@ -179,7 +179,7 @@ def reject(story: Story) -> None:
     failed = sorted({event for life in lives for event in rejected_events(life)})
     for event in failed[:1]:
         desk("sync", "--void", event, "--reason", "paid in cash")
-    desk("sync", "--retry")
+    desk("sync", "--retry", "--reason", "the value is right now")
     story.pass_time(hours=1)
     desk("run")
 

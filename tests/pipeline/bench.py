@@ -172,7 +172,7 @@ class Bench:
 
     def retry(self) -> int:
         """Let a person send anew what the meter refused."""
-        return retry_rejected(self.ledger, "tests", self.clock.now())
+        return retry_rejected(self.ledger, "tests", self.clock.now(), "fixed")
 
     def reconcile(
         self, period: BillingPeriod = MARCH, depth: Depth = BY_TOTALS

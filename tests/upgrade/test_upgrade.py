@@ -124,7 +124,7 @@ def test_a_month_goes_on_to_its_end(
     _waits_for_proof(desk)
     _go_on(desk, DAYS[:5])
     assert _undecided_events(desk) == []
-    assert desk.json("sync", "--retry")["clean"]
+    assert desk.json("sync", "--retry", "--reason", "fixed")["clean"]
     _go_on(desk, (*DAYS[5:], *LAST_HOURS))
     _every_minute_counts_once(desk)
     assert _causes(desk, "resolved_at IS NULL") == BREAKS_AT_THE_END

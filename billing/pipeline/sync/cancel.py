@@ -7,6 +7,7 @@ from billing.domain.cancellation import choose_to_cancel, may_cancel
 from billing.domain.meter_event import FailReason, SendVerdict
 from billing.domain.period import BillingPeriod
 from billing.domain.settlement import SettleVerdict, proof_of_absence, settle_cancel
+from billing.errors import MeterRefused
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.attempts import CANCEL, Answered, Attempt
 from billing.ledger.sync.outbox import OpenEvent
@@ -76,7 +77,10 @@ def _resume(context: SyncContext, uncertain: OpenEvent) -> bool:
 
 
 def _cancel(context: SyncContext, taken: OpenEvent) -> bool:
-    """Ask once; True when it is decided, and the hour may be staged."""
+    """Ask once; True when it is decided, and the hour may be staged.
+
+    Raises MeterRefused where Stripe refuses the key.
+    """
     sender = context.sender
     if not sender.breaker.may_send():
         return False
@@ -92,13 +96,14 @@ def _cancel(context: SyncContext, taken: OpenEvent) -> bool:
         lambda connection: settlement.record_cancel_attempt(connection, attempt)
     )
     answer = sender.meter.cancel(taken.event, key, lambda: _may_send(context, taken))
-    if answer.verdict is SendVerdict.LOCKED_OUT:
-        sender.breaker.stop(f"the API key is refused: {answer.detail}")
     actor = context.actor
     answered = Answered(taken, answer, actor.at)
-    return sender.writer.write(
+    decided = sender.writer.write(
         lambda connection: settlement.record_cancel_answer(connection, actor, answered)
     )
+    if answer.verdict is SendVerdict.LOCKED_OUT:
+        raise MeterRefused(f"the API key is refused: {answer.detail}")
+    return decided
 
 
 def _may_send(context: SyncContext, taken: OpenEvent) -> bool:

@@ -23,7 +23,7 @@ class CircuitBreaker:
         self._stopping = stopping
         self._changed = threading.Condition()
         self._troubled: set[str] = set()
-        self._unread: set[str] = set()
+        self._unserved: set[str] = set()
         self._over = False
         self.reason: str | None = None
 
@@ -55,16 +55,19 @@ class CircuitBreaker:
             self._troubled.discard(customer)
             self._changed.notify_all()
 
-    def unread(self, customer: str, reason: str) -> None:
-        """Note that a customer's reads went unanswered; when others' do too, stop."""
+    def unserved(self, customer: str, reason: str) -> None:
+        """Note that a customer is not served, by no answer or by a refusal of the key.
+
+        When another is not either, it is no matter of one customer: all stop.
+        """
         with self._changed:
-            self._unread.add(customer)
-            if len(self._unread) < AN_OUTAGE:
+            self._unserved.add(customer)
+            if len(self._unserved) < AN_OUTAGE:
                 return
         self.stop(reason)
 
     def stop(self, reason: str) -> None:
-        """Stop all sending, such as when the key is refused."""
+        """Stop all sending, such as when the clock was set."""
         with self._changed:
             self._over, self.reason = True, reason
             self._changed.notify_all()

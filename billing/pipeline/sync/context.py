@@ -9,7 +9,7 @@ from typing import TypeVar
 from billing.domain.period import Window
 from billing.domain.staging import MeterDestination
 from billing.domain.summary_lag import LagsMeasured
-from billing.errors import MeterRefused, NoSuchCustomer
+from billing.errors import NoSuchCustomer
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Hold, Ledger
 from billing.ledger.reconcile.summary_lags import lags_measured
@@ -103,7 +103,4 @@ class SyncContext:
         try:
             return read(stripe_customer, window)
         except NoSuchCustomer:
-            return None
-        except MeterRefused as fault:
-            self.sender.breaker.stop(str(fault))
             return None

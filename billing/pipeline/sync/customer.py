@@ -12,7 +12,7 @@ from billing.domain.meter_contact import ContactFindings
 from billing.domain.meter_event import EventState, FailReason, may_resend
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import MeterDestination
-from billing.errors import MeterFault, MeterRefused, MeterUnavailable
+from billing.errors import WHOLE_METER, MeterFault, MeterRefused
 from billing.ledger.database import Ledger
 from billing.ledger.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
@@ -122,11 +122,8 @@ class CustomerSync:
 
     def _end_early(self, fault: MeterFault, report: CustomerReport) -> None:
         """Say why this customer's part is over; what is odd of it ends no other's."""
-        breaker = self.sender.breaker
-        if isinstance(fault, MeterRefused):
-            breaker.stop(str(fault))
-        elif isinstance(fault, MeterUnavailable):
-            breaker.unread(self.customer, str(fault))
+        if isinstance(fault, WHOLE_METER):
+            self.sender.breaker.unserved(self.customer, str(fault))
         report.held = f"its part of the sync ended early: {fault}"
 
     def _sync(self, context: SyncContext, report: CustomerReport) -> None:
@@ -258,7 +255,12 @@ class CustomerSync:
             if self._takes_too_much(context, event, pending):
                 outcome = Outcome.HELD
             else:
-                outcome = self.sender.send(event, pending)
+                try:
+                    outcome = self.sender.send(event, pending)
+                except MeterRefused:
+                    unsent = len(due) - position
+                    report.outcomes.update([Outcome.WAITING] * unsent)
+                    raise
             self.sent.step()
             report.outcomes[outcome] += 1
             if outcome is Outcome.UNANSWERED or self.sender.breaker.stopped:

@@ -55,14 +55,16 @@ def retry_rejected(
     ledger: Ledger,
     who: str,
     now: datetime,
+    why: str,
     which: Refused | None = None,
-    why: str = "",
 ) -> int:
     """Free what Stripe refused, to be sent anew; returns how many events that were.
 
     Whoever calls this has fixed the cause, such as a customer that was not there.
-    Raises BadInput for an event that Stripe did not refuse.
+    Raises BadInput for an event that Stripe did not refuse, and without a reason.
     """
+    if not why.strip():
+        raise BadInput("say what was fixed: --reason TEXT")
     which, freed, actor = which or Refused(), 0, Actor(who, now)
     with ledger.reading() as connection:
         if which.customer is not None:
@@ -79,7 +81,7 @@ def retry_rejected(
                         actor,
                         customer,
                         which.events,
-                        reason=why.strip() or None,
+                        reason=why.strip(),
                     )
     return freed
 

@@ -16,6 +16,7 @@ from billing.domain.meter_event import (
 )
 from billing.domain.retry_schedule import delay_before_retry, tries_left
 from billing.domain.settlement import proof_is_stale
+from billing.errors import MeterRefused
 from billing.ledger.database import Hold
 from billing.ledger.group_commit import BatchedWrite, PendingWrite, Writer
 from billing.ledger.sync import outbox
@@ -104,7 +105,8 @@ class Sender:
     def send(self, event: OpenEvent, pending: PendingWrites) -> Outcome:
         """Send one event, retry it as is due, and record what came of it.
 
-        `pending` is that of its customer; settle it at the end. Raises Overtaken.
+        `pending` is that of its customer; settle it at the end. Raises Overtaken, and
+        MeterRefused where Stripe refuses the key.
         """
         unsendable = why_unsendable(event, self.time.now())
         if unsendable is Outcome.WAITING:
@@ -199,8 +201,7 @@ class Sender:
             perhaps_counted = event.first_unknown_at is not None
             return Outcome.UNCERTAIN if perhaps_counted else Outcome.REJECTED
         if answer.verdict is SendVerdict.LOCKED_OUT:
-            self.breaker.stop(f"the API key is refused: {answer.detail}")
-            return Outcome.WAITING
+            raise MeterRefused(f"the API key is refused: {answer.detail}")
         self.breaker.gave_up(customer, answer.detail)
         return self._fail(event, Outcome.UNANSWERED)
 

@@ -33,7 +33,10 @@ _FAILED = {
     ),
     FailReason.REJECTED: (
         _Counted.NO,
-        "not counted by Stripe, which refused it: fix the cause, then `sync --retry`",
+        (
+            "not counted by Stripe, which refused it: fix the cause, then "
+            "`sync --retry --reason TEXT`"
+        ),
     ),
     FailReason.UNCERTAIN: (
         _Counted.UNKNOWN,

@@ -41,7 +41,8 @@ _NAMES = 3
 _FOR_A_PERSON = frozenset({"open", "overdue"})
 # What to do about events that failed, by their reason.
 _REMEDIES = {
-    "rejected": "fix what Stripe names, then `pamela-billing sync --retry`",
+    "rejected": "fix what Stripe names, then `pamela-billing sync --retry "
+    "--reason TEXT`",
     "uncertain": "`pamela-billing sync --settle` reads what became of them",
     "expired": "bill them outside the meter, then `pamela-billing sync --void EVENT "
     "--reason TEXT`",

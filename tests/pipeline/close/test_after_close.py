@@ -108,7 +108,7 @@ def test_rows_of_a_closed_month_that_were_refused_too_late_are_sent_in_the_next(
     assert bench.rows("SELECT reason FROM meter_event WHERE reason IS NOT NULL") == [
         ("rejected",)
     ]
-    retry_rejected(bench.ledger, "tests", bench.clock.now())
+    retry_rejected(bench.ledger, "tests", bench.clock.now(), "fixed")
     waiting = read_deadlines(bench.ledger, bench.clock.now(), HOUR)
     [near] = waiting.nearest
     assert near.deadlines.period == APRIL

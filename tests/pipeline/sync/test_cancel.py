@@ -8,7 +8,7 @@ from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.pipeline.sync.context import Negative, Policy
 from billing.pipeline.sync.operator_actions import void_events
 from billing.pipeline.sync.send import Outcome
-from tests.pipeline.bench import NOON, Bench, call
+from tests.pipeline.bench import NOON, Bench, call, of
 from tests.pipeline.fakes import Reply, Request, StrictMeter, take_back
 
 HOUR = timedelta(hours=1)
@@ -49,6 +49,10 @@ def refuse_cancel(meter: StrictMeter, request: Request) -> SendAnswer:
     return SendAnswer(SendVerdict.REFUSED, 400, "req_1", "cannot be cancelled")
 
 
+def forbid_cancel(meter: StrictMeter, request: Request) -> SendAnswer:
+    return SendAnswer(SendVerdict.LOCKED_OUT, 403, "req_1", "not with this key")
+
+
 def test_in_time_the_event_is_taken_back_and_the_rest_is_reported_anew(
     either_bench: Bench,
 ) -> None:
@@ -73,6 +77,22 @@ def test_after_its_day_a_negative_event_goes(bench: Bench, after: timedelta) -> 
     bench.sync()
     assert (sent(bench), bench.meter.cancels) == ([10, 10, -6], [])
     assert bench.counted() == {"acme": 14}
+
+
+def test_a_cancellation_that_the_key_may_not_ends_the_customers_part(
+    bench: Bench,
+) -> None:
+    shrink(bench, 240)
+    bench.take(call("g", NOON + 2 * HOUR, seconds=60, **of("globex")))
+    bench.meter.always_cancel = forbid_cancel
+    report = bench.sync()
+    [held] = report.held
+    assert held.endswith("the API key is refused: not with this key")
+    assert report.stopped_because is None
+    assert bench.counted() == {"acme": 20, "globex": 1}
+    bench.meter.always_cancel = take_back
+    assert bench.sync().clean
+    assert bench.counted() == {"acme": 14, "globex": 1}
 
 
 def test_a_refused_cancellation_gives_way_to_a_negative_event(bench: Bench) -> None:

@@ -224,13 +224,17 @@ def test_a_computer_that_slept_a_day_in_a_backoff_does_not_resend(bench: Bench) 
     assert bench.events()[0][:2] == ("failed", "uncertain")
 
 
-def test_a_refused_key_stops_all_and_costs_no_try(bench: Bench) -> None:
+def test_a_refused_key_ends_the_customers_part_and_costs_no_try(bench: Bench) -> None:
     bench.meter.always = lock_out
     bench.take(*(call(f"c{n}", NOON + n * HOUR) for n in range(4)))
     for _ in range(10):
         report = bench.sync()
-        assert report.stopped_because is not None
-        assert "key" in report.stopped_because
+        [held] = report.held
+        assert held.startswith(
+            "acme: its part of the sync ended early: Stripe: the API"
+        )
+        assert held.endswith("key is refused: key revoked")
+        assert report.outcomes == {Outcome.WAITING: 4}
         assert not report.clean
         bench.clock.advance(hours=1)
     assert len(bench.meter.requests) == 10

@@ -10,7 +10,12 @@ import pytest
 from billing.domain.break_causes import Cause
 from billing.domain.period import Window
 from billing.domain.stripe_invoice import StripeInvoice
-from billing.errors import MeterFault, MeterUnavailable, SourceUnreadable
+from billing.errors import (
+    MeterFault,
+    MeterRefused,
+    MeterUnavailable,
+    SourceUnreadable,
+)
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.concurrency import READERS, SERIAL, read_each
 from billing.pipeline.pull.identity import Sources
@@ -26,6 +31,7 @@ from tests.pipeline.fakes import ListedSource, StrictMeter
 
 ODD = MeterFault("a summary cannot be read (ValueError: two rows are named s)")
 NO_ANSWER = MeterUnavailable("no answer")
+REFUSED = MeterRefused("the API key is refused")
 
 
 @dataclass
@@ -153,17 +159,19 @@ def test_an_account_that_cannot_be_read_leaves_the_others(
     assert (report.clean, report.needs_a_person) == (False, True)
 
 
-def test_many_in_a_row_without_an_answer_are_an_outage() -> None:
-    asked = []
-
+@pytest.mark.parametrize("fault", [NO_ANSWER, REFUSED])
+def test_many_in_a_row_who_are_not_served_are_an_outage(fault: MeterFault) -> None:
     def read(number: int) -> int:
-        asked.append(number)
         if number:
-            raise NO_ANSWER
+            raise fault
         return 7
 
-    with pytest.raises(MeterUnavailable):
+    with pytest.raises(type(fault)):
         read_each(SERIAL, read, range(READERS + 1))
     values, faults = read_each(SERIAL, read, range(READERS))
     assert values == {0: 7}
-    assert faults == dict.fromkeys(range(1, READERS), NO_ANSWER)
+    assert faults == dict.fromkeys(range(1, READERS), fault)
+    with pytest.raises(type(fault)):
+        read_each(SERIAL, read, [1, 2])
+    # Of one alone nobody can say whose fault it is: the others' work is done.
+    assert read_each(SERIAL, read, [1]) == ({}, {1: fault})

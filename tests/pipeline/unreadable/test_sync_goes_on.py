@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,11 +16,12 @@ from billing.errors import (
     MeterUnfit,
 )
 from billing.pipeline.sync.send import Outcome
-from tests.pipeline.bench import Bench, call, of
-from tests.pipeline.fakes import StrictMeter
+from tests.pipeline.bench import NOON, Bench, call, of
+from tests.pipeline.fakes import StrictMeter, lock_out
 
 ODD = MeterFault("a summary cannot be read (ValueError: two rows are named s)")
 NO_ANSWER = MeterUnavailable("no answer")
+REFUSED = MeterRefused("the API key is refused")
 
 
 @dataclass
@@ -58,7 +59,9 @@ def odd(bench: Bench) -> OddMeter:
     return meter
 
 
-@pytest.mark.parametrize("fault", [ODD, NO_ANSWER, MeterUnfit("of the other mode")])
+@pytest.mark.parametrize(
+    "fault", [ODD, NO_ANSWER, REFUSED, MeterUnfit("of the other mode")]
+)
 def test_a_customer_whose_answers_are_odd_ends_its_own_part(
     bench: Bench, odd: OddMeter, fault: MeterFault
 ) -> None:
@@ -88,9 +91,30 @@ def test_two_customers_with_odd_answers_are_none(bench: Bench, odd: OddMeter) ->
     assert len(report.held) == 2
 
 
-def test_a_key_that_is_refused_stops_all(bench: Bench, odd: OddMeter) -> None:
-    odd.faults = {"cus_acme": MeterRefused("the API key is refused")}
+def test_a_key_that_is_refused_for_two_stops_all(bench: Bench, odd: OddMeter) -> None:
+    bench.take(call("i", seconds=61, **of("initech")))
+    odd.faults = {"cus_acme": REFUSED, "cus_globex": REFUSED, "cus_initech": REFUSED}
     assert bench.sync().stopped_because == "Stripe: the API key is refused"
+    assert bench.counted() == {}
+
+
+def test_a_send_that_is_refused_as_by_the_key_is_one_customers_matter(
+    bench: Bench, odd: OddMeter
+) -> None:
+    bench.take(call("b", NOON + timedelta(hours=1), seconds=61))
+    odd.by_customer = {"acme": lock_out}
+    report = bench.sync()
+    assert bench.counted() == {"globex": 2}
+    assert report.outcomes == {Outcome.SYNCED: 1, Outcome.WAITING: 2}
+    assert report.stopped_because is None
+    assert [r.event.customer for r in odd.requests].count("acme") == 1
+    odd.by_customer = {"acme": lock_out, "globex": lock_out}
+    bench.take(call("h", NOON + timedelta(hours=1), seconds=61, **of("globex")))
+    stopped = bench.sync().stopped_because
+    assert stopped == "Stripe: the API key is refused: key revoked"
+    odd.by_customer = {}
+    assert bench.sync().clean
+    assert bench.counted() == {"acme": 7, "globex": 4}
 
 
 def lost(_meter: StrictMeter, _request: object) -> SendAnswer:
@@ -128,6 +152,6 @@ def test_reports_that_cannot_be_read_are_told_and_hold_nothing(
 def test_a_key_that_may_not_read_reports_is_refused(
     bench: Bench, odd: OddMeter
 ) -> None:
-    odd.reports_fault = MeterRefused("the API key is refused")
+    odd.reports_fault = REFUSED
     with pytest.raises(MeterRefused):
         bench.sync()

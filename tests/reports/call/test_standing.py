@@ -16,7 +16,10 @@ AT = "2026-03-12T12:00:00Z"
 NO_INVOICE: dict[str, object] = {}
 NOT_YET: dict[str, object] = {"looked_for_invoice": True}
 INVOICE = NOT_YET | {"invoice": "in_1"}
-REFUSED = "not counted by Stripe, which refused it: fix the cause, then `sync --retry`"
+REFUSED = (
+    "not counted by Stripe, which refused it: fix the cause, then "
+    "`sync --retry --reason TEXT`"
+)
 NO_ANSWER = (
     "sent to Stripe without an answer; the next run sends it again, to count once"
 )

@@ -84,7 +84,7 @@ def sync(world: World, desk: Desk) -> None:
 
 def retry(world: World, desk: Desk) -> None:
     """Send anew what was refused, as a person asks for."""
-    freed = retry_rejected(desk.ledger, PERSON, desk.machine.now())
+    freed = retry_rejected(desk.ledger, PERSON, desk.machine.now(), "fixed")
     if freed:
         world.trace.sometimes("a refused event is freed")
     sync_meter(desk.ledger, desk.meter, desk.terms.sync)
