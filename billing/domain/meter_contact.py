@@ -86,7 +86,7 @@ class MonthContact:
 
     readings: Sequence[ContactReading]
     has_sent: bool = False  # since the last accepted restore
-    is_watched: bool = False  # the month was reconciled in the running day
+    is_watched: bool = False  # a reconciliation read it in the running day
     # An earlier month of ours here holds no more than is ours, or it was taken over.
     is_known: bool = False
     is_sole: bool = False  # a person stated that nothing else reports to this meter

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 
 from billing.domain.break_groups import EXPLAINED, WAITING
 from billing.domain.breaks import CustomerFinding
@@ -20,6 +20,7 @@ from billing.ledger.reconcile.summary_lags import (
     looked_since,
     record_lags,
 )
+from billing.ledger.registry import customers_renamed
 from billing.ledger.schema.tables import (
     reconciliation_break,
     reconciliation_reading,
@@ -194,24 +195,36 @@ def _look(
         period=reconciliation.period,
         started_at=reconciliation.started_at,
         ended_at=now,
-        earlier_at=_earlier_look(connection, reconciliation.period),
+        earlier_at=_earlier_looks(connection, reconciliation.period, looks),
         customers=looks,
     )
 
 
-def _earlier_look(connection: Connection, period: BillingPeriod) -> datetime | None:
+def _earlier_looks(
+    connection: Connection, period: BillingPeriod, customers: Iterable[str]
+) -> dict[str, datetime]:
+    """Return when each customer was last looked at; one may have been unreadable."""
     since = looked_since(connection)
     if since is None:
-        return None
-    run = reconciliation_run.c
-    query = (
-        select(run.started_at)
-        .where(run.period == str(period), run.finished_at >= since)
-        .order_by(run.id.desc())
-        .limit(1)
+        return {}
+    run, reading = reconciliation_run.c, reconciliation_reading.c
+    looked = (
+        select(reading.customer, run.started_at)
+        .join(reconciliation_run, run.id == reading.run_id)
+        .where(reading.period == str(period), run.finished_at >= since)
     )
-    moment: datetime | None = connection.execute(query).scalar()
-    return moment
+    newest = select(func.max(run.id)).where(run.period == str(period))
+    of_newest = looked.where(reading.run_id == newest.scalar_subquery())
+    found: dict[str, datetime] = {}
+    found.update(tuple(row) for row in connection.execute(of_newest))
+    others = [customer for customer in customers if customer not in found]
+    renamed = customers_renamed(connection) if others else {}
+    for customer in others:
+        own = looked.where(reading.customer.in_(renamed.get(customer, {customer})))
+        row = connection.execute(own.order_by(reading.id.desc()).limit(1)).first()
+        if row is not None:
+            found[customer] = row.started_at
+    return found
 
 
 def _reading(

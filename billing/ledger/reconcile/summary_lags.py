@@ -126,12 +126,12 @@ _DOUBLED = (
 
 
 class MonthLook(NamedTuple):
-    """One reconciliation's look at a month, and when the one before it looked."""
+    """One reconciliation's look at a month, and when an earlier one looked at whom."""
 
     period: BillingPeriod
     started_at: datetime
     ended_at: datetime
-    earlier_at: datetime | None
+    earlier_at: Mapping[str, datetime]  # of those customers that it could read
     customers: Mapping[str, SummaryLook]  # those that Stripe knows
 
 
@@ -257,8 +257,9 @@ def _lag_row(
     )
     sent_at = row.first_sent_at if is_twice else row.taken_at or row.first_sent_at
     looks = [at for at, minutes in readings if not _holds(row, minutes)]
-    if look.earlier_at and row.answered_at and look.earlier_at > row.answered_at:
-        looks.append(look.earlier_at)
+    earlier_at = look.earlier_at.get(row.customer)
+    if earlier_at and row.answered_at and earlier_at > row.answered_at:
+        looks.append(earlier_at)
     before = [at for at in looks if sent_at < at < first_seen_at]
     last_unshown_at = max(before, default=None)
     # Lags are measured from the first row on, whatever was read before it.

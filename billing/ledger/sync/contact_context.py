@@ -74,7 +74,7 @@ class ContactContext:
     """What a sync knows of all customers alike, before it asks about each."""
 
     restored_at: datetime | None
-    watched: frozenset[BillingPeriod]  # reconciled in the running day
+    watched_since: datetime  # what was reconciled before does not count any more
     stops: tuple[SendingStop, ...]
     adoptions: Mapping[str, Adoption]
     lets_be: bool  # a person has acknowledged a break that is not resolved
@@ -138,7 +138,6 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
     present = BillingPeriod.of(now)
     months = (present.previous, present)
     since = max(filter(None, (restored_at, now - RUNNING_DAY)))
-    watched = {month for month in months if _is_watched(connection, month, since)}
     adoptions = read_adoptions(connection)
     all_sole, sole = False, dict[str, bool]()
     for row in connection.execute(select(sole_reporter).order_by(sole_reporter.c.id)):
@@ -148,7 +147,7 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
             sole[row.customer] = not row.withdrawn
     return ContactContext(
         restored_at=restored_at,
-        watched=frozenset(watched),
+        watched_since=since,
         stops=tuple(_stops(connection, months, adoptions)),
         adoptions=adoptions,
         lets_be=connection.execute(_LETS_BE).first() is not None,
@@ -158,13 +157,6 @@ def read_context(connection: Connection, now: datetime) -> ContactContext:
         if restored_at is not None and months[0].start < restored_at
         else {},
     )
-
-
-def _is_watched(connection: Connection, period: BillingPeriod, since: datetime) -> bool:
-    run = reconciliation_run.c
-    query = select(run.started_at).where(run.period == str(period))
-    last = connection.execute(query.order_by(run.id.desc()).limit(1)).scalar()
-    return last is not None and bool(last > since)
 
 
 def _stops(

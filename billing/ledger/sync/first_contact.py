@@ -124,7 +124,7 @@ def month_contact(
     return MonthContact(
         readings=readings,
         has_sent=has_sent,
-        is_watched=month.period in context.watched,
+        is_watched=has_sent and _is_watched(connection, customer, month, context),
         is_known=is_known,
         is_sole=context.is_sole(customer),
         found_absent_at=_found_absent_at(connection, month, context.restored_at),
@@ -246,12 +246,23 @@ def _reconciled(
 ) -> list[ContactReading]:
     """Return the running day's reading by a reconciliation, if it holds only ours."""
     row = _last_reading(connection, customer, month)
-    if row is None or month.period not in context.watched:
+    if row is None or row.read_at <= context.watched_since:
         return []
     upper = contact_bounds(connection, customer, month, now).upper
     if row.stripe_minutes > upper:
         return []
     return [ContactReading(row.read_at, row.stripe_minutes, upper)]
+
+
+def _is_watched(
+    connection: Connection, customer: str, month: MeterMonth, context: ContactContext
+) -> bool:
+    """Say whether a reconciliation read this customer's month in the running day.
+
+    That there was one says nothing of a customer that it could not read.
+    """
+    row = _last_reading(connection, customer, month)
+    return row is not None and bool(row.read_at > context.watched_since)
 
 
 def _last_reading(connection: Connection, customer: str, month: MeterMonth) -> Any:

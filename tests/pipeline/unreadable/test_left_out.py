@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -26,7 +26,7 @@ from billing.pipeline.reconcile.reconcile import (
     reconcile_period,
 )
 from billing.ports import SourceTotals
-from tests.pipeline.bench import MARCH, Bench, call, of
+from tests.pipeline.bench import MARCH, NOON, Bench, call, of
 from tests.pipeline.fakes import ListedSource, StrictMeter
 
 ODD = MeterFault("a summary cannot be read (ValueError: two rows are named s)")
@@ -92,6 +92,44 @@ def test_a_customer_that_cannot_be_read_is_left_out(
     assert bench.rows(kept) == [(0,)]
     told = "SELECT detail FROM audit_event WHERE action = 'period.reconciled'"
     assert json.loads(bench.rows(told)[-1][0])["left_out"] == ["acme"]
+
+
+def test_who_was_left_out_is_read_before_more_is_sent(
+    bench: Bench, meter: HalfReadMeter
+) -> None:
+    """Of whom the day's reconciliation read, nothing is asked; it read one of two."""
+    meter.faults = {"cus_acme": ODD}
+    bench.clock.advance(hours=20)
+    bench.reconcile()
+    meter.faults = {}
+    bench.clock.advance(hours=5)
+    for name in ("acme", "globex"):
+        bench.take(call(f"next {name}", NOON + timedelta(hours=1), 60, **of(name)))
+    assert bench.sync().clean
+    contacts = "SELECT customer FROM meter_contact ORDER BY id"
+    first, *again = [customer for (customer,) in bench.rows(contacts)]
+    assert sorted([first, *again]) == ["acme", "acme", "globex"]
+
+
+def test_who_could_not_be_read_was_not_found_late(
+    bench: Bench, meter: HalfReadMeter
+) -> None:
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    for name in ("acme", "globex"):
+        bench.take(call(f"next {name}", NOON + timedelta(hours=1), 60, **of(name)))
+    bench.sync()
+    meter.hidden = {request.event.identifier for request in meter.requests[-2:]}
+    meter.faults = {"cus_acme": ODD}
+    bench.clock.advance(hours=30)
+    bench.reconcile()
+    meter.faults, meter.hidden = {}, set()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    lags = "SELECT customer, lag_seconds FROM summary_lag JOIN meter_event "
+    lags += "ON meter_event.id = event_id WHERE lag_seconds > 7200 OR "
+    lags += "lag_seconds IS NULL ORDER BY customer"
+    assert bench.rows(lags) == [("acme", None), ("globex", 31 * 3_600)]
 
 
 def test_a_break_stays_open_while_its_customer_cannot_be_read(

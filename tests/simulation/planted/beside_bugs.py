@@ -9,7 +9,7 @@ from billing.domain.break_groups import TOO_MUCH
 from billing.domain.period import EARLIEST
 from billing.ledger import locks
 from billing.ledger.close import readiness
-from billing.ledger.sync import contact_context
+from billing.ledger.sync import first_contact
 from billing.ledger.sync.send_holds import SendHold
 from billing.pipeline.sync import sending_stops
 from billing.pipeline.sync.send import Sender
@@ -91,7 +91,7 @@ BESIDE_BUGS: tuple[Planted, ...] = (
     bug("a hold that stands is told nowhere", (SendHold, "sentence", always(""))),
     bug(
         "who has sent into a month never reads it again before a send",
-        (contact_context, "_is_watched", always(True)),
+        (first_contact, "_is_watched", always(True)),
     ),
     bug(
         "more than ours in an hour of our own is taken for a lag",

@@ -90,7 +90,7 @@ class SimMeter(SimMeterReads):
         return answer
 
     def _exchange_cancel(self, event: MeterEvent, key: str) -> SendAnswer:
-        fault = self._fault_before(key, event.identifier)
+        fault = self._fault_before(key, event)
         if fault is not None:
             return answer_of(self._lose(fault), event)
         try:
@@ -122,7 +122,7 @@ class SimMeter(SimMeterReads):
     def _exchange(self, event: MeterEvent, key: str) -> SendAnswer:
         """Carry one request there and its answer back."""
         machine, sim = self._machine, self._stripe
-        fault = self._fault_before(key, event.identifier)
+        fault = self._fault_before(key, event)
         if fault is not None:
             return answer_of(self._lose(fault), event)
         if machine.weather.strikes(Fault.LATE_ARRIVAL):
@@ -193,7 +193,7 @@ class SimMeter(SimMeterReads):
         self._machine.boundary("waits for an answer", Fault.DIES_AFTER_SEND, length)
         return fault
 
-    def _fault_before(self, key: str, name: str) -> stripe.StripeError | None:
+    def _fault_before(self, key: str, event: MeterEvent) -> stripe.StripeError | None:
         """Choose what keeps a request from being taken."""
         strikes, sim = self._machine.weather.strikes, self._stripe
         if sim.key_revoked:
@@ -202,11 +202,13 @@ class SimMeter(SimMeterReads):
             return self._chance.pick((NO_ANSWER, as_raised(server_error(503))))
         if sim.deaf:
             return NO_ANSWER
+        if event.stripe_customer in sim.unserved:
+            return sim.unserved[event.stripe_customer]
         for fault, raised in UNTAKEN:
             if strikes(fault):
                 return raised
         if strikes(Fault.STORED_500) and self._chance.happens(500):
-            sim.store_500(key, name)
+            sim.store_500(key, event.identifier)
             return as_raised(server_error())
         return None
 

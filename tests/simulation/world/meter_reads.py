@@ -61,7 +61,9 @@ class SimMeterReads:
         """Say whether the customer exists."""
         exists = self._stripe.books.customers.exists
         return self._ask(
-            f"looks for {stripe_customer}", lambda: exists(stripe_customer)
+            f"looks for {stripe_customer}",
+            lambda: exists(stripe_customer),
+            stripe_customer,
         )
 
     def read_total(self, stripe_customer: str, window: Window) -> int:
@@ -85,7 +87,9 @@ class SimMeterReads:
             self._judge.conformance.shows(stripe_customer, window, minutes, now)
             return {hour: minutes for hour, minutes in hours.items() if minutes}
 
-        hours = self._ask(f"reads {stripe_customer} from {window.start}", read)
+        hours = self._ask(
+            f"reads {stripe_customer} from {window.start}", read, stripe_customer
+        )
         self._machine.schedule.note(f"reads {sum(hours.values())}")
         return hours
 
@@ -107,13 +111,13 @@ class SimMeterReads:
         self, stripe_customer: str, window: Window
     ) -> Sequence[StripeInvoice]:
         """Return no invoices: nobody subscribes here."""
-        return self._ask("reads invoices", list)
+        return self._ask("reads invoices", list, stripe_customer)
 
     def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
         """Return no subscriptions."""
-        return self._ask("reads subscriptions", list)
+        return self._ask("reads subscriptions", list, stripe_customer)
 
-    def _ask(self, what: str, read: Callable[[], T]) -> T:
+    def _ask(self, what: str, read: Callable[[], T], of: str = "") -> T:
         machine = self._machine
 
         def once() -> T:
@@ -122,6 +126,8 @@ class SimMeterReads:
                 raise fault_of(as_raised(unauthorized("rk_test")))
             if self._stripe.down or machine.weather.strikes(Fault.METER_READ_FAILS):
                 raise MeterUnavailable("no answer")
+            if of in self._stripe.unserved:
+                raise fault_of(self._stripe.unserved[of])
             return read()
 
         try:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from billing.domain.cycle_schedule import TICK
+from billing.sandbox.stripe.http.errors import forbidden, refused, server_error
 from billing.sandbox.stripe.metering.rejections import Rejection
 from tests.simulation.world.borders.account_storms import AccountStorms
 from tests.simulation.world.borders.foreign import plan_foreign_reporter
@@ -12,6 +13,7 @@ from tests.simulation.world.borders.ledger_storms import LedgerStorms
 from tests.simulation.world.borders.people import People
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.machine import HOUR, Host
+from tests.simulation.world.stripe_side import as_raised
 from tests.simulation.world.world import World
 
 CODES = (
@@ -60,11 +62,7 @@ class Storms:
         if world.weather.strikes(Fault.TOTALS_WRONG):
             self._later(self._moment(), lambda: setattr(pamela, "off_by", 3))
             self._later(self._moment(), lambda: setattr(pamela, "off_by", 0))
-        if world.weather.strikes(Fault.METER_UNFIT):
-            begins = self._moment()
-            self._later(begins, lambda: self._set_meter(active=False))
-            ends = begins + self._chance_of_hours(8)
-            self._later(ends, lambda: self._set_meter(active=True))
+        self._plan_meter()
         for _ in range(3):
             if world.weather.strikes(Fault.REMAPPED):
                 self._later(self._moment(), self._remap)
@@ -75,6 +73,32 @@ class Storms:
         if stripe.rejects:
             self._plan_rejections()
         self._plan_clocks()
+        if world.weather.strikes(Fault.CUSTOMER_UNSERVED):
+            self._leave_one_unserved()
+
+    def _leave_one_unserved(self) -> None:
+        """Refuse what is asked of one customer, and serve the others."""
+        world, unserved = self._world, self._stripe.unserved
+        name = world.chance.pick(list(world.settings.customers))
+        said = as_raised(
+            world.chance.pick((forbidden(), server_error(), refused("no")))
+        )
+
+        def begin() -> None:
+            customer = world.settings.customers.get(name, name)
+            world.schedule.note(f"{customer} is not served: {said}")
+            unserved[customer] = said
+
+        begins = self._moment()
+        self._later(begins, begin)
+        self._later(begins + self._chance_of_hours(72), unserved.clear)
+
+    def _plan_meter(self) -> None:
+        if self._world.weather.strikes(Fault.METER_UNFIT):
+            begins = self._moment()
+            self._later(begins, lambda: self._set_meter(active=False))
+            ends = begins + self._chance_of_hours(8)
+            self._later(ends, lambda: self._set_meter(active=True))
 
     def _remap(self) -> None:
         """Give a customer another address; whoever works starts anew with it."""

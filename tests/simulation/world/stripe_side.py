@@ -18,8 +18,9 @@ from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 from tests.simulation.trace import Violation
 from tests.simulation.world.borders.settings import SimSettings
-from tests.simulation.world.catalogue import BEYOND, Fault, Weather
+from tests.simulation.world.catalogue import BEYOND, Fault
 from tests.simulation.world.schedule import Schedule
+from tests.simulation.world.weather import Weather
 
 METER = "stripe_minutes"
 HOUR = timedelta(hours=1)
@@ -63,6 +64,7 @@ class SimStripe:
         self.deaf = False
         self.mute = False
         self.forgetful = False
+        self.unserved: dict[str, stripe.StripeError] = {}  # customers, and what is said
         self.is_shared = False  # by two ledgers, which do not know of each other
         self.rejects = weather.may_have(Fault.REJECTED_LATER)
         self.received: dict[str, list[events.MeterEvent]] = defaultdict(list)
@@ -76,6 +78,7 @@ class SimStripe:
     def clear_up(self) -> None:
         """Be well from now on."""
         self.key_revoked = self.down = self.deaf = self.mute = self.forgetful = False
+        self.unserved.clear()
         self.on_time_out.clear()
         self.books.rejections.orders.clear()
         self.rules.summary_lag = self.rules.summary_spread = timedelta()

@@ -26,7 +26,7 @@ from tests.simulation.trace import Trace
 from tests.simulation.world.borders.memory import SimMemory
 from tests.simulation.world.borders.roles import Person, Watcher
 from tests.simulation.world.borders.settings import SimSettings
-from tests.simulation.world.catalogue import Fault, Weather
+from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.chance import Chance
 from tests.simulation.world.life import Life
 from tests.simulation.world.machine import Host, LockTable, Machine
@@ -35,6 +35,7 @@ from tests.simulation.world.pamela import SimCall, SimSource
 from tests.simulation.world.schedule import Process, Schedule
 from tests.simulation.world.storage import Storage, StoredLedger
 from tests.simulation.world.stripe_side import HOUR, SimStripe
+from tests.simulation.world.weather import Weather
 
 CUSTOMERS = ("acme", "globex", "initech")
 PRICE = Price(datetime(2020, 1, 1, tzinfo=UTC), Decimal("0.10"))
