@@ -61,9 +61,13 @@ class progress:  # noqa: N801 # it is used as a function
     def __init__(self, seeds: int) -> None:
         self._seeds = seeds
         self._live = sys.stderr.isatty()
+        self._told = 0
 
     def show(self, campaign: Campaign) -> None:
-        """Write the line anew."""
+        """Write the line anew, and at once what was violated."""
+        for result in campaign.failures[self._told :]:
+            print(f"seed {result.seed} violates {result.violation}", file=sys.stderr)
+        self._told = len(campaign.failures)
         if not self._live and campaign.seeds % 100 and campaign.seeds < self._seeds:
             return
         words = f"{campaign.seeds}/{self._seeds} seeds, {rate(campaign)} a minute, "

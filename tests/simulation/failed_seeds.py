@@ -10,6 +10,7 @@ FAILED_SEEDS = (
     307,  # what a restore forgot of a call that grew since was taken for a stranger's
     584,  # what a person decided of a call hid that another was missing
     2_362,  # a report of what was sent before was taken for one of what left again
+    17,  # of the judge: what another process had just learned was asked of a ledger
     330,  # a reconciliation that could not read a customer was taken for a look at it
     1_305,  # an error of somebody else's was taken for one of what lags
 )

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import product
 
 from billing.domain.meter_event import MeterEvent
 from billing.domain.period import Window
@@ -19,6 +18,7 @@ from tests.simulation.judge.ledger_view import (
     rated,
 )
 from tests.simulation.judge.moves import may_move
+from tests.simulation.judge.readings import Readings
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.world.catalogue import CLOCKS, LONG_LAGS
 from tests.simulation.world.machine import Machine
@@ -29,7 +29,6 @@ MOST_TRIES = 6
 CANCELLABLE = timedelta(hours=24)
 OLDEST = timedelta(days=35) - timedelta(hours=12)
 NEWEST = timedelta(minutes=4)
-LONGEST_LAG = timedelta(hours=6)
 
 
 class Judge:
@@ -52,6 +51,7 @@ class Judge:
         self._lags_long = any(weather.may_have(fault) for fault in LONG_LAGS)
         self.conformance = Conformance(view, weather, self._trace)
         self._events: dict[int, EventRow] = {}
+        self._readings = Readings(stripe, view, self._events, lags_long=self._lags_long)
         self._closed: dict[str, int] = {}
         self.contacts = Contacts(
             view=view, owners=owners, clocks_hold=self._clocks_hold
@@ -145,6 +145,7 @@ class Judge:
                 if before != row:
                     self._judge_move(before, row)
                     self._events[row.id] = row
+                    self._readings.changed(row, machine)
         if touched & {"call", "b2b_usage"}:
             self.judge_calls()
         if "pull" in touched:
@@ -155,7 +156,7 @@ class Judge:
             self.contacts.contact_committed(self._stripe.schedule.now)
         if "reconciliation_reading" in touched:
             self.contacts.read_committed(self._stripe.schedule.now)
-            self._judge_readings(machine)
+            self._readings.judge(machine, relaxed=self.relaxed)
 
     def _judge_move(self, before: EventRow | None, row: EventRow) -> None:
         name, sent = row.identifier, self.sendings[row.identifier]
@@ -227,61 +228,6 @@ class Judge:
             if self._closed.get(period) != minutes:
                 raise Violation("I6", f"{period} changed after it was closed")
 
-    def _judge_readings(self, machine: Machine) -> None:
-        # A customer may have several addresses and names: each has a share.
-        shown: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
-        for period, customer, minutes, settled in self._view.readings():
-            address = customer.split(",")[0]
-            shown[period, address.rstrip("0")].append((minutes, settled))
-        for (period, customer), shares in shown.items():
-            minutes = sum(share for share, _ in shares)
-            settled = all(believed for _, believed in shares)
-            parts = [
-                totals
-                for (month, name), totals in machine.reads.items()
-                if month == period and name.rstrip("0") == customer
-            ]
-            self._judge_asked(machine, period, customer)
-            if not parts or not settled or self._lags_long:
-                continue
-            if self._is_deceived() or self._is_fed(customer):
-                continue
-            known = {sum(totals) for totals in product(*parts)}
-            if minutes not in known:
-                words = f"{customer} in {period} is said to hold {minutes}, not {known}"
-                raise Violation("I35", words)
-            self._trace.sometimes("a reading is settled")
-
-    def _judge_asked(self, machine: Machine, period: str, customer: str) -> None:
-        """Every address that events of the month carry has to be read."""
-        for row in self._events.values():
-            name = row.stripe_customer
-            ours = row.period == period and name.rstrip("0") == customer
-            counts = ours and row.state == "synced" and row.minutes
-            if counts and (period, name) not in machine.reads:
-                raise Violation("I35", f"{name} is not read, and holds {row}")
-
-    def _is_fed(self, customer: str) -> bool:
-        """Whether somebody else, or a ledger before, has just reported minutes.
-
-        A summary may not show them yet, and this ledger cannot know of them.
-        """
-        since = self._stripe.schedule.now - LONGEST_LAG
-        reported = list(self._stripe.foreign_at.items())
-        if self.relaxed:
-            reported += [(name, at) for name, _, at, _ in self._stripe.changes]
-        return any(at > since and name.rstrip("0") == customer for name, at in reported)
-
-    def _is_deceived(self) -> bool:
-        """Whether Stripe took an event, threw it away, and has not said so yet."""
-        return any(
-            row.state == "synced" and row.minutes and self._uncounted(row)
-            for row in self._events.values()
-        )
-
-    def _uncounted(self, row: EventRow) -> bool:
-        return self._stripe.counted(row.identifier) is None
-
     def reading(
         self, machine: Machine, customer: str, window: Window, since: datetime
     ) -> None:
@@ -289,6 +235,4 @@ class Judge:
         if window.end - window.start > timedelta(days=27):
             month = f"{window.start:%Y-%m}"
             self.contacts.reading(customer, month, self._stripe.schedule.now)
-            machine.reads[month, customer] = self._stripe.totals(
-                customer, window, since
-            )
+            self._readings.read(machine, month, customer, window, since=since)
