@@ -118,6 +118,14 @@ def sync_sentence(report: SyncReport) -> str:
     return " ".join(filter(None, (done, waiting, shadow)))
 
 
+def after_all_sentence(event: str) -> str:
+    """Say of a refused event that it is not sent anew, and what a person does."""
+    return (
+        f"{event} is on Stripe's meter after all, so it is not sent anew: "
+        f"`sync --void {event} --reason TEXT`, then acknowledge its breaks"
+    )
+
+
 def sync_complaints(report: SyncReport) -> list[str]:
     """Return a sentence, with what to do, for all that went wrong in a sync."""
     sentences = [

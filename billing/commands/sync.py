@@ -13,7 +13,11 @@ from billing.commands.options import (
     common_options,
     show_json,
 )
-from billing.commands.results import sync_complaints, sync_sentence
+from billing.commands.results import (
+    after_all_sentence,
+    sync_complaints,
+    sync_sentence,
+)
 from billing.commands.sync_orders import (
     OrderKind,
     SyncOrder,
@@ -21,9 +25,11 @@ from billing.commands.sync_orders import (
     order_options,
 )
 from billing.documents import sync_document
+from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.sync.operator_actions import (
     Refused,
+    Retried,
     retry_rejected,
     void_events,
     voidable_events,
@@ -66,13 +72,15 @@ def sync(
         report = _sync(app, at_once=at_once, settle_only=settle)
     document, sentence = sync_document(report), sync_sentence(report)
     if freed is not None:
-        document["retried"] = freed
-        sentence = f"{counted(freed, 'refused event')} to be sent anew. {sentence}"
+        document |= {"retried": freed.freed, "counted_after_all": list(freed.shown)}
+        events = counted(freed.freed, "refused event")
+        sentence = f"{events} to be sent anew. {sentence}"
     _show(document, sentence, as_json=as_json)
+    shown = freed.shown if freed else ()
     if not as_json:
-        for complaint in sync_complaints(report):
+        for complaint in [*map(after_all_sentence, shown), *sync_complaints(report)]:
             complain(f"pamela-billing: {complaint}")
-    return CLEAN if report.clean else FAILED
+    return CLEAN if report.clean and not shown else FAILED
 
 
 def _void(app: App, order: SyncOrder) -> tuple[dict[str, object], str]:
@@ -85,11 +93,11 @@ def _void(app: App, order: SyncOrder) -> tuple[dict[str, object], str]:
     return {"voided": list(names)}, f"{len(names):,} events are given up."
 
 
-def _retry(app: App, order: SyncOrder) -> int:
-    """Free the refused events that an order means; returns how many those are."""
+def _retry(app: App, order: SyncOrder) -> Retried:
+    """Free the refused events that an order means, unless the meter shows them."""
     which = Refused(order.customer, order.events)
-    who, now = acting("sync"), app.clock.now()
-    return retry_rejected(app.ledger, who, now, order.reason, which)
+    actor = Actor(acting("sync"), app.clock.now())
+    return retry_rejected(app.ledger, app.meter, actor, order.reason, which)
 
 
 def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:

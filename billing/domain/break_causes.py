@@ -234,7 +234,7 @@ CAUSES: dict[Cause, Explanation] = {
         Book.METER,
         _STAYS,
         "on the meter, though the ledger has it as not counted",
-        "`sync --settle`; if it stays, ask Stripe with the event's name",
+        "`sync --void EVENT --reason TEXT`, then acknowledge both breaks",
     ),
     Cause.NOT_SETTLED: Explanation(
         Book.METER,

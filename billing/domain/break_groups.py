@@ -33,7 +33,6 @@ ENDS_IN_SENDING = frozenset(
         Cause.UNCERTAIN,
         Cause.CANCELLING,
         Cause.COUNTED_UNRECORDED,
-        Cause.COUNTED_AFTER_ALL,
         Cause.NOT_COUNTED,
         Cause.COUNTED_TWICE,
     }

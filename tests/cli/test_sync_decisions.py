@@ -1,5 +1,8 @@
 """What people decide of events: settle, retry and void, audited, or refused."""
 
+from datetime import datetime
+
+import httpx2
 import pytest
 
 from billing.sandbox.stripe.metering.rejections import Rejection
@@ -61,6 +64,37 @@ def test_some_refused_events_are_retried_and_the_reason_is_kept(desk: Desk) -> N
         "SELECT customer FROM meter_event WHERE identifier = ?", first
     )
     assert desk.json("sync", "--retry", "--customer", customer, *WHY)["retried"] == 1
+
+
+def test_what_the_meter_shows_after_all_is_named_and_not_sent_anew(desk: Desk) -> None:
+    first, second = refused(desk)
+    [(customer, at)] = desk.query(
+        "SELECT stripe_customer, timestamp FROM meter_event WHERE identifier = ?", first
+    )
+    moment = datetime.fromisoformat(at).timestamp()
+    report_anew(desk, customer, int(moment))
+    retried = desk("sync", "--retry", *WHY)
+    assert retried.exit_code == 1
+    assert "1 refused event to be sent anew" in retried.stdout
+    assert f"{first} is on Stripe's meter after all" in retried.stderr
+    assert desk.query(EVENTS, "rejected") == [(first,)]
+    assert desk.query(EVENTS, "replaced") == [(second,)]
+    named = desk.json("sync", "--retry", "--event", first, *WHY, code=1)
+    assert (named["retried"], named["counted_after_all"]) == (0, [first])
+
+
+def report_anew(desk: Desk, stripe_customer: str, moment: int) -> None:
+    """Report a minute at Stripe, and wait till summaries show it."""
+    event = {
+        "event_name": "stripe_minutes",
+        "timestamp": str(moment),
+        "payload[stripe_customer_id]": stripe_customer,
+        "payload[value]": "1",
+    }
+    key = {"Authorization": "Bearer sk_test_sandbox"}
+    place = f"{desk.url}/v1/billing/meter_events"
+    assert httpx2.post(place, data=event, headers=key).status_code == 200
+    desk.sandbox.clock.advance(HOUR)
 
 
 def test_all_failed_events_of_a_customer_are_given_up_at_once(desk: Desk) -> None:

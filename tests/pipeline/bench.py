@@ -172,7 +172,8 @@ class Bench:
 
     def retry(self) -> int:
         """Let a person send anew what the meter refused."""
-        return retry_rejected(self.ledger, "tests", self.clock.now(), "fixed")
+        actor = Actor("tests", self.clock.now())
+        return retry_rejected(self.ledger, self.meter, actor, "fixed").freed
 
     def reconcile(
         self, period: BillingPeriod = MARCH, depth: Depth = BY_TOTALS

@@ -93,7 +93,8 @@ class Circuit:
 
     def retry(self) -> int:
         """Let a person send anew what Stripe refused."""
-        return retry_rejected(self.ledger, "tests", self.sandbox.clock.now(), "fixed")
+        actor = Actor("tests", self.sandbox.clock.now())
+        return retry_rejected(self.ledger, self.meter, actor, "fixed").freed
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Read rows by plain SQL."""

@@ -228,7 +228,9 @@ class StrictMeter:
         return sum(self.read_hours(stripe_customer, window).values())
 
     def read_hours(self, stripe_customer: str, window: Window) -> dict[datetime, int]:
-        """Read the minutes counted by the hour."""
+        """Read the minutes counted by the hour; MeterUnavailable while `down`."""
+        if self.down:
+            raise MeterUnavailable("no answer")
         if stripe_customer in self.missing:
             raise NoSuchCustomer(f"no such customer: {stripe_customer}")
         hours: dict[datetime, int] = {}

@@ -13,7 +13,7 @@ from billing.ledger.sync.attempts import (
     record_answers,
     record_attempts,
 )
-from billing.ledger.sync.operator_actions import retry_rejected
+from billing.ledger.sync.operator_actions import refused_events, retry_rejected
 from billing.reports.sheets.cells import text_rows
 from billing.reports.status.periods import read_status, status_document
 from billing.reports.usage.overview import count_attempts
@@ -121,7 +121,8 @@ def test_the_standing_follows_a_row_to_the_meter(ledger: Ledger) -> None:
     assert state_of(ledger) == (failed, {"rejected": 1}, None)
     assert count_attempts(ledger) == {"counted": 1}
     with ledger.writing() as connection:
-        assert retry_rejected(connection, ACTOR, "acme") == 1
+        refused = refused_events(connection, "acme")
+        assert retry_rejected(connection, ACTOR, "acme", refused) == 1
     assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")
     assert stage(ledger) == 1
     assert state_of(ledger) == (synced, {}, "2026-03-10T13:00:00Z")

@@ -79,11 +79,20 @@ def rejected_customers(
     return sorted(connection.scalars(query))
 
 
+def refused_events(
+    connection: Connection, customer: str, identifiers: Sequence[str] = ()
+) -> list[OpenEvent]:
+    """Return what Stripe refused of a customer, or of it what is named."""
+    return outbox.events_that(
+        connection, _refused(identifiers), event.customer == customer
+    )
+
+
 def retry_rejected(
     connection: Connection,
     actor: Actor,
     customer: str,
-    identifiers: Sequence[str] = (),
+    refused: Sequence[OpenEvent],
     *,
     reason: str | None = None,
 ) -> int:
@@ -91,9 +100,6 @@ def retry_rejected(
 
     They go under new identifiers: Stripe remembers the ones that it took and refused.
     """
-    refused = outbox.events_that(
-        connection, _refused(identifiers), event.customer == customer
-    )
     for each in refused:
         event_rows.release(connection, each)
     if refused:

@@ -169,11 +169,15 @@ def unstaged_rows(connection: Connection, customer: str) -> list[UnstagedRow]:
 
 
 def release_misaddressed(
-    connection: Connection, to: MeterDestination, actor: Actor
+    connection: Connection,
+    to: MeterDestination,
+    actor: Actor,
+    kept: Collection[int] = (),
 ) -> int:
     """Release what is addressed to another Stripe customer and certainly not counted.
 
-    What was tried keeps its address: its payload is frozen at the first attempt.
+    What was tried keeps its address: its payload is frozen at the first attempt. So do
+    the events that are `kept`, since the meter shows them.
     """
     untried = (event.state == EventState.PENDING.value) & event.last_sent_at.is_(None)
     released = outbox.events_that(
@@ -182,6 +186,7 @@ def release_misaddressed(
         event.stripe_customer != to.stripe_customer,
         event.livemode == int(to.livemode),
         or_(untried, _REFUSED),
+        event.id.not_in(kept),
     )
     for misaddressed in released:
         release(connection, misaddressed)

@@ -26,6 +26,7 @@ from billing.pipeline.sync.context import (
     Policy,
     SyncContext,
 )
+from billing.pipeline.sync.counted_after_all import kept_at_their_address
 from billing.pipeline.sync.error_reports import reject_what_is_reported
 from billing.pipeline.sync.first_contact import admit_events
 from billing.pipeline.sync.send import Outcome, PendingWrites, Sender
@@ -137,8 +138,11 @@ class CustomerSync:
                 connection, self.customer
             )
         if any(e.event.stripe_customer != context.to.stripe_customer for e in events):
+            kept = kept_at_their_address(context, events)
             write(
-                lambda ledger: staging.release_misaddressed(ledger, context.to, actor)
+                lambda ledger: staging.release_misaddressed(
+                    ledger, context.to, actor, kept
+                )
             )
             events = self._unsynced()
         events = self._requeue(context, events)

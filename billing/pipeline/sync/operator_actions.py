@@ -13,6 +13,8 @@ from billing.ledger.locks import try_lock
 from billing.ledger.reconcile import case_list
 from billing.ledger.reconcile.case_list import Case
 from billing.ledger.sync import operator_actions, send_holds
+from billing.pipeline.sync.counted_after_all import shown_of_refused
+from billing.ports import Meter
 
 
 class Refused(NamedTuple):
@@ -51,21 +53,29 @@ def void_events(
                 operator_actions.void(connection, Actor(who, now), event, why.strip())
 
 
+class Retried(NamedTuple):
+    """How many refused events are freed, and which the meter shows after all."""
+
+    freed: int = 0
+    shown: tuple[str, ...] = ()
+
+
 def retry_rejected(
     ledger: Ledger,
-    who: str,
-    now: datetime,
+    meter: Meter,
+    actor: Actor,
     why: str,
     which: Refused | None = None,
-) -> int:
-    """Free what Stripe refused, to be sent anew; returns how many events that were.
+) -> Retried:
+    """Free what Stripe refused, to be sent anew, unless its own minute shows it.
 
     Whoever calls this has fixed the cause, such as a customer that was not there.
-    Raises BadInput for an event that Stripe did not refuse, and without a reason.
+    Raises MeterFault, and BadInput for an event that Stripe did not refuse, and without
+    a reason.
     """
     if not why.strip():
         raise BadInput("say what was fixed: --reason TEXT")
-    which, freed, actor = which or Refused(), 0, Actor(who, now)
+    which, freed, shown = which or Refused(), 0, list[str]()
     with ledger.reading() as connection:
         if which.customer is not None:
             _require_known(connection, which.customer)
@@ -74,16 +84,20 @@ def retry_rejected(
         if which.customer not in {None, customer}:
             continue
         with try_lock(ledger, f"customer:{customer}") as hold:
-            if hold is not None:
-                with ledger.writing() as connection:
-                    freed += operator_actions.retry_rejected(
-                        connection,
-                        actor,
-                        customer,
-                        which.events,
-                        reason=why.strip(),
-                    )
-    return freed
+            if hold is None:
+                continue
+            with ledger.reading() as connection:
+                refused = operator_actions.refused_events(
+                    connection, customer, which.events
+                )
+            counted = shown_of_refused(ledger, meter, refused, actor.at)
+            shown += [each.event.identifier for each in counted]
+            absent = [each for each in refused if each not in counted]
+            with ledger.writing() as connection:
+                freed += operator_actions.retry_rejected(
+                    connection, actor, customer, absent, reason=why.strip()
+                )
+    return Retried(freed, tuple(shown))
 
 
 def hold_sending(

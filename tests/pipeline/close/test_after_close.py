@@ -6,7 +6,6 @@ from billing.domain.close_obstacles import ObstacleKind
 from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
 from billing.ledger.sync import error_reports
-from billing.pipeline.sync.operator_actions import retry_rejected
 from billing.reports.status.deadlines import read_deadlines
 from tests.pipeline.bench import APRIL, MARCH, Bench, call
 from tests.pipeline.close.test_close import close, digest, kinds, send_march
@@ -108,7 +107,7 @@ def test_rows_of_a_closed_month_that_were_refused_too_late_are_sent_in_the_next(
     assert bench.rows("SELECT reason FROM meter_event WHERE reason IS NOT NULL") == [
         ("rejected",)
     ]
-    retry_rejected(bench.ledger, "tests", bench.clock.now(), "fixed")
+    bench.retry()
     waiting = read_deadlines(bench.ledger, bench.clock.now(), HOUR)
     [near] = waiting.nearest
     assert near.deadlines.period == APRIL

@@ -58,7 +58,7 @@ def fail(ledger: Ledger, reason: str) -> None:
         (
             "rejected",
             False,
-            "fix what Stripe names, then `pamela-billing sync --retry`",
+            "fix what Stripe names, then `pamela-billing sync --retry --reason TEXT`",
         ),
         ("uncertain", True, "nothing is sent until `pamela-billing db check` passes"),
         ("rejected", True, "nothing is sent until `pamela-billing db check` passes"),

@@ -57,7 +57,8 @@ def judge_liveness(world: World) -> None:
         present.isoformat(),
     )
     for (customer,) in left:
-        if is_held_by_person(world, customer):
+        owner = world.settings.owners.get(customer, customer)
+        if is_held_by_person(world, customer) or owner in world.stopped:
             continue
         if not any(words.startswith(f"{customer}: ") for words in world.complaints):
             raise Violation("I34", f"rows of {customer} are in no event")

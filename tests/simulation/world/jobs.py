@@ -7,6 +7,7 @@ from datetime import timedelta
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.period import BillingPeriod, cycle_months
 from billing.errors import BillingError
+from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.close import close_period
 from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import identified, pull_month, run_cycle
@@ -84,8 +85,8 @@ def sync(world: World, desk: Desk) -> None:
 
 def retry(world: World, desk: Desk) -> None:
     """Send anew what was refused, as a person asks for."""
-    freed = retry_rejected(desk.ledger, PERSON, desk.machine.now(), "fixed")
-    if freed:
+    actor = Actor(PERSON, desk.machine.now())
+    if retry_rejected(desk.ledger, desk.meter, actor, "fixed").freed:
         world.trace.sometimes("a refused event is freed")
     sync_meter(desk.ledger, desk.meter, desk.terms.sync)
 

@@ -1,0 +1,65 @@
+"""What was refused, and counts after all, is never sent anew under another name."""
+
+import pytest
+
+from billing.errors import MeterUnavailable
+from billing.ledger.audit.audit_log import Actor
+from billing.pipeline.sync.operator_actions import Refused, retry_rejected
+from tests.pipeline.bench import NOON, Bench, call
+from tests.pipeline.fakes import refuse
+from tests.pipeline.mishaps import HOUR, refuse_and_count
+
+STATES = "SELECT minutes, state, reason FROM meter_event ORDER BY id"
+READ = "SELECT event_id, minutes FROM meter_reading ORDER BY id"
+
+
+@pytest.fixture
+def refused(bench: Bench) -> Bench:
+    """Have two events refused, of which the first counts all the same."""
+    bench.meter.script = [refuse_and_count, refuse]
+    bench.take(call("a", NOON, 300), call("b", NOON + HOUR, 60))
+    bench.sync()
+    bench.clock.advance(hours=3)
+    assert bench.counted() == {"acme": 5}
+    return bench
+
+
+def retried(bench: Bench, which: Refused | None = None) -> tuple[int, tuple[str, ...]]:
+    actor = Actor("a person", bench.clock.now())
+    done = retry_rejected(bench.ledger, bench.meter, actor, "fixed", which)
+    return done.freed, done.shown
+
+
+def test_a_person_frees_only_what_the_meter_does_not_show(refused: Bench) -> None:
+    first = refused.meter.requests[0].event.identifier
+    assert retried(refused) == (1, (first,))
+    assert refused.rows(READ) == [(1, 5)]
+    refused.sync()
+    assert refused.counted() == {"acme": 6}
+    assert refused.rows(STATES)[0] == (5, "failed", "rejected")
+    assert retried(refused, Refused(events=[first])) == (0, (first,))
+    assert refused.sync().clean
+    assert refused.counted() == {"acme": 6}
+
+
+def test_a_new_address_frees_only_what_the_meter_does_not_show(refused: Bench) -> None:
+    refused.name_customers(acme="cus_new")
+    refused.sync()
+    assert refused.rows(STATES) == [
+        (5, "failed", "rejected"),
+        (1, "failed", "replaced"),
+        (1, "synced", None),
+    ]
+    assert refused.rows(READ) == [(1, 5), (2, 0)]
+
+
+def test_of_a_customer_that_is_gone_nothing_counts(refused: Bench) -> None:
+    refused.meter.missing = {"cus_acme"}
+    assert retried(refused) == (2, ())
+
+
+def test_nothing_is_freed_unread(refused: Bench) -> None:
+    refused.meter.down = True
+    with pytest.raises(MeterUnavailable):
+        retried(refused)
+    assert [state for _, *state in refused.rows(STATES)] == [["failed", "rejected"]] * 2
