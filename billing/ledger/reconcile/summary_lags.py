@@ -102,8 +102,9 @@ _LONGEST = select(func.max(lag.lag_seconds)).where(
     _IS_MEASURED, lag.first_shown_at >= bindparam("moment")
 )
 _SINCE = select(func.min(lag.first_shown_at)).where(_IS_MEASURED)
-# Until the last empty read it was surely late; that it counts twice shows that it was.
-_DOUBLED = (
+# Until the last empty read it was surely late, as is known once it counts after all, or
+# twice.
+_BELATED = (
     select(
         func.min(attempt.started_at).label("sent_at"),
         select(func.max(meter_reading.c.read_at))
@@ -116,7 +117,9 @@ _DOUBLED = (
         attempt.kind == EVENT,
         event.identifier.in_(
             select(break_case.c.event).where(
-                break_case.c.cause == Cause.COUNTED_TWICE.value,
+                break_case.c.cause.in_(
+                    [Cause.COUNTED_TWICE.value, Cause.COUNTED_AFTER_ALL.value]
+                ),
                 break_case.c.opened_at >= bindparam("moment"),
             )
         ),
@@ -141,7 +144,7 @@ def lags_measured(connection: Connection, now: datetime) -> LagsMeasured:
     moment = {"moment": now - LAGS_COUNT_FOR}
     seconds = connection.execute(_LONGEST, moment).scalar()
     seen = [] if seconds is None else [seconds * _SECOND]
-    for sent_at, last_unshown_at in connection.execute(_DOUBLED, moment):
+    for sent_at, last_unshown_at in connection.execute(_BELATED, moment):
         if last_unshown_at is not None and last_unshown_at > sent_at:
             seen.append(last_unshown_at - sent_at)
     return LagsMeasured(max(seen, default=None), since)

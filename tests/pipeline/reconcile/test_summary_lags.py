@@ -214,3 +214,26 @@ def test_what_was_sent_again_too_soon_and_counts_twice_says_how_late_it_was(
     lags = measured(bench)
     assert lags.longest is not None
     assert lags.longest // HOUR >= 96
+
+
+def test_what_was_rejected_by_silence_and_shows_after_all_says_how_late_it_was(
+    bench: Bench,
+) -> None:
+    """Taken, then known as a duplicate, then not shown for longer than was believed."""
+    begin(bench)
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    for _ in range(6):
+        bench.clock.advance(hours=24)
+        bench.reconcile()
+        bench.sync()
+    reasons = "SELECT reason FROM meter_event ORDER BY id"
+    assert bench.rows(reasons) == [(None,), ("rejected",)]
+    bench.meter.hidden.clear()
+    settle(bench)
+    causes = "SELECT cause FROM break_case WHERE resolved_at IS NULL ORDER BY cause"
+    assert bench.rows(causes) == [("counted_after_all",), ("rejected",)]
+    lags = measured(bench)
+    assert lags.longest is not None
+    assert lags.longest // HOUR >= 72
