@@ -46,10 +46,11 @@ def kept_at_their_address(
 
     Those are what the meter shows, and all while nothing is to be read.
     """
-    kept = set()
+    to, kept = context.to, set()
     for each in events:
-        is_elsewhere = each.event.stripe_customer != context.to.stripe_customer
-        if each.reason is FailReason.REJECTED and is_elsewhere:
+        is_elsewhere = each.event.stripe_customer != to.stripe_customer
+        is_of_this_mode = each.event.livemode == to.livemode
+        if each.reason is FailReason.REJECTED and is_elsewhere and is_of_this_mode:
             readings = read_own_minute(context, each)
             is_shown = readings is not None and readings[-1].minutes != 0
             if is_shown or context.sender.breaker.stopped:

@@ -1,10 +1,13 @@
 """What was refused, and counts after all, is never sent anew under another name."""
 
+from dataclasses import replace
+
 import pytest
 
 from billing.errors import MeterUnavailable
 from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.sync.operator_actions import Refused, retry_rejected
+from billing.pipeline.sync.sync import sync_meter
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import refuse
 from tests.pipeline.mishaps import HOUR, refuse_and_count
@@ -51,6 +54,17 @@ def test_a_new_address_frees_only_what_the_meter_does_not_show(refused: Bench) -
         (1, "synced", None),
     ]
     assert refused.rows(READ) == [(1, 5), (2, 0)]
+
+
+def test_events_of_the_other_mode_are_left_and_not_read(refused: Bench) -> None:
+    refused.name_customers(acme="cus_new")
+    meter = refused.meter
+    assert meter.state is not None
+    meter.state = replace(meter.state, livemode=True)
+    live = replace(refused.sync_options(), livemode=True)
+    sync_meter(refused.ledger, meter, live)
+    assert refused.rows(READ) == []
+    assert [state for _, *state in refused.rows(STATES)] == [["failed", "rejected"]] * 2
 
 
 def test_of_a_customer_that_is_gone_nothing_counts(refused: Bench) -> None:
