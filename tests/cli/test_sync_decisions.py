@@ -68,11 +68,9 @@ def test_some_refused_events_are_retried_and_the_reason_is_kept(desk: Desk) -> N
 
 def test_what_the_meter_shows_after_all_is_named_and_not_sent_anew(desk: Desk) -> None:
     first, second = refused(desk)
-    [(customer, at)] = desk.query(
-        "SELECT stripe_customer, timestamp FROM meter_event WHERE identifier = ?", first
-    )
-    moment = datetime.fromisoformat(at).timestamp()
-    report_anew(desk, customer, int(moment))
+    query = "SELECT stripe_customer, timestamp, minutes FROM meter_event "
+    [(customer, at, minutes)] = desk.query(query + "WHERE identifier = ?", first)
+    report_anew(desk, customer, datetime.fromisoformat(at), minutes)
     retried = desk("sync", "--retry", *WHY)
     assert retried.exit_code == 1
     assert "1 refused event to be sent anew" in retried.stdout
@@ -83,13 +81,15 @@ def test_what_the_meter_shows_after_all_is_named_and_not_sent_anew(desk: Desk) -
     assert (named["retried"], named["counted_after_all"]) == (0, [first])
 
 
-def report_anew(desk: Desk, stripe_customer: str, moment: int) -> None:
-    """Report a minute at Stripe, and wait till summaries show it."""
+def report_anew(
+    desk: Desk, stripe_customer: str, moment: datetime, minutes: int
+) -> None:
+    """Report minutes at Stripe, and wait till summaries show them."""
     event = {
         "event_name": "stripe_minutes",
-        "timestamp": str(moment),
+        "timestamp": str(int(moment.timestamp())),
         "payload[stripe_customer_id]": stripe_customer,
-        "payload[value]": "1",
+        "payload[value]": str(minutes),
     }
     key = {"Authorization": "Bearer sk_test_sandbox"}
     place = f"{desk.url}/v1/billing/meter_events"

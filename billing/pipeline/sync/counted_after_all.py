@@ -19,7 +19,7 @@ from billing.ports import Meter
 def shown_of_refused(
     ledger: Ledger, meter: Meter, refused: Iterable[OpenEvent], now: datetime
 ) -> list[OpenEvent]:
-    """Return the refused events whose own minute holds something; raises MeterFault.
+    """Return the refused events that their own minute may hold; raises MeterFault.
 
     What it holds is kept as evidence. Nobody is invoiced for an unknown customer.
     """
@@ -30,7 +30,8 @@ def shown_of_refused(
             minutes = meter.read_total(event.stripe_customer, event.own_minute)
         except NoSuchCustomer:
             continue
-        if minutes:
+        # What is less than the event is somebody else's.
+        if minutes and abs(minutes) >= abs(event.minutes):
             shown.append((each, minutes))
     if shown:
         with ledger.writing() as connection:

@@ -56,6 +56,16 @@ def test_a_new_address_frees_only_what_the_meter_does_not_show(refused: Bench) -
     assert refused.rows(READ) == [(1, 5), (2, 0)]
 
 
+@pytest.mark.parametrize(("others", "freed"), [(4, 2), (5, 1), (6, 1)])
+def test_a_minute_that_holds_less_than_the_event_does_not_hold_it(
+    refused: Bench, others: int, freed: int
+) -> None:
+    [ours] = refused.meter.counted
+    strange = replace(ours.event, minutes=others)
+    refused.meter.counted = [replace(ours, event=strange)]
+    assert retried(refused)[0] == freed
+
+
 def test_events_of_the_other_mode_are_left_and_not_read(refused: Bench) -> None:
     refused.name_customers(acme="cus_new")
     meter = refused.meter
