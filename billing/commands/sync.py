@@ -25,11 +25,10 @@ from billing.commands.sync_orders import (
     order_options,
 )
 from billing.documents import sync_document
-from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.sync.operator_actions import (
-    Refused,
     Retried,
+    RetryOrder,
     retry_rejected,
     void_events,
     voidable_events,
@@ -95,9 +94,9 @@ def _void(app: App, order: SyncOrder) -> tuple[dict[str, object], str]:
 
 def _retry(app: App, order: SyncOrder) -> Retried:
     """Free the refused events that an order means, unless the meter shows them."""
-    which = Refused(order.customer, order.events)
-    actor = Actor(acting("sync"), app.clock.now())
-    return retry_rejected(app.ledger, app.meter, actor, order.reason, which)
+    which = RetryOrder(order.reason, order.customer, order.events)
+    who, now = acting("sync"), app.clock.now()
+    return retry_rejected(app.ledger, app.meter, who, now, which)
 
 
 def _sync(app: App, *, at_once: bool, settle_only: bool) -> SyncReport:

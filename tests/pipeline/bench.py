@@ -32,7 +32,7 @@ from billing.pipeline.reconcile.reconcile import (
 )
 from billing.pipeline.sync.circuit_breaker import never
 from billing.pipeline.sync.context import USUAL, Negative, Policy
-from billing.pipeline.sync.operator_actions import retry_rejected
+from billing.pipeline.sync.operator_actions import RetryOrder, retry_rejected
 from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
 from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
 
@@ -172,8 +172,8 @@ class Bench:
 
     def retry(self) -> int:
         """Let a person send anew what the meter refused."""
-        actor = Actor("tests", self.clock.now())
-        return retry_rejected(self.ledger, self.meter, actor, "fixed").freed
+        now, order = self.clock.now(), RetryOrder("fixed")
+        return retry_rejected(self.ledger, self.meter, "tests", now, order).freed
 
     def reconcile(
         self, period: BillingPeriod = MARCH, depth: Depth = BY_TOTALS

@@ -25,7 +25,7 @@ from billing.pipeline.cycle import CycleOptions, run_cycle
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
-from billing.pipeline.sync.operator_actions import retry_rejected
+from billing.pipeline.sync.operator_actions import RetryOrder, retry_rejected
 from billing.pipeline.sync.sync import SyncOptions
 from billing.sandbox.clock import SandboxClock
 from billing.sandbox.seeds.worlds import realistic
@@ -93,8 +93,8 @@ class Circuit:
 
     def retry(self) -> int:
         """Let a person send anew what Stripe refused."""
-        actor = Actor("tests", self.sandbox.clock.now())
-        return retry_rejected(self.ledger, self.meter, actor, "fixed").freed
+        now, order = self.sandbox.clock.now(), RetryOrder("fixed")
+        return retry_rejected(self.ledger, self.meter, "tests", now, order).freed
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Read rows by plain SQL."""

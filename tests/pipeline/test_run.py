@@ -1,18 +1,25 @@
-"""A round: nothing is done on a ledger that was rewound, and each is signed."""
+"""A round: nothing is done on a ledger that was rewound; each is signed, and judged."""
 
 import pytest
 
+from billing.domain.cycle_schedule import CycleOutcome
 from billing.domain.period import cycle_months
+from billing.errors import InvariantViolated, MeterUnavailable
 from billing.ledger.audit.events import chain_tip
 from billing.pipeline.concurrency import no_progress
+from billing.pipeline.cycle_record import outcome_of
 from billing.pipeline.cycle_report import CycleReport, Step
 from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions
+from billing.pipeline.sync.sync import SyncReport
 from tests.pipeline.bench import Bench, call
 from tests.pipeline.witnesses import Board, Recollection
 from tests.verifier.signing import TestKey
 
 KEY, OTHER = TestKey(1), TestKey(2)
+GOOD, BAD = SyncReport(), SyncReport(held=["acme: its month is odd"])
+NO_ANSWER = MeterUnavailable("no answer")
+VIOLATED = InvariantViolated({"rows": ["row 1 differs"]})
 
 
 def run(
@@ -110,3 +117,27 @@ def test_a_clock_that_an_earlier_cycle_was_ahead_of_is_told_and_the_cycle_goes_o
         assert "time server" in error
         assert report.sync is not None
         assert report.sync.clean
+
+
+@pytest.mark.parametrize(
+    ("steps", "stopped", "outcome"),
+    [
+        ([], False, CycleOutcome.CLEAN),
+        ([GOOD], False, CycleOutcome.CLEAN),
+        ([BAD], False, CycleOutcome.FAILED),
+        ([NO_ANSWER], False, CycleOutcome.FAILED),
+        ([GOOD, NO_ANSWER], False, CycleOutcome.FAILED),
+        ([BAD, NO_ANSWER], False, CycleOutcome.FAILED),
+        ([GOOD], True, CycleOutcome.STOPPED),
+        ([BAD], True, CycleOutcome.STOPPED),
+        ([VIOLATED], False, CycleOutcome.REFUSED),
+        ([VIOLATED], True, CycleOutcome.REFUSED),
+    ],
+)
+def test_a_cycle_ends_as_its_worst_step(
+    steps: list[Step], stopped: bool, outcome: CycleOutcome
+) -> None:
+    report = CycleReport()
+    for step in steps:
+        report.add(step)
+    assert outcome_of(report, stopped=stopped) is outcome

@@ -17,9 +17,10 @@ from billing.pipeline.sync.counted_after_all import shown_of_refused
 from billing.ports import Meter
 
 
-class Refused(NamedTuple):
-    """Which refused events are meant: all, a customer's, or those that are named."""
+class RetryOrder(NamedTuple):
+    """What was fixed, and of which refused events: all, a customer's, or named ones."""
 
+    why: str
     customer: str | None = None
     events: Sequence[str] = ()
 
@@ -61,11 +62,7 @@ class Retried(NamedTuple):
 
 
 def retry_rejected(
-    ledger: Ledger,
-    meter: Meter,
-    actor: Actor,
-    why: str,
-    which: Refused | None = None,
+    ledger: Ledger, meter: Meter, who: str, now: datetime, order: RetryOrder
 ) -> Retried:
     """Free what Stripe refused, to be sent anew, unless its own minute shows it.
 
@@ -73,29 +70,30 @@ def retry_rejected(
     Raises MeterFault, and BadInput for an event that Stripe did not refuse, and without
     a reason.
     """
-    if not why.strip():
+    why, actor = order.why.strip(), Actor(who, now)
+    if not why:
         raise BadInput("say what was fixed: --reason TEXT")
-    which, freed, shown = which or Refused(), 0, list[str]()
+    freed, shown = 0, list[str]()
     with ledger.reading() as connection:
-        if which.customer is not None:
-            _require_known(connection, which.customer)
-        customers = operator_actions.rejected_customers(connection, which.events)
+        if order.customer is not None:
+            _require_known(connection, order.customer)
+        customers = operator_actions.rejected_customers(connection, order.events)
     for customer in customers:
-        if which.customer not in {None, customer}:
+        if order.customer not in {None, customer}:
             continue
         with try_lock(ledger, f"customer:{customer}") as hold:
             if hold is None:
                 continue
             with ledger.reading() as connection:
                 refused = operator_actions.refused_events(
-                    connection, customer, which.events
+                    connection, customer, order.events
                 )
-            counted = shown_of_refused(ledger, meter, refused, actor.at)
+            counted = shown_of_refused(ledger, meter, refused, now)
             shown += [each.event.identifier for each in counted]
             absent = [each for each in refused if each not in counted]
             with ledger.writing() as connection:
                 freed += operator_actions.retry_rejected(
-                    connection, actor, customer, absent, reason=why.strip()
+                    connection, actor, customer, absent, reason=why
                 )
     return Retried(freed, tuple(shown))
 

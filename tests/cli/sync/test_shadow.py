@@ -91,10 +91,12 @@ def test_a_hold_is_said_before_shadow_is(shadow: Desk) -> None:
     assert first.startswith("In shadow: ")
 
 
-@pytest.mark.parametrize("option", ["--now", "--retry", "--settle"])
-def test_no_sync_sends_and_each_says_so(shadow: Desk, option: str) -> None:
+@pytest.mark.parametrize(
+    "options", [("--now",), ("--retry", "--reason", "fixed"), ("--settle",)]
+)
+def test_no_sync_sends_and_each_says_so(shadow: Desk, options: tuple[str, ...]) -> None:
     shadow.done("pull", PRESENT)
-    assert "In shadow: nothing is sent for " in shadow.done("sync", option)
+    assert "In shadow: nothing is sent for " in shadow.done("sync", *options)
     assert nothing_left(shadow)
 
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import MeterUnavailable
-from billing.ledger.audit.audit_log import Actor
-from billing.pipeline.sync.operator_actions import Refused, retry_rejected
+from billing.pipeline.sync.operator_actions import RetryOrder, retry_rejected
 from billing.pipeline.sync.sync import sync_meter
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import refuse
@@ -27,9 +26,9 @@ def refused(bench: Bench) -> Bench:
     return bench
 
 
-def retried(bench: Bench, which: Refused | None = None) -> tuple[int, tuple[str, ...]]:
-    actor = Actor("a person", bench.clock.now())
-    done = retry_rejected(bench.ledger, bench.meter, actor, "fixed", which)
+def retried(bench: Bench, *events: str) -> tuple[int, tuple[str, ...]]:
+    now, order = bench.clock.now(), RetryOrder("fixed", events=events)
+    done = retry_rejected(bench.ledger, bench.meter, "a person", now, order)
     return done.freed, done.shown
 
 
@@ -40,7 +39,7 @@ def test_a_person_frees_only_what_the_meter_does_not_show(refused: Bench) -> Non
     refused.sync()
     assert refused.counted() == {"acme": 6}
     assert refused.rows(STATES)[0] == (5, "failed", "rejected")
-    assert retried(refused, Refused(events=[first])) == (0, (first,))
+    assert retried(refused, first) == (0, (first,))
     assert refused.sync().clean
     assert refused.counted() == {"acme": 6}
 

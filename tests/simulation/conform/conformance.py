@@ -10,8 +10,8 @@ from tests.simulation.conform.follower import REAL, Follower, NotAllowed
 from tests.simulation.conform.ledger_facts import Facts, LedgerFacts, exact
 from tests.simulation.judge.ledger_view import LedgerView
 from tests.simulation.trace import Trace, Violation
+from tests.simulation.weather import Weather
 from tests.simulation.world.catalogue import CLOCKS, Fault
-from tests.simulation.world.weather import Weather
 
 # What a run may have that breaks an assumption: then no step is judged by it.
 BREAKS: tuple[tuple[Assumption, tuple[Fault, ...]], ...] = (

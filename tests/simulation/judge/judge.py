@@ -20,10 +20,10 @@ from tests.simulation.judge.ledger_view import (
 from tests.simulation.judge.moves import may_move
 from tests.simulation.judge.readings import Readings
 from tests.simulation.trace import Trace, Violation
+from tests.simulation.weather import Weather
 from tests.simulation.world.catalogue import CLOCKS, LONG_LAGS
 from tests.simulation.world.machine import Machine
 from tests.simulation.world.stripe_side import RESEND_WINDOW, Sendings, SimStripe
-from tests.simulation.world.weather import Weather
 
 MOST_TRIES = 6
 CANCELLABLE = timedelta(hours=24)

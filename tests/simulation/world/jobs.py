@@ -7,13 +7,16 @@ from datetime import timedelta
 from billing.domain.meter_contact import ContactFindings
 from billing.domain.period import BillingPeriod, cycle_months
 from billing.errors import BillingError
-from billing.ledger.audit.audit_log import Actor
 from billing.pipeline.close import close_period
 from billing.pipeline.concurrency import Progress, no_progress
 from billing.pipeline.cycle import identified, pull_month, run_cycle
 from billing.pipeline.run import run_round
 from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
-from billing.pipeline.sync.operator_actions import retry_rejected, void_events
+from billing.pipeline.sync.operator_actions import (
+    RetryOrder,
+    retry_rejected,
+    void_events,
+)
 from billing.pipeline.sync.sync import sync_meter
 from tests.simulation.judge.closes import judge_absent, judge_obstacle
 from tests.simulation.world.borders.output import SimOutput
@@ -85,8 +88,8 @@ def sync(world: World, desk: Desk) -> None:
 
 def retry(world: World, desk: Desk) -> None:
     """Send anew what was refused, as a person asks for."""
-    actor = Actor(PERSON, desk.machine.now())
-    if retry_rejected(desk.ledger, desk.meter, actor, "fixed").freed:
+    now, order = desk.machine.now(), RetryOrder("fixed")
+    if retry_rejected(desk.ledger, desk.meter, PERSON, now, order).freed:
         world.trace.sometimes("a refused event is freed")
     sync_meter(desk.ledger, desk.meter, desk.terms.sync)
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from billing.domain.period import Window
 from tests.simulation.source.contradictions import contradiction
+from tests.simulation.weather import Weather
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.pamela import (
     DEFAULT_CUSTOMER,
@@ -15,7 +16,6 @@ from tests.simulation.world.pamela import (
     spelled,
 )
 from tests.simulation.world.schedule import Schedule
-from tests.simulation.world.weather import Weather
 
 HOUR = timedelta(hours=1)
 NEARLY = timedelta(seconds=59)  # a minute apart is let pass

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from billing.ledger.database import Hold
 from tests.simulation.trace import Violation
+from tests.simulation.weather import Weather
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.schedule import EPOCH, Killed, Process, Schedule
-from tests.simulation.world.weather import Weather
 
 HOUR = timedelta(hours=1)
 

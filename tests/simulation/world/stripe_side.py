@@ -17,10 +17,10 @@ from billing.sandbox.stripe.metering.events import EventRequest
 from billing.sandbox.stripe.mode import StripeMode
 from billing.sandbox.stripe.rules import StripeRules
 from tests.simulation.trace import Violation
+from tests.simulation.weather import Weather
 from tests.simulation.world.borders.settings import SimSettings
 from tests.simulation.world.catalogue import BEYOND, Fault
 from tests.simulation.world.schedule import Schedule
-from tests.simulation.world.weather import Weather
 
 METER = "stripe_minutes"
 HOUR = timedelta(hours=1)

@@ -23,6 +23,7 @@ from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.judge import Judge
 from tests.simulation.judge.ledger_view import LedgerView, Posted
 from tests.simulation.trace import Trace
+from tests.simulation.weather import Weather
 from tests.simulation.world.borders.memory import SimMemory
 from tests.simulation.world.borders.roles import Person, Watcher
 from tests.simulation.world.borders.settings import SimSettings
@@ -35,7 +36,6 @@ from tests.simulation.world.pamela import SimCall, SimSource
 from tests.simulation.world.schedule import Process, Schedule
 from tests.simulation.world.storage import Storage, StoredLedger
 from tests.simulation.world.stripe_side import HOUR, SimStripe
-from tests.simulation.world.weather import Weather
 
 CUSTOMERS = ("acme", "globex", "initech")
 PRICE = Price(datetime(2020, 1, 1, tzinfo=UTC), Decimal("0.10"))

@@ -6,8 +6,8 @@ import io
 from billing.output import LossyFile
 from billing.pipeline.cycle_report import Step
 from tests.simulation.trace import Violation
+from tests.simulation.weather import Weather
 from tests.simulation.world.catalogue import Fault
-from tests.simulation.world.weather import Weather
 
 
 class FailingStream(io.RawIOBase):

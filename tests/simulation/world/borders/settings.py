@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from billing.domain.account_identity import NOBODY, SourceIdentity
 from billing.domain.call_times import USUAL_TOLERANCE, TimeTolerance
+from tests.simulation.weather import Weather
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.pamela import DEFAULT_CUSTOMER, SimPamela
-from tests.simulation.world.weather import Weather
 
 PARTNERS = ("main", "second")
 ANYTHING = TimeTolerance(10**9, 10**9, 100)
