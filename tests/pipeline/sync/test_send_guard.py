@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from billing.ledger.database import Hold, Ledger
 from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync import outbox
 from billing.ledger.sync.attempts import Attempt, add_attempts
-from billing.pipeline.sync.send import Outcome
+from billing.pipeline.sync.send import Outcome, why_unsendable
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import be_busy, lose_answer, lose_request
 
@@ -132,3 +133,31 @@ def test_an_unknown_outcome_of_the_future_has_no_age(bench: Bench) -> None:
     assert len(bench.meter.requests) == sent
     assert bench.events()[0][0] == "synced"
     assert bench.counted() == {"acme": 1}
+
+
+@pytest.mark.parametrize(
+    ("wait", "changed", "becomes"),
+    [
+        (timedelta(), {}, None),
+        (-timedelta(hours=2), {}, Outcome.WAITING),
+        (timedelta(days=36), {}, Outcome.EXPIRED),
+        (timedelta(days=36), {"first_unknown_at": NOON}, Outcome.UNCERTAIN),
+        (timedelta(hours=24), {"first_unknown_at": NOON}, Outcome.UNCERTAIN),
+        (timedelta(hours=1), {"first_unknown_at": NOON}, None),
+        (timedelta(), {"tries": 5}, None),
+        (timedelta(), {"tries": 6}, Outcome.UNANSWERED),
+    ],
+)
+def test_what_may_not_be_sent_now_says_why(
+    bench: Bench, wait: timedelta, changed: dict[str, object], becomes: Outcome | None
+) -> None:
+    bench.take(call("c", NOON, 60))
+    bench.meter.always = lose_request
+    bench.sync()
+    with bench.ledger.reading() as connection:
+        [event] = outbox.unsynced_events(connection, "acme")
+    fresh = replace(
+        event, tries=0, first_unknown_at=None, last_sent_at=None, last_answered_at=None
+    )
+    asked = replace(fresh, **changed)  # type: ignore[arg-type]
+    assert why_unsendable(asked, NOON + wait) is becomes
