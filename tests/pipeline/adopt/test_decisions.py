@@ -1,14 +1,15 @@
 """What a person decides of a cut-over: it is undone, its difference sent or left."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
 
 from billing.domain.break_causes import Cause
 from billing.domain.period import BillingPeriod
-from billing.errors import BadInput
-from billing.ledger.database import Ledger
+from billing.errors import AnotherProcess, BadInput
+from billing.ledger.database import Hold, Ledger
 from billing.pipeline.adopt.cut_over import AdoptionState
 from billing.pipeline.adopt.decide import (
     DecidedDifference,
@@ -224,3 +225,20 @@ def test_what_changes_before_a_cut_over_is_decided_by_the_present_name(
     fed.sync()
     assert sum(fed.counted().values()) == 8
     assert settled(fed)
+
+
+class Taken:
+    """Locks that another process holds, all of them."""
+
+    @contextmanager
+    def hold(self, subject: str) -> Iterator[Hold | None]:
+        yield None
+
+
+def test_nothing_is_decided_while_another_process_holds_the_customer(
+    fed: Bench,
+) -> None:
+    take_over(fed)
+    fed.ledger = Ledger(fed.ledger.engine, Taken())
+    with pytest.raises(AnotherProcess):
+        decide(fed, LEAVE)

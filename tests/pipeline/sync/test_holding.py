@@ -6,9 +6,13 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.meter_event import SendAnswer
-from billing.errors import SourceUnavailable
+from billing.errors import BadInput, SourceUnavailable, UnknownName
 from billing.gateways.retries import LONGEST_RETRY_AFTER_SECONDS, read_with_retries
-from billing.pipeline.sync.operator_actions import hold_sending, release_sending
+from billing.pipeline.sync.operator_actions import (
+    acknowledge_breaks,
+    hold_sending,
+    release_sending,
+)
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import sync_meter
 from tests.pipeline.bench import NOON, Bench, call, of
@@ -121,3 +125,15 @@ def test_a_source_that_asks_for_time_gets_it_within_bounds(
     with pytest.raises(SourceUnavailable):
         read_with_retries(read, sleep=slept.append)
     assert slept == waits
+
+
+def test_what_a_person_decides_takes_a_reason_and_a_known_name(bench: Bench) -> None:
+    now = bench.clock.now()
+    with pytest.raises(BadInput, match="say why nothing is to be sent"):
+        hold_sending(bench.ledger, "me", now, None, " ")
+    with pytest.raises(UnknownName, match="acne"):
+        hold_sending(bench.ledger, "me", now, "acne", "a wrong price")
+    with pytest.raises(BadInput, match="say why it is left as it is"):
+        acknowledge_breaks(bench.ledger, "me", now, [], " ")
+    bench.take(call("c"))
+    assert bench.sync().clean
