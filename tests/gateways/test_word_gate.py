@@ -255,6 +255,13 @@ def test_a_fault_keeps_its_kind_and_what_it_asks_for() -> None:
     assert r"\x1b[31m(the secret stripe.api_key) (withheld" in str(fault)
 
 
+def test_every_name_and_value_of_what_is_told_passes_the_gate() -> None:
+    named = GATE.value({CANARY: [CANARY, (CANARY, 7)], "fine": CANARY})
+    words = list(words_in(named))
+    assert len(words) >= 5
+    assert not [word for word in words if SECRET in word or "\x1b" in word]
+
+
 def test_what_does_no_harm_passes_as_the_same_thing(desk: MeterDesk) -> None:
     event = desk.event()
     for value in (event, (event, [1, None]), {"a": event}, NOW, True, "word"):

@@ -57,6 +57,18 @@ def ask(url: str, proxy: str | None = None) -> tuple[bytes, int]:
     return body, status
 
 
+@pytest.mark.parametrize("place", ["{other}/v1/meters", "{own}.evil/v1/meters"])
+def test_the_key_goes_nowhere_else(place: str) -> None:
+    with listening() as (own, asked), listening() as (other, heard):
+        address = f"http://127.0.0.1:{own}"
+        client = PooledClient(address, read_pace=Pacer(1_000), patience=Patience(5))
+        url = place.format(own=address, other=f"http://127.0.0.1:{other}")
+        with pytest.raises(stripe.APIConnectionError, match="is not at"):
+            client.request("get", url, HEADERS)
+        client.close()
+    assert (asked, heard) == ([], [])
+
+
 def test_a_request_goes_straight_to_its_host(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
