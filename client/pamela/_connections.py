@@ -1,5 +1,6 @@
 """Pooled connections whose every step also ends at the request's deadline."""
 
+import math
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -11,19 +12,26 @@ import httpx2
 # Shorter than the five seconds common servers allow, so that they do not
 # hang up just as the next request leaves.
 KEEPALIVE_SECONDS = 4.0
+# Interim answers may come before the one that counts, and each takes its time.
+MOST_HEAD_BYTES = 262_144
 
 
 class StepTimeout(float):
-    """Seconds one step may take; knows when the whole request must be over."""
+    """Seconds one step may take; knows when the whole request must be over.
 
-    __slots__ = ("deadline",)
+    Until the answer's head is read it also knows how many bytes may still come.
+    """
+
+    __slots__ = ("deadline", "head_bytes_left")
 
     deadline: float
+    head_bytes_left: float
 
     def __new__(cls, seconds: float, deadline: float) -> Self:
         """Bind a step's seconds to a deadline on the monotonic clock."""
         step = super().__new__(cls, seconds)
         step.deadline = deadline
+        step.head_bytes_left = MOST_HEAD_BYTES
         return step
 
     def remaining(self) -> float:
@@ -32,6 +40,14 @@ class StepTimeout(float):
         if remaining <= 0:
             raise httpcore2.ReadTimeout("the request's total time is over")
         return min(float(self), remaining)
+
+    def received(self, size: int) -> None:
+        """Count what came; ends a head that is too long."""
+        self.head_bytes_left -= size
+        if self.head_bytes_left < 0:
+            raise httpcore2.RemoteProtocolError(
+                f"the answer does not begin within {MOST_HEAD_BYTES:,} bytes"
+            )
 
 
 def _remaining(timeout: float | None) -> float | None:
@@ -46,7 +62,10 @@ class DeadlineStream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has arrived, waiting at most for what is left."""
-        return self._stream.read(max_bytes, _remaining(timeout))
+        arrived = self._stream.read(max_bytes, _remaining(timeout))
+        if isinstance(timeout, StepTimeout):
+            timeout.received(len(arrived))
+        return arrived
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all bytes."""
@@ -125,6 +144,9 @@ class DeadlineTransport(httpx2.BaseTransport):
                 extensions=request.extensions,
             )
         )
+        step = request.extensions.get("timeout", {}).get("read")
+        if isinstance(step, StepTimeout):
+            step.head_bytes_left = math.inf  # what comes now is the body
         return httpx2.Response(
             response.status, headers=response.headers, stream=_Stream(response)
         )

@@ -148,6 +148,22 @@ def test_an_answer_without_a_length_stops_at_the_limit() -> None:
     assert type(fail(flood, max_response_bytes=1_000_000)) is ResponseTooLarge
 
 
+def test_an_answer_that_never_begins_ends_at_the_most_that_a_head_may_take() -> None:
+    def flood(peer: socket.socket) -> None:
+        while True:
+            peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)
+
+    error = fail(flood, timeout=60.0)
+    assert type(error) is PamelaConnectionError
+    assert "the answer does not begin within 262,144 bytes" in str(error)
+
+
+def test_some_interim_answers_are_passed_over_and_a_body_has_its_own_limit() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000
+    long = BODY + b" " * 1_000_000
+    assert read(say(interim + http(long))) == CALL
+
+
 @pytest.mark.parametrize(
     "answer",
     [
