@@ -1,5 +1,6 @@
 """Answers of Stripe's API that are JSON, and still not what was promised."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from billing.domain.meter_event import SendVerdict
 from billing.domain.period import Window
 from billing.errors import MeterFault
 from billing.gateways.stripe.meter import StripeMeter
+from billing.gateways.stripe.reads import segment
 from tests.gateways.desk import MeterDesk
 from tests.gateways.scripted import (
     EVENT,
@@ -54,6 +56,36 @@ def test_an_answer_that_makes_no_sense_leaves_it_uncertain(
         for answer in (meter.send(EVENT, "k", go), meter.cancel(EVENT, "k", go)):
             assert answer.verdict is SendVerdict.UNKNOWN
             assert answer.detail
+
+
+@pytest.mark.parametrize(
+    ("message", "verdict"),
+    [
+        (
+            "An event already exists with identifier {own}.",
+            SendVerdict.DUPLICATE,
+        ),
+        ("An event already exists with identifier another.", SendVerdict.REFUSED),
+        ("The value of {own} is no whole number.", SendVerdict.REFUSED),
+    ],
+)
+def test_only_the_event_that_was_sent_exists_already(
+    message: str, verdict: SendVerdict
+) -> None:
+    said = message.format(own=EVENT.identifier)
+    body = json.dumps({"error": {"type": "invalid_request_error", "message": said}})
+    with serving(lambda _: body, 400) as server, meter_at(server.url) as meter:
+        assert meter.send(EVENT, "k", go).verdict is verdict
+
+
+@pytest.mark.parametrize("name", [".", "..", "", 7, None])
+def test_a_name_that_is_no_name_is_no_part_of_a_path(name: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        segment(name)
+
+
+def test_a_name_stays_one_part_of_a_path() -> None:
+    assert segment("a/../b?c#d e") == "a%2F..%2Fb%3Fc%23d%20e"
 
 
 READS: dict[str, Callable[[StripeMeter], object]] = {

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from billing.domain.meter_event import MeterEvent
+from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.errors import MeterUnfit, Overtaken
 from billing.ledger.audit import audit_log
 from billing.ledger.database import Hold, Ledger
 from billing.ledger.schema.tables import meter_event
 from billing.ledger.sync import outbox
 from billing.ledger.sync.attempts import Attempt, add_attempts
-from billing.pipeline.sync.send import Outcome, why_unsendable
+from billing.pipeline.sync.send import Outcome, after_answer, why_unsendable
 from tests.pipeline.bench import NOON, Bench, call
 from tests.pipeline.fakes import be_busy, lose_answer, lose_request
 
@@ -161,3 +161,29 @@ def test_what_may_not_be_sent_now_says_why(
     )
     asked = replace(fresh, **changed)  # type: ignore[arg-type]
     assert why_unsendable(asked, NOON + wait) is becomes
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tries", "is_unknown", "is_sent"),
+    [
+        (SendVerdict.COUNTED, 1, False, True),
+        (SendVerdict.DUPLICATE, 1, False, True),
+        (SendVerdict.REFUSED, 1, False, True),
+        (SendVerdict.BUSY, 1, False, True),
+        (SendVerdict.UNKNOWN, 1, True, True),
+        (SendVerdict.LOCKED_OUT, 0, False, True),
+        (SendVerdict.UNSENT, 0, False, False),
+    ],
+)
+def test_what_an_answer_leaves_of_an_event(
+    bench: Bench, verdict: SendVerdict, tries: int, is_unknown: bool, is_sent: bool
+) -> None:
+    bench.take(call("c", NOON, 60))
+    bench.meter.missing = {"cus_acme"}
+    bench.sync()
+    with bench.ledger.reading() as connection:
+        [event] = outbox.unsynced_events(connection, "acme")
+    left = after_answer(event, SendAnswer(verdict), NOON)
+    assert (left.attempts, left.tries) == (event.attempts + 1, event.tries + tries)
+    assert left.first_unknown_at == (NOON if is_unknown else None)
+    assert left.last_sent_at == (NOON if is_sent else None)
