@@ -122,7 +122,10 @@ def test_the_key_that_is_trusted_has_to_be_the_one_that_signed() -> None:
 
 def checked(container: InMemory, files: object = None) -> None:
     named: Any = DOCUMENT["files"] if files is None else files
-    check_files(container, Manifest("2026-03", "", "", named, {}))
+    manifest = Manifest(
+        period="2026-03", key="", public_key="", files=named, document={}
+    )
+    check_files(container, manifest)
 
 
 @pytest.mark.parametrize(
