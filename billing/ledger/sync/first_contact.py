@@ -245,8 +245,8 @@ def _reconciled(
     now: datetime,
 ) -> list[ContactReading]:
     """Return the running day's reading by a reconciliation, if it holds only ours."""
-    row = _last_reading(connection, customer, month)
-    if row is None or row.read_at <= context.watched_since:
+    row = _reading_of_the_day(connection, customer, month, context)
+    if row is None:
         return []
     upper = contact_bounds(connection, customer, month, now).upper
     if row.stripe_minutes > upper:
@@ -261,8 +261,14 @@ def _is_watched(
 
     That there was one says nothing of a customer that it could not read.
     """
+    return _reading_of_the_day(connection, customer, month, context) is not None
+
+
+def _reading_of_the_day(
+    connection: Connection, customer: str, month: MeterMonth, context: ContactContext
+) -> Any:
     row = _last_reading(connection, customer, month)
-    return row is not None and bool(row.read_at > context.watched_since)
+    return row if row is not None and row.read_at > context.watched_since else None
 
 
 def _last_reading(connection: Connection, customer: str, month: MeterMonth) -> Any:

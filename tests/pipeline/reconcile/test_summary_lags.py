@@ -33,6 +33,12 @@ def measured(bench: Bench) -> LagsMeasured:
         return lags_measured(connection, bench.clock.now())
 
 
+def longest_hours(bench: Bench) -> int:
+    longest = measured(bench).longest
+    assert longest is not None
+    return longest // HOUR
+
+
 def test_each_event_is_measured_once_by_the_look_that_first_shows_it(
     either_bench: Bench,
 ) -> None:
@@ -191,9 +197,7 @@ def test_what_shows_once_and_then_twice_says_how_late_the_first_was(
     bench.meter.counted.append(second)
     bench.clock.advance(hours=3)
     bench.reconcile()
-    lags = measured(bench)
-    assert lags.longest is not None
-    assert lags.longest // HOUR >= 72
+    assert longest_hours(bench) >= 72
 
 
 def test_what_was_sent_again_too_soon_and_counts_twice_says_how_late_it_was(
@@ -211,9 +215,7 @@ def test_what_was_sent_again_too_soon_and_counts_twice_says_how_late_it_was(
     assert len(bench.meter.counted) == 3, "beyond the bound it is sent again"
     bench.meter.hidden.clear()
     settle(bench)
-    lags = measured(bench)
-    assert lags.longest is not None
-    assert lags.longest // HOUR >= 96
+    assert longest_hours(bench) >= 96
 
 
 def test_what_was_rejected_by_silence_and_shows_after_all_says_how_late_it_was(
@@ -234,6 +236,4 @@ def test_what_was_rejected_by_silence_and_shows_after_all_says_how_late_it_was(
     settle(bench)
     causes = "SELECT cause FROM break_case WHERE resolved_at IS NULL ORDER BY cause"
     assert bench.rows(causes) == [("counted_after_all",), ("rejected",)]
-    lags = measured(bench)
-    assert lags.longest is not None
-    assert lags.longest // HOUR >= 72
+    assert longest_hours(bench) >= 72
