@@ -1,16 +1,15 @@
 """The manifest is believed once its signature is right, and then part by part."""
 
-import io
 import json
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
 from billing.verifier.bundle_names import MANIFEST, SEAL
 from billing.verifier.findings import BadRecord
 from billing.verifier.manifest import Manifest, check_files, read_manifest
+from tests.verifier.in_memory import InMemory
 from tests.verifier.signing import TestKey
 
 KEY, OTHER = TestKey(1), TestKey(2)
@@ -38,24 +37,6 @@ DOCUMENT: dict[str, Any] = {
     "parameters": {},
     "time_zone": "UTC",
 }
-
-
-@dataclass
-class InMemory:
-    """A bundle of a few bytes; a size may be a lie."""
-
-    files: dict[str, bytes]
-    sizes: dict[str, int] = field(init=False)
-    left: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.sizes = {name: len(content) for name, content in self.files.items()}
-
-    def open(self, name: str) -> BinaryIO:
-        return io.BytesIO(self.files[name])
-
-    def close(self) -> None:
-        pass
 
 
 def bundle(document: object = None, rows: bytes = ROWS) -> InMemory:

@@ -1,0 +1,1 @@
+"""Tests of what rows are checked for, each check by itself."""
