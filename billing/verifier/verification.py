@@ -11,7 +11,7 @@ from billing.verifier.calls import Rating, read_calls, read_decisions
 from billing.verifier.chain import Chain, follow_chain
 from billing.verifier.claims import Month, check_claims, read_month
 from billing.verifier.closes import Closes
-from billing.verifier.containers import BundleLines, open_container
+from billing.verifier.containers import BundleLines, Container, open_container
 from billing.verifier.covers import Months
 from billing.verifier.entries import compare_entries, load_bindings
 from billing.verifier.findings import NONSENSE, BadRecord, Unreadable
@@ -89,32 +89,42 @@ def verify_bundle(
     call_id: str | None = None,
 ) -> Verification:
     """Verify a bundle; raises BadRecord for the first one, Unreadable for none."""
-    with closing(open_container(path)) as container, open_workspace() as work:
-        try:
-            manifest = read_manifest(container, key)
-            check_files(container, manifest)
-            source = BundleLines(container)
-            shown = verify_lines(source, work, Months(manifest.period))
-            if manifest.key not in shown.keys:
-                why = f"the key {manifest.key} is not in the chain"
-                raise BadRecord(SEAL, why)
-            month = read_month(work, manifest.period)
-            check_claims(manifest, month, shown.chain)
-            check_readme(container, manifest, month)
-            events = None if older is None else _check_extends(older, work)
-            proof = () if call_id is None else prove_call(source, work, call_id)
-        except NONSENSE as fault:
-            raise BadRecord(path.name, f"it makes no sense ({fault!r:.80})") from None
-        except sqlite3.OperationalError as fault:
-            raise out_of_room(fault) from None
-        return Verification(
-            manifest=manifest,
-            left=container.left,
-            shown=shown,
-            month=month,
-            older_events=events,
-            proof=tuple(proof),
-        )
+    try:
+        with closing(open_container(path)) as container, open_workspace() as work:
+            return _verify(container, work, older=older, key=key, call_id=call_id)
+    except NONSENSE as fault:
+        raise BadRecord(path.name, f"it makes no sense ({fault!r:.80})") from None
+    except sqlite3.OperationalError as fault:
+        raise out_of_room(fault) from None
+
+
+def _verify(
+    container: Container,
+    work: sqlite3.Connection,
+    *,
+    older: Path | None,
+    key: str | None,
+    call_id: str | None,
+) -> Verification:
+    manifest = read_manifest(container, key)
+    check_files(container, manifest)
+    source = BundleLines(container)
+    shown = verify_lines(source, work, Months(manifest.period))
+    if manifest.key not in shown.keys:
+        raise BadRecord(SEAL, f"the key {manifest.key} is not in the chain")
+    month = read_month(work, manifest.period)
+    check_claims(manifest, month, shown.chain)
+    check_readme(container, manifest, month)
+    events = None if older is None else _check_extends(older, work)
+    proof = () if call_id is None else prove_call(source, work, call_id)
+    return Verification(
+        manifest=manifest,
+        left=container.left,
+        shown=shown,
+        month=month,
+        older_events=events,
+        proof=tuple(proof),
+    )
 
 
 def out_of_room(fault: sqlite3.OperationalError) -> BadRecord | Unreadable:

@@ -11,6 +11,7 @@ from billing.domain.meter_event import SendAnswer, SendVerdict
 from billing.errors import LedgerFault
 from billing.gateways.patience import Patience
 from billing.gateways.stripe.meter import StripeMeter
+from billing.gateways.stripe.send_guard import GuardedConnection, HeldBack, guarded_send
 from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
 from tests.waiting import wait_until
 
@@ -226,3 +227,17 @@ def test_a_tunnel_that_leads_nowhere_was_no_request(act: Act) -> None:
             answer = act(meter, may_send)
         assert (answer.verdict, checks) == (SendVerdict.BUSY, [])
         assert proxy.requests == ["nobody.invalid:443"]
+
+
+def test_a_connection_whose_request_was_refused_is_closed() -> None:
+    with serving(taken) as server:
+        port = int(server.url.rpartition(":")[2])
+        connection = GuardedConnection("127.0.0.1", port)
+        with guarded_send(stay), pytest.raises(HeldBack):
+            connection.request("GET", "/")
+        assert connection.sock is None
+        wait_until(lambda: server.received, [b""])
+        with guarded_send(go) as guard:
+            connection.request("GET", "/")
+        assert (guard.released, guard.refused) == (True, False)
+        connection.close()

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from billing.verifier import verification
 from billing.verifier.claims import Month
 from billing.verifier.findings import BadRecord, Unreadable
 from billing.verifier.manifest import Manifest
-from billing.verifier.program import _lines, _reconciled, main
+from billing.verifier.program import _lines, _reconciled, main, report_verification
 from billing.verifier.verification import (
     BundleSummary,
     Verification,
     out_of_room,
 )
+from tests.full_disk import full_disk
 from tests.tamper.bundles import Original, pack
 
 TOTAL = {"currency": "usd", "customers": 1, "rows": 2, "minutes": 1, "amount_micro": 5}
@@ -164,3 +166,29 @@ def test_a_document_says_the_same_as_the_lines(
     document = json.loads(capsys.readouterr().out)
     assert document["verdict"] == "UNREADABLE"
     assert "there is no bundle" in document["why"]
+
+
+@pytest.mark.parametrize("room", [0, 4_096, 100_000])
+def test_a_disk_that_fills_up_is_no_verdict(
+    original: Original, target: Path, room: int
+) -> None:
+    """It may be full before the first table of the temporary database is there."""
+    path = pack(original.files, target)
+    with full_disk(after=room):
+        code, document, lines = report_verification(path, call_id="call_1")
+    assert (code, document["verdict"]) == (2, "UNREADABLE")
+    assert "make room in the folder for temporary files" in lines[0]
+
+
+@pytest.mark.parametrize("step", ["read_manifest", "check_claims", "prove_call"])
+def test_what_no_check_foresaw_is_a_bad_record(
+    original: Original, target: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def stumble(*_: object) -> None:
+        raise IndexError("never thought of")
+
+    monkeypatch.setattr(verification, step, stumble)
+    path = pack(original.files, target)
+    code, document, _ = report_verification(path, call_id="call_1")
+    assert (code, document["where"]) == (1, "bundle.zip")
+    assert document["why"] == "it makes no sense (IndexError('never thought of'))"

@@ -84,3 +84,13 @@ def test_records_of_a_page_are_passed_on_as_they_are() -> None:
         page = source.read_page(Window(MARCH.start, NOW), 0)
     assert page.records[:3] == [{"id": 1}, "text", None]
     assert page.total == 4
+
+
+@pytest.mark.parametrize("name", ["partner_id", "project_id"])
+@pytest.mark.parametrize("value", ['""', "7", "[]", "true", '"a\\nb"', '"a b"'])
+def test_an_identity_that_is_no_name_is_unreadable(name: str, value: str) -> None:
+    with (
+        answering(f'{{"{name}": {value}}}') as source,
+        pytest.raises(SourceUnreadable, match=f"the usage's {name} is no name"),
+    ):
+        source.read_identity()
