@@ -5,7 +5,10 @@ seen, with a margin; before lags were measured for long enough, on a bound that 
 here.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import combinations
+from types import MappingProxyType
 from typing import NamedTuple
 
 # Only what was seen in so many days counts, and only once so many were measured.
@@ -16,6 +19,8 @@ MARGIN = 3
 UNMEASURED_LAG = timedelta(hours=72)
 # Where nobody looked for longer, nobody knows when an event was first shown.
 LOOKED_WITHIN = timedelta(hours=2)
+# Of so many events of an hour every choice is tried: 255 of them.
+MOST_COMPARED = 8
 
 
 class LagsMeasured(NamedTuple):
@@ -34,15 +39,34 @@ class SummaryLook(NamedTuple):
     Where an hour shows just what is known as counted, it shows each of its events.
     """
 
-    unshown_hours: frozenset[tuple[str, datetime]] = frozenset()  # at whose address
+    # More or less minutes than are known as counted there: by address and hour.
+    residues: Mapping[tuple[str, datetime], int] = MappingProxyType({})
     shown_events: frozenset[str] = frozenset()  # whose own minutes were read
     doubled_events: frozenset[str] = frozenset()  # and show them more than once
 
     def shows(self, stripe_customer: str, hour: datetime, identifier: str) -> bool:
         """Say whether an event that is known as counted was shown."""
-        is_off = (stripe_customer, hour) in self.unshown_hours
+        is_off = (stripe_customer, hour) in self.residues
         was_read = identifier in self.shown_events | self.doubled_events
         return was_read or not is_off
+
+
+def surely_shown(residue: int, minutes: Sequence[int]) -> frozenset[int]:
+    """Return the places of those events that an hour shows, though it shows too little.
+
+    What is missing are some of them, whose minutes make up the residue. Shown is what
+    is none of them in any case; nothing is sure where no choice makes it up.
+    """
+    if len(minutes) > MOST_COMPARED:
+        return frozenset()
+    places = range(len(minutes))
+    missing = [
+        set(chosen)
+        for size in places
+        for chosen in combinations(places, size + 1)
+        if sum(minutes[place] for place in chosen) == -residue
+    ]
+    return frozenset(places).difference(*missing) if missing else frozenset()
 
 
 def longest_lag_to_expect(lags: LagsMeasured, now: datetime) -> timedelta:

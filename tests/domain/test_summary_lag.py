@@ -9,6 +9,7 @@ from billing.domain.summary_lag import (
     SummaryLook,
     lag_seen,
     lag_sentence,
+    surely_shown,
 )
 from tests.domain.telling import NOON
 
@@ -42,6 +43,33 @@ def test_a_lag_is_as_long_as_somebody_looked(
 
 
 @pytest.mark.parametrize(
+    ("residue", "minutes", "shown"),
+    [
+        # What was sent long ago is there; its corrections of just now are not.
+        (4, [14, -1, -3], {0}),
+        (1, [14, -1, -3], {0, 2}),
+        (-14, [14, -1, -3], {1, 2}),
+        (-10, [14, -1, -3], set()),
+        # Either may be missing.
+        (-5, [5, 5], set()),
+        (-5, [5, 5, 7], {2}),
+        (-7, [7, 5, 2], set()),
+        # Nothing of ours makes it up: another's minutes, or an unknown outcome.
+        (-6, [14, 5], set()),
+        (3, [14, 5], set()),
+        (-5, [], set()),
+        # Too many to try every choice.
+        (-1, [2**n for n in range(8)], set(range(1, 8))),
+        (-1, [2**n for n in range(9)], set()),
+    ],
+)
+def test_an_hour_that_lacks_some_events_shows_those_that_are_none_of_them(
+    residue: int, minutes: list[int], shown: set[int]
+) -> None:
+    assert surely_shown(residue, minutes) == shown
+
+
+@pytest.mark.parametrize(
     ("address", "hour", "event", "shown"),
     [
         ("cus_a", NOON, "of_the_hour", False),
@@ -53,7 +81,7 @@ def test_a_lag_is_as_long_as_somebody_looked(
 def test_an_hour_that_is_as_it_is_known_shows_each_of_its_events(
     address: str, hour: datetime, event: str, shown: bool
 ) -> None:
-    look = SummaryLook(frozenset({("cus_a", NOON)}), frozenset({"read_by_itself"}))
+    look = SummaryLook({("cus_a", NOON): -5}, frozenset({"read_by_itself"}))
     assert look.shows(address, hour, event) is shown
 
 

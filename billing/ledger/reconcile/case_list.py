@@ -1,17 +1,19 @@
 """The list of breaks: those that one looks for, with their lives, and who knows."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
+from billing.domain.adoption import Adoption, AdoptionKind, OpeningDifference
 from billing.domain.break_causes import Cause
 from billing.domain.break_groups import known_amount
 from billing.domain.break_kinds import Resolution
 from billing.domain.period import BillingPeriod
-from billing.errors import NoOpenBreak
+from billing.errors import BadInput, NoOpenBreak
+from billing.ledger.adopt.decisions import AdoptionDecision, record_decision
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.findings import CASES_AS_FOUND
@@ -180,3 +182,36 @@ def _case(row: Any) -> Case:
         resolved_at=row.resolved_at,
         resolved_by=row.resolved_by,
     )
+
+
+def leave_difference(
+    connection: Connection,
+    actor: Actor,
+    adopted: Adoption,
+    difference: OpeningDifference,
+    reason: str,
+) -> bool:
+    """Acknowledge a month's difference for good; says whether it was not yet.
+
+    Raises BadInput where no reconciliation has found it as it is.
+    """
+    for case in list_cases(connection, CaseFilter(period=difference.period)):
+        is_meant = (case.customer, case.cause) == (
+            adopted.customer,
+            Cause.OPENING_DIFFERS,
+        )
+        if is_meant and case.minutes == difference.minutes:
+            break
+    else:
+        raise BadInput(
+            f"no reconciliation has found the {difference.minutes:+} minutes of "
+            f"{adopted.customer} in {difference.period} yet; run `pamela-billing "
+            f"reconcile {difference.period}`, then leave them"
+        )
+    if case.acknowledged_at is not None:
+        return False
+    decision = AdoptionDecision.of(adopted, AdoptionKind.LEAVE_DIFFERENCE, reason)
+    decision = replace(decision, period=difference.period, minutes=difference.minutes)
+    record_decision(connection, actor, decision)
+    acknowledge(connection, actor, [case.number], reason)
+    return True

@@ -14,9 +14,9 @@ from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.reconcile.account_finding import AccountFinding
 from billing.ledger.reconcile.break_cases import OwnedBreak, Run, track
+from billing.ledger.reconcile.month_look import MonthLook
 from billing.ledger.reconcile.summary_lags import (
     RECONCILED,
-    MonthLook,
     looked_since,
     record_lags,
 )

@@ -4,20 +4,18 @@ They are written with the reconciliation that saw it. What no summary has shown 
 looked for again: each row says from which attempt on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
 from billing.domain.break_causes import Cause
 from billing.domain.meter_event import (
     COUNTED_VERDICTS,
-    EventState,
     FailReason,
     SendVerdict,
 )
-from billing.domain.period import BillingPeriod
 from billing.domain.settlement import is_multiple
 from billing.domain.summary_lag import (
     LAGS_COUNT_FOR,
@@ -26,6 +24,12 @@ from billing.domain.summary_lag import (
     lag_seen,
 )
 from billing.ledger.audit.schema_history import UPGRADED
+from billing.ledger.reconcile.month_look import (
+    MonthLook,
+    holds,
+    is_shown,
+    told_by_sums,
+)
 from billing.ledger.schema.bulk_execute import insert_for_all
 from billing.ledger.schema.tables import (
     audit_event,
@@ -128,16 +132,6 @@ _BELATED = (
 )
 
 
-class MonthLook(NamedTuple):
-    """One reconciliation's look at a month, and when an earlier one looked at whom."""
-
-    period: BillingPeriod
-    started_at: datetime
-    ended_at: datetime
-    earlier_at: Mapping[str, datetime]  # of those customers that it could read
-    customers: Mapping[str, SummaryLook]  # those that Stripe knows
-
-
 def lags_measured(connection: Connection, now: datetime) -> LagsMeasured:
     """Return the longest lag that was seen in the last 35 days, and since when."""
     since: datetime | None = connection.execute(_SINCE).scalar()
@@ -171,9 +165,10 @@ def record_lags(connection: Connection, look: MonthLook) -> int:
     looked_for = [row for row in sent if not _is_dropped(row, look)]
     doubtful = [row.id for row in looked_for if row.first_sent_at != row.taken_at]
     readings = _own_minutes(connection, doubtful)
+    told = told_by_sums(sent, look, readings)
     shown, unshown = [], []
     for row in looked_for:
-        if _is_shown(row, look, readings):
+        if row.id in told or is_shown(row, look, readings):
             shown.append(row)
         else:
             unshown.append(row.first_attempt)
@@ -220,30 +215,6 @@ def _own_minutes(
     return found
 
 
-def _is_shown(
-    row: Any,
-    look: MonthLook,
-    readings: Mapping[int, Iterable[tuple[datetime, int]]],
-) -> bool:
-    """Say whether summaries show an event, as far as this look or a read can tell."""
-    if row.state != EventState.SYNCED.value:
-        return False
-    if any(_holds(row, minutes) for _, minutes in readings.get(row.id, ())):
-        return True
-    if row.period != str(look.period) or row.customer not in look.customers:
-        return False
-    # Was it known as counted before the ledger was compared?
-    if row.answered_at is None or row.answered_at > look.started_at:
-        return False
-    customer = look.customers[row.customer]
-    return customer.shows(row.stripe_customer, row.hour, row.identifier)
-
-
-def _holds(row: Any, minutes: int) -> bool:
-    """Say whether an event's own minute holds it, were it counted twice."""
-    return minutes == row.minutes or is_multiple(minutes, row.minutes)
-
-
 def _lag_row(
     row: Any,
     look: MonthLook,
@@ -251,7 +222,7 @@ def _lag_row(
     *,
     is_first: bool,
 ) -> dict[str, object]:
-    seen = [at for at, minutes in readings if _holds(row, minutes)]
+    seen = [at for at, minutes in readings if holds(row, minutes)]
     first_seen_at = min([*seen, look.ended_at])
     # What counts twice was late from a send of unknown outcome on, not from the last.
     customer = look.customers.get(row.customer, SummaryLook())
@@ -259,7 +230,7 @@ def _lag_row(
         is_multiple(minutes, row.minutes) for _, minutes in readings
     )
     sent_at = row.first_sent_at if is_twice else row.taken_at or row.first_sent_at
-    looks = [at for at, minutes in readings if not _holds(row, minutes)]
+    looks = [at for at, minutes in readings if not holds(row, minutes)]
     earlier_at = look.earlier_at.get(row.customer)
     if earlier_at and row.answered_at and earlier_at > row.answered_at:
         looks.append(earlier_at)

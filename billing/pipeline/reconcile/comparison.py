@@ -240,18 +240,18 @@ class Comparison:
         """Say which of its events the meter's summaries show."""
         if None in self.shown.totals.values():
             return None
-        unshown = self._hours_that_differ()
+        residues = self._hours_that_differ()
         shown = {each.identifier for each in events.values() if each.is_shown_whole}
         doubled = {each.identifier for each in events.values() if each.is_doubled}
-        return SummaryLook(unshown, frozenset(shown), frozenset(doubled))
+        return SummaryLook(residues, frozenset(shown), frozenset(doubled))
 
-    def _hours_that_differ(self) -> frozenset[tuple[str, datetime]]:
+    def _hours_that_differ(self) -> dict[tuple[str, datetime], int]:
         """Return where, of the hours that were read, more or less is shown."""
-        return frozenset(
-            (meter_customer.stripe_customer, hour)
+        return {
+            (meter_customer.stripe_customer, hour): residue
             for meter_customer in self.shown.hours
-            for hour, _ in self._meter_totals(meter_customer, {}).residues()
-        )
+            for hour, residue in self._meter_totals(meter_customer, {}).residues()
+        }
 
     def _meter_breaks(self, events: Mapping[str, SentEvent]) -> list[Break]:
         breaks: list[Break] = []

@@ -59,6 +59,47 @@ def test_each_event_is_measured_once_by_the_look_that_first_shows_it(
     assert measured(bench) == LagsMeasured(2 * HOUR + MINUTE, START + MINUTE)
 
 
+def test_what_came_late_and_is_not_shown_yet_makes_nothing_older_of_its_hour_late(
+    either_bench: Bench,
+) -> None:
+    """The machine was off for most of a day; then the hour's sum is off for a while."""
+    bench = either_bench
+    begin(bench)
+    bench.take(call("a", NOON, 840))
+    bench.sync()
+    bench.clock.advance(hours=20)
+    bench.take(call("b", NOON, 60))
+    bench.sync()
+    hide_last(bench)
+    bench.clock.advance(minutes=1)
+    bench.reconcile()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, 0), (2, None), (3, 3_660)]
+    assert measured(bench).longest == HOUR + MINUTE
+
+
+def test_of_two_events_of_an_hour_either_of_which_may_be_missing_none_is_shown(
+    either_bench: Bench,
+) -> None:
+    """A lag that may be too long delays a send; one that is too short bills twice."""
+    bench = either_bench
+    begin(bench)
+    bench.take(call("a", NOON, 300))
+    bench.sync()
+    bench.clock.advance(hours=3)
+    bench.take(call("a", NOON, 300), call("b", NOON, 300))
+    bench.sync()
+    hide_last(bench)
+    bench.clock.advance(minutes=1)
+    bench.reconcile()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+    assert bench.rows(LAGS) == [(1, 0), (2, 4 * 3_600 + 60), (3, 3_660)]
+
+
 @pytest.mark.parametrize(
     ("looks", "lag"),
     [
