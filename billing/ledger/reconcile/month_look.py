@@ -29,7 +29,7 @@ def is_shown(
     """Say whether summaries show an event, as far as this look or a read can tell."""
     if row.state != EventState.SYNCED.value:
         return False
-    if any(holds(row, minutes) for _, minutes in readings.get(row.id, ())):
+    if _was_read(row, readings):
         return True
     if row.period != str(look.period) or row.customer not in look.customers:
         return False
@@ -54,8 +54,9 @@ def told_by_sums(
     for row in sent:
         residues = look.customers.get(row.customer, SummaryLook()).residues
         residue = residues.get((row.stripe_customer, row.hour))
-        was_read = any(holds(row, each) for _, each in readings.get(row.id, ()))
-        if residue is not None and row.period == str(look.period) and not was_read:
+        if residue is None or row.period != str(look.period):
+            continue
+        if not _was_read(row, readings):
             hours[row.customer, row.stripe_customer, row.hour, residue].append(row)
     told: set[int] = set()
     for (*_, residue), rows in hours.items():
@@ -63,6 +64,11 @@ def told_by_sums(
             places = surely_shown(residue, [row.minutes for row in rows])
             told |= {rows[place].id for place in places}
     return told
+
+
+def _was_read(row: Any, readings: Mapping[int, Iterable[tuple[datetime, int]]]) -> bool:
+    """Say whether a read of its own minute has found an event."""
+    return any(holds(row, minutes) for _, minutes in readings.get(row.id, ()))
 
 
 def holds(row: Any, minutes: int) -> bool:

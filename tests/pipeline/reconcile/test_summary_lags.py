@@ -28,6 +28,15 @@ def begin(bench: Bench) -> None:
     bench.clock.advance(minutes=1)
 
 
+def look_before_and_after_the_last_shows(bench: Bench) -> None:
+    hide_last(bench)
+    bench.clock.advance(minutes=1)
+    bench.reconcile()
+    bench.meter.hidden.clear()
+    bench.clock.advance(hours=1)
+    bench.reconcile()
+
+
 def measured(bench: Bench) -> LagsMeasured:
     with bench.ledger.reading() as connection:
         return lags_measured(connection, bench.clock.now())
@@ -70,12 +79,7 @@ def test_what_came_late_and_is_not_shown_yet_makes_nothing_older_of_its_hour_lat
     bench.clock.advance(hours=20)
     bench.take(call("b", NOON, 60))
     bench.sync()
-    hide_last(bench)
-    bench.clock.advance(minutes=1)
-    bench.reconcile()
-    bench.meter.hidden.clear()
-    bench.clock.advance(hours=1)
-    bench.reconcile()
+    look_before_and_after_the_last_shows(bench)
     assert bench.rows(LAGS) == [(1, 0), (2, None), (3, 3_660)]
     assert measured(bench).longest == HOUR + MINUTE
 
@@ -91,12 +95,7 @@ def test_of_two_events_of_an_hour_either_of_which_may_be_missing_none_is_shown(
     bench.clock.advance(hours=3)
     bench.take(call("a", NOON, 300), call("b", NOON, 300))
     bench.sync()
-    hide_last(bench)
-    bench.clock.advance(minutes=1)
-    bench.reconcile()
-    bench.meter.hidden.clear()
-    bench.clock.advance(hours=1)
-    bench.reconcile()
+    look_before_and_after_the_last_shows(bench)
     assert bench.rows(LAGS) == [(1, 0), (2, 4 * 3_600 + 60), (3, 3_660)]
 
 

@@ -142,7 +142,9 @@ def test_what_packs_too_well_is_a_bomb_unless_it_is_small(
 ) -> None:
     pack({**original.files, "tables/call.jsonl": bytes(size)}, target)
     if words is None:
-        open_container(target).close()
+        bundle = open_container(target)
+        assert bundle.sizes["tables/call.jsonl"] == size
+        bundle.close()
         return
     with pytest.raises(BadRecord, match=words):
         open_container(target)

@@ -112,3 +112,5 @@ def test_a_folder_that_cannot_be_removed_ends_nothing(
         for name in ("unlink", "rmdir"):
             monkeypatch.setattr(os, name, refuse)
     monkeypatch.undo()
+    [left] = tmp_path.iterdir()
+    assert (left / "work.db").exists()
