@@ -148,13 +148,12 @@ def stripe_rules(rate_limits: RateLimits) -> StripeRules:
     """Return Stripe's rules with the limits of live mode, of test mode, or none.
 
     The sandbox's key is a test key, for which Stripe allows 25 requests a second;
-    `live` lets it send as many as live mode takes of meter events, so that trying a
-    month does not take minutes.
+    `live` gives it the limits of live mode, so that trying a month does not take
+    minutes.
     """
     # Whoever starts early in a month can still have all of the last one invoiced.
-    rules = StripeRules(
-        rate_limited=rate_limits != "off", invoice_grace=timedelta(hours=72)
+    return StripeRules(
+        rate_limited=rate_limits != "off",
+        test_keys_as_live=rate_limits == "live",
+        invoice_grace=timedelta(hours=72),
     )
-    if rate_limits == "live":
-        rules.test_requests_per_second = rules.live_events_per_second
-    return rules

@@ -235,11 +235,40 @@ def test_a_list_filters_by_either_time_of_a_call(world: World) -> None:
     world.control("POST", "/calls", json=[planned])
     dates = {"start_date": written(HOUR_AGO - timedelta(hours=1))}
     rules = "/pamela/rules"
-    assert world.control("GET", rules).json() == {"filtered_by": "created_at"}
+    before = world.control("GET", rules).json()
+    assert before["filtered_by"] == "created_at"
     assert world.api("GET", "/calls", params=dates).json()["total"] == 0
     by_start = {"filtered_by": "started_at"}
-    assert world.control("PUT", rules, json=by_start).json() == by_start
+    assert world.control("PUT", rules, json=by_start).json() == before | by_start
     assert world.api("GET", "/calls", params=dates).json()["total"] == 1
-    refused = world.control("PUT", rules, json={"filtered_by": "ended_at"})
-    assert refused.status_code == 400
-    assert world.control("GET", rules).json() == by_start
+
+
+def test_pamelas_limit_and_her_distance_can_be_changed(world: World) -> None:
+    rules, change = (
+        "/pamela/rules",
+        {"requests_per_second": 2, "round_trip": 0.01, "round_trip_spread": 1},
+    )
+    before = world.control("GET", rules).json()
+    assert (before["requests_per_second"], before["round_trip"]) == (None, 0)
+    assert world.control("PUT", rules, json=change).json() == before | change
+    assert world.control("PUT", rules, json=before).json() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"filtered_by": "ended_at"},
+        {"requests_per_second": 0},
+        {"requests_per_second": True},
+        {"round_trip": -1},
+        {"round_trip_spread": 3_601},
+        {"gravity": 9},
+    ],
+)
+def test_a_rule_of_pamela_that_makes_no_sense_changes_nothing(
+    world: World, change: Json
+) -> None:
+    rules = "/pamela/rules"
+    before = world.control("GET", rules).json()
+    assert world.control("PUT", rules, json=change).status_code == 400
+    assert world.control("GET", rules).json() == before

@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -33,6 +36,8 @@ sandbox = new_sandbox(seeded.pamela, seeded.customers, NOW)
 serve(sandbox, listener, state_file=Path(sys.argv[1]))
 """
 
+_ROUND_TRIP_SECONDS = 0.2
+
 
 def test_stripe_knows_the_meter_and_the_customers() -> None:
     seeded = realistic(1, NOW, calls=50)
@@ -47,19 +52,47 @@ def test_stripe_knows_the_meter_and_the_customers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate_limits", "refused"), [("live", False), ("test", True), ("off", False)]
+    ("rate_limits", "method", "path", "refused"),
+    [
+        ("live", "POST", "meter_events", False),
+        ("live", "GET", "meters", True),
+        ("test", "POST", "meter_events", True),
+        ("test", "GET", "meters", True),
+        ("off", "POST", "meter_events", False),
+        ("off", "GET", "meters", False),
+    ],
 )
-def test_stripe_can_be_as_slow_as_it_is_in_test_mode(
-    rate_limits: RateLimits, refused: bool
+def test_stripe_can_be_as_slow_as_it_is_in_either_mode(
+    rate_limits: RateLimits, method: str, path: str, refused: bool
 ) -> None:
     seeded = empty(0, NOW)
     sandbox = new_sandbox(seeded.pamela, seeded.customers, NOW, rate_limits=rate_limits)
     with running(sandbox) as url, httpx2.Client(base_url=url, verify=False) as http:
         key = {"Authorization": f"Bearer {STRIPE_KEY}"}
         answers = {
-            http.get("/v1/customers", headers=key).status_code for _ in range(60)
+            http.request(method, f"/v1/billing/{path}", headers=key).status_code
+            for _ in range(60)
         }
     assert (429 in answers) == refused
+
+
+def test_an_answer_comes_from_as_far_away_as_the_rules_say() -> None:
+    with empty_world() as world:
+        far = {"round_trip": _ROUND_TRIP_SECONDS}
+        world.control("PUT", "/pamela/rules", json=far)
+        world.control("PUT", "/stripe/rules", json=far)
+        assert _seconds(lambda: world.api("GET", "/usage")) >= _ROUND_TRIP_SECONDS
+        with running(world.sandbox) as url:
+            key = {"Authorization": f"Bearer {STRIPE_KEY}"}
+            meters = f"{url}/v1/billing/meters"
+            asked = partial(httpx2.get, meters, headers=key, verify=False)
+            assert _seconds(asked) >= _ROUND_TRIP_SECONDS
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
 
 
 def test_a_port_in_use_is_refused() -> None:

@@ -4,21 +4,12 @@ from dataclasses import fields
 from datetime import timedelta
 
 from billing.sandbox.control.calls import ControlError
+from billing.sandbox.control.durations import LONGEST_SECONDS, plain_duration, seconds
 from billing.sandbox.control.request import Act, ControlRequest
 from billing.sandbox.pamela.call import Document
 from billing.sandbox.stripe.metering.rejections import CODE, Rejection
 
-LONGEST_SECONDS = 10**9
-LONGEST = {"invoice_grace": 72 * 3_600}
-
-
-def seconds(value: object, name: str, most: int = LONGEST_SECONDS) -> timedelta:
-    """Read a duration in seconds, or say what is wrong with it."""
-    number = value if isinstance(value, int | float) else -1
-    # A truth value is no number, and what is not a number (NaN) lies nowhere.
-    if not isinstance(value, bool) and 0 <= number <= most:
-        return timedelta(seconds=number)
-    raise ControlError(f"{name} is 0 to {most} seconds, got {value!r}")
+LONGEST = {"invoice_grace": 72 * 3_600, "round_trip": 3_600, "round_trip_spread": 3_600}
 
 
 def _show_rules(request: ControlRequest) -> Document:
@@ -58,10 +49,7 @@ def _read_rule(name: str, before: object, value: object) -> object:
 
 
 def _plain(value: object) -> object:
-    if not isinstance(value, timedelta):
-        return value
-    whole = not value % timedelta(seconds=1)
-    return value // timedelta(seconds=1) if whole else value.total_seconds()
+    return plain_duration(value) if isinstance(value, timedelta) else value
 
 
 def _show_rejections(request: ControlRequest) -> Document:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from billing.sandbox.clock import SandboxClock
+from billing.sandbox.distance import under_way
 from billing.sandbox.fault_injection import answer
 from billing.sandbox.faults import Faults
 from billing.sandbox.pamela.accounts import Account
@@ -203,6 +204,10 @@ def _route(
     name = f"pamela.{endpoint.name}"
 
     async def route(request: Request) -> Response:
+        async with under_way(state.distance):
+            return await answer_here(request)
+
+    async def answer_here(request: Request) -> Response:
         body = await request.body()
         at = clock.now()
 

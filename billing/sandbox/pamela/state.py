@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from billing.sandbox.distance import Distance
 from billing.sandbox.pamela.accounts import Account, ApiKey, digest_of
 from billing.sandbox.pamela.call import Call, Document, FilteredBy, micros, written
 from billing.sandbox.pamela.call_list import ListQuery, Page
@@ -31,6 +32,7 @@ class PamelaState:
         self.seed = seed
         self.terminal_conflict = terminal_conflict
         self.requests_per_second = requests_per_second
+        self.distance = Distance()
         self.lock = threading.RLock()
         self.accounts: list[Account] = []
         self.webhooks = Webhooks(self.lock)

@@ -30,7 +30,10 @@ class StripeRules:
     invoice_grace: timedelta = timedelta(hours=1)  # an invoice is a draft so long
     payment_delay: timedelta = timedelta(hours=1)  # a final one is open so long
     processing: timedelta = timedelta(0)  # real time that a meter event takes
+    round_trip: timedelta = timedelta(0)  # real time that each answer is under way
+    round_trip_spread: timedelta = timedelta(0)  # up to so much longer, by chance
     rate_limited: bool = True
+    test_keys_as_live: bool = False  # live mode's limits hold for test keys, too
     live_events_per_second: int = 1_000
     live_requests_per_second: int = 100
     live_endpoint_per_second: int = 25

@@ -8,6 +8,7 @@ from inspect import isawaitable
 from fastapi import Request, Response
 
 from billing.sandbox.clock import SandboxClock
+from billing.sandbox.distance import Distance, under_way
 from billing.sandbox.fault_injection import answer
 from billing.sandbox.faults import Fault, FaultKind, Faults
 from billing.sandbox.request_log import RequestLog, RequestRecord
@@ -44,6 +45,13 @@ class StripeExchange:
         self._count = 0
 
     async def answer(self, http: Request, endpoint: Endpoint) -> Response:
+        """Answer a request from as far away as the rules say."""
+        rules = self._account.rules
+        distance = Distance(rules.round_trip, rules.round_trip_spread)
+        async with under_way(distance):
+            return await self._answer_here(http, endpoint)
+
+    async def _answer_here(self, http: Request, endpoint: Endpoint) -> Response:
         """Answer a request, or misbehave as the faults in force say."""
         self._count += 1
         request = await StripeRequest.read(http, endpoint, self._count)

@@ -60,7 +60,7 @@ class RateLimits:
 
     def _limits(self, endpoint: str) -> list[tuple[str, str, int]]:
         rules = self._rules
-        if not self._livemode:
+        if not (self._livemode or rules.test_keys_as_live):
             return [("global-rate", "", rules.test_requests_per_second)]
         if endpoint == METER_EVENTS:
             return [("endpoint-rate", endpoint, rules.live_events_per_second)]
