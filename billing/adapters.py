@@ -4,15 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from billing.credentials import held_secrets, is_live, read_secret
+from billing.domain.request_rates import LIVE, TEST, Rates
 from billing.domain.web_address import check_proxy, is_loopback
 from billing.errors import SettingsFault
 from billing.gateways.anchors import NOTIFY, make_anchor
 from billing.gateways.gated import GatedMeter, GatedUsage
+from billing.gateways.rate_limit import Pace, Sharing
 from billing.gateways.rollback_marker import FileMemory
 from billing.gateways.signing_key import read_key
 from billing.gateways.word_gate import WordGate
 from billing.pipeline.signing import TrailOptions
-from billing.settings import RATES, AccountSettings, Settings
+from billing.settings import AccountSettings, Settings, StripeSettings
 
 
 def make_gate(settings: Settings, folder: Path) -> WordGate:
@@ -54,25 +56,45 @@ def make_meter(
     folder: Path,
     sleep: Callable[[float], None],
     gate: WordGate | None = None,
+    sharing: Sharing | None = None,
 ) -> tuple[GatedMeter, bool]:
-    """Return the meter, and whether it is live; raises SettingsFault."""
+    """Return the meter, and whether it is live; raises SettingsFault.
+
+    `sharing` says with whom its pace is shared.
+    """
     # It loads an HTTP library, for which a command that asks nobody has no use.
     from billing.gateways.stripe.meter import StripeMeter  # noqa: PLC0415
 
     stripe = settings.stripe
     key = read_secret(stripe.api_key, where="stripe.api_key", folder=folder)
     livemode = is_live(key)
-    events, reads = RATES[livemode]
     meter = StripeMeter(
         key.get_secret_value(),
         stripe.meter,
         base_url=stripe.base_url,
-        events_per_second=stripe.events_per_second or events,
-        reads_per_second=stripe.reads_per_second or reads,
+        pace=Pace(rates_of(stripe, livemode=livemode), sharing=sharing),
         sleep=sleep,
         proxy=proxy_for(settings, folder, stripe.base_url),
     )
     return GatedMeter(meter, gate or make_gate(settings, folder)), livemode
+
+
+def rates_of(settings: StripeSettings, *, livemode: bool) -> Rates:
+    """Return how many requests a second there may be: those of the mode, or others.
+
+    Who names more than test mode allows knows of other limits, as a sandbox has them:
+    then meter events stand apart, as in live mode.
+    """
+    events, reads = settings.events_per_second, settings.reads_per_second
+    account = settings.requests_per_second
+    most = max(events or 0, reads or 0, account or 0)
+    usual = LIVE if livemode or most > TEST.account else TEST
+    return Rates(
+        events=events or usual.events,
+        endpoint=reads or usual.endpoint,
+        account=account or max(usual.account, reads or 0),
+        events_apart=usual.events_apart,
+    )
 
 
 def make_source(

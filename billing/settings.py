@@ -46,8 +46,6 @@ from billing.settings_sources import (
 )
 
 DEFAULT_FILE = Path("billing.toml")
-# Stripe's limits, less a margin: events a second, and reads a second an endpoint.
-RATES = {True: (900, 20), False: (20, 20)}
 SENDING = ("meter", "shadow")
 _PORT = re.compile(r"[\w+]+://(?:[^@]*@)?(?:\[[^/]*\]|[^/:]*):([^/?]+)")
 
@@ -97,7 +95,8 @@ class StripeSettings(_Section):
     send: Annotated[Literal["meter", "shadow"], BeforeValidator(_sending)] = "meter"
     base_url: WebAddress | None = None
     events_per_second: PositiveInt | None = None
-    reads_per_second: PositiveInt | None = None
+    reads_per_second: PositiveInt | None = None  # of each endpoint
+    requests_per_second: PositiveInt | None = None  # of all endpoints
     # What becomes of a difference below zero that no cancellation can report.
     negative: Literal["event", "hold"] = "event"
     # Whether an event that was proved absent is sent again without asking anybody: the

@@ -147,6 +147,10 @@ class GatedMeter:
         with self._gate.faults():
             return self._gate.value(self._meter.read_subscriptions(stripe_customer))
 
+    def rest(self) -> None:
+        """Let other processes have the whole pace until the next request."""
+        self._meter.rest()
+
     def close(self) -> None:
         """Close all connections."""
         self._meter.close()

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from billing.domain.period import BillingPeriod
+from billing.domain.request_rates import LIMITS, LIVE
 from billing.errors import BadInput
 from billing.files.atomic_file import OWNER_ONLY, replace_file
-from billing.installation.sandbox_facts import SandboxFacts, read_facts
+from billing.installation.sandbox_facts import SandboxFacts, SandboxLimits, read_facts
 from billing.offline import ensure_key, state_sole, upgrade_ledger
 
 INITIATOR = "pamela-billing init"
+UNLIMITED = 100_000
 A_SANDBOX = "it is a sandbox, which only this ledger reports to"
 REAL = """\
 # The settings of pamela-billing. `pamela-billing doctor` checks all of them.
@@ -68,8 +70,7 @@ url = "sqlite:///billing.db"
 api_key = "file:secrets/stripe"
 meter = "{meter}"
 base_url = "{url}"
-events_per_second = 900                # the sandbox takes as many as live mode,
-reads_per_second = 90                  # and reads beside them
+{rates}
 grace_hours = {grace_hours}                        # how long it keeps invoices open
 
 [billing]
@@ -127,7 +128,11 @@ def make_ledger(file: Path, *, sole_because: str | None = None) -> str:
 
 def _sandbox_text(facts: SandboxFacts, first: BillingPeriod, grace_hours: int) -> str:
     text = SANDBOX.format(
-        url=facts.url, meter=facts.meter, period=first, grace_hours=grace_hours
+        url=facts.url,
+        meter=facts.meter,
+        period=first,
+        grace_hours=grace_hours,
+        rates=_rates(facts.stripe_limits),
     )
     for account in facts.accounts:
         secret = f"file:secrets/pamela-{account.name}"
@@ -143,6 +148,20 @@ def _sandbox_text(facts: SandboxFacts, first: BillingPeriod, grace_hours: int) -
             name=customer.plain_name, stripe_customer=customer.id
         )
     return text
+
+
+def _rates(limits: SandboxLimits | None) -> str:
+    """Return the pace for a sandbox's limits, less the margin that Stripe's has."""
+    events = endpoint = account = UNLIMITED
+    if limits is not None:
+        events = limits.events * LIVE.events // LIMITS.events
+        endpoint = limits.endpoint * LIVE.endpoint // LIMITS.endpoint
+        account = limits.account * LIVE.account // LIMITS.account
+    return (
+        f"events_per_second = {events:<18}# what the sandbox takes, less a margin\n"
+        f"reads_per_second = {endpoint:<19}# of each endpoint\n"
+        f"requests_per_second = {account:<16}# of all endpoints"
+    )
 
 
 def _lines(**values: str | None) -> str:

@@ -46,6 +46,14 @@ class SandboxCustomer(_Fact):
         return self.name if re.match(PLAIN, self.name) else self.id
 
 
+class SandboxLimits(_Fact):
+    """How many requests a second the sandbox's Stripe takes."""
+
+    events: int
+    endpoint: int
+    account: int
+
+
 class SandboxFacts(_Fact):
     """A running sandbox."""
 
@@ -55,6 +63,7 @@ class SandboxFacts(_Fact):
     customers: list[SandboxCustomer]
     stripe_key: Word
     meter: Annotated[Word, Field(alias="meter_event_name")]
+    stripe_limits: SandboxLimits | None = None  # none at all
 
 
 def read_facts(url: str) -> SandboxFacts:

@@ -6,6 +6,8 @@ from typing import Any
 
 from billing.domain.meter_event import MeterEvent, SendAnswer
 from billing.domain.period import Window, hour_of
+from billing.domain.request_rates import Rates
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.meter import StripeMeter
 from billing.sandbox.faults import Fault, FaultKind
 from billing.sandbox.request_log import RequestRecord
@@ -34,8 +36,7 @@ class MeterDesk:
             key,
             name,
             base_url=self.world.url,
-            events_per_second=FAST,
-            reads_per_second=FAST,
+            pace=Pace(Rates.alike(FAST)),
             sleep=self.slept.append,
         )
 

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.domain.meter_event import MeterEvent
+from billing.domain.request_rates import Rates
 from billing.gateways.patience import USUAL, Patience
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.meter import StripeMeter
 
 EVENT = MeterEvent(
@@ -128,8 +130,7 @@ def meter_at(
         "sk_test_x",
         "stripe_minutes",
         base_url=url,
-        events_per_second=10_000,
-        reads_per_second=10_000,
+        pace=Pace(Rates.alike(10_000)),
         sleep=(slept if slept is not None else []).append,
         proxy=proxy,
         patience=patience,

@@ -3,14 +3,12 @@
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from billing.errors import SettingsFault
 from billing.gateways.clocks import COUNTER, RemoteClock, StoppableClock, SystemClock
-from billing.gateways.rate_limit import Pacer
 from billing.gateways.stripe.send_guard import guarded_send
 from tests.client.scripted import ScriptedServer, http
 from tests.gateways.scripted import serving
@@ -210,44 +208,3 @@ def test_an_address_that_gives_no_time_is_a_fault_of_the_settings(
     with pytest.raises(SettingsFault, match="is the sandbox running"):
         clock.now()
     clock.close()
-
-
-class Ticks:
-    """A monotonic clock that sleeping moves on."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.slept: list[float] = []
-        self.lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        """Note a wait, and live it."""
-        with self.lock:
-            self.slept.append(seconds)
-            self.now += seconds
-
-
-def test_turns_are_a_gap_apart() -> None:
-    ticks = Ticks()
-    pacer = Pacer(10, ticks=lambda: ticks.now, sleep=ticks.sleep)
-    for _ in range(21):
-        pacer.wait()
-    assert ticks.now == pytest.approx(102.0)
-
-
-def test_a_pause_is_not_made_up_for_with_a_burst() -> None:
-    ticks = Ticks()
-    pacer = Pacer(10, ticks=lambda: ticks.now, sleep=ticks.sleep)
-    pacer.wait()
-    ticks.now += 60
-    for _ in range(3):
-        pacer.wait()
-    assert ticks.slept == [pytest.approx(0.1)] * 2
-
-
-def test_threads_share_one_pace() -> None:
-    pacer = Pacer(200)
-    began = datetime.now(UTC)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: pacer.wait(), range(41)))
-    assert datetime.now(UTC) - began >= timedelta(seconds=0.19)

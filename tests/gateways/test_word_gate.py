@@ -12,9 +12,11 @@ from billing.domain.call import Call, accept_call
 from billing.domain.call_metadata import MetadataRule
 from billing.domain.held_secrets import HeldSecrets
 from billing.domain.period import BillingPeriod, Window
+from billing.domain.request_rates import Rates
 from billing.errors import BillingError, SourceUnavailable
 from billing.gateways.gated import GatedMeter, GatedUsage
 from billing.gateways.pamela import connect_usage
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.meter import StripeMeter
 from billing.gateways.word_gate import WordGate
 from billing.ports import SourceCall
@@ -123,8 +125,7 @@ def meter_reads(desk: MeterDesk, forger: Forger) -> Iterator[Reads]:
         STRIPE_KEY,
         METER,
         base_url=forger.url,
-        events_per_second=FAST,
-        reads_per_second=FAST,
+        pace=Pace(Rates.alike(FAST)),
         sleep=lambda _: None,
     )
     meter = GatedMeter(inner, GATE)

@@ -12,9 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from billing.domain.request_rates import Rates
 from billing.errors import BillingError
 from billing.gateways.pamela import connect_usage
 from billing.gateways.patience import Patience
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.meter import StripeMeter
 from billing.ports import SourceCall
 from tests.hostile.endpoints import ENDPOINTS, Endpoint
@@ -103,8 +105,7 @@ def connected_meter(url: str, key: str, patience: Patience = IMPATIENT) -> Strip
         key,
         "stripe_minutes",
         base_url=url,
-        events_per_second=FAST,
-        reads_per_second=FAST,
+        pace=Pace(Rates.alike(FAST)),
         sleep=lambda _seconds: None,
         patience=patience,
     )

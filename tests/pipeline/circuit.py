@@ -12,7 +12,9 @@ from sqlalchemy import text
 
 from billing.domain.period import BillingPeriod, cycle_months
 from billing.domain.rating import Price, PriceList
+from billing.domain.request_rates import Rates
 from billing.gateways.pamela import PamelaUsage, connect_usage
+from billing.gateways.rate_limit import Pace
 from billing.gateways.retries import send_with_retries
 from billing.gateways.stripe.meter import StripeMeter
 from billing.ledger import registry
@@ -118,8 +120,7 @@ def circuit(url: str, sandbox: Sandbox, ledger_url: str) -> Iterator[Circuit]:
             STRIPE_KEY,
             METER,
             base_url=url,
-            events_per_second=FAST,
-            reads_per_second=FAST,
+            pace=Pace(Rates.alike(FAST)),
             sleep=HastyClock(sandbox.clock).sleep,
         )
         stack.callback(meter.close)

@@ -15,13 +15,15 @@ from requests.utils import get_auth_from_url
 
 from billing.domain.foreign_text import first_words
 from billing.gateways.patience import USUAL, Patience
-from billing.gateways.rate_limit import Pacer
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.answers import AnswerTooLarge
 from billing.gateways.stripe.fields import NONSENSE
 from billing.gateways.stripe.send_guard import GUARDED_POOLS, HeldBack
 from billing.gateways.stripe.wire import bounded_exchange
 
 MOST_CONNECTIONS = 16
+TOO_MANY, REASON = 429, "Stripe-Rate-Limited-Reason"
+IN_USE = b'"lock_timeout"'  # it names something that was in use, and no rate
 # A page of invoices with all their lines has some 300 kB and 5,000 parts; what many
 # threads read at once has to fit into memory, decoded.
 MOST_BYTES = 1_000_000
@@ -37,8 +39,8 @@ logging.getLogger("stripe").disabled = True
 class PooledClient(stripe.HTTPClient):
     """Sends for all threads over connections that are kept; never sends twice.
 
-    Each read waits for its turn, whoever asks. A `.netrc`, which could take the place
-    of the API key, is never read.
+    Each request waits for its turn, whoever asks and for whatever. A `.netrc`, which
+    could take the place of the API key, is never read.
     """
 
     name = "urllib3"
@@ -47,7 +49,7 @@ class PooledClient(stripe.HTTPClient):
         self,
         url: str,
         *,
-        read_pace: Pacer,
+        pace: Pace,
         patience: Patience = USUAL,
         proxy: str | None = None,
     ) -> None:
@@ -55,7 +57,7 @@ class PooledClient(stripe.HTTPClient):
         super().__init__()
         self._address = url
         self._patience = patience
-        self._read_pace = read_pace
+        self._pace = pace
         self._pool = _pool_for(proxy, patience.step)
         # Without a proxy the one host's pool is found once, not at each request.
         proxied = isinstance(self._pool, urllib3.ProxyManager)
@@ -72,8 +74,7 @@ class PooledClient(stripe.HTTPClient):
         if not url.startswith(f"{self._address}/"):
             # The key goes nowhere else, whatever an answer names as its next page.
             raise _no_answer(f"{first_words(url, 200)} is not at {self._address}")
-        if method.lower() == "get":
-            self._read_pace.wait()
+        self._pace.wait(method, url)
         pool: urllib3.PoolManager | urllib3.HTTPConnectionPool = self._pool
         target = url
         if self._host is not None:
@@ -95,6 +96,8 @@ class PooledClient(stripe.HTTPClient):
                     raise _too_large(f"it has over {MOST_BYTES:,} bytes") from fault
                 words = first_words(f"{type(fault).__name__}: {fault}", 500)
                 raise _no_answer(words) from fault
+        if answer.status == TOO_MANY and IN_USE not in body:
+            self._pace.refused(method, url, answer.headers.get(REASON))
         _refuse_excess(answer.status, body)
         return body, answer.status, answer.headers
 

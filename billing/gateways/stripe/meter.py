@@ -13,7 +13,7 @@ from billing.domain.period import Window, as_utc
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import MeterFault, NoSuchCustomer
 from billing.gateways.patience import USUAL, Patience
-from billing.gateways.rate_limit import Pacer
+from billing.gateways.rate_limit import Pace
 from billing.gateways.retries import Sleep
 from billing.gateways.stripe.answers import as_cancellation
 from billing.gateways.stripe.error_reports import read_reports
@@ -44,8 +44,7 @@ class StripeMeter:
         event_name: str,
         *,
         base_url: str | None = None,
-        events_per_second: int,
-        reads_per_second: int,
+        pace: Pace,
         sleep: Sleep,
         proxy: str | None = None,
         patience: Patience = USUAL,
@@ -56,7 +55,7 @@ class StripeMeter:
         address = base_url or stripe.DEFAULT_API_BASE
         self._http = PooledClient(
             address,
-            read_pace=Pacer(reads_per_second),
+            pace=pace,
             patience=patience,
             proxy=proxy,
         )
@@ -67,7 +66,7 @@ class StripeMeter:
             **addresses,
         )
         self._event_name = event_name
-        self._event_pace = Pacer(events_per_second)
+        self._pace = pace
         self._reads = StripeReads(self._client, sleep)
         self._invoices = StripeInvoices(self._reads)
         self._ours: OurMeters | None = None
@@ -114,7 +113,6 @@ class StripeMeter:
         self, event: MeterEvent, idempotency_key: str, may_send: MaySend
     ) -> SendAnswer:
         """Report an event, once, and say what came of it."""
-        self._event_pace.wait()
         timestamp = int(event.timestamp.timestamp())
         payload = {
             "stripe_customer_id": event.stripe_customer,
@@ -139,7 +137,6 @@ class StripeMeter:
         self, event: MeterEvent, idempotency_key: str, may_send: MaySend
     ) -> SendAnswer:
         """Take an event back, once, and say what came of it."""
-        self._event_pace.wait()
         answer = send_once(
             lambda: self._client.raw_request(
                 "post",
@@ -180,6 +177,10 @@ class StripeMeter:
     def read_subscriptions(self, stripe_customer: str) -> Sequence[MeteredItem]:
         """Read what a customer is billed by this meter for, and on which terms."""
         return self._invoices.read_subscriptions(stripe_customer, self._our_meters())
+
+    def rest(self) -> None:
+        """Let other processes have the whole pace until the next request."""
+        self._pace.leave()
 
     def close(self) -> None:
         """Close all connections."""

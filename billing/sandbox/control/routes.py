@@ -56,6 +56,7 @@ from billing.sandbox.pamela.call import Document, written
 from billing.sandbox.pamela.errors import json_response
 from billing.sandbox.request_log import RequestLog
 from billing.sandbox.stripe.http.errors import StripeError
+from billing.sandbox.stripe.rules import StripeRules
 from billing.sandbox.world import METER, STRIPE_KEY, Sandbox
 
 
@@ -70,7 +71,22 @@ def _show_base(request: ControlRequest) -> Document:
         "customers": [asdict(customer) for customer in sandbox.customers()],
         "stripe_key": STRIPE_KEY,
         "meter_event_name": METER,
+        "stripe_limits": _limits(sandbox.stripe.rules),
         "control": [f"{method} {path}" for method, path, _ in TABLE],
+    }
+
+
+def _limits(rules: StripeRules) -> Document | None:
+    """Return how many requests a second the test key may make; None without a limit."""
+    if not rules.rate_limited:
+        return None
+    if not rules.test_keys_as_live:
+        limit = rules.test_requests_per_second
+        return {"events": limit, "endpoint": limit, "account": limit}
+    return {
+        "events": rules.live_events_per_second,
+        "endpoint": rules.live_endpoint_per_second,
+        "account": rules.live_requests_per_second,
     }
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from billing.domain.meter_event import SendVerdict
 from billing.domain.period import Window
+from billing.domain.request_rates import Rates
 from billing.errors import MeterFault, MeterUnavailable
 from billing.gateways.patience import Patience
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.error_reports import report_of
 from billing.gateways.stripe.fields import read_moment, read_number, whole_minutes
 from billing.gateways.stripe.http import MOST_BYTES, MOST_PARTS
@@ -217,8 +219,7 @@ def test_every_page_takes_its_turn() -> None:
             "sk_test_x",
             "stripe_minutes",
             base_url=server.url,
-            events_per_second=1_000,
-            reads_per_second=20,
+            pace=Pace(Rates.alike(20)),
             sleep=lambda _seconds: None,
         )
         assert len(meter.read_hours("cus_acme", DAY)) == 6

@@ -15,8 +15,9 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 import stripe
 
+from billing.domain.request_rates import Rates
 from billing.gateways.patience import Patience
-from billing.gateways.rate_limit import Pacer
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.http import PooledClient
 
 HEADERS = {"Authorization": "Bearer sk_test_own"}
@@ -50,7 +51,7 @@ def listening() -> Iterator[tuple[int, list[tuple[str, dict[str, str]]]]]:
 
 def ask(url: str, proxy: str | None = None) -> tuple[bytes, int]:
     client = PooledClient(
-        url, read_pace=Pacer(1_000), patience=Patience(5), proxy=proxy
+        url, pace=Pace(Rates.alike(1_000)), patience=Patience(5), proxy=proxy
     )
     body, status, _ = client.request("get", f"{url}/v1/meters?limit=1", HEADERS)
     client.close()
@@ -61,7 +62,9 @@ def ask(url: str, proxy: str | None = None) -> tuple[bytes, int]:
 def test_the_key_goes_nowhere_else(place: str) -> None:
     with listening() as (own, asked), listening() as (other, heard):
         address = f"http://127.0.0.1:{own}"
-        client = PooledClient(address, read_pace=Pacer(1_000), patience=Patience(5))
+        client = PooledClient(
+            address, pace=Pace(Rates.alike(1_000)), patience=Patience(5)
+        )
         url = place.format(own=address, other=f"http://127.0.0.1:{other}")
         with pytest.raises(stripe.APIConnectionError, match="is not at"):
             client.request("get", url, HEADERS)
@@ -166,7 +169,7 @@ def hinting(status: int) -> Iterator[str]:
 @pytest.mark.parametrize("status", [100, 102, 103, 199])
 def test_a_hint_at_an_answer_is_never_taken_for_it(status: int) -> None:
     with hinting(status) as url:
-        client = PooledClient(url, read_pace=Pacer(1_000), patience=Patience(5))
+        client = PooledClient(url, pace=Pace(Rates.alike(1_000)), patience=Patience(5))
         for name in ("/one", "/two", "/three"):
             body, said, _ = client.request("get", f"{url}{name}", HEADERS)
             assert (body.decode(), said) == (name, 200)

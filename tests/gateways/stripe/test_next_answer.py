@@ -5,8 +5,9 @@ from contextlib import suppress
 import pytest
 import stripe
 
+from billing.domain.request_rates import Rates
 from billing.gateways.patience import Patience
-from billing.gateways.rate_limit import Pacer
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.http import PooledClient
 from tests.client.scripted import http
 from tests.client.test_next_answer import BEHIND, TRUE, UNCLEAR, saying
@@ -18,7 +19,7 @@ def ask(client: PooledClient, url: str) -> bytes:
 
 
 def client_of(url: str) -> PooledClient:
-    return PooledClient(url, read_pace=Pacer(1_000), patience=Patience(2))
+    return PooledClient(url, pace=Pace(Rates.alike(1_000)), patience=Patience(2))
 
 
 @pytest.mark.parametrize("name", BEHIND)

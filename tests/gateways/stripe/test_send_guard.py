@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from billing.domain.meter_event import SendAnswer, SendVerdict
+from billing.domain.request_rates import Rates
 from billing.errors import LedgerFault
 from billing.gateways.patience import Patience
+from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.meter import StripeMeter
 from billing.gateways.stripe.send_guard import GuardedConnection, HeldBack, guarded_send
 from tests.gateways.scripted import EVENT, go, meter_at, serving, stay, taken
@@ -89,8 +91,7 @@ def test_the_rate_limit_is_waited_out_before_the_check() -> None:
             "sk_test_x",
             "stripe_minutes",
             base_url=server.url,
-            events_per_second=20,
-            reads_per_second=20,
+            pace=Pace(Rates.alike(20)),
             sleep=lambda _: None,
         )
         began, checks = time.monotonic(), []

@@ -77,8 +77,11 @@ def connected(call_id: str, started: datetime, seconds: object = 60) -> Json:
 
 @contextmanager
 def world_of(seeded: Seeded, now: datetime = NOW) -> Iterator[World]:
-    """Run a sandbox with these contents; its clock moves only when told to."""
-    sandbox = new_sandbox(seeded.pamela, seeded.customers, now)
+    """Run a sandbox with these contents; its clock moves only when told to.
+
+    Under a clock that stands still a limit would never be free again.
+    """
+    sandbox = new_sandbox(seeded.pamela, seeded.customers, now, rate_limits="off")
     sandbox.clock = SandboxClock(now, ticks=lambda: 0.0)
     with running(sandbox) as url, httpx2.Client(base_url=url, verify=False) as http:
         yield World(sandbox, http)

@@ -50,11 +50,11 @@ def test_a_dip_takes_some_events_and_always_the_same(stripe_world: StripeWorld) 
 def test_rules_are_shown_and_changed_one_by_one(world: World) -> None:
     before = world.control("GET", PATH).json()
     assert before.keys() == {field.name for field in fields(StripeRules)}
-    assert (before["invoice_grace"], before["rate_limited"]) == (72 * 3_600, True)
+    assert (before["invoice_grace"], before["rate_limited"]) == (72 * 3_600, False)
     change = {
         "invoice_grace": 3_600,
         "processing": 0.25,
-        "rate_limited": False,
+        "rate_limited": True,
         "report_samples": 0,
     }
     assert world.control("PUT", PATH, json=change).json() == before | change
