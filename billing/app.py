@@ -22,7 +22,7 @@ from billing.ledger import migration, registry
 from billing.ledger.adopt.shadow import ShadowRule, refuse_shadow_of_senders
 from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.locks import exclusive_process
+from billing.ledger.locking.locks import exclusive_process
 from billing.ledger.registry import Account, Customer
 from billing.ledger.rights import refuse_reader
 from billing.offline import guard_writes, ledger_url, make_clock, why_not_billed

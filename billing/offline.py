@@ -21,7 +21,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.backup import LastEvent, copy_ledger, refuse_backup_elsewhere
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.known_months import holds_month
-from billing.ledger.locks import exclusive_process
+from billing.ledger.locking.locks import exclusive_process
 from billing.ledger.move.guard import guard_moved, guard_rewound, refuse_upgrade
 from billing.ledger.queries import period_status
 from billing.ledger.sync.contact_context import state_sole_reporter

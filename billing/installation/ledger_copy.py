@@ -4,7 +4,7 @@ from pathlib import Path
 
 from billing.adapters import make_memory
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.locks import exclusive_process
+from billing.ledger.locking.locks import exclusive_process
 from billing.offline import opened_ledger, placed_url
 from billing.pipeline.move import (
     CopyPlan,

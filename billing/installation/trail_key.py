@@ -8,7 +8,7 @@ from billing.errors import BillingError, LedgerMoved, SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.locks import exclusive_process
+from billing.ledger.locking.locks import exclusive_process
 from billing.offline import make_key_beside, opened_ledger, put_key_in_place
 from billing.pipeline.signing import accept_restore, refuse_rewound, rotate_key
 from billing.settings import Settings

@@ -58,6 +58,7 @@ class Ledger:
         """Wrap an engine; `locks` divide the work in place of the database's own."""
         self.engine = engine
         self.locks = locks
+        self.at_close: list[Callable[[], None]] = []
         self.audit_session: AuditSession | None = None
         # Asked before the first transaction that writes; it raises to refuse them all.
         self.door: Callable[[Connection], None] | None = None
@@ -144,6 +145,8 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection."""
+        for close in self.at_close:
+            close()
         self.engine.dispose()
 
 

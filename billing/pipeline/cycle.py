@@ -10,7 +10,7 @@ from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError, InvariantViolated
 from billing.ledger.database import Ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.pull import pulls
 from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs

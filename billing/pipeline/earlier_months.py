@@ -8,7 +8,7 @@ from billing.domain.rereading import MonthReading, due_month, is_due
 from billing.errors import BillingError
 from billing.ledger import registry
 from billing.ledger.database import Ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.pull.whole_readings import month_readings
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.concurrency import Progress

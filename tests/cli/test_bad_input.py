@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from billing.cli import main
 from billing.ledger.database import open_ledger
-from billing.ledger.locks import exclusive_process
+from billing.ledger.locking.locks import exclusive_process
 from billing.sandbox.faults import FaultKind
 from billing.sandbox.server import listen
 from tests.cli.desk import LAST, Desk

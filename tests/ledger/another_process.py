@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys
 from billing.ledger.database import open_ledger
-from billing.ledger.locks import exclusive_process, try_lock
+from billing.ledger.locking.locks import exclusive_process, try_lock
 
 url, subject = sys.argv[1:]
 ledger = open_ledger(url)

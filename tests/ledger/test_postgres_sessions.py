@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from billing.errors import LedgerFault, UnfitSession
 from billing.ledger import postgres_sessions, registry
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import AdvisoryLocks, locks_of, try_lock
 from billing.ledger.postgres_sessions import split_options
 from tests.ledger.another_process import another_process
 from tests.ledger.bookkeeping import ACTOR, NOON, PRICE, register, rows
@@ -188,7 +188,10 @@ def test_a_lock_that_was_not_there_to_be_freed_is_a_fault(
 ) -> None:
     def lose() -> None:
         with try_lock(postgres_ledger, "acme") as hold:
-            session = getattr(hold, "_connection")  # noqa: B009 # not ours to see
+            assert hold
+            locks = locks_of(postgres_ledger)
+            assert isinstance(locks, AdvisoryLocks)
+            session = getattr(locks.session, "_connection")  # noqa: B009 # not ours
             session.exec_driver_sql("SELECT pg_advisory_unlock_all()")
 
     with pytest.raises(LedgerFault, match="the lock on acme was not held to its end"):

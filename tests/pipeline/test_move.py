@@ -21,7 +21,7 @@ from billing.errors import (
 )
 from billing.ledger.audit import schema_history
 from billing.ledger.database import Ledger, open_ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.migration import head
 from billing.ledger.move import guard
 from billing.ledger.move.marks import MoveState, newest_mark

@@ -9,7 +9,8 @@ FOR_AS_LONG_AS_IT_TAKES = "SET LOCAL idle_in_transaction_session_timeout = 0"
 # free while we have the writers' turn can begin nothing: an attempt is written first.
 _HELD = text("""
     SELECT count(DISTINCT pid) FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND pid <> pg_backend_pid()
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
 

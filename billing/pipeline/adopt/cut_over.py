@@ -34,7 +34,7 @@ from billing.ledger.adopt.shadow_readings import (
 )
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.registry import customers_renamed
 from billing.ledger.schema.closed_months import closed_months
 from billing.ledger.sync.adoptions import adoption_of

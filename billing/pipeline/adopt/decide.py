@@ -11,7 +11,7 @@ from billing.ledger.adopt.decisions import require_adoption, undo_cut_over
 from billing.ledger.adopt.opening_differences import differences_of, send_difference
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.reconcile.case_list import leave_difference
 from billing.pipeline.sync.context import Negative
 

@@ -14,7 +14,7 @@ from billing.domain.period import BillingPeriod
 from billing.domain.staging import MeterDestination
 from billing.errors import WHOLE_METER, MeterFault, MeterRefused
 from billing.ledger.database import Ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.outbox import OpenEvent

@@ -9,7 +9,7 @@ from billing.errors import AnotherProcess, BadInput, UnknownName
 from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.reconcile import case_list
 from billing.ledger.reconcile.case_list import Case
 from billing.ledger.sync import operator_actions, send_holds

@@ -17,7 +17,7 @@ from billing.domain.period import Window
 from billing.errors import Overtaken
 from billing.ledger.database import Hold, Ledger
 from billing.ledger.group_commit import DirectCommit, Writer
-from billing.ledger.locks import try_lock
+from billing.ledger.locking.locks import try_lock
 from billing.pipeline.concurrency import SerialExecutor
 from billing.pipeline.sync.send import Outcome
 from billing.pipeline.sync.sync import sync_meter

@@ -7,8 +7,8 @@ from billing.domain import breaks_meter
 from billing.domain.break_causes import Cause
 from billing.domain.break_groups import TOO_MUCH
 from billing.domain.period import EARLIEST
-from billing.ledger import locks
 from billing.ledger.close import readiness
+from billing.ledger.locking.session import LockSession
 from billing.ledger.sync import first_contact
 from billing.ledger.sync.send_holds import SendHold
 from billing.pipeline.sync import sending_stops
@@ -20,11 +20,11 @@ HOLD_LASTS = timedelta(hours=6)
 
 
 def _unread(real: Any) -> Any:
-    def release(hold: Any, name: int) -> bool:
-        real(hold, name)
+    def free(session: Any, number: int, grant: Any) -> bool:
+        real(session, number, grant)
         return True
 
-    return release
+    return free
 
 
 def _asked_once(real: Any) -> Any:
@@ -66,7 +66,7 @@ def _late_in_own_hours(real: Any) -> Any:
 BESIDE_BUGS: tuple[Planted, ...] = (
     bug(
         "that a lock was not held to its end is not read",
-        (locks._SessionHold, "release", _unread),
+        (LockSession, "free", _unread),
     ),
     bug(
         "a month that is not billed here stands in the way of a close",

@@ -1,0 +1,1 @@
+"""Locking: who works on what, and how many work, over all processes."""

@@ -1,0 +1,1 @@
+"""Locks and shares, on databases of both kinds."""
