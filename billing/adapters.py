@@ -56,11 +56,11 @@ def make_meter(
     folder: Path,
     sleep: Callable[[float], None],
     gate: WordGate | None = None,
-    sharing: Sharing | None = None,
+    sharing: Callable[[str], Sharing | None] = lambda _mode: None,
 ) -> tuple[GatedMeter, bool]:
     """Return the meter, and whether it is live; raises SettingsFault.
 
-    `sharing` says with whom its pace is shared.
+    `sharing` says with whom the pace of a mode is shared.
     """
     # It loads an HTTP library, for which a command that asks nobody has no use.
     from billing.gateways.stripe.meter import StripeMeter  # noqa: PLC0415
@@ -72,7 +72,11 @@ def make_meter(
         key.get_secret_value(),
         stripe.meter,
         base_url=stripe.base_url,
-        pace=Pace(rates_of(stripe, livemode=livemode), sharing=sharing),
+        pace=Pace(
+            rates_of(stripe, livemode=livemode),
+            sharing=sharing("live" if livemode else "test"),
+        ),
+        connections=stripe.most_senders,
         sleep=sleep,
         proxy=proxy_for(settings, folder, stripe.base_url),
     )

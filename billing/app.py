@@ -1,19 +1,30 @@
 """The composition root: settings in, a working service out."""
 
 import gc
+import os
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from billing.adapters import make_gate, make_meter, make_source, make_trail
+from billing.adapters import (
+    make_gate,
+    make_meter,
+    make_source,
+    make_trail,
+    rates_of,
+)
 from billing.domain.call_metadata import MetadataRule
 from billing.domain.call_times import TimeTolerance
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.rating import PriceList
+from billing.domain.request_rates import Rates
+from billing.domain.sender_count import SenderLimits
 from billing.errors import BadInput, InvariantViolated, SettingsFault, UnknownName
 from billing.gateways.clocks import StoppableClock
 from billing.gateways.gated import GatedMeter, GatedUsage
@@ -23,6 +34,7 @@ from billing.ledger.adopt.shadow import ShadowRule, refuse_shadow_of_senders
 from billing.ledger.audit.audit_log import Actor, AuditSession
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.locking.locks import exclusive_process
+from billing.ledger.locking.pace_share import pace_share
 from billing.ledger.registry import Account, Customer
 from billing.ledger.rights import refuse_reader
 from billing.offline import guard_writes, ledger_url, make_clock, why_not_billed
@@ -33,7 +45,7 @@ from billing.pipeline.pull.metadata_retention import expire_metadata
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
 from billing.pipeline.signing import TrailOptions, refuse_rewound, remember_end
 from billing.pipeline.sync.context import Negative, Policy
-from billing.pipeline.sync.sync import SyncOptions
+from billing.pipeline.sync.options import SyncOptions
 from billing.settings import Settings, read_settings
 
 _OBJECTS_BETWEEN_COLLECTIONS = 10_000
@@ -53,6 +65,8 @@ class App:
     actor: str
     trail: TrailOptions
     shadow: ShadowRule
+    rates: Rates
+    process: str  # tells it apart from others that work on the same ledger
 
     def sync_options(
         self, *, at_once: bool = False, settle_only: bool = False
@@ -70,6 +84,8 @@ class App:
             policy=Policy(Negative(stripe.negative), stripe.rearm),
             settle_only=settle_only,
             shadow=self.shadow,
+            senders=SenderLimits(self.rates.events, stripe.most_senders),
+            spread=self.process,
         )
 
     def reconcile_options(self) -> ReconcileOptions:
@@ -241,7 +257,15 @@ def _compose(
     trail = make_trail(settings, folder)
     refuse_rewound(ledger, trail.memory)
     gate = make_gate(settings, folder)
-    meter, livemode = make_meter(settings, folder, clock.sleep, gate)
+    meter, livemode = make_meter(
+        settings,
+        folder,
+        clock.sleep,
+        gate,
+        lambda mode: pace_share(
+            ledger, f"pace:{mode}", ticks=time.monotonic, sleep=clock.sleep
+        ),
+    )
     sources = [
         make_source(settings, account, folder, clock.sleep, gate)
         for account in settings.accounts
@@ -267,4 +291,6 @@ def _compose(
         actor=actor,
         trail=trail,
         shadow=shadow,
+        rates=rates_of(settings.stripe, livemode=livemode),
+        process=f"{socket.gethostname()}:{os.getpid()}",
     )

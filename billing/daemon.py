@@ -205,6 +205,7 @@ class _Cycles:
             watch=_no_progress,
             on_step=self._on_step,
         )
+        app.meter.rest()  # whoever is still at work may go as fast as there is
         seconds = round(time.monotonic() - started, 3)
         log = self._log.error if report.failed else self._log.info
         log("cycle", now=format_time(now), failed=report.failed, seconds=seconds)

@@ -97,6 +97,7 @@ class StripeSettings(_Section):
     events_per_second: PositiveInt | None = None
     reads_per_second: PositiveInt | None = None  # of each endpoint
     requests_per_second: PositiveInt | None = None  # of all endpoints
+    most_senders: Annotated[int, Field(ge=1, le=512)] = 128  # requests at once
     # What becomes of a difference below zero that no cancellation can report.
     negative: Literal["event", "hold"] = "event"
     # Whether an event that was proved absent is sent again without asking anybody: the

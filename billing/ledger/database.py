@@ -19,6 +19,8 @@ from billing.ledger.audit.sealing import append_events
 from billing.ledger.sqlite_files import refuse_changed, set_up_files
 
 LOCK_PATIENCE_SECONDS = 30
+# How long a thread waits for a connection that other threads have.
+TURN_PATIENCE_SECONDS = 600
 _WRITES = "ledger_writes"
 # Options of a URL whose values are no secrets, and stand in many a sentence.
 _PLAIN = frozenset({"host", "port", "user", "dbname", "sslmode", "options"})
@@ -150,10 +152,17 @@ class Ledger:
         self.engine.dispose()
 
 
-def open_ledger(url: str, *, connections: int = 20) -> Ledger:
-    """Open a ledger; raises SettingsFault for a URL that names no database of ours."""
+def open_ledger(url: str, *, connections: int = 12) -> Ledger:
+    """Open a ledger; raises SettingsFault for a URL that names no database of ours.
+
+    Threads take turns at the `connections`; none has one while it waits for a network.
+    """
     target = _checked(url)
-    options: dict[str, Any] = {"pool_size": connections, "max_overflow": connections}
+    options: dict[str, Any] = {
+        "pool_size": connections,
+        "max_overflow": connections,
+        "pool_timeout": TURN_PATIENCE_SECONDS,
+    }
     if target.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": LOCK_PATIENCE_SECONDS}
     else:

@@ -1,8 +1,9 @@
 """Concurrency: who works side by side, whose writes share a commit, how far it is."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
 from billing.errors import WHOLE_METER, BillingError, MeterFault
@@ -73,6 +74,33 @@ class _AtOnce(Executor):
 
 THREADS: Concurrency = ThreadedExecutor()
 SERIAL: Concurrency = SerialExecutor()
+
+
+def run_each(
+    pool: Executor,
+    work: Iterator[Callable[[], T]],
+    at_once: Callable[[], int],
+) -> Iterator[T]:
+    """Do pieces of work side by side, never more than `at_once` says then.
+
+    Results come as they are done; a fault ends it, once what was begun has ended. No
+    more is taken from `work` than is begun: it may be long, and be made on the way.
+    """
+    done: SimpleQueue[Future[T]] = SimpleQueue()
+    underway, is_over = 0, False
+    while True:
+        while not is_over and underway < at_once():
+            piece = next(work, None)
+            if piece is None:
+                is_over = True
+                break
+            pool.submit(piece).add_done_callback(done.put)
+            underway += 1
+        if not underway:
+            return
+        future = done.get()
+        underway -= 1
+        yield future.result()
 
 
 def read_each(

@@ -16,6 +16,7 @@ from billing.ledger.pull.pulls import Certificate
 from billing.ledger.reconcile import runs
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.adopt.shadow import all_in_shadow, try_in_shadow
+from billing.pipeline.circuit_breaker import never
 from billing.pipeline.concurrency import THREADS, Concurrency, Progress
 from billing.pipeline.cycle_report import CycleReport, PullResult, Step, on_step_ignored
 from billing.pipeline.earlier_months import EarlierMonths
@@ -28,8 +29,8 @@ from billing.pipeline.reconcile.reconcile import (
     ReconcileOptions,
     reconcile_period,
 )
-from billing.pipeline.sync.circuit_breaker import never
-from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
+from billing.pipeline.sync.options import SyncOptions
+from billing.pipeline.sync.sync import SyncReport, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
 # A whole month is read anew once a day, whatever the hourly readings say.

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from billing.app import App
+from billing.domain.sender_count import AT_FIRST as SENDERS
 from billing.ledger.schema.tables import meter_event
-from billing.pipeline.sync.sync import SENDERS
 from tests.benchmarks.pulling import (
     MONTH,
     NOW,

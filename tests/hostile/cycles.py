@@ -32,7 +32,7 @@ from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.identity import Sources
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
-from billing.pipeline.sync.sync import SyncOptions
+from billing.pipeline.sync.options import SyncOptions
 from tests.hostile.behaviours import wire
 from tests.hostile.endpoints import ENDPOINTS
 from tests.hostile.server import EVIL, key_for

@@ -164,7 +164,7 @@ PARTS = (
             "billing/gateways/clocks.py",
             "billing/gateways/stripe/error_reports.py",
             "billing/pipeline/sync/error_reports.py",
-            "billing/pipeline/sync/monotonic_time.py",
+            "billing/pipeline/monotonic_time.py",
             "billing/pipeline/sync/preflight.py",
             "billing/pipeline/sync/settle.py",
         ),

@@ -19,6 +19,7 @@ from billing.ledger.pull.pulls import Certificate, PullState
 from billing.ledger.reconcile.runs import Reconciliation
 from billing.ledger.registry import Account, Customer
 from billing.ledger.sync.contact_context import state_sole_reporter
+from billing.pipeline.circuit_breaker import never
 from billing.pipeline.concurrency import no_progress
 from billing.pipeline.cycle import CycleOptions, run_cycle
 from billing.pipeline.cycle_report import CycleReport
@@ -30,10 +31,10 @@ from billing.pipeline.reconcile.reconcile import (
     ReconcileOptions,
     reconcile_period,
 )
-from billing.pipeline.sync.circuit_breaker import never
 from billing.pipeline.sync.context import USUAL, Negative, Policy
 from billing.pipeline.sync.operator_actions import RetryOrder, retry_rejected
-from billing.pipeline.sync.sync import SyncOptions, SyncReport, sync_meter
+from billing.pipeline.sync.options import SyncOptions
+from billing.pipeline.sync.sync import SyncReport, sync_meter
 from tests.pipeline.fakes import ListedSource, Record, StrictMeter, VirtualClock
 
 MARCH, APRIL = BillingPeriod(2026, 3), BillingPeriod(2026, 4)

@@ -28,7 +28,7 @@ from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
 from billing.pipeline.sync.operator_actions import RetryOrder, retry_rejected
-from billing.pipeline.sync.sync import SyncOptions
+from billing.pipeline.sync.options import SyncOptions
 from billing.sandbox.clock import SandboxClock
 from billing.sandbox.seeds.worlds import realistic
 from billing.sandbox.server import running

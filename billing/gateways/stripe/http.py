@@ -52,13 +52,17 @@ class PooledClient(stripe.HTTPClient):
         pace: Pace,
         patience: Patience = USUAL,
         proxy: str | None = None,
+        connections: int = MOST_CONNECTIONS,
     ) -> None:
-        """Make the pool for a base URL; the environment's proxies are never used."""
+        """Make the pool for a base URL; the environment's proxies are never used.
+
+        More threads than there are `connections` open others, which are not kept.
+        """
         super().__init__()
         self._address = url
         self._patience = patience
         self._pace = pace
-        self._pool = _pool_for(proxy, patience.step)
+        self._pool = _pool_for(proxy, patience.step, connections)
         # Without a proxy the one host's pool is found once, not at each request.
         proxied = isinstance(self._pool, urllib3.ProxyManager)
         self._host = None if proxied else self._pool.connection_from_url(url)
@@ -144,9 +148,11 @@ def _too_large(words: str) -> AnswerTooLarge:
     return error
 
 
-def _pool_for(proxy: str | None, step_seconds: float) -> urllib3.PoolManager:
+def _pool_for(
+    proxy: str | None, step_seconds: float, connections: int
+) -> urllib3.PoolManager:
     options: dict[str, Any] = {
-        "maxsize": MOST_CONNECTIONS,
+        "maxsize": connections,
         "retries": False,
         "timeout": step_seconds,
         "cert_reqs": "CERT_REQUIRED",

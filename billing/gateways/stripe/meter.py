@@ -25,7 +25,7 @@ from billing.gateways.stripe.fields import (
     read_text,
     whole_minutes,
 )
-from billing.gateways.stripe.http import PooledClient
+from billing.gateways.stripe.http import MOST_CONNECTIONS, PooledClient
 from billing.gateways.stripe.invoices import StripeInvoices
 from billing.gateways.stripe.meter_identity import OurMeters
 from billing.gateways.stripe.reads import StripeReads, one_read, segment
@@ -48,7 +48,9 @@ class StripeMeter:
         sleep: Sleep,
         proxy: str | None = None,
         patience: Patience = USUAL,
+        connections: int = MOST_CONNECTIONS,
     ) -> None:
+        """Connect with a key; so many `connections` are kept open."""
         addresses: Any = (
             {} if base_url is None else {"base_addresses": {"api": base_url}}
         )
@@ -58,6 +60,7 @@ class StripeMeter:
             pace=pace,
             patience=patience,
             proxy=proxy,
+            connections=connections,
         )
         self._client = stripe.StripeClient(
             api_key,

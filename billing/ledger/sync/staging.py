@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     bindparam,
     or_,
@@ -54,6 +55,10 @@ _WITH_OPEN = (
 )
 _REFUSED = (event.state != "synced") & (event.reason == FailReason.REJECTED.value)
 _WITH_REFUSED = select(event.customer, event.stripe_customer).where(_REFUSED).distinct()
+_OF_THEM: BindParameter[str] = bindparam("customers", expanding=True)
+_STILL_UNSTAGED = _WITH_UNSTAGED.where(usage.customer.in_(_OF_THEM))
+_STILL_OPEN = _WITH_OPEN.where(event.customer.in_(_OF_THEM))
+_STILL_REFUSED = _WITH_REFUSED.where(event.customer.in_(_OF_THEM))
 _IS_UNSTAGED = (usage.customer == bindparam("customer")) & usage.meter_event_id.is_(
     None
 )
@@ -77,6 +82,21 @@ def customers_with_work(
     """Return the customers with rows to stage, or events to send or settle."""
     customers = {*connection.scalars(_WITH_UNSTAGED), *connection.scalars(_WITH_OPEN)}
     for customer, stripe_customer in connection.execute(_WITH_REFUSED):
+        if stripe_customers.get(customer, stripe_customer) != stripe_customer:
+            customers.add(customer)
+    return customers
+
+
+def still_with_work(
+    connection: Connection, names: Collection[str], stripe_customers: Mapping[str, str]
+) -> set[str]:
+    """Return those of some customers that still have work, asked for them alone."""
+    of_them = {"customers": sorted(names)}
+    customers = {
+        *connection.scalars(_STILL_UNSTAGED, of_them),
+        *connection.scalars(_STILL_OPEN, of_them),
+    }
+    for customer, stripe_customer in connection.execute(_STILL_REFUSED, of_them):
         if stripe_customers.get(customer, stripe_customer) != stripe_customer:
             customers.add(customer)
     return customers

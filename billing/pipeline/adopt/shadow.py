@@ -18,7 +18,7 @@ from billing.ledger.adopt.shadow_readings import (
 from billing.ledger.database import Ledger
 from billing.ledger.queries.parity import read_verdict
 from billing.pipeline.concurrency import Progress, no_progress, read_each
-from billing.pipeline.sync.sync import SyncOptions
+from billing.pipeline.sync.options import SyncOptions
 from billing.ports import Meter
 
 # After Stripe's longest grace nothing more counts for a month; it is read once a day.

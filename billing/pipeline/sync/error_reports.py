@@ -14,8 +14,8 @@ from billing.ledger.database import Ledger
 from billing.ledger.sync import error_reports, outbox, settlement
 from billing.ledger.sync.error_reports import Suspect
 from billing.ledger.sync.outbox import OpenEvent
+from billing.pipeline.monotonic_time import MonotonicClock
 from billing.pipeline.sync.context import SyncContext
-from billing.pipeline.sync.monotonic_time import MonotonicClock
 from billing.pipeline.sync.settle import read_own_minute
 from billing.ports import Meter
 

@@ -27,8 +27,9 @@ from billing.ledger.sync.attempts import (
     record_attempts,
 )
 from billing.ledger.sync.outbox import OpenEvent
-from billing.pipeline.sync.circuit_breaker import CircuitBreaker
-from billing.pipeline.sync.monotonic_time import MonotonicClock
+from billing.pipeline.circuit_breaker import CircuitBreaker
+from billing.pipeline.monotonic_time import MonotonicClock
+from billing.pipeline.senders import Senders
 from billing.ports import Meter
 
 CLOCK_WAS_SET = (
@@ -101,6 +102,7 @@ class Sender:
     retries: Retries
     time: MonotonicClock
     owner: str
+    senders: Senders
 
     def send(self, event: OpenEvent, pending: PendingWrites) -> Outcome:
         """Send one event, retry it as is due, and record what came of it.
@@ -152,9 +154,11 @@ class Sender:
         )
         self.writer.write(BatchedWrite(record_attempts, attempt))
         pending.settle()
+        timed = _Timed(self.senders)
         answer = self.meter.send(
-            event.event, key, lambda: self._may_send(event, now, pending)
+            event.event, key, lambda: timed.let(self._may_send(event, now, pending))
         )
+        timed.end(answer.http_status)
         answered = Answered(event, answer, self.time.now())
         pending.keep(self.writer.hand_in(BatchedWrite(record_answers, answered)))
         if not answer.counted:
@@ -211,6 +215,25 @@ class Sender:
             lambda connection: outbox.move_to_failed(connection, event, reason)
         )
         return outcome
+
+
+@dataclass(slots=True)
+class _Timed:
+    """The time from a request's first byte to its answer: no wait of ours is in it."""
+
+    senders: Senders
+    ended: Callable[[int | None], None] | None = None
+
+    def let(self, may_send: bool) -> bool:  # it is passed on
+        """Begin when it may be sent; return that it may."""
+        if may_send:
+            self.ended = self.senders.timed()
+        return may_send
+
+    def end(self, status: int | None) -> None:
+        """Note when the answer was there."""
+        if self.ended is not None:
+            self.ended(status)
 
 
 def why_unsendable(event: OpenEvent, now: datetime) -> Outcome | None:

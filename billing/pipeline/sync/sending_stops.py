@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from billing.ledger.database import Hold, Ledger
 from billing.ledger.sync.send_holds import SendHold, holds_in_force
-from billing.pipeline.sync.monotonic_time import MonotonicClock
+from billing.pipeline.monotonic_time import MonotonicClock
 
 # How soon a sync that is at work stops; each look costs a read.
 LOOK_EVERY = timedelta(seconds=1)

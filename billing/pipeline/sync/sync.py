@@ -1,39 +1,32 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
 from collections import Counter
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.meter_contact import ContactFindings
-from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
-from billing.domain.staging import MeterDestination
 from billing.errors import MeterFault, MeterRefused
 from billing.ledger import registry
-from billing.ledger.adopt.shadow import NO_SHADOW, Shadow, ShadowRule, read_shadow
+from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import read_context
-from billing.pipeline.concurrency import THREADS, Concurrency, Progress, no_progress
-from billing.pipeline.sync.circuit_breaker import CircuitBreaker, never
-from billing.pipeline.sync.context import USUAL, CustomerNames, Policy
-from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter
+from billing.pipeline.circuit_breaker import CircuitBreaker
+from billing.pipeline.concurrency import (
+    Progress,
+    no_progress,
+)
+from billing.pipeline.monotonic_time import MonotonicClock
+from billing.pipeline.senders import Senders
+from billing.pipeline.sync.all_customers import AllCustomers
+from billing.pipeline.sync.context import CustomerNames
+from billing.pipeline.sync.customer import CustomerReport, ProgressCounter
 from billing.pipeline.sync.error_reports import note_error_reports, settle_reports
-from billing.pipeline.sync.monotonic_time import MonotonicClock
+from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.preflight import require_usable_meter
-from billing.pipeline.sync.send import Outcome, Retries, Sender
+from billing.pipeline.sync.send import Outcome, Sender
 from billing.pipeline.sync.sending_stops import SendingStops
-from billing.ports import Clock, Meter
-
-SENDERS = 16
+from billing.ports import Meter
 
 
 @dataclass(slots=True)
@@ -78,38 +71,6 @@ class SyncReport:
         self.contact.add(customer.contact)
 
 
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """What a sync is handed: the meter's mode, its customers, its clock and policy."""
-
-    livemode: bool
-    stripe_customers: Mapping[str, str]
-    clock: Clock
-    retries: Retries
-    actor: str
-    at_once: bool = False
-    stopping: Callable[[], bool] = never
-    concurrency: Concurrency = THREADS
-    policy: Policy = USUAL
-    settle_only: bool = False
-    shadow: ShadowRule = NO_SHADOW
-
-    def destination(
-        self, customer: str, names: CustomerNames, meter: Meter
-    ) -> MeterDestination | None:
-        """Return where a customer's minutes go; None when no settings name it."""
-        name = names.stripe_customer(customer)
-        if name is None:
-            return None
-        return MeterDestination(
-            customer=customer,
-            stripe_customer=name,
-            meter=meter.event_name,
-            livemode=self.livemode,
-            other_names=names.all_of(customer) - {customer},
-        )
-
-
 def sync_meter(
     ledger: Ledger,
     meter: Meter,
@@ -124,17 +85,14 @@ def sync_meter(
     customer.
     """
     report, time = SyncReport(), MonotonicClock(options.clock)
-    with ledger.reading() as connection:
-        shadow = read_shadow(connection, options.shadow)
-    report.in_shadow += shadow.among(options.stripe_customers)
-    waiting, reported = _customers_with_work(
-        ledger, meter, options, shadow, time, report=report
-    )
+    waiting, reported = _customers_with_work(ledger, meter, options, time, report)
     breaker = CircuitBreaker(options.stopping)
-    stops = SendingStops(ledger, time)
+    with ledger.reading() as connection:
+        contacts = read_context(connection, time.now())
+        linked = registry.customers_renamed(connection, options.stripe_customers)
     with (
         options.concurrency.writer(ledger) as writer,
-        options.concurrency.pool(SENDERS, "sync") as pool,
+        options.concurrency.pool(options.senders.most, "sync") as pool,
     ):
         sender = Sender(
             meter=meter,
@@ -143,18 +101,21 @@ def sync_meter(
             retries=options.retries,
             time=time,
             owner=options.actor,
+            senders=Senders(options.clock, options.senders),
         )
-        syncs = _customer_syncs(
-            ledger,
-            sender,
-            options,
-            waiting | reported,
+        work = AllCustomers(
+            ledger=ledger,
+            sender=sender,
+            options=options,
+            names=CustomerNames(options.stripe_customers, linked),
+            contacts=contacts,
             reported=reported,
             sent=ProgressCounter(progress),
-            stops=stops,
+            stops=SendingStops(ledger, time),
         )
-        for customer in _run_all(syncs, pool, breaker, time):
+        for customer in work.run(waiting | reported, pool):
             report.add(customer)
+        stops = work.stops
     settle_reports(ledger, time)
     report.held += [hold.sentence() for hold in stops.in_force()]
     report.stopped_because = breaker.reason
@@ -165,13 +126,13 @@ def _customers_with_work(
     ledger: Ledger,
     meter: Meter,
     options: SyncOptions,
-    shadow: Shadow,
     time: MonotonicClock,
-    *,
     report: SyncReport,
 ) -> tuple[set[str], set[str]]:
     """Return whoever has something due, and whoever is reported; raises MeterFault."""
     with ledger.reading() as connection:
+        shadow = read_shadow(connection, options.shadow)
+        report.in_shadow += shadow.among(options.stripe_customers)
         customers = staging.customers_with_work(connection, options.stripe_customers)
     customers = {name for name in customers if not shadow.holds(name)}
     if customers:
@@ -187,58 +148,3 @@ def _customers_with_work(
     if reported and not customers:
         require_usable_meter(meter, livemode=options.livemode, now=time.now())
     return customers, {name for name in reported if not shadow.holds(name)}
-
-
-def _customer_syncs(
-    ledger: Ledger,
-    sender: Sender,
-    options: SyncOptions,
-    customers: Iterable[str],
-    *,
-    reported: Collection[str],
-    sent: ProgressCounter,
-    stops: SendingStops,
-) -> list[CustomerSync]:
-    with ledger.reading() as connection:
-        contacts = read_context(connection, sender.time.now())
-        linked = registry.customers_renamed(connection, options.stripe_customers)
-    names = CustomerNames(options.stripe_customers, linked)
-    return [
-        CustomerSync(
-            ledger=ledger,
-            sender=sender,
-            policy=options.policy,
-            sent=sent,
-            stops=stops,
-            to=options.destination(name, names, sender.meter),
-            customer=name,
-            names=names,
-            contacts=contacts,
-            is_reported=name in reported,
-            at_once=options.at_once,
-            settle_only=options.settle_only,
-        )
-        for name in sorted(customers)
-    ]
-
-
-def _run_all(
-    syncs: Sequence[CustomerSync],
-    pool: Executor,
-    breaker: CircuitBreaker,
-    time: MonotonicClock,
-) -> Iterator[CustomerReport]:
-    """Sync every customer; try again, as retries do, those locked by another process.
-
-    A process that dies in mid-sync frees what it held: nothing waits for the next hour.
-    """
-    for tries in range(1, MOST_TRIES + 1):
-        futures = [pool.submit(sync.run) for sync in syncs]
-        reports = [future.result() for future in futures]
-        again = tries < MOST_TRIES and not breaker.stopped
-        locked = {r.name for r in reports if r.locked_by_another} if again else set()
-        yield from (report for report in reports if report.name not in locked)
-        syncs = [sync for sync in syncs if sync.customer in locked]
-        if not syncs:
-            return
-        time.sleep(delay_before_retry(tries).total_seconds())

@@ -12,8 +12,8 @@ from billing.ledger.schema.tables import shadow_reading
 from billing.pipeline.adopt.shadow import ShadowReport, refuse_all_in_shadow
 from billing.pipeline.cycle_report import CycleReport
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
+from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.send import Outcome
-from billing.pipeline.sync.sync import SyncOptions
 from tests.pipeline.adopt.another_program import DAY, HOUR, adopt, report
 from tests.pipeline.bench import NOON, START, Bench, call, of
 

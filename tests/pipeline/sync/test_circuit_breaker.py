@@ -8,11 +8,11 @@ from time import sleep
 import pytest
 
 from billing.domain.meter_event import MeterEvent, SendAnswer
+from billing.domain.sender_count import AT_FIRST as SENDERS
 from billing.errors import LedgerFault
 from billing.ledger.database import Ledger, open_ledger
-from billing.pipeline.sync.circuit_breaker import AN_OUTAGE
+from billing.pipeline.circuit_breaker import AN_OUTAGE
 from billing.pipeline.sync.send import Outcome
-from billing.pipeline.sync.sync import SENDERS
 from tests.pipeline.bench import NOON, START, Bench, call, of
 from tests.pipeline.fakes import (
     Reply,

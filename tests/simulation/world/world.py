@@ -18,7 +18,7 @@ from billing.pipeline.concurrency import SERIAL
 from billing.pipeline.cycle import CycleOptions
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.reconcile.reconcile import ReconcileOptions
-from billing.pipeline.sync.sync import SyncOptions
+from billing.pipeline.sync.options import SyncOptions
 from tests.simulation.judge.certificates import Certificates
 from tests.simulation.judge.judge import Judge
 from tests.simulation.judge.ledger_view import LedgerView, Posted

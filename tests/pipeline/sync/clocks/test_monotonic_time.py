@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.pipeline.sync.monotonic_time import MonotonicClock
+from billing.pipeline.monotonic_time import MonotonicClock
 from tests.pipeline.virtual_clock import VirtualClock
 
 START = datetime(2026, 3, 11, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
+from billing.pipeline.monotonic_time import MonotonicClock
 from billing.pipeline.sync.error_reports import note_error_reports
-from billing.pipeline.sync.monotonic_time import MonotonicClock
 from tests.pipeline.bench import START, Bench
 from tests.pipeline.fakes import StrictMeter
 
