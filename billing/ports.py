@@ -112,6 +112,13 @@ class MeterState:
     server_time: datetime | None = None  # when Stripe said so
 
 
+class CustomerPage(NamedTuple):
+    """A page of the account's customers, and whether there are more."""
+
+    customers: Sequence[str]
+    more: bool
+
+
 class Meter(Protocol):
     """A Stripe meter. Reads raise MeterFault; send and cancel return an answer."""
 
@@ -126,6 +133,14 @@ class Meter(Protocol):
 
     def has_customer(self, stripe_customer: str) -> bool:
         """Say whether the customer exists and is not deleted."""
+        ...
+
+    def list_customers(self, after: str | None) -> CustomerPage:
+        """Read a page of the customers who are not deleted, `after` one of them."""
+        ...
+
+    def deleted_customers(self, since: datetime) -> Sequence[str]:
+        """Read who was deleted since a moment."""
         ...
 
     def send(

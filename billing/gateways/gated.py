@@ -12,7 +12,7 @@ from billing.domain.period import BillingPeriod, Window
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import SourceUnreadable
 from billing.gateways.word_gate import WordGate
-from billing.ports import MaySend, MeterState, SourceCall, SourceTotals
+from billing.ports import CustomerPage, MaySend, MeterState, SourceCall, SourceTotals
 
 # Each loads an HTTP library, for which a command that asks nobody has no use.
 if TYPE_CHECKING:
@@ -107,6 +107,16 @@ class GatedMeter:
         """Say whether the customer exists and is not deleted."""
         with self._gate.faults():
             return self._meter.has_customer(stripe_customer)
+
+    def list_customers(self, after: str | None) -> CustomerPage:
+        """Read a page of the customers who are not deleted, `after` one of them."""
+        with self._gate.faults():
+            return self._meter.list_customers(after)
+
+    def deleted_customers(self, since: datetime) -> Sequence[str]:
+        """Read who was deleted since a moment."""
+        with self._gate.faults():
+            return self._meter.deleted_customers(since)
 
     def send(
         self, event: MeterEvent, idempotency_key: str, may_send: MaySend

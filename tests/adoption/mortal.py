@@ -12,7 +12,7 @@ from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.domain.period import Window
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.ledger.database import Ledger
-from billing.ports import MaySend, MeterState
+from billing.ports import CustomerPage, MaySend, MeterState
 from billing.sandbox.stripe.http.errors import StripeError
 from billing.sandbox.stripe.metering.events import EventRequest
 from billing.sandbox.stripe.mode import StripeMode
@@ -84,6 +84,17 @@ class SandboxMeter:
     def has_customer(self, stripe_customer: str) -> bool:
         """Say whether the customer exists."""
         return self._mode.customers.exists(stripe_customer)
+
+    def list_customers(self, after: str | None) -> CustomerPage:
+        """Read all customers, as one page."""
+        present = self._mode.customers.by_id.values()
+        return CustomerPage([each.id for each in present if not each.deleted], False)
+
+    def deleted_customers(self, since: datetime) -> list[str]:
+        """Read who was deleted since a moment."""
+        second = int(since.timestamp())
+        everybody = self._mode.customers.by_id.values()
+        return [c.id for c in everybody if c.deleted_at and c.deleted_at >= second]
 
     def send(
         self, event: MeterEvent, idempotency_key: str, may_send: MaySend

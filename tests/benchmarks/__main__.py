@@ -22,6 +22,7 @@ from tests.benchmarks import (
     syncing,
     trailing,
 )
+from tests.benchmarks.distance import syncing_far
 from tests.benchmarks.results import Result, show
 from tests.benchmarks.world.places import Places, places
 from tests.benchmarks.world.world import Shape
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "hourly": Benchmark(hourly.measure, times=10),
     "reports": Benchmark(_measure_reports, times=10),
     "copy": Benchmark(copying.measure, times=10),
+    "distance": Benchmark(syncing_far.measure),
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this
 machine, without rate limits, and our own pace is lifted.

@@ -11,7 +11,7 @@ from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.domain.period import Window, hour_of
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import MeterUnavailable, NoSuchCustomer
-from billing.ports import MaySend, MeterState
+from billing.ports import CustomerPage, MaySend, MeterState
 from tests.pipeline.pull.listed_source import ListedSource, Record
 from tests.pipeline.virtual_clock import VirtualClock
 
@@ -147,6 +147,10 @@ class StrictMeter:
     counted: list[Request] = field(default_factory=list)
     taken: dict[str, Request] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    account_customers: set[str] = field(default_factory=set)
+    deleted: dict[str, datetime] = field(default_factory=dict)
+    listed: int = 0  # pages
+    asked_for_deletions: list[datetime] = field(default_factory=list)
     reports: list[RejectionReport] = field(default_factory=list)
     invoices: dict[str, list[StripeInvoice]] = field(default_factory=dict)
     items: dict[str, list[MeteredItem]] = field(default_factory=dict)
@@ -165,6 +169,23 @@ class StrictMeter:
         if self.down:
             raise MeterUnavailable("no answer")
         return stripe_customer not in self.missing
+
+    def list_customers(self, after: str | None) -> CustomerPage:
+        """Read a page of the account's customers, in the order of their names."""
+        if self.down:
+            raise MeterUnavailable("no answer")
+        self.listed += 1
+        present = sorted(self.account_customers - self.missing)
+        start = present.index(after) + 1 if after in present else 0
+        page = present[start : start + 100]
+        return CustomerPage(page, start + 100 < len(present))
+
+    def deleted_customers(self, since: datetime) -> list[str]:
+        """Read who was deleted since a moment."""
+        if self.down:
+            raise MeterUnavailable("no answer")
+        self.asked_for_deletions.append(since)
+        return [name for name, at in self.deleted.items() if at >= since]
 
     def send(
         self, event: MeterEvent, idempotency_key: str, may_send: MaySend

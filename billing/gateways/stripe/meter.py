@@ -16,6 +16,10 @@ from billing.gateways.patience import USUAL, Patience
 from billing.gateways.rate_limit import Pace
 from billing.gateways.retries import Sleep
 from billing.gateways.stripe.answers import as_cancellation
+from billing.gateways.stripe.customers import (
+    read_customer_page,
+    read_deleted_customers,
+)
 from billing.gateways.stripe.error_reports import read_reports
 from billing.gateways.stripe.fields import (
     NONSENSE,
@@ -30,7 +34,7 @@ from billing.gateways.stripe.invoices import StripeInvoices
 from billing.gateways.stripe.meter_identity import OurMeters
 from billing.gateways.stripe.reads import StripeReads, one_read, segment
 from billing.gateways.stripe.requests import send_once
-from billing.ports import MaySend, MeterState
+from billing.ports import CustomerPage, MaySend, MeterState
 
 METERS = "/v1/billing/meters"
 
@@ -111,6 +115,18 @@ class StripeMeter:
                 customer["livemode"], f"the customer {stripe_customer}"
             )
         return True
+
+    @one_read("the list of customers")
+    def list_customers(self, after: str | None) -> CustomerPage:
+        """Read a page of the customers who are not deleted, `after` one of them."""
+        refuse = self._our_meters().refuse_other_mode
+        return read_customer_page(self._reads, after, refuse)
+
+    @one_read("the list of deleted customers")
+    def deleted_customers(self, since: datetime) -> Sequence[str]:
+        """Read who was deleted since a moment."""
+        refuse = self._our_meters().refuse_other_mode
+        return read_deleted_customers(self._reads, since, refuse)
 
     def send(
         self, event: MeterEvent, idempotency_key: str, may_send: MaySend

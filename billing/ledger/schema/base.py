@@ -34,14 +34,18 @@ def key() -> Column[int]:
     return Column("id", ExactInteger, primary_key=True)
 
 
-def text_column(name: str, *parts: Any, null: bool = False) -> Column[str]:
+def text_column(
+    name: str, *parts: Any, null: bool = False, primary_key: bool = False
+) -> Column[str]:
     """Declare a text."""
-    return Column(name, Text, *parts, nullable=null)
+    return Column(name, Text, *parts, nullable=null, primary_key=primary_key)
 
 
-def number(name: str, *parts: Any, null: bool = False) -> Column[int]:
+def number(
+    name: str, *parts: Any, null: bool = False, primary_key: bool = False
+) -> Column[int]:
     """Declare an exact integer."""
-    return Column(name, ExactInteger, *parts, nullable=null)
+    return Column(name, ExactInteger, *parts, nullable=null, primary_key=primary_key)
 
 
 def time(name: str, *, null: bool = False) -> Column[Any]:

@@ -51,3 +51,21 @@ ledger_move = table(
     text_column("actor"),
     CheckConstraint("state IN ('arriving', 'arrived', 'moved')", name="state"),
 )
+
+# When a Stripe customer was last seen to be there, and when customers were looked for.
+# Both are only what reads are saved by, so they are no part of the trail.
+customer_seen = table(
+    "customer_seen",
+    text_column("stripe_customer", primary_key=True),
+    number("livemode", primary_key=True),
+    time("seen_at"),
+)
+
+customer_look = table(
+    "customer_look",
+    text_column("kind", primary_key=True),
+    number("livemode", primary_key=True),
+    time("at"),
+    number("requests"),
+    CheckConstraint("kind IN ('listed', 'deleted')", name="kind"),
+)

@@ -38,7 +38,13 @@ from billing.ledger.schema.findings import (
     row_digest,
     row_range,
 )
-from billing.ledger.schema.operations import cycle_run, ledger_move, send_hold
+from billing.ledger.schema.operations import (
+    customer_look,
+    customer_seen,
+    cycle_run,
+    ledger_move,
+    send_hold,
+)
 from billing.ledger.schema.usage import (
     b2b_usage,
     error_report,
@@ -63,6 +69,8 @@ __all__ = [
     "call_metadata",
     "contradicting_call",
     "customer",
+    "customer_look",
+    "customer_seen",
     "cycle_run",
     "error_report",
     "law_check",

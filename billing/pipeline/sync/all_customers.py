@@ -9,6 +9,7 @@ from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import ContactContext
 from billing.pipeline.concurrency import run_each
+from billing.pipeline.existence import Existence
 from billing.pipeline.sync.context import CustomerNames
 from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter
 from billing.pipeline.sync.options import SyncOptions
@@ -31,6 +32,7 @@ class AllCustomers:
     options: SyncOptions
     names: CustomerNames
     contacts: ContactContext
+    existence: Existence
     reported: Collection[str]
     sent: ProgressCounter
     stops: SendingStops
@@ -97,6 +99,7 @@ class AllCustomers:
             customer=name,
             names=self.names,
             contacts=self.contacts,
+            existence=self.existence,
             is_reported=name in self.reported,
             at_once=options.at_once,
             settle_only=options.settle_only,

@@ -19,6 +19,7 @@ from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.concurrency import Progress
+from billing.pipeline.existence import Existence
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
 from billing.pipeline.sync.context import (
     CustomerNames,
@@ -83,6 +84,7 @@ class CustomerSync:
     customer: str
     names: CustomerNames
     contacts: ContactContext
+    existence: Existence
     is_reported: bool  # an error report, or an hour found short, may be about it
     at_once: bool
     settle_only: bool = False
@@ -209,12 +211,14 @@ class CustomerSync:
     def _send_if_known(
         self, context: SyncContext, due: list[OpenEvent], report: CustomerReport
     ) -> None:
-        """Ask Stripe first: it takes events of unknown customers, and drops them."""
-        meter, breaker = self.sender.meter, self.sender.breaker
+        """Send if the customer is there: of others Stripe drops what it takes."""
+        breaker = self.sender.breaker
         names = {event.event.stripe_customer for event in due}
         try:
             known = all(
-                breaker.may_send() and meter.has_customer(name) for name in names
+                breaker.may_send()
+                and self.existence.is_there(name, doubted=self.is_reported)
+                for name in names
             )
         except MeterFault:
             report.outcomes[Outcome.WAITING] += len(due)

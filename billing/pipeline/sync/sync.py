@@ -1,21 +1,24 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing.domain.customer_existence import CustomersSeen
 from billing.domain.meter_contact import ContactFindings
 from billing.errors import MeterFault, MeterRefused
 from billing.ledger import registry
 from billing.ledger.adopt.shadow import read_shadow
 from billing.ledger.database import Ledger
 from billing.ledger.sync import staging
-from billing.ledger.sync.contact_context import read_context
+from billing.ledger.sync.contact_context import ContactContext, read_context
 from billing.pipeline.circuit_breaker import CircuitBreaker
 from billing.pipeline.concurrency import (
     Progress,
     no_progress,
 )
+from billing.pipeline.existence import Existence, refresh_customers_seen
 from billing.pipeline.monotonic_time import MonotonicClock
 from billing.pipeline.senders import Senders
 from billing.pipeline.sync.all_customers import AllCustomers
@@ -44,6 +47,7 @@ class SyncReport:
     held: list[str] = field(default_factory=list)
     in_shadow: list[str] = field(default_factory=list)
     stopped_because: str | None = None
+    senders: int = 0  # at work at most
     contact: ContactFindings = field(default_factory=ContactFindings)
 
     @property
@@ -87,39 +91,64 @@ def sync_meter(
     report, time = SyncReport(), MonotonicClock(options.clock)
     waiting, reported = _customers_with_work(ledger, meter, options, time, report)
     breaker = CircuitBreaker(options.stopping)
-    with ledger.reading() as connection:
-        contacts = read_context(connection, time.now())
-        linked = registry.customers_renamed(connection, options.stripe_customers)
+    stops = SendingStops(ledger, time)
+    senders = Senders(options.clock, options.senders)
+    names, contacts, seen = _known_of_all(ledger, meter, options, waiting, time)
     with (
         options.concurrency.writer(ledger) as writer,
         options.concurrency.pool(options.senders.most, "sync") as pool,
     ):
-        sender = Sender(
-            meter=meter,
-            writer=writer,
-            breaker=breaker,
-            retries=options.retries,
-            time=time,
-            owner=options.actor,
-            senders=Senders(options.clock, options.senders),
-        )
         work = AllCustomers(
             ledger=ledger,
-            sender=sender,
+            sender=Sender(
+                meter=meter,
+                writer=writer,
+                breaker=breaker,
+                retries=options.retries,
+                time=time,
+                owner=options.actor,
+                senders=senders,
+            ),
             options=options,
-            names=CustomerNames(options.stripe_customers, linked),
+            names=names,
             contacts=contacts,
+            existence=Existence(meter, writer, options.clock, seen),
             reported=reported,
             sent=ProgressCounter(progress),
-            stops=SendingStops(ledger, time),
+            stops=stops,
         )
         for customer in work.run(waiting | reported, pool):
             report.add(customer)
-        stops = work.stops
     settle_reports(ledger, time)
     report.held += [hold.sentence() for hold in stops.in_force()]
-    report.stopped_because = breaker.reason
+    report.stopped_because, report.senders = breaker.reason, senders.most
     return report
+
+
+def _known_of_all(
+    ledger: Ledger,
+    meter: Meter,
+    options: SyncOptions,
+    due: Collection[str],
+    time: MonotonicClock,
+) -> tuple[CustomerNames, ContactContext, CustomersSeen]:
+    """Return what is known of all customers, and who of Stripe's are there."""
+    with ledger.reading() as connection:
+        contacts = read_context(connection, time.now())
+        linked = registry.customers_renamed(connection, options.stripe_customers)
+    names = CustomerNames(options.stripe_customers, linked)
+    if options.settle_only or options.stopping():
+        return names, contacts, CustomersSeen(options.livemode)
+    addresses = {names.stripe_customer(name) for name in due}
+    seen = refresh_customers_seen(
+        ledger,
+        meter,
+        options.clock,
+        sorted(filter(None, addresses)),
+        options.stripe_customers,
+        livemode=options.livemode,
+    )
+    return names, contacts, seen
 
 
 def _customers_with_work(

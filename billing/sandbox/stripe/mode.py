@@ -24,6 +24,7 @@ from billing.sandbox.stripe.metering.summaries import (
     summary_json,
 )
 from billing.sandbox.stripe.notify.destinations import Notice
+from billing.sandbox.stripe.notify.events_v1 import list_events_v1
 from billing.sandbox.stripe.notify.events_v2 import list_events, retrieve_event
 from billing.sandbox.stripe.notify.queue import Notices
 from billing.sandbox.stripe.rules import StripeRules
@@ -122,8 +123,9 @@ class StripeMode:
     def delete_customer(self, name: str, now: datetime) -> Json:
         """Delete a customer: their subscriptions end, later events never count."""
         with self.lock:
-            gone = self.customers.delete(name)
-            self.billing.subscriptions.end_all_of(name, int(now.timestamp()))
+            second = int(now.timestamp())
+            gone = self.customers.delete(name, second)
+            self.billing.subscriptions.end_all_of(name, second)
             return gone
 
     def list_customers(self, params: Params) -> Json:
@@ -203,6 +205,12 @@ class StripeMode:
         with self.lock:
             reports, rejected = partial(self.error_reports, now), self.events.rejected
             return self.notices.due(reports, len(rejected), now, busy=busy)
+
+    def list_events(self, params: Params, now: datetime) -> Json:
+        """Return a page of API v1's events, the newest first."""
+        with self.lock:
+            customers = list(self.customers.by_id.values())
+        return list_events_v1(customers, self.rules, Fields(params), now)
 
     def list_core_events(self, params: Params, now: datetime) -> Json:
         """Return a page of API v2's events, the newest first."""

@@ -1,12 +1,13 @@
 """The service under measure: the product, put together for a world as `app` does it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from billing.app import App, composed
 from billing.domain.period import BillingPeriod
+from billing.domain.request_rates import LIVE
 from billing.gateways.clocks import StoppableClock
 from billing.installation.first_settings import A_SANDBOX
 from billing.ledger.audit.audit_log import AuditSession
@@ -17,7 +18,9 @@ from tests.benchmarks.world.world import World, WorldClock
 ACCOUNT = "bulk"
 SQLITE_FILE = "sqlite:///billing.db"
 # Neither the sandbox nor we hold requests back: the work is measured, not the pace.
-UNPACED = 100_000
+UNPACED = ("events_per_second = 100000", "reads_per_second = 100000")
+# The pace of live mode, which the sandbox's test key would not have by itself.
+LIVE_PACE = (f"events_per_second = {LIVE.events}",)
 
 
 @contextmanager
@@ -28,6 +31,14 @@ def service(
     file = write_settings(world, folder, database, first_period)
     upgrade_ledger(file)
     state_sole(file, "benchmark", A_SANDBOX)
+    with opened(world, file) as both:
+        yield both
+
+
+@contextmanager
+def opened(world: World, file: Path) -> Iterator[tuple[App, WorldClock]]:
+    """Put the service together on the ledger that is there."""
+    folder = file.parent
     with composed(read_settings(file), folder, actor="benchmark") as app:
         clock = WorldClock(world)
         app.ledger.audit_session = AuditSession("benchmark", clock.now)
@@ -35,7 +46,12 @@ def service(
 
 
 def write_settings(
-    world: World, folder: Path, database: str, first_period: BillingPeriod
+    world: World,
+    folder: Path,
+    database: str,
+    first_period: BillingPeriod,
+    *,
+    pace: Sequence[str] = UNPACED,
 ) -> Path:
     """Write the settings of the service for a world; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +63,7 @@ def write_settings(
         "[stripe]",
         'api_key = "file:stripe.key"',
         f'base_url = "{world.url}"',
-        f"events_per_second = {UNPACED}",
-        f"reads_per_second = {UNPACED}",
+        *pace,
         "[billing]",
         f'first_period = "{first_period}"',
         "[sandbox]",

@@ -63,6 +63,22 @@ class World:
         latency = {"kind": "latency", "detail": milliseconds}
         self._ask("PUT", "/faults", [latency] if milliseconds else [])
 
+    def set_distance(self, pamela_ms: int, stripe_ms: int, spread_ms: int = 0) -> None:
+        """Let each answer be so long under way, and up to so much longer by chance."""
+        for api, milliseconds in (("pamela", pamela_ms), ("stripe", stripe_ms)):
+            rules = {"round_trip": milliseconds, "round_trip_spread": spread_ms}
+            seconds = {name: value / 1000 for name, value in rules.items()}
+            self._ask("PUT", f"/{api}/rules", seconds)
+
+    def set_limits(self, *, live: bool) -> None:
+        """Enforce the limits that Stripe documents for a mode, on the test key."""
+        rules = {"rate_limited": True, "test_keys_as_live": live}
+        self._ask("PUT", "/stripe/rules", rules)
+
+    def lift_limits(self) -> None:
+        """Take as many requests as there are."""
+        self._ask("PUT", "/stripe/rules", {"rate_limited": False})
+
     def add_calls(self, calls: list[dict[str, object]]) -> None:
         """Add calls, in the API's own field names."""
         self._ask("POST", "/calls", calls)

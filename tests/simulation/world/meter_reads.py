@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from billing.domain.error_report import RejectionReport
 from billing.domain.period import Window
@@ -10,7 +11,7 @@ from billing.errors import MeterFault, MeterUnavailable
 from billing.gateways.retries import read_with_retries
 from billing.gateways.stripe.answers import fault_of
 from billing.gateways.stripe.error_reports import report_of
-from billing.ports import MeterState
+from billing.ports import CustomerPage, MeterState
 from billing.sandbox.stripe.http.errors import (
     missing,
     unauthorized,
@@ -65,6 +66,28 @@ class SimMeterReads:
             lambda: exists(stripe_customer),
             stripe_customer,
         )
+
+    def list_customers(self, after: str | None) -> CustomerPage:
+        """Read a page of the account's customers, a few at a time."""
+        wanted = {"limit": "2"} | ({"starting_after": after} if after else {})
+
+        def read() -> CustomerPage:
+            page: Any = self._stripe.books.list_customers(wanted)
+            return CustomerPage([row["id"] for row in page["data"]], page["has_more"])
+
+        return self._ask("lists customers", read)
+
+    def deleted_customers(self, since: datetime) -> Sequence[str]:
+        """Read who was deleted since a moment."""
+        second = str(int(since.timestamp()))
+        wanted = {"type": "customer.deleted", "created": {"gte": second}}
+
+        def read() -> list[str]:
+            now = self._stripe.schedule.now
+            page: Any = self._stripe.books.list_events(wanted | {"limit": "100"}, now)
+            return [row["data"]["object"]["id"] for row in page["data"]]
+
+        return self._ask("asks who was deleted", read)
 
     def read_total(self, stripe_customer: str, window: Window) -> int:
         """Read the minutes shown for a customer in a window."""

@@ -22,6 +22,7 @@ class Customer:
     phone: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     deleted: bool = False
+    deleted_at: int | None = None  # a unix second
 
     def to_json(self) -> dict[str, object]:
         """Render the customer with Stripe's names."""
@@ -87,10 +88,10 @@ class Customers:
         customer.change(fields)
         return customer.to_json()
 
-    def delete(self, name: str) -> dict[str, object]:
+    def delete(self, name: str, second: int) -> dict[str, object]:
         """Delete a customer; what was counted for them stays counted."""
         customer = self._present(name)
-        customer.deleted = True
+        customer.deleted, customer.deleted_at = True, second
         return customer.to_json()
 
     def list_page(self, fields: Fields) -> dict[str, object]:

@@ -136,6 +136,12 @@ TABLE: tuple[Route, ...] = (
     ),
     (
         "GET",
+        "/v1/events",
+        "events.list",
+        lambda request: request.mode.list_events(request.params, request.now),
+    ),
+    (
+        "GET",
         "/v2/core/events",
         "core_events.list",
         lambda request: request.mode.list_core_events(request.params, request.now),

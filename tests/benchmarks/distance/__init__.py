@@ -1,0 +1,1 @@
+"""Measures at a distance: real round trips, and the limits of live mode."""
