@@ -1,5 +1,6 @@
 """Concurrency: who works side by side, whose writes share a commit, how far it is."""
 
+import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -19,6 +20,26 @@ Progress = Callable[[int, int], None]
 
 def no_progress(_done: int, _total: int) -> None:
     """Show no progress."""
+
+
+class ProgressCounter:
+    """How many events are through, over all threads, and how many there are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._done = self._total = 0
+
+    def expect(self, events: int) -> None:
+        """Count events that are about to be sent."""
+        with self._lock:
+            self._total += events
+
+    def step(self) -> None:
+        """Count one that is through."""
+        with self._lock:
+            self._done += 1
+            self._progress(self._done, self._total)
 
 
 class Concurrency(Protocol):

@@ -86,6 +86,11 @@ _UNSYNCED = _READ.where(
     meter_event.c.state != "synced",
     _UNFINISHED,
 )
+_UNSYNCED_OF = _READ.where(
+    meter_event.c.customer.in_(bindparam("customers", expanding=True)),
+    meter_event.c.state != "synced",
+    _UNFINISHED,
+)
 _NAMED = _READ.where(meter_event.c.identifier == bindparam("identifier"))
 _NUMBERED = _READ.where(meter_event.c.id == bindparam("number"))
 
@@ -93,6 +98,14 @@ _NUMBERED = _READ.where(meter_event.c.id == bindparam("number"))
 def unsynced_events(connection: Connection, customer: str) -> list[OpenEvent]:
     """Return a customer's events with something left to do, oldest timestamp first."""
     rows = connection.execute(_UNSYNCED, {"customer": customer})
+    return [_open_event(row) for row in rows]
+
+
+def unsynced_events_of(
+    connection: Connection, customers: Collection[str]
+) -> list[OpenEvent]:
+    """Return the same of several customers."""
+    rows = connection.execute(_UNSYNCED_OF, {"customers": sorted(customers)})
     return [_open_event(row) for row in rows]
 
 

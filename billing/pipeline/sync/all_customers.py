@@ -1,17 +1,40 @@
 """All customers of a sync: in which order they are worked on, and which again."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from zlib import crc32
 
-from billing.ledger.database import Ledger
+from billing.domain.staging import MeterDestination
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Hold, Ledger
+from billing.ledger.due_customers import (
+    SendMonth,
+    StagedCustomer,
+    clear_months,
+    stage_plain,
+)
+from billing.ledger.locking.locks import try_lock
 from billing.ledger.sync import staging
 from billing.ledger.sync.contact_context import ContactContext
-from billing.pipeline.concurrency import run_each
+from billing.pipeline.concurrency import ProgressCounter, run_each
 from billing.pipeline.existence import Existence
-from billing.pipeline.sync.context import CustomerNames
-from billing.pipeline.sync.customer import CustomerReport, CustomerSync, ProgressCounter
+from billing.pipeline.sync.context import CustomerNames, PreparedCustomer
+from billing.pipeline.sync.customer import (
+    CustomerReport,
+    CustomerSync,
+)
+from billing.pipeline.sync.first_contact import meter_month
 from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.send import Sender
 from billing.pipeline.sync.sending_stops import SendingStops
@@ -73,13 +96,100 @@ class AllCustomers:
         self, customers: Sequence[str], *, is_first: bool
     ) -> Iterator[Callable[[], CustomerReport]]:
         """Give the work on each customer that still has some."""
-        for start in range(0, len(customers), SLICE):
-            names: Collection[str] = customers[start : start + SLICE]
-            # What was just read is new enough; on SQLite nobody else works.
-            if not self.ledger.on_sqlite and (start or not is_first):
-                names = self._still_due(names)
-            for name in names:
-                yield self._sync_of(name).run
+        with self.sender.breaker.stopped_by_faults():
+            for start in range(0, len(customers), SLICE):
+                names: Collection[str] = customers[start : start + SLICE]
+                # What was just read is new enough; on SQLite nobody else works.
+                if not self.ledger.on_sqlite and (start or not is_first):
+                    names = self._still_due(names)
+                yield from self._work_on(names)
+
+    def _work_on(
+        self, names: Collection[str]
+    ) -> Iterator[Callable[[], CustomerReport]]:
+        """Give the work on some, of whom those who allow it are staged together."""
+        syncs = {name: self._sync_of(name) for name in names}
+        with ExitStack() as unbegun:
+            prepared = self._prepared(syncs.values(), unbegun)
+            for name, sync in syncs.items():
+                if name not in prepared:
+                    yield sync.run
+                    continue
+                customer = prepared[name]
+                if customer is None:
+                    yield partial(CustomerReport, name=name, locked_by_another=True)
+                elif customer.events:
+                    yield partial(sync.send_prepared, customer)
+                else:
+                    customer.lock.close()
+            unbegun.pop_all()  # each closes its own
+
+    def _prepared(
+        self, syncs: Iterable[CustomerSync], unbegun: ExitStack
+    ) -> dict[str, PreparedCustomer | None]:
+        """Stage those of whom nothing particular is to be seen, under their locks.
+
+        None stands for one that another process works on.
+        """
+        locks: dict[str, ExitStack] = {}
+        holds: dict[str, Hold] = {}
+        elsewhere: dict[str, PreparedCustomer | None] = {}
+        destinations = []
+        for sync in syncs:
+            if sync.to is None or not self._may_be_prepared(sync):
+                continue
+            name = sync.customer
+            lock = unbegun.enter_context(ExitStack())
+            hold = lock.enter_context(try_lock(self.ledger, f"customer:{name}"))
+            if hold is None:
+                elsewhere[name] = None
+                continue
+            locks[name], holds[name] = lock, hold
+            destinations.append(sync.to)
+        actor = Actor(self.sender.owner, self.sender.time.now())
+        staged = self._stage(destinations, actor)
+        clear = self._clear_months(staged, actor.at)
+        for name in locks.keys() - staged.keys():
+            locks[name].close()
+        return elsewhere | {
+            name: PreparedCustomer(
+                hold=holds[name],
+                lock=locks[name],
+                staged=of_customer.staged,
+                events=of_customer.events,
+                clear=frozenset(each.month for each in clear if each.customer == name),
+            )
+            for name, of_customer in staged.items()
+        }
+
+    def _may_be_prepared(self, sync: CustomerSync) -> bool:
+        """Say whether a customer may be staged with others."""
+        has_one_name = self.names.all_of(sync.customer) == {sync.customer}
+        is_left_alone = sync.settle_only or self.stops.holds({sync.customer})
+        return has_one_name and not (sync.is_reported or is_left_alone)
+
+    def _stage(
+        self, destinations: Sequence[MeterDestination], actor: Actor
+    ) -> dict[str, StagedCustomer]:
+        if not destinations:
+            return {}
+        at_once = self.options.at_once
+        return self.sender.writer.write(
+            lambda ledger: stage_plain(ledger, destinations, actor, at_once=at_once)
+        )
+
+    def _clear_months(
+        self, staged: Mapping[str, StagedCustomer], now: datetime
+    ) -> set[SendMonth]:
+        wanted = {
+            SendMonth(name, meter_month(event))
+            for name, of_customer in staged.items()
+            for event in of_customer.events
+        }
+        if not wanted:
+            return set()
+        with self.ledger.reading() as connection:
+            return clear_months(connection, wanted, self.contacts, now)
 
     def _still_due(self, names: Collection[str]) -> list[str]:
         stripe_customers = self.options.stripe_customers

@@ -1,11 +1,13 @@
 """The sync of one customer: what its steps share while its lock is held."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from billing.domain.meter_contact import MeterMonth
 from billing.domain.period import Window
 from billing.domain.staging import MeterDestination
 from billing.domain.summary_lag import LagsMeasured
@@ -13,6 +15,7 @@ from billing.errors import NoSuchCustomer
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Hold, Ledger
 from billing.ledger.reconcile.summary_lags import lags_measured
+from billing.ledger.sync.outbox import OpenEvent
 from billing.pipeline.sync.send import Sender
 
 T = TypeVar("T")
@@ -104,3 +107,14 @@ class SyncContext:
             return read(stripe_customer, window)
         except NoSuchCustomer:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCustomer:
+    """A customer that was staged with others: its lock, its events, its months."""
+
+    hold: Hold
+    lock: ExitStack  # frees the lock when it is closed
+    staged: int
+    events: Sequence[OpenEvent]
+    clear: Collection[MeterMonth]  # into these may be sent

@@ -1,6 +1,5 @@
 """The sync of one customer, under its lock: settle, cancel, stage, send."""
 
-import threading
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
@@ -8,23 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.cancellation import keeps_above_zero
-from billing.domain.meter_contact import ContactFindings
+from billing.domain.meter_contact import ContactFindings, MeterMonth
 from billing.domain.meter_event import EventState, FailReason, may_resend
 from billing.domain.period import BillingPeriod
 from billing.domain.staging import MeterDestination
 from billing.errors import WHOLE_METER, MeterFault, MeterRefused
-from billing.ledger.database import Ledger
+from billing.ledger.database import Hold, Ledger
 from billing.ledger.locking.locks import try_lock
 from billing.ledger.sync import outbox, settlement, staging
 from billing.ledger.sync.contact_context import ContactContext
 from billing.ledger.sync.outbox import OpenEvent
-from billing.pipeline.concurrency import Progress
+from billing.pipeline.concurrency import ProgressCounter
 from billing.pipeline.existence import Existence
 from billing.pipeline.sync.cancel import cancel_what_is_too_much
 from billing.pipeline.sync.context import (
     CustomerNames,
     Negative,
     Policy,
+    PreparedCustomer,
     SyncContext,
 )
 from billing.pipeline.sync.counted_after_all import kept_at_their_address
@@ -33,26 +33,6 @@ from billing.pipeline.sync.first_contact import admit_events
 from billing.pipeline.sync.send import Outcome, PendingWrites, Sender
 from billing.pipeline.sync.sending_stops import SendingStops, StoppableHold
 from billing.pipeline.sync.settle import NOTHING_SETTLED, Settled, settle_uncertain
-
-
-class ProgressCounter:
-    """How many events are through, over all threads, and how many there are."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._lock = threading.Lock()
-        self._done = self._total = 0
-
-    def expect(self, events: int) -> None:
-        """Count events that are about to be sent."""
-        with self._lock:
-            self._total += events
-
-    def step(self) -> None:
-        """Count one that is through."""
-        with self._lock:
-            self._done += 1
-            self._progress(self._done, self._total)
 
 
 @dataclass(slots=True)
@@ -89,6 +69,19 @@ class CustomerSync:
     at_once: bool
     settle_only: bool = False
 
+    def send_prepared(self, prepared: PreparedCustomer) -> CustomerReport:
+        """Send what was staged for it under a lock that is held, and free that."""
+        report = CustomerReport(name=self.customer, staged=prepared.staged)
+        with self.sender.breaker.stopped_by_faults(), prepared.lock:
+            due = self._due(prepared.events, report)
+            if due and self.to is not None:
+                context = self._context(self.to, prepared.hold)
+                try:
+                    self._send_if_known(context, due, report, prepared.clear)
+                except MeterFault as fault:
+                    self._end_early(fault, report)
+        return report
+
     def run(self) -> CustomerReport:
         """Do what is due, unless another process holds the customer."""
         report = CustomerReport(name=self.customer)
@@ -105,19 +98,21 @@ class CustomerSync:
             elif self.to is None:
                 report.held = "it has usage to report, and is not in the settings"
             else:
-                context = SyncContext(
-                    ledger=self.ledger,
-                    sender=self.sender,
-                    policy=self.policy,
-                    to=self.to,
-                    present_name=self.names.present(self.customer),
-                    hold=StoppableHold(hold, self.stops, self._all_names),
-                )
                 try:
-                    self._sync(context, report)
+                    self._sync(self._context(self.to, hold), report)
                 except MeterFault as fault:
                     self._end_early(fault, report)
         return report
+
+    def _context(self, to: MeterDestination, hold: Hold) -> SyncContext:
+        return SyncContext(
+            ledger=self.ledger,
+            sender=self.sender,
+            policy=self.policy,
+            to=to,
+            present_name=self.names.present(self.customer),
+            hold=StoppableHold(hold, self.stops, self._all_names),
+        )
 
     @property
     def _all_names(self) -> frozenset[str]:
@@ -209,7 +204,11 @@ class CustomerSync:
         return sorted(ours, key=lambda e: e.event.minutes < 0)
 
     def _send_if_known(
-        self, context: SyncContext, due: list[OpenEvent], report: CustomerReport
+        self,
+        context: SyncContext,
+        due: list[OpenEvent],
+        report: CustomerReport,
+        clear: Collection[MeterMonth] = (),
     ) -> None:
         """Send if the customer is there: of others Stripe drops what it takes."""
         breaker = self.sender.breaker
@@ -232,16 +231,20 @@ class CustomerSync:
             own = self._all_names
             stops = [stop for stop in self.contacts.stops if stop.customer in own]
             report.contact.stops += stops
-            self._send(context, due, report)
+            self._send(context, due, report, clear)
 
     def _send(
-        self, context: SyncContext, due: list[OpenEvent], report: CustomerReport
+        self,
+        context: SyncContext,
+        due: list[OpenEvent],
+        report: CustomerReport,
+        clear: Collection[MeterMonth],
     ) -> None:
         pending = PendingWrites(context.hold)
         try:
             try:
                 admitted = admit_events(
-                    context, self.contacts, due, report.contact, pending
+                    context, self.contacts, due, report.contact, pending, clear=clear
                 )
             except MeterFault:
                 report.outcomes[Outcome.WAITING] += len(due)

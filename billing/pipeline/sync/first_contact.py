@@ -1,6 +1,6 @@
 """First contact: a month is read at the meter before anything is sent into it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -35,17 +35,20 @@ def admit_events(
     due: Iterable[OpenEvent],
     findings: ContactFindings,
     pending: PendingWrites,
+    *,
+    clear: Collection[MeterMonth] = (),
 ) -> list[OpenEvent]:
     """Return the events that may be sent now; `findings` says why others may not.
 
-    It has the customer's stops already. What is read is durable once `pending`, which
-    is the customer's, is settled, as it is before anything is sent. A person knows the
+    Of months that are `clear` it is known already that they may be sent into. It has
+    the customer's stops already. What is read is durable once `pending`, which is the
+    customer's, is settled, as it is before anything is sent. A person knows the
     customer by what the settings call it now.
     """
     events = list(due)
-    months = {_month_of(event): None for event in events}
-    clear = set()
-    for month in months:
+    months = {meter_month(event): None for event in events}
+    clear = {*clear}
+    for month in months.keys() - clear if clear else months:
         decision = _decide(context, contacts, month, pending)
         if decision is not None:
             findings.note(context.present_name, month.period, decision)
@@ -53,10 +56,11 @@ def admit_events(
                 clear.add(month)
     if findings.needs_a_person:
         return []
-    return [event for event in events if _month_of(event) in clear]
+    return [event for event in events if meter_month(event) in clear]
 
 
-def _month_of(open_event: OpenEvent) -> MeterMonth:
+def meter_month(open_event: OpenEvent) -> MeterMonth:
+    """Return the month at the meter that an event is sent into."""
     event = open_event.event
     return MeterMonth(
         stripe_customer=event.stripe_customer,

@@ -16,6 +16,7 @@ from billing.ledger.sync.contact_context import ContactContext, read_context
 from billing.pipeline.circuit_breaker import CircuitBreaker
 from billing.pipeline.concurrency import (
     Progress,
+    ProgressCounter,
     no_progress,
 )
 from billing.pipeline.existence import Existence, refresh_customers_seen
@@ -23,7 +24,7 @@ from billing.pipeline.monotonic_time import MonotonicClock
 from billing.pipeline.senders import Senders
 from billing.pipeline.sync.all_customers import AllCustomers
 from billing.pipeline.sync.context import CustomerNames
-from billing.pipeline.sync.customer import CustomerReport, ProgressCounter
+from billing.pipeline.sync.customer import CustomerReport
 from billing.pipeline.sync.error_reports import note_error_reports, settle_reports
 from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.preflight import require_usable_meter
