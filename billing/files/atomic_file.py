@@ -1,4 +1,4 @@
-"""A whole file: it appears under its name complete and on the disk, or not at all."""
+"""A whole file or folder: it has its name once it is complete and on the disk."""
 
 import errno
 import os
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from shutil import rmtree
 
-from billing.errors import FileFault, UnfitTarget
+from billing.errors import BillingError, FileFault, UnfitTarget
 
 OWNER_ONLY = 0o600
+_PART = ".part"
 _GROUP_READS = 0o040
 _NOT_PRIVATE = 0o037
 _UNFIT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT}
@@ -82,7 +84,7 @@ def whole_file(target: Path) -> Iterator[Path]:
             _flush(part)
             move_file(part, target)
     except OSError as fault:
-        raise _file_fault(target, fault) from fault
+        raise file_fault(target, fault) from fault
 
 
 @contextmanager
@@ -104,7 +106,41 @@ def new_file(target: Path, *, mode: int) -> Iterator[Path]:
     except FileExistsError as fault:
         raise UnfitTarget(target, "it is there by now") from fault
     except OSError as fault:
-        raise _file_fault(target, fault) from fault
+        raise file_fault(target, fault) from fault
+
+
+@contextmanager
+def whole_folder(target: Path, beside: Path) -> Iterator[Path]:
+    """Give a folder to fill, in `beside`; then let it have the target's name.
+
+    Both places are on one disk. Raises UnfitTarget where nothing can be written, or
+    where a folder of the name is there, and FileFault when writing failed; the target
+    then is not there.
+    """
+    part = beside / f".{target.name}.{token_hex(4)}{_PART}"
+    try:
+        if target.exists():
+            raise UnfitTarget(target, "it is there already, and is never overwritten")
+        part.mkdir()
+        yield part
+        for place, _, names in os.walk(part, topdown=False):
+            for name in names:
+                _flush(Path(place, name))
+            _flush(Path(place))
+        target.parent.mkdir(exist_ok=True)
+        part.rename(target)
+        _flush(target.parent)
+        _flush(beside)
+    except OSError as fault:
+        raise file_fault(target, fault) from fault
+    finally:
+        rmtree(part, ignore_errors=True)
+
+
+def discard_parts(beside: Path) -> None:
+    """Remove the folders that a process left half-filled when it was killed."""
+    for part in beside.glob(f".*{_PART}"):
+        rmtree(part, ignore_errors=True)
 
 
 @contextmanager
@@ -131,7 +167,7 @@ def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
 @contextmanager
 def _part_beside(target: Path, mode: int) -> Iterator[Path]:
     """Give an empty file beside the target, which is gone afterwards."""
-    part = target.with_name(f".{target.name}.{token_hex(4)}.part")
+    part = target.with_name(f".{target.name}.{token_hex(4)}{_PART}")
     try:
         # The mode holds from the start: nobody reads a key before a chmod.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
@@ -150,7 +186,8 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _file_fault(target: Path, fault: OSError) -> Exception:
+def file_fault(target: Path, fault: OSError) -> BillingError:
+    """Return the error of a target that could not be written, and why."""
     if fault.errno in _UNFIT:
         return UnfitTarget(target, _reason(fault))
     if fault.errno in _FULL:
