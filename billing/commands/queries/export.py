@@ -14,6 +14,7 @@ from billing.commands.options import (
     required_period,
     show_json,
 )
+from billing.commands.queries.export_lake import lake
 from billing.domain.period import Month
 from billing.errors import BadInput
 from billing.offline import opened_ledger
@@ -28,6 +29,7 @@ def export() -> None:
 
 
 export.add_command(audit)
+export.add_command(lake)
 
 
 @export.command()

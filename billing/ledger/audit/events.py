@@ -20,6 +20,7 @@ _COLUMNS = tuple(str(column.name) for column in audit_event.columns)
 _AT_ONCE = 2_000
 _column = audit_event.c
 _LAST = "SELECT id, hash, state, at FROM audit_event ORDER BY id DESC LIMIT 1"
+_FIRST = "SELECT hash FROM audit_event ORDER BY id LIMIT 1"
 _LAST_OF_ACTIONS = (
     select(audit_event)
     .where(_column.action.in_(bindparam("actions", expanding=True)))
@@ -103,6 +104,15 @@ def chain_tip(connection: Connection) -> ChainTip:
     ((number, hashed, state, at),) = rows
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at.astimezone(UTC)
     return ChainTip(number, hashed, State.read(state), moment)
+
+
+def origin_of(connection: Connection) -> str:
+    """Return the hash of the first event, which a ledger has in common with its copies.
+
+    Before there is one, what stands for it.
+    """
+    rows = ask(connection, _FIRST)
+    return str(rows[0][0]) if rows else NONE_BEFORE
 
 
 def add_events(

@@ -46,3 +46,33 @@ def usage_rows_query(period: BillingPeriod) -> Select[Any]:
         .where(usage.period == str(period))
         .order_by(usage.id)
     )
+
+
+def frozen_rows(connection: Connection, period: BillingPeriod) -> Iterator[Row[Any]]:
+    """Yield of a closed month's rows what can never change, in the order of posting.
+
+    Which event a row is in, and how that stands, may change after the close.
+    """
+    options = {"yield_per": _AT_ONCE}
+    query: Select[Any] = (
+        select(
+            usage.id,
+            usage.type,
+            usage.account,
+            usage.customer,
+            usage.call_id,
+            usage.call_revision,
+            usage.corrects,
+            usage.hour,
+            usage.call_hour,
+            usage.billed_minutes,
+            price.c.per_minute,
+            usage.amount_micro,
+            usage.currency,
+            usage.posted_at,
+        )
+        .select_from(b2b_usage.outerjoin(price, price.c.id == usage.price_id))
+        .where(usage.period == str(period))
+        .order_by(usage.id)
+    )
+    yield from connection.execute(query, execution_options=options)

@@ -41,6 +41,7 @@ READING = {
     "report what-if": (LAST, "--per-minute", "0.2"),
     "export usage": (LAST,),
     "export audit": (LAST,),
+    "export lake": ("lake",),
     "audit trail": (),
     "audit heads": (),
     "audit verifier": (),

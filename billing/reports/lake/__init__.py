@@ -1,0 +1,1 @@
+"""The lake: closed months as Parquet files that many programs read as they are."""

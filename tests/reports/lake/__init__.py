@@ -1,0 +1,1 @@
+"""The lake's files, their lists, and what DuckDB adds up in them."""
