@@ -1,4 +1,4 @@
-"""`report`: the usage of a month, and the statement of a customer's month."""
+"""`report`: what is billed; here, the statement of a customer's month, and rounding."""
 
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,19 @@ from billing.commands.delivery import (
     report_options,
     statement_options,
 )
-from billing.commands.options import CLEAN, period_argument, required_period
+from billing.commands.options import CLEAN, required_period
 from billing.commands.queries.report_focus import focus
 from billing.commands.queries.report_journal import journal
 from billing.commands.queries.report_parity import parity
 from billing.commands.queries.report_reconciliation import reconciliation
-from billing.domain.period import Month, RelativePeriod
+from billing.commands.queries.report_usage import usage
+from billing.domain.period import Month
 from billing.errors import BadInput
 from billing.offline import opened_ledger
 from billing.reports.sheets.formats import write_report
 from billing.reports.statement.statement import read_statement, read_statements
 from billing.reports.statement.statement_workbook import statement_report
-from billing.reports.usage.report import KEYS, METADATA, Key, read_usage
 from billing.reports.usage.rounding import read_rounding
-from billing.reports.usage.usage_workbook import usage_report
 from billing.reports.usage.what_if import read_terms, rerated
 
 
@@ -34,41 +33,11 @@ def report() -> None:
     """Show what is billed, with totals that add up."""
 
 
+report.add_command(usage)
 report.add_command(journal)
 report.add_command(focus)
 report.add_command(reconciliation)
 report.add_command(parity)
-
-
-@report.command()
-@period_argument
-@click.option(
-    "--by",
-    "key",
-    default="customer",
-    show_default=True,
-    metavar="KEY",
-    help=f"One of {', '.join(KEYS)}, or {METADATA}NAME, where NAME is a key of the "
-    "calls' metadata that report_metadata in the settings names.",
-)
-@report_options
-def usage(
-    settings_file: Path,
-    wanted: Wanted,
-    period: Month,
-    key: Key,
-) -> int:
-    """Show the usage of a month, in total and by customer or another key."""
-    with opened_ledger(settings_file) as books:
-        usage_of_month = read_usage(
-            books.ledger,
-            books.readable_period(period),
-            key,
-            by_all=wanted.form == "xlsx",
-            may_be_new=period is RelativePeriod.THIS,
-        )
-    deliver(usage_report(usage_of_month), wanted)
-    return CLEAN
 
 
 @report.command()

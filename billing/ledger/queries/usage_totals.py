@@ -1,6 +1,7 @@
 """Usage totals: what is billed in a month, by customer, account, day or call."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,9 +16,16 @@ usage = b2b_usage.c
 # What a month is summed by: one of KEYS, or the values of a metadata key.
 Key = str
 KEYS: tuple[Key, ...] = ("customer", "account", "day", "hour")
+# What several months are summed by.
+SPAN_KEYS: tuple[Key, ...] = ("month", *KEYS)
 METADATA = "metadata:"
 NO_VALUE = "(none)"
 Heading = str | date | datetime
+_COLUMNS = {
+    "customer": usage.customer,
+    "account": usage.account,
+    "month": usage.period,
+}
 _IS_USAGE = usage.type == "api_usage"
 
 
@@ -58,18 +66,36 @@ def totals_by(
     connection: Connection, period: BillingPeriod, key: Key
 ) -> dict[Heading, UsageTotal]:
     """Return a month's totals by the key, in its order."""
+    return totals_of(connection, [period], key)
+
+
+def totals_of(
+    connection: Connection, periods: Sequence[BillingPeriod], key: Key
+) -> dict[Heading, UsageTotal]:
+    """Return the totals of several months by the key, in its order."""
     rows: FromClause = b2b_usage
     if key.startswith(METADATA):
         column: ColumnElement[Any] = call_metadata.c.value
         rows = b2b_usage.outerjoin(call_metadata, _of_key(key.removeprefix(METADATA)))
     else:
-        column = usage.hour if key in {"day", "hour"} else usage[key]
+        column = _COLUMNS.get(key, usage.hour)
     query = select(column, *_sums()).select_from(rows)
-    query = query.where(usage.period == str(period))
+    query = query.where(usage.period.in_(map(str, periods)))
+    lines = connection.execute(query.group_by(column))
+    return headed(
+        ((name, UsageTotal(*map(int, sums))) for name, *sums in lines),
+        by_day=key == "day",
+    )
+
+
+def headed(
+    lines: Iterable[tuple[str | datetime | None, UsageTotal]], *, by_day: bool
+) -> dict[Heading, UsageTotal]:
+    """Return totals under their headings in order, those of hours under their days."""
     totals: dict[Heading, UsageTotal] = defaultdict(UsageTotal)
-    for name, *sums in connection.execute(query.group_by(column)):
-        heading = name.date() if key == "day" else name or NO_VALUE
-        totals[heading] += UsageTotal(*(int(number) for number in sums))
+    for name, total in lines:
+        day = name.date() if by_day and isinstance(name, datetime) else None
+        totals[day or name or NO_VALUE] += total
     # Sorted here: every database has an order of its own for texts.
     return {heading: totals[heading] for heading in sorted(totals, key=str)}
 
@@ -108,3 +134,20 @@ def _sums() -> list[ColumnElement[int]]:
 
     columns = (1, usage.billed_minutes, usage.amount_micro)
     return [total(c, of_usage=of_usage) for of_usage in (True, False) for c in columns]
+
+
+class LedgerUsage:
+    """Adds up usage in the ledger's own database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def totals(
+        self, periods: Sequence[BillingPeriod], key: Key
+    ) -> dict[Heading, UsageTotal]:
+        """Return the totals of some months by the key, in its order."""
+        return totals_of(self._connection, periods, key)
+
+    def currency(self, period: BillingPeriod) -> str | None:
+        """Return the currency of a month's rows; None when there are none."""
+        return currency_of(self._connection, period)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from billing.domain.forecast import can_forecast, forecast
 from billing.domain.money import format_micro
@@ -18,10 +19,9 @@ from billing.ledger.queries.usage_totals import (
     METADATA,
     Heading,
     Key,
+    LedgerUsage,
     UsageTotal,
-    currency_of,
     known_until,
-    totals_by,
 )
 from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.sheets.sheet import Column, Kind
@@ -119,11 +119,7 @@ class UsageReport:
 
     def line(self, total: UsageTotal) -> Document:
         """Return one line with stable names; amounts are exact decimal strings."""
-        pairs = zip(COLUMNS, figures(total), strict=True)
-        return {
-            column.name: self.amount(value) if column.kind is Kind.MONEY else value
-            for column, value in pairs
-        }
+        return total_line(total, self.currency)
 
     def amount(self, amount_micro: int) -> str:
         """Format an amount in the report's currency."""
@@ -160,6 +156,20 @@ class UsageReport:
         }
 
 
+class TotalsSource(Protocol):
+    """Who adds up usage rows: the ledger, or a lake that was written from it."""
+
+    def totals(
+        self, periods: Sequence[BillingPeriod], key: Key
+    ) -> Mapping[Heading, UsageTotal]:
+        """Return the totals of some months by the key, in its order."""
+        ...
+
+    def currency(self, period: BillingPeriod) -> str | None:
+        """Return the currency of a month's rows; None when there are none."""
+        ...
+
+
 def read_usage(
     ledger: Ledger,
     period: BillingPeriod,
@@ -167,37 +177,61 @@ def read_usage(
     *,
     by_all: bool = False,
     may_be_new: bool = False,
+    lake: TotalsSource | None = None,
 ) -> UsageReport:
     """Return a month's usage by a key, or by all of them.
 
-    Raises BadInput for an unknown key or month (unless that may have only begun).
+    Closed months are added up by the lake, if there is one. Raises BadInput for an
+    unknown key or month (unless that may have only begun).
     """
     with ledger.reading() as connection:
-        all_keys = [*KEYS, *(METADATA + name for name in kept_keys(connection))]
-        if key not in all_keys:
-            if key.startswith(METADATA):
-                raise BadInput(
-                    f"no value of {key.removeprefix(METADATA)} is kept; name it in "
-                    "report_metadata in the settings, and the next pull keeps it"
-                )
-            raise BadInput(
-                f"usage is not summed by {key}; it can be by {', '.join(all_keys)}"
-                f"{did_you_mean(key, all_keys)}"
-            )
+        metadata = [METADATA + name for name in kept_keys(connection)]
+        refuse_unknown_key(key, [*KEYS, *metadata])
+        all_keys = [*KEYS] if lake else [*KEYS, *metadata]
         keys = all_keys if by_all else dict.fromkeys((key, KEYS[0]))
         if not may_be_new:
             refuse_unknown_month(connection, period)
-        before = totals_by(connection, period.previous, "customer")
+        own = LedgerUsage(connection)
+        source = lake or own
+        is_closed = closed_month(connection, period.previous) is not None
+        before_from = source if is_closed else own
+        before = before_from.totals([period.previous], "customer")
         was_pulled = before or known_until(connection, period.previous) is not None
         return UsageReport(
             period=period,
             key=key,
-            currency=currency_of(connection, period) or DEFAULT_CURRENCY,
-            by={each: totals_by(connection, period, each) for each in keys},
+            currency=source.currency(period) or DEFAULT_CURRENCY,
+            by={each: source.totals([period], each) for each in keys},
             before=before if was_pulled else None,
             known_until=known_until(connection, period),
             provisional=closed_month(connection, period) is None,
         )
+
+
+def refuse_unknown_key(key: Key, keys: Sequence[Key]) -> None:
+    """Raise BadInput for a key that usage is not summed by."""
+    if key in keys:
+        return
+    if key.startswith(METADATA):
+        raise BadInput(
+            f"no value of {key.removeprefix(METADATA)} is kept; name it in "
+            "report_metadata in the settings, and the next pull keeps it"
+        )
+    raise BadInput(
+        f"usage is not summed by {key}; it can be by {', '.join(keys)}"
+        f"{did_you_mean(key, keys)}"
+    )
+
+
+def total_line(total: UsageTotal, currency: str) -> Document:
+    """Return one line with stable names; amounts are exact decimal strings."""
+    pairs = zip(COLUMNS, figures(total), strict=True)
+    return {
+        column.name: format_micro(value, currency)
+        if column.kind is Kind.MONEY
+        else value
+        for column, value in pairs
+    }
 
 
 def figures(total: UsageTotal) -> list[int]:

@@ -43,12 +43,17 @@ def usage_sheet(usage: UsageReport, key: Key) -> Sheet:
     return Sheet(
         name=sheet_name(f"By {key.removeprefix(METADATA)}"),
         title=f"Usage {usage.period} by {key}, amounts in {usage.currency.upper()}",
-        columns=[Column(column_of(key), _KINDS.get(key, Kind.TEXT)), *COLUMNS],
+        columns=[heading_column(key), *COLUMNS],
         rows=[[name, *figures(total)] for name, total in usage.by[key].items()],
         currency=usage.currency,
         total=True,
         provisional=usage.provisional,
     )
+
+
+def heading_column(key: Key) -> Column:
+    """Return the column that a key's values stand in."""
+    return Column(column_of(key), _KINDS.get(key, Kind.TEXT))
 
 
 def outlook_sheet(usage: UsageReport) -> Sheet:
