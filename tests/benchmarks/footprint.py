@@ -23,9 +23,11 @@ import json, resource, subprocess, sys, time
 began = time.perf_counter()
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
 seconds = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+peak, cpu = used.ru_maxrss, used.ru_utime + used.ru_stime
 unit = 1 if sys.platform == "darwin" else 1024
-print(json.dumps({"code": code, "seconds": seconds, "bytes": peak * unit}))
+figures = {"code": code, "seconds": seconds, "cpu": cpu, "bytes": peak * unit}
+print(json.dumps(figures))
 """
 MEGABYTE = 1_000_000
 
