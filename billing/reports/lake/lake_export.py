@@ -12,6 +12,7 @@ from billing.files.atomic_file import (
     create_file,
     discard_parts,
     file_fault,
+    folder,
     whole_folder,
 )
 from billing.ledger.audit.events import origin_of
@@ -106,15 +107,15 @@ def opened_lake(root: Path, origin: str, buckets: int | None) -> Lake:
 
 def _made(root: Path, origin: str, buckets: int) -> Lake:
     lake = Lake(root=root, ledger=origin, buckets=buckets)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if any(root.iterdir()):
-            raise UnfitTarget(root, "it holds other files, and is no lake")
-        create_file(lake.title, lake.document())
-    except FileExistsError:
-        return read_lake(root) or lake  # another export has just made it
-    except OSError as fault:
-        raise file_fault(root, fault) from fault
+    with folder(root) as place:
+        try:
+            if any(place.iterdir()):
+                raise UnfitTarget(root, "it holds other files, and is no lake")
+            create_file(lake.title, lake.document())
+        except FileExistsError:
+            return read_lake(root) or lake  # another export has just made it
+        except OSError as fault:
+            raise file_fault(root, fault) from fault
     return lake
 
 

@@ -257,6 +257,14 @@ def test_a_folder_with_other_files_becomes_no_lake(ledger: Ledger, root: Path) -
     assert contents(root) == {"letter.txt": b"dear"}
 
 
+def test_a_file_becomes_no_lake(ledger: Ledger, root: Path) -> None:
+    fill_closed(ledger)
+    root.write_text("dear")
+    with pytest.raises(UnfitTarget, match="cannot be written: file exists"):
+        export(ledger, root)
+    assert root.read_text() == "dear"
+
+
 def test_a_lake_keeps_its_buckets(ledger: Ledger, root: Path) -> None:
     fill_closed(ledger)
     export(ledger, root, buckets=3)
