@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from billing.domain.period import BillingPeriod
 from billing.ledger.close import period_close
 from billing.ledger.database import Ledger
 from billing.reports.lake.lake_export import LakeMonth, export_lake
@@ -30,10 +31,10 @@ def fill_closed(ledger: Ledger) -> None:
     record(ledger, reading("apr_1", started_at=APRIL.start))
 
 
-def close(ledger: Ledger) -> None:
-    """Close March."""
+def close(ledger: Ledger, period: BillingPeriod = MARCH) -> None:
+    """Close a month."""
     with ledger.writing() as connection:
-        period_close.freeze(connection, MARCH, ACTOR, run=2, reason="tests")
+        period_close.freeze(connection, period, ACTOR, run=2, reason="tests")
 
 
 def export(

@@ -21,6 +21,7 @@ from tests.reports.lake.lake_world import (
     FEBRUARY,
     MARCH,
     amend,
+    close,
     export,
     fill_closed,
     first_file,
@@ -88,8 +89,17 @@ def test_every_byte_is_checked_once_and_told(ledger: Ledger, root: Path) -> None
     assert len(steps) == len(list(root.rglob("*.parquet")))
 
 
-def test_a_month_without_rows_is_a_month_of_nothing(ledger: Ledger, root: Path) -> None:
-    assert asked(ledger, root).totals([], "customer") == {}
+def test_a_closed_month_without_rows_is_a_month_of_nothing(
+    ledger: Ledger, root: Path
+) -> None:
+    january = FEBRUARY.previous
+    close(ledger, january)
+    export(ledger, root)
+    lake = asked(ledger, root)
+    assert lake.totals([january], "customer") == {}
+    assert lake.currency(january) is None
+    due = read_span(ledger, january, MARCH, "month").document()
+    assert read_span(ledger, january, MARCH, "month", lake=lake).document() == due
 
 
 @pytest.mark.parametrize(
