@@ -6,11 +6,11 @@ down here: they are named, as `env:NAME` or `file:PATH` (beside the settings fil
 """
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -25,12 +25,6 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price
@@ -38,11 +32,13 @@ from billing.domain.suggestion import did_you_mean
 from billing.domain.web_address import check_web_address
 from billing.errors import SettingsFault
 from billing.settings_sources import (
-    NESTED,
-    PREFIX,
+    Variables,
     read_text,
     refuse_empty_variables,
+    toml_document,
+    validated,
     variable_of,
+    variables_of,
 )
 
 DEFAULT_FILE = Path("billing.toml")
@@ -183,15 +179,8 @@ class SandboxSettings(_Section):
     clock_url: WebAddress | None = None
 
 
-class Settings(BaseSettings):
+class Settings(_Section):
     """Everything the settings decide."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix=PREFIX,
-        env_nested_delimiter=NESTED,
-    )
 
     ledger: LedgerSettings = LedgerSettings()
     stripe: StripeSettings
@@ -209,18 +198,6 @@ class Settings(BaseSettings):
     metadata_retention_days: Annotated[int, Field(ge=1, le=9_999)] | None = None
     log: Literal["json", "text"] = "json"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 # the base class's shape
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # likewise
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # likewise
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment go before the file; no other source counts."""
-        return env_settings, init_settings
-
     @property
     def first_period(self) -> BillingPeriod:
         """The first month that is billed."""
@@ -233,16 +210,15 @@ def read_settings(file: Path) -> Settings:
         raise SettingsFault(
             str(file), "there is no such file; `pamela-billing init` writes one"
         )
+    return _settings_of(file, read_text(file), variables_of(Settings.model_fields))
+
+
+@lru_cache(maxsize=1)  # a command reads its settings more than once
+def _settings_of(file: Path, text: str, variables: Variables) -> Settings:
+    document = toml_document(file, text)
+    refuse_empty_variables(variables)
     try:
-        document = tomllib.loads(read_text(file))
-    except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise SettingsFault(str(file), f"cannot be read: {fault}") from None
-    refuse_empty_variables(Settings.model_fields)
-    try:
-        settings = Settings(**document)
-    except SettingsError as fault:  # a whole section that a variable gives as JSON
-        what = "the environment (PAMELA_BILLING_…)"
-        raise SettingsFault(what, f"{fault}; give JSON there") from None
+        settings = validated(Settings, document, variables)
     except ValidationError as fault:
         for error in fault.errors(include_input=False, include_url=False):
             if (variable := variable_of(error["loc"])) is not None:
