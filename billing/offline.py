@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from billing.domain.period import BillingPeriod, Month, period_at
 from billing.domain.signed_head import fingerprint
-from billing.errors import BadInput, SettingsFault, SigningFault
+from billing.errors import (
+    BadInput,
+    BillingError,
+    LedgerMoved,
+    SettingsFault,
+    SigningFault,
+)
 from billing.files.atomic_file import OWNER_ONLY, make_private, move_file, new_file
 from billing.gateways.clocks import RemoteClock, SystemClock
 from billing.gateways.rollback_marker import FileMemory
@@ -18,12 +24,14 @@ from billing.ledger import migration
 from billing.ledger.adopt.shadow import ShadowRule
 from billing.ledger.audit import schema_history
 from billing.ledger.audit.audit_log import Actor
+from billing.ledger.audit.events import last_moment
+from billing.ledger.audit.rewound import refuse_rewound_trail
 from billing.ledger.backup import LastEvent, copy_ledger, refuse_backup_elsewhere
 from billing.ledger.database import Ledger, open_ledger
 from billing.ledger.known_months import holds_month
 from billing.ledger.locking.locks import exclusive_process
 from billing.ledger.move.guard import guard_moved, guard_rewound, refuse_upgrade
-from billing.ledger.queries import period_status
+from billing.ledger.move.marks import refuse_moved
 from billing.ledger.sync.contact_context import state_sole_reporter
 from billing.settings import Settings, read_settings
 
@@ -99,6 +107,26 @@ def guard_writes(ledger: Ledger, settings: Settings, folder: Path) -> None:
     guard_moved(ledger)
     memory = FileMemory(folder / settings.audit.memory)
     guard_rewound(ledger, memory.last_seen, memory.note)
+
+
+def restored_ledger(settings: Settings, folder: Path, ledger: Ledger) -> str | None:
+    """Say why a ledger is not the one that was seen last; None when it is.
+
+    Who may read the ledger, and not its marker, is not told.
+    """
+    memory = FileMemory(folder / settings.audit.memory)
+    if memory.is_hidden():
+        return None
+    try:
+        seen = memory.last_seen()
+        with ledger.reading() as connection:
+            refuse_moved(connection)
+            refuse_rewound_trail(connection, seen)
+    except LedgerMoved:
+        return None
+    except BillingError as fault:
+        return str(fault)
+    return None
 
 
 def upgrade_ledger(settings_file: Path) -> str:
@@ -236,7 +264,7 @@ def _time_of(settings: Settings, ledger: Ledger) -> datetime:
         return _clock_time(settings)
     except SettingsFault:
         with ledger.reading() as connection:
-            last = period_status.last_moment(connection)
+            last = last_moment(connection)
         if last is None:
             raise
         return last

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from textwrap import fill, wrap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.box import SIMPLE
 from rich.cells import cell_len
@@ -14,16 +14,10 @@ from rich.text import Text
 
 from billing.domain.foreign_text import visible
 from billing.output import leaving
-from billing.pipeline.concurrency import Progress, no_progress
-from billing.reports.reconciliation.live import (
-    CAUSE_HEADINGS,
-    Reconciliation,
-    cause_lines,
-    reconciliation_headings,
-    reconciliation_lines,
-)
-from billing.reports.reconciliation.outcome import reconciliation_sentences
 from billing.reports.sheets.cells import UNKNOWN
+
+if TYPE_CHECKING:
+    from billing.pipeline.concurrency import Progress
 
 # A file or a pipe has no width, so nothing is ever wrapped there.
 _ENDLESS = 1_000_000
@@ -217,28 +211,17 @@ def _unbroken(text: str) -> list[str]:
     return [text] if _FIGURE.fullmatch(text) else text.split()
 
 
-def show_findings(report: Reconciliation, *, violated: bool) -> None:
-    """Print a reconciliation, of a ledger that may violate an invariant."""
-    lines, headings = reconciliation_lines(report), reconciliation_headings(report)
-    title = f"Reconciliation {report.period}, minutes"
-    show_table(headings, lines, title=title, has_total=True)
-    if causes := cause_lines(report, violated=violated):
-        show_table(CAUSE_HEADINGS, causes)
-    for sentence in reconciliation_sentences(report, violated=violated):
-        say(sentence)
-
-
 def mark(fine: bool) -> str:
     """Return a tick or a cross."""
     return "✓" if fine else "✗"
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str], Progress]]:
+def progress_bars() -> Iterator[Callable[[str], "Progress"]]:
     """Show a bar for each piece of work, on standard error, if that is a terminal."""
     screen = console(err=True)
     if not screen.is_terminal or screen.is_dumb_terminal:
-        yield lambda _name: no_progress
+        yield lambda _name: lambda _done, _total: None
         return
     # Loaded only where somebody looks: it costs as much as all else here.
     from rich.progress import Progress as Bars  # noqa: PLC0415
@@ -247,7 +230,7 @@ def progress_bars() -> Iterator[Callable[[str], Progress]]:
         console=screen, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bars:
 
-        def watch(name: str) -> Progress:
+        def watch(name: str) -> "Progress":
             task = bars.add_task(visible(leaving(name)), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -9,7 +9,6 @@ from billing.commands.display import (
     complain,
     progress_bars,
     say,
-    show_findings,
     show_table,
 )
 from billing.commands.options import (
@@ -21,6 +20,7 @@ from billing.commands.options import (
     common_options,
     show_json,
 )
+from billing.commands.reconcile.findings import show_findings
 from billing.commands.results import (
     PULL_HEADINGS,
     overruled_sentences,

@@ -2,6 +2,8 @@
 
 from billing.domain.rating import MICRO
 
+# Of a month that nothing says otherwise of.
+DEFAULT_CURRENCY = "usd"
 _PLACES = 6
 _USUAL_PLACES = 2
 # Currencies that have no smaller unit.

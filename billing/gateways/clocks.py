@@ -6,13 +6,15 @@ import time
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from billing.domain.period import as_utc
 from billing.errors import SettingsFault
-from billing.ports import Clock
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from http.client import HTTPConnection
+
+    from billing.ports import Clock
 
 # An answer of a sandbox's clock: how long a step may take, and how large it may be.
 STEP_SECONDS, MOST_BYTES = 5, 65_536
@@ -47,15 +49,8 @@ class RemoteClock:
     TOTAL_SECONDS = 10.0  # of an answer, from its first byte to its last
 
     def __init__(self, url: str) -> None:
-        # Slow to import, and only a sandbox has such a clock.
-        import urllib3  # noqa: PLC0415
-
-        from billing.gateways.stripe.wire import BOUNDED_POOLS  # noqa: PLC0415
-
         self._url = url
-        self._pool = urllib3.PoolManager(timeout=STEP_SECONDS, retries=False)
-        # Not the guarded ones: who asks whether to send asks this clock.
-        self._pool.pool_classes_by_scheme = BOUNDED_POOLS
+        self._connection = _connection(url)
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._moment = datetime.now(UTC)
@@ -80,22 +75,23 @@ class RemoteClock:
 
     def close(self) -> None:
         """Close the connection to the sandbox."""
-        self._pool.clear()
+        self._connection.close()
 
     def _read(self) -> datetime:
-        import urllib3  # noqa: PLC0415
+        from http.client import HTTPException  # noqa: PLC0415 # slow to import
 
         try:
             return as_utc(datetime.fromisoformat(json.loads(self._answer())["now"]))
         except (
-            urllib3.exceptions.HTTPError,
             ArithmeticError,
+            HTTPException,
             LookupError,
             OSError,
             RecursionError,
             TypeError,
             ValueError,
         ) as fault:
+            self._connection.close()
             raise SettingsFault(
                 "[sandbox] clock_url",
                 f"{self._url} gives no time ({fault!s:.200}); is the sandbox running?",
@@ -103,34 +99,49 @@ class RemoteClock:
 
     def _answer(self) -> bytes:
         """Read what is at the URL, which is short and comes at once."""
-        import urllib3  # noqa: PLC0415
+        from http.client import HTTPException  # noqa: PLC0415
 
-        from billing.gateways.stripe.wire import bounded_exchange  # noqa: PLC0415
+        from billing.gateways.bounded_answer import bounded_exchange  # noqa: PLC0415
 
         # The head of the answer may be as large as its body.
         with bounded_exchange(self.TOTAL_SECONDS, 2 * MOST_BYTES):
             try:
-                answer = self._ask()
-            except urllib3.exceptions.ProtocolError:
+                return self._ask()
+            except (ConnectionError, HTTPException):
                 # The server may close an idle connection just as we write to it.
-                self._pool.clear()
-                answer = self._ask()
+                self._connection.close()
+                return self._ask()
+
+    def _ask(self) -> bytes:
+        self._connection.request("GET", urlsplit(self._url).path or "/")
+        answer = self._connection.getresponse()
         if answer.status != HTTPStatus.OK:
             raise ValueError(f"HTTP {answer.status}")
-        if len(answer.data) > MOST_BYTES:
+        body = answer.read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
             raise ValueError("its answer has no end")
-        return answer.data
+        answer.close()
+        return body
 
-    def _ask(self) -> "BaseHTTPResponse":
-        return self._pool.urlopen(
-            "GET", self._url, redirect=False, decode_content=False
-        )
+
+def _connection(url: str) -> "HTTPConnection":
+    """Return a connection to where a URL points, which opens when it is asked."""
+    # Slow to import, and only a sandbox has such a clock.
+    from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
+
+    from billing.gateways.bounded_answer import BoundedResponse  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=STEP_SECONDS)
+    connection.response_class = BoundedResponse
+    return connection
 
 
 class StoppableClock:
     """A clock whose waits end as soon as the process is to stop."""
 
-    def __init__(self, clock: Clock, stop: threading.Event) -> None:
+    def __init__(self, clock: "Clock", stop: threading.Event) -> None:
         self._clock = clock
         self.stop = stop
 

@@ -1,20 +1,14 @@
 """The signing key: an Ed25519 key in a file that others may not read."""
 
 from pathlib import Path
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING
 
 from billing.errors import SigningFault
 from billing.files.atomic_file import OWNER_ONLY, create_file, is_private
 from billing.files.bounded_file import read_bounded
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MOST_BYTES = 65_536
 
@@ -22,13 +16,13 @@ MOST_BYTES = 65_536
 class FileSigner:
     """Signs with the key of a file."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
         self._key = key
 
     @property
     def public_key(self) -> bytes:
         """The public key, 32 bytes."""
-        return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return self._key.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message, 64 bytes."""
@@ -37,6 +31,16 @@ class FileSigner:
 
 def make_key(path: Path) -> FileSigner:
     """Make a new key and keep it in a new file; raises SigningFault."""
+    # Slow to import, and most commands that open a ledger sign nothing.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PrivateKey,
+    )
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
@@ -48,6 +52,15 @@ def make_key(path: Path) -> FileSigner:
 
 def read_key(path: Path) -> FileSigner:
     """Read the key of a file; raises SigningFault."""
+    # Likewise.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PrivateKey,
+    )
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        load_pem_private_key,
+    )
+
     try:
         if not is_private(path):
             raise SigningFault(

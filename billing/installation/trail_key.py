@@ -3,15 +3,13 @@
 from datetime import datetime
 from pathlib import Path
 
-from billing.adapters import make_memory, make_trail
-from billing.errors import BillingError, LedgerMoved, SigningFault
+from billing.adapters import make_trail
+from billing.errors import SigningFault
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.audit_log import Actor
-from billing.ledger.database import Ledger
 from billing.ledger.locking.locks import exclusive_process
 from billing.offline import make_key_beside, opened_ledger, put_key_in_place
-from billing.pipeline.signing import accept_restore, refuse_rewound, rotate_key
-from billing.settings import Settings
+from billing.pipeline.signing import accept_restore, rotate_key
 
 
 def rotate(settings_file: Path, who: str, reason: str) -> str:
@@ -31,23 +29,6 @@ def rotate(settings_file: Path, who: str, reason: str) -> str:
             rotate_key(opened.ledger, trail.signer, new.signer, actor, reason)
         put_key_in_place(settings_file)
         return new.name
-
-
-def restored_ledger(settings: Settings, folder: Path, ledger: Ledger) -> str | None:
-    """Say why a ledger is not the one that was seen last; None when it is.
-
-    Who may read the ledger, and not its marker, is not told.
-    """
-    memory = make_memory(settings, folder)
-    if memory.is_hidden():
-        return None
-    try:
-        refuse_rewound(ledger, memory)
-    except LedgerMoved:
-        return None
-    except BillingError as fault:
-        return str(fault)
-    return None
 
 
 def accept_restored(settings_file: Path, who: str, reason: str) -> datetime:

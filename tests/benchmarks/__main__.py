@@ -45,6 +45,7 @@ def _measure_reports(places: Places, rows: int) -> Iterator[Result]:
 CALLS = 100_000
 BENCHMARKS = {
     "help": Benchmark(footprint.measure_help),
+    "imports": Benchmark(footprint.measure_imports),
     "memory": Benchmark(footprint.measure_memory),
     "pull": Benchmark(pulling.measure),
     "sync": Benchmark(syncing.measure),
@@ -59,6 +60,10 @@ BENCHMARKS = {
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this
 machine, without rate limits, and our own pace is lifted.
+
+Imports: CPU of whole processes, medians of {footprint.ROUNDS} rounds in turns, all
+modules compiled before; the bare import is of SQLAlchemy, pydantic-settings, click and
+rich. The ledger is a SQLite file, and the time is the machine's own.
 
 Pull: medians of {pulling.ROUNDS} interleaved rounds. A round trip is added by the
 sandbox to every answer. The plain script (official SDK, SQLite, one page after
@@ -129,6 +134,7 @@ def _notes(calls: int) -> list[str]:
         line.replace("\n", " ")
         for line in NOTES.format(
             month=month,
+            footprint=footprint,
             old=old,
             pulling=pulling,
             syncing=syncing,

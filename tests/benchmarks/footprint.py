@@ -1,14 +1,19 @@
 """What the commands cost before they work, and the memory of a whole run."""
 
 import json
+import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from sqlalchemy import select
+
 from billing.installation.first_settings import A_SANDBOX
-from billing.offline import state_sole
+from billing.ledger.schema.tables import call
+from billing.offline import opened_ledger, state_sole, upgrade_ledger
 from tests.benchmarks.pulling import MONTH, NOW, seconds_of
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import write_settings
@@ -30,6 +35,9 @@ figures = {"code": code, "seconds": seconds, "cpu": cpu, "bytes": peak * unit}
 print(json.dumps(figures))
 """
 MEGABYTE = 1_000_000
+# What a command cannot do without.
+BARE_IMPORT = "import sqlalchemy, pydantic_settings, click, rich"
+ROUNDS = 15
 
 
 def measure_help(_places: Places, _calls: int) -> Iterator[Result]:
@@ -49,6 +57,59 @@ def measure_help(_places: Places, _calls: int) -> Iterator[Result]:
         at_most=0.25,
         unit=" s",
     )
+
+
+def measure_imports(places: Places, _calls: int) -> Iterator[Result]:
+    """Measure the CPU of commands that only read, against that of a bare import."""
+    folder = places.new_folder()
+    with running(Shape(calls=1_000, customers=20), NOW) as world:
+        file = write_settings(world, folder, places.new_database(SQLITE), MONTH)
+        upgrade_ledger(file)
+        state_sole(file, "benchmark", A_SANDBOX)
+        run = [str(COMMAND), "run", "--settings", str(file)]
+        subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+        with opened_ledger(file) as opened, opened.ledger.reading() as connection:
+            call_id = connection.execute(select(call.c.call_id)).scalar()
+    # As an installation has them: the time is that of the machine.
+    lines = [line for line in file.read_text().split("\n") if "clock" not in line]
+    file.write_text("\n".join(lines))
+    commands = {"status": [], "explain": [str(call_id)], "breaks": []}
+    chosen = ["--settings", str(file)]
+    ways = {
+        name: [str(COMMAND), name, *words, *chosen] for name, words in commands.items()
+    }
+    ways["bare"] = [sys.executable, "-c", BARE_IMPORT]
+    compiled = {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(ROUNDS + 1):
+        for name, command in ways.items():
+            once = _cpu_seconds_of(command, compiled)
+            if turn:  # the first compiles what it imports
+                spent[name].append(once)
+    bare = median(spent.pop("bare"))
+    for name, seconds in spent.items():
+        ours = median(seconds)
+        yield Result(
+            name=f"CPU of `{name}` to a bare import",
+            ours=f"{ours:.3f} s",
+            baseline=f"{bare:.3f} s",
+            ratio=ours / bare,
+            at_most=1.4,
+        )
+
+
+def _cpu_seconds_of(command: list[str], environment: dict[str, str]) -> float:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("PAMELA_BILLING_")
+    }
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        command, check=True, stdout=subprocess.DEVNULL, env=inherited | environment
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def measure_memory(places: Places, calls: int) -> Iterator[Result]:

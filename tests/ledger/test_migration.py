@@ -1,5 +1,6 @@
 """Migrations: up, down, all or nothing, and refused when they do not fit the code."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,30 @@ def test_from_empty_to_head_makes_exactly_the_tables(ledger: Ledger) -> None:
         assert compare_metadata(context, metadata) == []
     assert current(ledger) == head()
     refuse_other_schema(ledger)
+
+
+def test_a_partial_index_has_the_condition_that_the_schema_names(
+    ledger: Ledger,
+) -> None:
+    def words(condition: str) -> set[str]:
+        return set(re.findall(r"\w+", condition.replace("::text", "")))
+
+    wanted = {
+        str(index.name): words(index.info["where"])
+        for table in metadata.tables.values()
+        for index in table.indexes
+        if "where" in index.info
+    }
+    with ledger.reading() as connection:
+        inspector = inspect(connection)
+        dialect = connection.dialect.name
+        found = {
+            str(index["name"]): words(str(index["dialect_options"][key]))
+            for table in metadata.tables
+            for index in inspector.get_indexes(table)
+            if (key := f"{dialect}_where") in index.get("dialect_options", {})
+        }
+    assert found == wanted
 
 
 def test_each_file_begins_with_its_revision() -> None:

@@ -17,8 +17,8 @@ from billing.commands.options import (
     show_json,
 )
 from billing.files.atomic_file import replace_file
-from billing.installation.trail_key import accept_restored, restored_ledger, rotate
-from billing.offline import ensure_key, opened_ledger
+from billing.installation.trail_key import accept_restored, rotate
+from billing.offline import ensure_key, opened_ledger, restored_ledger
 from billing.pipeline.signing import sign_news
 from billing.reports.sheets.formatting import format_time
 from billing.reports.status.audit_trail import read_heads, read_trail

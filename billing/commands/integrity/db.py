@@ -12,7 +12,7 @@ from billing.commands.options import CLEAN, FAILED, common_options, show_json
 from billing.commands.pull.erase import erase
 from billing.domain.invariants import SENTENCES
 from billing.offline import opened_ledger, upgrade_ledger
-from billing.reports.status.integrity import read_faults
+from billing.reports.status.faults import read_faults
 
 
 @click.group()

@@ -12,8 +12,7 @@ from billing.domain.contact_sentences import contact_complaints
 from billing.domain.invariants import NOTHING_IS_SENT
 from billing.domain.parity_sentences import parity_complaints
 from billing.domain.period import cycle_months
-from billing.installation.trail_key import restored_ledger
-from billing.offline import opened_ledger
+from billing.offline import opened_ledger, restored_ledger
 from billing.reports.parity.shadow_status import ShadowStatus, read_shadow_status
 from billing.reports.sheets.formatting import counted, format_time
 from billing.reports.status.attention import HEADINGS as MONTH_HEADINGS

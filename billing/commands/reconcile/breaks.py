@@ -17,7 +17,7 @@ from billing.commands.reconcile.break_options import (
 )
 from billing.errors import BadInput
 from billing.offline import OfflineLedger, opened_ledger
-from billing.pipeline.sync.operator_actions import acknowledge_breaks
+from billing.pipeline.reconcile.acknowledge import acknowledge_breaks
 from billing.reports.reconciliation.breaks import (
     HEADINGS,
     Case,

@@ -9,7 +9,6 @@ from billing.commands.display import (
     complain,
     progress_bars,
     say,
-    show_findings,
     show_table,
 )
 from billing.commands.options import (
@@ -21,6 +20,7 @@ from billing.commands.options import (
     period_argument,
     show_json,
 )
+from billing.commands.reconcile.findings import show_findings
 from billing.domain.period import BillingPeriod, Month
 from billing.pipeline.adopt.shadow import refuse_all_in_shadow
 from billing.pipeline.cycle import CycleOptions, identified

@@ -6,7 +6,7 @@ from billing.demo.month_end.cast import THIRD
 from billing.demo.month_end.desk import ACTOR, Desk
 from billing.demo.stage import DemoFailed
 from billing.domain.break_causes import Cause
-from billing.pipeline.sync.operator_actions import acknowledge_breaks
+from billing.pipeline.reconcile.acknowledge import acknowledge_breaks
 from billing.reports.reconciliation.breaks import CaseFilter, read_breaks
 
 SECONDS, MINUTES = 150, 3

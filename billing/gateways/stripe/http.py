@@ -14,12 +14,12 @@ import urllib3
 from requests.utils import get_auth_from_url
 
 from billing.domain.foreign_text import first_words
+from billing.gateways.bounded_answer import bounded_exchange
 from billing.gateways.patience import USUAL, Patience
 from billing.gateways.rate_limit import Pace
 from billing.gateways.stripe.answers import AnswerTooLarge
 from billing.gateways.stripe.fields import NONSENSE
 from billing.gateways.stripe.send_guard import GUARDED_POOLS, HeldBack
-from billing.gateways.stripe.wire import bounded_exchange
 
 MOST_CONNECTIONS = 16
 TOO_MANY, REASON = 429, "Stripe-Rate-Limited-Reason"

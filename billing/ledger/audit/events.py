@@ -222,3 +222,9 @@ def _line(row: Mapping[Any, Any]) -> bytes:
             "previous": row["previous"],
         }
     )
+
+
+def last_moment(connection: Connection) -> datetime | None:
+    """Return when something was last recorded; None in a new ledger."""
+    newest = select(audit_event.c.at).order_by(audit_event.c.id.desc()).limit(1)
+    return connection.execute(newest).scalar()

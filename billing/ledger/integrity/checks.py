@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, insert, select
 
 from billing.domain.invariants import Invariant
-from billing.ledger.integrity.find_faults import Marks
+from billing.ledger.integrity.scope import Marks
 from billing.ledger.schema.tables import law_check, law_check_end
 from billing.ledger.stored_json import stored_object
 

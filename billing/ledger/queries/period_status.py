@@ -17,7 +17,6 @@ from billing.ledger.pull.pulls import PullState
 from billing.ledger.pull.quarantine import QuarantinedCall
 from billing.ledger.schema.tables import (
     account,
-    audit_event,
     b2b_usage,
     meter_attempt,
     meter_event,
@@ -128,12 +127,6 @@ def attempts_by_verdict(connection: Connection) -> Mapping[str, int]:
     verdict = meter_attempt.c.verdict
     rows = connection.execute(select(verdict, func.count()).group_by(verdict))
     return {name or "unanswered": count for name, count in rows}
-
-
-def last_moment(connection: Connection) -> datetime | None:
-    """Return when something was last recorded; None in a new ledger."""
-    newest = select(audit_event.c.at).order_by(audit_event.c.id.desc()).limit(1)
-    return connection.execute(newest).scalar()
 
 
 def _unstaged(period: BillingPeriod, customer: str | None) -> ColumnElement[bool]:

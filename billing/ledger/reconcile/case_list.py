@@ -13,7 +13,6 @@ from billing.domain.break_groups import known_amount
 from billing.domain.break_kinds import Resolution
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput, NoOpenBreak
-from billing.ledger.adopt.decisions import AdoptionDecision, record_decision
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.schema.findings import CASES_AS_FOUND
@@ -210,6 +209,12 @@ def leave_difference(
         )
     if case.acknowledged_at is not None:
         return False
+    # Lists of breaks are read by many who never decide.
+    from billing.ledger.adopt.decisions import (  # noqa: PLC0415
+        AdoptionDecision,
+        record_decision,
+    )
+
     decision = AdoptionDecision.of(adopted, AdoptionKind.LEAVE_DIFFERENCE, reason)
     decision = replace(decision, period=difference.period, minutes=difference.minutes)
     record_decision(connection, actor, decision)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Table, Text, text
+from sqlalchemy import Column, Index, MetaData, Table, Text
 from sqlalchemy.schema import SchemaItem
 
 from billing.ledger.schema.columns import ExactInteger, UtcTime
@@ -55,4 +55,5 @@ def time(name: str, *, null: bool = False) -> Column[Any]:
 
 def partial_index(name: str, *columns: str, where: str) -> Index:
     """Declare an index over the rows that meet a condition, on both databases."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    # As an option of a dialect it would load both of them, whichever is in use.
+    return Index(name, *columns, info={"where": where})

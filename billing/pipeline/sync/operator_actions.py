@@ -10,8 +10,6 @@ from billing.ledger import registry
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.locking.locks import try_lock
-from billing.ledger.reconcile import case_list
-from billing.ledger.reconcile.case_list import Case
 from billing.ledger.sync import operator_actions, send_holds
 from billing.pipeline.sync.counted_after_all import shown_of_refused
 from billing.ports import Meter
@@ -122,19 +120,6 @@ def release_sending(
             raise BadInput(f"the sending {of} is not held; `status` lists what is")
         actor, why = Actor(who, now), reason.strip() or None
         send_holds.record_hold(connection, actor, customer, why, held=False)
-
-
-def acknowledge_breaks(
-    ledger: Ledger, who: str, now: datetime, numbers: Sequence[int], why: str
-) -> list[Case]:
-    """Record that somebody knows of breaks, and why they are left; raises BadInput.
-
-    All of them, or none.
-    """
-    if not why.strip():
-        raise BadInput("say why it is left as it is: --reason TEXT")
-    with ledger.writing() as connection:
-        return case_list.acknowledge(connection, Actor(who, now), numbers, why.strip())
 
 
 def _require_known(connection: Any, customer: str) -> None:

@@ -14,7 +14,6 @@ from billing.domain.parity_sentences import (
 from billing.domain.period import BillingPeriod
 from billing.ledger.adopt.shadow import ShadowRule, read_shadow
 from billing.ledger.database import Ledger
-from billing.ledger.queries.parity import read_verdict
 from billing.reports.sheets.formatting import Document, format_time
 
 
@@ -50,6 +49,9 @@ def read_shadow_status(
     """Return who is in shadow, and how parity stood when their meter was read last."""
     if not rule.is_on:
         return ShadowStatus()
+    # Everybody asks for the status, and few are in shadow.
+    from billing.ledger.queries.parity import read_verdict  # noqa: PLC0415
+
     with ledger.reading() as connection:
         customers = read_shadow(connection, rule).among(rule.stripe_customers)
         verdict = read_verdict(connection, customers, periods)

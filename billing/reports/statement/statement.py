@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from billing.domain.money import format_micro
+from billing.domain.money import DEFAULT_CURRENCY, format_micro
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.queries.decided_calls import DecidedCall
@@ -17,7 +17,6 @@ from billing.ledger.queries.statement_lines import (
 )
 from billing.reports.sheets.formatting import Document, format_time
 from billing.reports.status.periods import by_state
-from billing.reports.usage.report import DEFAULT_CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from billing.domain.invariants import NOTHING_IS_SENT
 from billing.domain.meter_event import FailReason
+from billing.domain.money import DEFAULT_CURRENCY
 from billing.domain.period import BillingPeriod
 from billing.ledger.database import Ledger
 from billing.ledger.pull import pulls
@@ -23,7 +24,6 @@ from billing.reports.sheets.formatting import (
 )
 from billing.reports.status.deadlines import DeadlineReport
 from billing.reports.status.periods import PeriodStatus
-from billing.reports.usage.report import DEFAULT_CURRENCY
 
 HEADINGS = [
     "month",

@@ -1,16 +1,8 @@
 """The invariants of the ledger: where one is violated, and when that was checked."""
 
-from billing.domain.invariants import Invariant
 from billing.ledger.database import Ledger
 from billing.ledger.integrity.checks import IntegrityStatus, integrity_status
-from billing.ledger.integrity.find_faults import find_faults
 from billing.reports.sheets.formatting import Document, format_time
-
-
-def read_faults(ledger: Ledger) -> dict[Invariant, list[str]]:
-    """Return where each invariant is violated, by every row. Raises LedgerFault."""
-    with ledger.reading() as connection:
-        return find_faults(connection)
 
 
 def read_integrity(ledger: Ledger) -> IntegrityStatus | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from billing.domain.forecast import can_forecast, forecast
-from billing.domain.money import format_micro
+from billing.domain.money import DEFAULT_CURRENCY, format_micro
 from billing.domain.period import BillingPeriod
 from billing.domain.suggestion import did_you_mean
 from billing.errors import BadInput
@@ -48,7 +48,6 @@ COLUMNS = (
     Column("billed_amount", Kind.MONEY),
 )
 METHOD = "minutes and amounts so far times the month's length by what is over of it"
-DEFAULT_CURRENCY = "usd"
 Totals = Mapping[Heading, UsageTotal]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from billing.domain.money import format_micro
+from billing.domain.money import DEFAULT_CURRENCY, format_micro
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import SECONDS_PER_MINUTE, Price, PriceList
 from billing.domain.what_if import UNFLOORED, seconds_amount_micro
@@ -21,7 +21,6 @@ from billing.ledger.queries.usage_totals import currency_of
 from billing.ledger.registry import known_prices
 from billing.reports.sheets.cells import document_of
 from billing.reports.sheets.sheet import Column, Kind, Report, Row, Sheet
-from billing.reports.usage.report import DEFAULT_CURRENCY
 
 COLUMNS = (
     Column("customer"),

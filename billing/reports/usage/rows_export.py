@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from billing.domain.money import DEFAULT_CURRENCY
 from billing.domain.period import BillingPeriod
 from billing.ledger.close.period_close import closed_month
 from billing.ledger.database import Ledger
@@ -10,7 +11,6 @@ from billing.ledger.known_months import refuse_unknown_month
 from billing.ledger.queries.usage_rows import usage_rows
 from billing.ledger.queries.usage_totals import currency_of
 from billing.reports.sheets.sheet import Column, Kind, Report, Sheet
-from billing.reports.usage.report import DEFAULT_CURRENCY
 
 COLUMNS = (
     Column("row", Kind.COUNT, added=False),

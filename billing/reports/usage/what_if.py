@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from billing.domain.money import DEFAULT_CURRENCY
 from billing.domain.period import BillingPeriod
 from billing.domain.rating import Price, PriceList
 from billing.domain.what_if import PRESENT, Rule, seconds_amount_micro
@@ -20,7 +21,6 @@ from billing.ledger.queries.usage_totals import currency_of
 from billing.ledger.registry import known_prices
 from billing.reports.sheets.cells import document_of
 from billing.reports.sheets.sheet import Column, Kind, Report, Row, Sheet
-from billing.reports.usage.report import DEFAULT_CURRENCY
 from billing.reports.usage.rounding import left_out
 
 _FIGURES = (

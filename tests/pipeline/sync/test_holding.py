@@ -8,8 +8,8 @@ import pytest
 from billing.domain.meter_event import SendAnswer
 from billing.errors import BadInput, SourceUnavailable, UnknownName
 from billing.gateways.retries import LONGEST_RETRY_AFTER_SECONDS, read_with_retries
+from billing.pipeline.reconcile.acknowledge import acknowledge_breaks
 from billing.pipeline.sync.operator_actions import (
-    acknowledge_breaks,
     hold_sending,
     release_sending,
 )

@@ -8,8 +8,8 @@ from billing.domain.break_groups import TOO_MUCH
 from billing.domain.period import hour_of
 from billing.errors import BillingError
 from billing.ledger.reconcile.case_list import CaseFilter, list_cases
+from billing.pipeline.reconcile.acknowledge import acknowledge_breaks
 from billing.pipeline.sync.operator_actions import (
-    acknowledge_breaks,
     hold_sending,
     release_sending,
 )
