@@ -1,10 +1,10 @@
 """Who is billed, for which account, at which price: what the settings said."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
@@ -15,6 +15,7 @@ from billing.errors import SettingsFault
 from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.audit.events import notes_of_action
+from billing.ledger.audit.row_reader import ask
 from billing.ledger.schema.tables import (
     account,
     b2b_usage,
@@ -27,8 +28,7 @@ from billing.ledger.schema.usage_joins import RATED_FROM
 REGISTERED = "{}.registered"
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(NamedTuple):
     """Who is billed: our name for it, and Stripe's."""
 
     name: str
@@ -57,19 +57,15 @@ def register(
         connection,
         actor,
         customer,
-        {each.name: {"stripe_customer": each.stripe_customer} for each in customers},
+        ("stripe_customer",),
+        {each.name: (each.stripe_customer,) for each in customers},
     )
     _keep(
         connection,
         actor,
         account,
-        {
-            each.name: {
-                "customer": each.customer,
-                "customer_metadata_key": each.customer_metadata_key,
-            }
-            for each in accounts
-        },
+        ("customer", "customer_metadata_key"),
+        {each.name: (each.customer, each.customer_metadata_key) for each in accounts},
     )
     for new_price in prices:
         _keep_price(connection, actor, new_price)
@@ -85,7 +81,7 @@ def known_customers(connection: Connection) -> dict[str, str]:
     """Return Stripe's name of each customer that was ever registered."""
     columns = customer.c.name, customer.c.stripe_customer
     rows = connection.execute(select(*columns).order_by(customer.c.name))
-    return {row.name: row.stripe_customer for row in rows}
+    return dict(rows.tuples().all())
 
 
 def only_customer(connection: Connection, name: str) -> str | None:
@@ -152,18 +148,20 @@ def _keep(
     connection: Connection,
     actor: Actor,
     table: Table,
-    settings: Mapping[str, Mapping[str, str | None]],
+    fields: Sequence[str],
+    settings: Mapping[str, tuple[str | None, ...]],
 ) -> None:
     """Keep what is new or changed, in few statements however many names there are."""
-    if not settings:
-        return
-    fields = list(next(iter(settings.values())))
-    columns = [table.c[field] for field in fields]
-    rows = connection.execute(select(table.c.name, *columns)).mappings()
-    known = {row["name"]: {field: row[field] for field in fields} for row in rows}
+    # Often there is nothing: so all names are read as the driver gives them.
+    words = f"SELECT name, {', '.join(fields)} FROM {table.name}"  # noqa: S608 # names are ours
+    known = {name: tuple(values) for name, *values in ask(connection, words)}
     news = {
-        name: values for name, values in settings.items() if known.get(name) != values
+        name: dict(zip(fields, values, strict=True))
+        for name, values in settings.items()
+        if known.get(name) != values
     }
+    if not news:
+        return
     added = [
         {"name": name, "registered_at": actor.at, **values}
         for name, values in news.items()
@@ -178,9 +176,10 @@ def _keep(
     if changed:
         query = update(table).where(table.c.name == bindparam("of_name"))
         connection.execute(query, changed)
+    action = REGISTERED.format(table.name)
     for name, values in news.items():
-        detail = {"was": known.get(name), "is": dict(values)}
-        action = REGISTERED.format(table.name)
+        was = dict(zip(fields, known[name], strict=True)) if name in known else None
+        detail = {"was": was, "is": values}
         audit_log.record(connection, actor, action, name, detail)
 
 

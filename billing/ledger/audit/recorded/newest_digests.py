@@ -15,11 +15,15 @@ from billing.ledger.audit.row_reader import ask
 from billing.ledger.schema.tables import row_digest
 
 # What covers say of rows and of ranges; {events} is the trail, or one event of it.
+# The limit has SQLite read a cover once, and not again for each row that it names.
 _SQLITE_ROWS = """
-SELECT a.id AS event, json_extract(c.value, '$.table') AS name,
-  CAST(json_extract(e.value, '$[0]') AS TEXT) AS key,
+SELECT c.event, c.name, CAST(json_extract(e.value, '$[0]') AS TEXT) AS key,
   json_extract(e.value, '$[1]') AS sha256
-FROM {events} a, json_each(a.covers) c, json_each(c.value, '$.each') e
+FROM (
+  SELECT a.id AS event, json_extract(c.value, '$.table') AS name,
+    json_extract(c.value, '$.each') AS named
+  FROM {events} a, json_each(a.covers) c LIMIT -1
+) c, json_each(c.named) e
 """
 _SQLITE_RANGES = """
 SELECT json_extract(c.value, '$.table') AS name,
