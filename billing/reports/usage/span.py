@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from billing.domain.money import DEFAULT_CURRENCY
 from billing.domain.period import BillingPeriod
 from billing.errors import BadInput
 from billing.ledger.close.period_close import closed_periods
@@ -20,7 +21,6 @@ from billing.reports.sheets.formatting import Document
 from billing.reports.sheets.sheet import Report, Sheet, sheet_name
 from billing.reports.usage.report import (
     COLUMNS,
-    DEFAULT_CURRENCY,
     Totals,
     TotalsSource,
     column_of,
