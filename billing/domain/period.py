@@ -1,16 +1,18 @@
 """Billing periods: calendar months in UTC, half-open."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 
 _FORMAT = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_OFF_SECONDS = timedelta(microseconds=500_001)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -116,13 +118,19 @@ class Window:
         """Say whether two windows have a moment in common."""
         return max(self.start, other.start) < min(self.end, other.end)
 
-    def days(self) -> Iterator["Window"]:
-        """Cut the window at UTC midnights."""
-        start = self.start
-        while start < self.end:
-            midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-            yield Window(start, min(midnight, self.end))
-            start = midnight
+    def cut(self, pieces: int) -> list["Window"]:
+        """Cut the window into so many equal pieces, none shorter than a second.
+
+        Whole seconds and milliseconds are never on a cut: there, a source that counts
+        ends as inside, or starts as outside, would tell a call twice, or not at all.
+        """
+        first = self.start.replace(microsecond=0) + _OFF_SECONDS
+        first += _SECOND if first <= self.start else timedelta()
+        places = max(-((first - self.end) // _SECOND), 0)
+        pieces = max(min(pieces, places + 1), 1)
+        cuts = [(places + 1) * n // pieces - 1 for n in range(1, pieces)]
+        bounds = [self.start, *(first + n * _SECOND for n in cuts), self.end]
+        return [Window(start, end) for start, end in pairwise(bounds)]
 
 
 def as_utc(moment: datetime) -> datetime:

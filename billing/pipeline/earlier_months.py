@@ -99,7 +99,9 @@ class EarlierMonths:
                     rules,
                     period,
                     options=PullOptions(
-                        options.clock, options.actor, options.concurrency
+                        clock=options.clock,
+                        actor=options.actor,
+                        concurrency=options.concurrency,
                     ),
                     progress=self.watch(f"pull {period} {source.account}"),
                 )

@@ -24,6 +24,7 @@ ROUND_TRIPS = (0, 20, 50)  # milliseconds that an answer takes longer
 JUDGED = 50  # what an API across the internet takes at least
 ROUNDS = 3
 PAGE = 100
+DAYS = 31
 
 
 def measure(places: Places, calls: int) -> Iterator[Result]:
@@ -77,7 +78,11 @@ def pull_month(app: App, clock: WorldClock, calls: int) -> None:
     """Pull the month and see that nothing is missing."""
     source, rules = app.source(ACCOUNT)
     result = pull_usage(
-        app.ledger, source, rules, MONTH, options=PullOptions(clock, "benchmark")
+        app.ledger,
+        source,
+        rules,
+        MONTH,
+        options=PullOptions(clock=clock, actor="benchmark"),
     )
     if result.billed != calls or result.source_minutes != result.ledger_minutes:
         raise RuntimeError(f"the pull is not whole: {result}")
@@ -91,7 +96,7 @@ def _pull_seconds(places: Places, world: World, dialect: str, calls: int) -> flo
 
 def _fetch_seconds(world: World, calls: int) -> float:
     """Time the fetching of the month's pages, by days, with as many threads."""
-    windows = list(Window(MONTH.start, MONTH.end).days())
+    windows = Window(MONTH.start, MONTH.end).cut(DAYS)
     with (
         PamelaClient(world.api_key, world.url) as client,
         ThreadPoolExecutor(READERS) as pool,

@@ -9,7 +9,8 @@ from billing.domain.call_metadata import CallMetadata, Withheld
 from billing.domain.period import BillingPeriod
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.pull.rated_call import RatedCall
-from billing.pipeline.pull.day import PullCounts, PulledDay
+from billing.pipeline.pull.counts import PullCounts
+from billing.pipeline.pull.part import PulledPart
 from billing.ports import SourceTotals
 
 FEBRUARY, MARCH = BillingPeriod(2026, 2), BillingPeriod(2026, 3)
@@ -62,7 +63,7 @@ def aside(name: str, reason: str = QuarantineReason.WRONG_TYPE) -> SetAside:
 def counted(*days: list[RatedCall | SetAside]) -> PullCounts:
     counts = PullCounts(period=MARCH)
     for calls in days:
-        day = PulledDay(pages=2)
+        day = PulledPart(pages=2)
         for call in calls:
             day.add(call)
         counts.add(day)

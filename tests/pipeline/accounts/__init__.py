@@ -1,0 +1,1 @@
+"""Tests of several accounts in one cycle."""
