@@ -28,6 +28,7 @@ usage = b2b_usage.c
 _START: BindParameter[datetime] = bindparam("start")
 _END: BindParameter[datetime] = bindparam("end")
 _MONTH: BindParameter[str] = bindparam("month")
+_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +211,10 @@ def billed_calls(
 ) -> Iterator[tuple[str, int]]:
     """Yield an account's calls of a month with their minutes, as they are read."""
     values = {"month": str(period), "whose": account, **_edges(period)}
-    for call_id, minutes in connection.execute(_billed_calls(), values):
-        yield call_id, int(minutes)
+    rows = connection.execute(_billed_calls(), values)
+    for part in rows.partitions(_AT_ONCE):
+        for call_id, minutes in part:
+            yield call_id, int(minutes)
 
 
 @cache

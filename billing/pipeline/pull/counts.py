@@ -4,15 +4,33 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from billing.domain.call import NotBillable
 from billing.domain.call_metadata import Withheld
 from billing.domain.period import BillingPeriod
-from billing.ledger.pull.calls import HeldCall, RatedCall
+from billing.ledger.pull.calls import HeldCall
+from billing.ledger.pull.known_readings import KnownReading
 from billing.ledger.pull.pulls import Certificate, PassedOver
 from billing.ledger.pull.quarantine import SetAside
 from billing.pipeline.pull.part import PulledPart
 from billing.ports import SourceTotals
+
+
+class _Passing(NamedTuple):
+    """A call of another month than the one that is pulled."""
+
+    period: BillingPeriod
+    placed_at: datetime | None
+    before_first_period: bool
+
+
+def _passing(known: KnownReading) -> _Passing:
+    placed_at = known.placed_at
+    if isinstance(placed_at, str):
+        placed_at = datetime.fromisoformat(placed_at)
+    is_before = known.not_billable == NotBillable.BEFORE_FIRST_PERIOD
+    return _Passing(BillingPeriod.parse(known.period), placed_at, is_before)
 
 
 @dataclass(slots=True)
@@ -22,7 +40,7 @@ class PullCounts:
     period: BillingPeriod
     pages: int = 0
     outcomes: dict[str, str | None] = field(default_factory=dict)
-    passed_over: dict[str, RatedCall] = field(default_factory=dict)
+    passed_over: dict[str, _Passing] = field(default_factory=dict)
     quarantined: dict[str, SetAside] = field(default_factory=dict)
     withheld: Counter[Withheld] = field(default_factory=Counter)
     overruled: set[str] = field(default_factory=set)  # a person had decided on them
@@ -38,17 +56,34 @@ class PullCounts:
     def add(self, part: PulledPart) -> None:
         """Count a part's calls."""
         self.pages += part.pages
+        month = str(self.period)
         for reading in part.readings:
-            outcome: str | None = reading.not_billable
             self._forget(reading.call.call_id)
-            if reading.period != self.period:
-                outcome = NotBillable.OTHER_MONTH
-                self.passed_over[reading.call.call_id] = reading
-            self.outcomes[reading.call.call_id] = outcome
+            if reading.period == self.period:
+                self.outcomes[reading.call.call_id] = reading.not_billable
+            else:
+                passing = _Passing(
+                    reading.period,
+                    reading.call.placed_at,
+                    reading.before_first_period,
+                )
+                self._pass_over(reading.call.call_id, passing)
             self.withheld.update(reading.metadata.withheld)
         for item in part.set_aside:
             self._forget(item.call_id)
             self.quarantined[item.call_id] = item
+        for known in part.unchanged:
+            if known.call_id in self:
+                self._forget(known.call_id)
+            if known.period == month:
+                self.outcomes[known.call_id] = known.not_billable
+            else:
+                self._pass_over(known.call_id, _passing(known))
+
+    def _pass_over(self, call_id: str, passing: _Passing) -> None:
+        """Count a call as one of another month."""
+        self.passed_over[call_id] = passing
+        self.outcomes[call_id] = NotBillable.OTHER_MONTH
 
     def hold(self, held: Iterable[HeldCall]) -> None:
         """Count calls as held that were counted as understood."""
@@ -64,15 +99,15 @@ class PullCounts:
         self.quarantined.pop(call_id, None)
 
     def _other_months(self) -> dict[str, PassedOver]:
-        by_month: dict[BillingPeriod, list[RatedCall]] = defaultdict(list)
+        by_month: dict[BillingPeriod, list[_Passing]] = defaultdict(list)
         for reading in self.passed_over.values():
             by_month[reading.period].append(reading)
         return {
             str(month): PassedOver(
                 calls=len(readings),
                 billed_here=not any(each.before_first_period for each in readings),
-                first_at=min(filter(None, (r.call.placed_at for r in readings))),
-                last_at=max(filter(None, (r.call.placed_at for r in readings))),
+                first_at=min(filter(None, (each.placed_at for each in readings))),
+                last_at=max(filter(None, (each.placed_at for each in readings))),
             )
             for month, readings in sorted(by_month.items())
         }

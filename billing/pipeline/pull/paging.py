@@ -1,12 +1,12 @@
 """Reading a window: cut where it holds too many calls, else walked page by page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from billing.domain.period import Window
 from billing.errors import SourceFault, SourceUnreadable
-from billing.ports import ListedCalls, SourceCall, UsageSource
+from billing.ports import CallMark, ListedCalls, SourceCall, UsageSource
 
 T = TypeVar("T")
 PART = 1_000  # calls, about ten pages: what a window is cut into
@@ -14,28 +14,51 @@ MOST_IN_PART = 2 * PART
 # A source that says it has ever so many is asked about some of them before others.
 MOST_PIECES = 10_000
 # The pages between two looks at what was read, where a window cannot be cut.
-PAGES_AT_ONCE = 25
+PAGES_AT_ONCE = 24
+# Pages that are looked up together, and held as they came until then.
+PAGES_A_LOOK = 3
+
+
+def nothing_recognised(_marks: Sequence[CallMark]) -> dict[str, Any]:
+    """Recognise no record, so that each is read."""
+    return {}
 
 
 @dataclass(slots=True)
 class WindowReading(Generic[T]):
     """Calls of one window, each as it was read last and understood.
 
-    One that says different things on one page is understood in a way of its own.
+    One that says different things on one page is understood in a way of its own; what
+    is recognised by its mark need not be understood.
     """
 
     understand: Callable[[SourceCall], T]
     understand_duplicate: Callable[[SourceCall], T]
+    recognise: Callable[[Sequence[CallMark]], Mapping[str, T]] = nothing_recognised
     pages: int = 0
     calls: dict[str, T] = field(default_factory=dict)
     anonymous: dict[str, T] = field(default_factory=dict)  # by the record's digest
     duplicates: dict[str, T] = field(default_factory=dict)
 
-    def take(self, page: ListedCalls) -> None:
-        """Add a page."""
+    def take(self, pages: Sequence[ListedCalls]) -> None:
+        """Add pages, which are looked up together."""
+        recognised = self.recognise([mark for page in pages for mark in page.marks])
+        if not recognised:
+            # Whatever was never read before is seldom among what was.
+            self.recognise = nothing_recognised
+        for page in pages:
+            self._take_page(page, recognised)
+
+    def _take_page(self, page: ListedCalls, recognised: Mapping[str, T]) -> None:
         self.pages += 1
+        unread = []
+        for place, (call_id, _) in enumerate(page.marks):
+            if call_id is not None and call_id in recognised:
+                self.calls[call_id] = recognised[call_id]
+            else:
+                unread.append(place)
         on_page: dict[str, str] = {}
-        for told in page.read_all():
+        for told in page.read(unread):
             call_id = told.call.call_id
             if call_id is None:
                 self.anonymous[told.sha256] = self.understand(told)
@@ -76,20 +99,24 @@ class WindowWalk(Generic[T]):
         reading.duplicates = self._duplicates
         if self._pages is None:
             self._pages = self.source.list_calls(self.window)
+        pages: list[ListedCalls] = []
         try:
             for page in self._pages:
                 if self.told is None and (pieces := self._pieces(page.total or 0)):
                     self.over = True
                     return pieces
-                reading.take(page)
-                if reading.pages == PAGES_AT_ONCE:
-                    return reading
+                pages.append(page)
+                if len(pages) == PAGES_A_LOOK:
+                    reading.take(pages)
+                    pages = []
+                    if reading.pages == PAGES_AT_ONCE:
+                        return reading
+            self.over = True
         except SourceFault as fault:
-            if not reading.pages:
+            if not reading.pages and not pages:
                 raise
             self._fault = fault
-            return reading
-        self.over = True
+        reading.take(pages)
         return reading
 
     def _pieces(self, told: int) -> "list[WindowWalk[T]]":

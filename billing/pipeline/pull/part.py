@@ -1,6 +1,6 @@
 """Parts: some calls of a pull, as they were read and rated."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,12 +16,15 @@ from billing.domain.period import EARLIEST, BillingPeriod, Window
 from billing.domain.rating import billed_minutes
 from billing.errors import SourceUnavailable
 from billing.ledger.pull.calls import RatedCall
+from billing.ledger.pull.known_readings import KnownReading
 from billing.ledger.pull.quarantine import SetAside
 from billing.pipeline.concurrency import ACCOUNTS_AT_ONCE, Readers, Turn
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.paging import WindowReading, WindowWalk
 from billing.pipeline.pull.part_line import PartLine
-from billing.ports import SourceCall, UsageSource
+from billing.ports import CallMark, SourceCall, UsageSource
+
+PulledCall = RatedCall | SetAside | KnownReading
 
 
 @dataclass(slots=True)
@@ -31,12 +34,11 @@ class PulledPart:
     pages: int = 0
     readings: list[RatedCall] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    unchanged: list[KnownReading] = field(default_factory=list)
     until: datetime | None = None  # the end of the part of the window it is of
 
     @classmethod
-    def of(
-        cls, reading: WindowReading[RatedCall | SetAside], until: datetime
-    ) -> "PulledPart":
+    def of(cls, reading: WindowReading[PulledCall], until: datetime) -> "PulledPart":
         """Return what was read of a window."""
         part = cls(reading.pages, until=until)
         for call_id, rated in reading.calls.items():
@@ -49,7 +51,7 @@ class PulledPart:
         return part
 
     def __len__(self) -> int:
-        return len(self.readings) + len(self.set_aside)
+        return len(self.readings) + len(self.set_aside) + len(self.unchanged)
 
     @classmethod
     def together(cls, parts: Sequence["PulledPart"]) -> "PulledPart":
@@ -61,21 +63,40 @@ class PulledPart:
             whole.add(rated)
         return whole
 
-    def add(self, call: RatedCall | SetAside) -> None:
-        """Take in one call as it was rated or set aside."""
-        if isinstance(call, SetAside):
+    def add(self, call: PulledCall) -> None:
+        """Take in one call as it was rated, set aside or recognised."""
+        if isinstance(call, KnownReading):
+            self.unchanged.append(call)
+        elif isinstance(call, SetAside):
             self.set_aside.append(call)
         else:
             self.readings.append(call)
 
+    def rated(self) -> dict[str, RatedCall | SetAside]:
+        """Return what was rated or set aside, by the calls' ids."""
+        found: dict[str, RatedCall | SetAside] = {}
+        found |= {reading.call.call_id: reading for reading in self.readings}
+        found |= {item.call_id: item for item in self.set_aside}
+        return found
+
     @staticmethod
-    def joined(parts: Iterable["PulledPart"]) -> dict[str, RatedCall | SetAside]:
+    def joined(parts: Iterable["PulledPart"]) -> dict[str, PulledCall]:
         """Return the calls of several parts by their ids, each as it was read last."""
-        latest: dict[str, RatedCall | SetAside] = {}
+        latest: dict[str, PulledCall] = {}
         for part in parts:
-            latest |= {reading.call.call_id: reading for reading in part.readings}
-            latest |= {item.call_id: item for item in part.set_aside}
+            latest |= part.rated()
+            latest |= {call.call_id: call for call in part.unchanged}
         return latest
+
+
+Recognise = Callable[[Sequence[CallMark], datetime], Mapping[str, KnownReading]]
+
+
+def recognise_nothing(
+    _marks: Sequence[CallMark], _now: datetime
+) -> dict[str, KnownReading]:
+    """Recognise no record, so that each is read and rated."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,7 @@ class PartReader:
     now: Callable[[], datetime]
     readers: Readers
     turn: Turn = field(default_factory=Turn)
+    recognise: Recognise = recognise_nothing
 
     def read(self, window: Window) -> Iterator[PulledPart]:
         """Read what was created in a window, part by part; raises SourceFault."""
@@ -112,11 +134,12 @@ class PartReader:
             else count // ACCOUNTS_AT_ONCE + 1
         )
 
-    def _begin(self) -> WindowReading[RatedCall | SetAside]:
+    def _begin(self) -> WindowReading[PulledCall]:
         rules, period, now = self.rules, self.period, self.now()
         return WindowReading(
             understand=lambda told: _rate(rules, told, period, now),
             understand_duplicate=lambda told: _duplicate(rules, told, period, now),
+            recognise=lambda marks: self.recognise(marks, now),
         )
 
 

@@ -23,7 +23,13 @@ from billing.pipeline.concurrency import (
 )
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.counts import PullCounts
-from billing.pipeline.pull.part import PartReader, PulledPart, rate_calls
+from billing.pipeline.pull.part import (
+    PartReader,
+    PulledPart,
+    rate_calls,
+    recognise_nothing,
+)
+from billing.pipeline.pull.recognition import recognition
 from billing.pipeline.pull.recording import Recording, record_part
 from billing.ports import Clock, SourceTotals, UsageSource
 
@@ -46,6 +52,7 @@ class PullOptions:
     concurrency: Concurrency = THREADS
     readers: Readers | None = None
     turn: Turn = field(default_factory=Turn)
+    rate_all: bool = False  # also what is recorded already as it is told
 
     def reading(self) -> AbstractContextManager[Readers]:
         """Return who reads."""
@@ -77,7 +84,13 @@ def pull_usage(
     scope = pulls.RECENT if window.start > start else pulls.MONTH
     with ledger.writing() as connection:
         number = pulls.start_pull(
-            connection, source.account, period, scope=scope, window=window, now=now
+            connection,
+            source.account,
+            period,
+            scope=scope,
+            window=window,
+            now=now,
+            rules_sha256=rules.sha256,
         )
     try:
         with options.reading() as those:
@@ -188,6 +201,9 @@ class _Pull:
             now=self.options.clock.now,
             readers=self.readers,
             turn=self.options.turn,
+            recognise=recognise_nothing
+            if self.options.rate_all
+            else recognition(self.ledger, self.rules),
         )
         gathered: list[PulledPart] = []
         try:
@@ -256,10 +272,14 @@ class _Pull:
     def _take_in(self, part: PulledPart, counts: PullCounts) -> None:
         """Record a part's calls, and count them."""
         self.options.turn.wait()
+        again = [each.call_id for each in part.unchanged if each.call_id in counts]
         recorded = record_part(self.ledger, part, self._recording())
         counts.add(part)
         counts.hold(recorded.held)
         counts.overruled.update(recorded.overruled)
+        if again:
+            # What they were compared with may have been recorded since.
+            self._read_each(again, counts)
 
     def _recording(self) -> Recording:
         return Recording(

@@ -40,10 +40,13 @@ def record_part(
 
     Calls that are held go into quarantine: each is another one than its id says.
     """
-    if not part.readings and not part.set_aside:
-        return RecordedCalls()
     now, account = recording.actor.at, recording.rules.account.name
     understood = {item.call.call_id for item in part.readings}
+    understood.update(known.call_id for known in part.unchanged)
+    if not part.readings and not part.set_aside:
+        with ledger.reading() as connection:
+            if not quarantine.holds_any(connection, account, understood):
+                return RecordedCalls()
     with ledger.writing() as connection:
         recorded = calls.record_readings(connection, recording.context, part.readings)
         kept, held = part.readings, {each.item.call_id for each in recorded.held}

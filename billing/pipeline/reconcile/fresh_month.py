@@ -209,7 +209,7 @@ class _Rereading:
 
     def take(self, part: PulledPart) -> None:
         """Take in a part; of what is billed as it is read, only minutes are kept."""
-        latest = PulledPart.joined([part])
+        latest = part.rated()
         with self.ledger.reading() as connection:
             billed = billed_extracts(connection, self.account, list(latest))
         for name, each in latest.items():

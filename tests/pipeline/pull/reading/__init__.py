@@ -1,0 +1,1 @@
+"""Tests of how a window is read: by pages, by parts, and what is recognised."""
