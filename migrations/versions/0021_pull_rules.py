@@ -6,8 +6,8 @@ from alembic import op
 from billing.ledger.schema import triggers
 from billing.ledger.schema.columns import ExactInteger
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
