@@ -43,7 +43,7 @@ class BillingPeriod:
     @property
     def start(self) -> datetime:
         """The first moment of the month."""
-        return datetime(self.year, self.month, 1, tzinfo=UTC)
+        return _start(self.year, self.month)
 
     @property
     def end(self) -> datetime:
@@ -67,7 +67,7 @@ class BillingPeriod:
         return self.start <= moment < self.end
 
     def __str__(self) -> str:
-        return f"{self.year:04d}-{self.month:02d}"
+        return _written(self.year, self.month)
 
 
 # No call is older: where nobody says from when on months are billed, all are.
@@ -102,9 +102,20 @@ def cycle_months(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
     return [month for month in (present.previous, present) if month >= first]
 
 
+# There are few months, and millions of calls that ask about theirs.
 @cache
 def _month(year: int, month: int) -> BillingPeriod:
     return BillingPeriod(year, month)
+
+
+@cache
+def _start(year: int, month: int) -> datetime:
+    return datetime(year, month, 1, tzinfo=UTC)
+
+
+@cache
+def _written(year: int, month: int) -> str:
+    return f"{year:04d}-{month:02d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +155,6 @@ def as_utc(moment: datetime) -> datetime:
 
 def hour_of(moment: datetime) -> datetime:
     """Return the start of the UTC hour that a moment lies in."""
-    return as_utc(moment).replace(minute=0, second=0, microsecond=0)
+    utc = as_utc(moment)
+    # As `replace` would, in half the time.
+    return datetime(utc.year, utc.month, utc.day, utc.hour, tzinfo=UTC)

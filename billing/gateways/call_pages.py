@@ -1,6 +1,6 @@
 """Pages of Pamela's calls: each record is read, and a list that moves is read whole."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -8,7 +8,13 @@ from billing.domain.call import MOST_MINUTES, Call, Quarantined
 from billing.domain.call_fields import read_count, read_status, read_time
 from billing.domain.period import Window
 from billing.errors import SourceUnreadable
-from billing.gateways.source_calls import Record, digest_of, readable_time, understand
+from billing.gateways.source_calls import (
+    OBJECTS,
+    Record,
+    digest_of,
+    readable_time,
+    understand,
+)
 from billing.ports import CallMark, ListedCalls, SourceCall
 from pamela import ListMoved, PageWalk
 
@@ -52,7 +58,7 @@ def as_source_call(
     record: object, account: str, digest: str | None = None
 ) -> SourceCall:
     """Return what crosses the border of a record; its digest may be known."""
-    metadata = record.get("metadata") if isinstance(record, Mapping) else None
+    metadata = record.get("metadata") if isinstance(record, OBJECTS) else None
     call = read_call(record, account)
     unread = not isinstance(call, Call)
     return SourceCall(
@@ -112,5 +118,5 @@ def walk_calls(
 
 
 def _id_of(record: object) -> str | None:
-    call_id = record.get("id") if isinstance(record, Mapping) else None
+    call_id = record.get("id") if isinstance(record, OBJECTS) else None
     return call_id if isinstance(call_id, str) else None

@@ -79,15 +79,14 @@ def pull_usage(
     """
     clock = options.clock
     now = clock.now()
-    start = period.start - READ_AGAIN
-    window = Window(max(since or start, start), min(period.end + READ_AGAIN, now))
-    scope = pulls.RECENT if window.start > start else pulls.MONTH
+    window = _window(period, since, now)
+    is_whole = window.start == period.start - READ_AGAIN
     with ledger.writing() as connection:
         number = pulls.start_pull(
             connection,
             source.account,
             period,
-            scope=scope,
+            scope=pulls.MONTH if is_whole else pulls.RECENT,
             window=window,
             now=now,
             rules_sha256=rules.sha256,
@@ -104,7 +103,7 @@ def pull_usage(
                 progress=progress,
                 readers=those,
             )
-            certificate = pull.read(window, search=search and scope == pulls.MONTH)
+            certificate = pull.read(window, search=search and is_whole)
     except BillingError as fault:
         with ledger.writing() as connection:
             pulls.fail_pull(connection, number, str(fault), clock.now())
@@ -112,6 +111,12 @@ def pull_usage(
     with ledger.writing() as connection:
         pulls.complete_pull(connection, number, certificate, clock.now())
     return certificate
+
+
+def _window(period: BillingPeriod, since: datetime | None, now: datetime) -> Window:
+    """Return what is read of a month: two days on either side, up to now."""
+    start = period.start - READ_AGAIN
+    return Window(max(since or start, start), min(period.end + READ_AGAIN, now))
 
 
 @dataclass(frozen=True, slots=True)
