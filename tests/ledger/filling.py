@@ -5,16 +5,18 @@ from sqlalchemy import Connection, insert
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.break_causes import Cause
 from billing.domain.breaks import Break, CustomerFinding
+from billing.domain.customer_existence import Look
 from billing.domain.cycle_schedule import CycleOutcome, Trigger
 from billing.domain.meter_contact import ContactReading, MeterMonth
 from billing.domain.meter_event import SendAnswer, SendVerdict
-from billing.ledger import cycle_runs
+from billing.ledger import cycle_runs, existence
 from billing.ledger.adopt.shadow_readings import ShadowReading, record_shadow_reading
 from billing.ledger.audit import signed_heads
 from billing.ledger.audit.events import chain_tip
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.cycle_runs import CycleEnd
 from billing.ledger.database import Ledger
+from billing.ledger.existence import Seen
 from billing.ledger.move.marks import MoveState, set_mark
 from billing.ledger.pull import quarantine
 from billing.ledger.pull.accounts import AccountNews, record_news
@@ -173,6 +175,11 @@ def add_contacts(ledger: Ledger) -> None:
             record_contacts(connection, [Contact("acme", month, reading, lower=0)])
         state_sole_reporter(connection, ACTOR, "it is new")
         state_sole_reporter(connection, ACTOR, "it was not", "acme", withdrawn=True)
+        existence.record_seen(
+            connection, [Seen("cus_acme", livemode=False, at=ACTOR.at)]
+        )
+        for kind in (existence.LISTED, existence.DELETED):
+            existence.record_look(connection, kind, Look(ACTOR.at, 1), livemode=False)
 
 
 def add_adoptions(ledger: Ledger) -> None:

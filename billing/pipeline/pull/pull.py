@@ -106,10 +106,10 @@ def pull_usage(
             certificate = pull.read(window, search=search and is_whole)
     except BillingError as fault:
         with ledger.writing() as connection:
-            pulls.fail_pull(connection, number, str(fault), clock.now())
+            pulls.fail_pull(connection, number, str(fault), options.clock.now())
         raise
     with ledger.writing() as connection:
-        pulls.complete_pull(connection, number, certificate, clock.now())
+        pulls.complete_pull(connection, number, certificate, options.clock.now())
     return certificate
 
 

@@ -183,7 +183,9 @@ def _hour_due(places: Places, dialect: str) -> Iterator[Far]:
 
 def _pull(app: App, clock: WorldClock) -> None:
     source, rules = app.source(ACCOUNT)
-    pull_usage(app.ledger, source, rules, MONTH, options=PullOptions(clock, "me"))
+    pull_usage(
+        app.ledger, source, rules, MONTH, options=PullOptions(clock=clock, actor="me")
+    )
 
 
 def _a_call_each(world: World, hour: datetime) -> list[dict[str, object]]:
