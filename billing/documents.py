@@ -2,7 +2,12 @@
 
 from billing.errors import BillingError
 from billing.pipeline.adopt.shadow import ShadowReport
-from billing.pipeline.cycle_report import CycleReport, PullResult, Step
+from billing.pipeline.cycle_report import (
+    CycleReport,
+    DoneElsewhere,
+    PullResult,
+    Step,
+)
 from billing.pipeline.sync.sync import SyncReport
 from billing.reports.parity.shadow_status import shadow_document
 from billing.reports.reconciliation.live import Reconciliation, reconciliation_document
@@ -84,6 +89,7 @@ def cycle_document(report: CycleReport, currency: str) -> Document:
         "reconciliations": [
             reconciliation_document(each, currency) for each in report.reconciliations
         ],
+        "reconciled_elsewhere": [str(period) for period in report.elsewhere],
     }
 
 
@@ -103,6 +109,8 @@ def step_line(step: Step) -> tuple[str, Document]:
             return "sync", {name: document[name] for name in _LOGGED_OF_A_SYNC}
         case ShadowReport():
             return "shadow", _shadow_fields(step)
+        case DoneElsewhere():
+            return "reconcile", {"period": str(step.period), "elsewhere": True}
         case BillingError():
             return "fault", {"kind": step.kind, "error": str(step)}
         case _:

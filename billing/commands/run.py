@@ -89,6 +89,8 @@ def show_cycle(report: CycleReport) -> None:
         complaints += parity_complaints(report.shadow.verdict)
     for reconciliation in report.reconciliations:
         show_findings(reconciliation, violated=report.refused)
+    for period in report.elsewhere:
+        say(f"{period} is reconciled by another process.")
     if report.sync:
         complaints += [
             sentence

@@ -10,8 +10,6 @@ from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError, InvariantViolated
 from billing.ledger.database import Ledger
 from billing.ledger.locking.locks import try_lock
-from billing.ledger.reconcile import runs
-from billing.ledger.reconcile.runs import Reconciliation
 from billing.pipeline.adopt.shadow import all_in_shadow, try_in_shadow
 from billing.pipeline.circuit_breaker import never
 from billing.pipeline.concurrency import (
@@ -23,17 +21,21 @@ from billing.pipeline.concurrency import (
     Turn,
     readers,
 )
-from billing.pipeline.cycle_report import CycleReport, PullResult, Step, on_step_ignored
+from billing.pipeline.cycle_report import (
+    CycleReport,
+    PullResult,
+    Step,
+    on_step_ignored,
+)
 from billing.pipeline.earlier_months import EarlierMonths
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.as_needed import SWEEP_EVERY, pull_as_needed, pulled_since
+from billing.pipeline.pull.as_needed import pull_as_needed, pulled_since
 from billing.pipeline.pull.identity import Sources, identify_sources
 from billing.pipeline.pull.pull import PullOptions
+from billing.pipeline.reconcile.divided import reconcile_divided
 from billing.pipeline.reconcile.reconcile import (
-    Depth,
     ReconcileOptions,
-    reconcile_period,
 )
 from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.sync import SyncReport, sync_meter
@@ -105,7 +107,7 @@ def run_cycle(
 
     `on_step` hears of each step as soon as it is done.
     """
-    report = CycleReport(on_step=on_step)
+    report, began = CycleReport(on_step=on_step), options.clock.now()
     try:
         accounts = identified(ledger, options)
     except BillingError as fault:
@@ -126,7 +128,7 @@ def run_cycle(
     )
     if compared is not None:
         report.add(compared)
-    for step in _reconciled(ledger, meter, options, periods, watch):
+    for step in _reconciled(ledger, meter, options, periods, watch, began=began):
         report.add(step)
     return report
 
@@ -180,6 +182,8 @@ def _reconciled(
     options: CycleOptions,
     periods: Sequence[BillingPeriod],
     watch: Watcher,
+    *,
+    began: datetime,
 ) -> Iterator[Step]:
     """Reconcile the months, and read an earlier one again when one is due."""
     if all_in_shadow(ledger, options.sync):
@@ -187,7 +191,14 @@ def _reconciled(
     for period in periods:
         if options.stopping():
             return
-        yield _reconcile(ledger, meter, options, period, watch)
+        yield reconcile_divided(
+            ledger,
+            meter,
+            options.reconcile,
+            period,
+            began=began,
+            progress=watch(f"reconcile {period}"),
+        )
     earlier = EarlierMonths(
         ledger=ledger,
         meter=meter,
@@ -197,33 +208,6 @@ def _reconciled(
         watch=watch,
     )
     yield from [] if options.stopping() else earlier.read_due()
-
-
-def _reconcile(
-    ledger: Ledger,
-    meter: Meter,
-    options: CycleOptions,
-    period: BillingPeriod,
-    watch: Watcher,
-) -> Reconciliation | BillingError:
-    try:
-        return reconcile_period(
-            ledger,
-            meter,
-            options.reconcile,
-            period,
-            depth=_depth(ledger, period, options.clock.now()),
-            progress=watch(f"reconcile {period}"),
-        )
-    except BillingError as fault:
-        return fault
-
-
-def _depth(ledger: Ledger, period: BillingPeriod, now: datetime) -> Depth:
-    """Read once a day, too, what was invoiced of a month that is over."""
-    with ledger.reading() as connection:
-        read_at = runs.invoices_read_at(connection, period)
-    return Depth(invoices=read_at is None or now - read_at >= SWEEP_EVERY)
 
 
 def pull_month(

@@ -22,7 +22,21 @@ class PullResult:
     refused: bool = False  # what it was to correct violates an invariant
 
 
-Step = PullResult | SyncReport | ShadowReport | Reconciliation | BillingError
+@dataclass(frozen=True, slots=True)
+class DoneElsewhere:
+    """A month that another process reconciles, or has just reconciled."""
+
+    period: BillingPeriod
+
+
+Step = (
+    PullResult
+    | SyncReport
+    | ShadowReport
+    | Reconciliation
+    | DoneElsewhere
+    | BillingError
+)
 
 
 def on_step_ignored(_step: Step) -> None:
@@ -37,6 +51,7 @@ class CycleReport:
     sync: SyncReport | None = None
     shadow: ShadowReport | None = None
     reconciliations: list[Reconciliation] = field(default_factory=list)
+    elsewhere: list[BillingPeriod] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     refused: bool = False
     on_step: Callable[[Step], None] = field(default=on_step_ignored, repr=False)
@@ -54,6 +69,9 @@ class CycleReport:
             case ShadowReport():
                 self.shadow = step
                 error = "; ".join(step.faults) or None
+            case DoneElsewhere():
+                self.elsewhere.append(step.period)
+                error = None
             case BillingError():
                 error = str(step)
                 self.refused |= isinstance(step, InvariantViolated)

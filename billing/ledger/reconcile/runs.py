@@ -118,6 +118,14 @@ def oldest(moments: Iterable[datetime | None]) -> datetime | None:
     return min(known) if known and len(known) == len(each) else None
 
 
+def last_started(connection: Connection, period: BillingPeriod) -> datetime | None:
+    """Return when the newest reconciliation of a month began; None without one."""
+    run = reconciliation_run.c
+    query = select(func.max(run.started_at)).where(run.period == str(period))
+    newest: datetime | None = connection.execute(query).scalar_one()
+    return newest
+
+
 def invoices_read_at(connection: Connection, period: BillingPeriod) -> datetime | None:
     """Return when what was invoiced of a month was last read; None if never."""
     run = reconciliation_run.c
