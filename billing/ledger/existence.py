@@ -1,20 +1,24 @@
 """Existence: when each Stripe customer was last seen, and when they were looked for."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from billing.domain.customer_existence import CustomersSeen, Look
 from billing.ledger.schema.tables import customer_look, customer_seen
 
 LISTED, DELETED = "listed", "deleted"
-_SEEN = customer_seen.c
+NEVER = datetime.fromtimestamp(0, UTC)
+_SEEN, _LOOK = customer_seen.c, customer_look.c
 _OF_THEM = (
-    _SEEN.livemode == bindparam("livemode"),
+    _SEEN.livemode == bindparam("mode"),
     _SEEN.stripe_customer.in_(bindparam("names", expanding=True)),
 )
+_KNOWN = select(_SEEN.stripe_customer).where(*_OF_THEM)
+_SEE = update(customer_seen).where(*_OF_THEM).values(seen_at=bindparam("at"))
 _AT_ONCE = 500
 
 
@@ -44,43 +48,48 @@ def read_customers_seen(connection: Connection, *, livemode: bool) -> CustomersS
 
 def record_seen(connection: Connection, customers: Sequence[Seen]) -> None:
     """Note customers that were there; of one that was noted before, the later."""
-    by_mode: dict[bool, dict[str, Seen]] = {True: {}, False: {}}
-    for each in customers:
-        by_mode[each.livemode][each.stripe_customer] = each
-    for livemode, named in by_mode.items():
-        forget(connection, list(named), livemode=livemode)
-    values = [
-        {
-            "stripe_customer": each.stripe_customer,
-            "livemode": int(livemode),
-            "seen_at": each.at,
-        }
-        for livemode, named in by_mode.items()
-        for each in named.values()
-    ]
-    if values:
-        connection.execute(insert(customer_seen), values)
+    by_time: dict[tuple[bool, datetime], set[str]] = defaultdict(set)
+    for each in {
+        (one.stripe_customer, one.livemode): one for one in customers
+    }.values():
+        by_time[each.livemode, each.at].add(each.stripe_customer)
+    for (livemode, at), names in by_time.items():
+        known = _note(connection, names, at, livemode=livemode)
+        values = [
+            {"stripe_customer": name, "livemode": int(livemode), "seen_at": at}
+            for name in sorted(names - known)
+        ]
+        if values:
+            connection.execute(insert(customer_seen), values)
 
 
 def forget(
     connection: Connection, stripe_customers: Collection[str], *, livemode: bool
 ) -> None:
     """Forget customers: each is asked for before its next event."""
-    names = sorted(stripe_customers)
-    for start in range(0, len(names), _AT_ONCE):
-        some = {"livemode": int(livemode), "names": names[start : start + _AT_ONCE]}
-        connection.execute(delete(customer_seen).where(*_OF_THEM), some)
+    _note(connection, stripe_customers, NEVER, livemode=livemode)
 
 
 def record_look(
     connection: Connection, kind: str, look: Look, *, livemode: bool
 ) -> None:
     """Note that customers were looked for, in place of the last time."""
-    mode = {"kind": kind, "livemode": int(livemode)}
-    connection.execute(
-        delete(customer_look).where(
-            customer_look.c.kind == kind, customer_look.c.livemode == int(livemode)
-        )
-    )
-    values = mode | {"at": look.at, "requests": look.requests}
-    connection.execute(insert(customer_look).values(values))
+    of_mode = _LOOK.kind == kind, _LOOK.livemode == int(livemode)
+    values = {"at": look.at, "requests": look.requests}
+    changed = connection.execute(update(customer_look).where(*of_mode).values(values))
+    if not changed.rowcount:
+        named = values | {"kind": kind, "livemode": int(livemode)}
+        connection.execute(insert(customer_look).values(named))
+
+
+def _note(
+    connection: Connection, names: Collection[str], at: datetime, *, livemode: bool
+) -> set[str]:
+    """Note when customers were seen, of those that are known; returns these."""
+    known: set[str] = set()
+    in_order = sorted(names)
+    for start in range(0, len(in_order), _AT_ONCE):
+        some = {"mode": int(livemode), "names": in_order[start : start + _AT_ONCE]}
+        known |= {*connection.scalars(_KNOWN, some)}
+        connection.execute(_SEE, some | {"at": at})
+    return known

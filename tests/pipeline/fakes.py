@@ -10,7 +10,7 @@ from billing.domain.error_report import RejectionReport
 from billing.domain.meter_event import MeterEvent, SendAnswer, SendVerdict
 from billing.domain.period import Window, hour_of
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
-from billing.errors import MeterUnavailable, NoSuchCustomer
+from billing.errors import MeterRefused, MeterUnavailable, NoSuchCustomer
 from billing.ports import CustomerPage, MaySend, MeterState
 from tests.pipeline.pull.listed_source import ListedSource, Record
 from tests.pipeline.virtual_clock import VirtualClock
@@ -150,7 +150,8 @@ class StrictMeter:
     account_customers: set[str] = field(default_factory=set)
     deleted: dict[str, datetime] = field(default_factory=dict)
     listed: int = 0  # pages
-    asked_for_deletions: list[datetime] = field(default_factory=list)
+    looked_for: list[str] = field(default_factory=list)
+    hides_events: bool = False
     reports: list[RejectionReport] = field(default_factory=list)
     invoices: dict[str, list[StripeInvoice]] = field(default_factory=dict)
     items: dict[str, list[MeteredItem]] = field(default_factory=dict)
@@ -168,6 +169,7 @@ class StrictMeter:
         """Say whether the customer exists; MeterUnavailable while reads are down."""
         if self.down:
             raise MeterUnavailable("no answer")
+        self.looked_for.append(stripe_customer)
         return stripe_customer not in self.missing
 
     def list_customers(self, after: str | None) -> CustomerPage:
@@ -184,7 +186,8 @@ class StrictMeter:
         """Read who was deleted since a moment."""
         if self.down:
             raise MeterUnavailable("no answer")
-        self.asked_for_deletions.append(since)
+        if self.hides_events:
+            raise MeterRefused("the key may not read events")
         return [name for name, at in self.deleted.items() if at >= since]
 
     def send(
