@@ -12,8 +12,6 @@ from billing.ledger.existence import Seen, read_customers_seen
 from billing.ledger.group_commit import BatchedWrite, Writer
 from billing.ports import Clock, Meter
 
-# A list of all customers that has more pages has no end.
-MOST_PAGES = 100_000
 # So many that were seen are noted in one commit.
 _NOTED_AT_ONCE = 2_000
 
@@ -64,7 +62,7 @@ def refresh_customers_seen(
             look.for_deletions(customers)
         stale = customers.stale_among(dict.fromkeys(due), clock.now())
         if customers.asks_for_list(stale, clock.now()):
-            look.for_all(frozenset(known.values()))
+            look.for_all(frozenset(known.values()), most_pages=stale)
     except MeterFault:
         pass  # a key may read customers and no events: then each is asked for
     with ledger.reading() as connection:
@@ -88,11 +86,15 @@ class _Look:
                 connection, existence.DELETED, Look(now, 1), livemode=self.livemode
             )
 
-    def for_all(self, ours: frozenset[str]) -> None:
-        """List the account's customers, until all of ours were seen."""
+    def for_all(self, ours: frozenset[str], *, most_pages: int) -> None:
+        """List the account's customers, until all of ours were seen.
+
+        After so many pages it costs no less than to ask for each: a list may be of
+        many that are not ours, or have no end.
+        """
         began, pages, after = self.clock.now(), 0, None
         unseen, waiting = set(ours), list[Seen]()
-        while unseen and pages < MOST_PAGES:
+        while unseen and pages < most_pages:
             page = self.meter.list_customers(after)
             pages += 1
             found = unseen.intersection(page.customers)

@@ -66,6 +66,18 @@ STRIPE = [
         lambda meter: meter.has_customer("cus_acme"),
     ),
     Endpoint(
+        "customers",
+        "GET",
+        "/v1/customers",
+        lambda meter: meter.list_customers(None),
+    ),
+    Endpoint(
+        "deleted customers",
+        "GET",
+        "/v1/events",
+        lambda meter: meter.deleted_customers(SINCE),
+    ),
+    Endpoint(
         "summary of a month",
         "GET",
         SUMMARIES,

@@ -78,6 +78,16 @@ def item() -> Row:
     return {"id": "si_1", "object": "subscription_item", "price": price()}
 
 
+def deletion() -> Row:
+    """Return an event of a customer who was deleted."""
+    return {
+        "id": "evt_9",
+        "type": "customer.deleted",
+        "livemode": False,
+        "data": {"object": {"id": "cus_gone"}},
+    }
+
+
 def event() -> Row:
     """Word a report of errors."""
     sample = {"error_message": "no", "request": {"identifier": "an_event"}}
@@ -157,8 +167,10 @@ class HonestWorld:
             return call(place.removeprefix("calls/"))
         who = asked.token.rpartition("_")[2]
         calls = [call(f"call_{who}_{number}", number) for number in (3, 2, 1)]
-        is_day = "start_date=2026-03-10" in asked.query
-        items = calls if is_day else []
+        asked_for = parse_qs(asked.query)
+        start = asked_for.get("start_date", ["0"])[0]
+        end = asked_for.get("end_date", ["9"])[0]
+        items = calls if start < NOON < end else []
         return {
             "items": items,
             "total": len(items),
@@ -178,6 +190,8 @@ class HonestWorld:
         name = path.rpartition("/")[2]
         answers: dict[str, Any] = {
             "/v1/billing/meters": listing(METER_ROW),
+            "/v1/customers": listing({"id": "cus_acme", "livemode": False}),
+            "/v1/events": listing(deletion()),
             "/v1/invoices": listing(invoice(more=is_paged)),
             "/v1/subscriptions": listing(subscription(more=is_paged)),
             "/v1/subscription_items": listing(item()),

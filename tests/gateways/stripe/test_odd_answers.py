@@ -95,6 +95,8 @@ READS: dict[str, Callable[[StripeMeter], object]] = {
     "invoices": lambda meter: meter.read_invoices("cus_acme", DAY),
     "subscriptions": lambda meter: meter.read_subscriptions("cus_acme"),
     "customer": lambda meter: meter.has_customer("cus_acme"),
+    "customers": lambda meter: meter.list_customers(None),
+    "deletions": lambda meter: meter.deleted_customers(NOW),
 }
 
 
