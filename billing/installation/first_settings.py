@@ -28,6 +28,7 @@ api_key = "env:STRIPE_API_KEY"         # sk_live_..., sk_test_..., or a restrict
 meter = "stripe_minutes"               # the meter's event name
 # send = "shadow"                      # only read and compare: another program feeds it
 # events_per_second = 900              # default: 900 with a live key, 20 in test mode
+# most_senders = 128                   # requests at once; fewer when answers are quick
 grace_hours = 1                        # how long Stripe keeps invoices open: 1 to 72
 # negative = "event"                   # or "hold": nothing below zero is ever sent
 # rearm = true                         # send again, unasked, what was proved absent
