@@ -35,7 +35,7 @@ Requests that move and disturb it (JSON; GET shows the names of faults):
   PUT      /_sandbox/subscription         an account's grace and lapse
   GET PUT  /_sandbox/faults               time-outs, 500s, rate limits, HTML
   GET PUT  /_sandbox/pamela/rules         date filter, limit, round trip
-  GET PUT  /_sandbox/stripe/rules         lag, grace, memory, limits, round trip
+  GET PUT  /_sandbox/stripe/rules         lag, grace, limits, round trip
   POST     /_sandbox/stripe/rejections    reject meter events that were taken
   POST     /_sandbox/stripe/destinations  notify a server of events, signed
   GET      /_sandbox/deliveries           webhooks of calls, and their answers
