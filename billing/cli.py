@@ -146,7 +146,9 @@ def _no_collections() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
+        # Once: what is garbage at a later time would stay for ever.
+        if not gc.get_freeze_count():
+            gc.freeze()
         gc.enable()
 
 
