@@ -63,10 +63,13 @@ class CustomersSeen:
             return oldest
         return max(self.deletions.at - OVERLAP, oldest)
 
-    def asks_for_list(self, needed: int, now: datetime) -> bool:
-        """Say whether all are listed, where `needed` would be asked for one by one."""
+    def asks_for_list(self, needed: int, few: int = FEW) -> bool:
+        """Say whether all are listed, where `needed` would be asked for one by one.
+
+        `few` are asked for so in any case.
+        """
         pages = self.listed.requests if self.listed else 0
-        return needed > max(FEW, pages)
+        return needed > max(few, pages)
 
     def stale_among(self, stripe_customers: Mapping[str, object], now: datetime) -> int:
         """Count those that were not seen within a day."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.customer_existence import CustomersSeen, Look
+from billing.domain.customer_existence import FEW, CustomersSeen, Look
 from billing.errors import MeterFault
 from billing.ledger import existence
 from billing.ledger.database import Ledger
@@ -48,6 +48,7 @@ def refresh_customers_seen(
     known: Mapping[str, str],
     *,
     livemode: bool,
+    few: int = FEW,
 ) -> CustomersSeen:
     """Find out who was deleted, and list all customers where that takes fewer reads.
 
@@ -61,8 +62,8 @@ def refresh_customers_seen(
         if due and customers.asks_for_deletions(clock.now()):
             look.for_deletions(customers)
         stale = customers.stale_among(dict.fromkeys(due), clock.now())
-        if customers.asks_for_list(stale, clock.now()):
-            look.for_all(frozenset(known.values()), most_pages=stale)
+        if customers.asks_for_list(stale, few):
+            look.for_all(frozenset(known.values()), most_pages=max(stale, few))
     except MeterFault:
         pass  # a key may read customers and no events: then each is asked for
     with ledger.reading() as connection:

@@ -71,4 +71,4 @@ def test_all_are_listed_where_that_takes_fewer_requests(
 ) -> None:
     listed = None if pages is None else Look(ago(24), pages)
     customers = CustomersSeen(livemode=True, listed=listed)
-    assert customers.asks_for_list(needed, NOW) is lists
+    assert customers.asks_for_list(needed) is lists

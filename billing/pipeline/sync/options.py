@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from billing.domain.customer_existence import FEW
 from billing.domain.request_rates import LIVE
 from billing.domain.sender_count import SenderLimits
 from billing.domain.staging import MeterDestination
@@ -32,6 +33,8 @@ class SyncOptions:
     settle_only: bool = False
     shadow: ShadowRule = NO_SHADOW
     senders: SenderLimits = USUAL_SENDERS
+    # Rather than more of Stripe's customers are asked for, all are listed.
+    few: int = FEW
     # Tells processes apart that work side by side, so that each begins elsewhere.
     spread: str = ""
 

@@ -148,6 +148,7 @@ def _known_of_all(
         sorted(filter(None, addresses)),
         options.stripe_customers,
         livemode=options.livemode,
+        few=options.few,
     )
     return names, contacts, seen
 

@@ -1,5 +1,6 @@
 """The world of one seed: Pamela, Stripe, one ledger, and the daemons between them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -65,6 +66,8 @@ class World:
         self.chance = Chance(seed)
         self.trace = Trace(keep_all=keep_all)
         apart = Chance(f"days {seed}")
+        # In every other world customers are listed rather than asked for.
+        self.few = seed % 2
         self.weather = Weather(self.chance, apart, self.trace, borders=borders)
         at_edge = self.weather.strikes(Fault.MONTH_EDGE)
         start = MONTH_END if at_edge else MID_MONTH
@@ -255,18 +258,13 @@ class World:
             at_once=self.chance.happens(100),
             stopping=stopping,
             concurrency=SERIAL,
-        )
-        reconcile = ReconcileOptions(
-            sources=sources,
-            stripe_customers=dict(self.settings.customers),
-            clock=machine,
-            actor=process.name,
-            concurrency=SERIAL,
+            few=self.few,
+            spread=process.name,
         )
         terms = CycleOptions(
             sources=sources,
             sync=sync,
-            reconcile=reconcile,
+            reconcile=self._reconcile_options(sources, machine, process),
             clock=machine,
             first_period=self.first_period,
             actor=process.name,
@@ -275,6 +273,20 @@ class World:
         )
         machine.labels = dict(self.settings.accounts)
         return Desk(machine, ledger, meter, terms)
+
+    def _reconcile_options(
+        self,
+        sources: Sequence[tuple[SimSource, AccountRules]],
+        machine: Machine,
+        process: Process,
+    ) -> ReconcileOptions:
+        return ReconcileOptions(
+            sources=sources,
+            stripe_customers=dict(self.settings.customers),
+            clock=machine,
+            actor=process.name,
+            concurrency=SERIAL,
+        )
 
     def _source(self, label: str, machine: Machine) -> SimSource:
         return SimSource(
