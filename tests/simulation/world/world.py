@@ -1,6 +1,5 @@
 """The world of one seed: Pamela, Stripe, one ledger, and the daemons between them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -230,8 +229,7 @@ class World:
 
     def desk(self, process: Process, host: Host) -> Desk:
         """Put together what a new process works with."""
-        schedule, weather = self.schedule, self.weather
-        machine = Machine(schedule, weather, host, self.locks, process)
+        machine = Machine(self.schedule, self.weather, host, self.locks, process)
 
         def committed() -> None:
             self.judge.committed(machine, self.storage.touched)
@@ -264,7 +262,13 @@ class World:
         terms = CycleOptions(
             sources=sources,
             sync=sync,
-            reconcile=self._reconcile_options(sources, machine, process),
+            reconcile=ReconcileOptions(
+                sources=sources,
+                stripe_customers=sync.stripe_customers,
+                clock=machine,
+                actor=process.name,
+                concurrency=SERIAL,
+            ),
             clock=machine,
             first_period=self.first_period,
             actor=process.name,
@@ -273,20 +277,6 @@ class World:
         )
         machine.labels = dict(self.settings.accounts)
         return Desk(machine, ledger, meter, terms)
-
-    def _reconcile_options(
-        self,
-        sources: Sequence[tuple[SimSource, AccountRules]],
-        machine: Machine,
-        process: Process,
-    ) -> ReconcileOptions:
-        return ReconcileOptions(
-            sources=sources,
-            stripe_customers=dict(self.settings.customers),
-            clock=machine,
-            actor=process.name,
-            concurrency=SERIAL,
-        )
 
     def _source(self, label: str, machine: Machine) -> SimSource:
         return SimSource(
