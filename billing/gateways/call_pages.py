@@ -118,5 +118,5 @@ def walk_calls(
 
 
 def _id_of(record: object) -> str | None:
-    call_id = record.get("id") if isinstance(record, OBJECTS) else None
-    return call_id if isinstance(call_id, str) else None
+    call_id = record.get("id") if type(record) is dict else None
+    return call_id if type(call_id) is str else None

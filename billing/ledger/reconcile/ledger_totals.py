@@ -208,13 +208,13 @@ def posted_calls(
 
 def billed_calls(
     connection: Connection, period: BillingPeriod, account: str
-) -> Iterator[tuple[str, int]]:
-    """Yield an account's calls of a month with their minutes, as they are read."""
+) -> Iterator[dict[str, int]]:
+    """Yield an account's calls of a month with their minutes, some at a time."""
     values = {"month": str(period), "whose": account, **_edges(period)}
-    rows = connection.execute(_billed_calls(), values)
-    for part in rows.partitions(_AT_ONCE):
-        for call_id, minutes in part:
-            yield call_id, int(minutes)
+    streamed = _billed_calls().execution_options(yield_per=_AT_ONCE)
+    with connection.execute(streamed, values) as rows:
+        for part in rows.partitions():
+            yield {call_id: int(minutes) for call_id, minutes in part}
 
 
 @cache

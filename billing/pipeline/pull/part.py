@@ -1,6 +1,6 @@
 """Parts: some calls of a pull, as they were read and rated."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,13 +41,10 @@ class PulledPart:
     def of(cls, reading: WindowReading[PulledCall], until: datetime) -> "PulledPart":
         """Return what was read of a window."""
         part = cls(reading.pages, until=until)
-        for call_id, rated in reading.calls.items():
-            if call_id not in reading.duplicates:
-                part.add(rated)
-        for rated in reading.anonymous.values():
-            part.add(rated)
-        for duplicate in reading.duplicates.values():
-            part.add(duplicate)
+        for call_id in reading.duplicates:
+            reading.calls.pop(call_id, None)
+        for several in (reading.calls, reading.anonymous, reading.duplicates):
+            part._add_all(several.values())
         return part
 
     def __len__(self) -> int:
@@ -59,9 +56,17 @@ class PulledPart:
         if len(parts) == 1:
             return parts[0]
         whole = cls(sum(part.pages for part in parts))
-        for rated in cls.joined(parts).values():
-            whole.add(rated)
+        whole._add_all(cls.joined(parts).values())
         return whole
+
+    def _add_all(self, calls: Collection[PulledCall]) -> None:
+        # Mostly all are unchanged, or none.
+        unchanged = [call for call in calls if type(call) is KnownReading]
+        self.unchanged += unchanged
+        if len(unchanged) < len(calls):
+            for call in calls:
+                if type(call) is not KnownReading:
+                    self.add(call)
 
     def add(self, call: PulledCall) -> None:
         """Take in one call as it was rated, set aside or recognised."""

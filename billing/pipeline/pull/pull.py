@@ -1,6 +1,7 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
 from billing.ledger.pull import call_decisions, pulls
 from billing.ledger.pull.pulls import Certificate
+from billing.ledger.pull.seen_calls import SeenCalls
 from billing.ledger.reconcile import ledger_totals
 from billing.pipeline.concurrency import (
     THREADS,
@@ -134,11 +136,14 @@ class _Pull:
 
     def read(self, window: Window, *, search: bool) -> Certificate:
         """Read the window by parts, then what was underway, then the totals."""
-        counts = PullCounts(period=self.period)
+        with closing(SeenCalls()) as seen:
+            counts = PullCounts(period=self.period, seen=seen)
+            return self._read(window, counts, search=search)
+
+    def _read(self, window: Window, counts: PullCounts, *, search: bool) -> Certificate:
         self._read_window(window, counts)
         self.options.turn.pass_on()
-        underway = [name for name in self._underway() if name not in counts]
-        self._read_each(underway, counts)
+        self._read_each(self._unread_of(self._underway(), counts), counts)
         totals = self._read_totals()
         looked_back_to = None
         if search:
@@ -247,24 +252,30 @@ class _Pull:
             billed = ledger_totals.billed_calls(connection, self.period, account)
             decided = call_decisions.decided_calls(connection, account)
             # What a person said of a call that is not over, no total has.
-            unmet = {
-                name: minutes
-                for name, minutes in billed
-                if name in decided or not counts.understood(name)
-            }
+            unmet: dict[str, int] = {}
+            for some in billed:
+                missing = some.keys() - counts.understood(some)
+                missing |= some.keys() & decided.keys()
+                unmet.update((name, some[name]) for name in missing)
             # The source's total had them as the source stated them.
             for gap in ledger_totals.source_gaps(connection, self.period):
                 if gap.account == account and gap.call_id in unmet:
                     unmet[gap.call_id] += gap.minutes
-        names = sorted(name for name in unmet if name not in counts)
+        names = sorted(self._unread_of(unmet, counts))
         unasked = frozenset(names[MOST_ASKED:])
         self._read_each(names[:MOST_ASKED], counts)
         stands = decided.keys() - counts.overruled
+        settled = counts.understood(unmet) | unasked
         counts.unmet_minutes = sum(
             minutes
             for name, minutes in unmet.items()
-            if name in stands or not (counts.understood(name) or name in unasked)
+            if name in stands or name not in settled
         )
+
+    @staticmethod
+    def _unread_of(names: Collection[str], counts: PullCounts) -> list[str]:
+        met = counts.met(names)
+        return [name for name in names if name not in met]
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:
         """Read calls one by one."""
@@ -277,14 +288,14 @@ class _Pull:
     def _take_in(self, part: PulledPart, counts: PullCounts) -> None:
         """Record a part's calls, and count them."""
         self.options.turn.wait()
-        again = [each.call_id for each in part.unchanged if each.call_id in counts]
+        again = counts.met(each.call_id for each in part.unchanged)
         recorded = record_part(self.ledger, part, self._recording())
         counts.add(part)
         counts.hold(recorded.held)
         counts.overruled.update(recorded.overruled)
         if again:
             # What they were compared with may have been recorded since.
-            self._read_each(again, counts)
+            self._read_each(sorted(again), counts)
 
     def _recording(self) -> Recording:
         return Recording(

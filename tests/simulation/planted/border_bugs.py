@@ -166,6 +166,6 @@ BORDER_BUGS: tuple[Planted, ...] = (
     # What was read
     bug(
         "an id that is used again hides what is missing",
-        (PullCounts, "understood", lambda _: PullCounts.__contains__),
+        (PullCounts, "understood", lambda _: PullCounts.met),
     ),
 )
