@@ -45,7 +45,7 @@ def _at_one_delay(
     for _ in range(ROUNDS):
         for dialect in DIALECTS:
             ours[dialect].append(_pull_seconds(places, world, dialect, calls))
-        fetches.append(_fetch_seconds(world, calls))
+        fetches.append(fetch_seconds(world, calls))
         # A plain script waits more than it works, so it hardly varies.
         if not (delay and plain):
             plain.append(_plain_seconds(places, world, calls))
@@ -94,7 +94,7 @@ def _pull_seconds(places: Places, world: World, dialect: str, calls: int) -> flo
         return seconds_of(lambda: pull_month(app, clock, calls))
 
 
-def _fetch_seconds(world: World, calls: int) -> float:
+def fetch_seconds(world: World, calls: int) -> float:
     """Time the fetching of the month's pages, by days, with as many threads."""
     windows = Window(MONTH.start, MONTH.end).cut(DAYS)
     with (
