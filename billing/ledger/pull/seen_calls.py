@@ -102,7 +102,13 @@ class SeenCalls:
         if file is not self._file:
             file.close()
         return [
-            PassedMonth(month, calls, bool(before), first, last)
+            PassedMonth(
+                month=month,
+                calls=calls,
+                before_first_period=bool(before),
+                first_at=first,
+                last_at=last,
+            )
             for month, calls, before, first, last in rows
         ]
 

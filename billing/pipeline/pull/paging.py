@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from billing.domain.period import Window
+from billing.domain.call import READ_AGAIN
+from billing.domain.period import BillingPeriod, Window
 from billing.errors import SourceFault, SourceUnreadable
 from billing.ports import CallMark, ListedCalls, SourceCall, UsageSource
 
@@ -137,3 +139,11 @@ class WindowWalk(Generic[T]):
         """The fault of a window whose parts hold far more than it was told to."""
         day = f"{self.window.start:%Y-%m-%d}"
         return SourceUnreadable(self.source.account, f"the list of {day} has no end")
+
+
+def pulled_window(
+    period: BillingPeriod, since: datetime | None, now: datetime
+) -> Window:
+    """Return what is read of a month: two days on either side, up to now."""
+    start = period.start - READ_AGAIN
+    return Window(max(since or start, start), min(period.end + READ_AGAIN, now))

@@ -25,6 +25,7 @@ from billing.pipeline.concurrency import (
 )
 from billing.pipeline.pull.account_rules import AccountRules
 from billing.pipeline.pull.counts import PullCounts
+from billing.pipeline.pull.paging import pulled_window
 from billing.pipeline.pull.part import (
     PartReader,
     PulledPart,
@@ -79,9 +80,8 @@ def pull_usage(
     Whatever was read is kept; a pull that fails leaves the month marked incomplete. A
     whole month whose total is more than its calls is searched for back from its start.
     """
-    clock = options.clock
-    now = clock.now()
-    window = _window(period, since, now)
+    now = options.clock.now()
+    window = pulled_window(period, since, now)
     is_whole = window.start == period.start - READ_AGAIN
     with ledger.writing() as connection:
         number = pulls.start_pull(
@@ -113,12 +113,6 @@ def pull_usage(
     with ledger.writing() as connection:
         pulls.complete_pull(connection, number, certificate, options.clock.now())
     return certificate
-
-
-def _window(period: BillingPeriod, since: datetime | None, now: datetime) -> Window:
-    """Return what is read of a month: two days on either side, up to now."""
-    start = period.start - READ_AGAIN
-    return Window(max(since or start, start), min(period.end + READ_AGAIN, now))
 
 
 @dataclass(frozen=True, slots=True)

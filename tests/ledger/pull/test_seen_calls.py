@@ -26,7 +26,13 @@ def test_calls_are_counted_by_what_became_of_them(most_held: int) -> None:
         assert seen.reasons() == {None: 2, "underway": 2}
         (february,) = seen.months()
         first, last = passing(0).placed_at, passing(1).placed_at
-        assert february == PassedMonth("2026-02", 2, True, first, last)
+        assert february == PassedMonth(
+            month="2026-02",
+            calls=2,
+            before_first_period=True,
+            first_at=first,
+            last_at=last,
+        )
         assert seen.among(["a", "e", "x"]) == {"a", "e"}
 
 
