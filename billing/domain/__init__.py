@@ -7,6 +7,8 @@ Who and when
     account_identity        the partner and project that an account's source says it is
     account_rename          the same account under another name of the settings
     customer                who is billed: a Stripe customer, under a name of ours
+    customer_seen           when a Stripe customer was last seen to be there
+    customer_look           when customers were looked for last, and at what cost
     period                  a calendar month in UTC, its start in and its end out
     meter                   what counts minutes at Stripe, here `stripe_minutes`
     price                   what a minute costs from a date on; it never changes

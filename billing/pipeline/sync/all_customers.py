@@ -3,13 +3,14 @@
 from collections.abc import (
     Callable,
     Collection,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -39,7 +40,7 @@ from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.send import Sender
 from billing.pipeline.sync.sending_stops import SendingStops
 
-# Customers that are looked at together for whether they still have work.
+# So many customers are staged together.
 SLICE = 64
 # Who works on a customer may die: others ask for it again, for as long as its retries
 # take and some more.
@@ -74,12 +75,13 @@ class AllCustomers:
                 self.sender.time.sleep(ASKED_AGAIN_AFTER_SECONDS)
             is_last = tries == MOST_TIMES_ASKED
             locked = []
-            work = self._work(in_order, is_first=not tries)
-            for report in run_each(pool, work, lambda: self.sender.senders.count):
-                if report.locked_by_another:
-                    locked.append(report)
-                else:
-                    yield report
+            # Closed at once, it frees the locks of those that are not begun.
+            with closing(self._work(in_order, is_first=not tries)) as work:
+                for report in run_each(pool, work, lambda: self.sender.senders.count):
+                    if report.locked_by_another:
+                        locked.append(report)
+                    else:
+                        yield report
             if is_last or self.sender.breaker.stopped:
                 yield from locked
                 return
@@ -94,22 +96,35 @@ class AllCustomers:
 
     def _work(
         self, customers: Sequence[str], *, is_first: bool
-    ) -> Iterator[Callable[[], CustomerReport]]:
+    ) -> Generator[Callable[[], CustomerReport]]:
         """Give the work on each customer that still has some."""
         with self.sender.breaker.stopped_by_faults():
-            for start in range(0, len(customers), SLICE):
-                names: Collection[str] = customers[start : start + SLICE]
+            start = 0
+            while start < len(customers):
+                names: Collection[str] = customers[start : start + self._slice]
                 # What was just read is new enough; on SQLite nobody else works.
-                if not self.ledger.on_sqlite and (start or not is_first):
+                is_new = is_first and not start
+                start += len(names)
+                if not (self.ledger.on_sqlite or is_new):
                     names = self._still_due(names)
                 yield from self._work_on(names)
+
+    @property
+    def _slice(self) -> int:
+        """How many are taken at a time: no more than are soon worked on.
+
+        What one process has taken no other can work on.
+        """
+        soon = max(self.sender.senders.count // 2, 1)
+        return SLICE if self.ledger.on_sqlite else min(SLICE, soon)
 
     def _work_on(
         self, names: Collection[str]
     ) -> Iterator[Callable[[], CustomerReport]]:
         """Give the work on some, of whom those who allow it are staged together."""
         syncs = {name: self._sync_of(name) for name in names}
-        with ExitStack() as unbegun:
+        unbegun: dict[str, ExitStack] = {}
+        try:
             prepared = self._prepared(syncs.values(), unbegun)
             for name, sync in syncs.items():
                 if name not in prepared:
@@ -119,48 +134,48 @@ class AllCustomers:
                 if customer is None:
                     yield partial(CustomerReport, name=name, locked_by_another=True)
                 elif customer.events:
+                    del unbegun[name]  # whoever begins frees its own
                     yield partial(sync.send_prepared, customer)
-                else:
-                    customer.lock.close()
-            unbegun.pop_all()  # each closes its own
+        finally:
+            for lock in unbegun.values():
+                lock.close()
 
     def _prepared(
-        self, syncs: Iterable[CustomerSync], unbegun: ExitStack
+        self, syncs: Iterable[CustomerSync], locks: dict[str, ExitStack]
     ) -> dict[str, PreparedCustomer | None]:
         """Stage those of whom nothing particular is to be seen, under their locks.
 
         None stands for one that another process works on.
         """
-        locks: dict[str, ExitStack] = {}
+        prepared: dict[str, PreparedCustomer | None] = {}
         holds: dict[str, Hold] = {}
-        elsewhere: dict[str, PreparedCustomer | None] = {}
         destinations = []
         for sync in syncs:
             if sync.to is None or not self._may_be_prepared(sync):
                 continue
             name = sync.customer
-            lock = unbegun.enter_context(ExitStack())
-            hold = lock.enter_context(try_lock(self.ledger, f"customer:{name}"))
+            locks[name] = ExitStack()
+            hold = locks[name].enter_context(try_lock(self.ledger, f"customer:{name}"))
             if hold is None:
-                elsewhere[name] = None
+                prepared[name] = None
                 continue
-            locks[name], holds[name] = lock, hold
+            holds[name] = hold
             destinations.append(sync.to)
         actor = Actor(self.sender.owner, self.sender.time.now())
         staged = self._stage(destinations, actor)
         clear = self._clear_months(staged, actor.at)
-        for name in locks.keys() - staged.keys():
-            locks[name].close()
-        return elsewhere | {
-            name: PreparedCustomer(
+        for name in holds.keys() - staged.keys():
+            locks.pop(name).close()
+        for name, of_customer in staged.items():
+            months = (each.month for each in clear if each.customer == name)
+            prepared[name] = PreparedCustomer(
                 hold=holds[name],
                 lock=locks[name],
                 staged=of_customer.staged,
                 events=of_customer.events,
-                clear=frozenset(each.month for each in clear if each.customer == name),
+                clear=frozenset(months),
             )
-            for name, of_customer in staged.items()
-        }
+        return prepared
 
     def _may_be_prepared(self, sync: CustomerSync) -> bool:
         """Say whether a customer may be staged with others."""
