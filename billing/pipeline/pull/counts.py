@@ -36,6 +36,12 @@ class PullCounts:
             name for name in names if name in self.quarantined
         )
 
+    def unread(self, call_ids: Iterable[str]) -> list[str]:
+        """Return those of some calls that were not read."""
+        names = list(call_ids)
+        met = self.met(names)
+        return [name for name in names if name not in met]
+
     def understood(self, call_ids: Iterable[str]) -> set[str]:
         """Return those that were read, and are neither held nor in quarantine."""
         return self.seen.among(call_ids)

@@ -1,6 +1,5 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -137,7 +136,7 @@ class _Pull:
     def _read(self, window: Window, counts: PullCounts, *, search: bool) -> Certificate:
         self._read_window(window, counts)
         self.options.turn.pass_on()
-        self._read_each(self._unread_of(self._underway(), counts), counts)
+        self._read_each(counts.unread(self._underway()), counts)
         totals = self._read_totals()
         looked_back_to = None
         if search:
@@ -255,7 +254,7 @@ class _Pull:
             for gap in ledger_totals.source_gaps(connection, self.period):
                 if gap.account == account and gap.call_id in unmet:
                     unmet[gap.call_id] += gap.minutes
-        names = sorted(self._unread_of(unmet, counts))
+        names = sorted(counts.unread(unmet))
         unasked = frozenset(names[MOST_ASKED:])
         self._read_each(names[:MOST_ASKED], counts)
         stands = decided.keys() - counts.overruled
@@ -265,11 +264,6 @@ class _Pull:
             for name, minutes in unmet.items()
             if name in stands or name not in settled
         )
-
-    @staticmethod
-    def _unread_of(names: Collection[str], counts: PullCounts) -> list[str]:
-        met = counts.met(names)
-        return [name for name in names if name not in met]
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:
         """Read calls one by one."""
