@@ -12,6 +12,7 @@ from billing.domain import posting
 from billing.domain.meter_event import SendVerdict
 from billing.gateways import retries
 from billing.ledger.audit import audit_log
+from billing.ledger.pull.calls import RecordedCalls
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 from billing.ledger.sync import attempts
 from billing.ledger.sync.outbox import OpenEvent
