@@ -73,7 +73,7 @@ WORKS = (
         "staging",
         _statement("INSERT INTO meter_event"),
         _statement("UPDATE b2b_usage SET"),
-        3,
+        1,  # of all customers together
     ),
     Work(
         "attempt",
