@@ -64,6 +64,7 @@ def unclear_calls(
         )
         .where(quarantine.c.released_at.is_(None))
     )
+    # In the order of what is found: by the bare number, SQLite would read all calls.
     for_ever = select(call).where(is_stuck(now))
     if period is not None:
         held = held.where(quarantine.c.period == str(period))
@@ -76,7 +77,7 @@ def unclear_calls(
             _in_quarantine(row)
             for row in connection.execute(held.order_by(quarantine.c.id))
         ),
-        *(_stuck(row) for row in connection.execute(for_ever.order_by(call.c.id))),
+        *(_stuck(row) for row in connection.execute(for_ever.order_by(call.c.id + 0))),
     ]
 
 

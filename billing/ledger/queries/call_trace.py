@@ -159,13 +159,14 @@ def _events(connection: Connection, rows: Sequence[TracedRow]) -> Sequence[Trace
     before = [
         (event.customer == customer)
         & (event.hour == hour)
+        & (event.state != "synced")  # as the index of such events has it
         & (event.reason == "replaced")
         for customer, hour in {
             (traced.row.customer, traced.row.hour) for traced in rows
         }
     ]
     query = select(meter_event).where(or_(event.id.in_(numbers - {None}), *before))
-    events = connection.execute(query.order_by(event.id)).all()
+    events = connection.execute(query.order_by(event.id + 0)).all()
     attempts = _by_event(connection, meter_attempt, [row.id for row in events])
     readings = _by_event(connection, meter_reading, [row.id for row in events])
     openings = _openings(connection, [row.id for row in events])
