@@ -71,7 +71,11 @@ def _words(value: object, place: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if key not in _REFERENCES or not place:
-                yield from _words(item, f"{place}.{key}" if place else str(key))
+                where = f"{place}.{key}" if place else str(key)
+                if isinstance(item, str):  # as most are, where there are many
+                    yield where, item
+                else:
+                    yield from _words(item, where)
     elif isinstance(value, tuple | list):
         for item in value:
             yield from _words(item, place)
