@@ -51,6 +51,7 @@ CALLS = 100_000
 BENCHMARKS = {
     "help": Benchmark(footprint.measure_help),
     "imports": Benchmark(footprint.measure_imports),
+    "settings": Benchmark(footprint.measure_settings),
     "memory": Benchmark(footprint.measure_memory),
     "pull": Benchmark(pulling.measure),
     "sync": Benchmark(syncing.measure),

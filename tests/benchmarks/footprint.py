@@ -5,19 +5,25 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
 from sqlalchemy import select
 
 from billing.installation.first_settings import A_SANDBOX
+from billing.ledger import migration
+from billing.ledger.audit.audit_log import Actor
+from billing.ledger.database import Ledger, open_ledger
+from billing.ledger.registry import Customer, register
 from billing.ledger.schema.tables import call
-from billing.offline import opened_ledger, state_sole, upgrade_ledger
+from billing.offline import opened_ledger, placed_url, state_sole, upgrade_ledger
 from tests.benchmarks.pulling import MONTH, NOW, seconds_of
 from tests.benchmarks.results import Result
 from tests.benchmarks.world.composition import write_settings
-from tests.benchmarks.world.places import SQLITE, Places
+from tests.benchmarks.world.places import DIALECTS, SQLITE, Places
 from tests.benchmarks.world.world import Shape, running
 
 COMMAND = Path(sys.executable).with_name("pamela-billing")
@@ -38,6 +44,26 @@ MEGABYTE = 1_000_000
 # What a command cannot do without.
 BARE_IMPORT = "import sqlalchemy, pydantic_settings, click, rich"
 ROUNDS = 15
+KNOWN = 100_000
+FEW_SETTINGS = """
+stripe.api_key = "env:STRIPE_KEY"
+billing.first_period = "2026-10"
+[[accounts]]
+name = "bulk"
+api_key = "env:PAMELA_KEY"
+customer_metadata_key = "customer"
+"""
+# What every command does with its settings before its own work.
+READ_SETTINGS = """
+import sys, time
+from pathlib import Path
+from billing.installation.hiding import hide_secrets
+from billing.settings import read_settings
+began, file = time.process_time(), Path(sys.argv[1])
+hide_secrets(file, {})
+read_settings(file)
+print(time.process_time() - began)
+"""
 
 
 def measure_help(_places: Places, _calls: int) -> Iterator[Result]:
@@ -110,6 +136,56 @@ def _cpu_seconds_of(command: list[str], environment: dict[str, str]) -> float:
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measure_settings(places: Places, _calls: int) -> Iterator[Result]:
+    """Measure what many customers cost who are only known: settings, registration."""
+    customers = [Customer(f"known-{i}", f"cus_known{i}") for i in range(KNOWN)]
+    sections = [
+        f'[[customers]]\nname = "{name}"\nstripe_customer = "{stripe_customer}"\n'
+        for name, stripe_customer in customers
+    ]
+    file = places.new_folder() / "billing.toml"
+    file.write_text(FEW_SETTINGS + "".join(sections))
+    command = [sys.executable, "-c", READ_SETTINGS, str(file)]
+    seconds = float(subprocess.check_output(command))
+    figures = subprocess.check_output([sys.executable, "-c", PEAK, *command])
+    peak = json.loads(figures)["bytes"]
+    yield Result(
+        name=f"settings of {KNOWN:,} customers, CPU",
+        ours=f"{seconds:.2f} s, {peak / MEGABYTE:.0f} MB",
+        baseline="",
+        ratio=seconds,
+        at_most=2,
+        unit=" s",
+    )
+    for dialect in DIALECTS:
+        url = placed_url(places.new_database(dialect), places.new_folder())
+        migration.upgrade(url)
+        with closing(open_ledger(url)) as ledger:
+            first = _registering_cpu_seconds(ledger, customers)
+            again = median(_registering_cpu_seconds(ledger, customers) for _ in "123")
+        yield Result(
+            name=f"registering {KNOWN:,} customers again, CPU, {dialect}",
+            ours=f"{again:.2f} s",
+            baseline=f"{first:.2f} s the first time",
+            ratio=again,
+            at_most=0.5,
+            unit=" s",
+        )
+
+
+def _registering_cpu_seconds(ledger: Ledger, customers: list[Customer]) -> float:
+    before = time.process_time()
+    with ledger.writing() as connection:
+        register(
+            connection,
+            Actor("benchmark", NOW),
+            customers=customers,
+            accounts=[],
+            prices=[],
+        )
+    return time.process_time() - before
 
 
 def measure_memory(places: Places, calls: int) -> Iterator[Result]:
