@@ -30,9 +30,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class CustomersSeen:
-    """What is known of the customers of one mode, and since when."""
+    """What is known of the customers of an account, which its meter names."""
 
-    livemode: bool
+    meter_id: str
     seen: Mapping[str, datetime] = field(default_factory=dict)
     listed: Look | None = None
     deletions: Look | None = None

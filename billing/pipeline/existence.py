@@ -35,7 +35,7 @@ class Existence:
             return True
         if not self.meter.has_customer(stripe_customer):
             return False
-        seen = Seen(stripe_customer, self.customers.livemode, now)
+        seen = Seen(stripe_customer, self.customers.meter_id, now)
         self.writer.hand_in(BatchedWrite(existence.record_seen, seen))
         return True
 
@@ -47,7 +47,7 @@ def refresh_customers_seen(
     due: Collection[str],
     known: Mapping[str, str],
     *,
-    livemode: bool,
+    meter_id: str,
     few: int = FEW,
 ) -> CustomersSeen:
     """Find out who was deleted, and list all customers where that takes fewer reads.
@@ -56,8 +56,8 @@ def refresh_customers_seen(
     settings' as values. What cannot be read is asked for one by one: never a fault.
     """
     with ledger.reading() as connection:
-        customers = read_customers_seen(connection, livemode=livemode)
-    look = _Look(ledger, meter, clock, livemode)
+        customers = read_customers_seen(connection, meter_id)
+    look = _Look(ledger, meter, clock, meter_id)
     try:
         if due and customers.asks_for_deletions(clock.now()):
             look.for_deletions(customers)
@@ -67,7 +67,7 @@ def refresh_customers_seen(
     except MeterFault:
         pass  # a key may read customers and no events: then each is asked for
     with ledger.reading() as connection:
-        return read_customers_seen(connection, livemode=livemode)
+        return read_customers_seen(connection, meter_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,16 @@ class _Look:
     ledger: Ledger
     meter: Meter
     clock: Clock
-    livemode: bool
+    meter_id: str
 
     def for_deletions(self, customers: CustomersSeen) -> None:
         """Forget who was deleted since the last look."""
         now = self.clock.now()
         gone = self.meter.deleted_customers(customers.deletions_since(now))
         with self.ledger.writing() as connection:
-            existence.forget(connection, gone, livemode=self.livemode)
+            existence.forget(connection, gone, self.meter_id)
             existence.record_look(
-                connection, existence.DELETED, Look(now, 1), livemode=self.livemode
+                connection, existence.DELETED, Look(now, 1), self.meter_id
             )
 
     def for_all(self, ours: frozenset[str], *, most_pages: int) -> None:
@@ -110,11 +110,11 @@ class _Look:
         self._note(waiting)
         with self.ledger.writing() as connection:
             existence.record_look(
-                connection, existence.LISTED, Look(began, pages), livemode=self.livemode
+                connection, existence.LISTED, Look(began, pages), self.meter_id
             )
 
     def _seen(self, name: str, at: datetime) -> Seen:
-        return Seen(name, self.livemode, at)
+        return Seen(name, self.meter_id, at)
 
     def _note(self, seen: list[Seen]) -> None:
         if seen:

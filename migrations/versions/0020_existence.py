@@ -16,23 +16,23 @@ def upgrade() -> None:
     op.create_table(
         "customer_seen",
         sa.Column("stripe_customer", sa.Text(), nullable=False),
-        sa.Column("livemode", ExactInteger(), nullable=False),
+        sa.Column("meter_id", sa.Text(), nullable=False),
         sa.Column("seen_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "stripe_customer", "livemode", name=op.f("pk_customer_seen")
+            "stripe_customer", "meter_id", name=op.f("pk_customer_seen")
         ),
         sqlite_strict=True,
     )
     op.create_table(
         "customer_look",
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("livemode", ExactInteger(), nullable=False),
+        sa.Column("meter_id", sa.Text(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("requests", ExactInteger(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('listed', 'deleted')", name=op.f("ck_customer_look_kind")
         ),
-        sa.PrimaryKeyConstraint("kind", "livemode", name=op.f("pk_customer_look")),
+        sa.PrimaryKeyConstraint("kind", "meter_id", name=op.f("pk_customer_look")),
         sqlite_strict=True,
     )
 

@@ -31,7 +31,7 @@ def test_a_customer_is_known_while_both_looks_are_fresh(
     seen: float | None, deletions: float | None, known: bool
 ) -> None:
     customers = CustomersSeen(
-        livemode=True,
+        meter_id="mtr_1",
         seen={} if seen is None else {"cus_a": ago(seen)},
         deletions=None if deletions is None else Look(ago(deletions), 1),
     )
@@ -52,7 +52,7 @@ def test_deletions_are_asked_for_once_an_hour_since_the_look_before(
     last: float | None, asks: bool, since: datetime
 ) -> None:
     look = None if last is None else Look(ago(last), 1)
-    customers = CustomersSeen(livemode=True, deletions=look)
+    customers = CustomersSeen(meter_id="mtr_1", deletions=look)
     assert customers.asks_for_deletions(NOW) is asks
     assert customers.deletions_since(NOW) == since
 
@@ -70,5 +70,5 @@ def test_all_are_listed_where_that_takes_fewer_requests(
     needed: int, pages: int | None, lists: bool
 ) -> None:
     listed = None if pages is None else Look(ago(24), pages)
-    customers = CustomersSeen(livemode=True, listed=listed)
+    customers = CustomersSeen(meter_id="mtr_1", listed=listed)
     assert customers.asks_for_list(needed) is lists

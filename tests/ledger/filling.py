@@ -175,11 +175,9 @@ def add_contacts(ledger: Ledger) -> None:
             record_contacts(connection, [Contact("acme", month, reading, lower=0)])
         state_sole_reporter(connection, ACTOR, "it is new")
         state_sole_reporter(connection, ACTOR, "it was not", "acme", withdrawn=True)
-        existence.record_seen(
-            connection, [Seen("cus_acme", livemode=False, at=ACTOR.at)]
-        )
+        existence.record_seen(connection, [Seen("cus_acme", "mtr_1", ACTOR.at)])
         for kind in (existence.LISTED, existence.DELETED):
-            existence.record_look(connection, kind, Look(ACTOR.at, 1), livemode=False)
+            existence.record_look(connection, kind, Look(ACTOR.at, 1), "mtr_1")
 
 
 def add_adoptions(ledger: Ledger) -> None:

@@ -53,18 +53,18 @@ ledger_move = table(
 )
 
 # When a Stripe customer was last seen to be there, and when customers were looked for.
-# Both are only what reads are saved by, so they are no part of the trail.
+# The meter's id names the account. Both only save reads: they are no part of the trail.
 customer_seen = table(
     "customer_seen",
     text_column("stripe_customer", primary_key=True),
-    number("livemode", primary_key=True),
+    text_column("meter_id", primary_key=True),
     time("seen_at"),
 )
 
 customer_look = table(
     "customer_look",
     text_column("kind", primary_key=True),
-    number("livemode", primary_key=True),
+    text_column("meter_id", primary_key=True),
     time("at"),
     number("requests"),
     CheckConstraint("kind IN ('listed', 'deleted')", name="kind"),

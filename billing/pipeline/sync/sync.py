@@ -1,7 +1,6 @@
 """Sync: bring the meter level with the ledger, one meter event per customer's hour."""
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -76,6 +75,15 @@ class SyncReport:
         self.contact.add(customer.contact)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Whoever has something due, whoever is reported, and the meter's id."""
+
+    customers: set[str]
+    reported: set[str]
+    meter_id: str  # none where nothing is due
+
+
 def sync_meter(
     ledger: Ledger,
     meter: Meter,
@@ -90,16 +98,16 @@ def sync_meter(
     customer.
     """
     report, time = SyncReport(), MonotonicClock(options.clock)
-    waiting, reported = _customers_with_work(ledger, meter, options, time, report)
+    work = _customers_with_work(ledger, meter, options, time, report)
     breaker = CircuitBreaker(options.stopping)
     stops = SendingStops(ledger, time)
     senders = Senders(options.clock, options.senders)
-    names, contacts, seen = _known_of_all(ledger, meter, options, waiting, time)
+    names, contacts, seen = _known_of_all(ledger, meter, options, work, time)
     with (
         options.concurrency.writer(ledger) as writer,
         options.concurrency.pool(options.senders.most, "sync") as pool,
     ):
-        work = AllCustomers(
+        everybody = AllCustomers(
             ledger=ledger,
             sender=Sender(
                 meter=meter,
@@ -114,11 +122,11 @@ def sync_meter(
             names=names,
             contacts=contacts,
             existence=Existence(meter, writer, options.clock, seen),
-            reported=reported,
+            reported=work.reported,
             sent=ProgressCounter(progress),
             stops=stops,
         )
-        for customer in work.run(waiting | reported, pool):
+        for customer in everybody.run(work.customers | work.reported, pool):
             report.add(customer)
     settle_reports(ledger, time)
     report.held += [hold.sentence() for hold in stops.in_force()]
@@ -130,7 +138,7 @@ def _known_of_all(
     ledger: Ledger,
     meter: Meter,
     options: SyncOptions,
-    due: Collection[str],
+    work: _Work,
     time: MonotonicClock,
 ) -> tuple[CustomerNames, ContactContext, CustomersSeen]:
     """Return what is known of all customers, and who of Stripe's are there."""
@@ -139,15 +147,15 @@ def _known_of_all(
         linked = registry.customers_renamed(connection, options.stripe_customers)
     names = CustomerNames(options.stripe_customers, linked)
     if options.settle_only or options.stopping():
-        return names, contacts, CustomersSeen(options.livemode)
-    addresses = {names.stripe_customer(name) for name in due}
+        return names, contacts, CustomersSeen(work.meter_id)
+    addresses = {names.stripe_customer(name) for name in work.customers}
     seen = refresh_customers_seen(
         ledger,
         meter,
         options.clock,
         sorted(filter(None, addresses)),
         options.stripe_customers,
-        livemode=options.livemode,
+        meter_id=work.meter_id,
         few=options.few,
     )
     return names, contacts, seen
@@ -159,15 +167,17 @@ def _customers_with_work(
     options: SyncOptions,
     time: MonotonicClock,
     report: SyncReport,
-) -> tuple[set[str], set[str]]:
+) -> _Work:
     """Return whoever has something due, and whoever is reported; raises MeterFault."""
+    meter_id = ""
     with ledger.reading() as connection:
         shadow = read_shadow(connection, options.shadow)
         report.in_shadow += shadow.among(options.stripe_customers)
         customers = staging.customers_with_work(connection, options.stripe_customers)
     customers = {name for name in customers if not shadow.holds(name)}
     if customers:
-        require_usable_meter(meter, livemode=options.livemode, now=time.now())
+        state = require_usable_meter(meter, livemode=options.livemode, now=time.now())
+        meter_id = state.meter_id
     try:
         reported = note_error_reports(ledger, meter, time)
     except MeterRefused:
@@ -177,5 +187,7 @@ def _customers_with_work(
         report.held.append(f"what was refused late could not be read: {fault}")
         reported = set()
     if reported and not customers:
-        require_usable_meter(meter, livemode=options.livemode, now=time.now())
-    return customers, {name for name in reported if not shadow.holds(name)}
+        state = require_usable_meter(meter, livemode=options.livemode, now=time.now())
+        meter_id = state.meter_id
+    reported = {name for name in reported if not shadow.holds(name)}
+    return _Work(customers, reported, meter_id)

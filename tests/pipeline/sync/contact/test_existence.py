@@ -1,5 +1,6 @@
 """Existence: a customer is seen before its first event, by as few reads as it takes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -101,3 +102,15 @@ def test_where_events_cannot_be_read_each_is_asked_for_every_time(
         assert report.outcomes[Outcome.SYNCED] == 1
         assert bench.meter.looked_for == ["cus_acme"] * times
         next_hour(bench)
+
+
+def test_another_account_s_customers_are_asked_for_anew(sqlite_ledger: Ledger) -> None:
+    bench = with_events(sqlite_ledger, ("acme",))
+    bench.sync()
+    next_hour(bench)
+    assert bench.meter.state is not None
+    # The key of the settings is another account's, whose meter has the same name.
+    bench.meter.state = replace(bench.meter.state, meter_id="mtr_other")
+    bench.meter.missing = {"cus_acme"}
+    assert bench.sync().no_such_customer == ["acme"]
+    assert bench.counted() == {"acme": 1}
