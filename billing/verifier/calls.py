@@ -1,12 +1,9 @@
 """Calls: every row of usage is rated again from what was known of its call."""
 
-import sqlite3
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
 
+from billing.verifier.call_history import Decisions, Revision, Usage
 from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
 from billing.verifier.prices import MOMENT, PriceList
@@ -18,116 +15,9 @@ TERMINAL = frozenset({"completed", "failed", "cancelled", DECIDED})
 # Dated by the source into a month that was not billed here: what was billed is undone.
 BEFORE_FIRST = "before_first_period"
 _SECONDS_PER_MINUTE = 60
-_CALLS = """
-SELECT account, call_id, revision, period, status, started_at, duration_seconds,
-  customer, not_billable, extract_sha256, id, pull_id
-FROM call ORDER BY account, call_id, revision, id
-"""
-_USAGE = """
-SELECT account, call_id, call_revision, call_hour, customer, id, type, period, hour,
-  billed_minutes, amount_micro, currency, price_id, corrects, pull_id, posted_at
-FROM b2b_usage ORDER BY account, call_id, call_revision, call_hour, customer, id
-"""
-_DECISIONS = """
-SELECT account, call_id, revision, seconds FROM call_decision ORDER BY id
-"""
-_name = itemgetter(0, 1)
-_number = itemgetter(5)
+_status, _number = itemgetter(4), itemgetter(5)
 
 Due = tuple[str, str, int, int, int]
-
-
-class Revision(NamedTuple):
-    """What the source once said of a call."""
-
-    account: str
-    call_id: str
-    revision: int
-    period: str
-    status: str
-    started_at: str | None
-    duration_seconds: int | None
-    customer: str | None
-    not_billable: str | None
-    extract_sha256: str
-    id: int
-    pull_id: int
-
-
-class Usage(NamedTuple):
-    """A row of usage."""
-
-    account: str
-    call_id: str
-    call_revision: int
-    call_hour: str
-    customer: str
-    id: int
-    type: str
-    period: str
-    hour: str
-    minutes: int
-    amount_micro: int
-    currency: str
-    price_id: int | None
-    corrects: int | None
-    pull_id: int
-    posted_at: str
-
-    @property
-    def where(self) -> str:
-        """Where the row is, for whoever looks for it."""
-        return f"{TABLE_FILES['b2b_usage']}, row {self.id}"
-
-
-CallHistory = tuple[Sequence[Revision], Sequence[Usage]]
-Name = tuple[str, str]
-
-
-def read_calls(work: sqlite3.Connection) -> Iterator[CallHistory]:
-    """Yield each call's revisions and rows, in the order of account and call."""
-    revised = groupby(map(Revision._make, work.execute(_CALLS)), _name)
-    billed = groupby(map(Usage._make, work.execute(_USAGE)), _name)
-    end: tuple[Any, Any] = (None, ())
-    call, usage = next(revised, end), next(billed, end)
-    while call[0] or usage[0]:
-        revisions: Sequence[Revision] = ()
-        rows: Sequence[Usage] = ()
-        revision_first, usage_first = _which_first(call[0], usage[0])
-        if revision_first:
-            revisions, call = list(call[1]), next(revised, end)
-        if usage_first:
-            rows, usage = list(usage[1]), next(billed, end)
-        yield revisions, rows
-
-
-def _which_first(call: Name | None, usage: Name | None) -> tuple[bool, bool]:
-    """Say whether the call, the rows or both come next."""
-    if call == usage or call is None or usage is None:
-        return call is not None, usage is not None
-    # Texts are compared by their bytes, as the database orders them.
-    revision_first = [p.encode() for p in call] < [p.encode() for p in usage]
-    return revision_first, not revision_first
-
-
-def read_one_call(
-    work: sqlite3.Connection, call_id: str
-) -> tuple[list[Revision], list[Usage]]:
-    """Return a call's revisions and rows, of every account that has such a call."""
-    calls = work.execute(_CALLS.replace("ORDER", "WHERE call_id = ? ORDER"), (call_id,))
-    rows = work.execute(_USAGE.replace("ORDER", "WHERE call_id = ? ORDER"), (call_id,))
-    return list(map(Revision._make, calls)), list(map(Usage._make, rows))
-
-
-Decisions = dict[Name, dict[int, int | None]]
-
-
-def read_decisions(work: sqlite3.Connection) -> Decisions:
-    """Return what people decided of calls: by call and revision, its seconds."""
-    decisions: Decisions = defaultdict(dict)
-    for account, call_id, revision, seconds in work.execute(_DECISIONS):
-        decisions[account, call_id][revision] = seconds
-    return decisions
 
 
 class Rating:
@@ -155,22 +45,22 @@ class Rating:
         """Rate every revision of a call; up to it, the rows are just that."""
         ordered = rows if len(rows) < 2 else sorted(rows, key=_number)
         self._check_corrections(ordered)
-        self._check_decisions(revisions)
-        posted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        if self._decisions or DECIDED in map(_status, revisions):
+            self._check_decisions(revisions)
+        posted: dict[tuple[str, str], list[int]] = {}
         remaining = iter(rows)
         row = next(remaining, None)
         for number, revision in enumerate(revisions, start=1):
             if revision.revision != number:
-                where = f"{TABLE_FILES['call']}, row {revision.id}"
                 raise BadRecord(
-                    where, f"it is revision {revision.revision}, not {number}"
+                    revision.where, f"it is revision {revision.revision}, not {number}"
                 )
             if revision.not_billable == BEFORE_FIRST:
                 _check_dated_back(revision, revisions[: number - 1])
             due = self._due(revision)
             while row is not None and row.call_revision == number:
                 self._check_row(row, due)
-                sums = posted[row.customer, row.call_hour]
+                sums = posted.setdefault((row.customer, row.call_hour), [0, 0])
                 sums[0] += row.minutes
                 sums[1] += row.amount_micro
                 row = next(remaining, None)
@@ -183,9 +73,9 @@ class Rating:
     def _check_decisions(self, revisions: Sequence[Revision]) -> None:
         """Check that what a person decided is what a decision says, and no more."""
         decided = {each.revision: each for each in revisions if each.status == DECIDED}
-        stated = self._decisions.get(_name(revisions[0]), {}) if revisions else {}
+        stated = self._decisions.get(revisions[0][:2], {}) if revisions else {}
         for number, revision in decided.items():
-            where = f"{TABLE_FILES['call']}, row {revision.id}"
+            where = revision.where
             if number not in stated:
                 raise BadRecord(
                     where, "it is said to be decided, and no decision is there"
@@ -202,19 +92,20 @@ class Rating:
     def _due(self, revision: Revision) -> Due | None:
         """Return (customer, hour, minutes, amount, price) of a call; None when free."""
         started_at, seconds = revision.started_at, revision.duration_seconds
-        where = f"{TABLE_FILES['call']}, row {revision.id}"
         if started_at is None or revision.status not in TERMINAL:
             return None
         if not MOMENT.fullmatch(started_at):
-            raise BadRecord(where, "its started_at is no moment in UTC")
+            raise BadRecord(revision.where, "its started_at is no moment in UTC")
         if revision.period != started_at[:7]:
-            raise BadRecord(where, "it stands in another month than it began in")
+            raise BadRecord(
+                revision.where, "it stands in another month than it began in"
+            )
         if revision.not_billable == BEFORE_FIRST:
             return None
         price = self._prices.at(started_at)
         if seconds is None or seconds < 0 or revision.customer is None or not price:
             raise BadRecord(
-                where, "it is billable, and has no length, customer or price"
+                revision.where, "it is billable, and has no length, customer or price"
             )
         minutes = max(-(-seconds // _SECONDS_PER_MINUTE), 1)
         hour = f"{started_at[:13]}:00:00+00:00"
@@ -256,8 +147,9 @@ class Rating:
 def _check_dated_back(revision: Revision, earlier: Sequence[Revision]) -> None:
     """Only a call that was in a later month till then is before the first one."""
     if not earlier or earlier[-1].period <= revision.period:
-        where = f"{TABLE_FILES['call']}, row {revision.id}"
-        raise BadRecord(where, "it is said to be before the first month, and is not")
+        raise BadRecord(
+            revision.where, "it is said to be before the first month, and is not"
+        )
 
 
 def _compare(

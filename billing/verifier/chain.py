@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.keys import KEY_ACTIONS, KeyRing
+from billing.verifier.rows import LineSource, read_lines
 from billing.verifier.shapes import (
     BINDING,
     EVENTS,
     HEX64,
     SHAPES,
-    LineSource,
     digest,
     read_json,
 )
@@ -59,7 +59,7 @@ class Chain(NamedTuple):
 def follow_chain(source: LineSource, work: sqlite3.Connection) -> Chain:
     """Follow the events, first to last; raises BadRecord at the first fault."""
     walk = _Walk(work)
-    for number, line in enumerate(source.lines(EVENTS), start=1):
+    for number, line in enumerate(read_lines(source, EVENTS), start=1):
         where = f"{EVENTS}, event {number}"
         try:
             walk.step(where, number, line)

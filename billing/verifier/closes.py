@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from billing.verifier.calls import Revision, Usage
+from billing.verifier.call_history import Revision, Usage
 from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.prices import PriceList
 from billing.verifier.shapes import TABLE_FILES

@@ -208,8 +208,8 @@ class BundleLines:
     def __init__(self, container: Container) -> None:
         self._container = container
 
-    def lines(self, name: str) -> Iterator[bytes]:
-        """Yield the lines of a file, without their ends; each must have one.
+    def parts(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a file, each with its end, as many as come at once.
 
         A file that older bundles do not have gives none.
         """
@@ -217,13 +217,14 @@ class BundleLines:
             return
         rest = b""
         for chunk in read_chunks(self._container, name):
-            first, *more = chunk.split(b"\n")
-            rest += first
-            if more:
-                yield rest
-                yield from more[:-1]
-                rest = more[-1]
-            elif len(rest) > LONGEST_LINE:
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                # A line may be long: whoever reads it is the only one to hold it.
+                whole, rest = [rest + chunk[:end]], chunk[end:]
+                yield whole.pop()
+                continue
+            rest += chunk
+            if len(rest) > LONGEST_LINE:
                 raise BadRecord(name, f"a line is longer than {LONGEST_LINE:,} bytes")
         if rest:
             raise BadRecord(name, "its last line has no end")

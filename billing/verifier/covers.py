@@ -1,6 +1,8 @@
 """Covers: what events say of ranges of rows, compared with the rows themselves."""
 
 import sqlite3
+from bisect import bisect_right
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import NoReturn
 
@@ -44,6 +46,21 @@ class RowRanges:
         cover: tuple[int, int, int, str, int] = next(self._covers, _END)
         self.first, self.last, self._rows, self._sha, self.sequence = cover
         self._found, self._digest = 0, sha256()
+
+    def take(
+        self, numbers: Sequence[int], lines: Sequence[bytes], first: int, until: int
+    ) -> int:
+        """Take rows of the month, as many as one event covers; returns where they end.
+
+        Their numbers rise up to `until`, and there is one at least. Raises BadRecord.
+        """
+        self.add(numbers[first], lines[first])
+        end = bisect_right(numbers, self.last, first + 1, until)
+        if end > first + 1:
+            self._before = numbers[end - 1]
+            self._found += end - first - 1
+            self._digest.update(b"\n".join(lines[first + 1 : end]) + b"\n")
+        return end
 
     def add(self, number: int, line: bytes) -> None:
         """Take the next row of the month; raises BadRecord."""

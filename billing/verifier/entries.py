@@ -7,12 +7,11 @@ from typing import Any
 
 from billing.verifier.covers import Months
 from billing.verifier.findings import NONSENSE, BadRecord
+from billing.verifier.rows import LineSource, check_header, read_lines
 from billing.verifier.shapes import (
     BINDING,
     BINDING_COLUMNS,
     TABLE_FILES,
-    LineSource,
-    check_header,
     read_json,
 )
 
@@ -25,7 +24,7 @@ def hold(work: sqlite3.Connection, rows: Iterable[tuple[str, Any, bytes]]) -> No
 def load_bindings(source: LineSource, work: sqlite3.Connection) -> None:
     """Load which rows of usage each meter event carries; raises BadRecord."""
     file = TABLE_FILES[BINDING]
-    lines = source.lines(file)
+    lines = read_lines(source, file)
     check_header(file, next(lines, b""), BINDING_COLUMNS)
     for line in lines:
         try:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from billing.verifier.ed25519 import KEY_BYTES, SIGNATURE_BYTES, is_signed, is_weak
 from billing.verifier.findings import NONSENSE, BadRecord
 from billing.verifier.manifest import fingerprint
+from billing.verifier.rows import LineSource, read_lines
 from billing.verifier.shapes import (
     HEADS,
-    LineSource,
     canonical,
     digest,
     read_json,
@@ -86,7 +86,7 @@ def check_heads(
 ) -> tuple[int, str]:
     """Check every signed head against the chain; returns their number and last hash."""
     last = _LastHead(0, NO_HEAD, 0)
-    for number, line in enumerate(source.lines(HEADS), start=1):
+    for number, line in enumerate(read_lines(source, HEADS), start=1):
         where = f"{HEADS}, head {number}"
         try:
             document = read_json(line)

@@ -4,10 +4,11 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from billing.verifier.calls import DECIDED, Revision, Usage, read_one_call
+from billing.verifier.call_history import Revision, Usage, read_one_call
+from billing.verifier.calls import DECIDED
 from billing.verifier.findings import Unreadable
 from billing.verifier.prices import MICRO, PriceList
-from billing.verifier.shapes import LineSource, read_rows
+from billing.verifier.rows import LineSource, read_rows
 
 _COVER = """
 SELECT sequence, first, last, sha, hash, at FROM cover JOIN event USING (sequence)
@@ -102,13 +103,13 @@ def _reported(
         yield from _entered(work, "meter_event", number)
         if evidence:
             yield f"      evidence: {evidence}"
-    for _, _, attempt in read_rows(source, "meter_attempt"):
+    for attempt in read_rows(source, "meter_attempt"):
         if attempt[1] in events:
             answer = f"{attempt[7]}, HTTP {attempt[8]}, request {attempt[9]}"
             of = f"attempt {attempt[2]} of event {attempt[1]}"
             yield f"    {of} at {attempt[5]}: {answer}"
             yield from _entered(work, "meter_attempt", attempt[0])
-    for _, _, reading in read_rows(source, "meter_reading"):
+    for reading in read_rows(source, "meter_reading"):
         if reading[1] in events:
             of = f"reading of event {reading[1]}"
             yield f"    {of} at {reading[2]}: {reading[3]} minutes"

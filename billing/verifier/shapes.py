@@ -1,18 +1,14 @@
-"""The tables of a bundle: their columns, and how a line of each is read."""
+"""The tables of a bundle: their columns, and how a line is read."""
 
 import json
 import re
-from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
-
-from billing.verifier.findings import BadRecord
+from typing import Any, NamedTuple
 
 BINDING = "b2b_usage.meter_event_id"
 EVENTS, HEADS = "audit_events.jsonl", "heads.jsonl"
 HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
-_KINDS = {"i": (int,), "t": (str,), "I": (int, type(None)), "T": (str, type(None))}
 
 
 class Shape(NamedTuple):
@@ -27,14 +23,6 @@ class Shape(NamedTuple):
     def place(self, column: str) -> int:
         """Return where in a row a column stands."""
         return self.columns.index(column)
-
-
-class LineSource(Protocol):
-    """Where lines come from: a bundle, or the database itself."""
-
-    def lines(self, name: str) -> Iterator[bytes]:
-        """Yield the lines of a file, without their ends."""
-        ...
 
 
 def _shape(
@@ -257,42 +245,3 @@ def unhex(text: str, size: int) -> bytes:
 def digest(line: bytes) -> str:
     """Return the SHA-256 of a line in hex."""
     return sha256(line).hexdigest()
-
-
-def read_rows(source: LineSource, name: str) -> Iterator[tuple[str, bytes, list[Any]]]:
-    """Yield (where, line, row) of a table, each row of the table's own kinds."""
-    file, shape = TABLE_FILES[name], SHAPES[name]
-    lines = source.lines(file)
-    header = next(lines, None)
-    if header is None and file in LATER_FILES:
-        return
-    check_header(file, header or b"", list(shape.columns))
-    seen: set[tuple[type, ...]] = set()
-    for number, line in enumerate(lines, start=2):
-        try:
-            row = read_json(line)
-            kinds = tuple(map(type, row)) if type(row) is list else ()
-        except (ValueError, TypeError, RecursionError) as fault:
-            raise BadRecord(
-                f"{file}, line {number}", f"it is no row ({fault})"
-            ) from None
-        if kinds not in seen:
-            _check_kinds(f"{file}, line {number}", shape, row)
-            seen.add(kinds)
-        yield file, line, row
-
-
-def check_header(file: str, line: bytes, columns: list[str]) -> None:
-    """Raise Bad unless the first line of a table names its columns."""
-    if line != canonical(columns):
-        why = f"it does not name the columns {', '.join(columns)}"
-        raise BadRecord(f"{file}, line 1", why)
-
-
-def _check_kinds(where: str, shape: Shape, row: Any) -> None:
-    if type(row) is not list or len(row) != len(shape.columns):
-        raise BadRecord(where, f"a row has {len(shape.columns)} columns")
-    for column, kind, value in zip(shape.columns, shape.kinds, row, strict=True):
-        if type(value) not in _KINDS[kind]:
-            wanted = "a whole number" if kind in "iI" else "a text"
-            raise BadRecord(where, f"{column} is {type(value).__name__}, not {wanted}")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from billing.verifier.bundle_names import SEAL
-from billing.verifier.calls import Rating, read_calls, read_decisions
+from billing.verifier.call_history import read_calls, read_decisions
+from billing.verifier.calls import Rating
 from billing.verifier.chain import Chain, follow_chain
 from billing.verifier.claims import Month, check_claims, read_month
 from billing.verifier.closes import Closes
@@ -22,7 +23,8 @@ from billing.verifier.meter import check_meter
 from billing.verifier.prices import PriceList
 from billing.verifier.proof import prove_call
 from billing.verifier.readme import check_readme
-from billing.verifier.shapes import EVENTS, LineSource
+from billing.verifier.rows import LineSource
+from billing.verifier.shapes import EVENTS
 from billing.verifier.workspace import open_workspace
 
 

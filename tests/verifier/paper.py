@@ -172,22 +172,21 @@ class Paper:
         self.heads.append(encode_line({"line": line.decode(), "signature": signature}))
         self._head = hashed(line)
 
-    def parts(self, file: str) -> Iterator[list[bytes]]:
+    def parts(self, file: str) -> Iterator[bytes]:
         """Yield the lines of a bundle's file: the rows of every month."""
+        lines = self._lines(file)
+        if lines:
+            yield b"\n".join(lines) + b"\n"
+
+    def _lines(self, file: str) -> list[bytes]:
         if file in {EVENTS, HEADS}:
-            yield self.events if file == EVENTS else self.heads
-        elif file == TABLE_FILES[BINDING]:
+            return self.events if file == EVENTS else self.heads
+        if file == TABLE_FILES[BINDING]:
             pairs = sorted(self.bindings.items())
-            yield [
+            return [
                 encode_line(BINDING_COLUMNS),
                 *(encode_line([k, v]) for k, v in pairs),
             ]
-        else:
-            name = file.removeprefix("tables/").removesuffix(".jsonl")
-            rows = [self.rows[name][key] for key in sorted(self.rows[name])]
-            yield [encode_line(list(SHAPES[name].columns)), *map(encode_line, rows)]
-
-    def lines(self, file: str) -> Iterator[bytes]:
-        """Yield the same one by one, as the verifier reads them."""
-        for part in self.parts(file):
-            yield from part
+        name = file.removeprefix("tables/").removesuffix(".jsonl")
+        rows = [self.rows[name][key] for key in sorted(self.rows[name])]
+        return [encode_line(list(SHAPES[name].columns)), *map(encode_line, rows)]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from billing.verifier.calls import Rating, read_decisions, read_one_call
+from billing.verifier.call_history import read_decisions, read_one_call
+from billing.verifier.calls import Rating
 from billing.verifier.covers import Months
 from billing.verifier.findings import BadRecord
 from billing.verifier.prices import PriceList

@@ -21,9 +21,9 @@ class Lines:
     def __init__(self, *lines: bytes) -> None:
         self._lines = lines
 
-    def lines(self, name: str) -> Iterator[bytes]:
+    def parts(self, name: str) -> Iterator[bytes]:
         """Yield the lines, whatever file is asked for."""
-        return iter(self._lines)
+        return (line + b"\n" for line in self._lines)
 
 
 def loaded(*lines: bytes) -> dict[str, list[tuple[Any, ...]]]:

@@ -6,7 +6,12 @@ from sqlalchemy import Connection, select
 
 from billing.ledger.audit.covered_tables import BINDING, TABLES, Covered
 from billing.ledger.audit.events import event_lines
-from billing.ledger.audit.row_lines import RowLine, binding_lines, lines
+from billing.ledger.audit.row_lines import (
+    RowLine,
+    binding_lines,
+    line_parts,
+    lines,
+)
 from billing.ledger.audit.signed_heads import SignedHead
 from billing.ledger.schema.tables import audit_head
 
@@ -18,6 +23,7 @@ __all__ = [
     "binding_lines",
     "event_lines",
     "head_lines",
+    "line_parts",
     "lines",
 ]
 

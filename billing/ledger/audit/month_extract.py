@@ -16,10 +16,10 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.audit.canonical_json import format_document, quoted
 from billing.ledger.audit.export_lines import (
     BINDING,
-    RowLine,
     binding_lines,
     event_lines,
     head_lines,
+    line_parts,
     lines,
 )
 from billing.ledger.stored_json import read_stored, whole
@@ -32,6 +32,12 @@ _PULLS = (
     "t.period = :month OR t.id IN (SELECT pull_id FROM b2b_usage "
     "WHERE period = :month) OR t.id IN (SELECT pull_id FROM call WHERE period = :month)"
 )
+# In the order of their numbers, without the index of months: that would sort them all.
+_USAGE = (
+    "t.period || '' = :month AND t.id BETWEEN "
+    "(SELECT min(id) FROM b2b_usage WHERE period = :month) AND "
+    "(SELECT max(id) FROM b2b_usage WHERE period = :month)"
+)
 # What differs from `t.period = :month`.
 _CONDITIONS = {
     **dict.fromkeys(
@@ -42,6 +48,7 @@ _CONDITIONS = {
     **dict.fromkeys(("meter_attempt", "meter_reading", "meter_opening"), _OF_EVENT),
     "meter_event": "t.period = :month OR t.carries = :month",
     "pull": _PULLS,
+    "b2b_usage": _USAGE,
     **dict.fromkeys(
         ("reconciliation_break", "reconciliation_source"), "r.period = :month"
     ),
@@ -74,7 +81,6 @@ WHERE e.period = :month AND e.carries IS NOT NULL AND t.period <> :month
 """  # noqa: S608 # constants of this file
 _OTHERS = {"call": _OTHER_CALLS, "b2b_usage": _OTHER_USAGE}
 _NAMED = ("account", "customer")
-Parts = Iterator[list[bytes]]
 T = TypeVar("T")
 
 
@@ -92,15 +98,16 @@ class Excerpt:
                 text("SET LOCAL idle_in_transaction_session_timeout = 0")
             )
 
-    def parts(self, name: str) -> Parts:
-        """Yield the lines of a table, the chain or its signed heads, some at once."""
+    def parts(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a table, the chain or its heads as parts with ends."""
         readers: dict[str, Callable[[], Iterator[bytes]]] = {
             EVENTS: self._events,
             HEADS: self._heads,
             BINDING: self._bindings,
         }
-        read = readers.get(name)
-        return _at_once(self._opened(read() if read else self._rows(name)))
+        if name in readers:
+            return _at_once(self._opened(readers[name]()))
+        return self._opened(self._rows(name))
 
     def close(self) -> None:
         """Stop reading what was not read to its end."""
@@ -117,13 +124,21 @@ class Excerpt:
         if self._month is None:
             condition = _WHOLE
         values = {} if condition is _WHOLE else {"month": self._month}
-        rows = self._opened(lines(self._connection, name, condition, **values))
-        yield from _texts(_in_bytes(rows) if name in _NAMED else rows)
+        if name in _NAMED:
+            yield from _at_once(self._in_bytes(name, condition, **values))
+            return
+        yield from self._opened(line_parts(self._connection, name, condition, **values))
         if name in _OTHERS and self._month is not None:
             within = "t.period = :month AND t.id BETWEEN :first AND :last"
             for period, first, last in self._other_ranges(name):
                 ends = {"month": period, "first": first, "last": last}
-                yield from _texts(lines(self._connection, name, within, **ends))
+                yield from line_parts(self._connection, name, within, **ends)
+
+    def _in_bytes(self, name: str, condition: str, **values: Any) -> Iterator[bytes]:
+        """Yield lines by the bytes of their names: PostgreSQL goes by its language."""
+        rows = lines(self._connection, name, condition, **values)
+        for row in sorted(rows, key=lambda line: str(line.key).encode()):
+            yield row.line
 
     def events(self) -> Iterator[tuple[int, str, bytes]]:
         """Yield (sequence, recorded hash, line) of every event, oldest first."""
@@ -195,15 +210,6 @@ def _around(
             yield ranges[following - 1]
 
 
-def _in_bytes(rows: Iterator[RowLine]) -> Iterator[RowLine]:
-    """Order names by their bytes: PostgreSQL goes by its language."""
-    return iter(sorted(rows, key=lambda line: str(line.key).encode()))
-
-
-def _texts(rows: Iterator[RowLine]) -> Iterator[bytes]:
-    return (line.line for line in rows)
-
-
-def _at_once(lines: Iterator[bytes]) -> Parts:
+def _at_once(lines: Iterator[bytes]) -> Iterator[bytes]:
     while part := list(islice(lines, _AT_ONCE)):
-        yield part
+        yield b"\n".join(part) + b"\n"

@@ -16,17 +16,17 @@ from billing.verifier.verification import BundleSummary, verify_in_workspace
 class LiveContents(LedgerContents):
     """The whole ledger; the hashes that it keeps beside its events are its own too."""
 
-    def lines(self, name: str) -> Iterator[bytes]:
-        """Yield the lines of a file; raises Bad for an event with another hash."""
-        if name != EVENTS:
-            yield from super().lines(name)
+    def parts(self, file: str) -> Iterator[bytes]:
+        """Yield the lines of a file; raises BadRecord for an event of another hash."""
+        if file != EVENTS:
+            yield from super().parts(file)
             return
         for sequence, recorded, line in self.excerpt.events():
             if recorded != digest(line):
                 raise BadRecord(
                     f"audit event {sequence}", "the hash beside it is another"
                 )
-            yield line
+            yield line + b"\n"
 
 
 def verify_ledger(ledger: Ledger) -> BundleSummary:

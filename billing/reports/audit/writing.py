@@ -15,7 +15,8 @@ from billing.verifier.manifest import FORMAT, fingerprint
 from billing.verifier.shapes import EVENTS, HEADS, TABLE_FILES, digest, read_json
 from billing.verifier.single_file import program
 
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+# Packing harder takes three times as long, and saves a tenth of the room.
+_QUICKLY = 1
 _PLAIN_FILE = 0o644 << 16
 _UNIX = 3
 
@@ -36,8 +37,8 @@ class Seal(Protocol):
 class Contents(Protocol):
     """The rows and the trail, file by file."""
 
-    def parts(self, file: str) -> Iterator[list[bytes]]:
-        """Yield the lines of a file without their ends, some thousands at once."""
+    def parts(self, file: str) -> Iterator[bytes]:
+        """Yield the lines of a file, each with its end, some thousands at once."""
         ...
 
 
@@ -64,12 +65,11 @@ def _write(
     stream: BinaryIO, contents: Contents, summary: Mapping[str, Any], seal: Seal
 ) -> Mapping[str, Any]:
     key = fingerprint(seal.public_key)
-    with zipfile.ZipFile(stream, "w") as bundle:
+    packed = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(stream, "w", packed, compresslevel=_QUICKLY) as bundle:
         files = {
             GUIDE: _add(bundle, GUIDE, [_text(guide(summary, key))]),
-            PROGRAM: _add(
-                bundle, PROGRAM, [program().removesuffix(b"\n").split(b"\n")]
-            ),
+            PROGRAM: _add(bundle, PROGRAM, [program()]),
         }
         end = _Ends()
         for name in (EVENTS, HEADS, *sorted(TABLE_FILES.values())):
@@ -84,8 +84,8 @@ def _write(
         }
         text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
         raw = f"{text}\n".encode()
-        _add(bundle, MANIFEST, [[raw[:-1]]])
-        _add(bundle, SEAL, [[seal.sign(raw).hex().encode()]])
+        _add(bundle, MANIFEST, [raw])
+        _add(bundle, SEAL, [seal.sign(raw).hex().encode() + b"\n"])
     return manifest
 
 
@@ -95,11 +95,10 @@ class _Ends:
     def __init__(self) -> None:
         self._last: dict[str, bytes] = {}
 
-    def watch(self, name: str, parts: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    def watch(self, name: str, parts: Iterable[bytes]) -> Iterator[bytes]:
         for part in parts:
-            if part:
-                self._last[name] = part[-1]
-                yield part
+            self._last[name] = part[part.rfind(b"\n", 0, -1) + 1 : -1]
+            yield part
 
     def chain(self, files: Mapping[str, Written]) -> Mapping[str, Any]:
         """Return what the manifest says of the chain."""
@@ -112,21 +111,20 @@ class _Ends:
         }
 
 
-def _text(text: str) -> list[bytes]:
-    return text.rstrip("\n").encode().split(b"\n")
+def _text(text: str) -> bytes:
+    return text.rstrip("\n").encode() + b"\n"
 
 
-def _add(bundle: zipfile.ZipFile, name: str, parts: Iterable[list[bytes]]) -> Written:
+def _add(bundle: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> Written:
     """Add a file as its lines come."""
-    member = zipfile.ZipInfo(name, _LONG_AGO)
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member.external_attr, member.create_system = _PLAIN_FILE, _UNIX
     digest, size, lines = sha256(), 0, 0
-    with bundle.open(member, "w", force_zip64=True) as stream:
+    # By its name, so that it is packed as the bundle is; that is dated 1980.
+    with bundle.open(name, "w", force_zip64=True) as stream:
         for part in parts:
-            chunk = b"\n".join(part) + b"\n"
-            stream.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-            lines += len(part)
+            stream.write(part)
+            digest.update(part)
+            size += len(part)
+            lines += part.count(b"\n")
+    member = bundle.getinfo(name)
+    member.external_attr, member.create_system = _PLAIN_FILE, _UNIX
     return Written(size, lines, digest.hexdigest())

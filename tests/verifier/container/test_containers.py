@@ -21,12 +21,8 @@ from billing.verifier.containers import (
     read_whole,
 )
 from billing.verifier.findings import BadRecord, Unreadable
-from billing.verifier.shapes import (
-    LATER_FILES,
-    SHAPES,
-    check_header,
-    read_rows,
-)
+from billing.verifier.rows import check_header, read_lines, read_rows
+from billing.verifier.shapes import LATER_FILES, SHAPES
 from tests.tamper.bundles import Original, pack
 from tests.verifier.in_memory import InMemory
 
@@ -85,23 +81,23 @@ LONG = b"x" * (MIB - 3)
     ],
 )
 def test_lines_are_cut_wherever_the_pieces_end(text: bytes, lines: list[bytes]) -> None:
-    assert list(BundleLines(content(text)).lines("a")) == lines
+    assert list(read_lines(BundleLines(content(text)), "a")) == lines
 
 
 def test_a_last_line_without_an_end_is_cut_off() -> None:
     with pytest.raises(BadRecord, match="its last line has no end"):
-        list(BundleLines(content(b"a\nb")).lines("a"))
+        list(read_lines(BundleLines(content(b"a\nb")), "a"))
 
 
 def test_a_line_has_an_end_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "LONGEST_LINE", MIB)
-    assert len(next(BundleLines(content(b"x" * MIB + b"\n")).lines("a"))) == MIB
+    assert len(next(read_lines(BundleLines(content(b"x" * MIB + b"\n")), "a"))) == MIB
     with pytest.raises(BadRecord, match="a line is longer than 1,048,576 bytes"):
-        list(BundleLines(content(b"x" * (MIB + 1))).lines("a"))
+        list(read_lines(BundleLines(content(b"x" * (MIB + 1))), "a"))
 
 
 def test_a_file_that_is_not_there_has_no_lines() -> None:
-    assert list(BundleLines(content(b"1\n")).lines("b")) == []
+    assert list(read_lines(BundleLines(content(b"1\n")), "b")) == []
 
 
 def test_nothing_there_is_no_bundle(tmp_path: Path) -> None:
@@ -154,10 +150,10 @@ class Lines:
     """The lines of a table of prices."""
 
     def __init__(self, *lines: str) -> None:
-        self._lines = [line.encode() for line in lines]
+        self._parts = ["".join(f"{line}\n" for line in lines).encode()]
 
-    def lines(self, name: str) -> Iterator[bytes]:
-        return iter(self._lines)
+    def parts(self, name: str) -> Iterator[bytes]:
+        return iter(part for part in self._parts if part)
 
 
 HEADER = json.dumps(list(SHAPES["price"].columns), separators=(",", ":"))
@@ -165,7 +161,7 @@ ROW = '[1,"2026","0.1","usd","2026"]'
 
 
 def rows_of(*lines: str) -> list[list[object]]:
-    return [row for _, _, row in read_rows(Lines(HEADER, *lines), "price")]
+    return [*read_rows(Lines(HEADER, *lines), "price")]
 
 
 def test_rows_are_read_each_of_the_kinds_of_its_table() -> None:

@@ -18,6 +18,7 @@ from tests.verifier.paper import Paper, Row
 from tests.verifier.signing import TestKey
 
 HELD = "SELECT COUNT(*) FROM held"
+MOST_AT_ONCE = 2**16 // len(b'[1,"acme",1,"then","kim",null]\n')
 
 
 class Counting:
@@ -47,20 +48,16 @@ def holding(number: int) -> Paper:
     return paper
 
 
-@pytest.mark.parametrize(
-    ("number", "parts"),
-    [(0, [0]), (1, [1]), (999, [999]), (1_000, [1_000, 0]), (2_001, [1_000, 1_000, 1])],
-)
-def test_rows_with_a_digest_each_are_kept_in_parts(
-    number: int, parts: list[int]
-) -> None:
+@pytest.mark.parametrize("number", [0, 1, 999, 4_000])
+def test_rows_with_a_digest_each_are_kept_in_parts(number: int) -> None:
     paper = holding(number)
     with open_workspace() as work:
         counting = Counting(work)
         chain = follow_chain(paper, work)
         loader = RowLoader(paper, counting, chain, Months(None))  # type: ignore[arg-type]
         loader._load("send_hold")
-        assert counting.parts == parts
+        assert sum(counting.parts) == number
+        assert max(counting.parts, default=0) <= MOST_AT_ONCE
         assert work.execute(HELD).fetchone() == (number,)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.verifier.calls import read_calls
+from billing.verifier.call_history import read_calls
 from billing.verifier.closes import Closes
 from billing.verifier.findings import BadRecord
 from billing.verifier.prices import PriceList

@@ -44,11 +44,12 @@ class Lines:
     def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
         self._rows = rows
 
-    def lines(self, name: str) -> Iterator[bytes]:
+    def parts(self, name: str) -> Iterator[bytes]:
         for table, shape in SHAPES.items():
             if name == f"tables/{table}.jsonl":
                 for line in (list(shape.columns), *self._rows.get(table, [])):
-                    yield json.dumps(line, separators=(",", ":")).encode()
+                    text = json.dumps(line, separators=(",", ":"))
+                    yield f"{text}\n".encode()
 
 
 def attempt(number: int, event: int) -> Row:
