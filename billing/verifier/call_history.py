@@ -12,13 +12,16 @@ from billing.verifier.shapes import TABLE_FILES
 _CALLS = """
 SELECT account, call_id, revision, period, status, started_at, duration_seconds,
   customer, not_billable, extract_sha256, id, pull_id
-FROM call ORDER BY account, call_id, revision, id
+FROM call {where} ORDER BY account, call_id, revision, id
 """
 _USAGE = """
 SELECT account, call_id, call_revision, call_hour, customer, id, type, period, hour,
   billed_minutes, amount_micro, currency, price_id, corrects, pull_id, posted_at
-FROM b2b_usage ORDER BY account, call_id, call_revision, call_hour, customer, id
+FROM b2b_usage {where} ORDER BY account, call_id, call_revision, call_hour,
+  customer, id
 """
+# Of a row that is rated already, the call is not kept.
+_WHOLE = "WHERE account IS NOT NULL"
 _DECISIONS = """
 SELECT account, call_id, revision, seconds FROM call_decision ORDER BY id
 """
@@ -80,8 +83,8 @@ Name = tuple[str, str]
 
 def read_calls(work: sqlite3.Connection) -> Iterator[CallHistory]:
     """Yield each call's revisions and rows, in the order of account and call."""
-    revised = _of_each_call(Revision, work.execute(_CALLS))
-    billed = _of_each_call(Usage, work.execute(_USAGE))
+    revised = _of_each_call(Revision, work.execute(_CALLS.format(where="")))
+    billed = _of_each_call(Usage, work.execute(_USAGE.format(where=_WHOLE)))
     revisions, rows = next(revised, ()), next(billed, ())
     while revisions or rows:
         revision_first, usage_first = _which_first(revisions, rows)
@@ -129,8 +132,8 @@ def read_one_call(
     work: sqlite3.Connection, call_id: str
 ) -> tuple[list[Revision], list[Usage]]:
     """Return a call's revisions and rows, of every account that has such a call."""
-    calls = work.execute(_CALLS.replace("ORDER", "WHERE call_id = ? ORDER"), (call_id,))
-    rows = work.execute(_USAGE.replace("ORDER", "WHERE call_id = ? ORDER"), (call_id,))
+    calls = work.execute(_CALLS.format(where="WHERE call_id = ?"), (call_id,))
+    rows = work.execute(_USAGE.format(where=f"{_WHOLE} AND call_id = ?"), (call_id,))
     return list(map(Revision._make, calls)), list(map(Usage._make, rows))
 
 

@@ -2,8 +2,10 @@
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import count, islice, pairwise
+from operator import eq, lt
 from typing import NoReturn
 
 from billing.verifier.findings import BadRecord
@@ -96,3 +98,87 @@ class RowRanges:
         while self.first != _END[0]:
             self.end()
             self._next()
+
+
+class MonthRanges:
+    """The ranges of a table, of each month, compared with its rows as they come."""
+
+    def __init__(
+        self, work: sqlite3.Connection, table: str, wanted: Sequence[str]
+    ) -> None:
+        self._work, self._table = work, table
+        self._open = {
+            period: RowRanges(work, table, period, whole=True) for period in wanted
+        }
+
+    def take(
+        self, numbers: Sequence[int], months: Sequence[str], lines: Sequence[bytes]
+    ) -> Iterator[tuple[int, int, int]]:
+        """Take the next rows; yields (first, end, event) for those of one event.
+
+        Raises BadRecord.
+        """
+        rising = all(map(lt, numbers, islice(numbers, 1, None)))
+        end = 0
+        while end < len(numbers):
+            first = end
+            until = _end_of_month(months, first) if rising else first + 1
+            of_month = self._of(months[first])
+            end = of_month.take(numbers, lines, first, until)
+            yield first, end, of_month.sequence
+
+    def _of(self, month: str) -> RowRanges:
+        of_month = self._open.get(month)
+        if of_month is None:
+            of_month = RowRanges(self._work, self._table, month, whole=False)
+            self._open[month] = of_month
+        return of_month
+
+    def finish(self) -> None:
+        """Compare the ranges that are left."""
+        for _, of_month in sorted(self._open.items()):
+            of_month.finish()
+
+
+def _end_of_month(months: Sequence[str], first: int) -> int:
+    """Return where rows of another month begin."""
+    month, end = months[first], first + 1
+    while end < len(months) and months[end] == month:
+        end += 1
+    return end
+
+
+class NumberRuns:
+    """The numbers of rows as runs without a gap, so that each is there once."""
+
+    def __init__(self) -> None:
+        self._ends: dict[int, int] = {}
+        self._first = self._last = 0
+        self._is_twice = False
+
+    def add(self, numbers: Sequence[int]) -> None:
+        """Take the next numbers."""
+        if numbers and numbers[0] == self._last + 1 and _are_one_run(numbers):
+            self._last = numbers[-1]
+            return
+        for number in numbers:
+            if number != self._last + 1:
+                self._end()
+                self._first = number
+            self._last = number
+
+    def _end(self) -> None:
+        self._is_twice = self._is_twice or self._first in self._ends
+        self._ends[self._first] = self._last
+
+    def overlap(self) -> bool:
+        """Say whether a number was there twice."""
+        self._end()
+        runs = sorted(self._ends.items())
+        return self._is_twice or any(
+            first <= before for (_, before), (first, _) in pairwise(runs)
+        )
+
+
+def _are_one_run(numbers: Sequence[int]) -> bool:
+    return all(map(eq, numbers, count(numbers[0])))

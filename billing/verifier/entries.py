@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import islice, repeat
 from typing import Any
 
 from billing.verifier.covers import Months
@@ -15,6 +16,8 @@ from billing.verifier.shapes import (
     read_json,
 )
 
+_BINDINGS_AT_ONCE = 250
+
 
 def hold(work: sqlite3.Connection, rows: Iterable[tuple[str, Any, bytes]]) -> None:
     """Keep what rows are: (table, key, SHA-256 of the line)."""
@@ -26,25 +29,38 @@ def load_bindings(source: LineSource, work: sqlite3.Connection) -> None:
     file = TABLE_FILES[BINDING]
     lines = read_lines(source, file)
     check_header(file, next(lines, b""), BINDING_COLUMNS)
-    for line in lines:
-        try:
-            _load_binding(file, line, work)
-        except (sqlite3.IntegrityError, sqlite3.DataError):
-            raise BadRecord(file, "a row of usage is carried twice") from None
-        except NONSENSE as fault:
-            why = f"a line is not an event and its rows ({fault!r:.80})"
-            raise BadRecord(file, why) from None
+    try:
+        for part in iter(lambda: [*islice(lines, _BINDINGS_AT_ONCE)], []):
+            _load_bindings(file, part, work)
+        work.execute("CREATE UNIQUE INDEX bound_usage ON bound (usage)")
+    except (sqlite3.IntegrityError, sqlite3.DataError):
+        raise BadRecord(file, "a row of usage is carried twice") from None
+    except NONSENSE as fault:
+        why = f"a line is not an event and its rows ({fault!r:.80})"
+        raise BadRecord(file, why) from None
 
 
-def _load_binding(file: str, line: bytes, work: sqlite3.Connection) -> None:
-    event, numbers = read_json(line)
-    prefix = f"[{event},".encode()
-    if type(event) is not int or not line.startswith(prefix):
-        raise BadRecord(file, "a line is not an event and its rows")
-    hold(work, [(BINDING, event, sha256(line[len(prefix) : -1]).digest())])
-    work.execute("INSERT INTO carrier VALUES (?, ?)", (event, len(numbers)))
-    rows = [(number, event) for number in numbers]
-    work.executemany("INSERT INTO bound VALUES (?, ?)", rows)
+def _load_bindings(file: str, lines: list[bytes], work: sqlite3.Connection) -> None:
+    held: list[tuple[str, int, bytes]] = []
+    bound: list[tuple[Any, int]] = []
+    carriers: list[tuple[int, int]] = []
+    try:
+        for line in lines:
+            event, numbers = read_json(line)
+            prefix = f"[{event},".encode()
+            if type(event) is not int or not line.startswith(prefix):
+                raise BadRecord(file, "a line is not an event and its rows")
+            size = len(numbers)
+            if not {*map(type, numbers)} <= {int}:
+                raise BadRecord(file, "a line is not an event and its rows")
+            held.append((BINDING, event, sha256(line[len(prefix) : -1]).digest()))
+            carriers.append((event, size))
+            bound += zip(numbers, repeat(event))
+    finally:
+        # What is wrong with the lines before is said first.
+        hold(work, held)
+        work.executemany("INSERT INTO carrier VALUES (?, ?)", carriers)
+        work.executemany("INSERT INTO bound VALUES (?, ?)", bound)
 
 
 def compare_entries(work: sqlite3.Connection, months: Months) -> None:

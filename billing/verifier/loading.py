@@ -3,60 +3,152 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
-from operator import lt
-from typing import Any
 
+from billing.verifier.call_history import read_decisions
 from billing.verifier.chain import Balance, Chain
-from billing.verifier.covers import Months, RowRanges
+from billing.verifier.covers import MonthRanges, Months, NumberRuns
 from billing.verifier.entries import hold
 from billing.verifier.findings import NONSENSE, BadRecord
+from billing.verifier.pairs import Columns, Compared, Pairs
 from billing.verifier.rows import LineSource, read_parts
 from billing.verifier.shapes import SHAPES, TABLE_FILES
 from billing.verifier.workspace import columns_of
 
-# The values of some rows, column by column.
-Columns = Sequence[Sequence[Any]]
+_PAIRED = ("call", "b2b_usage")
+# What of a row of usage is needed once its call was rated.
+_METERED = (
+    "id",
+    "customer",
+    "period",
+    "hour",
+    "billed_minutes",
+    "amount_micro",
+    "currency",
+    "price_id",
+    "pull_id",
+)
+_APART_AT_ONCE = 250
+_LEAST, _GREATEST = -(2**63), 2**63 - 1
+_TWICE = "a row is there twice, or its rows are out of order"
 
 
 class RowLoader:
-    """Reads the tables of a source, compares them with the chain, keeps what counts."""
+    """Reads the tables of a source, compares them with the chain, keeps what counts.
+
+    Calls and usage are rated as they come, as far as they are pairs.
+    """
 
     def __init__(
-        self, source: LineSource, work: sqlite3.Connection, chain: Chain, months: Months
+        self,
+        source: LineSource,
+        work: sqlite3.Connection,
+        chain: Chain,
+        months: Months,
+        asked: str | None = None,
     ) -> None:
         self._source, self._work, self._chain = source, work, chain
-        self._months = months
+        self._months, self._asked = months, asked
         self._runs: dict[int, str] = {}
+        self.pairs: Pairs | None = None
 
     def load_all(self) -> None:
         """Load every table; raises BadRecord at the first row that is not as it was."""
         for name in SHAPES:
-            try:
-                self._load(name)
-            except (sqlite3.IntegrityError, sqlite3.DataError):
-                why = "a row is there twice, or its rows are out of order"
-                raise BadRecord(TABLE_FILES[name], why) from None
-            except NONSENSE as fault:
-                why = f"a row is out of all bounds ({fault!r:.80})"
-                raise BadRecord(TABLE_FILES[name], why) from None
+            with _named(name):
+                if name == "call":
+                    self.pairs = self._new_pairs()
+                if self.pairs is None or name not in _PAIRED:
+                    self._load(name)
+                elif name == "call":
+                    self._load_pairs(self.pairs)
+
+    def _new_pairs(self) -> Pairs | None:
+        try:
+            return Pairs(self._work, self._months, self._asked)
+        except BadRecord:
+            # A price that is none is named when all rows are known to be as they were.
+            return None
+
+    def _load_pairs(self, pairs: Pairs) -> None:
+        calls = self._compared_calls()
+        try:
+            pairs.take(calls, self._compared_usage())
+        except BadRecord:
+            # What is wrong with a call comes before what is wrong with a row of usage.
+            for _ in calls:
+                pass
+            raise
+
+    def _compared_calls(self) -> Iterator[Compared]:
+        """Yield calls, each there once; raises BadRecord."""
+        numbers, check = NumberRuns(), self._bounds("call")
+        for part in self._compared("call"):
+            check(part)
+            numbers.add(part.columns[0])
+            yield part
+        if numbers.overlap():
+            raise BadRecord(TABLE_FILES["call"], _TWICE)
+
+    def _compared_usage(self) -> Iterator[Compared]:
+        """Yield rows of usage, once what the meter and the totals need is kept."""
+        with _named("b2b_usage"):
+            check, keep = self._bounds("b2b_usage"), self._keeper("b2b_usage", _METERED)
+            for part in self._compared("b2b_usage"):
+                check(part)
+                keep(part.columns)
+                yield part
+
+    def _bounds(self, name: str) -> Callable[[Compared], None]:
+        """Return what asks the database for rows that it may not be able to hold."""
+        kept = columns_of(self._work, name)
+        places = [SHAPES[name].place(column) for column in kept]
+        numbers = [place for place in places if SHAPES[name].kinds[place] in "iI"]
+        query = f"SELECT {', '.join('?' * len(kept))}"
+
+        def check(part: Compared) -> None:
+            every = {0}.union(*map(part.columns.__getitem__, numbers)) - {None}
+            if part.plain and _LEAST <= min(every) <= max(every) <= _GREATEST:
+                return
+            for row in zip(*map(part.columns.__getitem__, places), strict=True):
+                self._work.execute(query, row)
+
+        return check
+
+    def keep_apart(self) -> tuple[int, int]:
+        """Keep the rows that are not rated yet; returns how many calls and rows are."""
+        if self.pairs is None:
+            return 0, 0
+        rated = self.pairs.finish(read_decisions(self._work))
+        for name in _PAIRED:
+            with _named(name):
+                # Of a row of usage a part is there already.
+                verb = "REPLACE" if name == "b2b_usage" else "INSERT"
+                keep = self._keeper(name, verb=verb)
+                rows = self.pairs.rows_apart(self._source, name)
+                for part in iter(lambda: [*islice(rows, _APART_AT_ONCE)], []):  # noqa: B023 # used at once
+                    keep([*zip(*part, strict=True)])
+        return rated
 
     def _load(self, name: str) -> None:
         if SHAPES[name].together:
-            self._load_together(name)
+            keep = self._keeper(name)
+            for part in self._compared(name):
+                keep(part.columns)
         else:
             self._load_each(name)
         if name == "reconciliation_run":
             query = "SELECT id, period FROM reconciliation_run"
             self._runs = dict(self._work.execute(query))
 
-    def _load_together(self, name: str) -> None:
-        """Load a table whose rows have digests by ranges."""
-        months_of, keep = self._months_of(name), self._keeper(name)
-        ranges = _MonthRanges(self._work, name, self._wanted(name))
+    def _compared(self, name: str) -> Iterator[Compared]:
+        """Yield the rows of a table whose rows have digests by ranges."""
+        months_of = self._months_of(name)
+        ranges = MonthRanges(self._work, name, self._wanted(name))
         sums = _Sums() if name == "b2b_usage" else None
-        for lines, rows in read_parts(self._source, name):
+        for lines, rows, plain in read_parts(self._source, name):
             columns = [*zip(*rows, strict=True)]
             end = 0
             try:
@@ -65,9 +157,11 @@ class RowLoader:
                 ):
                     if sums is not None:
                         sums.add(sequence, columns, first, end)
-            finally:
-                # Where a row is refused, those before it were kept till then.
-                keep(columns, end)
+            except BadRecord:
+                # Those before the one that is refused may be worse in other ways.
+                yield Compared([column[:end] for column in columns], plain)
+                raise
+            yield Compared(columns, plain)
         ranges.finish()
         if sums is not None:
             sums.compare(self._chain.gains)
@@ -91,8 +185,8 @@ class RowLoader:
     def _load_each(self, name: str) -> None:
         """Load a table whose rows have a digest each."""
         place, keep = SHAPES[name].place(SHAPES[name].key), self._keeper(name)
-        for lines, rows in read_parts(self._source, name):
-            keep([*zip(*rows, strict=True)], len(rows))
+        for lines, rows, _ in read_parts(self._source, name):
+            keep([*zip(*rows, strict=True)])
             hold(
                 self._work,
                 [
@@ -101,67 +195,35 @@ class RowLoader:
                 ],
             )
 
-    def _keeper(self, name: str) -> Callable[[Columns, int], None]:
-        """Return what keeps so many rows of a table, in the columns that count."""
-        kept = columns_of(self._work, name)
+    def _keeper(
+        self, name: str, chosen: Sequence[str] = (), verb: str = "INSERT"
+    ) -> Callable[[Columns], None]:
+        """Return what keeps rows of a table, in the columns that count."""
+        kept = chosen or columns_of(self._work, name)
         places = [SHAPES[name].place(column) for column in kept]
         marks = ", ".join("?" * len(kept))
-        insert = f"INSERT INTO {name} VALUES ({marks})"  # noqa: S608 # names of ours
+        whole = f"{name} ({', '.join(kept)})"
+        insert = f"{verb} INTO {whole} VALUES ({marks})"  # names of ours
 
-        def keep(columns: Columns, rows: int) -> None:
-            if places:
-                chosen = [columns[place][:rows] for place in places]
-                self._work.executemany(insert, zip(*chosen, strict=True))
+        def keep(columns: Columns) -> None:
+            if places and columns:
+                self._work.executemany(
+                    insert, zip(*map(columns.__getitem__, places), strict=True)
+                )
 
         return keep
 
 
-class _MonthRanges:
-    """The ranges of a table, of each month, compared with its rows as they come."""
-
-    def __init__(
-        self, work: sqlite3.Connection, table: str, wanted: Sequence[str]
-    ) -> None:
-        self._work, self._table = work, table
-        self._open = {
-            period: RowRanges(work, table, period, whole=True) for period in wanted
-        }
-
-    def take(
-        self, numbers: Sequence[int], months: Sequence[str], lines: Sequence[bytes]
-    ) -> Iterator[tuple[int, int, int]]:
-        """Take the next rows; yields (first, end, event) for those of one event.
-
-        Raises BadRecord.
-        """
-        rising = all(map(lt, numbers, islice(numbers, 1, None)))
-        end = 0
-        while end < len(numbers):
-            first = end
-            until = _end_of_month(months, first) if rising else first + 1
-            of_month = self._of(months[first])
-            end = of_month.take(numbers, lines, first, until)
-            yield first, end, of_month.sequence
-
-    def _of(self, month: str) -> RowRanges:
-        of_month = self._open.get(month)
-        if of_month is None:
-            of_month = RowRanges(self._work, self._table, month, whole=False)
-            self._open[month] = of_month
-        return of_month
-
-    def finish(self) -> None:
-        """Compare the ranges that are left."""
-        for _, of_month in sorted(self._open.items()):
-            of_month.finish()
-
-
-def _end_of_month(months: Sequence[str], first: int) -> int:
-    """Return where rows of another month begin."""
-    month, end = months[first], first + 1
-    while end < len(months) and months[end] == month:
-        end += 1
-    return end
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say of which table a fault is; raises BadRecord."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.DataError):
+        raise BadRecord(TABLE_FILES[name], _TWICE) from None
+    except NONSENSE as fault:
+        why = f"a row is out of all bounds ({fault!r:.80})"
+        raise BadRecord(TABLE_FILES[name], why) from None
 
 
 class _Sums:

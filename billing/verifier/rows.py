@@ -28,10 +28,14 @@ class LineSource(Protocol):
 
 
 class RowPart(NamedTuple):
-    """Some rows of a table, and the lines that they were read from."""
+    """Some rows of a table, and the lines that they were read from.
+
+    Plain are those in which no text is spelled by the numbers of its signs.
+    """
 
     lines: list[bytes]
     rows: list[list[Any]]
+    plain: bool
 
 
 def read_lines(source: LineSource, name: str) -> Iterator[bytes]:
@@ -59,14 +63,14 @@ def read_parts(source: LineSource, name: str) -> Iterator[RowPart]:
     number = 2
     for text in _pieces(rest, parts):
         lines = text[:-1].split(b"\n")
-        rows = _read_together(text, len(lines), kinds)
+        rows, plain = _read_together(text, len(lines), kinds), b"\\u" not in text
         del text
         if rows is None:
             for place, line in enumerate(lines, start=number):
                 row = _read_row(f"{file}, line {place}", line, kinds)
-                yield RowPart([line], [row])
+                yield RowPart([line], [row], plain)
         else:
-            yield RowPart(lines, rows)
+            yield RowPart(lines, rows, plain)
         number += len(lines)
 
 

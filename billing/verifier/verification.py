@@ -49,19 +49,23 @@ class Verification(NamedTuple):
 
 
 def verify_lines(
-    source: LineSource, work: sqlite3.Connection, months: Months
+    source: LineSource,
+    work: sqlite3.Connection,
+    months: Months,
+    asked: str | None = None,
 ) -> BundleSummary:
     """Check lines that have no manifest; raises BadRecord at the first fault."""
     chain = follow_chain(source, work)
     heads, head = check_heads(source, work, chain.keys)
-    RowLoader(source, work, chain, months).load_all()
+    loader = RowLoader(source, work, chain, months, asked)
+    loader.load_all()
     load_bindings(source, work)
     compare_entries(work, months)
     chain.states.check()
     prices = PriceList(work)
-    closes = Closes(work, prices)
+    calls, rows_rated = loader.keep_apart()
+    closes = loader.pairs.closes if loader.pairs else Closes(work, prices)
     rating = Rating(prices, months, closes.closed, read_decisions(work))
-    calls = rows_rated = 0
     for revisions, rows in read_calls(work):
         if rating.concerns(revisions, rows):
             rating.check(revisions, rows)
@@ -74,11 +78,13 @@ def verify_lines(
     return BundleSummary(end, chain.keys.fingerprints, calls, rows_rated)
 
 
-def verify_in_workspace(source: LineSource, months: Months) -> BundleSummary:
+def verify_in_workspace(
+    source: LineSource, months: Months, asked: str | None = None
+) -> BundleSummary:
     """Check a source of lines that has no manifest; raises BadRecord, Unreadable."""
     try:
         with open_workspace() as work:
-            return verify_lines(source, work, months)
+            return verify_lines(source, work, months, asked)
     except sqlite3.OperationalError as fault:
         raise out_of_room(fault) from None
 
@@ -111,7 +117,7 @@ def _verify(
     manifest = read_manifest(container, key)
     check_files(container, manifest)
     source = BundleLines(container)
-    shown = verify_lines(source, work, Months(manifest.period))
+    shown = verify_lines(source, work, Months(manifest.period), call_id)
     if manifest.key not in shown.keys:
         raise BadRecord(SEAL, f"the key {manifest.key} is not in the chain")
     month = read_month(work, manifest.period)

@@ -35,7 +35,12 @@ CREATE TABLE b2b_usage (
   billed_minutes INTEGER, amount_micro INTEGER, currency TEXT, price_id INTEGER,
   corrects INTEGER, pull_id INTEGER, posted_at TEXT
 );
-CREATE TABLE bound (usage INTEGER PRIMARY KEY, event INTEGER);
+CREATE TABLE frozen (
+  period TEXT, account TEXT, call_id TEXT, name INTEGER, line TEXT
+);
+CREATE TABLE bound (
+  usage INTEGER, event INTEGER, PRIMARY KEY (event, usage)
+) WITHOUT ROWID;
 CREATE TABLE carrier (event INTEGER PRIMARY KEY, rows INTEGER);
 CREATE TABLE meter_event (
   id INTEGER PRIMARY KEY, identifier TEXT, customer TEXT, stripe_customer TEXT,
