@@ -44,26 +44,6 @@ class SourceCall(NamedTuple):
     started_at: datetime | None = None
 
 
-class CallMark(NamedTuple):
-    """What a record of a list is known by, before it is understood."""
-
-    call_id: str | None  # as it stands there, unchecked; None where it is no text
-    sha256: str  # of the record, as the source sent it
-
-
-@dataclass(frozen=True, slots=True)
-class ListedCalls:
-    """Some calls of a list: `read` understands those at some places of the marks."""
-
-    marks: Sequence[CallMark]
-    read: Callable[[Sequence[int]], Sequence[SourceCall]]
-    total: int | None = None  # how many its source says the whole list has
-
-    def read_all(self) -> Sequence[SourceCall]:
-        """Understand every record."""
-        return self.read(range(len(self.marks)))
-
-
 @dataclass(frozen=True, slots=True)
 class SourceTotals:
     """What the source itself says of a month; None where it does not say.
@@ -101,7 +81,7 @@ class UsageSource(Protocol):
         """Read which partner's, and which project's, the source says it is."""
         ...
 
-    def list_calls(self, window: Window) -> Iterator[ListedCalls]:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first.
 
         Every call that was there all along is on a page, however the list moves.

@@ -18,7 +18,6 @@ Calls
     pull                    one reading of an account's calls, and its certificate
     rereading               a closed month is read whole again after 1, 7, 35, 90 days
     certificate             window, pages and counts that show a pull to be whole
-    pull_rules              by which rules a pull read and rated
     pull_scope              calls of other months that a pull met; how far it looked
     quarantine              records that could not be understood, each with its reason
     contradicting_call      a call that was billed though its times contradict it

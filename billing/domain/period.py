@@ -1,18 +1,16 @@
 """Billing periods: calendar months in UTC, half-open."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from itertools import pairwise
 
 _FORMAT = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
-_OFF_SECONDS = timedelta(microseconds=500_001)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -43,7 +41,7 @@ class BillingPeriod:
     @property
     def start(self) -> datetime:
         """The first moment of the month."""
-        return _start(self.year, self.month)
+        return datetime(self.year, self.month, 1, tzinfo=UTC)
 
     @property
     def end(self) -> datetime:
@@ -67,7 +65,7 @@ class BillingPeriod:
         return self.start <= moment < self.end
 
     def __str__(self) -> str:
-        return _written(self.year, self.month)
+        return f"{self.year:04d}-{self.month:02d}"
 
 
 # No call is older: where nobody says from when on months are billed, all are.
@@ -102,20 +100,9 @@ def cycle_months(now: datetime, first: BillingPeriod) -> list[BillingPeriod]:
     return [month for month in (present.previous, present) if month >= first]
 
 
-# There are few months, and millions of calls that ask about theirs.
 @cache
 def _month(year: int, month: int) -> BillingPeriod:
     return BillingPeriod(year, month)
-
-
-@cache
-def _start(year: int, month: int) -> datetime:
-    return datetime(year, month, 1, tzinfo=UTC)
-
-
-@cache
-def _written(year: int, month: int) -> str:
-    return f"{year:04d}-{month:02d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +116,13 @@ class Window:
         """Say whether two windows have a moment in common."""
         return max(self.start, other.start) < min(self.end, other.end)
 
-    def cut(self, pieces: int) -> list["Window"]:
-        """Cut the window into so many equal pieces, none shorter than a second.
-
-        Whole seconds and milliseconds are never on a cut: there, a source that counts
-        ends as inside, or starts as outside, would tell a call twice, or not at all.
-        """
-        first = self.start.replace(microsecond=0) + _OFF_SECONDS
-        first += _SECOND if first <= self.start else timedelta()
-        places = max(-((first - self.end) // _SECOND), 0)
-        pieces = max(min(pieces, places + 1), 1)
-        cuts = [(places + 1) * n // pieces - 1 for n in range(1, pieces)]
-        bounds = [self.start, *(first + n * _SECOND for n in cuts), self.end]
-        return [Window(start, end) for start, end in pairwise(bounds)]
+    def days(self) -> Iterator["Window"]:
+        """Cut the window at UTC midnights."""
+        start = self.start
+        while start < self.end:
+            midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+            yield Window(start, min(midnight, self.end))
+            start = midnight
 
 
 def as_utc(moment: datetime) -> datetime:
@@ -155,6 +136,4 @@ def as_utc(moment: datetime) -> datetime:
 
 def hour_of(moment: datetime) -> datetime:
     """Return the start of the UTC hour that a moment lies in."""
-    utc = as_utc(moment)
-    # As `replace` would, in half the time.
-    return datetime(utc.year, utc.month, utc.day, utc.hour, tzinfo=UTC)
+    return as_utc(moment).replace(minute=0, second=0, microsecond=0)

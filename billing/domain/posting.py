@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from billing.domain.call import Call
 from billing.domain.period import HOUR, BillingPeriod, hour_of
-from billing.domain.rating import PriceList, billed_minutes
+from billing.domain.rating import PriceList, amount_micro, billed_minutes
 
 
 class UsageType(StrEnum):
@@ -70,7 +70,7 @@ def charge_call(
     if started_at is None or seconds is None or not call.terminal:
         return None
     minutes = billed_minutes(seconds)
-    charge = Charge(minutes, prices.amount_micro(minutes, started_at))
+    charge = Charge(minutes, amount_micro(minutes, prices.at(started_at)))
     return Slot(customer, hour_of(started_at)), charge
 
 

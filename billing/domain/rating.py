@@ -50,8 +50,6 @@ class PriceList:
             raise ValueError("two prices hold from the same date")
         if len({price.currency for price in self.prices}) > 1:
             raise ValueError("prices are in more than one currency")
-        # Calls are of few lengths, and there are millions of them.
-        self._amounts: dict[tuple[datetime, int], int] = {}
 
     def at(self, moment: datetime) -> Price:
         """Return the price that holds at a moment; raises NoPrice."""
@@ -59,15 +57,6 @@ class PriceList:
         if position == 0:
             raise NoPrice(moment)
         return self.prices[position - 1]
-
-    def amount_micro(self, minutes: int, moment: datetime) -> int:
-        """Return what minutes cost at a moment, in micro-units; raises NoPrice."""
-        price = self.at(moment)
-        key = price.effective_from, minutes
-        amount = self._amounts.get(key)
-        if amount is None:
-            amount = self._amounts[key] = amount_micro(minutes, price)
-        return amount
 
     @property
     def currency(self) -> str:

@@ -1,6 +1,6 @@
 """Pages of Pamela's calls: each record is read, and a list that moves is read whole."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -8,21 +8,16 @@ from billing.domain.call import MOST_MINUTES, Call, Quarantined
 from billing.domain.call_fields import read_count, read_status, read_time
 from billing.domain.period import Window
 from billing.errors import SourceUnreadable
-from billing.gateways.source_calls import (
-    OBJECTS,
-    Record,
-    digest_of,
-    readable_time,
-    understand,
-)
-from billing.ports import CallMark, ListedCalls, SourceCall
+from billing.gateways.source_calls import Record, digest_of, readable_time, understand
+from billing.ports import SourceCall
 from pamela import ListMoved, PageWalk
 
 if TYPE_CHECKING:
     from pamela import CallListResponse
 
 PAGE_SIZE = 100
-# A list that grows by more than itself and this while it is read has no end.
+# A list that is longer, or grows faster while it is read, has no end.
+MOST_CALLS_A_DAY = 1_000_000
 MOST_GROWTH = 1_000
 
 
@@ -54,39 +49,23 @@ def read_call(record: object, account: str) -> Call | Quarantined:
     return understand(record, read, account=account, id_field="id")
 
 
-def as_source_call(
-    record: object, account: str, digest: str | None = None
-) -> SourceCall:
-    """Return what crosses the border of a record; its digest may be known."""
-    metadata = record.get("metadata") if isinstance(record, OBJECTS) else None
-    call = read_call(record, account)
+def as_source_call(record: object, account: str) -> SourceCall:
+    """Return what crosses the border of a record."""
+    metadata = record.get("metadata") if isinstance(record, Mapping) else None
+    call, digest = read_call(record, account), digest_of(record)
     unread = not isinstance(call, Call)
     return SourceCall(
         call=call,
-        sha256=digest or digest_of(record),
+        sha256=digest,
         metadata=metadata,
         created_at=readable_time(record, "created_at") if unread else None,
         started_at=readable_time(record, "started_at") if unread else None,
     )
 
 
-def listed_calls(page: CallPage, account: str) -> ListedCalls:
-    """Return what crosses the border of a page: nothing is understood yet."""
-    records = page.records
-    marks = [CallMark(_id_of(record), digest_of(record)) for record in records]
-
-    def read(places: Sequence[int]) -> list[SourceCall]:
-        return [
-            as_source_call(records[place], account, marks[place].sha256)
-            for place in places
-        ]
-
-    return ListedCalls(marks, read, page.total)
-
-
 def walk_calls(
     account: str, window: Window, read_page: Callable[[int], CallPage]
-) -> Iterator[ListedCalls]:
+) -> Iterator[Sequence[SourceCall]]:
     """Read a list that moves, from the newest call to the oldest, losing none.
 
     `read_page` reads the page at an offset; raises SourceUnreadable.
@@ -94,10 +73,8 @@ def walk_calls(
     walk, most = PageWalk(PAGE_SIZE), 0
     while offsets := walk.plan():
         page = read_page(offsets[0])
-        if page.total > MOST_MINUTES:
-            raise SourceUnreadable(account, "a page's total of calls cannot be")
         most = most or 2 * page.total + MOST_GROWTH
-        if offsets[0] > most:
+        if page.total > MOST_CALLS_A_DAY or offsets[0] > most:
             day = f"{window.start:%Y-%m-%d}"
             raise SourceUnreadable(account, f"the list of {day} has no end")
         answer = {
@@ -114,9 +91,4 @@ def walk_calls(
                 f"({fault.message}); it is read again in the next run",
             ) from fault
         if walk.joined:
-            yield listed_calls(page, account)
-
-
-def _id_of(record: object) -> str | None:
-    call_id = record.get("id") if type(record) is dict else None
-    return call_id if type(call_id) is str else None
+            yield [as_source_call(record, account) for record in page.records]

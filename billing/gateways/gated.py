@@ -1,7 +1,6 @@
 """The gated gateways: each as it is, but for words that pass the gate."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,14 +12,7 @@ from billing.domain.period import BillingPeriod, Window
 from billing.domain.stripe_invoice import MeteredItem, StripeInvoice
 from billing.errors import SourceUnreadable
 from billing.gateways.word_gate import WordGate
-from billing.ports import (
-    CustomerPage,
-    ListedCalls,
-    MaySend,
-    MeterState,
-    SourceCall,
-    SourceTotals,
-)
+from billing.ports import CustomerPage, MaySend, MeterState, SourceCall, SourceTotals
 
 # Each loads an HTTP library, for which a command that asks nobody has no use.
 if TYPE_CHECKING:
@@ -57,16 +49,11 @@ class GatedUsage:
         with self._gate.faults():
             return self._identity(self._source.read_identity())
 
-    def list_calls(self, window: Window) -> Iterator[ListedCalls]:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first."""
         with self._gate.faults():
             for page in self._source.list_calls(window):
-                yield replace(page, read=self._gated(page.read))
-
-    def _gated(
-        self, read: Callable[[Sequence[int]], Sequence[SourceCall]]
-    ) -> Callable[[Sequence[int]], Sequence[SourceCall]]:
-        return lambda places: self._gate.calls(read(places))
+                yield self._gate.calls(page)
 
     def get_call(self, call_id: str) -> SourceCall | None:
         """Read one call; None when the source does not know it."""

@@ -1,7 +1,7 @@
 """The Pamela API as a usage source: one account, read only."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from traceback import clear_frames
@@ -26,7 +26,7 @@ from billing.gateways.call_pages import (
 )
 from billing.gateways.patience import USUAL, Patience
 from billing.gateways.retries import Sleep, read_with_retries
-from billing.ports import ListedCalls, SourceCall, SourceTotals
+from billing.ports import SourceCall, SourceTotals
 from pamela import (
     AuthenticationError,
     CallError,
@@ -48,8 +48,6 @@ SERVER_ERROR = 500
 SMALLEST_PAGE = 2  # each shares a call with the one before it
 # A page of calls has some 50 kB; what many threads read at once has to fit into memory.
 MOST_BYTES = 1_000_000
-# As many threads as may ever read one account; each is opened when it is needed.
-MOST_CONNECTIONS = 64
 # What may stand in a sentence, a log and a database.
 _NAME = re.compile(r"[!-~]{1,200}")
 
@@ -95,7 +93,7 @@ class PamelaUsage:
         """Read which partner's, and which project's, the source says it is."""
         return self._identity(self._ask(self._client.usage.get))
 
-    def list_calls(self, window: Window) -> Iterator[ListedCalls]:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window, page by page, newest first."""
         return walk_calls(
             self._account, window, lambda offset: self._page_that_fits(window, offset)
@@ -252,7 +250,6 @@ def connect_usage(
             retries=None,
             proxy=proxy,
             max_response_bytes=MOST_BYTES,
-            max_connections=MOST_CONNECTIONS,
             timeout=patience.step,
             total_timeout=patience.whole,
         )

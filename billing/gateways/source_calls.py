@@ -11,8 +11,6 @@ from billing.domain.call import Call, Quarantined, QuarantineReason, Unreadable
 from billing.domain.call_fields import read_id, read_time
 
 Record = Mapping[str, object]
-# What is an object in JSON: nearly always the first, which is quickly told.
-OBJECTS = (dict, Mapping)
 
 
 def understand(
@@ -26,7 +24,7 @@ def understand(
 
     It leaves the customer's key to the account's rules, and raises Unreadable.
     """
-    if not isinstance(record, OBJECTS):
+    if not isinstance(record, Mapping):
         # Nobody knows what such text holds: its kind is told, and none of it kept.
         kind = f"it is a {type(record).__name__}"
         return Quarantined(
@@ -45,7 +43,7 @@ def understand(
 
 def readable_time(record: object, field: str) -> datetime | None:
     """Return a time of a record that is otherwise not understood, where it is one."""
-    if not isinstance(record, OBJECTS):
+    if not isinstance(record, Mapping):
         return None
     try:
         return read_time(record, field)

@@ -1,9 +1,8 @@
 """The database: how it is opened, and what holds for every connection."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -71,8 +70,6 @@ class Ledger:
         # Told after each commit of its newest audit event: its number and its hash.
         self.on_commit: Callable[[int, str], None] | None = None
         self.migrates = False
-        # SQLite lets whoever waits for the file sleep, and ask again; a lock does not.
-        self._turn = Lock()
 
     @property
     def on_sqlite(self) -> bool:
@@ -100,8 +97,7 @@ class Ledger:
         """
         self._pass_door()
         changes = Pending(self._actor(), migrates=self.migrates)
-        turn = self._turn if self.on_sqlite else nullcontext()
-        with turn, as_readable(self.engine), self.engine.connect() as plain:
+        with as_readable(self.engine), self.engine.connect() as plain:
             options = {_WRITES: True, pending.OPTION: changes}
             connection = plain.execution_options(**options)
             with connection.begin():

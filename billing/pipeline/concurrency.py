@@ -3,10 +3,8 @@
 import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
-from threading import Event
 from typing import Protocol, TypeVar
 
 from billing.errors import WHOLE_METER, BillingError, MeterFault
@@ -18,8 +16,6 @@ K = TypeVar("K")
 # So many requests at once to one server, when calls or totals are read.
 READERS = 16
 Progress = Callable[[int, int], None]
-# So many accounts are pulled side by side; what they wait for, they wait for together.
-ACCOUNTS_AT_ONCE = 8
 
 
 def no_progress(_done: int, _total: int) -> None:
@@ -126,60 +122,6 @@ def run_each(
         future = done.get()
         underway -= 1
         yield future.result()
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Who reads for everybody that shares them, and how many they are."""
-
-    pool: Executor
-    count: int
-    abandoned: Event = field(default_factory=Event)
-
-    @contextmanager
-    def not_abandoned(self) -> Iterator[None]:
-        """Let nobody read on once the block has failed."""
-        whole = False
-        try:
-            yield
-            whole = True
-        finally:
-            if not whole:
-                self.abandoned.set()
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A place in an order: it comes when the one before it is over."""
-
-    before: Event | None = None
-    over: Event = field(default_factory=Event)
-
-    @property
-    def has_come(self) -> bool:
-        """Whether the one before is over."""
-        return self.before is None or self.before.is_set()
-
-    def wait(self) -> None:
-        """Return once it has come."""
-        if self.before is not None:
-            self.before.wait()
-
-    def pass_on(self) -> None:
-        """Let the one after it come, once it has come itself."""
-        self.wait()
-        self.over.set()
-
-    def next(self) -> "Turn":
-        """Return the one after it."""
-        return Turn(self.over)
-
-
-@contextmanager
-def readers(concurrency: Concurrency, count: int = READERS) -> Iterator[Readers]:
-    """Give readers to those who share them."""
-    with concurrency.pool(count, "pull") as pool:
-        yield Readers(pool, count)
 
 
 def read_each(

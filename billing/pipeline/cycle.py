@@ -2,37 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from billing.domain.call import READ_AGAIN
 from billing.domain.cycle_schedule import Trigger
 from billing.domain.period import BillingPeriod
 from billing.domain.retry_schedule import MOST_TRIES, delay_before_retry
 from billing.errors import BillingError, InvariantViolated
 from billing.ledger.database import Ledger
 from billing.ledger.locking.locks import try_lock
+from billing.ledger.pull import pulls
+from billing.ledger.pull.pulls import Certificate
 from billing.pipeline.adopt.shadow import all_in_shadow, try_in_shadow
 from billing.pipeline.circuit_breaker import never
-from billing.pipeline.concurrency import (
-    ACCOUNTS_AT_ONCE,
-    THREADS,
-    Concurrency,
-    Progress,
-    Readers,
-    Turn,
-    readers,
-)
-from billing.pipeline.cycle_report import (
-    CycleReport,
-    PullResult,
-    Step,
-    on_step_ignored,
-)
+from billing.pipeline.concurrency import THREADS, Concurrency, Progress
+from billing.pipeline.cycle_report import CycleReport, PullResult, Step, on_step_ignored
 from billing.pipeline.earlier_months import EarlierMonths
 from billing.pipeline.integrity import require_invariants
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.as_needed import pull_as_needed, pulled_since
 from billing.pipeline.pull.identity import Sources, identify_sources
-from billing.pipeline.pull.pull import PullOptions
+from billing.pipeline.pull.pull import PullOptions, pull_usage
 from billing.pipeline.reconcile.divided import reconcile_divided
 from billing.pipeline.reconcile.reconcile import (
     ReconcileOptions,
@@ -41,6 +30,8 @@ from billing.pipeline.sync.options import SyncOptions
 from billing.pipeline.sync.sync import SyncReport, sync_meter
 from billing.ports import Clock, Meter, UsageSource
 
+# A whole month is read anew once a day, whatever the hourly readings say.
+SWEEP_EVERY = timedelta(hours=24)
 Watcher = Callable[[str], Progress]
 
 
@@ -58,18 +49,6 @@ class CycleOptions:
     concurrency: Concurrency = THREADS
     trigger: Trigger = Trigger.MANUAL
     untold: Sequence[str] = ()  # what could not be told since the last cycle
-
-    def pulling(
-        self, those: Readers | None = None, turn: Turn | None = None
-    ) -> PullOptions:
-        """Return what a pull is handed, which may share its readers."""
-        return PullOptions(
-            clock=self.clock,
-            actor=self.actor,
-            concurrency=self.concurrency,
-            readers=those,
-            turn=turn or Turn(),
-        )
 
     def only(self, sources: Sources) -> "CycleOptions":
         """Return the same with these sources alone."""
@@ -115,12 +94,11 @@ def run_cycle(
     options = accounts.options
     for refused in accounts.faults.values():
         report.add(refused)
-    with readers(options.concurrency) as those:
-        for period in periods:
-            for result in _pulled(ledger, options, period, watch, those):
-                report.add(result)
+    for period in periods:
+        for source, rules in options.sources:
             if options.stopping():
                 return report
+            report.add(_pull(ledger, source, rules, options, period, watch=watch))
     if not report.refused:
         report.add(_synced(ledger, meter, options, watch))
     compared = try_in_shadow(
@@ -131,39 +109,6 @@ def run_cycle(
     for step in _reconciled(ledger, meter, options, periods, watch, began=began):
         report.add(step)
     return report
-
-
-def _pulled(
-    ledger: Ledger,
-    options: CycleOptions,
-    period: BillingPeriod,
-    watch: Watcher,
-    those: Readers,
-) -> Iterator[PullResult]:
-    """Pull a month of some accounts side by side; their parts share the readers."""
-
-    def pull(place: int) -> PullResult | None:
-        (source, rules), turn = options.sources[place], turns[place]
-        try:
-            if options.stopping():
-                return None
-            pulling = options.pulling(those, turn)
-            return _pull(
-                ledger, source, rules, options, period, watch=watch, pulling=pulling
-            )
-        finally:
-            turn.pass_on()
-
-    turns = [Turn()]
-    while len(turns) < len(options.sources):
-        turns.append(turns[-1].next())
-    places = range(len(options.sources))
-    at_once = min(len(options.sources), ACCOUNTS_AT_ONCE)
-    if at_once <= 1:
-        yield from filter(None, map(pull, places))
-        return
-    with options.concurrency.pool(at_once, "account") as pool, those.not_abandoned():
-        yield from filter(None, pool.map(pull, places))
 
 
 def _synced(
@@ -231,25 +176,24 @@ def _pull(
     period: BillingPeriod,
     *,
     watch: Watcher,
-    pulling: PullOptions | None = None,
     whole: bool = False,
 ) -> PullResult:
-    pulling = pulling or options.pulling()
     account, asked_at = source.account, options.clock.now()
     label = source.label
     try:
         for tries in range(1, MOST_TRIES + 1):
             with try_lock(ledger, f"pull:{account}") as hold:
-                if not whole and pulled_since(ledger, account, period, asked_at):
+                if not whole and _pulled_since(ledger, account, period, asked_at):
                     break
                 if hold is not None:
-                    certificate = pull_as_needed(
+                    progress = watch(f"pull {period} {account}")
+                    certificate = _pull_as_needed(
                         ledger,
                         source,
                         rules,
+                        options,
                         period,
-                        options=pulling,
-                        progress=watch(f"pull {period} {account}"),
+                        progress=progress,
                         whole=whole,
                     )
                     return PullResult(
@@ -257,7 +201,6 @@ def _pull(
                     )
             if tries == MOST_TRIES or options.stopping():
                 break
-            pulling.turn.pass_on()  # nobody waits for another process's work
             # Whoever is at it may die: then the month is still to be read.
             options.clock.sleep(delay_before_retry(tries).total_seconds())
     except BillingError as fault:
@@ -266,3 +209,69 @@ def _pull(
             account=label, period=period, error=str(fault), refused=refused
         )
     return PullResult(account=label, period=period)
+
+
+def _pulled_since(
+    ledger: Ledger, account: str, period: BillingPeriod, moment: datetime
+) -> bool:
+    """Say whether another process has read a month while we waited for it."""
+    with ledger.reading() as connection:
+        newest = pulls.state_of(connection, account, period)
+    if newest is None or newest.finished_at is None:
+        return False
+    return newest.state == "complete" and newest.finished_at > moment
+
+
+def _pull_as_needed(
+    ledger: Ledger,
+    source: UsageSource,
+    rules: AccountRules,
+    options: CycleOptions,
+    period: BillingPeriod,
+    *,
+    progress: Progress,
+    whole: bool,
+) -> Certificate:
+    """Read what is recent; read the whole month daily, and when its total is off."""
+    now = options.clock.now()
+    since = None if whole else _recent_since(ledger, source.account, period, now)
+
+    def pull(start: datetime | None, *, search: bool = True) -> Certificate:
+        return pull_usage(
+            ledger,
+            source,
+            rules,
+            period,
+            options=PullOptions(options.clock, options.actor, options.concurrency),
+            since=start,
+            search=search,
+            progress=progress,
+        )
+
+    certificate = pull(since)
+    if since is None or certificate.source_minutes is None:
+        return certificate
+    off = certificate.source_minutes - certificate.ledger_minutes
+    with ledger.reading() as connection:
+        was_off = pulls.last_sweep_difference(connection, source.account, period)
+        searched = pulls.last_search(connection, source.account, period)
+    if off in {0, was_off}:
+        return certificate
+    # What a search to the end has not found is not searched for again within a day.
+    is_new = (
+        searched is None
+        or now - searched.started_at >= SWEEP_EVERY
+        or off > searched.missing_minutes
+    )
+    return pull(None, search=is_new)
+
+
+def _recent_since(
+    ledger: Ledger, account: str, period: BillingPeriod, now: datetime
+) -> datetime | None:
+    with ledger.reading() as connection:
+        sweep = pulls.last_complete(connection, account, period, pulls.MONTH)
+        newest = pulls.last_complete(connection, account, period, None)
+    if sweep is None or newest is None or now - sweep >= SWEEP_EVERY:
+        return None
+    return newest - READ_AGAIN

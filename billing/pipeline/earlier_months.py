@@ -99,9 +99,7 @@ class EarlierMonths:
                     rules,
                     period,
                     options=PullOptions(
-                        clock=options.clock,
-                        actor=options.actor,
-                        concurrency=options.concurrency,
+                        options.clock, options.actor, options.concurrency
                     ),
                     progress=self.watch(f"pull {period} {source.account}"),
                 )

@@ -23,7 +23,7 @@ from tests.benchmarks import (
     syncing,
     trailing,
 )
-from tests.benchmarks.distance import pulling_far, syncing_far
+from tests.benchmarks.distance import syncing_far
 from tests.benchmarks.results import Result, show
 from tests.benchmarks.world.places import Places, places
 from tests.benchmarks.world.world import Shape
@@ -42,11 +42,6 @@ def _measure_reports(places: Places, rows: int) -> Iterator[Result]:
     yield from trailing.measure(places, rows)
 
 
-def _measure_distance(places: Places, calls: int) -> Iterator[Result]:
-    yield from syncing_far.measure(places, calls)
-    yield from pulling_far.measure(places, calls)
-
-
 CALLS = 100_000
 BENCHMARKS = {
     "help": Benchmark(footprint.measure_help),
@@ -61,7 +56,7 @@ BENCHMARKS = {
     "hourly": Benchmark(hourly.measure, times=10),
     "reports": Benchmark(_measure_reports, times=10),
     "copy": Benchmark(copying.measure, times=10),
-    "distance": Benchmark(_measure_distance),
+    "distance": Benchmark(syncing_far.measure),
     "lake": Benchmark(lake.measure, times=120),
 }
 NOTES = """The month: {month}. The sandbox is a process of its own on this

@@ -24,7 +24,6 @@ ROUND_TRIPS = (0, 20, 50)  # milliseconds that an answer takes longer
 JUDGED = 50  # what an API across the internet takes at least
 ROUNDS = 3
 PAGE = 100
-DAYS = 31
 
 
 def measure(places: Places, calls: int) -> Iterator[Result]:
@@ -45,7 +44,7 @@ def _at_one_delay(
     for _ in range(ROUNDS):
         for dialect in DIALECTS:
             ours[dialect].append(_pull_seconds(places, world, dialect, calls))
-        fetches.append(fetch_seconds(world, calls))
+        fetches.append(_fetch_seconds(world, calls))
         # A plain script waits more than it works, so it hardly varies.
         if not (delay and plain):
             plain.append(_plain_seconds(places, world, calls))
@@ -78,11 +77,7 @@ def pull_month(app: App, clock: WorldClock, calls: int) -> None:
     """Pull the month and see that nothing is missing."""
     source, rules = app.source(ACCOUNT)
     result = pull_usage(
-        app.ledger,
-        source,
-        rules,
-        MONTH,
-        options=PullOptions(clock=clock, actor="benchmark"),
+        app.ledger, source, rules, MONTH, options=PullOptions(clock, "benchmark")
     )
     if result.billed != calls or result.source_minutes != result.ledger_minutes:
         raise RuntimeError(f"the pull is not whole: {result}")
@@ -94,9 +89,9 @@ def _pull_seconds(places: Places, world: World, dialect: str, calls: int) -> flo
         return seconds_of(lambda: pull_month(app, clock, calls))
 
 
-def fetch_seconds(world: World, calls: int) -> float:
+def _fetch_seconds(world: World, calls: int) -> float:
     """Time the fetching of the month's pages, by days, with as many threads."""
-    windows = Window(MONTH.start, MONTH.end).cut(DAYS)
+    windows = list(Window(MONTH.start, MONTH.end).days())
     with (
         PamelaClient(world.api_key, world.url) as client,
         ThreadPoolExecutor(READERS) as pool,

@@ -221,7 +221,7 @@ def _reject(bench: Bench, name: str, stripe_customer: str) -> None:
 def _send_late_calls(bench: Bench) -> None:
     app = bench.app
     source, rules = app.source(ACCOUNT)
-    terms, since = PullOptions(clock=bench.clock, actor="benchmark"), LAST_HOUR - HOUR
+    terms, since = PullOptions(bench.clock, "benchmark"), LAST_HOUR - HOUR
     pull_usage(app.ledger, source, rules, MONTH, options=terms, since=since)
     sync_all(app)
 

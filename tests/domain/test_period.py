@@ -1,6 +1,6 @@
 """Billing periods: which month a moment belongs to."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -188,29 +188,27 @@ def test_periods_sort_as_time_passes(one: BillingPeriod, other: BillingPeriod) -
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "pieces", "cut"),
+    ("start", "end", "days"),
     [
-        ("10:00:00", "10:00:00", 3, 1),
-        ("10:00:00", "10:00:00.4", 3, 1),
-        ("10:00:00", "10:00:01", 3, 2),
-        ("10:00:00", "10:00:02", 9, 3),
-        ("10:00:00.9", "10:00:02", 9, 2),
-        ("10:00:00", "11:00:00", 1, 1),
-        ("10:00:00", "11:00:00", 7, 7),
-        ("10:00:00.123456", "23:59:59.999999", 1_000, 1_000),
+        ("2026-03-01T00:00", "2026-03-01T00:00", 0),
+        ("2026-03-02T00:00", "2026-03-01T00:00", 0),
+        ("2026-03-01T10:00", "2026-03-01T11:00", 1),
+        ("2026-03-01T10:00", "2026-03-02T00:00", 1),
+        ("2026-03-01T10:00", "2026-03-02T00:01", 2),
+        ("2026-02-01T00:00", "2026-03-01T00:00", 28),
+        ("2028-02-01T00:00", "2028-03-01T00:00", 29),
+        ("2026-12-01T00:00", "2027-01-01T00:00", 31),
     ],
 )
-def test_a_window_is_cut_into_pieces_of_a_second_at_least(
-    start: str, end: str, pieces: int, cut: int
-) -> None:
-    window = Window(at(f"2026-03-01T{start}+00:00"), at(f"2026-03-01T{end}+00:00"))
-    parts = window.cut(pieces)
-    assert len(parts) == cut
-    assert (parts[0].start, parts[-1].end) == (window.start, window.end)
-    for one, following in pairwise(parts):
-        assert one.start < one.end == following.start < following.end
-        # No call that is told by the second, or by its thousandth, is at a cut.
-        assert one.end.microsecond == 500_001
+def test_a_window_is_cut_at_midnights(start: str, end: str, days: int) -> None:
+    window = Window(at(f"{start}:00+00:00"), at(f"{end}:00+00:00"))
+    cut = list(window.days())
+    assert len(cut) == days
+    for one, following in pairwise(cut):
+        assert one.end == following.start
+        assert one.end.time() == time()
+    if cut:
+        assert (cut[0].start, cut[-1].end) == (window.start, window.end)
 
 
 @pytest.mark.parametrize(

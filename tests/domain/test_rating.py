@@ -132,19 +132,6 @@ def test_a_price_that_names_no_currency_is_in_dollars() -> None:
     assert TEN_CENTS.currency == "usd"
 
 
-def test_a_list_prices_minutes_as_the_price_of_their_moment_does() -> None:
-    first = Price(datetime(2026, 1, 1, tzinfo=UTC), Decimal("0.10"))
-    second = Price(datetime(2026, 2, 1, tzinfo=UTC), Decimal("0.15"))
-    prices = PriceList([first, second])
-    for _ in range(2):
-        for price in (first, second):
-            for minutes in (1, 7):
-                amount = prices.amount_micro(minutes, price.effective_from)
-                assert amount == amount_micro(minutes, price)
-    with pytest.raises(NoPrice):
-        prices.amount_micro(1, first.effective_from - timedelta(seconds=1))
-
-
 def test_before_the_first_date_no_price_holds() -> None:
     with pytest.raises(NoPrice, match=r"2026-02-28T23:59:59\.999999") as refusal:
         PriceList([TEN_CENTS]).at(MARCH - TICK)

@@ -53,7 +53,7 @@ def cancelled(meter: StripeMeter) -> SendAnswer:
 
 def pages(source: PamelaUsage) -> list[object]:
     """Read all pages of a day."""
-    return [call for page in source.list_calls(DAY) for call in page.read_all()]
+    return [call for page in source.list_calls(DAY) for call in page]
 
 
 SUMMARIES = "/v1/billing/meters/mtr_1/event_summaries"

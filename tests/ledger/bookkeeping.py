@@ -51,13 +51,7 @@ def start_pull(connection: Connection, period: BillingPeriod = MARCH) -> int:
     """Start a pull of a whole month of the account `main`."""
     window = Window(period.start, period.end)
     return pulls.start_pull(
-        connection,
-        "main",
-        period,
-        scope=pulls.MONTH,
-        window=window,
-        now=ACTOR.at,
-        rules_sha256="0" * 64,
+        connection, "main", period, scope=pulls.MONTH, window=window, now=ACTOR.at
     )
 
 

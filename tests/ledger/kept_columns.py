@@ -57,7 +57,6 @@ MOVING: dict[str, set[str]] = {
     "audit_head": set(),
     "audit_anchor": set(),
     "pull_scope": set(),
-    "pull_rules": set(),
     "pull": {
         "finished_at",
         "state",

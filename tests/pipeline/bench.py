@@ -156,7 +156,7 @@ class Bench:
             self.source,
             self.rules,
             period,
-            options=PullOptions(clock=self.clock, actor="tests"),
+            options=PullOptions(self.clock, "tests"),
             since=since,
         )
 

@@ -12,7 +12,6 @@ from billing.domain.period import BillingPeriod
 from billing.ledger.pull.accounts import accounts_with_calls, present_labels
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.pull.rated_call import RatedCall
-from billing.ledger.schema.columns import TextList, among
 from billing.ledger.schema.tables import call
 
 _BATCH = 5_000
@@ -28,7 +27,7 @@ _REVISIONS = (
     )
     .where(
         call.c.account == bindparam("account"),
-        among(call.c.call_id, bindparam("names", type_=TextList)),
+        call.c.call_id.in_(bindparam("names", expanding=True)),
     )
     .order_by(call.c.revision)
 )
@@ -36,7 +35,7 @@ _OTHERS = (
     select(call.c.account, call.c.call_id, call.c.created_at, call.c.status)
     .where(
         call.c.account.in_(bindparam("accounts", expanding=True)),
-        among(call.c.call_id, bindparam("names", type_=TextList)),
+        call.c.call_id.in_(bindparam("names", expanding=True)),
         # What a person decided not to bill here is nothing that another may not bill.
         or_(call.c.status != DECIDED, call.c.started_at.is_not(None)),
     )

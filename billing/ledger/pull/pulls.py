@@ -11,13 +11,12 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from billing.domain.call import LOOK_BACK
 from billing.domain.period import BillingPeriod, Window
 from billing.ledger.audit import audit_log
-from billing.ledger.schema.tables import pull, pull_rules, pull_scope
+from billing.ledger.schema.tables import pull, pull_scope
 
 MONTH = "month"
 RECENT = "recent"
 
 _START = insert(pull).returning(pull.c.id)
-_KEEP_RULES = insert(pull_rules)
 _END = (
     update(pull)
     .where(pull.c.id == bindparam("number"))
@@ -106,12 +105,8 @@ def start_pull(
     scope: str,
     window: Window,
     now: datetime,
-    rules_sha256: str | None = None,
 ) -> int:
-    """Record that a pull began, and return its number.
-
-    Where it is not said by which rules, what it records is rated anew each time.
-    """
+    """Record that a pull began, and return its number."""
     row = {
         "account": account,
         "period": str(period),
@@ -122,11 +117,7 @@ def start_pull(
         "state": "running",
     }
     audit_log.note(connection, "pull.started", account, {"period": str(period)})
-    number = int(connection.execute(_START, row).scalar_one())
-    if rules_sha256 is not None:
-        kept = {"pull_id": number, "sha256": rules_sha256}
-        connection.execute(_KEEP_RULES, kept)
-    return number
+    return int(connection.execute(_START, row).scalar_one())
 
 
 def complete_pull(

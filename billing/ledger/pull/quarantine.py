@@ -116,12 +116,6 @@ def _keep_place(connection: Connection, number: int, item: SetAside) -> None:
         connection.execute(insert(quarantine_place).values(row))
 
 
-def holds_any(connection: Connection, account: str, call_ids: Collection[str]) -> bool:
-    """Say whether some of an account's calls are in quarantine."""
-    rows = connection.execute(_OPEN_OF_ACCOUNT, {"account": account})
-    return any(row.call_id in call_ids for row in rows)
-
-
 def release(
     connection: Connection, account: str, understood: Collection[str], now: datetime
 ) -> int:

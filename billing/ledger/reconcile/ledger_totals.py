@@ -28,7 +28,6 @@ usage = b2b_usage.c
 _START: BindParameter[datetime] = bindparam("start")
 _END: BindParameter[datetime] = bindparam("end")
 _MONTH: BindParameter[str] = bindparam("month")
-_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +207,11 @@ def posted_calls(
 
 def billed_calls(
     connection: Connection, period: BillingPeriod, account: str
-) -> Iterator[dict[str, int]]:
-    """Yield an account's calls of a month with their minutes, some at a time."""
+) -> Iterator[tuple[str, int]]:
+    """Yield an account's calls of a month with their minutes, as they are read."""
     values = {"month": str(period), "whose": account, **_edges(period)}
-    streamed = _billed_calls().execution_options(yield_per=_AT_ONCE)
-    with connection.execute(streamed, values) as rows:
-        for part in rows.partitions():
-            yield {call_id: int(minutes) for call_id, minutes in part}
+    for call_id, minutes in connection.execute(_billed_calls(), values):
+        yield call_id, int(minutes)
 
 
 @cache

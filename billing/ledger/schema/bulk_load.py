@@ -1,11 +1,12 @@
 """Bulk loads: many rows in one statement, the way each database likes best."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from billing.ledger.schema.columns import UtcTime, format_times
+from billing.ledger.schema.columns import UtcTime, format_time
 
 # SQLite's limit of values bound to one statement, less a little.
 _MOST_VALUES = 32_000
@@ -49,7 +50,10 @@ def _load_sqlite(
         part = rows[first : first + most]
         values = [value for row in part for value in row]
         for column in times:
-            values[column::width] = format_times(values[column::width])
+            moments: list[datetime | None] = values[column::width]
+            values[column::width] = [
+                moment and format_time(moment) for moment in moments
+            ]
         statement = start + ", ".join([group] * len(part))
         connection.exec_driver_sql(statement, tuple(values))
 

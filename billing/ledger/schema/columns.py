@@ -1,15 +1,10 @@
 """Column types that refuse what must not be stored: naive times and inexact numbers."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
-from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Dialect, Integer, Text
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from billing.errors import UnreadableValue
@@ -87,45 +82,6 @@ class ExactDecimal(TypeDecorator[Decimal]):
             raise UnreadableValue("a number", value) from None
 
 
-class TextList(TypeDecorator[Sequence[str]]):
-    """Many texts that are bound as one value; no column is of it."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Bind a JSON list on SQLite, an array elsewhere."""
-        kind = Text() if dialect.name == "sqlite" else ARRAY(Text())
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
-        """Return the texts as the driver takes them."""
-        names = list(value or ())
-        return orjson.dumps(names).decode() if dialect.name == "sqlite" else names
-
-
-class among(FunctionElement[bool]):  # noqa: N801 # it is written like a function
-    """The condition that a column is one of the texts of a TextList.
-
-    Each as a name of its own costs more than finding its row.
-    """
-
-    inherit_cache = True
-    type = Boolean()
-
-
-@compiles(among, "sqlite")
-def _among_on_sqlite(element: among, compiler: SQLCompiler, **how: Any) -> str:
-    column, names = (compiler.process(part, **how) for part in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 # bound
-
-
-@compiles(among, "postgresql")
-def _among_on_postgresql(element: among, compiler: SQLCompiler, **how: Any) -> str:
-    column, names = (compiler.process(part, **how) for part in element.clauses)
-    return f"{column} = ANY({names})"
-
-
 def _read_time(value: str) -> datetime:
     """Read what this module has written; what it has not is somebody's edit."""
     try:
@@ -140,9 +96,3 @@ def _read_time(value: str) -> datetime:
 def format_time(moment: datetime) -> str:
     """Format a UTC time as SQLite stores it; `+` sorts before the dot of a fraction."""
     return moment.isoformat()
-
-
-def format_times(moments: Sequence[datetime | None]) -> list[str | None]:
-    """Format many UTC times just so, in a fifth of the time."""
-    texts: list[str | None] = orjson.loads(orjson.dumps(moments))
-    return texts

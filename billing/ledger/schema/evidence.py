@@ -17,7 +17,7 @@ from billing.ledger.schema.base import (
     text_column,
     time,
 )
-from billing.ledger.schema.columns import ExactDecimal, ExactInteger, UtcTime
+from billing.ledger.schema.columns import ExactDecimal, UtcTime
 
 customer = table(
     "customer",
@@ -108,13 +108,6 @@ call = table(
         "call_id",
         where="not_billable = 'before_first_period'",
     ),
-)
-
-# By which rules a pull read and rated; what it recorded so, need not be rated again.
-pull_rules = table(
-    "pull_rules",
-    Column("pull_id", ExactInteger, ForeignKey("pull.id"), primary_key=True),
-    text_column("sha256"),
 )
 
 pull_scope = table(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import (
@@ -26,9 +25,6 @@ from billing.ledger.pull.calls import RatedCall
 from billing.ledger.registry import Account
 from billing.ports import SourceCall
 
-# Another number whenever a record may come to be read, rated or held otherwise.
-_EDITION = 1
-
 
 @dataclass(frozen=True, slots=True)
 class AccountRules:
@@ -42,22 +38,6 @@ class AccountRules:
     first_period: BillingPeriod = EARLIEST
     identity: SourceIdentity | None = None  # who it said it was before it was pulled
     times: TimeTolerance = USUAL_TOLERANCE
-
-    @property
-    def sha256(self) -> str:
-        """The digest of all rules but who the customers are, and of how they work."""
-        account, prices = self.account, self.prices.prices
-        parts = [
-            _EDITION,
-            account.customer,
-            account.customer_metadata_key,
-            [(p.effective_from, p.per_minute, p.currency) for p in prices],
-            [*self.metadata.keys],
-            self.metadata.retention,
-            self.first_period,
-            self.times,
-        ]
-        return sha256("\n".join(map(ascii, parts)).encode()).hexdigest()
 
     def rate(
         self, told: SourceCall, period: BillingPeriod, now: datetime

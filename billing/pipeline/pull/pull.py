@@ -1,66 +1,48 @@
 """Pull: read a month of one account whole, and record what it changes."""
 
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.call import LOOK_BACK, NAMELESS, READ_AGAIN
-from billing.domain.period import HOUR, BillingPeriod, Window
-from billing.errors import AccountRefused, BillingError, SourceFault
+from billing.domain.period import BillingPeriod, Window
+from billing.errors import AccountRefused, BillingError
+from billing.ledger.audit import audit_log
 from billing.ledger.audit.audit_log import Actor
 from billing.ledger.database import Ledger
-from billing.ledger.pull import call_decisions, pulls
+from billing.ledger.pull import (
+    call_decisions,
+    call_metadata,
+    calls,
+    pulls,
+    quarantine,
+)
+from billing.ledger.pull.calls import RecordedCalls
 from billing.ledger.pull.pulls import Certificate
-from billing.ledger.pull.seen_calls import SeenCalls
 from billing.ledger.reconcile import ledger_totals
 from billing.pipeline.concurrency import (
+    READERS,
     THREADS,
     Concurrency,
     Progress,
-    Readers,
-    Turn,
     no_progress,
-    readers,
 )
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.counts import PullCounts
-from billing.pipeline.pull.paging import pulled_window
-from billing.pipeline.pull.part import (
-    PartReader,
-    PulledPart,
-    rate_calls,
-    recognise_nothing,
-)
-from billing.pipeline.pull.recognition import recognition
-from billing.pipeline.pull.recording import Recording, record_part
+from billing.pipeline.pull.day import PullCounts, PulledDay, rate_calls, read_day
 from billing.ports import Clock, SourceTotals, UsageSource
 
 # Of the calls that no list has, so many are asked for one by one in each look.
 MOST_ASKED = 1_000
-# Some parts share a commit, which costs as much for few calls as for some more.
-IN_ONE_COMMIT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class PullOptions:
-    """What a pull is handed: its clock, who asked for it, and who does the reading.
-
-    Without `readers` that it shares with other accounts it has some of its own. What
-    several accounts list is the first one's: each records in its `turn`.
-    """
+    """What a pull is handed: its clock, who asked for it, and who does the reading."""
 
     clock: Clock
     actor: str
     concurrency: Concurrency = THREADS
-    readers: Readers | None = None
-    turn: Turn = field(default_factory=Turn)
-    rate_all: bool = False  # also what is recorded already as it is told
-
-    def reading(self) -> AbstractContextManager[Readers]:
-        """Return who reads."""
-        if self.readers is None:
-            return readers(self.concurrency)
-        return nullcontext(self.readers)
 
 
 def pull_usage(
@@ -79,32 +61,26 @@ def pull_usage(
     Whatever was read is kept; a pull that fails leaves the month marked incomplete. A
     whole month whose total is more than its calls is searched for back from its start.
     """
-    now = options.clock.now()
-    window = pulled_window(period, since, now)
-    is_whole = window.start == period.start - READ_AGAIN
+    clock = options.clock
+    now = clock.now()
+    start = period.start - READ_AGAIN
+    window = Window(max(since or start, start), min(period.end + READ_AGAIN, now))
+    scope = pulls.RECENT if window.start > start else pulls.MONTH
     with ledger.writing() as connection:
         number = pulls.start_pull(
-            connection,
-            source.account,
-            period,
-            scope=pulls.MONTH if is_whole else pulls.RECENT,
-            window=window,
-            now=now,
-            rules_sha256=rules.sha256,
+            connection, source.account, period, scope=scope, window=window, now=now
         )
+    pull = _Pull(
+        ledger=ledger,
+        source=source,
+        rules=rules,
+        period=period,
+        number=number,
+        options=options,
+        progress=progress,
+    )
     try:
-        with options.reading() as those:
-            pull = _Pull(
-                ledger=ledger,
-                source=source,
-                rules=rules,
-                period=period,
-                number=number,
-                options=options,
-                progress=progress,
-                readers=those,
-            )
-            certificate = pull.read(window, search=search and is_whole)
+        certificate = pull.read(window, search=search and scope == pulls.MONTH)
     except BillingError as fault:
         with ledger.writing() as connection:
             pulls.fail_pull(connection, number, str(fault), options.clock.now())
@@ -125,18 +101,13 @@ class _Pull:
     number: int
     options: PullOptions
     progress: Progress
-    readers: Readers
 
     def read(self, window: Window, *, search: bool) -> Certificate:
-        """Read the window by parts, then what was underway, then the totals."""
-        with closing(SeenCalls()) as seen:
-            counts = PullCounts(period=self.period, seen=seen)
-            return self._read(window, counts, search=search)
-
-    def _read(self, window: Window, counts: PullCounts, *, search: bool) -> Certificate:
+        """Read every day of the window, then what was underway, then the totals."""
+        counts = PullCounts(period=self.period)
         self._read_window(window, counts)
-        self.options.turn.pass_on()
-        self._read_each(counts.unread(self._underway()), counts)
+        underway = [name for name in self._underway() if name not in counts]
+        self._read_each(underway, counts)
         totals = self._read_totals()
         looked_back_to = None
         if search:
@@ -196,36 +167,29 @@ class _Pull:
         return minutes + sum(gap.minutes for gap in gaps if gap.account == account)
 
     def _read_window(self, window: Window, counts: PullCounts) -> None:
-        """Read a window, and record it a few parts at a time, the oldest first."""
-        reader = PartReader(
-            source=self.source,
-            rules=self.rules,
-            period=self.period,
-            now=self.options.clock.now,
-            readers=self.readers,
-            turn=self.options.turn,
-            recognise=recognise_nothing
-            if self.options.rate_all
-            else recognition(self.ledger, self.rules),
-        )
-        gathered: list[PulledPart] = []
-        try:
-            for part in reader.read(window):
-                gathered.append(part)
-                if sum(map(len, gathered)) >= IN_ONE_COMMIT:
-                    full, gathered = gathered, []
-                    self._take_in(PulledPart.together(full), counts)
-                self._show(window, part.until)
-        except SourceFault:
-            self._take_in(PulledPart.together(gathered), counts)
-            raise
-        self._take_in(PulledPart.together(gathered), counts)
+        windows = list(window.days())
+        for done, day in enumerate(self._days(windows), start=1):
+            self._take_in(day, counts)
+            self.progress(done, len(windows))
 
-    def _show(self, window: Window, until: datetime | None) -> None:
-        """Show how much of a window is read, in hours."""
-        hours = max((window.end - window.start) // HOUR, 1)
-        read = ((until or window.start) - window.start) // HOUR
-        self.progress(hours if until == window.end else min(read, hours), hours)
+    def _days(self, windows: list[Window]) -> Iterator[PulledDay]:
+        """Read days side by side, a few ahead of the one that is recorded."""
+        ahead: list[Future[PulledDay]] = []
+        with self.options.concurrency.pool(READERS, "pull") as pool:
+            try:
+                for window in windows:
+                    ahead.append(pool.submit(self._read_day, window))
+                    if len(ahead) > READERS:
+                        yield ahead.pop(0).result()
+                while ahead:
+                    yield ahead.pop(0).result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _read_day(self, window: Window) -> PulledDay:
+        now = self.options.clock.now()
+        return read_day(self.source, self.rules, window, self.period, now)
 
     def _underway(self) -> list[str]:
         """Name the calls that were not over when last seen, or are decided."""
@@ -245,24 +209,23 @@ class _Pull:
             billed = ledger_totals.billed_calls(connection, self.period, account)
             decided = call_decisions.decided_calls(connection, account)
             # What a person said of a call that is not over, no total has.
-            unmet: dict[str, int] = {}
-            for some in billed:
-                missing = some.keys() - counts.understood(some)
-                missing |= some.keys() & decided.keys()
-                unmet.update((name, some[name]) for name in missing)
+            unmet = {
+                name: minutes
+                for name, minutes in billed
+                if name in decided or not counts.understood(name)
+            }
             # The source's total had them as the source stated them.
             for gap in ledger_totals.source_gaps(connection, self.period):
                 if gap.account == account and gap.call_id in unmet:
                     unmet[gap.call_id] += gap.minutes
-        names = sorted(counts.unread(unmet))
+        names = sorted(name for name in unmet if name not in counts)
         unasked = frozenset(names[MOST_ASKED:])
         self._read_each(names[:MOST_ASKED], counts)
         stands = decided.keys() - counts.overruled
-        settled = counts.understood(unmet) | unasked
         counts.unmet_minutes = sum(
             minutes
             for name, minutes in unmet.items()
-            if name in stands or name not in settled
+            if name in stands or not (counts.understood(name) or name in unasked)
         )
 
     def _read_each(self, names: list[str], counts: PullCounts) -> None:
@@ -270,25 +233,61 @@ class _Pull:
         answers = map(self.source.get_call, names)
         calls = [call for call in answers if call is not None]
         now = self.options.clock.now()
-        part = rate_calls(self.rules, calls, self.period, now)
-        self._take_in(part, counts)
+        day = rate_calls(self.rules, calls, self.period, now)
+        self._take_in(day, counts)
 
-    def _take_in(self, part: PulledPart, counts: PullCounts) -> None:
-        """Record a part's calls, and count them."""
-        self.options.turn.wait()
-        again = counts.met(each.call_id for each in part.unchanged)
-        recorded = record_part(self.ledger, part, self._recording())
-        counts.add(part)
+    def _take_in(self, day: PulledDay, counts: PullCounts) -> None:
+        """Record a day's calls, and count them."""
+        recorded = self._record(day)
+        counts.add(day)
         counts.hold(recorded.held)
         counts.overruled.update(recorded.overruled)
-        if again:
-            # What they were compared with may have been recorded since.
-            self._read_each(sorted(again), counts)
 
-    def _recording(self) -> Recording:
-        return Recording(
+    def _record(self, day: PulledDay) -> RecordedCalls:
+        """Record a day's calls, with all they change, in one commit.
+
+        Calls that are held go into quarantine: each is another one than its id says.
+        """
+        if not day.readings and not day.set_aside:
+            return RecordedCalls()
+        now, rules = self.options.clock.now(), self.rules
+        context = calls.PullContext(
             pull_id=self.number,
-            period=self.period,
-            rules=self.rules,
-            actor=Actor(self.options.actor, self.options.clock.now()),
+            at=now,
+            currency=rules.prices.currency,
+            price_ids=rules.price_ids,
+            first_period=rules.first_period,
         )
+        understood = {item.call.call_id for item in day.readings}
+        with self.ledger.writing() as connection:
+            recorded = calls.record_readings(connection, context, day.readings)
+            kept, held = day.readings, {each.item.call_id for each in recorded.held}
+            if held:
+                kept = [item for item in kept if item.call.call_id not in held]
+            call_metadata.keep(connection, kept, now)
+            account = rules.account.name
+            released = quarantine.release(connection, account, understood - held, now)
+            set_aside = [*day.set_aside, *(each.item for each in recorded.held)]
+            quarantine.set_aside(
+                connection,
+                set_aside,
+                period=self.period,
+                pull_id=self.number,
+                now=now,
+            )
+            if recorded.changed or released or set_aside:
+                detail = {
+                    "pull": self.number,
+                    "calls_changed": recorded.changed,
+                    "released": released,
+                    "set_aside": len(set_aside),
+                    "decisions_overruled": sorted(recorded.overruled),
+                    "metadata_withheld": sum(
+                        len(item.metadata.withheld) for item in day.readings
+                    ),
+                }
+                actor = Actor(self.options.actor, now)
+                audit_log.record(
+                    connection, actor, "calls.recorded", str(self.period), detail
+                )
+        return recorded

@@ -29,9 +29,9 @@ from billing.ledger.pull.call_identity import (
 from billing.ledger.pull.calls import RatedCall
 from billing.ledger.pull.quarantine import SetAside
 from billing.ledger.reconcile.ledger_totals import SourceGap
-from billing.pipeline.concurrency import Concurrency, readers
+from billing.pipeline.concurrency import READERS, Concurrency
 from billing.pipeline.pull.account_rules import AccountRules
-from billing.pipeline.pull.part import PartReader, PulledPart, rate_calls
+from billing.pipeline.pull.day import PulledDay, rate_calls, read_day
 from billing.pipeline.pull.pull import MOST_ASKED
 from billing.ports import UsageSource
 
@@ -175,12 +175,12 @@ def read_again(
     """
     window = Window(period.start - READ_AGAIN, min(period.end + READ_AGAIN, now))
     reading = _Rereading(ledger=ledger, account=source.account, period=period)
-    with readers(concurrency) as those:
-        reader = PartReader(
-            source=source, rules=rules, period=period, now=lambda: now, readers=those
+    with concurrency.pool(READERS, "compare") as pool:
+        days = pool.map(
+            lambda day: read_day(source, rules, day, period, now), window.days()
         )
-        for part in reader.read(window):
-            reading.take(part)
+        for day in days:
+            reading.take(day)
     unmet = sorted({*known} - reading.names)[:MOST_ASKED]
     answers = [call for call in map(source.get_call, unmet) if call is not None]
     reading.take(rate_calls(rules, answers, period, now))
@@ -207,9 +207,9 @@ class _Rereading:
         """The calls that were read."""
         return {*self.changed, *self.recorded}
 
-    def take(self, part: PulledPart) -> None:
-        """Take in a part; of what is billed as it is read, only minutes are kept."""
-        latest = part.rated()
+    def take(self, day: PulledDay) -> None:
+        """Take in a day; of what is billed as it is read, only minutes are kept."""
+        latest = PulledDay.joined([day])
         with self.ledger.reading() as connection:
             billed = billed_extracts(connection, self.account, list(latest))
         for name, each in latest.items():

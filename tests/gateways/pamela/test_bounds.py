@@ -63,8 +63,8 @@ def test_a_page_that_is_too_large_is_read_in_smaller_pieces() -> None:
         return page(items, len(calls), more=start + limit < len(calls))
 
     with answering(answer) as source:
-        read = [mark.call_id for p in source.list_calls(DAY) for mark in p.marks]
-        again = sum(len(page.marks) for page in source.list_calls(DAY))
+        read = [told.call.call_id for p in source.list_calls(DAY) for told in p]
+        again = sum(len(page) for page in source.list_calls(DAY))
     assert again >= 40
     assert set(read) == {f"c{number}" for number in range(40)}
     assert limits[:3] == [100, 25, 6]
@@ -98,7 +98,7 @@ def test_a_list_without_an_end_is_unreadable(growth: int) -> None:
     assert len(asked) < 20
 
 
-@pytest.mark.parametrize("total", [-1, 10**11, 10**30])
+@pytest.mark.parametrize("total", [-1, 10**7, 10**30])
 def test_a_total_that_cannot_be_is_unreadable(total: int) -> None:
     with (
         answering(lambda _query: page([record("c")], total, more=True)) as source,
@@ -128,8 +128,7 @@ def test_minutes_of_a_call_that_cannot_be_set_it_aside() -> None:
 def test_a_number_beyond_64_bits_is_no_end_of_a_page() -> None:
     call = record("c") | {"cost": 10**30}
     with answering(lambda _query: page([call], 1, more=False)) as source:
-        (listed,) = source.list_calls(DAY)
-        (told,) = listed.read_all()
+        ((told,),) = source.list_calls(DAY)
     assert not isinstance(told.call, Quarantined)
     assert told.sha256 == digest_of(dict(reversed(call.items())))
     assert told.sha256 != digest_of(call | {"cost": 10**30 + 1})

@@ -8,18 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, bindparam, insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.exc import StatementError
 
 from billing.errors import LedgerFault
 from billing.ledger.audit import audit_log
 from billing.ledger.database import Ledger
-from billing.ledger.schema.columns import (
-    TextList,
-    among,
-    format_time,
-    format_times,
-)
 from billing.ledger.schema.tables import customer, price, reconciliation_run
 from tests.ledger.bookkeeping import NOON, PRICE, rows
 from tests.ledger.filling import fill
@@ -194,38 +188,3 @@ def test_every_table_of_the_file_is_strict(sqlite_ledger: Ledger) -> None:
 def test_the_price_of_the_tests_is_one_the_ledger_keeps(ledger: Ledger) -> None:
     keep(ledger, price, {**RATE, "per_minute": PRICE.per_minute})
     assert rows(ledger, "SELECT per_minute FROM price") == [("0.10",)]
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        NOON,
-        NOON + timedelta(microseconds=1),
-        NOON + timedelta(milliseconds=120),
-        datetime(1970, 1, 1, tzinfo=UTC),
-        datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
-    ],
-)
-def test_many_times_are_formatted_as_each_is(moment: datetime) -> None:
-    texts = [format_time(moment), None, format_time(NOON)]
-    assert format_times([moment, None, NOON]) == texts
-
-
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        ([], []),
-        (["acme"], ["acme"]),
-        (["acme", "nobody", "glo'bex", "\u00e9\U0001f600"], ["acme", "glo'bex"]),
-    ],
-)
-def test_rows_are_found_by_a_list_of_texts(
-    ledger: Ledger, names: list[str], found: list[str]
-) -> None:
-    for name in ("acme", "glo'bex", "other"):
-        row = {"name": name, "stripe_customer": name, "registered_at": NOON}
-        keep(ledger, customer, row)
-    condition = among(customer.c.name, bindparam("names", type_=TextList))
-    query = select(customer.c.name).where(condition).order_by(customer.c.name)
-    with ledger.reading() as connection:
-        assert list(connection.scalars(query, {"names": names})) == found

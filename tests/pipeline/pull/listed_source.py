@@ -1,7 +1,7 @@
 """A usage source over a list that moves."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from datetime import datetime
 from functools import lru_cache
@@ -11,7 +11,7 @@ from typing import Self
 from billing.domain.account_identity import SourceIdentity
 from billing.domain.period import BillingPeriod, Window
 from billing.gateways.call_pages import PAGE_SIZE, CallPage, as_source_call, walk_calls
-from billing.ports import ListedCalls, SourceCall, SourceTotals
+from billing.ports import SourceCall, SourceTotals
 
 Record = dict[str, object]
 
@@ -65,7 +65,7 @@ class ListedSource:
         """Say whose the source is."""
         return self.identity
 
-    def list_calls(self, window: Window) -> Iterator[ListedCalls]:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls of a window as Pamela's are read."""
         return walk_calls(
             self._account, window, lambda offset: self.read_page(window, offset)

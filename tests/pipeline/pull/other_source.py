@@ -9,7 +9,7 @@ from billing.domain.account_identity import SourceIdentity
 from billing.domain.call import Call, QuarantineReason, Unreadable
 from billing.domain.period import BillingPeriod, Window
 from billing.gateways.source_calls import Record, digest_of, understand
-from billing.ports import CallMark, ListedCalls, SourceCall, SourceTotals
+from billing.ports import SourceCall, SourceTotals
 
 PAGE_SIZE = 2
 STATUSES = {
@@ -48,12 +48,12 @@ class OtherSource:
         """Say nothing: this provider knows no partners."""
         return SourceIdentity(None, None)
 
-    def list_calls(self, window: Window) -> Iterator[ListedCalls]:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls created in a window; a cursor never moves."""
         calls = [as_source_call(record) for record in self.records]
         inside = [told for told in calls if created_in(told, window)]
         for start in range(0, len(inside), PAGE_SIZE):
-            yield listed(inside[start : start + PAGE_SIZE])
+            yield inside[start : start + PAGE_SIZE]
 
     def get_call(self, call_id: str) -> SourceCall | None:
         """Read one call."""
@@ -63,12 +63,6 @@ class OtherSource:
     def read_totals(self, period: BillingPeriod) -> SourceTotals:
         """Say nothing: this provider has no totals."""
         return SourceTotals(None, None)
-
-
-def listed(page: Sequence[SourceCall]) -> ListedCalls:
-    """Return a page; this provider never says how many calls there are."""
-    marks = [CallMark(told.call.call_id, told.sha256) for told in page]
-    return ListedCalls(marks, lambda places: [page[place] for place in places])
 
 
 def as_source_call(record: object) -> SourceCall:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from billing.pipeline.pull.as_needed import SWEEP_EVERY
+from billing.pipeline.cycle import SWEEP_EVERY
 from billing.pipeline.reconcile.reconcile import Depth
 from tests.pipeline.bench import MARCH, START, Bench, call
 from tests.pipeline.pull.listed_source import ListedSource

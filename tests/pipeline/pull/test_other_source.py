@@ -34,7 +34,7 @@ def test_a_source_with_other_names_goes_through_the_pull(bench: Bench) -> None:
             other_call("CA7", status="busy-ish"),
         ]
     )
-    options = PullOptions(clock=bench.clock, actor="tests")
+    options = PullOptions(bench.clock, "tests")
     certificate = pull_usage(bench.ledger, source, bench.rules, MARCH, options=options)
     assert certificate.billed == 2
     assert certificate.not_billable == {"never_connected": 1, "underway": 1}
@@ -47,7 +47,7 @@ def test_a_source_with_other_names_goes_through_the_pull(bench: Bench) -> None:
 
 
 def test_equal_calls_of_two_sources_are_one_extract(bench: Bench) -> None:
-    options = PullOptions(clock=bench.clock, actor="tests")
+    options = PullOptions(bench.clock, "tests")
     bench.take(
         call("CA1", NOON, 61, ended_at=(NOON + timedelta(seconds=61)).isoformat())
     )

@@ -9,7 +9,7 @@ from billing.domain.call import READ_AGAIN
 from billing.domain.period import Window
 from billing.errors import SourceUnavailable
 from billing.gateways.call_pages import CallPage
-from billing.pipeline.pull.as_needed import SWEEP_EVERY
+from billing.pipeline.cycle import SWEEP_EVERY
 from tests.pipeline.bench import APRIL, MARCH, NOON, START, Bench, call, of
 from tests.pipeline.fakes import ListedSource, Record, VirtualClock
 
@@ -107,36 +107,35 @@ def test_a_known_call_of_another_month_is_still_followed(bench: Bench) -> None:
 
 
 class FailingSource(ListedSource):
-    """A source that answers no more once so many pages are read."""
+    """A source that answers no more once the list reaches a day."""
 
-    def __init__(self, pages: int = 0) -> None:
+    def __init__(self, day: int) -> None:
         super().__init__()
-        self.pages: int | None = pages
+        self.day: int | None = day
 
     def read_page(self, window: Window, offset: int) -> CallPage:
-        if self.pages is not None and len(self.requests) >= self.pages:
+        if self.day is not None and window.start.day == self.day:
             raise SourceUnavailable("main", "HTTP 503")
         return super().read_page(window, offset)
 
 
 def test_a_failed_pull_marks_the_month_and_keeps_what_was_read(bench: Bench) -> None:
-    bench.source = failing = FailingSource(pages=2)
-    moments = [NOON - timedelta(minutes=n) for n in range(250)]
-    failing.calls = [call(f"c{n}", at) for n, at in enumerate(moments)]
+    bench.source = failing = FailingSource(NOON.day)
+    failing.calls = [call("early", NOON - timedelta(days=5)), call("late")]
     with pytest.raises(SourceUnavailable):
         bench.pull()
     state = bench.pull_state()
     assert state.state == "failed"
     assert "503" in (state.error or "")
-    assert bench.minutes() == {"acme": 199}
-    failing.pages = None
-    assert bench.pull().billed == 250
+    assert bench.minutes() == {"acme": 1}
+    failing.day = None
+    assert bench.pull().billed == 2
     assert bench.pull_state().state == "complete"
-    assert bench.minutes() == {"acme": 250}
+    assert bench.minutes() == {"acme": 2}
 
 
 def test_an_outage_is_never_zero_usage(bench: Bench) -> None:
-    bench.source = FailingSource()
+    bench.source = FailingSource(NOON.day)
     report = bench.cycle()
     assert report.failed
     assert [result.certificate for result in report.pulls] == [None]
@@ -188,7 +187,7 @@ def test_a_later_cycle_reads_what_is_recent_and_sweeps_once_a_day(bench: Bench) 
 def test_a_failed_recent_reading_is_made_up_for(bench: Bench) -> None:
     bench.cycle()
     bench.clock.advance(hours=1)
-    bench.source, steady = FailingSource(), bench.source
+    bench.source, steady = FailingSource(START.day), bench.source
     assert bench.cycle().failed
     bench.source = steady
     steady.requests.clear()

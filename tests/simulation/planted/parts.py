@@ -12,7 +12,6 @@ from billing.domain import posting
 from billing.domain.meter_event import SendVerdict
 from billing.gateways import retries
 from billing.ledger.audit import audit_log
-from billing.ledger.pull.calls import RecordedCalls
 from billing.ledger.schema.tables import b2b_usage, meter_attempt, meter_event
 from billing.ledger.sync import attempts
 from billing.ledger.sync.outbox import OpenEvent
@@ -142,25 +141,25 @@ class HeedlessWalk(PageWalk):
 
 
 def record_own_month(real: Part) -> Part:
-    """Record of a part only the calls of the month that was asked for."""
+    """Record of a day only the calls of the month that was asked for."""
 
-    def record(ledger: Any, part: Any, recording: Any) -> Any:
-        own = [item for item in part.readings if item.period == recording.period]
-        return real(ledger, replace(part, readings=own), recording)
+    def record(self: Any, day: Any) -> Any:
+        own = [item for item in day.readings if item.period == self.period]
+        return real(self, replace(day, readings=own))
 
     return record
 
 
 def store_one_behind(real: Part) -> Part:
-    """Store a part only when the next one is read."""
+    """Store a day only when the next one is read."""
     kept: dict[int, Any] = {}
 
-    def record(ledger: Any, part: Any, recording: Any) -> Any:
-        if not part.readings and not part.set_aside:
-            return RecordedCalls()
-        before = kept.get(recording.pull_id)
-        kept[recording.pull_id] = part
-        return RecordedCalls() if before is None else real(ledger, before, recording)
+    def record(pull: Any, day: Any) -> Any:
+        if not day.readings and not day.set_aside:
+            return ()
+        before = kept.get(pull.number)
+        kept[pull.number] = day
+        return () if before is None else real(pull, before)
 
     return record
 

@@ -28,11 +28,11 @@ PULL_BUGS: tuple[Planted, ...] = (
     ),
     bug(
         "a pull is complete before its last day is stored",
-        (pull, "record_part", parts.store_one_behind),
+        (pull._Pull, "_record", parts.store_one_behind),
     ),
     bug(
         "calls of a month that nobody asked for are passed over",
-        (pull, "record_part", parts.record_own_month),
+        (pull._Pull, "_record", parts.record_own_month),
     ),
     bug(
         "a total that is more than its calls is not searched for",

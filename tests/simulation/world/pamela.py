@@ -1,7 +1,7 @@
 """Pamela in the simulation: the calls as they truly are, and as they are shown."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from billing.errors import (
 )
 from billing.gateways.call_pages import CallPage, as_source_call, walk_calls
 from billing.gateways.retries import read_with_retries
-from billing.ports import ListedCalls, SourceCall, SourceTotals
+from billing.ports import SourceCall, SourceTotals
 from tests.simulation.world.catalogue import Fault
 from tests.simulation.world.chance import T
 from tests.simulation.world.machine import Machine
@@ -204,7 +204,7 @@ class SimSource:
         """Read whose the source is."""
         return self._ask("reads the identity", lambda: self._pamela.identity)
 
-    def list_calls(self, window: Window) -> Iterator[ListedCalls]:
+    def list_calls(self, window: Window) -> Iterator[Sequence[SourceCall]]:
         """Read the calls of a window as Pamela's are read."""
         return walk_calls(
             self.account, window, lambda offset: self.read_page(window, offset)

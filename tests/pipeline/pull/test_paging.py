@@ -2,10 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
-from typing import TypeVar
 
 import pytest
 
@@ -13,12 +12,11 @@ from billing.domain.call import Call
 from billing.domain.period import Window
 from billing.errors import SourceUnreadable
 from billing.gateways.call_pages import PAGE_SIZE, CallPage
-from billing.pipeline.pull.paging import WindowReading, WindowWalk
-from billing.ports import SourceCall, UsageSource
+from billing.pipeline.pull.paging import read_window
+from billing.ports import SourceCall
 from tests.pipeline.bench import NOON, call
 from tests.pipeline.fakes import ListedSource, Record
 
-T = TypeVar("T")
 DAY = Window(NOON, NOON + timedelta(days=1))
 BOUND = 100_000  # requests; whoever needs more would never end
 RUNS = 60
@@ -27,33 +25,6 @@ SEEDS = 5
 
 def as_it_is(told: SourceCall) -> SourceCall:
     return told
-
-
-def read_window(
-    source: UsageSource,
-    window: Window,
-    understand: Callable[[SourceCall], T],
-    understand_duplicate: Callable[[SourceCall], T] | None = None,
-) -> WindowReading[T]:
-    """Read a window to its end, one part after another."""
-    otherwise = understand_duplicate or understand
-
-    def begin() -> WindowReading[T]:
-        return WindowReading(understand=understand, understand_duplicate=otherwise)
-
-    whole = begin()
-    walks = [WindowWalk(source=source, window=window, begin=begin)]
-    while walks:
-        read = walks[0].step()
-        if isinstance(read, list):
-            walks[:1] = read
-            continue
-        whole.calls |= read.calls
-        whole.anonymous |= read.anonymous
-        whole.duplicates |= read.duplicates
-        if walks[0].over:
-            del walks[0]
-    return whole
 
 
 class RestlessList:

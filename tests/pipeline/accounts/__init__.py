@@ -1,1 +1,0 @@
-"""Tests of several accounts in one cycle."""

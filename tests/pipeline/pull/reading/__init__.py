@@ -1,1 +1,0 @@
-"""Tests of how a window is read: by pages, by parts, and what is recognised."""
