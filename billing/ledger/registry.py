@@ -81,7 +81,7 @@ def known_customers(connection: Connection) -> dict[str, str]:
     """Return Stripe's name of each customer that was ever registered."""
     columns = customer.c.name, customer.c.stripe_customer
     rows = connection.execute(select(*columns).order_by(customer.c.name))
-    return dict(rows.tuples().all())
+    return {name: stripe_customer for name, stripe_customer in rows}  # noqa: C416
 
 
 def only_customer(connection: Connection, name: str) -> str | None:
